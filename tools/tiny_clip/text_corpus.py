@@ -1,0 +1,73 @@
+"""What the text student reads: WordNet's and ImageNet's names, and phrases made from them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["READING_TEMPLATES", "Corpus", "read_corpus"]
+
+READING_TEMPLATES = (
+    "{}",
+    "{}.",
+    "a {}",
+    "the {}",
+    "a photo of a {}.",
+    "a photo of the {}.",
+    "a photo of {}.",
+    "a picture of the {}.",
+    "a close-up photo of a {}.",
+    "a bad photo of the {}.",
+    "a photo of the small {}.",
+    "a photo of the large {}.",
+    "an image of a {}.",
+    "a drawing of a {}.",
+    "a cartoon of the {}.",
+    "art of the {}.",
+    "itap of a {}.",
+    "a {} in a video game.",
+)
+"""Sentences around a name; whichever is read, the student is to give the teacher's vector."""
+
+ADJECTIVES = (
+    "small large old new young wild wooden metal plastic red green blue yellow black white brown "
+    "striped spotted round long short thick wet dry broken rusty shiny dark bright tall thin fluffy "
+    "rotten ripe dead dried frozen painted folded empty full dirty clean"
+).split()
+COMMON_WEIGHT, PROPER_WEIGHT, IMAGENET_WEIGHT = 1.0, 0.25, 10.0
+N_KEPT_OUT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Names to read, how often each is read, and the names kept out to measure agreement."""
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    kept_out: tuple[str, ...]
+
+
+def read_corpus(
+    wordnet: Path, imagenet_names: tuple[str, ...], *, n_phrases: int, seed: int
+) -> Corpus:
+    """Read `id<TAB>name, name, …` lines; add `n_phrases` of "adjective name" and as many plurals/2.
+
+    Names that begin with a capital (people, places) are read a quarter as often; ImageNet's ten
+    times as often. `kept_out` names appear in no phrase.
+    """
+    draw = random.Random(seed)
+    lines = wordnet.read_text(encoding="utf-8").splitlines()
+    found = {name.strip() for line in lines for name in line.split("\t")[1].split(",")}
+    nouns = sorted(found - set(imagenet_names) - {""})
+    kept_out = set(draw.sample(nouns, N_KEPT_OUT))
+    nouns = [noun for noun in nouns if noun not in kept_out]
+    common = [noun for noun in nouns if noun[0].islower()] + list(imagenet_names)
+    phrases = [f"{draw.choice(ADJECTIVES)} {draw.choice(common)}" for _ in range(n_phrases)]
+    plurals = [f"{name}s" for name in draw.sample(common, n_phrases // 2) if name[-1] not in "sy"]
+    weighted = {phrase: COMMON_WEIGHT for phrase in phrases + plurals}
+    weighted |= {noun: COMMON_WEIGHT if noun[0].islower() else PROPER_WEIGHT for noun in nouns}
+    weighted |= {name: IMAGENET_WEIGHT for name in imagenet_names}
+    for name in kept_out:
+        weighted.pop(name, None)
+    return Corpus(tuple(weighted), tuple(weighted.values()), tuple(sorted(kept_out)))

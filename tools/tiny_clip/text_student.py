@@ -1,0 +1,165 @@
+"""The text student: open_clip's small text transformer, distilled from the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from .text_corpus import READING_TEMPLATES
+
+__all__ = ["distil", "encode_names", "token_texts"]
+
+BATCH = 512
+PEAK_RATE = 2e-3
+WARM_UP = 500
+WEIGHT_DECAY = 0.05
+CHECKPOINT_EVERY = 1_000
+
+
+def token_texts() -> list[str]:
+    """What each entry of open_clip's vocabulary spells, for the start of the token table."""
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer()
+    spelled = [tokenizer.decode([i]).strip() for i in range(tokenizer.vocab_size)]
+    return [text if text.isprintable() and text else "." for text in spelled]
+
+
+def start_token_table(tower: nn.Module, vectors: Tensor) -> None:
+    """Fill the token table with the first principal components of the tokens' teacher vectors."""
+    table = tower.token_embedding.weight
+    basis = torch.pca_lowrank(vectors.float(), q=table.shape[1], niter=4)[2]
+    rows = (vectors.float() - vectors.float().mean(0)) @ basis
+    with torch.no_grad():
+        table.copy_(rows * (0.02 * table.shape[1] ** 0.5 / rows.norm(dim=1).mean()))
+
+
+class Sentences:
+    """Token rows for names in templates, put together from cached pieces."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        from open_clip.tokenizer import SimpleTokenizer
+
+        tokenizer = SimpleTokenizer()
+        self.start, self.end = tokenizer.sot_token_id, tokenizer.eot_token_id
+        self.names = [tokenizer.encode(name) for name in names]
+        self.templates = [
+            tuple(tokenizer.encode(part) for part in template.split("{}"))
+            for template in READING_TEMPLATES
+        ]
+
+    def rows(self, names: Sequence[int], templates: Sequence[int], context: int) -> Tensor:
+        """(n, longest) token ids, padded with zeros, cut to the context as open_clip cuts."""
+        rows = []
+        for name, template in zip(names, templates, strict=True):
+            before, after = self.templates[template]
+            inside = list(chain(before, self.names[name], after))[: context - 2]
+            rows.append(torch.tensor([self.start, *inside, self.end]))
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def forward(tower: nn.Module, tokens: Tensor) -> Tensor:
+    """Run the tower on rows shorter than its context: the mask is causal, so the result agrees."""
+    length = tokens.shape[1]
+    tower.attn_mask = tower.build_causal_mask()[:length, :length]
+    try:
+        return tower(tokens)
+    finally:
+        tower.attn_mask = tower.build_causal_mask()
+
+
+def encode_names(tower: nn.Module, names: Sequence[str], templates: Sequence[str]) -> Tensor:
+    """(n, 512) unit rows: open_clip's own tokens, the mean over templates."""
+    from open_clip import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer(context_length=tower.context_length)
+    rows = []
+    with torch.inference_mode():
+        for first in range(0, len(names), BATCH):
+            some = names[first : first + BATCH]
+            tokens = tokenizer([t.format(name) for name in some for t in templates])
+            unit = nn.functional.normalize(tower(tokens).double(), dim=1)
+            rows.append(unit.unflatten(0, (len(some), len(templates))).mean(1))
+    return nn.functional.normalize(torch.cat(rows), dim=1)
+
+
+def distil(
+    tower: nn.Module,
+    names: Sequence[str],
+    weights: Sequence[float],
+    targets: Tensor,
+    *,
+    n_steps: int,
+    seed: int,
+    checkpoint: Path,
+    report: Callable[[int, float], None],
+) -> None:
+    """Regress unit teacher vectors (n, 512) by cosine; resumes from `checkpoint` when it is there.
+
+    Args:
+        tower: an open_clip `TextTransformer`, trained in place.
+        names: n names; every step reads `BATCH` of them in templates drawn at random.
+        weights: how often each name is read, relative to the others.
+        targets: the teacher's vectors of the names, averaged over its templates.
+        n_steps: length of the schedule (warm-up, then half a cosine to zero).
+        seed: of the draws.
+        checkpoint: torch file of tensors only, written atomically.
+        report: called with the step and the mean loss since the last call.
+    """
+    sentences, targets = Sentences(names), targets.float()
+    optimiser = torch.optim.AdamW(
+        tower.parameters(), PEAK_RATE, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.SequentialLR(
+        optimiser,
+        [
+            torch.optim.lr_scheduler.LinearLR(optimiser, 1 / WARM_UP, total_iters=WARM_UP),
+            torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps - WARM_UP),
+        ],
+        milestones=[WARM_UP],
+    )
+    draw = torch.Generator().manual_seed(seed)
+    first = 0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        first = saved["step"]
+        tower.load_state_dict(saved["tower"])
+        optimiser.load_state_dict(saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        draw.set_state(saved["draw"])
+    chances, losses = torch.tensor(weights), []
+    tower.train()
+    for step in range(first + 1, n_steps + 1):
+        rows = torch.multinomial(chances, BATCH, replacement=True, generator=draw)
+        templates = torch.randint(len(READING_TEMPLATES), (BATCH,), generator=draw)
+        tokens = sentences.rows(rows.tolist(), templates.tolist(), tower.context_length)
+        with torch.autocast("cpu", torch.bfloat16):
+            vectors = forward(tower, tokens)
+        loss = 1 - cosine_similarity(vectors.float(), targets[rows]).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+        if step % CHECKPOINT_EVERY == 0 or step == n_steps:
+            report(step, sum(losses) / len(losses))
+            losses.clear()
+            partial = checkpoint.with_suffix(".partial")
+            torch.save(
+                {
+                    "step": step,
+                    "tower": tower.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "draw": draw.get_state(),
+                },
+                partial,
+            )
+            partial.replace(checkpoint)
+    tower.eval()
