@@ -101,10 +101,8 @@ class AdapterWeights:
         return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
-        there = tuple(
-            tensor for tensor in (getattr(self, name) for name in names) if tensor is not None
-        )
-        return there or None
+        tensors = self.tensors()
+        return tuple(tensors[name] for name in names if name in tensors) or None
 
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")

@@ -1,4 +1,4 @@
-"""The classifiers with a formula that a generator starts from; all its learned parts correct them."""
+"""Classifiers with a formula: what a generator starts from and corrects."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def gaussian_discriminant(
 ) -> tuple[Float[Tensor, "T N D"], Float[Tensor, "T N"]]:
     """Class vectors and biases of linear discriminant analysis with a shrunk shared covariance.
 
-    GDA (Wang et al., ICLR 2024) shrinks to P = D · [Σ r rᵀ + tr(S) · I]⁻¹, with r the pictures about
-    their class means and S their covariance. Here the factor is tr(S) in place of D, so that P is
-    the identity where no class has two pictures; W = P μ and b = −½ μᵀ P μ.
+    GDA (Wang et al., ICLR 2024) shrinks to P = D · [Σ r rᵀ + tr(S) · I]⁻¹, with r the pictures
+    about their class means and S their covariance. Here the factor is tr(S) in place of D, so that
+    P is the identity where no class has two pictures; W = P μ and b = −½ μᵀ P μ.
 
     Args:
         shots_TNKD: pictures; zeros where there is none.
@@ -64,7 +64,7 @@ def gaussian_discriminant(
 
 
 def _shrink_along_scatter(rows_TMD: Tensor, strength_T: Tensor, vectors_TND: Tensor) -> Tensor:
-    """strength · [rowsᵀ rows + strength · I]⁻¹ applied to vectors, in the smaller of M and D."""
+    """Apply strength · [rowsᵀ rows + strength · I]⁻¹ to vectors, in the smaller of M and D."""
     n_rows, width = rows_TMD.shape[1:]
     strength_T11 = strength_T[:, None, None]
     identity = torch.eye(min(n_rows, width), dtype=rows_TMD.dtype, device=rows_TMD.device)

@@ -36,10 +36,10 @@ class GeneratorConfig:
 class Generator(nn.Module):
     """Reads inner products of a support set and emits combinations of it.
 
-    An untrained generator predicts its closed form, ridge regression towards the text: every learned
-    output starts at zero and corrects a constant of the formula or adds to its result. So one set
-    of weights serves every encoder and width, rotating all features changes nothing, and permuting
-    classes or shots permutes or keeps the adapter.
+    An untrained generator predicts its closed form, ridge regression towards the text: every
+    learned output starts at zero and corrects a constant of the formula or adds to its result. One
+    set of weights serves every encoder and width, rotating all features changes nothing, and
+    permuting classes or shots permutes or keeps the adapter.
     """
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
@@ -73,7 +73,7 @@ class Generator(nn.Module):
             UsageError: if a task has no picture and `logit_scale` is not given.
         """
         with torch.no_grad():
-            return self(
+            return self.forward(
                 support_TNKD, text_TND, support_mask_TNK, class_mask_TN, logit_scale=logit_scale
             )
 
@@ -91,17 +91,16 @@ class Generator(nn.Module):
             support_mask_TNK = support_TNKD.new_ones(support_TNKD.shape[:3], dtype=torch.bool)
         if class_mask_TN is None:
             class_mask_TN = text_TND.new_ones(text_TND.shape[:2], dtype=torch.bool)
-        scale_T = _scale_per_task(
-            logit_scale, support_mask_TNK & class_mask_TN[..., None], text_TND
-        )
-        support = canonicalise(support_TNKD, text_TND, support_mask_TNK, class_mask_TN, scale_T)
+        shot_mask_TNK = support_mask_TNK & class_mask_TN[..., None]
+        scale_T = _scale_per_task(logit_scale, shot_mask_TNK, text_TND)
+        support = canonicalise(support_TNKD, text_TND, shot_mask_TNK, class_mask_TN, scale_T)
         return emit(support, self.corrections(support), with_cache=self.config.cache)
 
     def corrections(self, support: CanonicalSupport) -> Corrections:
         """What the network changes about the closed form."""
         relations = relate(support).to(self.heads.task.weight.dtype)
         tokens_TNH, edges_TNNE = self.encoder(relations, support.class_mask_TN)
-        return self.heads(tokens_TNH, edges_TNNE, relations, support.class_mask_TN)
+        return self.heads.forward(tokens_TNH, edges_TNNE, relations, support.class_mask_TN)
 
     def describe(self) -> dict[str, int | bool]:
         """The configuration as plain values."""

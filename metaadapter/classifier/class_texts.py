@@ -1,0 +1,79 @@
+"""What a user says about the names of classes → one text feature per class."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from metaadapter.errors import UsageError
+
+__all__ = ["text_features", "text_names"]
+
+
+def text_features(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
+) -> Float[np.ndarray, "N D"]:
+    """(N, D) unit rows in the order of `classes`; zeros where a class has no text.
+
+    Args:
+        class_texts: label → vector of the encoder's text tower, or label → name; or `None`.
+        classes: the labels.
+        width: feature width of the pictures.
+        encoder: a `FrozenEncoder`, needed where a text is a name.
+
+    Raises:
+        UsageError: if a name comes without an encoder, a vector has another width than the
+            pictures, or no label of `class_texts` is a class.
+    """
+    rows = np.zeros((len(classes), width))
+    named = dict(class_texts or {})
+    if named and not set(named) & set(classes):
+        raise UsageError(
+            f"class_texts names {_some(named)}, the labels are {_some(classes)}: not one in "
+            "common; its keys must be the labels as they stand in y"
+        )
+    names = {label: text for label, text in named.items() if isinstance(text, str)}
+    if names and encoder is None:
+        label, name = next(iter(names.items()))
+        raise UsageError(
+            f"the text of class {label!r} is the name {name!r}, which needs an encoder to read it: "
+            "pass encoder=FrozenEncoder.load(…), or a vector from its encode_texts"
+        )
+    if names:
+        encoded = encoder.encode_texts(list(names.values()))
+        named |= dict(zip(names, encoded, strict=True))
+    for row, label in enumerate(classes):
+        if label in named:
+            rows[row] = _unit_vector(named[label], label, width)
+    return rows
+
+
+def text_names(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
+) -> list[str] | None:
+    """The names that were read for the classes, `None` where a class came with a vector."""
+    names = [(class_texts or {}).get(label) for label in classes]
+    if not any(isinstance(name, str) for name in names):
+        return None
+    return [name if isinstance(name, str) else "" for name in names]
+
+
+def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
+    vector = np.asarray(text, dtype=np.float64)
+    if vector.shape != (width,):
+        raise UsageError(
+            f"the text of class {label!r} has shape {vector.shape}, the pictures' features are "
+            f"{width} wide: texts and pictures must come from the same encoder"
+        )
+    length = np.linalg.norm(vector)
+    if not np.isfinite(length) or length == 0:
+        raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")
+    return vector / length
+
+
+def _some(labels: Sequence[Hashable] | Mapping[Any, Any]) -> str:
+    shown = [repr(label) for label in list(labels)[:5]]
+    return ", ".join(shown) + (", …" if len(labels) > 5 else "")
