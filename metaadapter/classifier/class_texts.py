@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from metaadapter.errors import UsageError
 
-__all__ = ["text_features", "text_names"]
+__all__ = ["require_shared_labels", "text_features", "text_names"]
 
 
 def text_features(
@@ -25,16 +25,11 @@ def text_features(
         encoder: a `FrozenEncoder`, needed where a text is a name.
 
     Raises:
-        UsageError: if a name comes without an encoder, a vector has another width than the
-            pictures, or no label of `class_texts` is a class.
+        UsageError: if a name comes without an encoder, or a vector has another width than the
+            pictures.
     """
     rows = np.zeros((len(classes), width))
     named = dict(class_texts or {})
-    if named and not set(named) & set(classes):
-        raise UsageError(
-            f"class_texts names {_some(named)}, the labels are {_some(classes)}: not one in "
-            "common; its keys must be the labels as they stand in y"
-        )
     names = {label: text for label, text in named.items() if isinstance(text, str)}
     if names and encoder is None:
         label, name = next(iter(names.items()))
@@ -61,6 +56,23 @@ def text_names(
     return [name if isinstance(name, str) else "" for name in names]
 
 
+def require_shared_labels(
+    class_texts: Mapping[Any, Any] | None, labels: Sequence[Hashable]
+) -> list[Any]:
+    """The labels of `class_texts`.
+
+    Raises:
+        UsageError: if there are some and none is a label of y: a slip of spelling or type.
+    """
+    named = list(class_texts or {})
+    if named and not set(named) & set(labels):
+        raise UsageError(
+            f"class_texts names {_some(named)}, the labels in y are {_some(sorted(set(labels)))}: "
+            "not one in common; its keys must be the labels as they stand in y"
+        )
+    return named
+
+
 def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
     vector = np.asarray(text, dtype=np.float64)
     if vector.shape != (width,):
@@ -74,6 +86,6 @@ def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
     return vector / length
 
 
-def _some(labels: Sequence[Hashable] | Mapping[Any, Any]) -> str:
-    shown = [repr(label) for label in list(labels)[:5]]
+def _some(labels: Sequence[Hashable]) -> str:
+    shown = [repr(label) for label in labels[:5]]
     return ", ".join(shown) + (", …" if len(labels) > 5 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from metaadapter.adapter import (
     save_adapter,
 )
 from metaadapter.classifier.added_class import append_class
-from metaadapter.classifier.class_texts import text_features, text_names
+from metaadapter.classifier.class_texts import require_shared_labels, text_features, text_names
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator, generator_id, load_generator
@@ -78,7 +78,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.logit_scale = logit_scale
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> MetaAdapterClassifier:
         """Predict the adapter of a support set.
 
         Args:
@@ -91,11 +91,10 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         self._check_parameters()
-        named = list(self.class_texts or {})
-        self.classes_ = np.unique([*y.tolist(), *named]) if named else np.unique(y)
+        self.classes_ = np.unique([*y.tolist(), *require_shared_labels(self.class_texts, y.tolist())])
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class only, {self.classes_[0]!r}: a classifier needs at least two; "
+                f"y holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
                 "add pictures of another class, or its name to class_texts"
             )
         encoder = self._loaded_encoder()
@@ -121,7 +120,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         labels: np.ndarray = self.classes_[best.numpy()]
         return labels
 
-    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> Self:
+    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
         """Add one class later; the logits of the others stay as they are, to the last bit.
 
         Args:
@@ -190,7 +189,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         save_adapter(Path(folder), self.adapter_, config, self.support_)
 
     @classmethod
-    def load(cls, folder: str | Path, *, encoder: FrozenEncoder | None = None) -> Self:
+    def load(cls, folder: str | Path, *, encoder: FrozenEncoder | None = None) -> MetaAdapterClassifier:
         """Read a saved adapter.
 
         Args:

@@ -1,4 +1,6 @@
-"""Build the embedded encoder `tiny`: `python -m tools.tiny_clip.build --wordnet FILE`.
+"""Build the embedded encoder `tiny`.
+
+    python -m tools.tiny_clip.build --wordnet wordnet-nouns.txt --pictures tiny-imagenet-train
 
 About an hour on two cores; can be stopped and started again. Needs the dependency group
 `tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
@@ -13,6 +15,7 @@ import time
 from pathlib import Path
 
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -43,12 +46,18 @@ PREPROCESS = {
     "interpolation": "bicubic",
     "resize_mode": "shortest",
 }
+PICTURES = {".jpg", ".jpeg", ".png"}
 CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--wordnet", type=Path, required=True, help="lines of id<TAB>name, name, …")
+    parser.add_argument(
+        "--pictures", type=Path, required=True, help="folder of photographs, for the mean feature"
+    )
     parser.add_argument("--out", type=Path, default=Path("metaadapter/assets/tiny"))
     parser.add_argument(
         "--work", type=Path, default=Path("build/tiny_clip"), help="kept between runs"
@@ -81,7 +90,11 @@ def main() -> None:
     say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
 
     model = build_model()
-    place_image_tower(model.visual, trunk, projection)
+    pictures = sorted(path for path in args.pictures.rglob("*") if path.suffix in PICTURES)
+    preprocess = image_transform_v2(PreprocessCfg(**PREPROCESS), is_train=False)
+    mean = mean_feature(trunk, pictures, preprocess)
+    say(f"mean feature of {len(pictures)} pictures")
+    place_image_tower(model.visual, trunk, projection, mean)
     start_token_table(model.text, tables["tokens"])
 
     def report(step: int, loss: float) -> None:
@@ -121,10 +134,11 @@ def build_model() -> nn.Module:
     return CustomTextCLIP(**config)
 
 
-def place_image_tower(visual: nn.Module, trunk: nn.Module, projection: Tensor) -> None:
+def place_image_tower(
+    visual: nn.Module, trunk: nn.Module, projection: Tensor, mean: Tensor
+) -> None:
     """Put the trunk and `projection · (feature − mean)` into open_clip's timm tower."""
     weights = trunk.state_dict()
-    mean = mean_feature(trunk)
     visual.trunk.load_state_dict({key: weights[key] for key in visual.trunk.state_dict()})
     with torch.no_grad():
         visual.head.proj.weight.copy_(projection)

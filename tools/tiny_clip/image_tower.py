@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 __all__ = ["class_directions", "joint_projection", "load_trunk", "mean_feature"]
 
-RELU6_CEILING = 6.0
+Preprocess = Callable[[Image.Image], Tensor]
+BATCH = 64
 
 
 def load_trunk() -> nn.Module:
@@ -51,21 +53,16 @@ def joint_projection(directions: Tensor, width: int) -> Tensor:
     return torch.linalg.svd(directions, full_matrices=False).Vh[:width]
 
 
-def mean_feature(trunk: nn.Module) -> Tensor:
-    """(1280,) mean of the pooled features over the training distribution, without any picture.
+def mean_feature(trunk: nn.Module, pictures: Sequence[Path], preprocess: Preprocess) -> Tensor:
+    """(1280,) float64 mean of the pooled features over pictures; their labels are not read.
 
-    The last normalisation makes each channel normal with mean β and deviation |γ| over ImageNet;
-    the mean after ReLU6 follows in closed form (censored normal).
+    The mean in closed form (last normalisation as a censored normal) would need no picture, but is
+    that of 224-pixel photographs: on PACS photo it costs 2.7 points of zero-shot accuracy.
     """
-    mean, deviation = trunk.bn2.bias.detach().double(), trunk.bn2.weight.detach().double().abs()
-    low, high = -mean / deviation, (RELU6_CEILING - mean) / deviation
-
-    def density(z: Tensor) -> Tensor:
-        return torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-
-    inside = torch.special.ndtr(high) - torch.special.ndtr(low)
-    return (
-        mean * inside
-        + deviation * (density(low) - density(high))
-        + RELU6_CEILING * (1 - torch.special.ndtr(high))
-    )
+    total = torch.zeros(trunk.num_features, dtype=torch.float64)
+    with torch.inference_mode():
+        for first in range(0, len(pictures), BATCH):
+            some = pictures[first : first + BATCH]
+            batch = torch.stack([preprocess(Image.open(path).convert("RGB")) for path in some])
+            total += trunk.forward_head(trunk.forward_features(batch), pre_logits=True).sum(0)
+    return total / len(pictures)

@@ -1,0 +1,41 @@
+"""How long one adapter takes to predict: one task alone, and each of 64 together."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.generator import load_generator
+
+N_WAY, N_SHOT, WIDTH, N_TASKS, REPEATS = 10, 4, 512, 64, 20
+
+
+def measure() -> dict[str, float]:
+    """Median milliseconds per adapter, 10 ways × 4 shots × 512, on one thread."""
+    draw = torch.Generator().manual_seed(0)
+    support = normalize(torch.randn(N_TASKS, N_WAY, N_SHOT, WIDTH, generator=draw), dim=-1)
+    text = normalize(torch.randn(N_TASKS, N_WAY, WIDTH, generator=draw), dim=-1)
+    generator = load_generator("default")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return {
+            "ms_alone": _median_ms(lambda: generator.predict(support[:1], text[:1])),
+            "ms_each_of_64": _median_ms(lambda: generator.predict(support, text)) / N_TASKS,
+        }
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _median_ms(run: Callable[[], object]) -> float:
+    run()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)

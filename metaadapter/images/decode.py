@@ -1,0 +1,133 @@
+"""From a picture file to an upright RGB picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from metaadapter.images.unreadable import UnreadableImage, open_readable
+
+__all__ = ["decode_image"]
+
+# Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
+
+# White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
+WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+WHITE_OF_FRACTIONS = (1.0,)
+
+# What undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode_image(path: Path | str, *, min_side: int | None = None) -> Image.Image:
+    """Read a picture as RGB, upright, transparent parts on white; the first frame if it moves.
+
+    Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
+    white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
+    pixel; for fractions it is 1. Pictures with negative or larger values are stretched from their
+    darkest to their brightest pixel.
+    Safe to call from several threads.
+
+    Args:
+        path: JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file; the content decides, not the name.
+        min_side: let a larger JPEG be decoded at 1/2, 1/4 or 1/8 of its size, which is much
+            faster, as long as both sides keep at least this many pixels.
+
+    Returns:
+        A picture of mode "RGB" without metadata, independent of the file.
+
+    Raises:
+        UnreadableImage: missing, empty, damaged, not a picture, or larger than Pillow's
+            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs).
+    """
+    path = Path(path)
+    with open_readable(path) as file:
+        try:
+            return _decode(path, file, min_side)
+        except UnreadableImage:
+            raise
+        except Exception as error:  # damaged files surface as nearly any type of error
+            reason = f"truncated or damaged ({error or type(error).__name__})"
+            raise UnreadableImage(path, reason) from error
+
+
+def _decode(path: Path, file: BinaryIO, min_side: int | None) -> Image.Image:
+    image = _open(path, file)
+    _refuse_bomb(path, image)
+    if min_side is not None:
+        image.draft(None, (min_side, min_side))
+    image.load()
+    # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
+    turn = UPRIGHT.get(_orientation(image))
+    rgb = _to_rgb(image)
+    upright = rgb if turn is None else rgb.transpose(turn)
+    upright.info = {}  # an orientation left here would make the next reader turn it once more
+    return upright
+
+
+def _open(path: Path, file: BinaryIO) -> Image.Image:
+    # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
+    # caught without changing the filters of all threads.
+    Image.init()
+    start = file.read(16)
+    if not start:
+        raise UnreadableImage(path, "the file is empty")
+    for name in FORMATS:
+        factory, accept = Image.OPEN[name]
+        if accept is not None and accept(start) is True:
+            file.seek(0)
+            return factory(file, str(path))
+    raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
+
+
+def _refuse_bomb(path: Path, image: Image.Image) -> None:
+    pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+    if limit is not None and pixels > limit:
+        raise UnreadableImage(
+            path,
+            f"too large: {image.width} x {image.height} = {pixels:,} pixels, at most {limit:,} "
+            "are read; save a smaller copy",
+        )
+
+
+def _orientation(image: Image.Image) -> int:
+    # ImageOps.exif_transpose writes the metadata anew, which fails where they are damaged even
+    # though the orientation itself is legible.
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # illegible metadata do not make a picture unreadable
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _eight_bit_grey(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _eight_bit_grey(image: Image.Image) -> Image.Image:
+    tones = np.asarray(image, dtype=np.float32)
+    finite = tones[np.isfinite(tones)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    levels = WHITE_OF_FRACTIONS if image.mode == "F" else WHITE_OF_WHOLE_NUMBERS
+    if low >= 0 and high <= levels[-1]:
+        low, high = 0.0, next(level for level in levels if high <= level)
+    tones = np.nan_to_num(tones, nan=low, posinf=high, neginf=low)
+    eight_bit = np.rint((tones - low) * (255 / max(high - low, 1e-30)))
+    return Image.fromarray(eight_bit.astype(np.uint8))

@@ -1,0 +1,51 @@
+"""The rows that every source of pictures is translated into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ImageRow", "ImageTable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One picture.
+
+    Attributes:
+        path: where the file lies; it may turn out to be unreadable or missing.
+        label: name of its class, or None if it has none.
+        split: "train", "test", ... if the source is divided, else None.
+        group: pictures of one group (a burst, a patient) must not be divided between splits.
+    """
+
+    path: Path
+    label: str | None
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTable:
+    """Pictures with their labels, as found in one source.
+
+    Attributes:
+        rows: one for each picture; folders sorted by path, lists in their own order.
+        source: which format was found, for example "class-per-folder".
+        warnings: sentences for the user on what was left out or looks wrong.
+    """
+
+    rows: tuple[ImageRow, ...]
+    source: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Distinct labels, sorted."""
+        return tuple(sorted({row.label for row in self.rows if row.label is not None}))
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Number of pictures of each split, in order of appearance; empty if undivided."""
+        return dict(Counter(row.split for row in self.rows if row.split is not None))

@@ -1,0 +1,135 @@
+"""Each published head is a point in the space of adapters: compared with its own formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize, one_hot
+
+from metaadapter.adapter import AdapterWeights, apply_adapter, classify
+
+N_WAY, N_SHOT, WIDTH, N_QUERY = 4, 3, 24, 7
+
+
+@pytest.fixture
+def task():
+    draw = torch.Generator().manual_seed(0)
+    rows = normalize(
+        torch.randn(N_WAY * N_SHOT + N_WAY + N_QUERY, WIDTH, generator=draw, dtype=torch.float64), dim=1
+    )
+    support, text, query = rows.split([N_WAY * N_SHOT, N_WAY, N_QUERY])
+    labels = torch.arange(N_WAY).repeat_interleave(N_SHOT)
+    return support, labels, text, query
+
+
+def test_classify__zero_shot__is_scaled_cosine(task):
+    _, _, text, query = task
+
+    logits = classify(query, AdapterWeights.zero_shot(text, 15.0))
+
+    expected = [[15.0 * float(sum(q * t)) for t in text] for q in query]
+    torch.testing.assert_close(logits, torch.tensor(expected, dtype=torch.float64))
+
+
+def test_classify__tip_adapter__equals_its_formula(task):
+    support, labels, text, query = task
+    weights = AdapterWeights(
+        classes=text,
+        class_bias=torch.zeros(N_WAY, dtype=torch.float64),
+        logit_scale=torch.tensor(100.0, dtype=torch.float64),
+        keys=support,
+        values=one_hot(labels).double(),
+        alpha=torch.tensor(1.17, dtype=torch.float64),
+        beta=torch.tensor(5.5, dtype=torch.float64),
+    )
+
+    logits = classify(query, weights)
+
+    expected = 100.0 * query @ text.T
+    for q in range(N_QUERY):
+        for m in range(len(support)):
+            affinity = torch.exp(-5.5 * (1 - query[q] @ support[m]))
+            expected[q, labels[m]] += 1.17 * affinity
+    torch.testing.assert_close(logits, expected)
+
+
+def test_apply_adapter__clip_adapter_blend__equals_its_formula(task):
+    _, _, text, query = task
+    draw = torch.Generator().manual_seed(1)
+    first = torch.randn(6, WIDTH, generator=draw, dtype=torch.float64)
+    second = torch.randn(WIDTH, 6, generator=draw, dtype=torch.float64)
+    ratio = 0.2
+    weights = AdapterWeights(
+        classes=text,
+        class_bias=torch.zeros(N_WAY, dtype=torch.float64),
+        logit_scale=torch.tensor(1.0, dtype=torch.float64),
+        centre=torch.zeros(WIDTH, dtype=torch.float64),
+        down=first,
+        bias=torch.zeros(6, dtype=torch.float64),
+        up=second,
+        visual_ratio=torch.tensor(ratio / (1 - ratio), dtype=torch.float64),
+    )
+
+    adapted = apply_adapter(query, weights)
+
+    blend = ratio * (second @ (first @ query.T).clamp(min=0)).T + (1 - ratio) * query
+    torch.testing.assert_close(adapted, normalize(blend, dim=1))
+
+
+def test_classify__gda_folded_into_vectors__equals_the_sum_of_both_logits(task):
+    support, labels, text, query = task
+    means = torch.stack([support[labels == c].mean(0) for c in range(N_WAY)])
+    precision = torch.linalg.inv(torch.cov((support - means[labels]).T) + torch.eye(WIDTH))
+    scale, alpha = 15.0, 0.1
+    vectors = means @ precision
+    bias = -0.5 * torch.einsum("nd,nd->n", vectors, means)
+    weights = AdapterWeights(
+        classes=text + alpha * vectors / scale,
+        class_bias=alpha * bias,
+        logit_scale=torch.tensor(scale, dtype=torch.float64),
+    )
+
+    logits = classify(query, weights)
+
+    expected = scale * query @ text.T + alpha * (query @ vectors.T + bias)
+    torch.testing.assert_close(logits, expected)
+
+
+def test_classify__batch_of_tasks__equals_each_task_alone(task):
+    support, labels, text, query = task
+    tensors = {
+        "classes": text,
+        "class_bias": torch.ones(N_WAY, dtype=torch.float64),
+        "logit_scale": torch.tensor(3.0, dtype=torch.float64),
+        "centre": support.mean(0),
+        "down": support[:5],
+        "bias": torch.full((5,), 0.1, dtype=torch.float64),
+        "up": support[5:10].T,
+        "visual_ratio": torch.tensor(0.3, dtype=torch.float64),
+        "keys": support,
+        "values": one_hot(labels).double(),
+        "alpha": torch.tensor(0.5, dtype=torch.float64),
+        "beta": torch.tensor(2.0, dtype=torch.float64),
+    }
+    one = AdapterWeights(**tensors)
+    other = one.map(lambda tensor: tensor * 0.5)
+    batch = AdapterWeights(
+        **{name: torch.stack([t, other.tensors()[name]]) for name, t in tensors.items()}
+    )
+
+    logits = classify(torch.stack([query, query]), batch)
+
+    torch.testing.assert_close(logits[0], classify(query, one))
+    torch.testing.assert_close(logits[1], classify(query, other))
+
+
+def test_adapter_weights__half_a_cache__names_what_is_missing(task):
+    support, _, text, _ = task
+
+    with pytest.raises(ValueError, match="an adapter with keys also needs values, alpha, beta"):
+        AdapterWeights(
+            classes=text,
+            class_bias=torch.zeros(N_WAY, dtype=torch.float64),
+            logit_scale=torch.tensor(1.0, dtype=torch.float64),
+            keys=support,
+        )

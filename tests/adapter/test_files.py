@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from metaadapter.adapter import AdapterConfig, AdapterWeights, SupportSet, load_adapter, save_adapter
+from metaadapter.errors import DataError, IncompatibleArtifact
+
+
+def config(**changes):
+    facts = {
+        "classes": ["fox", "lynx"],
+        "width": 8,
+        "n_shots": [2, 1],
+        "mode": "one_shot",
+        "generator": "closed-form",
+        "generator_id": "0123456789ab",
+    }
+    return AdapterConfig(**(facts | changes))
+
+
+@pytest.fixture
+def weights():
+    return AdapterWeights.zero_shot(torch.eye(2, 8), 15.0)
+
+
+def test_save_adapter__then_load__gives_the_same_tensors_and_facts(tmp_path, weights):
+    support = SupportSet(torch.rand(3, 8), torch.tensor([0, 0, 1]), torch.rand(2, 8))
+
+    save_adapter(tmp_path / "a b", weights, config(encoder="tiny"), support)
+    stored = load_adapter(tmp_path / "a b")
+
+    assert stored.config == config(encoder="tiny")
+    for name, tensor in weights.tensors().items():
+        assert torch.equal(stored.weights.tensors()[name], tensor)
+    assert torch.equal(stored.support.labels, support.labels)
+    assert torch.equal(stored.support.features, support.features)
+
+
+def test_save_adapter__folder__holds_no_pickle(tmp_path, weights):
+    save_adapter(tmp_path / "adapter", weights, config())
+
+    names = {path.name for path in (tmp_path / "adapter").iterdir()}
+
+    assert names == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+
+
+def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(DataError, match="holds other files and no adapter; give an empty or new"):
+        save_adapter(tmp_path, weights, config())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_save_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights):
+    save_adapter(tmp_path / "adapter", weights, config())
+    card = tmp_path / "adapter" / "README.md"
+    card.write_text(card.read_text() + "\nTaken in the Harz, 2026.\n")
+
+    save_adapter(tmp_path / "adapter", weights, config(n_shots=[5, 6]))
+
+    assert "Taken in the Harz, 2026." in card.read_text()
+    assert "from 11 labelled" in card.read_text()
+    assert "from 3 labelled" not in card.read_text()
+
+
+def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hyperbolic": True}))
+
+    with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
+        stored = load_adapter(tmp_path)
+
+    assert stored.config == config()
+
+
+def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    path = tmp_path / "adapter_model.safetensors"
+    save_file(load_file(path) | {"curvature": torch.ones(1)}, path)
+
+    with pytest.warns(UserWarning, match="curvature is not known"):
+        stored = load_adapter(tmp_path)
+
+    assert torch.equal(stored.weights.classes, weights.classes)
+
+
+def test_load_adapter__missing_required_key__is_refused(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    path = tmp_path / "adapter_config.json"
+    facts = json.loads(path.read_text())
+    del facts["classes"]
+    path.write_text(json.dumps(facts))
+
+    with pytest.raises(IncompatibleArtifact, match="missing or wrong: classes"):
+        load_adapter(tmp_path)
+
+
+def test_load_adapter__other_schema__says_upgrade(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    path = tmp_path / "adapter_config.json"
+    path.write_text(path.read_text().replace("metaadapter.adapter/1", "metaadapter.adapter/9"))
+
+    with pytest.raises(IncompatibleArtifact, match=r"expected schema .*/1', found .*/9'; upgrade"):
+        load_adapter(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.safetensors"])
+def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
+    save_adapter(tmp_path, weights, config())
+    whole = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(IncompatibleArtifact, match="adapt again"):
+        load_adapter(tmp_path)
+
+
+def test_load_adapter__tensors_of_another_adapter__are_refused(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    save_file(
+        AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors(),
+        tmp_path / "adapter_model.safetensors",
+    )
+
+    with pytest.raises(IncompatibleArtifact, match=r"2 classes of width 8 .* \(3, 8\)"):
+        load_adapter(tmp_path)
+
+
+def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
+    with pytest.raises(IncompatibleArtifact, match="is not an adapter: expected a folder with"):
+        load_adapter(tmp_path)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+from metaadapter.adapter import classify
+from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.generator import load_generator
+
+NAMES = ("ant", "bee", "cat", "dog")
+
+
+class Features:
+    """Unit rows around one direction per class, and texts near the directions."""
+
+    def __init__(self, n_shot=3, width=32, seed=0):
+        rng = np.random.default_rng(seed)
+        self.directions = rng.normal(size=(len(NAMES), width))
+        self.y = np.repeat(NAMES, n_shot)
+        self.X = self.around(self.y, rng)
+        self.y_new = np.repeat(NAMES, 25)
+        self.X_new = self.around(self.y_new, rng)
+        texts = self.directions + rng.normal(size=(len(NAMES), width))
+        self.texts = dict(zip(NAMES, texts, strict=True))
+
+    def around(self, labels, rng):
+        rows = self.directions[[NAMES.index(label) for label in labels]]
+        rows = rows + 1.2 * rng.normal(size=rows.shape)
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def data():
+    return Features()
+
+
+class FakeEncoder:
+    """Reads names by a table; counts how often it is asked."""
+
+    name, logit_scale = "fake", 15.0
+
+    def __init__(self, texts, fingerprint):
+        self.texts, self.fingerprint = texts, fingerprint
+
+    def encode_texts(self, names):
+        return np.stack([self.texts[name] for name in names])
+
+
+def test_fit__with_texts__classifies_new_pictures(data):
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+
+    assert classifier.classes_.tolist() == list(NAMES)
+    assert classifier.score(data.X_new, data.y_new) > 0.9
+    assert classifier.n_shots_.tolist() == [3, 3, 3, 3]
+
+
+def test_fit__equals_the_generator_and_classify(data):
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+
+    probabilities = classifier.predict_proba(data.X_new)
+
+    support = torch.from_numpy(data.X).double().reshape(1, 4, 3, -1)
+    text = torch.from_numpy(np.stack([data.texts[name] for name in NAMES]))
+    support, text = (torch.nn.functional.normalize(t, dim=-1) for t in (support, text))
+    weights = load_generator().predict(support, text[None])
+    query = torch.nn.functional.normalize(torch.from_numpy(data.X_new).double(), dim=-1)
+    expected = classify(query[None], weights)[0].softmax(-1)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-9)
+
+
+def test_fit__shuffled_rows__give_the_same_classifier(data):
+    order = np.random.default_rng(1).permutation(len(data.y))
+
+    straight = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    shuffled = MetaAdapterClassifier(data.texts).fit(data.X[order], data.y[order])
+
+    np.testing.assert_allclose(
+        shuffled.predict_proba(data.X_new), straight.predict_proba(data.X_new), atol=1e-9
+    )
+
+
+def test_fit__class_with_a_name_and_no_picture__can_be_predicted(data):
+    pictured = data.y != "dog"
+
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X[pictured], data.y[pictured])
+
+    assert classifier.classes_.tolist() == list(NAMES)
+    assert classifier.n_shots_.tolist() == [3, 3, 3, 0]
+    dogs = data.y_new == "dog"
+    assert (classifier.predict(data.X_new[dogs]) == "dog").mean() > 0.5
+
+
+def test_fit__names_with_an_encoder__equal_their_vectors(data):
+    encoder = FakeEncoder({f"a {name}": data.texts[name] for name in NAMES}, fingerprint=None)
+    named = MetaAdapterClassifier({name: f"a {name}" for name in NAMES}, encoder=encoder)
+
+    probabilities = named.fit(data.X, data.y).predict_proba(data.X_new)
+
+    by_vector = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    np.testing.assert_allclose(probabilities, by_vector.predict_proba(data.X_new))
+
+
+def test_fit__integer_labels__come_back_as_integers(data):
+    y = np.array([NAMES.index(label) for label in data.y])
+
+    predicted = MetaAdapterClassifier().fit(data.X, y).predict(data.X_new)
+
+    assert np.issubdtype(predicted.dtype, np.integer)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"class_texts": {"Ant": [1.0] * 32}}, "names 'Ant', the labels in y are 'ant'.*not one in common"),
+        ({"class_texts": {"ant": [1.0] * 16}}, r"'ant' has shape \(16,\).*32 wide"),
+        ({"class_texts": {"ant": [0.0] * 32}}, "'ant' is zero or not finite"),
+        ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
+        ({"mode": "slow"}, "mode must be 'one_shot', got 'slow'"),
+        ({"logit_scale": -1.0}, "logit_scale must be positive"),
+        ({"generator": "none"}, "no generator 'none'"),
+    ],
+)
+def test_fit__wrong_parameter__says_which_and_what_to_do(data, parameters, message):
+    with pytest.raises(UsageError, match=message):
+        MetaAdapterClassifier().set_params(**parameters).fit(data.X, data.y)
+
+
+def test_fit__one_class__asks_for_another(data):
+    with pytest.raises(ValueError, match="one class only, 'ant'.*add pictures of another class"):
+        MetaAdapterClassifier().fit(data.X[:3], data.y[:3])
+
+
+def test_add_class__later__leaves_the_others_untouched(data):
+    old = data.y != "bee"
+    classifier = MetaAdapterClassifier(
+        {name: text for name, text in data.texts.items() if name != "bee"}
+    ).fit(data.X[old], data.y[old])
+    vectors = dict(zip(classifier.classes_, classifier.adapter_.classes.clone(), strict=True))
+    biases = dict(zip(classifier.classes_, classifier.adapter_.class_bias.clone(), strict=True))
+
+    classifier.add_class("bee", data.X[~old], text=data.texts["bee"])
+
+    assert classifier.classes_.tolist() == list(NAMES)
+    for row, name in enumerate(NAMES):
+        if name != "bee":
+            assert torch.equal(classifier.adapter_.classes[row], vectors[name])
+            assert torch.equal(classifier.adapter_.class_bias[row], biases[name])
+    whole = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    gap = whole.score(data.X_new, data.y_new) - classifier.score(data.X_new, data.y_new)
+    assert gap < 0.05
+    assert (classifier.predict(data.X_new[data.y_new == "bee"]) == "bee").mean() > 0.7
+
+
+def test_add_class__by_name_only__can_be_predicted(data):
+    old = data.y != "dog"
+    classifier = MetaAdapterClassifier(
+        {name: text for name, text in data.texts.items() if name != "dog"}
+    ).fit(data.X[old], data.y[old])
+
+    classifier.add_class("dog", text=data.texts["dog"])
+
+    assert (classifier.predict(data.X_new[data.y_new == "dog"]) == "dog").mean() > 0.5
+
+
+def test_add_class__label_that_is_there__is_refused(data):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+
+    with pytest.raises(UsageError, match="class 'bee' is there already"):
+        classifier.add_class("bee", data.X[:1])
+
+
+def test_add_class__neither_pictures_nor_text__says_what_is_needed(data):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+
+    with pytest.raises(UsageError, match="class 'eel' needs pictures"):
+        classifier.add_class("eel")
+
+
+def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, tmp_path):
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    classifier.save(tmp_path / "adapter")
+
+    loaded = MetaAdapterClassifier.load(tmp_path / "adapter")
+
+    np.testing.assert_array_equal(
+        loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
+    )
+    loaded.add_class("eel", data.X_new[:2])
+    assert loaded.classes_.tolist() == [*NAMES, "eel"]
+
+
+def test_save__unfitted__is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="not fitted yet"):
+        MetaAdapterClassifier().save(tmp_path)
+
+
+def test_pickle__is_the_same_classifier(data):
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+
+    copy = pickle.loads(pickle.dumps(classifier))
+
+    np.testing.assert_array_equal(
+        copy.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
+    )
+
+
+def test_clone_and_grid_search__work_with_a_generator_and_texts(data):
+    pipeline = make_pipeline(Normalizer(), MetaAdapterClassifier(data.texts))
+    clone(MetaAdapterClassifier(data.texts, generator=load_generator()))
+
+    search = GridSearchCV(
+        pipeline,
+        {"metaadapterclassifier__class_texts": [None, data.texts]},
+        scoring="neg_log_loss",
+        cv=3,
+        error_score="raise",
+    ).fit(data.X, data.y)
+
+    assert search.best_params_["metaadapterclassifier__class_texts"] is not None
+
+
+def test_load__beside_another_encoder__is_refused(data, tmp_path):
+    from metaadapter.features import Fingerprint
+
+    facts = {"encoder": "fake", "weights": "a", "dim": 32, "quick_gelu": False}
+    made_with = Fingerprint(**facts, digest="0" * 16, probe=(1.0, -1.0))
+    other = Fingerprint(**facts, digest="1" * 16, probe=(-1.0, 1.0))
+    encoder = FakeEncoder({}, made_with)
+    MetaAdapterClassifier(data.texts, encoder=encoder).fit(data.X, data.y).save(tmp_path / "a")
+
+    same = MetaAdapterClassifier.load(tmp_path / "a", encoder=encoder)
+
+    assert same.predict(data.X_new[:1]).shape == (1,)
+    with pytest.raises(IncompatibleArtifact, match="fake"):
+        MetaAdapterClassifier.load(tmp_path / "a", encoder=FakeEncoder({}, other))

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from metaadapter.generator import Generator, GeneratorConfig
+
+
+class Task:
+    """A batch of random support sets with classes that mean something."""
+
+    def __init__(self, n_tasks, n_way, n_shot, width, seed=0, dtype=torch.float64):
+        draw = torch.Generator().manual_seed(seed)
+
+        def randn(*shape):
+            return torch.randn(*shape, generator=draw, dtype=dtype)
+
+        directions = randn(n_tasks, n_way, width)
+        self.text = normalize(directions + randn(n_tasks, n_way, width), dim=-1)
+        noise = randn(n_tasks, n_way, n_shot, width)
+        self.support = normalize(directions[:, :, None] + 1.5 * noise, dim=-1)
+        self.query = normalize(directions + 1.5 * randn(n_tasks, n_way, width), dim=-1)
+        self.mask = torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool)
+        self.classes = torch.ones(n_tasks, n_way, dtype=torch.bool)
+
+
+@pytest.fixture
+def make_task():
+    return Task
+
+
+@pytest.fixture(scope="session")
+def trained_like():
+    """A generator all of whose outputs are at work, as after training."""
+    generator = Generator(GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3, cache=True))
+    draw = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for module in generator.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.normal_(0, 0.3 / module.in_features**0.5, generator=draw)
+                module.bias.normal_(0, 0.1, generator=draw)
+    return generator.double().eval()

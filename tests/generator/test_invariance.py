@@ -1,0 +1,137 @@
+"""What must not matter to a generator, with every learned output at work."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize, pad
+
+from metaadapter.adapter import classify
+from metaadapter.generator import load_generator
+
+CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+
+
+@pytest.fixture(params=["untrained", "trained_like"])
+def generator(request, trained_like):
+    return trained_like if request.param == "trained_like" else load_generator().double()
+
+
+def logits(generator, task, support=None, text=None, query=None, mask=None, classes=None):
+    weights = generator.predict(
+        task.support if support is None else support,
+        task.text if text is None else text,
+        task.mask if mask is None else mask,
+        task.classes if classes is None else classes,
+    )
+    return classify(task.query if query is None else query, weights)
+
+
+def test_trained_like__differs_from_the_closed_form(trained_like, make_task):
+    task = make_task(1, 5, 3, 32)
+
+    difference = logits(trained_like, task) - logits(load_generator().double(), task)
+
+    assert difference.abs().max() > 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rotation__of_all_features__changes_nothing(generator, make_task, seed):
+    task = make_task(2, 5, 3, 48, seed)
+    draw = torch.Generator().manual_seed(seed)
+    rotation = torch.linalg.qr(torch.randn(48, 48, generator=draw, dtype=torch.float64)).Q
+
+    turned = logits(
+        generator,
+        task,
+        task.support @ rotation,
+        task.text @ rotation,
+        task.query @ rotation,
+    )
+
+    torch.testing.assert_close(turned, logits(generator, task), **CLOSE)
+
+
+def test_width__embedded_in_a_wider_space__changes_nothing(generator, make_task):
+    task = make_task(2, 5, 3, 48)
+
+    wider = logits(
+        generator, task, pad(task.support, (0, 80)), pad(task.text, (0, 80)), pad(task.query, (0, 80))
+    )
+
+    torch.testing.assert_close(wider, logits(generator, task), **CLOSE)
+
+
+def test_classes__permuted__permute_the_logits(generator, make_task):
+    task = make_task(2, 6, 3, 48)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+
+    permuted = logits(generator, task, task.support[:, order], task.text[:, order])
+
+    torch.testing.assert_close(permuted, logits(generator, task)[..., order], **CLOSE)
+
+
+def test_shots__permuted__change_nothing(generator, make_task):
+    task = make_task(2, 5, 4, 48)
+
+    permuted = logits(generator, task, task.support[:, :, torch.tensor([2, 0, 3, 1])])
+
+    torch.testing.assert_close(permuted, logits(generator, task), **CLOSE)
+
+
+def test_padding__shots_and_classes_that_are_not_there__change_nothing(generator, make_task):
+    task = make_task(2, 5, 3, 48)
+    rubbish = torch.Generator().manual_seed(9)
+    support = torch.randn(2, 8, 6, 48, generator=rubbish, dtype=torch.float64)
+    text = torch.randn(2, 8, 48, generator=rubbish, dtype=torch.float64)
+    support[:, :5, :3], text[:, :5] = task.support, task.text
+    mask = torch.zeros(2, 8, 6, dtype=torch.bool)
+    mask[:, :5, :3] = True
+    classes = torch.zeros(2, 8, dtype=torch.bool)
+    classes[:, :5] = True
+
+    padded = logits(generator, task, support, text, mask=mask, classes=classes)
+
+    torch.testing.assert_close(padded[..., :5], logits(generator, task), **CLOSE)
+    assert torch.isneginf(padded[..., 5:]).all()
+
+
+def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task):
+    tasks = [make_task(1, n_way, n_shot, 48, seed) for seed, (n_way, n_shot) in enumerate(SHAPES)]
+    support = torch.zeros(len(tasks), 7, 5, 48, dtype=torch.float64)
+    text = torch.zeros(len(tasks), 7, 48, dtype=torch.float64)
+    mask = torch.zeros(len(tasks), 7, 5, dtype=torch.bool)
+    classes = torch.zeros(len(tasks), 7, dtype=torch.bool)
+    for t, (task, (n_way, n_shot)) in enumerate(zip(tasks, SHAPES, strict=True)):
+        support[t, :n_way, :n_shot], text[t, :n_way] = task.support[0], task.text[0]
+        mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
+
+    together = generator.predict(support, text, mask, classes)
+
+    for t, (task, (n_way, _)) in enumerate(zip(tasks, SHAPES, strict=True)):
+        both = classify(task.query, together.map(lambda tensor, t=t: tensor[t : t + 1]))
+        torch.testing.assert_close(both[..., :n_way], logits(generator, task), **CLOSE)
+
+
+SHAPES = ((3, 1), (7, 2), (2, 5), (5, 4))
+
+
+def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
+    task = make_task(4, 20, 4, 256)
+    draw = torch.Generator().manual_seed(2)
+    first, second = normalize(torch.randn(2, 256, generator=draw, dtype=torch.float64), dim=1)
+    second = 0.25 * first + (1 - 0.25**2) ** 0.5 * normalize(
+        second - (second @ first) * first, dim=0
+    )
+    generator = load_generator().double()
+
+    bent = logits(
+        generator,
+        task,
+        normalize(0.8 * task.support + first, dim=-1),
+        normalize(0.65 * task.text + second, dim=-1),
+        normalize(0.8 * task.query + first, dim=-1),
+    )
+
+    same = bent.argmax(-1) == logits(generator, task).argmax(-1)
+    assert same.float().mean() > 0.9

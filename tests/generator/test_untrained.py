@@ -1,0 +1,121 @@
+"""An untrained generator is its closed form."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.errors import UsageError
+from metaadapter.generator import load_generator
+
+
+def slow_closed_form(support, text, query):
+    """Loop over classes and pictures in numpy-like steps: centring, ridge, temperature."""
+    present = [c for c in range(len(support)) if len(support[c])]
+    centre = torch.stack([support[c].mean(0) for c in present]).mean(0)
+    rows, labels, noise = [], [], []
+    mean_shots = sum(len(support[c]) for c in present) / len(present)
+    for c in present:
+        for shot in support[c]:
+            rows.append(shot - centre)
+            labels.append(c)
+            noise.append((len(support[c]) / mean_shots) ** 1.5)
+    spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
+    rows = [row / spread for row in rows]
+    text = text - text.mean(0)
+    text = text / (text.square().sum(1).mean()).sqrt()
+    for c in range(len(support)):
+        if c not in present:
+            rows.append(text[c])
+            labels.append(c)
+            noise.append(0.1)
+    rows = torch.stack(rows)
+    targets = torch.zeros(len(rows), len(support), dtype=rows.dtype)
+    targets[range(len(rows)), labels] = 1
+    weight = torch.diag(1 / torch.tensor(noise, dtype=rows.dtype))
+    prior = 0.5 * text
+    normal = rows.T @ weight @ rows + torch.eye(rows.shape[1], dtype=rows.dtype)
+    vectors = prior + (torch.linalg.inv(normal) @ rows.T @ weight @ (targets - rows @ prior.T)).T
+    scale = 17.6 * mean_shots**-0.18
+    return scale * ((query - centre) / spread) @ vectors.T
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    counts=st.lists(st.integers(0, 6), min_size=2, max_size=7).filter(lambda c: sum(c) > 1),
+    width=st.sampled_from([9, 64, 256]),
+    seed=st.integers(0, 1000),
+)
+def test_untrained__any_shots_and_bare_classes__equals_the_slow_closed_form(counts, width, seed):
+    draw = torch.Generator().manual_seed(seed)
+    unit = torch.nn.functional.normalize
+    support = [
+        unit(torch.randn(n, width, generator=draw, dtype=torch.float64), dim=1) for n in counts
+    ]
+    text = unit(torch.randn(len(counts), width, generator=draw, dtype=torch.float64), dim=1)
+    query = unit(torch.randn(5, width, generator=draw, dtype=torch.float64), dim=1)
+    padded = torch.zeros(1, len(counts), max(counts), width, dtype=torch.float64)
+    mask = torch.zeros(1, len(counts), max(counts), dtype=torch.bool)
+    for c, shots in enumerate(support):
+        padded[0, c, : len(shots)], mask[0, c, : len(shots)] = shots, True
+
+    weights = load_generator("closed-form").predict(padded, text[None], mask)
+
+    expected = slow_closed_form(support, text, query)
+    torch.testing.assert_close(classify(query[None], weights)[0], expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [256, 512, 640, 768, 1024, 1280])
+def test_untrained__float32_features_of_any_width__equal_the_closed_form(make_task, width):
+    task = make_task(1, 6, 4, width)
+
+    weights = load_generator().predict(task.support.float(), task.text.float())
+
+    logits = classify(task.query.float(), weights)[0]
+    expected = slow_closed_form(list(task.support[0]), task.text[0], task.query[0])
+    torch.testing.assert_close(logits.double(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_untrained__no_pictures__is_zero_shot_clip(make_task):
+    task = make_task(2, 5, 0, 32)
+
+    weights = load_generator().predict(task.support, task.text, logit_scale=15.0)
+
+    zero_shot = classify(task.query, AdapterWeights.zero_shot(task.text[0], 15.0))
+    predicted = classify(task.query[:1], weights.map(lambda t: t[:1]))
+    torch.testing.assert_close(predicted[0].softmax(-1), zero_shot[0].softmax(-1))
+
+
+def test_predict__no_pictures_and_no_temperature__says_where_it_is(make_task):
+    task = make_task(1, 5, 0, 32)
+
+    with pytest.raises(UsageError, match="pass logit_scale"):
+        load_generator().predict(task.support, task.text)
+
+
+def test_untrained__twice__is_the_same_network():
+    first, second = load_generator("closed-form"), load_generator("default")
+
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_load_generator__callers_random_state__is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+
+    load_generator()
+
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_predict__no_text__works_from_pictures_alone(make_task):
+    task = make_task(1, 5, 8, 64)
+
+    weights = load_generator().predict(task.support, torch.zeros_like(task.text))
+
+    assert (classify(task.query, weights)[0].argmax(1) == torch.arange(5)).float().mean() > 0.6

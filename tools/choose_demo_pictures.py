@@ -1,0 +1,35 @@
+"""Draw the demo's pictures: `python -m tools.choose_demo_pictures FOLDER [--seed 1]`.
+
+FOLDER holds one folder per class. The draw is at random and looks at no result, so that what the
+demo reports was not chosen by it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path, help="one folder per class")
+    parser.add_argument("--out", type=Path, default=Path("metaadapter/assets/demo/pictures"))
+    parser.add_argument("--per-class", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    if args.out.exists():
+        parser.error(f"{args.out} is there already; delete it to draw anew")
+
+    rng = np.random.default_rng(args.seed)
+    for folder in sorted(path for path in args.source.iterdir() if path.is_dir()):
+        files = sorted(path.name for path in folder.iterdir())
+        (args.out / folder.name).mkdir(parents=True)
+        for name in rng.choice(files, args.per_class, replace=False):
+            shutil.copyfile(folder / name, args.out / folder.name / name)
+
+
+if __name__ == "__main__":
+    main()
