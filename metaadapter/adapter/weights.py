@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -53,7 +52,7 @@ class AdapterWeights:
                 raise ValueError(f"an adapter with {', '.join(there)} also needs {missing}")
 
     @classmethod
-    def zero_shot(cls, text: Float[Tensor, "*T N D"], logit_scale: float) -> Self:
+    def zero_shot(cls, text: Float[Tensor, "*T N D"], logit_scale: float) -> AdapterWeights:
         """CLIP's own classifier: unit text rows and the encoder's temperature."""
         return cls(
             classes=text,
@@ -86,17 +85,17 @@ class AdapterWeights:
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def map(self, change: Callable[[Tensor], Tensor]) -> AdapterWeights:
         """The same adapter with `change` applied to every tensor."""
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
 
-    def task(self, index: int) -> Self:
+    def task(self, index: int) -> AdapterWeights:
         """The adapter of one task of a batch."""
         return self.map(lambda tensor: tensor[index])
 
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> Self:
+    ) -> AdapterWeights:
         """The same adapter on another device or in another precision."""
         return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))
 

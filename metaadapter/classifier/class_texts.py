@@ -57,7 +57,7 @@ def text_names(
 
 
 def require_shared_labels(
-    class_texts: Mapping[Any, Any] | None, labels: Sequence[Hashable]
+    class_texts: Mapping[Any, Any] | None, labels: Sequence[Any]
 ) -> list[Any]:
     """The labels of `class_texts`.
 

@@ -91,7 +91,9 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         self._check_parameters()
-        self.classes_ = np.unique([*y.tolist(), *require_shared_labels(self.class_texts, y.tolist())])
+        self.classes_ = np.unique(
+            [*y.tolist(), *require_shared_labels(self.class_texts, y.tolist())]
+        )
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
@@ -189,7 +191,9 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         save_adapter(Path(folder), self.adapter_, config, self.support_)
 
     @classmethod
-    def load(cls, folder: str | Path, *, encoder: FrozenEncoder | None = None) -> MetaAdapterClassifier:
+    def load(
+        cls, folder: str | Path, *, encoder: FrozenEncoder | None = None
+    ) -> MetaAdapterClassifier:
         """Read a saved adapter.
 
         Args:

@@ -14,10 +14,9 @@ N_WAY, N_SHOT, WIDTH, N_QUERY = 4, 3, 24, 7
 @pytest.fixture
 def task():
     draw = torch.Generator().manual_seed(0)
-    rows = normalize(
-        torch.randn(N_WAY * N_SHOT + N_WAY + N_QUERY, WIDTH, generator=draw, dtype=torch.float64), dim=1
-    )
-    support, text, query = rows.split([N_WAY * N_SHOT, N_WAY, N_QUERY])
+    sizes = [N_WAY * N_SHOT, N_WAY, N_QUERY]
+    rows = torch.randn(sum(sizes), WIDTH, generator=draw, dtype=torch.float64)
+    support, text, query = normalize(rows, dim=1).split(sizes)
     labels = torch.arange(N_WAY).repeat_interleave(N_SHOT)
     return support, labels, text, query
 

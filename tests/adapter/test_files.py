@@ -6,7 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from metaadapter.adapter import AdapterConfig, AdapterWeights, SupportSet, load_adapter, save_adapter
+from metaadapter.adapter import (
+    AdapterConfig,
+    AdapterWeights,
+    SupportSet,
+    load_adapter,
+    save_adapter,
+)
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 

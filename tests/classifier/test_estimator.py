@@ -119,7 +119,10 @@ def test_fit__integer_labels__come_back_as_integers(data):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"class_texts": {"Ant": [1.0] * 32}}, "names 'Ant', the labels in y are 'ant'.*not one in common"),
+        (
+            {"class_texts": {"Ant": [1.0] * 32}},
+            "names 'Ant', the labels in y are 'ant'.*not one in common",
+        ),
         ({"class_texts": {"ant": [1.0] * 16}}, r"'ant' has shape \(16,\).*32 wide"),
         ({"class_texts": {"ant": [0.0] * 32}}, "'ant' is zero or not finite"),
         ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
@@ -134,17 +137,17 @@ def test_fit__wrong_parameter__says_which_and_what_to_do(data, parameters, messa
 
 
 def test_fit__one_class__asks_for_another(data):
-    with pytest.raises(ValueError, match="one class only, 'ant'.*add pictures of another class"):
+    with pytest.raises(ValueError, match=r"one class only, 'ant'.*add pictures of another class"):
         MetaAdapterClassifier().fit(data.X[:3], data.y[:3])
 
 
 def test_add_class__later__leaves_the_others_untouched(data):
     old = data.y != "bee"
-    classifier = MetaAdapterClassifier(
-        {name: text for name, text in data.texts.items() if name != "bee"}
-    ).fit(data.X[old], data.y[old])
-    vectors = dict(zip(classifier.classes_, classifier.adapter_.classes.clone(), strict=True))
-    biases = dict(zip(classifier.classes_, classifier.adapter_.class_bias.clone(), strict=True))
+    texts = {name: text for name, text in data.texts.items() if name != "bee"}
+    classifier = MetaAdapterClassifier(texts).fit(data.X[old], data.y[old])
+    before = classifier.adapter_
+    vectors = dict(zip(classifier.classes_, before.classes.clone(), strict=True))
+    biases = dict(zip(classifier.classes_, before.class_bias.clone(), strict=True))
 
     classifier.add_class("bee", data.X[~old], text=data.texts["bee"])
 

@@ -23,7 +23,9 @@ def test_episode_batch__padded_query__is_allowed():
 
 
 def test_episode_batch__label_of_a_class_that_is_not_there__names_the_task():
-    with pytest.raises(ValueError, match="task 1: a query's label points at a class that is masked"):
+    with pytest.raises(
+        ValueError, match="task 1: a query's label points at a class that is masked"
+    ):
         batch(query_labels_TQ=torch.tensor([[0, 2], [1, 2]]))
 
 

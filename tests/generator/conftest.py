@@ -34,7 +34,8 @@ def make_task():
 @pytest.fixture(scope="session")
 def trained_like():
     """A generator all of whose outputs are at work, as after training."""
-    generator = Generator(GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3, cache=True))
+    config = GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3, cache=True)
+    generator = Generator(config)
     draw = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for module in generator.modules():

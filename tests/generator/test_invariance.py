@@ -56,7 +56,11 @@ def test_width__embedded_in_a_wider_space__changes_nothing(generator, make_task)
     task = make_task(2, 5, 3, 48)
 
     wider = logits(
-        generator, task, pad(task.support, (0, 80)), pad(task.text, (0, 80)), pad(task.query, (0, 80))
+        generator,
+        task,
+        pad(task.support, (0, 80)),
+        pad(task.text, (0, 80)),
+        pad(task.query, (0, 80)),
     )
 
     torch.testing.assert_close(wider, logits(generator, task), **CLOSE)

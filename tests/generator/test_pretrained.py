@@ -32,7 +32,9 @@ def test_generator_id__one_weight_changed__changes():
 
 
 def test_load_generator__no_such_name__lists_what_there_is():
-    with pytest.raises(UsageError, match=r"no generator 'defualt': expected 'default', 'closed-form'"):
+    with pytest.raises(
+        UsageError, match=r"no generator 'defualt': expected 'default', 'closed-form'"
+    ):
         load_generator("defualt")
 
 

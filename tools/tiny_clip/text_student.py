@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -99,6 +100,12 @@ def encode_names(tower: nn.Module, names: Sequence[str], templates: Sequence[str
     return nn.functional.normalize(torch.cat(rows), dim=1)
 
 
+def rate(step: int, n_steps: int) -> float:
+    """Share of the peak rate: a linear warm-up, then half a cosine to zero."""
+    done = (step - WARM_UP) / (n_steps - WARM_UP)
+    return min(step / WARM_UP, 0.5 * (1 + math.cos(math.pi * max(done, 0.0))))
+
+
 def distil(
     tower: nn.Module,
     names: Sequence[str],
@@ -126,14 +133,6 @@ def distil(
     optimiser = torch.optim.AdamW(
         tower.parameters(), PEAK_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
-    schedule = torch.optim.lr_scheduler.SequentialLR(
-        optimiser,
-        [
-            torch.optim.lr_scheduler.LinearLR(optimiser, 1 / WARM_UP, total_iters=WARM_UP),
-            torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps - WARM_UP),
-        ],
-        milestones=[WARM_UP],
-    )
     draw = torch.Generator().manual_seed(seed)
     first = 0
     if checkpoint.exists():
@@ -141,7 +140,6 @@ def distil(
         first = saved["step"]
         tower.load_state_dict(saved["tower"])
         optimiser.load_state_dict(saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
         draw.set_state(saved["draw"])
     chances, losses = torch.tensor(weights), []
     tower.train()
@@ -152,11 +150,11 @@ def distil(
         with torch.autocast("cpu", torch.bfloat16):
             vectors = forward_by_length(tower, tokens)
         loss = 1 - cosine_similarity(vectors.float(), targets[rows]).mean()
+        optimiser.param_groups[0]["lr"] = PEAK_RATE * rate(step, n_steps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
         optimiser.step()
-        schedule.step()
         losses.append(loss.item())
         if step % CHECKPOINT_EVERY == 0 or step == n_steps:
             report(step, sum(losses) / len(losses))
@@ -167,7 +165,6 @@ def distil(
                     "step": step,
                     "tower": tower.state_dict(),
                     "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
                     "draw": draw.get_state(),
                 },
                 partial,

@@ -1,0 +1,53 @@
+# Every verb makes the virtual environment first if there is none. Needs Python 3.11+, a C compiler, make.
+#   make demo     the whole story on real pictures, ends with a report page
+#   make test     the tests, without those marked slow or network
+#   make lint     style, types and import layers
+#   make bench    the measured rows, as a table and as JSON
+#   make docs     the documentation pages, into build/docs
+#   make clean    removes what the verbs made
+# Another interpreter: `make test PYTHON=python3.12 VENV=.venv-3.12`. More in CONTRIBUTING.md.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+REQUIREMENTS := pyproject.toml requirements/learn2learn.txt
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench docs clean
+
+demo: $(VENV)/.installed
+	$(BIN)/metaadapter demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow and not network"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.run
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# One stamp an installation: it is redone when what it was made from changes.
+$(VENV)/.installed: $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "metaadapter needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV): minutes the first time." >&2
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) --editable ".[parquet]" --group test --group lint --group learn2learn-needs
+	$(PIP) --no-deps --requirement requirements/learn2learn.txt
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --group docs
+	@touch $@

@@ -1,0 +1,120 @@
+"""How much of the encoder's own speed is left when pictures come from files into a store.
+
+python -m benchmarks.encode_throughput [IMAGES] [--encoder NAME] [--json]
+
+Forward passes on ready tensors and whole encodes from files take turns, so that whatever else
+the machine does slows both. Every encode is of a new store; the files are warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import metaadapter
+from metaadapter.errors import DataError
+from metaadapter.features import FrozenEncoder, encode_to_store
+from metaadapter.images import ImageTable, decode_image, read_images
+
+DEMO_PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
+N_PICTURES, BATCH_SIZE, WORKERS, REPEATS = 512, 32, 2, 5
+
+
+def measure(
+    images: Path = DEMO_PICTURES,
+    encoder: FrozenEncoder | None = None,
+    *,
+    n_pictures: int = N_PICTURES,
+    batch_size: int = BATCH_SIZE,
+    workers: int = WORKERS,
+    repeats: int = REPEATS,
+) -> dict[str, float]:
+    """Median pictures per second, forward alone and whole encode, and the median of their ratio.
+
+    The ratio is taken in each turn, of two measurements that follow one another.
+    """
+    encoder = encoder or FrozenEncoder.load()
+    table = read_images(images)
+    table = ImageTable(table.rows[:n_pictures], table.source)
+    if len(table.rows) < batch_size:
+        raise DataError(
+            f"{images} has {len(table.rows)} pictures; at least {batch_size} are needed"
+        )
+    pixels = [encoder.preprocess(decode_image(row.path)) for row in table.rows]
+    batches = [
+        torch.stack(pixels[start : start + batch_size])
+        for start in range(0, len(pixels), batch_size)
+    ]
+    encoder.encode_pixels(batches[0])
+    forward, encode = [], []
+    for _ in range(repeats):
+        forward.append(_forward_rate(encoder, batches))
+        encode.append(_encode_rate(encoder, table, batch_size, workers))
+    ratios = [whole / alone for alone, whole in zip(forward, encode, strict=True)]
+    return {
+        "forward_images_per_second": statistics.median(forward),
+        "encode_images_per_second": statistics.median(encode),
+        "encode_to_forward_ratio": statistics.median(ratios),
+        "lowest_ratio": min(ratios),
+        "highest_ratio": max(ratios),
+    }
+
+
+def _forward_rate(encoder: FrozenEncoder, batches: list[Tensor]) -> float:
+    start = time.perf_counter()
+    for batch in batches:
+        encoder.encode_pixels(batch)
+    return sum(map(len, batches)) / (time.perf_counter() - start)
+
+
+def _encode_rate(encoder: FrozenEncoder, table: ImageTable, batch_size: int, workers: int) -> float:
+    """Of everything: hashes, decoding, forward passes, texts of the classes, files on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        report = encode_to_store(
+            table, encoder, Path(folder), batch_size=batch_size, workers=workers
+        )
+        return report.n_total / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Measure, and print both figures and their ratio."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.encode_throughput")
+    parser.add_argument("images", type=Path, nargs="?", default=DEMO_PICTURES)
+    parser.add_argument("--encoder", default="tiny", metavar="NAME")
+    parser.add_argument("--pictures", type=int, default=N_PICTURES, help="at most so many")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
+    parser.add_argument("--workers", type=int, default=WORKERS, help="threads that decode")
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures = measure(
+        options.images,
+        FrozenEncoder.load(options.encoder),
+        n_pictures=options.pictures,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        repeats=options.repeats,
+    )
+    if options.json:
+        print(json.dumps({"schema": "metaadapter.bench.encode_throughput/1", **figures}))
+        return
+    print(f"forward alone  {figures['forward_images_per_second']:8.1f} pictures/s")
+    print(f"whole encode   {figures['encode_images_per_second']:8.1f} pictures/s")
+    print(
+        f"ratio          {figures['encode_to_forward_ratio']:8.1%} "
+        f"({figures['lowest_ratio']:.1%} … {figures['highest_ratio']:.1%} in {options.repeats} "
+        f"turns; batch {options.batch_size}, {options.workers} decoding threads, torch threads "
+        f"{torch.get_num_threads()})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""Starts the command app from a checkout: the same app as the `metaadapter` script."""
+
+from __future__ import annotations
+
+from metaadapter.commands.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The one door to learn2learn and higher, two packages that nobody maintains any more.
+
+Both are imported only when used: a missing or broken build costs the function that asked for it,
+never `predict`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
+
+from metaadapter.errors import MissingPackage
+
+__all__ = ["import_higher", "import_learn2learn"]
+
+_LEARN2LEARN_INSTALL = """\
+a plain `pip install learn2learn` fails to build on Python 3.11 and later, or takes numpy back below
+version 2. In a checkout, `make test` installs it rightly. Elsewhere (a C compiler is needed):
+    pip install gym requests tqdm torchvision
+    pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
+
+
+def import_learn2learn() -> ModuleType:
+    """Import learn2learn (about a second) without the notice that its passenger gym prints.
+
+    Returns:
+        The module `learn2learn`.
+
+    Raises:
+        MissingPackage: It is not installed, or its build does not load; the message tells how to
+            install it beside numpy 2.
+    """
+    _silence_gym_notice()
+    return _import_or_explain("learn2learn", how_to_install=_LEARN2LEARN_INSTALL)
+
+
+def import_higher() -> ModuleType:
+    """Import higher, the independent witness of gradients through an inner loop.
+
+    Returns:
+        The module `higher`.
+
+    Raises:
+        MissingPackage: It is not installed, or does not load beside the torch that is.
+    """
+    return _import_or_explain("higher", how_to_install="    pip install higher==0.2.1")
+
+
+def _silence_gym_notice() -> None:
+    # gym prints an appeal to leave it, which only learn2learn's authors could follow.
+    with suppress(ImportError):
+        import_module("gym_notices.notices").notices.clear()
+
+
+def _import_or_explain(name: str, *, how_to_install: str) -> ModuleType:
+    try:
+        return import_module(name)
+    # Not ImportError alone: numpy and torch move on beneath these packages, and what was removed
+    # there surfaces here as an AttributeError, a ValueError of the binary interface, and so on.
+    except Exception as reason:
+        raise MissingPackage(
+            f"the optional package {name} is needed here but cannot be imported "
+            f"({type(reason).__name__}: {reason}). To install it:\n{how_to_install}"
+        ) from reason

@@ -1,0 +1,142 @@
+"""The `metaadapter` program: its commands, and how they end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from metaadapter.commands.adapt import adapt
+from metaadapter.commands.console import calm_warnings, print_error
+from metaadapter.commands.demo import demo
+from metaadapter.commands.doctor import doctor
+from metaadapter.commands.encode import encode
+from metaadapter.commands.predict import predict
+from metaadapter.errors import MetaAdapterError
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+KINDS = {
+    1: "unexpected",
+    2: "usage",
+    3: "data",
+    4: "incompatible-artifact",
+    5: "missing-package",
+    INTERRUPTED: "interrupted",
+}
+
+app = typer.Typer(
+    name="metaadapter",
+    help="From a few labelled photographs to a classifier, in one forward pass.",
+    epilog="Start with `metaadapter demo`, or with `metaadapter adapt YOUR_FOLDER --out ADAPTER`.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    add_completion=False,
+)
+for command in (demo, encode, adapt, predict, doctor):
+    app.command()(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default.
+
+    Returns:
+        0 fine · 1 unexpected · 2 usage · 3 bad data or configuration · 4 incompatible artifact ·
+        5 optional package missing · 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _let_any_file_name_be_printed()
+    with calm_warnings():
+        try:
+            code = app(arguments or ["--help"], prog_name="metaadapter", standalone_mode=False)
+            if code == INTERRUPTED:
+                return _failed(_interrupted(arguments), INTERRUPTED, arguments)
+            sys.stdout.flush()
+            return int(code or 0)
+        except typer.TyperException as error:
+            return _failed(_usage(error), error.exit_code, arguments)
+        except MetaAdapterError as error:
+            return _failed(str(error), error.exit_code, arguments)
+        except (BrokenPipeError, SystemExit):  # the latter is typer's answer to the former
+            return _reader_left()
+        except Exception as error:
+            if _debugging(arguments):
+                raise
+            return _failed(_unexpected(error), 1, arguments)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        sys.stdout.write(f"metaadapter {metadata.version('metaadapter')}\n")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an unexpected error arose.")
+    ] = False,
+) -> None:
+    """`main` looks for --debug itself: an error may arise before options are parsed."""
+
+
+def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
+    print_error(message, kind=KINDS[code], exit_code=code, json_output="--json" in arguments)
+    return code
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "metaadapter"
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{message}. See `{path} --help`."
+
+
+def _interrupted(arguments: Sequence[str]) -> str:
+    if "encode" not in arguments[:2]:
+        return "interrupted"
+    return (
+        "interrupted; the pictures encoded so far are kept. The same command goes on there:\n"
+        f"  {shlex.join(['metaadapter', *arguments])}"
+    )
+
+
+def _unexpected(error: Exception) -> str:
+    return (
+        f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run it as "
+        "`metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and report it"
+    )
+
+
+def _debugging(arguments: Sequence[str]) -> bool:
+    return "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0")
+
+
+def _let_any_file_name_be_printed() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _reader_left() -> int:
+    """`metaadapter predict … | head` is no fault; only the rest of the output has no reader."""
+    # The interpreter flushes stdout once more on its way out, which would fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

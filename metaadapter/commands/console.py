@@ -1,0 +1,147 @@
+"""What commands say: results go to stdout, everything else for people to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, final
+
+from rich.console import Console as RichConsole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from metaadapter.features import Progress
+
+__all__ = ["Console", "calm_warnings", "print_error", "write_document"]
+
+MAX_LISTED = 10
+
+
+@final
+class Console:
+    """The voice of one run of a command.
+
+    Args:
+        quiet: leave out notes and progress; warnings stay.
+        json_output: the result is one JSON document, so there is no progress bar either.
+    """
+
+    def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
+        self._quiet = quiet
+        self._json = json_output
+        self._stderr = RichConsole(stderr=True)
+        self._stdout = RichConsole()
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results go to a person's terminal and not into a file or a pipe."""
+        return self._stdout.is_terminal
+
+    def note(self, text: str, *, asked_for: bool = False) -> None:
+        """Tell something that helps, on stderr; what was `asked_for` even if quiet."""
+        if asked_for or not self._quiet:
+            _say(self._stderr, text, style="")
+
+    def warn(self, text: str) -> None:
+        """Tell something that may hurt, on stderr."""
+        _say(self._stderr, f"warning: {text}", style="yellow")
+
+    def warn_of(self, heading: str, items: Sequence[str]) -> None:
+        """Warn of several things of a kind: the first ten, then how many more."""
+        if not items:
+            return
+        shown = [f"  {item}" for item in items[:MAX_LISTED]]
+        if len(items) > MAX_LISTED:
+            shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
+        self.warn("\n".join([heading, *shown]))
+
+    def result(self, text: str) -> None:
+        """Print a line of the result, on stdout."""
+        _say(self._stdout, text, style="")
+
+    def table(self, table: Table) -> None:
+        """Draw a result on a terminal."""
+        self._stdout.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[Progress], None]]:
+        """A bar with rate and time left while a block runs; silent unless a person is watching."""
+        from rich import progress as bars
+
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[speed]}"),
+            bars.TimeRemainingColumn(),
+        )
+        silent = self._quiet or self._json or not self._stderr.is_terminal
+        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
+            tasks: dict[str, Any] = {}
+
+            def show(moment: Progress) -> None:
+                stage = moment.stage
+                if stage not in tasks:
+                    for finished in tasks.values():
+                        bar.update(finished, visible=False)
+                    tasks[stage] = bar.add_task(_STAGES[stage], total=moment.total, speed="")
+                speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
+                bar.update(tasks[stage], completed=moment.done, speed=speed)
+
+            yield show
+
+
+def write_document(command: str, content: Mapping[str, Any]) -> None:
+    """Print one JSON document, its schema first.
+
+    Args:
+        command: gives the schema its name, `metaadapter.<command>/1`.
+        content: JSON values.
+    """
+    document = {"schema": f"metaadapter.{command}/1", **content}
+    # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+
+
+def print_error(message: str, *, kind: str, exit_code: int, json_output: bool) -> None:
+    """Say what went wrong on stderr, with `json_output` also as a document on stdout."""
+    _say(RichConsole(stderr=True), f"error: {message}", style="red")
+    if json_output:
+        error = {"kind": kind, "message": message, "exit_code": exit_code}
+        write_document("error", {"error": error})
+
+
+@contextmanager
+def calm_warnings() -> Iterator[None]:
+    """Within the block, a library's warning is one line on stderr, without its place in code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        Console().warn(" ".join(str(message).split()))
+
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.resetwarnings()
+            for category in _FOR_PROGRAMMERS:
+                warnings.simplefilter("ignore", category)
+        warnings.showwarning = show
+        yield
+
+
+_FOR_PROGRAMMERS = (
+    DeprecationWarning,
+    FutureWarning,
+    ImportWarning,
+    PendingDeprecationWarning,
+    ResourceWarning,
+)
+
+_STAGES = {"hash": "comparing", "encode": "encoding"}
+
+
+def _say(console: RichConsole, text: str, *, style: str) -> None:
+    # Soft wrap: a path must survive being copied from a narrow window.
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,141 @@
+"""`metaadapter demo`: the whole story on the embedded encoder and pictures, without a network."""
+
+from __future__ import annotations
+
+import shlex
+import webbrowser
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, write_document
+from metaadapter.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from metaadapter.report.demo_result import DemoResult
+
+__all__ = ["demo"]
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the page and the adapter; made if missing.")
+    ] = Path("demo"),
+    seed: options.Seed = 0,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the page in the browser at the end.")
+    ] = False,
+) -> None:
+    """From a few labelled photographs to a classifier, on photographs that come along.
+
+    Ten kinds of clothes, recognised by their names alone, then with one and with four labelled
+    photographs of each. Needs no network, writes a page to look at, and takes under a minute.
+    """
+    console = Console(quiet=quiet, json_output=json_output)
+    page_file, adapter = out / "index.html", out / "adapter"
+    _require_place(page_file)
+
+    console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
+    from metaadapter.commands.demo_experiment import run_demo
+    from metaadapter.features import FrozenEncoder
+    from metaadapter.images import read_images
+    from metaadapter.report.demo_page import page
+
+    with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
+        result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)
+    classifier.save(adapter)
+    _write(page_file, page(result))
+
+    if json_output:
+        write_document("demo", _document(result, page_file, adapter))
+    else:
+        console.table(_table(result))
+        console.note(_farewell(result, page_file, adapter))
+    if open_page:
+        webbrowser.open(page_file.resolve().as_uri())
+
+
+OWN_MARK = '<meta name="generator" content="metaadapter">'
+
+
+def _require_place(page_file: Path) -> None:
+    """Refuse to overwrite a page that is not the demo's, before any work is done."""
+    if page_file.parent.is_file():
+        raise DataError(f"{page_file.parent} is a file; give a folder with --out")
+    if page_file.is_file() and OWN_MARK not in page_file.read_text(errors="replace")[:2000]:
+        raise DataError(
+            f"{page_file} is a page of yours, not of the demo, and would be overwritten; choose "
+            "another folder with --out"
+        )
+
+
+def _write(page_file: Path, html: str) -> None:
+    try:
+        page_file.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot write the page {page_file}: {error.strerror}") from error
+
+
+def _table(result: DemoResult) -> Table:
+    from rich.table import Table
+
+    table = Table("method", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in ("shots", "correct", "accuracy", "95 % interval", "adapter in"):
+        table.add_column(column, justify="right")
+    for each in result.answers:
+        accuracy, seconds = each.accuracy, each.adapter_seconds
+        table.add_row(
+            each.method,
+            str(each.n_shot),
+            f"{accuracy.n_right} of {accuracy.n}",
+            f"{accuracy.value:.1%}",
+            "{:.1%} to {:.1%}".format(*accuracy.interval),
+            "–" if seconds is None else f"{seconds:.2f} s",
+        )
+    return table
+
+
+def _farewell(result: DemoResult, page_file: Path, adapter: Path) -> str:
+    n_pictures = len(result.support) + len(result.held_out)
+    rate = n_pictures / result.encode_seconds
+    return f"""
+{n_pictures} photographs were encoded in {result.encode_seconds:.1f} s ({rate:.0f} a second).
+  page      {page_file}
+  adapter   {adapter}   (4 shots)
+
+Now yours: a folder that holds one folder of photographs for each class.
+  metaadapter adapt YOUR_FOLDER --out my-adapter
+  metaadapter predict my-adapter NEW_PHOTOGRAPHS
+Or try the demo's adapter on a photograph of clothes:
+  metaadapter predict {shlex.quote(str(adapter))} PHOTOGRAPH"""
+
+
+def _document(result: DemoResult, page_file: Path, adapter: Path) -> dict[str, Any]:
+    methods = [
+        {
+            "method": each.method,
+            "n_shot": each.n_shot,
+            "accuracy": each.accuracy.to_dict(),
+            "adapter_seconds": each.adapter_seconds,
+        }
+        for each in result.answers
+    ]
+    return {
+        "seed": result.seed,
+        "encoder": result.encoder,
+        "fingerprint": result.fingerprint,
+        "generator": result.generator,
+        "classes": list(result.classes),
+        "methods": methods,
+        "encode_seconds": result.encode_seconds,
+        "page": str(page_file),
+        "adapter": str(adapter),
+        "versions": dict(result.versions),
+    }

@@ -1,0 +1,169 @@
+"""`metaadapter encode`: pictures into a feature store."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, write_document
+from metaadapter.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.features import EncodeReport, FeatureStore
+    from metaadapter.images import ImageTable
+
+__all__ = ["encode"]
+
+
+def encode(
+    images: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGES",
+            help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, "
+            ".parquet) or CoOp split (.json).",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")
+    ],
+    encoder: options.Encoder = "tiny",
+    views: options.Views = 1,
+    seed: options.Seed = 0,
+    split: options.Split = None,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Take classes from the source.")
+    ] = True,
+    templates: options.Templates = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Encode only the I-th of N parts, for N machines."),
+    ] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = 2,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Turn pictures into frozen features, once.
+
+    A second run encodes only what is new; pictures are known by their bytes. An interrupted run
+    goes on where it stopped when the same command is given again.
+    """
+    part = _shard(shard)
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
+
+    table = _read(images, labelled=labels, split=split, console=console)
+    loaded = FrozenEncoder.load(
+        encoder,
+        device=device,
+        precision=precision,
+        templates=templates,
+    )
+    before = _paths(out)
+    with console.progress() as progress:
+        report = encode_to_store(
+            table,
+            loaded,
+            out,
+            views=views,
+            seed=seed,
+            batch_size=batch_size,
+            workers=workers,
+            shard=part,
+            progress=progress,
+        )
+    store = FeatureStore.open(out)
+    n_removed = len(before - set(store.rows.path))
+    _warn(report, table, console)
+    if json_output:
+        write_document("encode", _document(report, store, table, n_removed))
+    else:
+        console.result(_summary(report, store, n_removed))
+
+
+def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
+    """The pictures with their labels; without, where the source clearly has none."""
+    from metaadapter.images import read_images
+
+    if not labelled:
+        return read_images(images, labelled=False, split=split)
+    try:
+        return read_images(images, split=split)
+    except DataError as error:
+        try:
+            table = read_images(images, labelled=False, split=split)
+        except DataError:
+            raise error from None
+        if table.source not in ("flat folder", "one picture"):
+            raise DataError(f"{error}; or encode without classes: --no-labels") from error
+        console.note(f"{images}: {table.source}, so its pictures are encoded without classes")
+        return table
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(
+            f"--shard expects I/N with I from 1 to N, got {text!r}; on the first of four machines "
+            "give --shard 1/4, on the second 2/4, and so on"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _paths(out: Path) -> set[str]:
+    """Of the pictures that the store holds now."""
+    from metaadapter.commands.pictures import is_store
+    from metaadapter.features import FeatureStore
+
+    return set(FeatureStore.open(out).rows.path) if is_store(out) else set()
+
+
+def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
+    console.warn_of("about these pictures:", table.warnings)
+    console.warn_of(
+        f"left out, because unreadable: {len(report.quarantined)}",
+        [f"{picture.path}: {picture.reason}" for picture in report.quarantined],
+    )
+
+
+def _summary(report: EncodeReport, store: FeatureStore, n_removed: int) -> str:
+    classes = f"{len(store.classes)} classes" if store.classes else "without classes"
+    speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
+    return (
+        f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
+        f"{report.n_reused} reused, {n_removed} removed, {len(report.quarantined)} unreadable); "
+        f"encoder {store.encoder}, {store.n_views} view(s){speed}"
+    )
+
+
+def _document(
+    report: EncodeReport, store: FeatureStore, table: ImageTable, n_removed: int
+) -> dict[str, Any]:
+    return {
+        "store": str(store.folder),
+        "source": table.source,
+        "encoder": store.encoder,
+        "fingerprint": store.fingerprint.to_dict(),
+        "n_views": store.n_views,
+        "seed": store.header.recipe.seed,
+        "counts": store.header.counts,
+        "n_new": report.n_new,
+        "n_reused": report.n_reused,
+        "n_removed": n_removed,
+        "n_total": report.n_total,
+        "quarantined": [
+            {"path": str(picture.path), "reason": picture.reason} for picture in report.quarantined
+        ],
+        "warnings": list(table.warnings),
+        "seconds": report.seconds,
+        "images_per_second": report.images_per_second,
+    }

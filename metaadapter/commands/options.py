@@ -1,0 +1,64 @@
+"""Options that several commands have, each defined once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = [
+    "BatchSize",
+    "Device",
+    "Encoder",
+    "EncoderOfPictures",
+    "Json",
+    "Precision",
+    "Quiet",
+    "Seed",
+    "Split",
+    "Templates",
+    "Views",
+    "ViewsOfPictures",
+    "Workers",
+]
+
+_ENCODER_HELP = (
+    "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
+    "example ViT-B-32/laion2b_s34b_b79k, or a folder."
+)
+_VIEWS_HELP = "Views of each picture to average: the centre, then random crops."
+
+Encoder = Annotated[str, typer.Option(metavar="NAME", help=_ENCODER_HELP)]
+Views = Annotated[int, typer.Option(min=1, help=_VIEWS_HELP)]
+# For commands that also take feature stores, which have an encoder and views of their own.
+EncoderOfPictures = Annotated[
+    str | None, typer.Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
+]
+ViewsOfPictures = Annotated[int | None, typer.Option(min=1, help=_VIEWS_HELP, show_default="1")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
+Device = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")
+]
+Precision = Annotated[
+    Literal["fp32", "bf16", "fp16"],
+    typer.Option(help="Number format that the encoder computes in."),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the encoder takes at a time.")]
+Workers = Annotated[int, typer.Option(min=1, help="Threads that decode pictures.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Of a source divided into splits, read this one only; or all."
+    ),
+]
+Templates = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SET",
+        help="Prompts that class names are put into: the name of a set, or one prompt with {}.",
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Neither notes nor a progress bar.")]

@@ -1,0 +1,75 @@
+"""The pictures that `metaadapter predict` is asked about, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from metaadapter.adapter import AdapterConfig
+from metaadapter.commands.console import Console
+from metaadapter.commands.pictures import EncodedPictures, encode_rows, is_store, read_store
+from metaadapter.errors import DataError
+from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder
+from metaadapter.images import read_images
+
+__all__ = ["read_queries"]
+
+
+def read_queries(
+    sources: Sequence[Path],
+    config: AdapterConfig,
+    load: Callable[[], FrozenEncoder],
+    *,
+    labelled: bool,
+    split: str | None,
+    console: Console,
+) -> EncodedPictures:
+    """Features as the adapter expects them: its encoder, its views, its seed.
+
+    Args:
+        sources: pictures, folders, manifests and feature stores.
+        config: of the adapter.
+        load: gives the encoder, checked; called only if there are pictures to encode.
+        labelled: read labels, which then every picture must have.
+        split: of divided sources; all of them by default, unless labelled.
+        console: shows progress, and gets a warning on stores with other views.
+
+    Raises:
+        DataError: a source is missing, or not one picture can be read.
+        IncompatibleArtifact: a store was made by another encoder.
+    """
+    rows = [
+        row
+        for source in sources
+        if not is_store(source)
+        for row in read_images(source, labelled=labelled, split=split).rows
+    ]
+    parts = [_of_store(source, config, split, console) for source in sources if is_store(source)]
+    if rows:
+        encoder = load()
+        with console.progress() as progress:
+            parts.append(
+                encode_rows(
+                    rows, encoder, views=config.n_views, seed=config.seed, progress=progress
+                )
+            )
+    queries = parts[0]
+    for part in parts[1:]:
+        queries = queries + part
+    if labelled and "" in queries.labels:
+        unlabelled = queries.paths[queries.labels.index("")]
+        raise DataError(f"--labelled was given, but {unlabelled} has no label; leave it out")
+    return queries
+
+
+def _of_store(
+    source: Path, config: AdapterConfig, split: str | None, console: Console
+) -> EncodedPictures:
+    expected = Fingerprint.from_dict(config.fingerprint) if config.fingerprint else None
+    store = FeatureStore.open(source, fingerprint=expected)
+    if store.n_views != config.n_views:
+        console.warn(
+            f"the feature store {source} averages {store.n_views} view(s) of a picture, the "
+            f"adapter was made with {config.n_views}; probabilities shift a little"
+        )
+    return read_store(store, split=split)

@@ -1,0 +1,149 @@
+"""The labelled pictures that an adapter is predicted from, wherever they come from."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from metaadapter.commands.pictures import EncodedPictures, encode_rows, read_store
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder, Progress
+from metaadapter.images import UnreadableImage, read_images
+
+__all__ = [
+    "Selection",
+    "StoredEncoder",
+    "Support",
+    "draw_shots",
+    "support_of_pictures",
+    "support_of_store",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """What a feature store knows of its encoder: enough to adapt without loading it."""
+
+    name: str
+    fingerprint: Fingerprint
+    logit_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which pictures of a source are used, and how they are seen."""
+
+    split: str | None = None
+    shots: int | None = None
+    """Pictures of each class to draw; all by default."""
+    views: int | None = None
+    """Of each picture; those of the store, or one, by default."""
+    seed: int = 0
+    """Of the draw and of the views."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Support:
+    """Labelled features, the encoder they come from, and what was noticed on the way."""
+
+    pictures: EncodedPictures
+    encoder: FrozenEncoder | StoredEncoder
+    n_views: int
+    seed: int
+    stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
+    """Of each class, where they come from a store and the encoder is not loaded."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pictures of each class, sorted by label."""
+        return dict(sorted(Counter(self.pictures.labels).items()))
+
+
+def support_of_pictures(
+    source: Path,
+    encoder: FrozenEncoder,
+    selection: Selection,
+    progress: Callable[[Progress], None] | None = None,
+) -> Support:
+    """Read and encode labelled pictures: a folder, a manifest or a split file.
+
+    Raises:
+        DataError: there are no labelled pictures, or not one of some class can be read.
+    """
+    table = read_images(source, split=selection.split)
+    drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
+    views = selection.views or 1
+    rows = [table.rows[number] for number in drawn]
+    pictures = encode_rows(rows, encoder, views=views, seed=selection.seed, progress=progress)
+    _require_pictures_of(table.classes, pictures.labels, pictures.quarantined)
+    return Support(pictures, encoder, views, selection.seed, warnings=table.warnings)
+
+
+def support_of_store(
+    store: FeatureStore, encoder: FrozenEncoder | None, selection: Selection
+) -> Support:
+    """Take labelled features from a store; `encoder` only where names are to be read.
+
+    Raises:
+        UsageError: other views are asked for than the store holds.
+        DataError: fewer than two classes.
+        IncompatibleArtifact: the store was made by another encoder.
+    """
+    if selection.views not in (None, store.n_views):
+        raise UsageError(
+            f"--views {selection.views} was given, but the feature store {store.folder} holds "
+            f"{store.n_views} view(s) of each picture; leave --views out, or encode again"
+        )
+    if encoder is not None:
+        owner = f"the feature store {store.folder}"
+        store.fingerprint.require_match(encoder.fingerprint, owner=owner)
+    pictures = read_store(store, split=selection.split)
+    labelled = [number for number, label in enumerate(pictures.labels) if label]
+    pictures = pictures.select(labelled)
+    if len(set(pictures.labels)) < 2:
+        raise DataError(
+            f"expected pictures of at least two classes in the feature store {store.folder}, "
+            f"found {len(set(pictures.labels))}; encode a folder with one folder per class"
+        )
+    pictures = pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed))
+    seed = store.header.recipe.seed
+    if encoder is not None:
+        return Support(pictures, encoder, store.n_views, seed)
+    known = StoredEncoder(store.encoder, store.fingerprint, store.logit_scale)
+    return Support(pictures, known, store.n_views, seed, stored_texts=store.class_texts())
+
+
+def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
+    """Numbers of at most `shots` pictures of each class, sorted.
+
+    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and a class
+    has the same ones whatever other classes there are.
+    """
+    if shots is None:
+        return list(range(len(labels)))
+    numbers = defaultdict(list)
+    for number, label in enumerate(labels):
+        numbers[label].append(number)
+    drawn = [
+        np.random.default_rng([seed, *label.encode()]).permutation(of_class)[:shots]
+        for label, of_class in numbers.items()
+    ]
+    return sorted(np.concatenate(drawn).tolist())
+
+
+def _require_pictures_of(
+    classes: Sequence[str], labels: Sequence[str], quarantined: Sequence[UnreadableImage]
+) -> None:
+    lost = sorted(set(classes) - set(labels))
+    if lost:
+        raise DataError(
+            f"no picture of class {', '.join(map(repr, lost))} can be read: "
+            f"{'; '.join(str(picture) for picture in quarantined[:3])}; "
+            "replace these pictures, or remove the class"
+        )

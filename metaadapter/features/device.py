@@ -1,0 +1,64 @@
+"""Where an encoder runs and how exactly it calculates."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+
+from metaadapter.errors import UsageError
+
+__all__ = ["Precision", "choose_device", "require_precision"]
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+def choose_device(device: str | None) -> torch.device:
+    """The device of that name; the fastest one that is here for `None` and "auto".
+
+    Raises:
+        UsageError: No such device, or none that works on this machine.
+    """
+    if device is None or device == "auto":
+        return torch.device(_fastest())
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UsageError(
+            f"unknown device {device!r}; choose auto, cpu, cuda, cuda:1 … or mps"
+        ) from None
+    if not _is_usable(chosen):
+        raise UsageError(
+            f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none such on "
+            f"this machine; use --device {_fastest()}, or install a PyTorch built for it"
+        )
+    return chosen
+
+
+def require_precision(precision: str, device: torch.device) -> None:
+    """Check that the precision exists and suits the device.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if precision not in get_args(Precision):
+        raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
+    if precision == "fp16" and device.type == "cpu":
+        raise UsageError(
+            "precision fp16 is slow and overflows on a CPU; use fp32 (exact), bf16 (faster on "
+            "recent server processors), or fp16 with --device cuda"
+        )
+
+
+def _fastest() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _is_usable(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return (device.index or 0) < torch.cuda.device_count()
+    if device.type == "mps":
+        return torch.backends.mps.is_available()
+    return device.type == "cpu"

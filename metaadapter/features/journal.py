@@ -1,0 +1,119 @@
+"""Finished features of a run that has not ended: a killed run loses its last block at most."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from .atomic_files import replace_file, write_errors
+from .feature_index import FeatureIndex
+from .recipe import Recipe
+
+__all__ = ["BlockWriter", "Journal"]
+
+JOURNAL_FOLDER = ".partial"
+RECIPE_FILE = "recipe.json"
+
+
+class Journal:
+    """Blocks of features in a hidden folder of the store, each file whole or absent.
+
+    A block is one `.npy` of records (`sha256`, `features`), so that it can be memory-mapped.
+    """
+
+    def __init__(self, store: Path, recipe: Recipe, index: FeatureIndex) -> None:
+        """Take up the journal of an earlier run, if there is one: its blocks enter `index`.
+
+        Raises:
+            IncompatibleArtifact: The earlier run had another encoder, number of views or seed.
+        """
+        self.folder = store / JOURNAL_FOLDER
+        self._store = store
+        self._recipe = recipe
+        self._index = index
+        self._n_blocks = 0
+        earlier = self.folder / RECIPE_FILE
+        if earlier.exists():
+            recipe.require_same(Recipe.from_dict(json.loads(earlier.read_bytes())), store)
+            self._read_blocks()
+
+    def append(self, hashes: list[str], features: Float[np.ndarray, "pictures views dim"]) -> None:
+        """Put the features of these pictures on disk, for good, and into the index.
+
+        Raises:
+            DataError: They cannot be written.
+        """
+        kind = [("sha256", "S64"), ("features", np.float16, features.shape[1:])]
+        block = np.empty(len(hashes), dtype=kind)
+        block["sha256"], block["features"] = hashes, features
+        kept = f"{len(self._index)} pictures are finished and kept; the same command goes on there"
+        with write_errors(self._store, kept):
+            if self._n_blocks == 0:
+                self._begin()
+            replace_file(self._block_path(self._n_blocks), lambda file: np.save(file, block))
+        self._add(self._block_path(self._n_blocks))
+        self._n_blocks += 1
+
+    @contextmanager
+    def writer(self, seconds: float) -> Iterator[BlockWriter]:
+        """Collect features and append them every `seconds`; what is left at the end, however."""
+        writer = BlockWriter(self, seconds)
+        try:
+            yield writer
+        finally:
+            writer.flush()
+
+    def remove(self) -> None:
+        """Delete the journal, once its features are in the store."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _begin(self) -> None:
+        text = json.dumps(self._recipe.to_dict(), indent=2).encode()
+        self.folder.mkdir(exist_ok=True)
+        replace_file(self.folder / RECIPE_FILE, lambda file: file.write(text))
+
+    def _read_blocks(self) -> None:
+        while (path := self._block_path(self._n_blocks)).exists():
+            self._add(path)
+            self._n_blocks += 1
+
+    def _add(self, path: Path) -> None:
+        block = np.load(path, mmap_mode="r", allow_pickle=False)
+        self._index.add(block["sha256"].astype(str).tolist(), block["features"])
+
+    def _block_path(self, number: int) -> Path:
+        return self.folder / f"block-{number:06d}.npy"
+
+
+class BlockWriter:
+    """Gathers features until a block is worth a file."""
+
+    def __init__(self, journal: Journal, seconds: float) -> None:
+        self._journal = journal
+        self._seconds = seconds
+        self._hashes: list[str] = []
+        self._features: list[np.ndarray] = []
+        self._since = time.monotonic()
+
+    def add(self, hashes: list[str], features: Float[np.ndarray, "pictures views dim"]) -> None:
+        """Take features in; writes a block if the last one is old enough."""
+        self._hashes += hashes
+        self._features.append(features)
+        if time.monotonic() - self._since >= self._seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        hashes, features = self._hashes, self._features
+        # Forgotten first: when the disk is full, the flush on the way out must not try again.
+        self._hashes, self._features = [], []
+        if hashes:
+            self._journal.append(hashes, np.concatenate(features))
+        self._since = time.monotonic()

@@ -1,0 +1,74 @@
+"""All that decides what the features of a picture are, so that unlike ones never mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaadapter.errors import IncompatibleArtifact
+
+from .fingerprint import Fingerprint
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Encoder and views of a feature store.
+
+    Attributes:
+        encoder: The name that `FrozenEncoder.load` takes.
+        fingerprint: What the encoder computes, whatever its name.
+        logit_scale: The encoder's temperature: logits are this times the cosine.
+        n_views: Rows of features per picture: the centre view and random crops.
+        seed: Of the random crops.
+    """
+
+    encoder: str
+    fingerprint: Fingerprint
+    logit_scale: float
+    n_views: int
+    seed: int
+
+    def require_same(self, stored: Recipe, folder: Path) -> None:
+        """Check that features made by this recipe may join those of the store in `folder`.
+
+        Raises:
+            IncompatibleArtifact: Another encoder, number of views or seed.
+        """
+        owner = f"the feature store {folder}"
+        stored.fingerprint.require_match(self.fingerprint, owner=owner)
+        remedy = f"choose another --out, or delete {folder} to encode everything anew"
+        if self.n_views != stored.n_views:
+            raise IncompatibleArtifact(
+                f"the feature store {folder} holds {stored.n_views} view(s) of each picture, and "
+                f"{self.n_views} were asked for; use --views {stored.n_views}, {remedy}"
+            )
+        if self.n_views > 1 and self.seed != stored.seed:
+            raise IncompatibleArtifact(
+                f"the random views in the feature store {folder} were drawn with seed "
+                f"{stored.seed}, and seed {self.seed} was asked for; use --seed {stored.seed}, "
+                f"{remedy}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "encoder": self.encoder,
+            "fingerprint": self.fingerprint.to_dict(),
+            "logit_scale": self.logit_scale,
+            "n_views": self.n_views,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Read the JSON form; unknown keys are ignored."""
+        return cls(
+            encoder=str(values["encoder"]),
+            fingerprint=Fingerprint.from_dict(values["fingerprint"]),
+            logit_scale=float(values["logit_scale"]),
+            n_views=int(values["n_views"]),
+            seed=int(values["seed"]),
+        )

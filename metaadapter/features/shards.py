@@ -1,0 +1,87 @@
+"""Sharing the work of `encode` among machines, and joining the stores they made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.errors import UsageError
+from metaadapter.images import ImageRow
+
+from .atomic_files import lock_folder, write_errors
+from .feature_index import FeatureIndex
+from .store import FeatureStore
+from .store_header import HEADER_FILE
+from .store_writer import StoreContents, write_store
+
+__all__ = ["merge_stores", "pick_shard"]
+
+
+def pick_shard(pictures: Sequence[ImageRow], shard: tuple[int, int] | None) -> tuple[ImageRow, ...]:
+    """Every n-th picture in the order of the paths, beginning with the i-th; all without a shard.
+
+    Args:
+        pictures: The same on every machine, in any order.
+        shard: (i, n), i from 1 to n.
+
+    Raises:
+        UsageError: i is not one of 1 … n.
+    """
+    if shard is None:
+        return tuple(pictures)
+    number, n_shards = shard
+    if not 1 <= number <= n_shards:
+        raise UsageError(
+            f"a shard is given as i/n with i from 1 to n, and {number}/{n_shards} came; "
+            "for four machines use --shard 1/4 on the first, 2/4 on the second and so on"
+        )
+    return tuple(sorted(pictures, key=lambda picture: str(picture.path)))[number - 1 :: n_shards]
+
+
+def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
+    """Join stores of the same encoder and views into a new one, ordered by path.
+
+    A picture that several stores hold (the same path and bytes) is kept once.
+
+    Args:
+        stores: Complete stores, for instance the shards of one set of pictures.
+        out: Folder of the new store.
+
+    Raises:
+        UsageError: No store is named, or `out` holds one already.
+        DataError: A store is incomplete, or `out` cannot be written.
+        IncompatibleArtifact: The encoders, numbers of views or seeds differ.
+    """
+    if not stores:
+        raise UsageError("no feature store was named to merge; name at least one")
+    if (out / HEADER_FILE).exists():
+        raise UsageError(f"{out} is a feature store already; choose a new folder for the result")
+    parts = [FeatureStore.open(folder) for folder in stores]
+    for part in parts[1:]:
+        parts[0].header.recipe.require_same(part.header.recipe, part.folder)
+
+    index = FeatureIndex()
+    texts: dict[str, np.ndarray] = {}
+    for part in parts:
+        index.add_store(part)
+        texts = part.class_texts() | texts
+    with write_errors(out, "The stores to merge are as they were."):
+        out.mkdir(parents=True, exist_ok=True)
+        with lock_folder(out):
+            write_store(out, _join([StoreContents.of(part) for part in parts]), index, texts)
+    return FeatureStore.open(out)
+
+
+def _join(parts: Sequence[StoreContents]) -> StoreContents:
+    pictures = {picture for part in parts for picture in part.pictures}
+    read = {picture.path for picture in pictures}
+    unread = {entry for part in parts for entry in part.quarantined if entry.path not in read}
+    return StoreContents(
+        recipe=parts[0].recipe,
+        pictures=tuple(sorted(pictures)),
+        classes=tuple(sorted({name for part in parts for name in part.classes})),
+        templates=parts[0].templates,
+        quarantined=tuple(sorted(unread)),
+    )

@@ -1,0 +1,143 @@
+"""`store.json`: what a feature store holds. Replacing it is the one moment a store changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metaadapter.errors import DataError, IncompatibleArtifact
+
+from .atomic_files import replace_file
+from .recipe import Recipe
+
+__all__ = ["HEADER_FILE", "SCHEMA", "Quarantined", "StoreHeader"]
+
+HEADER_FILE = "store.json"
+SCHEMA = "metaadapter.store/1"
+
+
+class Quarantined(NamedTuple):
+    """A picture that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHeader:
+    """The facts of a store, and the names of the files they belong to.
+
+    Attributes:
+        recipe: Encoder, views and seed.
+        generation: 1 for the first complete run; the files carry this number.
+        n_rows: Pictures times views.
+        counts: Pictures per label.
+        classes: Names of the classes, in the order of the rows of `texts`.
+        templates: Prompts over which the text features are averaged.
+        quarantined: Pictures left out.
+    """
+
+    recipe: Recipe
+    generation: int
+    n_rows: int
+    counts: dict[str, int]
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+    quarantined: tuple[Quarantined, ...]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """File names by content: "features", "rows", and "texts" if the pictures have labels."""
+        names = {
+            "features": f"features-{self.generation:04d}.npy",
+            "rows": f"rows-{self.generation:04d}.csv",
+        }
+        if self.classes:
+            names["texts"] = f"texts-{self.generation:04d}.npy"
+        return names
+
+    def write(self, folder: Path) -> None:
+        """Replace `store.json` in one step."""
+        text = json.dumps(self._to_dict(), indent=2, ensure_ascii=True) + "\n"
+        replace_file(folder / HEADER_FILE, lambda file: file.write(text.encode()))
+
+    @classmethod
+    def read(cls, folder: Path) -> StoreHeader:
+        """Read `store.json`.
+
+        Raises:
+            DataError: The folder has no `store.json`, or a damaged one.
+            IncompatibleArtifact: A later version of metaadapter wrote it.
+        """
+        path = folder / HEADER_FILE
+        if not path.is_file():
+            raise DataError(_absent(folder))
+        try:
+            values = json.loads(path.read_bytes())
+            schema = values["schema"]
+        except (ValueError, TypeError, KeyError):
+            raise DataError(
+                f"{path} is not the {HEADER_FILE} of a feature store; restore it, or delete the "
+                "folder and encode the pictures again"
+            ) from None
+        if schema != SCHEMA:
+            raise IncompatibleArtifact(
+                f"{path} has the format {schema!r}, and this metaadapter reads {SCHEMA!r}; "
+                f"it was written by metaadapter {values.get('metaadapter', '?')}: install that or "
+                "a later version, or encode the pictures again"
+            )
+        return cls._from_dict(values, path)
+
+    def _to_dict(self) -> dict[str, Any]:
+        from importlib.metadata import version
+
+        return {
+            "schema": SCHEMA,
+            "metaadapter": version("metaadapter"),
+            **self.recipe.to_dict(),
+            "dim": self.recipe.fingerprint.dim,
+            "dtype": "float16",
+            "unit_rows": True,
+            "generation": self.generation,
+            "files": self.files,
+            "n_rows": self.n_rows,
+            "n_pictures": self.n_rows // self.recipe.n_views,
+            "counts": self.counts,
+            "classes": self.classes,
+            "templates": self.templates,
+            "quarantined": [entry._asdict() for entry in self.quarantined],
+        }
+
+    @classmethod
+    def _from_dict(cls, values: dict[str, Any], path: Path) -> StoreHeader:
+        try:
+            return cls(
+                recipe=Recipe.from_dict(values),
+                generation=int(values["generation"]),
+                n_rows=int(values["n_rows"]),
+                counts=dict(values["counts"]),
+                classes=tuple(values["classes"]),
+                templates=tuple(values["templates"]),
+                quarantined=tuple(Quarantined(**entry) for entry in values["quarantined"]),
+            )
+        except KeyError as error:
+            raise DataError(
+                f"{path} lacks the entry {error}; restore it, or delete the folder and encode the "
+                "pictures again"
+            ) from None
+
+
+def _absent(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no feature store {folder}; make one with `metaadapter encode`"
+    if (folder / ".partial").is_dir():
+        return (
+            f"the feature store {folder} is not finished: its `metaadapter encode` was "
+            "interrupted. Run the same command again; it goes on where it stopped"
+        )
+    return (
+        f"{folder} has no {HEADER_FILE}, so it is not a feature store; make one with "
+        "`metaadapter encode IMAGES --out STORE`"
+    )

@@ -1,0 +1,120 @@
+"""Putting a complete store on disk in one step: new files beside the old, then `store.json`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from jaxtyping import Float32
+
+from .atomic_files import replace_file
+from .feature_index import FeatureIndex
+from .recipe import Recipe
+from .store import FeatureStore
+from .store_header import Quarantined, StoreHeader
+from .store_rows import StoredPicture, StoreRows
+
+__all__ = ["StoreContents", "write_store"]
+
+# Pictures gathered in memory at a time.
+CHUNK_PICTURES = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContents:
+    """What a store is to hold; two stores with equal contents have equal features.
+
+    Attributes:
+        recipe: Encoder, views and seed.
+        pictures: In the order of the rows.
+        classes: Names with a text feature.
+        templates: Prompts of the text features.
+        quarantined: Pictures left out.
+    """
+
+    recipe: Recipe
+    pictures: tuple[StoredPicture, ...]
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+    quarantined: tuple[Quarantined, ...]
+
+    @classmethod
+    def of(cls, store: FeatureStore) -> StoreContents:
+        """The contents of a store on disk."""
+        header = store.header
+        return cls(
+            header.recipe,
+            tuple(store.rows.pictures()),
+            header.classes,
+            header.templates,
+            header.quarantined,
+        )
+
+    def header(self, generation: int) -> StoreHeader:
+        """`store.json` for these contents."""
+        labels = Counter(picture.label for picture in self.pictures if picture.label)
+        return StoreHeader(
+            self.recipe,
+            generation,
+            n_rows=len(self.pictures) * self.recipe.n_views,
+            counts=dict(sorted(labels.items())),
+            classes=self.classes,
+            templates=self.templates,
+            quarantined=self.quarantined,
+        )
+
+
+def write_store(
+    folder: Path,
+    contents: StoreContents,
+    index: FeatureIndex,
+    texts: Mapping[str, Float32[np.ndarray, " dim"]],
+    *,
+    generation: int = 1,
+) -> None:
+    """Make `folder` hold `contents`; until the last moment it holds what it held before.
+
+    Args:
+        folder: An existing folder.
+        contents: At least one picture.
+        index: Knows the features of each picture by its hash.
+        texts: Unit feature of each class.
+        generation: A number that the store has not had.
+    """
+    header = contents.header(generation)
+    files = header.files
+    rows = StoreRows.of_pictures(contents.pictures, contents.recipe.n_views)
+    replace_file(folder / files["features"], lambda file: _write_features(file, contents, index))
+    replace_file(folder / files["rows"], rows.write)
+    if contents.classes:
+        rows_of_text = np.stack([texts[name] for name in contents.classes])
+        replace_file(folder / files["texts"], lambda file: np.save(file, rows_of_text))
+    header.write(folder)
+    _remove_other_files(folder, set(files.values()))
+
+
+def _write_features(file: IO[bytes], contents: StoreContents, index: FeatureIndex) -> None:
+    # Written in sequence, not through a memory map: a full disk kills a process that writes
+    # through a map, without an error that could be told.
+    shape = (len(contents.pictures) * contents.recipe.n_views, contents.recipe.fingerprint.dim)
+    head = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+    for start in range(0, len(contents.pictures), CHUNK_PICTURES):
+        chunk = contents.pictures[start : start + CHUNK_PICTURES]
+        features = index.gather([picture.sha256 for picture in chunk])
+        file.write(np.ascontiguousarray(features, dtype="<f2").tobytes())
+
+
+def _remove_other_files(folder: Path, kept: set[str]) -> None:
+    """Remove the files of earlier generations and of commits that were cut off."""
+    for content in ("features", "rows", "texts"):
+        for path in folder.glob(f"{content}-[0-9]*.*"):
+            if path.name not in kept:
+                # Windows keeps a file that somebody has mapped; the next commit removes it.
+                with suppress(OSError):
+                    path.unlink()

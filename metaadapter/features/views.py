@@ -1,0 +1,82 @@
+"""Several views of a picture: the centre view that the weights expect, and random crops."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from PIL import Image, ImageOps
+from torch import Tensor
+
+__all__ = ["view_pixels"]
+
+# As the gain of views was measured; the aspect ratios are torchvision's default.
+AREA_SHARE = (0.5, 1.0)
+ASPECT_RATIO = (3 / 4, 4 / 3)
+ATTEMPTS = 10
+# Enough pixels to tell pictures apart, few enough to cost nothing.
+THUMBNAIL = (32, 32)
+
+
+def view_pixels(
+    picture: Image.Image,
+    preprocess: Callable[[Image.Image], Tensor],
+    n_views: int = 1,
+    seed: int = 0,
+) -> Float32[Tensor, "views 3 height width"]:
+    """The centre view of a picture, then `n_views` − 1 random crops, half of them mirrored.
+
+    The crops depend on the picture, the seed and the number of the view, so neither the order of
+    the pictures nor the batch they are in changes them, and more views keep the first ones.
+
+    Args:
+        picture: Upright and of mode RGB, as `decode_image` gives it.
+        preprocess: The encoder's own, from a picture to (3, height, width).
+        n_views: At least 1.
+        seed: Of the crops.
+    """
+    centre = preprocess(picture)
+    if n_views == 1:
+        return centre[None]
+    height, width = centre.shape[-2:]
+    crops = []
+    for view in range(1, n_views):
+        crop = _random_crop(picture, (width, height), _stream(picture, seed, view))
+        # Already of the encoder's size: preprocessing neither scales nor cuts it again.
+        crops.append(preprocess(crop))
+    return torch.stack([centre, *crops])
+
+
+def _stream(picture: Image.Image, seed: int, view: int) -> np.random.Generator:
+    thumbnail = picture.resize(THUMBNAIL, Image.Resampling.NEAREST)
+    key = hashlib.sha256(f"{seed} {view} {picture.size} ".encode() + thumbnail.tobytes())
+    return np.random.default_rng(int.from_bytes(key.digest()))
+
+
+def _random_crop(
+    picture: Image.Image, size: tuple[int, int], rng: np.random.Generator
+) -> Image.Image:
+    width, height = _crop_size(*picture.size, rng)
+    left = int(rng.integers(picture.width - width, endpoint=True))
+    top = int(rng.integers(picture.height - height, endpoint=True))
+    crop = picture.crop((left, top, left + width, top + height))
+    crop = crop.resize(size, Image.Resampling.BICUBIC)
+    return ImageOps.mirror(crop) if rng.random() < 0.5 else crop
+
+
+def _crop_size(width: int, height: int, rng: np.random.Generator) -> tuple[int, int]:
+    """(width, height) by torchvision's rule: draw area and aspect ratio until the crop fits."""
+    low, high = (math.log(ratio) for ratio in ASPECT_RATIO)
+    for _ in range(ATTEMPTS):
+        area = width * height * rng.uniform(*AREA_SHARE)
+        ratio = math.exp(rng.uniform(low, high))
+        crop = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < crop[0] <= width and 0 < crop[1] <= height:
+            return crop
+    # A panorama, of which no crop of such a shape has half the area.
+    longest = ASPECT_RATIO[1]
+    return min(width, math.ceil(height * longest)), min(height, math.ceil(width * longest))

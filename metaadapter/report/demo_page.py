@@ -1,0 +1,95 @@
+"""The demo's result as one HTML page that needs no other file, no script and no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from metaadapter.report.demo_result import Answers, DemoResult, LabelledPicture
+
+__all__ = ["page"]
+
+
+def page(result: DemoResult) -> str:
+    """Render the page; the same result gives the same page."""
+    environment = Environment(
+        loader=PackageLoader("metaadapter.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "data_uri": _data_uri,
+        "percent": _percent,
+        "percents": _percents,
+        "seconds": _seconds,
+    }
+    template = environment.get_template("demo_page.html.jinja")
+    return template.render(
+        result=result,
+        baseline=result.answers[0],
+        adapted=result.answers[-1],
+        groups=list(_groups(result)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Held-out pictures on which the adapter had the same effect."""
+
+    title: str
+    meaning: str
+    cards: list[tuple[LabelledPicture, list[tuple[str, str, float, bool]]]]
+
+
+# (zero-shot is right, the adapter is right) → heading, explanation; what changed comes first.
+_EFFECTS = {
+    (False, True): ("Put right by the adapter", "Wrong by the class names alone, right now."),
+    (True, False): ("Made wrong by the adapter", "Right by the class names alone, wrong now."),
+    (True, True): ("Right before and after", "The class names alone were enough."),
+    (False, False): ("Wrong before and after", "Neither got these."),
+}
+
+
+def _groups(result: DemoResult) -> Iterator[_Group]:
+    before, after = result.answers[0], result.answers[-1]
+    for effect, (title, meaning) in _EFFECTS.items():
+        members = [
+            i
+            for i, seen in enumerate(zip(before.right, after.right, strict=True))
+            if seen == effect
+        ]
+        cards = [
+            (result.held_out[i], [_answer(each, i) for each in result.answers]) for i in members
+        ]
+        yield _Group(title, meaning, cards)
+
+
+def _answer(answers: Answers, picture: int) -> tuple[str, str, float, bool]:
+    return (
+        answers.method,
+        answers.labels[picture],
+        answers.probabilities[picture],
+        answers.right[picture],
+    )
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _percents(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * low:.0f}–{100 * high:.0f} %"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.2f} s"

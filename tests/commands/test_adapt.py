@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from metaadapter.adapter import load_adapter
+from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.features import FrozenEncoder
+
+KEYS = {
+    "schema",
+    "adapter",
+    "counts",
+    "n_pictures",
+    "mode",
+    "generator",
+    "generator_id",
+    "encoder",
+    "fingerprint",
+    "n_views",
+    "seed",
+    "leave_one_out",
+    "warnings",
+    "quarantined",
+}
+
+
+def refuse_to_load(*_, **__):
+    raise AssertionError("the encoder was loaded")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "my adapter"
+
+
+@pytest.fixture
+def adapt(run, encoder, out):
+    """`metaadapter adapt SUPPORT …` into `out`."""
+
+    def command(support, *more):
+        return run("adapt", support, "--out", out, "--encoder", encoder, *more)
+
+    return command
+
+
+def test_adapt__class_folders__predicts_what_the_classifier_does(adapt, out, labelled, encoder):
+    assert adapt(labelled).code == 0
+
+    paths = sorted(labelled.glob("*/*"))
+    loaded = FrozenEncoder.load(str(encoder))
+    names = {"heron": "heron", "lynx": "lynx", "red_fox": "red fox"}
+    expected = MetaAdapterClassifier(names, encoder=loaded).fit(
+        loaded.encode_images(paths), [path.parent.name for path in paths]
+    )
+    stored = load_adapter(out)
+    np.testing.assert_allclose(stored.weights.classes, expected.adapter_.classes, atol=5e-3)
+    assert stored.config.class_names == list(names.values())
+
+
+def test_adapt__result__tells_classes_an_estimate_with_its_n_and_the_next_command(
+    adapt, out, labelled
+):
+    result = adapt(labelled)
+
+    assert f"{out}: an adapter for 3 classes, from 9 pictures" in result.out
+    assert "heron 3, lynx 3, red_fox 3" in result.err
+    assert "of 9" in result.err
+    assert "95 % interval" in result.err
+    assert f"metaadapter predict '{out}'" in result.err
+
+
+def test_adapt__json__is_one_document_with_the_promised_keys(adapt, labelled):
+    document = adapt(labelled, "--json").document
+
+    assert document["schema"] == "metaadapter.adapt/1"
+    assert set(document) == KEYS
+    assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3}
+    assert document["leave_one_out"]["n"] == 9
+
+
+def test_adapt__preview__has_names_and_hashes_and_no_folder(adapt, out, labelled):
+    adapt(labelled)
+
+    text = (out / "preview.json").read_text()
+    pictures = json.loads(text)["pictures"]
+    assert len(pictures) == 9
+    assert pictures[0]["file"] == "0.png"
+    assert len(pictures[0]["sha256"]) == 64
+    assert str(labelled) not in text
+
+
+def test_adapt__encoder_views_and_seed__are_recorded(adapt, out, labelled, encoder):
+    adapt(labelled, "--views", "3", "--seed", "7")
+
+    config = load_adapter(out).config
+    assert (config.encoder, config.n_views, config.seed) == (str(encoder), 3, 7)
+    assert config.fingerprint == FrozenEncoder.load(str(encoder)).fingerprint.to_dict()
+
+
+def test_adapt__text__replaces_the_name_of_a_class(adapt, out, labelled):
+    assert adapt(labelled, "--text", "lynx=a wild cat").code == 0
+
+    assert load_adapter(out).config.class_names == ["heron", "a wild cat", "red fox"]
+
+
+def test_adapt__text_of_no_class__ends_with_2_and_names_the_nearest(adapt, labelled):
+    result = adapt(labelled, "--text", "lynks=a wild cat")
+
+    assert result.code == 2
+    assert "--text: there is no class 'lynks'; did you mean 'lynx'?" in result.err
+
+
+def test_adapt__text_without_a_name__ends_with_2_and_shows_how(adapt, labelled):
+    result = adapt(labelled, "--text", "lynx")
+
+    assert result.code == 2
+    assert '--text fox="red fox"' in result.err
+
+
+def test_adapt__added_class__is_known_by_its_name_alone(adapt, out, labelled):
+    document = adapt(labelled, "--add-class", "wolf=grey wolf", "--json").document
+
+    assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3, "wolf": 0}
+    assert load_adapter(out).config.class_names[-1] == "grey wolf"
+
+
+def test_adapt__added_class_that_has_pictures__ends_with_2(adapt, labelled):
+    result = adapt(labelled, "--add-class", "lynx")
+
+    assert result.code == 2
+    assert "--text lynx=NAME" in result.err
+
+
+def test_adapt__no_text__learns_from_pictures_alone(adapt, out, labelled):
+    adapt(labelled, "--no-text")
+
+    stored = load_adapter(out)
+    assert stored.config.class_names is None
+    assert not stored.support.text.any()
+
+
+def test_adapt__no_text_with_a_text__ends_with_2(adapt, labelled):
+    assert adapt(labelled, "--no-text", "--text", "lynx=cat").code == 2
+
+
+def test_adapt__shots__are_drawn_by_seed_and_nested(adapt, out, labelled):
+    def support(*arguments):
+        assert adapt(labelled, *arguments).code == 0
+        pictures = json.loads((out / "preview.json").read_text())["pictures"]
+        return {picture["sha256"] for picture in pictures}
+
+    one, two = support("--shots", "1"), support("--shots", "2")
+    draws = {frozenset(support("--shots", "1", "--seed", seed)) for seed in range(5)}
+
+    assert (len(one), len(two)) == (3, 6)
+    assert one < two
+    assert len(draws) > 1
+
+
+def test_adapt__one_picture_of_each_class__makes_no_estimate(adapt, labelled):
+    assert adapt(labelled, "--shots", "1", "--json").document["leave_one_out"] is None
+
+
+def test_adapt__feature_store__gives_the_same_adapter_without_loading_the_encoder(
+    run, adapt, out, labelled, encoder, tmp_path, monkeypatch
+):
+    adapt(labelled, "--views", "2", "--seed", "3")
+    expected = load_adapter(out)
+    store, views = tmp_path / "store", ("--views", "2", "--seed", "3")
+    run("encode", labelled, "--out", store, "--encoder", encoder, *views)
+    monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
+
+    result = run("adapt", store, "--out", tmp_path / "again")
+
+    assert result.code == 0
+    stored = load_adapter(tmp_path / "again")
+    np.testing.assert_allclose(stored.weights.classes, expected.weights.classes, atol=1e-6)
+    for fact in ("encoder", "fingerprint", "n_views", "seed", "logit_scale", "n_shots"):
+        assert getattr(stored.config, fact) == getattr(expected.config, fact)
+
+
+def test_adapt__feature_store_with_other_views__ends_with_2(run, labelled, encoder, tmp_path):
+    run("encode", labelled, "--out", tmp_path / "store", "--encoder", encoder)
+
+    result = run("adapt", tmp_path / "store", "--out", tmp_path / "adapter", "--views", "2")
+
+    assert result.code == 2
+    assert "holds 1 view(s)" in result.err
+
+
+def test_adapt__feature_store_of_another_encoder__ends_with_4(
+    run, labelled, encoder, other_encoder, tmp_path
+):
+    run("encode", labelled, "--out", tmp_path / "store", "--encoder", encoder)
+
+    result = run("adapt", tmp_path / "store", "--out", tmp_path / "a", "--encoder", other_encoder)
+
+    assert result.code == 4
+    assert "cannot be compared" in result.err
+
+
+def test_adapt__feature_store_without_classes__ends_with_3(run, unlabelled, encoder, tmp_path):
+    run("encode", unlabelled, "--out", tmp_path / "store", "--encoder", encoder)
+
+    result = run("adapt", tmp_path / "store", "--out", tmp_path / "adapter")
+
+    assert result.code == 3
+    assert "at least two classes" in result.err
+
+
+def test_adapt__missing_folder__ends_with_3_and_json(adapt, tmp_path):
+    result = adapt(tmp_path / "nowhere", "--json")
+
+    assert result.code == result.document["error"]["exit_code"] == 3
+    assert result.document["error"]["kind"] == "data"
+
+
+def test_adapt__one_class__ends_with_3(adapt, labelled, tmp_path):
+    shutil.copytree(labelled / "lynx", tmp_path / "pictures" / "lynx")
+
+    result = adapt(tmp_path / "pictures")
+
+    assert result.code == 3
+    assert "two classes" in result.err
+
+
+def test_adapt__class_of_unreadable_pictures__ends_with_3_and_names_it(adapt, labelled, tmp_path):
+    support = shutil.copytree(labelled, tmp_path / "pictures")
+    (support / "wolf").mkdir()
+    (support / "wolf" / "grey.jpg").write_bytes(b"no picture")
+
+    result = adapt(support)
+
+    assert result.code == 3
+    assert "no picture of class 'wolf' can be read" in result.err
+    assert "grey.jpg" in result.err
+
+
+def test_adapt__folder_of_other_things__is_not_overwritten(adapt, labelled, out):
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+
+    result = adapt(labelled)
+
+    assert result.code == 3
+    assert "holds other files" in result.err
+
+
+def test_adapt__unknown_generator__ends_with_2(adapt, labelled):
+    assert adapt(labelled, "--generator", "magic").code == 2
+
+
+def test_adapt__few_pictures_beside_many__is_pointed_out(adapt, labelled, tmp_path):
+    support = shutil.copytree(labelled, tmp_path / "pictures")
+    for number in range(8):
+        (support / "lynx" / f"more-{number}.png").write_bytes(
+            (support / "lynx" / "0.png").read_bytes()
+        )
+    for number in (1, 2):
+        (support / "heron" / f"{number}.png").unlink()
+
+    result = adapt(support)
+
+    assert result.code == 0
+    assert "'heron' has 1 picture(s) beside 11 of 'lynx'" in result.err
+
+
+def test_adapt__names_that_say_nothing__are_pointed_out(adapt, labelled, tmp_path):
+    support = shutil.copytree(labelled, tmp_path / "pictures")
+    (support / "lynx").rename(support / "class 1")
+
+    result = adapt(support)
+
+    assert result.code == 0
+    assert "('class 1')" in result.err
+    assert "--no-text" in result.err
+
+
+def test_adapt__same_picture_in_two_classes__is_pointed_out(adapt, labelled, tmp_path):
+    support = shutil.copytree(labelled, tmp_path / "pictures")
+    shutil.copy(support / "lynx" / "0.png", support / "heron" / "stray.png")
+
+    assert "the same picture stands in 'heron'" in adapt(support).err

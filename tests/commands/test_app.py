@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from metaadapter.commands.app import main
+from metaadapter.errors import MissingPackage
+
+PROGRAM = [sys.executable, "-c", "import sys; from metaadapter.commands.app import main; "]
+
+
+def fail_doctor(monkeypatch, action):
+    """Let `metaadapter doctor` do something else."""
+    import metaadapter.commands.checks
+
+    monkeypatch.setattr(metaadapter.commands.checks, "all_checks", action)
+
+
+def raiser(error):
+    def action():
+        raise error
+
+    return action
+
+
+def test_main__no_arguments__shows_the_commands(run):
+    result = run()
+
+    assert result.code == 0
+    for command in ("demo", "encode", "adapt", "predict", "doctor"):
+        assert f"\n  {command} " in result.out
+    assert result.err == ""
+
+
+def test_main__version__is_printed(run):
+    assert run("--version").out.startswith("metaadapter 0.")
+
+
+def test_main__unknown_option__ends_with_2_and_points_to_the_help(run):
+    result = run("encode", "--colour")
+
+    assert result.code == 2
+    assert result.out == ""
+    assert "--colour" in result.err
+    assert "`metaadapter encode --help`" in result.err
+
+
+def test_main__unknown_command__ends_with_2(run):
+    assert run("predcit").code == 2
+
+
+def test_main__value_that_is_no_choice__lists_the_choices(run):
+    result = run("adapt", "pictures", "--out", "adapter", "--precision", "fp8")
+
+    assert result.code == 2
+    assert "'--precision': 'fp8' is not one of 'fp32', 'bf16', 'fp16'" in result.err
+
+
+def test_main__number_out_of_range__names_option_and_range(run):
+    result = run("encode", "pictures", "--out", "store", "--views", "0")
+
+    assert result.code == 2
+    assert "'--views': Input should be greater than or equal to 1" in result.err
+
+
+def test_main__error_with_json__is_one_document_on_stdout(run):
+    result = run("adapt", "nowhere", "--out", "adapter", "--colour", "--json")
+
+    assert result.document["schema"] == "metaadapter.error/1"
+    assert set(result.document["error"]) == {"kind", "message", "exit_code"}
+    assert result.document["error"]["kind"] == "usage"
+    assert result.document["error"]["exit_code"] == result.code == 2
+
+
+def test_main__unexpected_error__is_one_line_and_tells_how_to_see_more(run, monkeypatch):
+    fail_doctor(monkeypatch, raiser(RuntimeError("the moon is full")))
+
+    result = run("doctor")
+
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+    assert "RuntimeError: the moon is full" in result.err
+    assert "--debug" in result.err
+    assert "METAADAPTER_DEBUG" in result.err
+
+
+def test_main__unexpected_error_with_debug__is_raised(monkeypatch):
+    fail_doctor(monkeypatch, raiser(RuntimeError("the moon is full")))
+
+    with pytest.raises(RuntimeError, match="the moon is full"):
+        main(["--debug", "doctor"])
+
+
+def test_main__unexpected_error_with_debug_in_the_environment__is_raised(monkeypatch):
+    fail_doctor(monkeypatch, raiser(RuntimeError("the moon is full")))
+    monkeypatch.setenv("METAADAPTER_DEBUG", "1")
+
+    with pytest.raises(RuntimeError, match="the moon is full"):
+        main(["doctor"])
+
+
+def test_main__missing_package__ends_with_5(run, monkeypatch):
+    fail_doctor(monkeypatch, raiser(MissingPackage("pip install pyarrow")))
+
+    result = run("doctor", "--json")
+
+    assert result.code == 5
+    assert result.document["error"]["kind"] == "missing-package"
+    assert "pip install pyarrow" in result.err
+
+
+def test_main__interrupted__ends_with_130(run, monkeypatch):
+    fail_doctor(monkeypatch, raiser(KeyboardInterrupt()))
+
+    result = run("doctor", "--json")
+
+    assert result.code == 130
+    assert result.document["error"]["kind"] == "interrupted"
+
+
+def test_main__warning_of_a_library__is_one_calm_line(run, monkeypatch):
+    def warn():
+        warnings.warn("this version\nis newer", stacklevel=1)
+        return []
+
+    fail_doctor(monkeypatch, warn)
+
+    result = run("doctor")
+
+    assert result.err == "warning: this version is newer\n"
+
+
+def test_main__deprecation_inside_a_library__is_not_shown(run, monkeypatch):
+    def warn():
+        warnings.warn("use the new way", DeprecationWarning, stacklevel=1)
+        return []
+
+    fail_doctor(monkeypatch, warn)
+
+    assert run("doctor").err == ""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_main__no_color__is_respected(run, monkeypatch, no_color, coloured):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+
+    result = run("encode", "--colour")
+
+    assert ("\x1b[" in result.err) is coloured
+
+
+def test_main__help_and_usage_errors__load_no_heavy_package():
+    code = (
+        "main(['adapt', '--help']); main(['predict']); "
+        "print(sorted({'torch', 'numpy', 'open_clip', 'sklearn'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [*PROGRAM[:2], PROGRAM[2] + code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.endswith("\n[]\n")
+
+
+def test_main__reader_of_the_output_left__ends_quietly():
+    program = subprocess.Popen(
+        [*PROGRAM[:2], PROGRAM[2] + "sys.exit(main(['--help']))"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    program.stdout.close()
+
+    errors = program.stderr.read()
+    program.stderr.close()
+
+    assert program.wait() == 0
+    assert errors == b""

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.commands.console import Console
+from metaadapter.features import Progress
+
+HALFWAY = Progress("encode", 50, 100, 25.0, 2.0, 0)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Streams that rich takes for a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def show_halfway(console):
+    with console.progress() as progress:
+        progress(HALFWAY)
+
+
+def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
+    show_halfway(Console())
+
+    said = capsys.readouterr()
+    assert "encoding" in said.err
+    assert "50/100" in said.err
+    assert "25/s" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])
+def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
+    show_halfway(Console(**silent))
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress__no_terminal__is_silent(capsys):
+    show_halfway(Console())
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_note__long_path_with_brackets__stays_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    path = "/pictures/[red]/" + "long/" * 20
+
+    Console().note(path)
+
+    assert capsys.readouterr().err == path + "\n"
+
+
+def test_note__quiet__is_left_out_and_warnings_stay(capsys):
+    console = Console(quiet=True)
+
+    console.note("by the way")
+    console.warn("look out")
+
+    assert capsys.readouterr().err == "warning: look out\n"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+import metaadapter.commands.checks as checks
+from metaadapter.errors import DataError
+from metaadapter.features import FrozenEncoder
+
+
+@pytest.fixture
+def versions(monkeypatch):
+    """What is installed, to be changed by a test; the rest stays as it is."""
+    installed = {}
+    real = checks._version
+    monkeypatch.setattr(checks, "_version", lambda name: installed.get(name, real(name)))
+    return installed
+
+
+def found(run, name):
+    document = run("doctor", "--json").document
+    return next(check for check in document["checks"] if check["name"] == name)
+
+
+def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
+    result = run("doctor")
+
+    assert result.code == 0
+    assert "PROBLEM" not in result.out
+    for name in ("python", "torch", "devices", "threads", "model hub cache", "encoder tiny"):
+        assert f"  {name}: " in result.out
+
+
+def test_doctor__json__is_one_document_with_the_promised_keys(run):
+    document = run("doctor", "--json").document
+
+    assert document["schema"] == "metaadapter.doctor/1"
+    assert set(document) == {"schema", "healthy", "checks"}
+    assert set(document["checks"][0]) == {"name", "status", "detail"}
+    assert {check["status"] for check in document["checks"]} <= {"ok", "note"}
+
+
+def test_doctor__tiny_damaged__is_a_problem(run, monkeypatch):
+    def fail(*_, **__):
+        raise DataError("model.safetensors is cut off")
+
+    monkeypatch.setattr(FrozenEncoder, "load", fail)
+
+    result = run("doctor")
+
+    assert result.code == 1
+    assert "PROBLEM  encoder tiny: model.safetensors is cut off" in result.out
+
+
+def test_doctor__torch_too_old__is_a_problem_with_the_remedy(run, versions):
+    versions["torch"] = "2.1.0"
+
+    check = found(run, "torch")
+
+    assert check["status"] == "problem"
+    assert check["detail"] == "2.1.0 is too old: `pip install -U 'torch>=2.6'`"
+
+
+def test_doctor__numpy_held_back_by_qpth__is_a_note_with_the_remedy(run, versions):
+    versions |= {"numpy": "1.26.4", "qpth": "0.0.18"}
+
+    check = found(run, "numpy")
+
+    assert check["status"] == "note"
+    assert "held below 2 by qpth" in check["detail"]
+
+
+def test_doctor__optional_package_missing__is_a_note(run, versions):
+    versions["pyarrow"] = None
+
+    assert found(run, "pyarrow")["status"] == "note"

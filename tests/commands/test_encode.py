@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+import metaadapter.features
+from metaadapter.features import FeatureStore, FrozenEncoder
+
+KEYS = {
+    "schema",
+    "store",
+    "source",
+    "encoder",
+    "fingerprint",
+    "n_views",
+    "seed",
+    "counts",
+    "n_new",
+    "n_reused",
+    "n_removed",
+    "n_total",
+    "quarantined",
+    "warnings",
+    "seconds",
+    "images_per_second",
+}
+
+
+@pytest.fixture
+def encode(run, encoder, tmp_path):
+    """`metaadapter encode SOURCE …` into tmp_path/store."""
+
+    def command(source, *more):
+        return run("encode", source, "--out", tmp_path / "store", "--encoder", encoder, *more)
+
+    return command
+
+
+def test_encode__labelled_folder__writes_a_store_and_says_what_is_in_it(encode, labelled, tmp_path):
+    result = encode(labelled)
+
+    assert result.code == 0
+    assert "9 pictures, 3 classes (9 new, 0 reused, 0 removed, 0 unreadable)" in result.out
+    assert FeatureStore.open(tmp_path / "store").classes == ("heron", "lynx", "red_fox")
+
+
+def test_encode__features__are_those_of_the_encoder(encode, labelled, encoder, tmp_path):
+    encode(labelled, "--views", "2", "--seed", "5")
+
+    store = FeatureStore.open(tmp_path / "store")
+    paths = [picture.path for picture in store.rows.pictures()]
+    expected = FrozenEncoder.load(str(encoder)).encode_images(paths, views=2, seed=5)
+    np.testing.assert_allclose(store.mean_features()[0], expected, atol=2e-3)  # float16 on disk
+
+
+def test_encode__json__is_one_document_with_the_promised_keys(encode, labelled):
+    document = encode(labelled, "--json").document
+
+    assert document["schema"] == "metaadapter.encode/1"
+    assert set(document) == KEYS
+    assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3}
+
+
+def test_encode__second_run__encodes_only_what_is_new_and_counts_what_left(
+    encode, labelled, unlabelled, tmp_path
+):
+    source = shutil.copytree(labelled, tmp_path / "pictures")
+    encode(source)
+    (source / "lynx" / "0.png").unlink()
+    shutil.copy(unlabelled / "heron-0.png", source / "heron")
+
+    document = encode(source, "--json").document
+
+    counts = [document[f"n_{what}"] for what in ("new", "reused", "removed", "total")]
+    assert counts == [1, 8, 1, 9]
+
+
+def test_encode__unreadable_pictures__are_listed_ten_at_most_and_all_in_json(
+    encode, labelled, tmp_path
+):
+    source = shutil.copytree(labelled, tmp_path / "pictures")
+    for number in range(12):
+        (source / "lynx" / f"broken-{number:02}.jpg").write_bytes(b"no picture")
+
+    told = encode(source)
+    document = encode(source, "--json").document
+
+    assert told.code == 0
+    assert "left out, because unreadable: 12" in told.err
+    assert told.err.count("broken-") == 10
+    assert "and 2 more" in told.err
+    assert len(document["quarantined"]) == 12
+    assert set(document["quarantined"][0]) == {"path", "reason"}
+
+
+def test_encode__flat_folder__has_no_classes_and_says_so(encode, unlabelled, tmp_path):
+    result = encode(unlabelled)
+
+    assert result.code == 0
+    assert "flat folder, so its pictures are encoded without classes" in result.err
+    assert FeatureStore.open(tmp_path / "store").classes == ()
+
+
+def test_encode__one_class_only__offers_to_do_without_classes(encode, labelled, tmp_path):
+    source = tmp_path / "pictures"
+    shutil.copytree(labelled / "lynx", source / "lynx")
+
+    refused, accepted = encode(source), encode(source, "--no-labels")
+
+    assert refused.code == 3
+    assert "at least two classes" in refused.err
+    assert "--no-labels" in refused.err
+    assert accepted.code == 0
+
+
+def test_encode__missing_folder__ends_with_3(encode, tmp_path):
+    result = encode(tmp_path / "nowhere")
+
+    assert result.code == 3
+    assert "there is no file or folder" in result.err
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_encode__impossible_shard__ends_with_2(encode, labelled, shard):
+    result = encode(labelled, "--shard", shard)
+
+    assert result.code == 2
+    assert f"--shard expects I/N with I from 1 to N, got '{shard}'" in result.err
+
+
+def test_encode__shard__takes_its_part(encode, labelled):
+    assert encode(labelled, "--shard", "2/2", "--json").document["n_total"] == 4
+
+
+def test_encode__store_of_another_encoder__ends_with_4(
+    run, encode, labelled, other_encoder, tmp_path
+):
+    encode(labelled)
+
+    result = run("encode", labelled, "--out", tmp_path / "store", "--encoder", other_encoder)
+
+    assert result.code == 4
+    assert "cannot be compared" in result.err
+
+
+def test_encode__interrupted__ends_with_130_and_prints_the_command_that_goes_on(
+    encode, unlabelled, encoder, tmp_path, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(metaadapter.features, "encode_to_store", interrupt)
+
+    result = encode(unlabelled)  # a name with spaces, which a shell needs in quotes
+
+    assert result.code == 130
+    store = tmp_path / "store"
+    command = f"metaadapter encode '{unlabelled}' --out {store} --encoder {encoder}"
+    assert result.err.splitlines()[-1].strip() == command
+
+
+def test_encode__quiet__says_nothing_but_the_result(encode, unlabelled):
+    result = encode(unlabelled, "--quiet")
+
+    assert result.err == ""
+    assert result.out.count("\n") == 1

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from metaadapter.adapter import SupportSet
+from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.commands.leave_one_out import leave_one_out
+from metaadapter.generator import load_generator
+
+
+def support(labels, *, dim=16, seed=0):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(len(labels), dim)) + np.eye(dim)[labels]
+    features = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
+    text = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(3, dim))), dim=1)
+    return SupportSet(features, torch.tensor(labels), text)
+
+
+def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time():
+    labels = [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    examples = support(labels)
+
+    found = leave_one_out(examples, load_generator(), 100.0)
+
+    X, y = examples.features.numpy(), np.array(labels)
+    texts = dict(enumerate(examples.text.numpy()))
+    right = 0
+    for left_out in range(len(y)):
+        others = np.arange(len(y)) != left_out
+        classifier = MetaAdapterClassifier(texts, logit_scale=100.0).fit(X[others], y[others])
+        right += classifier.predict(X[left_out, None])[0] == y[left_out]
+    assert (found.n_right, found.n) == (right, len(y))
+    assert 0 < right < len(y)
+
+
+def test_leave_one_out__only_picture_of_its_class__is_not_asked():
+    assert leave_one_out(support([0, 0, 1, 2, 2]), load_generator(), 100.0).n == 4
+
+
+def test_leave_one_out__one_picture_of_each_class__gives_none():
+    assert leave_one_out(support([0, 1, 2]), load_generator(), 100.0) is None

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.features import FrozenEncoder
+
+KEYS = {
+    "schema",
+    "adapter",
+    "encoder",
+    "n_views",
+    "classes",
+    "n_pictures",
+    "predictions",
+    "scores",
+    "quarantined",
+}
+PREDICTION_KEYS = {
+    "path",
+    "label",
+    "probability",
+    "runner_up",
+    "runner_up_probability",
+    "in_support",
+    "probabilities",
+}
+
+
+def refuse_to_load(*_, **__):
+    raise AssertionError("the encoder was loaded")
+
+
+def lines(result):
+    return list(csv.reader(result.out.splitlines(), delimiter="\t"))
+
+
+def test_predict__folder__agrees_with_the_classifier(run, adapter, unlabelled, encoder):
+    document = run("predict", adapter, unlabelled, "--json").document
+
+    paths = sorted(unlabelled.iterdir())
+    X = FrozenEncoder.load(str(encoder)).encode_images(paths)
+    expected = MetaAdapterClassifier.load(adapter).predict_proba(X)
+    found = [list(it["probabilities"].values()) for it in document["predictions"]]
+    assert [it["path"] for it in document["predictions"]] == [str(path) for path in paths]
+    np.testing.assert_allclose(found, expected, atol=2e-2)  # features are kept in float16
+
+
+def test_predict__json__is_one_document_with_the_promised_keys(run, adapter, unlabelled):
+    document = run("predict", adapter, unlabelled, "--json").document
+
+    assert document["schema"] == "metaadapter.predict/1"
+    assert set(document) == KEYS
+    assert set(document["predictions"][0]) == PREDICTION_KEYS
+    assert document["classes"] == ["heron", "lynx", "red_fox"]
+
+
+def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabelled):
+    result = run("predict", adapter, unlabelled)
+
+    assert result.code == 0
+    assert len(lines(result)) == 6
+    path, label, probability, runner_up, second = lines(result)[0]
+    assert path == str(unlabelled / "heron-0.png")
+    assert {label, runner_up} < {"heron", "lynx", "red_fox"}
+    assert float(probability) >= float(second)
+
+
+def test_predict__terminal__draws_a_table(run, adapter, unlabelled, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "dumb")
+
+    result = run("predict", adapter, unlabelled / "heron-0.png")
+
+    assert "picture" in result.out.splitlines()[0]
+    assert "runner-up" in result.out.splitlines()[0]
+    assert "heron-0.png" in result.out
+
+
+def test_predict__several_sources__are_listed_one_after_the_other(
+    run, adapter, labelled, unlabelled
+):
+    lynx, fox = unlabelled / "lynx-0.png", unlabelled / "red_fox-1.png"
+
+    result = run("predict", adapter, lynx, fox, labelled)
+
+    assert [line[0] for line in lines(result)[:2]] == [str(lynx), str(fox)]
+    assert len(lines(result)) == 2 + 9
+
+
+def test_predict__pictures_of_the_support__are_pointed_out(run, adapter, labelled, unlabelled):
+    known = labelled / "lynx" / "0.png"
+
+    result = run("predict", adapter, known, unlabelled / "lynx-0.png", "--json")
+
+    assert "predicted from 1 of these very pictures" in result.err
+    assert str(known) in result.err
+    assert [it["in_support"] for it in result.document["predictions"]] == [True, False]
+
+
+def test_predict__unreadable_pictures_among_others__are_listed(run, adapter, unlabelled, tmp_path):
+    source = shutil.copytree(unlabelled, tmp_path / "pictures")
+    (source / "broken.jpg").write_bytes(b"no picture")
+
+    result = run("predict", adapter, source, "--json")
+
+    assert result.code == 0
+    assert "left out, because unreadable: 1" in result.err
+    assert [it["path"] for it in result.document["quarantined"]] == [str(source / "broken.jpg")]
+    assert len(result.document["predictions"]) == 6
+
+
+def test_predict__unreadable_pictures_only__ends_with_3(run, adapter, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+
+    result = run("predict", adapter, tmp_path / "broken.jpg")
+
+    assert result.code == 3
+    assert "broken.jpg" in result.err
+
+
+def test_predict__missing_picture__ends_with_3(run, adapter, tmp_path):
+    assert run("predict", adapter, tmp_path / "nowhere.jpg").code == 3
+
+
+def test_predict__folder_that_is_no_adapter__ends_with_4(run, labelled, unlabelled):
+    result = run("predict", labelled, unlabelled, "--json")
+
+    assert result.code == 4
+    assert result.document["error"]["kind"] == "incompatible-artifact"
+    assert "is not an adapter" in result.err
+
+
+def test_predict__other_encoder__ends_with_4(run, adapter, unlabelled, other_encoder):
+    result = run("predict", adapter, unlabelled, "--encoder", other_encoder)
+
+    assert result.code == 4
+    assert f"the adapter {adapter} was made with the encoder" in result.err
+
+
+def test_predict__adapter_of_unnamed_features__asks_for_the_encoder(run, unlabelled, tmp_path):
+    X = np.eye(4, 32, dtype=np.float32)
+    MetaAdapterClassifier(logit_scale=100.0).fit(X, ["a", "a", "b", "b"]).save(tmp_path / "adapter")
+
+    result = run("predict", tmp_path / "adapter", unlabelled)
+
+    assert result.code == 2
+    assert "--encoder" in result.err
+
+
+def test_predict__encoder_that_was_moved__is_found_by_the_option(
+    run, adapter, unlabelled, encoder, tmp_path
+):
+    moved = shutil.copytree(encoder, tmp_path / "moved")
+
+    result = run("predict", adapter, unlabelled, "--encoder", moved)
+
+    assert result.code == 0
+    assert result.out == run("predict", adapter, unlabelled).out
+
+
+def test_predict__rank__puts_the_most_probable_of_a_class_first(run, adapter, unlabelled):
+    result = run("predict", adapter, unlabelled, "--rank", "red_fox", "--top", "3")
+
+    shares = [float(line[5]) for line in lines(result)]
+    assert len(shares) == 3
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_predict__rank_of_no_class__ends_with_2_and_names_the_nearest(run, adapter, unlabelled):
+    result = run("predict", adapter, unlabelled, "--rank", "red fox")
+
+    assert result.code == 2
+    assert "--rank: there is no class 'red fox'; did you mean 'red_fox'?" in result.err
+
+
+def test_predict__rank_and_sort__ends_with_2(run, adapter, unlabelled):
+    assert run("predict", adapter, unlabelled, "--rank", "lynx", "--sort", "sure").code == 2
+
+
+def test_predict__sort__orders_by_the_probability_of_the_label(run, adapter, unlabelled):
+    sure = lines(run("predict", adapter, unlabelled, "--sort", "sure"))
+    doubtful = lines(run("predict", adapter, unlabelled, "--sort", "doubtful"))
+
+    shares = [float(line[2]) for line in sure]
+    assert shares == sorted(shares, reverse=True)
+    assert doubtful[0] == sure[-1]
+
+
+def test_predict__csv__has_the_probability_of_each_class(run, adapter, unlabelled, tmp_path):
+    file = tmp_path / "answers ü.csv"
+
+    result = run("predict", adapter, unlabelled, "--csv", file)
+
+    with file.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert result.out == ""
+    assert f"wrote 6 predictions to {file}" in result.err
+    assert list(rows[0])[:5] == [
+        "path",
+        "label",
+        "probability",
+        "runner_up",
+        "runner_up_probability",
+    ]
+    shares = [[float(row[f"p_{label}"]) for label in ("heron", "lynx", "red_fox")] for row in rows]
+    np.testing.assert_allclose(np.sum(shares, axis=1), 1)
+    np.testing.assert_allclose(np.max(shares, axis=1), [float(row["probability"]) for row in rows])
+
+
+def test_predict__csv_into_a_missing_folder__ends_with_3(run, adapter, unlabelled, tmp_path):
+    result = run("predict", adapter, unlabelled, "--csv", tmp_path / "nowhere" / "answers.csv")
+
+    assert result.code == 3
+    assert "cannot write" in result.err
+
+
+def test_predict__labelled__tells_how_many_are_right_with_the_interval(run, adapter, labelled):
+    result = run("predict", adapter, labelled, "--labelled", "--json")
+
+    truth = [it["path"].split("/")[-2] for it in result.document["predictions"]]
+    answers = [it["label"] for it in result.document["predictions"]]
+    accuracy = result.document["scores"]["accuracy"]
+    assert accuracy["value"] == np.mean([a == b for a, b in zip(truth, answers, strict=True)])
+    assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    assert accuracy["n"] == 9
+    assert "95 % interval" in result.err
+
+
+def test_predict__labelled_and_quiet__still_tells_what_was_asked_for(run, adapter, labelled):
+    assert "right: " in run("predict", adapter, labelled, "--labelled", "--quiet").err
+
+
+def test_predict__split__is_read_alone(run, adapter, labelled, unlabelled, tmp_path):
+    shutil.copytree(labelled, tmp_path / "pictures" / "train")
+    for picture in unlabelled.glob("*-0.png"):
+        folder = tmp_path / "pictures" / "test" / picture.name.split("-")[0]
+        folder.mkdir(parents=True)
+        shutil.copy(picture, folder)
+
+    result = run("predict", adapter, tmp_path / "pictures", "--labelled", "--split", "test")
+
+    assert len(lines(result)) == 3
+    assert "of these very pictures" not in result.err
+
+
+def test_predict__labelled_with_other_classes__ends_with_3(run, adapter, labelled, tmp_path):
+    source = shutil.copytree(labelled, tmp_path / "pictures")
+    (source / "lynx").rename(source / "wolf")
+
+    result = run("predict", adapter, source, "--labelled")
+
+    assert result.code == 3
+    assert "'wolf'" in result.err
+
+
+def test_predict__feature_store__needs_no_encoder(
+    run, adapter, unlabelled, encoder, tmp_path, monkeypatch
+):
+    store = tmp_path / "store"
+    run("encode", unlabelled, "--out", store, "--encoder", encoder)
+    expected = run("predict", adapter, unlabelled).out
+    monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
+
+    assert run("predict", adapter, store).out == expected
+
+
+def test_predict__feature_store_of_another_encoder__ends_with_4(
+    run, adapter, unlabelled, other_encoder, tmp_path
+):
+    run("encode", unlabelled, "--out", tmp_path / "store", "--encoder", other_encoder)
+
+    assert run("predict", adapter, tmp_path / "store").code == 4
+
+
+def test_predict__feature_store_with_other_views__is_used_with_a_warning(
+    run, adapter, unlabelled, encoder, tmp_path
+):
+    store = tmp_path / "store"
+    run("encode", unlabelled, "--out", store, "--encoder", encoder, "--views", "2")
+
+    result = run("predict", adapter, store)
+
+    assert result.code == 0
+    assert "averages 2 view(s)" in result.err
+
+
+def test_predict__adapter_of_several_views__sees_new_pictures_so(
+    run, labelled, unlabelled, encoder, tmp_path
+):
+    adapter = tmp_path / "adapter"
+    run("adapt", labelled, "--out", adapter, "--encoder", encoder, "--views", "3", "--seed", "4")
+
+    document = run("predict", adapter, unlabelled, "--json").document
+
+    loaded = FrozenEncoder.load(str(encoder))
+    X = loaded.encode_images(sorted(unlabelled.iterdir()), views=3, seed=4)
+    expected = MetaAdapterClassifier.load(adapter).predict_proba(X)
+    found = [list(it["probabilities"].values()) for it in document["predictions"]]
+    np.testing.assert_allclose(found, expected, atol=2e-2)
+
+
+def test_predict__damaged_preview__costs_only_its_hint(run, adapter, labelled, tmp_path):
+    copy = shutil.copytree(adapter, tmp_path / "adapter")
+    (copy / "preview.json").write_text("{")
+
+    result = run("predict", copy, labelled / "lynx" / "0.png", "--json")
+
+    assert result.code == 0
+    assert json.loads(result.out)["predictions"][0]["in_support"] is False
+
+
+@pytest.mark.parametrize("name", ["two words.png", "ärger ✓.png", "[bold]tag.png", "tab\tname.png"])
+def test_predict__any_file_name__comes_back_whole(run, adapter, unlabelled, tmp_path, name):
+    shutil.copy(unlabelled / "lynx-0.png", tmp_path / name)
+
+    result = run("predict", adapter, tmp_path / name)
+
+    assert lines(result)[0][0] == str(tmp_path / name)

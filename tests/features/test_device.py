@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metaadapter.errors import UsageError
+from metaadapter.features.device import choose_device, require_precision
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_device__not_named__is_the_fastest(monkeypatch, name, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    assert choose_device(name).type == expected
+
+
+def test_device__unknown__lists_the_known():
+    with pytest.raises(UsageError, match="unknown device 'gpu'; choose auto, cpu, cuda"):
+        choose_device("gpu")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "meta"])
+def test_device__not_on_this_machine__offers_one_that_is(monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+    with pytest.raises(UsageError, match=rf"device '{device}' was asked for.*use --device cpu"):
+        choose_device(device)
+
+
+def test_precision__half_on_a_cpu__says_what_to_use():
+    with pytest.raises(UsageError, match=r"fp16 is slow and overflows on a CPU; use fp32"):
+        require_precision("fp16", torch.device("cpu"))
+
+
+def test_precision__unknown__lists_the_known():
+    with pytest.raises(UsageError, match="unknown precision 'int8'; choose fp32, bf16 or fp16"):
+        require_precision("int8", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("precision", "device"), [("bf16", "cpu"), ("fp16", "cuda")])
+def test_precision__suits_the_device__is_accepted(precision, device):
+    require_precision(precision, torch.device(device))

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from safetensors.torch import load_file
+
+from metaadapter.errors import UsageError
+from metaadapter.features import FrozenEncoder
+from metaadapter.features.encoder_source import EMBEDDED, EncoderSource
+from metaadapter.features.open_clip_model import OpenClipModel, build_model
+from metaadapter.features.prompts import resolve_templates
+from metaadapter.features.views import view_pixels
+from metaadapter.images import UnreadableImage, decode_image
+
+WORDS = ["red fox", "lynx", "grey heron"]
+# Name, width, side of the picture.
+ARCHITECTURES = [("ViT-B-32", 512, 224), ("RN50", 1024, 224), ("ViT-S-32", 384, 224)]
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES, ids=lambda row: row[0])
+def architecture(request):
+    """open_clip's own architecture with random weights: encoder, network, width, side."""
+    name, width, side = request.param
+    torch.manual_seed(0)
+    network = open_clip.create_model(name)
+    preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), False)
+    model = OpenClipModel(network, preprocess, open_clip.get_tokenizer(name))
+    return FrozenEncoder(model, EncoderSource(f"{name}/random", name, None, "random")), width, side
+
+
+def test_architecture__attributes__are_those_of_open_clip(architecture):
+    encoder, width, side = architecture
+
+    assert encoder.dim == encoder.fingerprint.dim == width
+    assert encoder.image_size == (side, side)
+    assert encoder.mean == open_clip.OPENAI_DATASET_MEAN
+    assert encoder.std == open_clip.OPENAI_DATASET_STD
+    assert encoder.interpolation == "bicubic"
+    assert encoder.logit_scale == pytest.approx(1 / 0.07)
+    assert encoder.templates == resolve_templates("simple")
+    assert not encoder.fingerprint.quick_gelu
+
+
+def test_architecture__features__are_unit_rows_of_open_clip(architecture, photos):
+    encoder, width, _ = architecture
+
+    rows = encoder.encode_images(photos[:2])
+
+    with torch.no_grad():
+        pixels = torch.stack([encoder.preprocess(photo) for photo in photos[:2]])
+        expected = encoder._network.encode_image(pixels, normalize=True)
+    assert (rows.shape, rows.dtype) == ((2, width), np.float32)
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+
+
+def test_architecture__texts__are_those_of_open_clips_zero_shot_classifier(architecture):
+    encoder, _, _ = architecture
+
+    templates = ("a photo of a {}.", "{}")
+
+    rows = encoder.encode_texts(WORDS[:2], templates=templates)
+
+    expected = open_clip.build_zero_shot_classifier(
+        encoder._network, encoder._tokenize, WORDS[:2], templates
+    )
+    np.testing.assert_allclose(rows, expected.T, atol=1e-5)
+    assert rows.dtype == np.float32
+
+
+def test_load__folder__knows_what_its_config_says(clip, clip_folder):
+    assert (clip.name, clip.weights) == (str(clip_folder), clip_folder.name)
+    assert (clip.dim, clip.image_size, clip.interpolation) == (48, (32, 32), "bicubic")
+    assert (clip.mean, clip.std) == ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    assert clip.device == torch.device("cpu")
+    assert (clip.fingerprint.encoder, clip.fingerprint.weights) == (clip.name, clip.weights)
+
+
+def test_load__network__is_frozen(clip):
+    assert not clip._network.training
+    assert not any(weight.requires_grad for weight in clip._network.parameters())
+
+
+@given(size=st.integers(1, 9))
+@settings(max_examples=5)
+def test_images__any_batch_size__gives_the_same_features(clip, photos, size):
+    together = clip.encode_images(photos, views=2)
+
+    batched = clip.encode_images(photos, views=2, batch_size=size)
+
+    np.testing.assert_allclose(batched, together, atol=1e-5)
+
+
+def test_images__order__plays_no_part(clip, photos):
+    rows = clip.encode_images(photos, views=3)
+
+    reverse = clip.encode_images(photos[::-1], views=3)
+
+    np.testing.assert_allclose(reverse[::-1], rows, atol=1e-5)
+
+
+def test_images__different_pictures__have_different_features(clip, photos):
+    rows = clip.encode_images(photos)
+
+    cosine = rows @ rows.T
+    assert cosine[~np.eye(len(photos), dtype=bool)].max() < 0.99
+
+
+def test_images__paths_and_open_pictures__may_be_mixed(clip, photos, tmp_path):
+    photos[0].save(tmp_path / "fox.png")
+
+    paths = clip.encode_images([tmp_path / "fox.png", str(tmp_path / "fox.png")], views=2)
+    mixed = clip.encode_images([photos[0], tmp_path / "fox.png"], views=2)
+
+    np.testing.assert_allclose(paths, mixed, atol=1e-6)
+
+
+def test_images__open_picture_of_another_mode__becomes_rgb(clip, photos):
+    palette = photos[0].quantize(8)
+
+    rows = clip.encode_images([palette, palette.convert("RGB")])
+
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-6)
+
+
+def test_images__views__are_averaged_as_unit_features(clip, photos):
+    row = clip.encode_images(photos[:1], views=4, seed=5)[0]
+
+    views = view_pixels(photos[0], clip.preprocess, 4, seed=5)
+    total = sum(clip.encode_pixels(view[None])[0].double() for view in views)
+    np.testing.assert_allclose(row, total / total.norm(), atol=1e-6)
+
+
+def test_images__unreadable__raises_with_the_path(clip, tmp_path):
+    (tmp_path / "fox.jpg").write_text("no picture")
+
+    with pytest.raises(UnreadableImage, match=r"cannot read .*fox\.jpg"):
+        clip.encode_images([tmp_path / "fox.jpg"])
+
+
+def test_images__none__is_an_empty_matrix(clip):
+    assert clip.encode_images([]).shape == (0, 48)
+
+
+def test_images__single_path__asks_for_a_list(clip):
+    with pytest.raises(UsageError, match=r"expected a list of pictures, got the single path 'fox"):
+        clip.encode_images("fox.jpg")
+
+
+@pytest.mark.parametrize("option", ["views", "batch_size"])
+def test_images__option_below_one__names_it(clip, photos, option):
+    with pytest.raises(UsageError, match=f"{option} must be 1 or more, got 0"):
+        clip.encode_images(photos, **{option: 0})
+
+
+def test_pixels__features__can_be_used_in_training(clip, photos):
+    weight = torch.ones(48, requires_grad=True)
+
+    features = clip.encode_pixels(clip.preprocess(photos[0])[None])
+    (features @ weight).sum().backward()
+
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(weight.grad, features[0])
+
+
+def test_texts__templates__each_unit_then_mean_then_unit(clip):
+    templates = ["{}", "a photo of a {}.", "the {}, far away"]
+
+    rows = clip.encode_texts(WORDS, templates=templates)
+
+    for word, row in zip(WORDS, rows, strict=True):
+        sentences = [template.replace("{}", word) for template in templates]
+        with torch.no_grad():
+            features = clip._network.encode_text(clip._tokenize(sentences)).double().numpy()
+        mean = (features / np.linalg.norm(features, axis=1, keepdims=True)).mean(0)
+        np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_texts__more_than_a_batch__are_as_one_by_one(clip, monkeypatch):
+    names = [f"animal {number}" for number in range(9)]
+    alone = np.concatenate([clip.encode_texts([name]) for name in names])
+
+    monkeypatch.setattr("metaadapter.features.encoder.SENTENCES_PER_BATCH", 15)
+
+    np.testing.assert_allclose(clip.encode_texts(names), alone, atol=1e-5)
+
+
+def test_texts__default__is_the_encoders_own_set(clip_folder):
+    encoder = FrozenEncoder.load(str(clip_folder), device="cpu", templates=["an x-ray of {}"])
+
+    assert encoder.templates == ("an x-ray of {}",)
+    expected = encoder.encode_texts(WORDS, templates=["an x-ray of {}"])
+    np.testing.assert_array_equal(encoder.encode_texts(WORDS), expected)
+    np.testing.assert_array_equal(encoder.encode_texts(WORDS, templates="default"), expected)
+
+
+def test_texts__longer_than_the_context__are_cut(clip):
+    rows = clip.encode_texts(["fox " * 100], templates="{}")
+
+    np.testing.assert_allclose(np.linalg.norm(rows), 1, atol=1e-6)
+
+
+def test_texts__none__is_an_empty_matrix(clip):
+    assert clip.encode_texts([]).shape == (0, 48)
+
+
+def test_texts__single_name__asks_for_a_list(clip):
+    with pytest.raises(UsageError, match="expected a list of class names, got the single name"):
+        clip.encode_texts("red fox")
+
+
+def test_texts__empty_name__shows_the_names(clip):
+    with pytest.raises(UsageError, match=r"the class names hold an empty one: \['fox', ' '\]"):
+        clip.encode_texts(["fox", " "])
+
+
+def test_fingerprint__loaded_again__matches_and_keeps_its_digits(clip, clip_folder):
+    again = FrozenEncoder.load(str(clip_folder), device="cpu")
+
+    assert again.fingerprint == clip.fingerprint
+
+
+def test_fingerprint__two_threads__matches(clip, clip_folder):
+    torch.set_num_threads(2)
+    try:
+        other = FrozenEncoder.load(str(clip_folder), device="cpu")
+    finally:
+        torch.set_num_threads(1)
+
+    assert other.fingerprint.matches(clip.fingerprint)
+
+
+def test_fingerprint__bfloat16__matches_and_features_are_near(clip, clip_folder, photos):
+    rounded = FrozenEncoder.load(str(clip_folder), device="cpu", precision="bf16")
+
+    assert rounded.fingerprint.matches(clip.fingerprint)
+    assert rounded.fingerprint.probe != clip.fingerprint.probe
+    assert rounded.logit_scale == clip.logit_scale
+    for precise, coarse in [
+        (clip.encode_images(photos), rounded.encode_images(photos)),
+        (clip.encode_texts(WORDS), rounded.encode_texts(WORDS)),
+    ]:
+        assert coarse.dtype == np.float32
+        assert 0 < np.linalg.norm(precise - coarse, axis=1).max() < 0.05
+
+
+def test_fingerprint__quick_gelu_on_the_same_weights__does_not_match(clip, write_clip, tmp_path):
+    quick = FrozenEncoder.load(str(write_clip(tmp_path, quick_gelu=True)), device="cpu")
+
+    assert quick.fingerprint.quick_gelu
+    assert quick.fingerprint.digest == clip.fingerprint.digest
+    assert not quick.fingerprint.matches(clip.fingerprint)
+
+
+def test_fingerprint__other_weights__do_not_match(clip, write_clip, tmp_path):
+    other = FrozenEncoder.load(str(write_clip(tmp_path, seed=1)), device="cpu")
+
+    assert not other.fingerprint.matches(clip.fingerprint)
+
+
+def test_fingerprint__other_preprocessing_of_the_same_weights__does_not_match(
+    clip, write_clip, tmp_path
+):
+    other = FrozenEncoder.load(str(write_clip(tmp_path, mean=[0, 0, 0], std=[1, 1, 1])))
+
+    assert other.fingerprint.digest == clip.fingerprint.digest
+    assert not other.fingerprint.matches(clip.fingerprint)
+
+
+def test_logit_scale__with_a_bias__is_the_scale_alone(clip_folder):
+    source = EncoderSource("x", f"local-dir:{clip_folder}", None, "x")
+    model = build_model(source)
+    with torch.no_grad():
+        model.network.logit_scale.fill_(2.0)
+    model.network.logit_bias = torch.nn.Parameter(torch.tensor(-10.0))
+
+    assert FrozenEncoder(model, source).logit_scale == pytest.approx(np.exp(2))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> FrozenEncoder:
+    return FrozenEncoder.load("tiny", device="cpu")
+
+
+def test_tiny__loaded__is_the_embedded_folder(tiny):
+    config = json.loads((EMBEDDED["tiny"] / "open_clip_config.json").read_text())
+
+    assert (tiny.name, tiny.dim) == ("tiny", config["model_cfg"]["embed_dim"])
+    assert tiny.image_size == tuple(config["preprocess_cfg"]["size"])
+    assert tiny.templates == ("{}", "a photo of a {}.")
+    assert not tiny.fingerprint.quick_gelu
+    assert str(Path.cwd()) not in json.dumps(tiny.fingerprint.to_dict())
+
+
+def test_tiny__by_the_path_of_its_folder__is_the_same_encoder(tiny):
+    by_path = FrozenEncoder.load(str(EMBEDDED["tiny"]), device="cpu")
+
+    assert by_path.fingerprint.matches(tiny.fingerprint)
+
+
+def test_tiny__logit_scale__is_that_of_its_weights(tiny):
+    weights = load_file(EMBEDDED["tiny"] / "open_clip_model.safetensors")
+
+    assert tiny.logit_scale == pytest.approx(float(weights["logit_scale"].exp()))
+
+
+def test_tiny__batch_size__does_not_change_features(tiny, photos):
+    together = tiny.encode_images(photos)
+
+    np.testing.assert_allclose(tiny.encode_images(photos, batch_size=2), together, atol=1e-5)
+
+
+def test_tiny__bfloat16__is_the_same_encoder(tiny):
+    rounded = FrozenEncoder.load("tiny", device="cpu", precision="bf16")
+
+    assert rounded.fingerprint.matches(tiny.fingerprint)
+    assert rounded.logit_scale == tiny.logit_scale
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest", "others"),
+    [
+        ("red fox", "wolf", ["teapot", "violin", "pick-up truck"]),
+        ("sports car", "taxi", ["tree frog", "banana", "lion"]),
+        ("oboe", "flute", ["goldfish", "parachute", "shopping cart"]),
+    ],
+)
+def test_tiny__texts__know_what_is_alike(tiny, name, nearest, others):
+    rows = tiny.encode_texts([name, nearest, *others])
+
+    cosines = rows[1:] @ rows[0]
+    assert cosines.argmax() == 0
+
+
+def test_decoding__encoder_and_store__see_the_same_picture(clip, photos, tmp_path):
+    photos[3].save(tmp_path / "fox.jpg")
+
+    row = clip.encode_images([tmp_path / "fox.jpg"])[0]
+
+    pixels = clip.preprocess(decode_image(tmp_path / "fox.jpg"))[None]
+    np.testing.assert_allclose(row, clip.encode_pixels(pixels)[0], atol=1e-6)
+    assert isinstance(decode_image(tmp_path / "fox.jpg"), Image.Image)

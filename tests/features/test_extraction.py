@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.atomic_files import lock_folder
+from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.progress import Progress
+from metaadapter.features.store import FeatureStore
+from metaadapter.features.store_header import StoreHeader
+from metaadapter.images import ImageTable, decode_image
+
+
+def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:
+    keys = zip(store.rows.path, store.rows.view.tolist(), strict=True)
+    return dict(zip(keys, store.features.tolist(), strict=True))
+
+
+def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
+    pictures, read_table, encoder, tmp_path
+):
+    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store", batch_size=5)
+
+    store = FeatureStore.open(tmp_path / "store", fingerprint=encoder.fingerprint)
+    assert (report.n_new, report.n_reused, report.n_total) == (12, 0, 12)
+    assert list(store.rows.path) == [str(row.path) for row in read_table(pictures).rows]
+    for path, feature in zip(store.rows.path, store.features, strict=True):
+        alone = encoder.encode_pixels(encoder.preprocess(decode_image(Path(path)))[None])[0]
+        np.testing.assert_allclose(feature, alone, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(store.features.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_encode__three_views__are_rows_of_their_own_and_the_first_is_the_centre(
+    pictures, read_table, encoder, tmp_path
+):
+    table = read_table(pictures)
+    encode_to_store(table, encoder, tmp_path / "one")
+
+    encode_to_store(table, encoder, tmp_path / "three", views=3, batch_size=4)
+
+    one, three = FeatureStore.open(tmp_path / "one"), FeatureStore.open(tmp_path / "three")
+    assert three.features.shape == (36, 16)
+    assert three.rows.view.tolist() == [0, 1, 2] * 12
+    np.testing.assert_array_equal(three.features[::3], one.features)
+    assert len(np.unique(three.features, axis=0)) > len(np.unique(one.features, axis=0))
+
+
+def test_encode__views__do_not_depend_on_order_or_batch_size(
+    pictures, read_table, encoder, tmp_path
+):
+    table = read_table(pictures)
+    backwards = ImageTable(table.rows[::-1], table.source)
+
+    encode_to_store(table, encoder, tmp_path / "a", views=3, batch_size=3, workers=1)
+    encode_to_store(backwards, encoder, tmp_path / "b", views=3, batch_size=32, workers=3)
+
+    a, b = (features_by_path(FeatureStore.open(tmp_path / name)) for name in "ab")
+    assert a == b
+
+
+def test_encode__again__encodes_nothing_and_leaves_every_file(
+    pictures, read_table, encoder, tmp_path
+):
+    out = tmp_path / "store"
+    encode_to_store(read_table(pictures), encoder, out)
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    encoder.n_rows_encoded = 0
+
+    report = encode_to_store(read_table(pictures), encoder, out)
+
+    assert (report.n_new, report.n_reused, encoder.n_rows_encoded) == (0, 12, 0)
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_new(
+    pictures, read_table, encoder, make_encoder, tmp_path
+):
+    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    (pictures / "heron/000.png").rename(pictures / "stork/moved.png")
+    (pictures / "heron/002.png").unlink()
+    decode_image(pictures / "heron/004.png").rotate(90, fillcolor="red").save(
+        pictures / "heron/004.png"
+    )
+    decode_image(pictures / "stork/001.png").rotate(45).save(pictures / "stork/added.png")
+
+    again = make_encoder()
+    report = encode_to_store(read_table(pictures), again, tmp_path / "store")
+
+    encode_to_store(read_table(pictures), make_encoder(), tmp_path / "anew")
+    counts = (report.n_new, report.n_reused, report.n_removed, report.n_total)
+    assert counts == (2, 10, 2, 12)
+    assert again.n_rows_encoded == 2
+    updated, anew = FeatureStore.open(tmp_path / "store"), FeatureStore.open(tmp_path / "anew")
+    assert updated.rows.pictures() == anew.rows.pictures()
+    np.testing.assert_array_equal(updated.features, anew.features)
+    assert updated.header.counts == {"heron": 4, "stork": 8}
+
+
+def test_encode__same_bytes_at_two_paths__are_encoded_once_with_a_row_each(
+    pictures, read_table, encoder, tmp_path
+):
+    twin = pictures / "stork/twin.png"
+    twin.write_bytes((pictures / "heron/000.png").read_bytes())
+
+    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+
+    features = features_by_path(FeatureStore.open(tmp_path / "store"))
+    assert (report.n_new, report.n_reused, report.n_total) == (12, 1, 13)
+    assert encoder.n_rows_encoded == 12
+    assert features[str(twin), 0] == features[str(pictures / "heron/000.png"), 0]
+
+
+def test_encode__second_run__keeps_the_texts_of_known_classes(
+    pictures, read_table, encoder, tmp_path
+):
+    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    (pictures / "egret").mkdir()
+    (pictures / "stork/001.png").rename(pictures / "egret/001.png")
+
+    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+
+    store = FeatureStore.open(tmp_path / "store")
+    assert encoder.names_encoded == ["heron", "stork", "egret"]
+    assert store.classes == ("egret", "heron", "stork")
+    np.testing.assert_array_equal(store.texts, encoder.encode_texts(store.classes))
+
+
+@pytest.mark.parametrize(
+    ("encoder_name", "views", "seed", "message"),
+    [
+        (
+            "other",
+            2,
+            0,
+            r"store .* made with the encoder mean-colour.*encoder other.*Use --en",
+        ),
+        (
+            "mean-colour",
+            3,
+            0,
+            r"holds 2 view\(s\).*3 were asked.*use --views 2, choose another",
+        ),
+        ("mean-colour", 2, 7, r"drawn with seed 0, and seed 7.*use --seed 0, .*or delete"),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
+    pictures, read_table, make_encoder, tmp_path, encoder_name, views, seed, message, finished
+):
+    table = read_table(pictures)
+    stop = None if finished else stop_after(3)
+    try:
+        encode_to_store(
+            table, make_encoder(), tmp_path, views=2, batch_size=4, block_seconds=0.0, progress=stop
+        )
+    except KeyboardInterrupt:
+        assert not finished
+
+    with pytest.raises(IncompatibleArtifact, match=message):
+        encode_to_store(table, make_encoder(encoder_name), tmp_path, views=views, seed=seed)
+
+
+def test_encode__other_seed_without_random_views__changes_nothing(
+    pictures, read_table, encoder, tmp_path
+):
+    encode_to_store(read_table(pictures), encoder, tmp_path / "store", seed=0)
+
+    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store", seed=1)
+
+    assert report.n_new == 0
+
+
+def test_encode__unreadable_pictures__are_listed_and_tried_again(
+    pictures, read_table, encoder, tmp_path
+):
+    broken = pictures / "heron/000.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:60])
+
+    first = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    listed = FeatureStore.open(tmp_path / "store").header.quarantined
+    broken.write_bytes(whole)
+    second = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+
+    assert [entry.path for entry in first.quarantined] == [broken]
+    assert [(entry.path, "truncated" in entry.reason) for entry in listed] == [(str(broken), True)]
+    assert (first.n_total, second.n_new, second.n_total) == (11, 1, 12)
+    assert FeatureStore.open(tmp_path / "store").header.quarantined == second.quarantined == ()
+
+
+def test_encode__picture_deleted_after_it_was_listed__is_quarantined(
+    pictures, read_table, encoder, tmp_path
+):
+    def delete_when_hashed(progress: Progress) -> None:
+        if progress.stage == "hash":
+            (pictures / "heron/000.png").unlink()
+            (pictures / "heron/002.png").unlink()
+
+    table = read_table(pictures)
+    (pictures / "stork/twin.png").write_bytes((pictures / "heron/002.png").read_bytes())
+    twins = ImageTable((*table.rows, *read_table(pictures).rows[-1:]), table.source)
+    report = encode_to_store(twins, encoder, tmp_path / "s", progress=delete_when_hashed)
+
+    assert [(entry.path.name, entry.reason) for entry in report.quarantined] == [
+        ("000.png", "there is no such file")
+    ]
+    assert "stork/twin.png" in " ".join(FeatureStore.open(tmp_path / "s").rows.path)
+
+
+def test_encode__nothing_readable__says_so_and_leaves_no_store(encoder, read_table, tmp_path):
+    for name in ("heron/a.jpg", "stork/b.jpg"):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True)
+        (tmp_path / "pictures" / name).write_text("not a picture")
+
+    with pytest.raises(DataError, match=r"none of the 2 pictures could be read.*a\.jpg"):
+        encode_to_store(read_table(tmp_path / "pictures"), encoder, tmp_path / "store")
+
+    with pytest.raises(DataError, match="not a feature store"):
+        FeatureStore.open(tmp_path / "store")
+
+
+def test_encode__no_pictures__says_so(encoder, tmp_path):
+    with pytest.raises(DataError, match="there are no pictures to encode"):
+        encode_to_store(ImageTable((), "empty"), encoder, tmp_path / "store")
+
+
+@pytest.mark.parametrize("name", ["views", "batch_size", "workers"])
+def test_encode__argument_below_one__names_it(pictures, read_table, encoder, tmp_path, name):
+    with pytest.raises(UsageError, match=f"{name} must be 1 or more, and 0 came"):
+        encode_to_store(read_table(pictures), encoder, tmp_path / "store", **{name: 0})
+
+
+def test_progress__counts_up_to_all_pictures_in_both_stages(
+    pictures, read_table, encoder, tmp_path
+):
+    (pictures / "heron/000.png").write_bytes(b"nothing")
+    seen: list[Progress] = []
+
+    encode_to_store(
+        read_table(pictures), encoder, tmp_path / "s", batch_size=5, progress=seen.append
+    )
+
+    assert [(p.stage, p.done, p.total) for p in seen] == [
+        ("hash", 12, 12),
+        ("encode", 5, 12),
+        ("encode", 10, 12),
+        ("encode", 12, 12),
+    ]
+    assert [p.n_quarantined for p in seen] == [0, 1, 1, 1]
+    assert seen[-1].seconds_left == 0
+    assert seen[1].seconds_left == pytest.approx(7 / seen[1].rate)
+
+
+def stop_after(n_batches: int):
+    left = [n_batches]
+
+    def listener(progress: Progress) -> None:
+        left[0] -= progress.stage == "encode"
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    return listener
+
+
+def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
+    pictures, read_table, encoder, make_encoder, tmp_path
+):
+    table = read_table(pictures)
+    with pytest.raises(KeyboardInterrupt):
+        encode_to_store(table, encoder, tmp_path / "a", batch_size=3, progress=stop_after(2))
+    with pytest.raises(DataError, match=r"is not finished.*Run the same command again"):
+        FeatureStore.open(tmp_path / "a")
+
+    report = encode_to_store(table, encoder, tmp_path / "a", batch_size=3)
+
+    encode_to_store(table, make_encoder(), tmp_path / "b")
+    a, b = FeatureStore.open(tmp_path / "a"), FeatureStore.open(tmp_path / "b")
+    assert (report.n_new, report.n_reused, encoder.n_rows_encoded) == (6, 6, 12)
+    assert a.rows.pictures() == b.rows.pictures()
+    np.testing.assert_array_equal(a.features, b.features)
+    assert not (tmp_path / "a/.partial").exists()
+
+
+def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
+    pictures, read_table, encoder, tmp_path, monkeypatch
+):
+    table, sync = read_table(pictures), os.fsync
+    n_left = iter(range(6))
+
+    def full_after_a_while(handle: int) -> None:
+        if next(n_left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full_after_a_while)
+    message = r"feature store .*/store: No space left.*6 pictures are finished and kept"
+    with pytest.raises(DataError, match=message):
+        encode_to_store(table, encoder, tmp_path / "store", batch_size=3, block_seconds=0.0)
+    monkeypatch.undo()
+
+    report = encode_to_store(table, encoder, tmp_path / "store")
+
+    assert (report.n_new, report.n_reused) == (6, 6)
+    assert not list((tmp_path / "store").rglob("*.tmp"))
+
+
+def test_encode__folder_that_cannot_be_made__names_it(pictures, read_table, encoder, tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DataError, match=r"cannot write the feature store .*file/store"):
+        encode_to_store(read_table(pictures), encoder, tmp_path / "file/store")
+
+
+def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
+    pictures, read_table, encoder, tmp_path, monkeypatch
+):
+    out = tmp_path / "store"
+    encode_to_store(read_table(pictures), encoder, out)
+    (pictures / "heron/000.png").unlink()
+
+    def stop(self: StoreHeader, folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StoreHeader, "write", stop)
+    with pytest.raises(KeyboardInterrupt):
+        encode_to_store(read_table(pictures), encoder, out)
+    monkeypatch.undo()
+
+    assert FeatureStore.open(out).n_pictures == 12
+    encode_to_store(read_table(pictures), encoder, out)
+    assert FeatureStore.open(out).n_pictures == 11
+    assert len(list(out.glob("features-*"))) == 1
+
+
+def test_encode__store_that_is_being_written__says_so(pictures, read_table, encoder, tmp_path):
+    with (
+        lock_folder(tmp_path),
+        pytest.raises(DataError, match=r"another run is writing to the feature store .*wait"),
+    ):
+        encode_to_store(read_table(pictures), encoder, tmp_path)
+
+
+def test_encode__lock_file_of_a_dead_run__does_not_block(pictures, read_table, encoder, tmp_path):
+    (tmp_path / ".lock").touch()
+
+    assert encode_to_store(read_table(pictures), encoder, tmp_path).n_total == 12

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import shutil
+import zipfile
+
+import huggingface_hub.constants
+import open_clip
+import pytest
+import torch
+from open_clip.transform import PreprocessCfg
+from safetensors.torch import load_file, save_file
+
+from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
+from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
+from metaadapter.features.open_clip_model import build_model
+from metaadapter.features.probe import uses_quick_gelu
+
+
+@pytest.fixture
+def no_hub(monkeypatch, tmp_path):
+    """An empty cache and no network, whatever this machine has."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture
+def small_model(monkeypatch, clip_folder):
+    """open_clip knows the small model by a name, with a tag whose weights are on this machine."""
+    config = json.loads((clip_folder / "open_clip_config.json").read_text())["model_cfg"]
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "small-clip", config)
+    tag = {
+        "file": str(clip_folder / "open_clip_model.safetensors"),
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.5, 0.5, 0.5),
+        "interpolation": "bilinear",
+        "resize_mode": "squash",
+    }
+    tags = {"plain": tag, "quick": tag | {"quick_gelu": True}}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small-clip", tags)
+
+
+def test_build__folder__has_its_weights_and_preprocessing(clip_folder):
+    model = build_model(resolve_encoder(str(clip_folder)))
+
+    weights = load_file(clip_folder / "open_clip_model.safetensors")
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(value, weights[name])
+    assert model.network.visual.preprocess_cfg["mean"] == [0.4, 0.5, 0.6]
+    assert model.tokenize(["a red fox"]).shape == (1, 16)
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("plain", False), ("quick", True)])
+def test_build__tag__has_the_activation_that_its_weights_were_trained_with(
+    small_model, tag, expected
+):
+    model = build_model(resolve_encoder(f"small-clip/{tag}"))
+
+    assert uses_quick_gelu(model.network) is expected
+
+
+def test_build__openai_tags__open_clip_says_that_they_need_quick_gelu():
+    assert open_clip.get_pretrained_cfg("ViT-B-32", "openai")["quick_gelu"] is True
+
+
+def test_build__weights_file__is_preprocessed_as_the_tags_agree(small_model, clip_folder):
+    file = clip_folder / "open_clip_model.safetensors"
+
+    model = build_model(resolve_encoder(f"small-clip/{file}"))
+
+    settings = model.network.visual.preprocess_cfg
+    assert (settings["mean"], settings["resize_mode"]) == ((0.5, 0.5, 0.5), "squash")
+
+
+def test_build__weights_file_and_tags_that_disagree__is_preprocessed_as_usual(
+    small_model, clip_folder, monkeypatch
+):
+    tags = open_clip.pretrained._PRETRAINED["small-clip"]
+    monkeypatch.setitem(tags["quick"], "mean", (0.1, 0.1, 0.1))
+    file = clip_folder / "open_clip_model.safetensors"
+
+    model = build_model(resolve_encoder(f"small-clip/{file}"))
+
+    assert model.network.visual.preprocess_cfg["mean"] == PreprocessCfg().mean
+
+
+def test_build__weights_neither_here_nor_to_be_had__says_how_to_get_them(no_hub):
+    message = (
+        r"laion2b_s34b_b79k of ViT-B-32 are not on this machine.*run `hf download "
+        r"laion/CLIP-ViT-B-32-laion2B-s34B-b79K --local-dir CLIP-ViT-B-32-laion2B-s34B-b79K`, "
+        r"copy that folder here.*`tiny` needs no download"
+    )
+    with pytest.raises(DataError, match=message):
+        build_model(resolve_encoder("ViT-B-32/laion2b_s34b_b79k"))
+
+
+def test_build__weights_named_by_file_on_the_hub__names_the_repository(no_hub):
+    with pytest.raises(DataError, match="download jienengchen/ViTamin-S --local-dir ViTamin-S`"):
+        build_model(resolve_encoder("ViTamin-S/datacomp1b"))
+
+
+def test_build__every_tag_of_open_clip__is_on_the_hub():
+    configs = [open_clip.get_pretrained_cfg(*pair) for pair in open_clip.list_pretrained()]
+
+    assert all(config["hf_hub"].count("/") >= 2 for config in configs)
+
+
+def test_build__text_tower_without_its_package__names_it(monkeypatch, no_hub):
+    monkeypatch.setattr("open_clip.hf_model.transformers", None)
+    source = EncoderSource("x", "roberta-ViT-B-32", None, "x")
+
+    with pytest.raises(MissingPackage, match="pip install transformers"):
+        build_model(source)
+
+
+def test_build__weights_of_another_architecture__names_both(clip_folder):
+    file = clip_folder / "open_clip_model.safetensors"
+
+    message = r"weights open_clip_model\.safetensors do not make the encoder ViT-S-32/.*changed"
+    with pytest.raises(IncompatibleArtifact, match=message):
+        build_model(resolve_encoder(f"ViT-S-32/{file}"))
+
+
+def test_build__weights_cut_short__says_which(clip_folder, tmp_path):
+    folder = shutil.copytree(clip_folder, tmp_path / "cut")
+    file = folder / "open_clip_model.safetensors"
+    file.write_bytes(file.read_bytes()[:5000])
+
+    with pytest.raises(IncompatibleArtifact, match=r"weights cut do not make the encoder .*/cut"):
+        build_model(resolve_encoder(str(folder)))
+
+
+def test_build__tensors_missing__does_not_fill_them_at_random(clip_folder, tmp_path):
+    folder = shutil.copytree(clip_folder, tmp_path / "partial")
+    file = folder / "open_clip_model.safetensors"
+    save_file({k: v for k, v in load_file(file).items() if k != "text_projection"}, file)
+
+    with pytest.raises(IncompatibleArtifact, match=r"Missing key.*text_projection"):
+        build_model(resolve_encoder(str(folder)))
+
+
+class Intruder:
+    def __reduce__(self):
+        return exec, ("import pathlib; pathlib.Path(TARGET).touch()".replace("TARGET", "'ran'"),)
+
+
+def test_build__pickle_with_program_code__never_runs_it(clip_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "intruder"
+    folder.mkdir()
+    shutil.copy(clip_folder / "open_clip_config.json", folder)
+    torch.save({"visual.proj": Intruder()}, folder / "open_clip_pytorch_model.bin")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(IncompatibleArtifact, match="hold program code, which is never run"):
+        build_model(resolve_encoder(str(folder)))
+
+    assert not (tmp_path / "ran").exists()
+    with zipfile.ZipFile(folder / "open_clip_pytorch_model.bin") as archive:
+        data = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+    pickle.loads(data)
+    assert (tmp_path / "ran").exists()
+
+
+def test_build__tensors_in_a_pickle__are_read(clip_folder, tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    shutil.copy(clip_folder / "open_clip_config.json", folder)
+    weights = load_file(clip_folder / "open_clip_model.safetensors")
+    torch.save(weights, folder / "open_clip_pytorch_model.bin")
+
+    model = build_model(resolve_encoder(str(folder)))
+
+    assert torch.equal(model.network.state_dict()["visual.proj"], weights["visual.proj"])
+
+
+def test_build__notes_of_open_clip__do_not_reach_the_user(clip_folder, capfd, monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+
+    build_model(resolve_encoder(str(clip_folder)))
+
+    assert capfd.readouterr() == ("", "")
+    assert root.handlers == []

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import open_clip
+import pytest
+
+from metaadapter.errors import UsageError
+from metaadapter.features.prompts import fill_template, readable_name, resolve_templates
+
+
+@pytest.mark.parametrize(
+    ("name", "functions"),
+    [
+        ("simple", open_clip.SIMPLE_IMAGENET_TEMPLATES),
+        ("openai-imagenet", open_clip.OPENAI_IMAGENET_TEMPLATES),
+    ],
+)
+def test_templates__named_set__says_what_open_clip_says(name, functions):
+    sentences = [fill_template(template, "red fox") for template in resolve_templates(name)]
+
+    assert sentences == [function("red fox") for function in functions]
+
+
+def test_templates__own_list__is_kept_in_order():
+    assert resolve_templates(["a {} b", "{}"]) == ("a {} b", "{}")
+
+
+def test_templates__one_template__is_a_list_of_one():
+    assert resolve_templates("an x-ray of {}") == ("an x-ray of {}",)
+
+
+def test_templates__unknown_set__lists_the_sets():
+    with pytest.raises(UsageError, match="unknown set of templates 'imagenet'; choose default, si"):
+        resolve_templates("imagenet")
+
+
+def test_templates__no_place_for_the_name__names_the_template():
+    with pytest.raises(UsageError, match=r"the template 'a photo' has 0 places"):
+        resolve_templates(["{}", "a photo"])
+
+
+def test_templates__two_places__names_the_template():
+    with pytest.raises(UsageError, match=r"the template '\{\} or \{\}' has 2 places"):
+        resolve_templates(["{} or {}"])
+
+
+def test_templates__none_at_all__asks_for_one():
+    with pytest.raises(UsageError, match="at least one template"):
+        resolve_templates([])
+
+
+def test_fill__braces_in_the_name__stay_as_they_are():
+    assert fill_template("a photo of {}.", "{0} {x}") == "a photo of {0} {x}."
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("red_fox", "red fox"),
+        ("n02123045_tabby-cat", "tabby-cat"),
+        ("n02123045 tabby", "tabby"),
+        ("n02123045", "n02123045"),
+        ("t-shirt", "t-shirt"),
+        ("  Great__Grey Owl ", "Great Grey Owl"),
+        ("___", "___"),
+        ("n0212304_x", "n0212304 x"),
+    ],
+)
+def test_readable_name__label__reads_as_people_say_it(label, name):
+    assert readable_name(label) == name

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.shards import merge_stores, pick_shard
+from metaadapter.features.store import FeatureStore
+from metaadapter.images import ImageRow, ImageTable
+
+
+def test_pick_shard__all_parts__hold_each_picture_once_in_any_order(pictures, read_table):
+    rows = read_table(pictures).rows
+
+    parts = [pick_shard(rows[::-1], (number, 5)) for number in range(1, 6)]
+
+    assert [len(part) for part in parts] == [3, 3, 2, 2, 2]
+    assert sorted((row for part in parts for row in part), key=lambda row: row.path) == list(rows)
+
+
+@pytest.mark.parametrize("shard", [(0, 4), (5, 4), (1, 0), (-1, 2)])
+def test_pick_shard__outside__shows_the_numbering(shard):
+    with pytest.raises(UsageError, match=rf"{shard[0]}/{shard[1]} came.*use --shard 1/4"):
+        pick_shard((), shard)
+
+
+def test_merge__shards_and_a_double__equals_the_store_of_one_run(
+    pictures, read_table, encoder, tmp_path
+):
+    (pictures / "heron/002.png").write_bytes(b"broken")
+    table = read_table(pictures)
+    encode_to_store(table, encoder, tmp_path / "whole", views=2)
+    folders = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    for number, folder in enumerate(folders, start=1):
+        encode_to_store(table, encoder, folder, views=2, shard=(number, 3))
+
+    merged = merge_stores([*folders[::-1], folders[0]], tmp_path / "merged")
+
+    whole = FeatureStore.open(tmp_path / "whole")
+    assert merged.header == whole.header
+    assert merged.rows.pictures() == whole.rows.pictures()
+    np.testing.assert_array_equal(merged.features, whole.features)
+    np.testing.assert_array_equal(merged.texts, whole.texts)
+
+
+def test_merge__picture_unreadable_in_one_part_only__is_not_quarantined(
+    pictures, read_table, encoder, tmp_path
+):
+    path = pictures / "heron/000.png"
+    whole = path.read_bytes()
+    encode_to_store(read_table(pictures), encoder, tmp_path / "a")
+    path.write_bytes(whole[:50])
+    encode_to_store(read_table(pictures), encoder, tmp_path / "b")
+
+    merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
+
+    assert (merged.n_pictures, merged.header.quarantined) == (12, ())
+
+
+def test_merge__other_encoder__refuses(pictures, read_table, make_encoder, tmp_path):
+    encode_to_store(read_table(pictures), make_encoder("one"), tmp_path / "a")
+    encode_to_store(read_table(pictures), make_encoder("two"), tmp_path / "b")
+
+    with pytest.raises(IncompatibleArtifact, match=r"store .*b was made with the encoder two"):
+        merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
+
+
+def test_merge__nothing_or_into_a_store__says_what_is_wrong(
+    pictures, read_table, encoder, tmp_path
+):
+    encode_to_store(read_table(pictures), encoder, tmp_path / "a")
+
+    with pytest.raises(UsageError, match="no feature store was named"):
+        merge_stores([], tmp_path / "merged")
+    with pytest.raises(UsageError, match=r"a is a feature store already; choose a new folder"):
+        merge_stores([tmp_path / "a"], tmp_path / "a")
+
+
+def test_merge__equal_paths_with_other_labels__keeps_both_rows(
+    pictures, read_table, encoder, tmp_path
+):
+    row: ImageRow = read_table(pictures).rows[0]
+    for name, label in (("a", "heron"), ("b", "stork")):
+        table = ImageTable((replace(row, label=label),), "list")
+        encode_to_store(table, encoder, tmp_path / name)
+
+    merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
+
+    assert list(merged.rows.label) == ["heron", "stork"]
