@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,8 +41,8 @@ def main() -> None:
         process.wait()
         seconds = time.monotonic() - start
         print(f"unharmed run: {seconds:.1f} s of work")
-        _kill_often(arguments, killed, options.kills, seconds, random.Random(options.seed))
-        faults = compare(FeatureStore.open(whole), FeatureStore.open(killed))
+        moments = random.Random(options.seed)
+        faults = _kill_often(arguments, whole, killed, options.kills, seconds, moments)
     print("\n".join(faults) or "nothing lost, nothing doubled, equal features")
     sys.exit(1 if faults else 0)
 
@@ -63,25 +64,31 @@ def compare(whole: FeatureStore, killed: FeatureStore) -> list[str]:
 
 
 def _kill_often(
-    arguments: list[str], out: Path, n_kills: int, seconds: float, moments: random.Random
-) -> None:
-    """Kill runs at random moments of their work; when one ends before, the next begins anew."""
-    n_killed = n_finished = 0
-    while n_killed < n_kills:
+    arguments: list[str],
+    whole: Path,
+    out: Path,
+    n_kills: int,
+    seconds: float,
+    moments: random.Random,
+) -> list[str]:
+    """Kill runs at random moments of their work, and compare whenever one has ended before."""
+    faults: list[str] = []
+    n_killed = n_compared = 0
+    while n_killed < n_kills or out.exists():
         process = _encode(arguments, out)
         try:
-            process.wait(moments.uniform(0, seconds))
+            process.wait(moments.uniform(0, seconds) if n_killed < n_kills else None)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
             n_killed += 1
-            print(f"kill {n_killed}: {_state(out)}")
+            print(f"kill {n_killed}: {_state(out)}", flush=True)
         else:
-            n_finished += 1
-            # Without its header the store is as before the commit, which the next kills may hit.
-            (out / "store.json").unlink()
-    print(f"{n_killed} kills; {n_finished} runs ended before theirs and were begun anew")
-    _encode(arguments, out).wait()
+            n_compared += 1
+            faults += compare(FeatureStore.open(whole), FeatureStore.open(out))
+            shutil.rmtree(out)
+    print(f"{n_killed} kills; {n_compared} stores that were completed after them compared")
+    return faults
 
 
 def _encode(arguments: list[str], out: Path) -> subprocess.Popen[bytes]:

@@ -91,13 +91,13 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         self._check_parameters()
-        self.classes_ = np.unique(
-            [*y.tolist(), *require_shared_labels(self.class_texts, y.tolist())]
-        )
+        labels = y.tolist()
+        named = require_shared_labels(self.class_texts, labels)
+        self.classes_ = np.unique([*labels, *named])
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
-                "add pictures of another class, or its name to class_texts"
+                f"y holds one class only, {labels[0]!r}: a classifier needs at least two; add "
+                "pictures of another class, or its name to class_texts"
             )
         encoder = self._loaded_encoder()
         text = text_features(self.class_texts, self.classes_.tolist(), X.shape[1], encoder)
