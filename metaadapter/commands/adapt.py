@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -89,15 +89,17 @@ def adapt(
         precision=precision,
         templates=templates,
     )
+    name = partial(class_names, texts=text or (), added=add_class or ())
     examples = _read(
         support,
         Selection(split, shots, views, seed),
         encoder,
         load,
+        name,
         reads_names=bool(text or add_class or templates),
         console=console,
     )
-    names = class_names(examples.counts, texts=text or (), added=add_class or ())
+    names = name(examples.counts)
     classifier = _fit(examples, None if no_text else names, mode, generator)
     classifier.save(out, n_views=examples.n_views, seed=examples.seed)
     write_preview(out, examples.pictures)
@@ -115,6 +117,7 @@ def _read(
     selection: Selection,
     encoder: str | None,
     load: Callable[[str], FrozenEncoder],
+    name: Callable[[Iterable[str]], Mapping[str, str]],
     *,
     reads_names: bool,
     console: Console,
@@ -123,6 +126,7 @@ def _read(
     from metaadapter.commands.pictures import is_store
     from metaadapter.commands.support import support_of_pictures, support_of_store
     from metaadapter.features import FeatureStore
+    from metaadapter.images import read_images
 
     if is_store(source):
         store = FeatureStore.open(source)
@@ -130,9 +134,11 @@ def _read(
         return support_of_store(
             store, load(encoder or store.encoder) if needed else None, selection
         )
+    table = read_images(source, split=selection.split)
+    name(table.classes)  # a slip in --text is better told now than after minutes of encoding
     loaded = load(encoder or "tiny")
     with console.progress() as progress:
-        return support_of_pictures(source, loaded, selection, progress)
+        return support_of_pictures(table, loaded, selection, progress)
 
 
 def _fit(

@@ -9,9 +9,9 @@ from shlex import quote
 from typing import Any
 
 from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier.leave_one_out import leave_one_out
 from metaadapter.commands.class_names import says_nothing
 from metaadapter.commands.console import MAX_LISTED, Console
-from metaadapter.commands.leave_one_out import leave_one_out
 from metaadapter.commands.support import Support
 from metaadapter.generator import load_generator
 from metaadapter.report.proportion import Proportion
@@ -110,7 +110,8 @@ def _estimate(support: Support, classifier: MetaAdapterClassifier) -> Proportion
     if len(support.pictures) > MAX_LEFT_OUT:
         return None
     generator = load_generator(str(classifier.generator))
-    return leave_one_out(classifier.support_, generator, support.encoder.logit_scale)
+    right = leave_one_out(classifier.support_, generator, support.encoder.logit_scale)
+    return Proportion(sum(right), len(right)) if right else None
 
 
 def _lopsided(counts: Mapping[str, int]) -> list[str]:

@@ -106,7 +106,15 @@ def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "metaadapter"
     message = error.format_message().replace("Value error, ", "").rstrip(".")
-    return f"{message}. See `{path} --help`."
+    return f"{message}{_value(error)}. See `{path} --help`."
+
+
+def _value(error: typer.TyperException) -> str:
+    """What the number out of range was, which typer leaves out."""
+    from pydantic import ValidationError
+
+    cause = error.__cause__
+    return f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
 
 
 def _interrupted(arguments: Sequence[str]) -> str:

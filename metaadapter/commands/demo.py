@@ -33,7 +33,7 @@ def demo(
         bool, typer.Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
 ) -> None:
-    """From a few labelled photographs to a classifier, on photographs that come along.
+    """Tell the whole story on photographs that come along.
 
     Ten kinds of clothes, recognised by their names alone, then with one and with four labelled
     photographs of each. Needs no network, writes a page to look at, and takes under a minute.

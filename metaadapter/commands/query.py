@@ -8,7 +8,7 @@ from pathlib import Path
 from metaadapter.adapter import AdapterConfig
 from metaadapter.commands.console import Console
 from metaadapter.commands.pictures import EncodedPictures, encode_rows, is_store, read_store
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder
 from metaadapter.images import read_images
 
@@ -36,7 +36,7 @@ def read_queries(
 
     Raises:
         DataError: a source is missing, or not one picture can be read.
-        IncompatibleArtifact: a store was made by another encoder.
+        IncompatibleArtifact: a store was made by another encoder, or features have another width.
     """
     rows = [
         row
@@ -47,6 +47,7 @@ def read_queries(
     parts = [_of_store(source, config, split, console) for source in sources if is_store(source)]
     if rows:
         encoder = load()
+        _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
         with console.progress() as progress:
             parts.append(
                 encode_rows(
@@ -67,9 +68,19 @@ def _of_store(
 ) -> EncodedPictures:
     expected = Fingerprint.from_dict(config.fingerprint) if config.fingerprint else None
     store = FeatureStore.open(source, fingerprint=expected)
+    _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
     if store.n_views != config.n_views:
         console.warn(
             f"the feature store {source} averages {store.n_views} view(s) of a picture, the "
             f"adapter was made with {config.n_views}; probabilities shift a little"
         )
     return read_store(store, split=split)
+
+
+def _require_width(width: int, config: AdapterConfig, owner: str) -> None:
+    """All that can be checked of an adapter that was made from features of an unnamed encoder."""
+    if width != config.width:
+        raise IncompatibleArtifact(
+            f"the adapter was made from features {config.width} wide, {owner} are {width} wide: "
+            "they come from another encoder; use the one that the adapter was made with"
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +12,7 @@ from jaxtyping import Float
 from metaadapter.commands.pictures import EncodedPictures, encode_rows, read_store
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder, Progress
-from metaadapter.images import UnreadableImage, read_images
+from metaadapter.images import ImageTable, UnreadableImage
 
 __all__ = [
     "Selection",
@@ -66,17 +65,16 @@ class Support:
 
 
 def support_of_pictures(
-    source: Path,
+    table: ImageTable,
     encoder: FrozenEncoder,
     selection: Selection,
     progress: Callable[[Progress], None] | None = None,
 ) -> Support:
-    """Read and encode labelled pictures: a folder, a manifest or a split file.
+    """Encode labelled pictures, as `read_images` found them in the split that is selected.
 
     Raises:
-        DataError: there are no labelled pictures, or not one of some class can be read.
+        DataError: not one picture of some class can be read.
     """
-    table = read_images(source, split=selection.split)
     drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
     views = selection.views or 1
     rows = [table.rows[number] for number in drawn]

@@ -114,6 +114,14 @@ def test_adapt__text_of_no_class__ends_with_2_and_names_the_nearest(adapt, label
     assert "--text: there is no class 'lynks'; did you mean 'lynx'?" in result.err
 
 
+def test_adapt__text_of_no_class__is_told_before_the_encoder_is_loaded(
+    run, labelled, out, monkeypatch
+):
+    monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
+
+    assert run("adapt", labelled, "--out", out, "--text", "lynks=a wild cat").code == 2
+
+
 def test_adapt__text_without_a_name__ends_with_2_and_shows_how(adapt, labelled):
     result = adapt(labelled, "--text", "lynx")
 

@@ -154,6 +154,21 @@ def test_predict__adapter_of_unnamed_features__asks_for_the_encoder(run, unlabel
     assert "--encoder" in result.err
 
 
+def test_predict__adapter_of_unnamed_features_of_another_width__ends_with_4(
+    run, unlabelled, encoder, tmp_path
+):
+    X = np.eye(4, 16, dtype=np.float32)
+    MetaAdapterClassifier(logit_scale=100.0).fit(X, ["a", "a", "b", "b"]).save(tmp_path / "adapter")
+    run("encode", unlabelled, "--out", tmp_path / "store", "--encoder", encoder)
+
+    of_store = run("predict", tmp_path / "adapter", tmp_path / "store")
+    of_pictures = run("predict", tmp_path / "adapter", unlabelled, "--encoder", encoder)
+
+    assert of_store.code == of_pictures.code == 4
+    assert f"features 16 wide, those of the feature store {tmp_path / 'store'} are 32" in of_store.err
+    assert f"features 16 wide, those of the encoder {encoder} are 32 wide" in of_pictures.err
+
+
 def test_predict__encoder_that_was_moved__is_found_by_the_option(
     run, adapter, unlabelled, encoder, tmp_path
 ):

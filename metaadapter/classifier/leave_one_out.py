@@ -7,15 +7,14 @@ import torch
 from metaadapter.adapter import SupportSet, classify
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.generator import Generator
-from metaadapter.report.proportion import Proportion
 
 __all__ = ["leave_one_out"]
 
 
 def leave_one_out(
     support: SupportSet, generator: Generator, logit_scale: float | None
-) -> Proportion | None:
-    """Share of pictures that an adapter predicted from all the others labels rightly.
+) -> list[bool]:
+    """Whether an adapter predicted from all the other pictures labels each one rightly.
 
     A picture that is the only one of its class is not asked: without it nothing shows its class.
 
@@ -25,17 +24,16 @@ def leave_one_out(
         logit_scale: of the encoder.
 
     Returns:
-        `None` if every class has one picture at most.
+        An answer for each picture that is asked, in the order of the support; none if every class
+        has one picture at most.
     """
     counts = support.labels.bincount(minlength=len(support.text))
     asked = (counts[support.labels] > 1).nonzero().flatten().tolist()
-    if not asked:
-        return None
-    n_right = 0
+    right = []
     for left_out in asked:
         others = torch.arange(len(support.labels)) != left_out
         rest = SupportSet(support.features[others], support.labels[others], support.text)
         weights = predict_adapter(generator, rest, logit_scale)
         logits = classify(support.features[left_out, None], weights)
-        n_right += int(logits.argmax()) == int(support.labels[left_out])
-    return Proportion(n_right, len(asked))
+        right.append(int(logits.argmax()) == int(support.labels[left_out]))
+    return right

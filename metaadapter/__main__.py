@@ -1,0 +1,8 @@
+"""`python -m metaadapter` is the `metaadapter` program."""
+
+import sys
+
+from metaadapter.commands.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

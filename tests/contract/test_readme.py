@@ -1,0 +1,87 @@
+"""Every block of the README runs, on a few of the demo's photographs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from metaadapter.commands.app import main
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHELL, PYTHON, REAL_CLIP, MAKE = (
+    next(text for language, text in BLOCKS if language == kind and mark in text)
+    for kind, mark in (
+        ("bash", "metaadapter doctor"),
+        ("python", "FrozenEncoder"),
+        ("bash", "--encoder"),
+        ("bash", "make demo"),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`photos/` with three classes of two pictures, and `new/` with others."""
+    folder = tmp_path_factory.mktemp("a user's folder")
+    pictures = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
+    (folder / "new").mkdir()
+    for label in ("dress", "hat", "shoes"):
+        (folder / "photos" / label).mkdir(parents=True)
+        for number, path in enumerate(sorted((pictures / label).iterdir())[:4]):
+            shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
+    return folder
+
+
+def commands(block):
+    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+    return [line for line in lines if line[:1] == ["metaadapter"]]
+
+
+def test_readme__blocks__are_all_known_to_these_tests():
+    assert [text for _, text in BLOCKS] == [MAKE, SHELL, PYTHON, REAL_CLIP]
+
+
+@pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
+def test_readme__shell_line__succeeds(arguments, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+
+    code = main(arguments[1:])
+
+    assert code == 0, capsys.readouterr().err
+
+
+def test_readme__python_block__runs_and_saves_an_adapter(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", PYTHON], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (folder / "my-adapter-2" / "adapter_config.json").is_file()
+
+
+def test_readme__real_clip_without_a_network__says_how_to_get_the_weights(
+    folder, monkeypatch, capsys
+):
+    (arguments,) = commands(REAL_CLIP)
+    monkeypatch.chdir(folder)
+
+    code = main(arguments[1:])
+
+    assert code == 3
+    assert "`tiny` needs no download" in capsys.readouterr().err
+
+
+def test_readme__make_verbs__are_in_the_makefile():
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+
+    for line in MAKE.splitlines():
+        verb = shlex.split(line, comments=True)[1]
+        assert re.search(rf"^{verb}:", makefile, re.MULTILINE)
