@@ -1,17 +1,26 @@
 """Adapters as values: their weights, what they do, and the folder they are kept in."""
 
-from metaadapter.adapter.apply import apply_adapter, classify
-from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.files import StoredAdapter, SupportSet, load_adapter, save_adapter
+from metaadapter.adapter.apply import apply_adapter, classify, probabilities
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.files import (
+    StoredAdapter,
+    SupportSet,
+    load_adapter,
+    require_adapter_folder,
+    save_adapter,
+)
 from metaadapter.adapter.weights import AdapterWeights
 
 __all__ = [
     "AdapterConfig",
     "AdapterWeights",
+    "Origin",
     "StoredAdapter",
     "SupportSet",
     "apply_adapter",
     "classify",
     "load_adapter",
+    "probabilities",
+    "require_adapter_folder",
     "save_adapter",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import AdapterWeights
 
-__all__ = ["apply_adapter", "classify"]
+__all__ = ["apply_adapter", "classify", "probabilities"]
 
 
 def apply_adapter(
@@ -37,3 +38,11 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
     keys, values, alpha, beta = weights.cache
     affinity = (beta[..., None, None] * (adapted @ keys.mT - 1)).exp()
     return logits + alpha[..., None, None] * (affinity @ values)
+
+
+def probabilities(
+    features: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"]:
+    """Class probabilities in float64, so that a row gets the same in whichever batch it comes."""
+    exact = weights.to(dtype=torch.float64)
+    return classify(normalize(features.double(), dim=-1), exact).softmax(-1)

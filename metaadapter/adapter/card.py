@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from metaadapter.adapter.config import AdapterConfig
 
-__all__ = ["write_card"]
+__all__ = ["card"]
 
 CARD_FILE = "README.md"
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 
 
-def write_card(folder: Path, config: AdapterConfig) -> None:
-    """Create the card, or replace the facts in one that is there."""
-    path = folder / CARD_FILE
+def card(config: AdapterConfig, old: str = "") -> str:
+    """The text of the card: facts put into the `old` one where it has their marks."""
     facts = f"{BEGIN}\n{_facts(config)}\n{END}"
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
     if BEGIN in old and END in old:
-        before, after = old.split(BEGIN, 1)[0], old.split(END, 1)[1]
-        path.write_text(before + facts + after, encoding="utf-8")
-    else:
-        path.write_text(f"{_HEAD}\n{facts}\n{old and chr(10) + old}", encoding="utf-8")
+        return old.split(BEGIN, 1)[0] + facts + old.split(END, 1)[1]
+    return f"{_HEAD}\n{facts}\n" + (f"\n{old}" if old else "")
 
 
 _HEAD = """---
@@ -33,7 +27,8 @@ tags: [clip, few-shot, adapter]
 
 
 def _facts(config: AdapterConfig) -> str:
-    encoder = f"`{config.encoder}`" if config.encoder else "not recorded"
+    origin = config.origin
+    encoder = f"`{origin.encoder}`" if origin.encoder else "not recorded"
     rows = "\n".join(
         f"| {label} | {name} | {shots} |"
         for label, name, shots in zip(
@@ -43,7 +38,9 @@ def _facts(config: AdapterConfig) -> str:
             strict=True,
         )
     )
-    views = f", {config.n_views} views each (seed {config.seed})" if config.n_views > 1 else ""
+    several = origin.n_views > 1
+    views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
+    arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
@@ -58,11 +55,7 @@ licence also applies, and holds no picture.
 ```python
 from metaadapter import FrozenEncoder, MetaAdapterClassifier
 
-encoder = FrozenEncoder.load("{config.encoder or "…"}")
+encoder = FrozenEncoder.load("{origin.encoder or "…"}")
 classifier = MetaAdapterClassifier.load("path/of/this/folder")
-classifier.predict_proba(encoder.encode_images(["picture.jpg"]{_views_argument(config)}))
+classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""
-
-
-def _views_argument(config: AdapterConfig) -> str:
-    return f", views={config.n_views}, seed={config.seed}" if config.n_views > 1 else ""

@@ -11,11 +11,40 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features import Fingerprint
 
-__all__ = ["AdapterConfig", "read_config", "warn_of_unknown"]
+__all__ = ["AdapterConfig", "Origin", "read_config", "warn_of_unknown"]
 
 CONFIG_FILE = "adapter_config.json"
 SCHEMA = "metaadapter.adapter/1"
+
+
+class Origin(BaseModel):
+    """Where an adapter's features come from, and so what it may be used with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    encoder: str | None = None
+    """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
+    fingerprint: dict[str, Any] | None = None
+    """Of that encoder."""
+    n_views: int = 1
+    """Views of each picture that were averaged, in the support and so in what is classified."""
+    seed: int = 0
+    """Of the views."""
+
+    def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
+        """Check that features of another encoder are those that the adapter was made for.
+
+        Args:
+            other: fingerprint of the encoder in hand.
+            owner: what to call the adapter, as in "the adapter birds/".
+
+        Raises:
+            IncompatibleArtifact: if they differ. An adapter without a fingerprint takes any.
+        """
+        if self.fingerprint is not None:
+            Fingerprint.from_dict(self.fingerprint).require_match(other, owner=owner)
 
 
 class AdapterConfig(BaseModel):
@@ -37,20 +66,15 @@ class AdapterConfig(BaseModel):
     logit_scale: float | None = None
     """The encoder's own inverse temperature, where it was known."""
     class_names: list[str] | None = None
-    """Names that the text features were made of, where they were."""
-    encoder: str | None = None
-    """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
-    fingerprint: dict[str, Any] | None = None
-    """The encoder's fingerprint; loading the adapter beside another encoder is refused."""
-    n_views: int = 1
-    """Views of each picture that were averaged, in the support and so in what is classified."""
-    seed: int = 0
-    """Of the views."""
+    """Names that the text features were made of, "" where a class came with a vector."""
+    origin: Origin = Origin()
+    files: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of the folder's tensor files: all of one save, or the folder is damaged."""
 
-    def write(self, folder: Path) -> None:
-        """Write `adapter_config.json`, keys sorted."""
-        text = json.dumps({"schema": SCHEMA, **self.model_dump()}, indent=2, sort_keys=True)
-        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+    def to_json(self) -> str:
+        """The text of `adapter_config.json`, keys sorted."""
+        facts = {"schema": SCHEMA, **self.model_dump()}
+        return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
 
 def read_config(folder: Path) -> AdapterConfig:
@@ -68,7 +92,7 @@ def read_config(folder: Path) -> AdapterConfig:
         )
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise IncompatibleArtifact(f"{path} is damaged, not JSON: {error}; adapt again") from error
     if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
         found = stored.get("schema") if isinstance(stored, dict) else type(stored).__name__

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import IO
 
-from jaxtyping import Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import safetensors
+from jaxtyping import Float32, Int
+from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.card import write_card
+from metaadapter.adapter.card import CARD_FILE, card
 from metaadapter.adapter.config import CONFIG_FILE, AdapterConfig, read_config, warn_of_unknown
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 
-__all__ = ["StoredAdapter", "SupportSet", "load_adapter", "save_adapter"]
+__all__ = ["StoredAdapter", "SupportSet", "load_adapter", "require_adapter_folder", "save_adapter"]
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 SUPPORT_FILE = "support.safetensors"
@@ -25,12 +31,14 @@ SUPPORT_FILE = "support.safetensors"
 class SupportSet:
     """The features that an adapter was predicted from: enough to add a class, never a picture."""
 
-    features: Float[Tensor, "n D"]
+    features: Float32[Tensor, "n D"]
     """Unit rows."""
     labels: Int[Tensor, " n"]
     """Index of each row's class."""
-    text: Float[Tensor, "N D"]
+    text: Float32[Tensor, "N D"]
     """Text feature of each class; zeros where it has none."""
+    picture_hashes: tuple[str, ...] = ()
+    """SHA-256 of the pictures, where known, in no order: to recognise them, not to see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +51,50 @@ class StoredAdapter:
     """`None` when the folder was saved without it."""
 
 
+def require_adapter_folder(folder: Path) -> None:
+    """Check that an adapter may be written to `folder`: new, empty, or an adapter already.
+
+    Raises:
+        DataError: if it is a file or holds other things.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file; give a folder for the adapter")
+    ours = any((folder / name).exists() for name in (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE))
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
+        raise DataError(
+            f"{folder} holds other files and no adapter; give an empty or new folder, so that "
+            "nothing of yours is overwritten"
+        )
+
+
 def save_adapter(
     folder: Path, weights: AdapterWeights, config: AdapterConfig, support: SupportSet | None = None
 ) -> None:
     """Write one adapter (no task axis); an adapter that is there already is replaced.
 
-    The configuration is written last: a folder without it is not an adapter.
+    Each file is replaced in one step, the configuration last. It holds the hashes of the others, so
+    that a save that was cut off in between is noticed.
 
     Raises:
         DataError: if the folder holds other things, or cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file; give a folder for the adapter")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG_FILE).exists():
-        raise DataError(
-            f"{folder} holds other files and no adapter; give an empty or new folder, so that "
-            "nothing of yours is overwritten"
-        )
+    require_adapter_folder(folder)
+    contents = {WEIGHTS_FILE: _pack(weights.tensors())}
+    if support is not None:
+        named = {"features": support.features, "labels": support.labels, "text": support.text}
+        hashes = json.dumps(sorted(support.picture_hashes))
+        contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    config = config.model_copy(update={"files": digests})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG_FILE).unlink(missing_ok=True)
-        _write(folder / WEIGHTS_FILE, weights.tensors())
-        (folder / SUPPORT_FILE).unlink(missing_ok=True)
-        if support is not None:
-            named = {"features": support.features, "labels": support.labels, "text": support.text}
-            _write(folder / SUPPORT_FILE, named)
-        write_card(folder, config)
-        config.write(folder)
+        old = (folder / CARD_FILE).read_text("utf-8") if (folder / CARD_FILE).exists() else ""
+        contents[CARD_FILE] = card(config, old).encode()
+        contents[CONFIG_FILE] = config.to_json().encode()
+        for name, data in contents.items():
+            replace_file(folder / name, partial(_write_all, data))
+        if support is None:
+            (folder / SUPPORT_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"cannot write the adapter to {folder}: {error.strerror}") from error
 
@@ -81,13 +106,14 @@ def load_adapter(folder: Path) -> StoredAdapter:
         IncompatibleArtifact: if the folder holds no adapter, or one that is damaged.
     """
     config = read_config(folder)
-    tensors = _read(folder / WEIGHTS_FILE)
+    contents = {name: _read(folder / name, digest) for name, digest in config.files.items()}
     known = {field.name for field in fields(AdapterWeights)}
-    warn_of_unknown(folder / WEIGHTS_FILE, sorted(set(tensors) - known))
     try:
+        tensors = load(contents[WEIGHTS_FILE])
+        warn_of_unknown(folder / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
-        support = _read_support(folder / SUPPORT_FILE)
-    except (TypeError, ValueError) as error:
+        support = _unpack_support(contents.get(SUPPORT_FILE))
+    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise IncompatibleArtifact(f"{folder} is damaged: {error}; adapt again") from error
     if weights.classes.shape != (len(config.classes), config.width):
         raise IncompatibleArtifact(
@@ -97,24 +123,34 @@ def load_adapter(folder: Path) -> StoredAdapter:
     return StoredAdapter(weights, config, support)
 
 
-def _read_support(path: Path) -> SupportSet | None:
-    if not path.exists():
-        return None
-    tensors = _read(path)
-    return SupportSet(tensors["features"].float(), tensors["labels"], tensors["text"])
+def _write_all(data: bytes, file: IO[bytes]) -> None:
+    file.write(data)
 
 
-def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write beside and rename, so that a reader never sees half a file."""
-    partial = path.with_name(path.name + ".partial")
+def _pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(owned, partial, metadata={"format": "pt"})
-    partial.replace(path)
+    data: bytes = save(owned, metadata={"format": "pt", **facts})
+    return data
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, digest: str) -> bytes:
     try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise IncompatibleArtifact(f"cannot read {path}: {error}; adapt again") from error
-    return tensors
+        data = path.read_bytes()
+    except OSError as error:
+        raise IncompatibleArtifact(f"cannot read {path}: {error.strerror}; adapt again") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise IncompatibleArtifact(
+            f"{path} is not the file that {CONFIG_FILE} speaks of: it is damaged, or saving was "
+            "cut off; adapt again"
+        )
+    return data
+
+
+def _unpack_support(data: bytes | None) -> SupportSet | None:
+    if data is None:
+        return None
+    tensors = load(data)
+    # safetensors: eight bytes of length, then the header as JSON.
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    hashes = json.loads(header["__metadata__"]["picture_hashes"])
+    return SupportSet(tensors["features"], tensors["labels"], tensors["text"], tuple(hashes))

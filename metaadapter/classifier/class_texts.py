@@ -6,16 +6,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from metaadapter.errors import UsageError
 
-__all__ = ["require_shared_labels", "text_features", "text_names"]
+__all__ = ["require_one_kind", "require_shared_labels", "text_features", "text_names"]
 
 
 def text_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
-) -> Float[np.ndarray, "N D"]:
+) -> Float32[np.ndarray, "N D"]:
     """(N, D) unit rows in the order of `classes`; zeros where a class has no text.
 
     Args:
@@ -28,7 +28,7 @@ def text_features(
         UsageError: if a name comes without an encoder, or a vector has another width than the
             pictures.
     """
-    rows = np.zeros((len(classes), width))
+    rows = np.zeros((len(classes), width), dtype=np.float32)
     named = dict(class_texts or {})
     names = {label: text for label, text in named.items() if isinstance(text, str)}
     if names and encoder is None:
@@ -62,15 +62,32 @@ def require_shared_labels(
     """The labels of `class_texts`.
 
     Raises:
-        UsageError: if there are some and none is a label of y: a slip of spelling or type.
+        UsageError: if none is a label of y, where there are any: a slip of spelling or type; or if
+            some are text and some are numbers.
     """
     named = list(class_texts or {})
-    if named and not set(named) & set(labels):
+    if named and labels and not set(named) & set(labels):
         raise UsageError(
             f"class_texts names {_some(named)}, the labels in y are {_some(sorted(set(labels)))}: "
             "not one in common; its keys must be the labels as they stand in y"
         )
+    require_one_kind([*labels, *named])
     return named
+
+
+def require_one_kind(labels: Sequence[Any]) -> None:
+    """Check that labels are all text or all numbers, so that they have an order.
+
+    Raises:
+        UsageError: if they are mixed.
+    """
+    texts = [label for label in labels if isinstance(label, str)]
+    if texts and len(texts) < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        raise UsageError(
+            f"labels must be all text or all numbers, got {texts[0]!r} beside {other!r}; write "
+            f"{str(other)!r} if it is a name"
+        )
 
 
 def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:

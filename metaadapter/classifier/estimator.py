@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -16,21 +17,28 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from metaadapter.adapter import (
     AdapterConfig,
     AdapterWeights,
+    Origin,
     SupportSet,
-    classify,
     load_adapter,
+    probabilities,
     save_adapter,
 )
-from metaadapter.classifier.added_class import append_class
-from metaadapter.classifier.class_texts import require_shared_labels, text_features, text_names
-from metaadapter.classifier.one_shot import predict_adapter
-from metaadapter.errors import UsageError
+from metaadapter.classifier.class_texts import (
+    require_one_kind,
+    require_shared_labels,
+    text_features,
+    text_names,
+)
+from metaadapter.classifier.one_shot import append_class, predict_adapter
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import Generator, generator_id, load_generator
 
 if TYPE_CHECKING:
     from metaadapter.features import FrozenEncoder
 
 __all__ = ["MetaAdapterClassifier"]
+
+CUSTOM = "custom"
 
 
 class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -46,8 +54,8 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         generator: `"default"`, `"closed-form"`, a folder, or a `Generator`.
         encoder: the `FrozenEncoder` the features come from, or its name. It reads names, tells its
             temperature, and is written into a saved adapter.
-        logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. Only a fit
-            without any picture needs it.
+        logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. It is what
+            a fit without any picture needs; with pictures the temperature follows from the support.
     """
 
     classes_: np.ndarray
@@ -58,10 +66,14 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
     """Width of the features."""
     n_shots_: np.ndarray
     """Pictures of each class."""
-    support_: SupportSet
-    """The features that the adapter was predicted from."""
+    support_: SupportSet | None
+    """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
     """Which weights predicted it."""
+    logit_scale_: float | None
+    """The encoder's own inverse temperature, as far as it is known."""
+    origin_: Origin
+    """Where the features come from, as far as it is known."""
 
     def __init__(
         self,
@@ -82,13 +94,20 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         """Predict the adapter of a support set.
 
         Args:
-            X: (n, D) features of the labelled pictures.
+            X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
+                classes, which gives zero-shot CLIP.
             y: (n,) their labels.
 
         Raises:
             ValueError: if X or y is not usable, or there are fewer than two classes.
         """
-        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=(np.float64, np.float32),
+            ensure_min_samples=0 if self.class_texts else 1,
+        )
         check_classification_targets(y)
         self._check_parameters()
         labels = y.tolist()
@@ -96,34 +115,40 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique([*labels, *named])
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class only, {labels[0]!r}: a classifier needs at least two; add "
-                "pictures of another class, or its name to class_texts"
+                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
+                "add pictures of another class, or its name to class_texts"
             )
         encoder = self._loaded_encoder()
-        text = text_features(self.class_texts, self.classes_.tolist(), X.shape[1], encoder)
+        classes = self.classes_.tolist()
+        text = text_features(self.class_texts, classes, X.shape[1], encoder)
+        place = {label: row for row, label in enumerate(classes)}
         generator = self._loaded_generator()
         self.support_ = SupportSet(
             features=_unit_rows(X),
-            labels=torch.from_numpy(np.searchsorted(self.classes_, y)),
+            labels=torch.tensor([place[label] for label in labels], dtype=torch.long),
             text=torch.from_numpy(text),
         )
-        self.adapter_ = predict_adapter(generator, self.support_, self._temperature(encoder))
-        self.n_shots_ = np.bincount(self.support_.labels, minlength=len(self.classes_))
+        self.logit_scale_ = self._temperature(encoder)
+        self.adapter_ = predict_adapter(generator, self.support_, self.logit_scale_)
+        self.n_shots_ = np.bincount(self.support_.labels, minlength=len(classes))
         self.generator_id_ = generator_id(generator)
+        self.origin_ = _origin_of(encoder)
         return self
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
-        return self._logits(X).softmax(-1).numpy()
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable label of each row of X (n, D)."""
-        best = self._logits(X).argmax(-1)  # before classes_: an unfitted estimator must say so
-        labels: np.ndarray = self.classes_[best.numpy()]
+        best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
+        labels: np.ndarray = self.classes_[best]
         return labels
 
     def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
-        """Add one class later; the logits of the others stay as they are, to the last bit.
+        """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
             label: a label that is not there yet, of the same kind as the others.
@@ -131,49 +156,62 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             text: its vector, or its name when `encoder` is given.
 
         Raises:
-            UsageError: if the label is there already, or neither pictures nor a text are given.
+            UsageError: if the label is there already or of another kind, neither pictures nor a
+                text are given, or the adapter was saved without its support features.
+            IncompatibleArtifact: if another generator predicted the adapter.
         """
         check_is_fitted(self)
-        if not hasattr(self, "support_"):
+        known = self.classes_.tolist()
+        if label in known:
+            raise UsageError(f"class {label!r} is there already; classes: {known}")
+        require_one_kind([*known, label])
+        if X is None and text is None:
+            raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
+        if self.support_ is None:
             raise UsageError(
                 "this adapter was saved without its support features, so no class can be added; "
                 "fit it again from the pictures"
             )
+        generator = self._same_generator()
+        encoder = self._loaded_encoder() if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
         rows = none if X is None else validate_data(self, X, reset=False)
-        if label in self.classes_.tolist():
-            raise UsageError(f"class {label!r} is there already; classes: {self.classes_.tolist()}")
-        if not len(rows) and text is None:
-            raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
-        encoder = self._loaded_encoder()
-        texts = None if text is None else {label: text}
-        new_text = text_features(texts, [label], self.n_features_in_, encoder)
-        classes = np.unique(np.concatenate([self.classes_, np.array([label])]))
-        position = classes.tolist().index(label)
+        texts = {} if text is None else {label: text}
+        vector = text_features(texts, [label], self.n_features_in_, encoder)[0]
+        position = int(np.searchsorted(self.classes_, label))
         self.adapter_, self.support_ = append_class(
-            self._loaded_generator(),
+            generator,
             self.adapter_,
             self.support_,
             position,
             _unit_rows(rows),
-            torch.from_numpy(new_text[0]),
-            self._temperature(encoder),
+            torch.from_numpy(vector),
+            self.logit_scale_,
         )
-        if texts is not None:
-            self.class_texts = {**(self.class_texts or {}), **texts}
-        self.classes_, self.n_shots_ = classes, np.insert(self.n_shots_, position, len(rows))
+        self.class_texts = {**(self.class_texts or {}), **texts} or None
+        self.classes_ = np.array([*known[:position], label, *known[position:]])
+        self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
         return self
 
-    def save(self, folder: str | Path, *, n_views: int = 1, seed: int = 0) -> None:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        origin: Origin | None = None,
+        class_names: Mapping[Any, str] | None = None,
+        picture_hashes: Sequence[str] | None = None,
+    ) -> None:
         """Write the adapter's folder: configuration, safetensors, card; no pickle, no picture.
 
         Args:
             folder: new, empty, or an adapter that is to be replaced.
-            n_views: how many views of each picture the features average, for the record.
-            seed: of the views.
+            origin: encoder and views of the features, where `encoder` does not tell or the adapter
+                was not loaded.
+            class_names: label → name for the record, where `class_texts` holds vectors.
+            picture_hashes: SHA-256 of the support pictures, to recognise them among queries.
         """
         check_is_fitted(self)
-        encoder = self._loaded_encoder()
+        names = class_names or self.class_texts
         config = AdapterConfig(
             classes=self.classes_.tolist(),
             width=self.n_features_in_,
@@ -181,18 +219,22 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             mode=self.mode,
             generator=self._generator_name(),
             generator_id=self.generator_id_,
-            logit_scale=self._temperature(encoder),
-            class_names=text_names(self.class_texts, self.classes_.tolist()),
-            encoder=getattr(encoder, "name", None),
-            fingerprint=encoder.fingerprint.to_dict() if encoder is not None else None,
-            n_views=n_views,
-            seed=seed,
+            logit_scale=self.logit_scale_,
+            class_names=text_names(names, self.classes_.tolist()),
+            origin=origin or self.origin_,
         )
-        save_adapter(Path(folder), self.adapter_, config, self.support_)
+        support = self.support_
+        if support is not None and picture_hashes is not None:
+            support = replace(support, picture_hashes=tuple(picture_hashes))
+        save_adapter(Path(folder), self.adapter_, config, support)
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, encoder: FrozenEncoder | None = None
+        cls,
+        folder: str | Path,
+        *,
+        encoder: FrozenEncoder | None = None,
+        generator: str | Path | Generator | None = None,
     ) -> MetaAdapterClassifier:
         """Read a saved adapter.
 
@@ -200,6 +242,8 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             folder: written by `save`.
             encoder: the encoder that features will come from; when given, it must be the one that
                 the adapter was made with.
+            generator: the one that predicted it, where it was given as a `Generator`; only adding
+                a class needs it.
 
         Raises:
             IncompatibleArtifact: if the folder is no adapter, is damaged, or belongs to another
@@ -207,15 +251,13 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         """
         stored = load_adapter(Path(folder))
         config = stored.config
-        if encoder is not None and config.fingerprint is not None:
-            from metaadapter.features import Fingerprint
-
-            made_with = Fingerprint.from_dict(config.fingerprint)
-            made_with.require_match(encoder.fingerprint, owner=f"the adapter {folder}")
+        if encoder is not None:
+            config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         names = zip(config.classes, config.class_names or [], strict=False)
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
-            generator=config.generator,
+            mode=cast('Literal["one_shot"]', config.mode),
+            generator=config.generator if generator is None else generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -224,15 +266,10 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         classifier.n_features_in_ = config.width
         classifier.n_shots_ = np.array(config.n_shots)
         classifier.generator_id_ = config.generator_id
-        if stored.support is not None:
-            classifier.support_ = stored.support
+        classifier.support_ = stored.support
+        classifier.logit_scale_ = config.logit_scale
+        classifier.origin_ = config.origin
         return classifier
-
-    def _logits(self, X: Any) -> torch.Tensor:
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        # float64 keeps a row's probabilities the same in whichever batch it comes.
-        return classify(_unit_rows(rows), self.adapter_.to(dtype=torch.float64))
 
     def _check_parameters(self) -> None:
         if self.mode != "one_shot":
@@ -251,11 +288,26 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
 
     def _loaded_generator(self) -> Generator:
         if isinstance(self.generator, Generator):
-            return self.generator.eval()
+            return self.generator
         return load_generator(self.generator)
 
+    def _same_generator(self) -> Generator:
+        if self.generator == CUSTOM:
+            raise UsageError(
+                "the adapter was predicted by a Generator of your own; to add a class, load it "
+                "with generator=… that one"
+            )
+        generator = self._loaded_generator()
+        if generator_id(generator) != self.generator_id_:
+            raise IncompatibleArtifact(
+                f"the adapter was predicted by generator {self.generator_id_}, and "
+                f"{self._generator_name()!r} is now {generator_id(generator)}; load it with "
+                "generator=… the one that predicted it, or fit again"
+            )
+        return generator
+
     def _generator_name(self) -> str:
-        return "custom" if isinstance(self.generator, Generator) else str(self.generator)
+        return CUSTOM if isinstance(self.generator, Generator) else str(self.generator)
 
     def _temperature(self, encoder: FrozenEncoder | None) -> float | None:
         if self.logit_scale is not None or encoder is None:
@@ -263,6 +315,13 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         return float(encoder.logit_scale)
 
 
-def _unit_rows(X: np.ndarray) -> Float[torch.Tensor, "n D"]:
-    """(n, D) float64 rows of length 1; a row of zeros stays."""
-    return torch.nn.functional.normalize(torch.from_numpy(np.array(X, dtype=np.float64)), dim=1)
+def _origin_of(encoder: FrozenEncoder | None) -> Origin:
+    if encoder is None:
+        return Origin()
+    return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())
+
+
+def _unit_rows(X: np.ndarray) -> Float32[torch.Tensor, "n D"]:
+    """(n, D) rows of length 1; a row of zeros stays."""
+    rows = torch.from_numpy(np.array(X, dtype=np.float64))
+    return torch.nn.functional.normalize(rows, dim=1).float()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 
 from metaadapter.adapter import SupportSet, classify
-from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.classifier.one_shot import by_class
 from metaadapter.generator import Generator
 
 __all__ = ["leave_one_out"]
+
+TASKS_AT_ONCE = 32
 
 
 def leave_one_out(
@@ -24,16 +26,24 @@ def leave_one_out(
         logit_scale: of the encoder.
 
     Returns:
-        An answer for each picture that is asked, in the order of the support; none if every class
-        has one picture at most.
+        An answer for each picture that is asked, class by class; none if every class has one
+        picture at most.
     """
-    counts = support.labels.bincount(minlength=len(support.text))
-    asked = (counts[support.labels] > 1).nonzero().flatten().tolist()
-    right = []
-    for left_out in asked:
-        others = torch.arange(len(support.labels)) != left_out
-        rest = SupportSet(support.features[others], support.labels[others], support.text)
-        weights = predict_adapter(generator, rest, logit_scale)
-        logits = classify(support.features[left_out, None], weights)
-        right.append(int(logits.argmax()) == int(support.labels[left_out]))
+    device = next(generator.parameters()).device
+    shots_NKD, mask_NK = (part.to(device) for part in by_class(support))
+    text_ND = support.text.to(device)
+    asked = (mask_NK & (mask_NK.sum(1, keepdim=True) > 1)).nonzero()
+    right: list[bool] = []
+    for some in torch.split(asked, TASKS_AT_ONCE):
+        classes, places = some.unbind(1)
+        mask_TNK = mask_NK.repeat(len(some), 1, 1)
+        mask_TNK[range(len(some)), classes, places] = False
+        weights = generator.predict(
+            shots_NKD.expand(len(some), -1, -1, -1),
+            text_ND.expand(len(some), -1, -1),
+            mask_TNK,
+            logit_scale=logit_scale,
+        )
+        logits_TN = classify(shots_NKD[classes, places][:, None], weights)[:, 0]
+        right += (logits_TN.argmax(1) == classes).tolist()
     return right

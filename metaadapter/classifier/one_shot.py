@@ -1,37 +1,85 @@
-"""One support set → one adapter, by a forward pass."""
+"""One support set → one adapter, by a forward pass; and one class more, later."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, SupportSet
 from metaadapter.generator import Generator
 
-__all__ = ["predict_adapter"]
+__all__ = ["append_class", "by_class", "predict_adapter"]
 
 
 def predict_adapter(
     generator: Generator, support: SupportSet, logit_scale: float | None
 ) -> AdapterWeights:
-    """The adapter of a flat support set, in the precision of its features, without a task axis."""
-    shots_NKD, mask_NK = _by_class(support.features, support.labels, len(support.text))
-    text_ND = support.text.to(shots_NKD.dtype)
+    """The adapter of a support set, without a task axis, float64 on the CPU."""
+    device = next(generator.parameters()).device
+    exact = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPU has no float64
+    shots_NKD, mask_NK = by_class(support)
     batch = generator.predict(
-        shots_NKD[None], text_ND[None], mask_NK[None], logit_scale=logit_scale
+        shots_NKD[None].to(device, exact),
+        support.text[None].to(device, exact),
+        mask_NK[None].to(device),
+        logit_scale=logit_scale,
     )
-    return batch.task(0)
+    return batch.task(0).to(device="cpu", dtype=torch.float64)
 
 
-def _by_class(
-    rows: Tensor, labels: Tensor, n_way: int
-) -> tuple[Float[Tensor, "N K D"], Bool[Tensor, "N K"]]:
+def append_class(
+    generator: Generator,
+    weights: AdapterWeights,
+    support: SupportSet,
+    position: int,
+    rows: Float32[Tensor, "n D"],
+    text: Float32[Tensor, " D"],
+    logit_scale: float | None,
+) -> tuple[AdapterWeights, SupportSet]:
+    """Insert a class at `position`; the vectors and biases of the others stay as they are.
+
+    The whole task, old classes and new, is predicted anew, and only the new class's vector and bias
+    are taken from it, at the old temperature: class vectors are fitted to the same targets in both.
+
+    Returns:
+        The larger adapter and support set.
+    """
+    larger = SupportSet(
+        features=torch.cat([support.features, rows]),
+        labels=torch.cat(
+            [support.labels + (support.labels >= position), torch.full((len(rows),), position)]
+        ),
+        text=_insert(support.text, text, position),
+        picture_hashes=support.picture_hashes,
+    )
+    predicted = predict_adapter(generator, larger, logit_scale)
+    bias = predicted.class_bias[position] * (weights.logit_scale / predicted.logit_scale)
+    values = weights.values
+    if values is not None:
+        values = _insert(values.mT, values.new_zeros(len(values)), position).mT
+    grown = replace(
+        weights,
+        classes=_insert(weights.classes, predicted.classes[position], position),
+        class_bias=_insert(weights.class_bias, bias, position),
+        values=values,
+    )
+    return grown, larger
+
+
+def by_class(support: SupportSet) -> tuple[Float[Tensor, "N K D"], Bool[Tensor, "N K"]]:
     """Rows sorted into classes, padded to the largest; the order within a class is kept."""
-    counts = labels.bincount(minlength=n_way)
+    rows, labels = support.features, support.labels
+    counts = labels.bincount(minlength=len(support.text))
     order = labels.argsort(stable=True)
     first = counts.cumsum(0) - counts
     place = torch.arange(len(labels)) - first[labels[order]]
-    shots = rows.new_zeros(n_way, int(counts.max()), rows.shape[1])
+    shots = rows.new_zeros(len(counts), int(counts.max()), rows.shape[1])
     shots[labels[order], place] = rows[order]
     return shots, torch.arange(shots.shape[1]) < counts[:, None]
+
+
+def _insert(rows: Tensor, row: Tensor, position: int) -> Tensor:
+    return torch.cat([rows[:position], row[None], rows[position:]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -78,10 +78,12 @@ def adapt(
     if no_text and (text or add_class or templates):
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter import require_adapter_folder
     from metaadapter.commands.adapt_report import AdaptReport
-    from metaadapter.commands.preview import write_preview
     from metaadapter.commands.support import Selection
     from metaadapter.features import FrozenEncoder
+
+    require_adapter_folder(out)  # better told now than after minutes of encoding
 
     load = partial(
         FrozenEncoder.load,
@@ -101,8 +103,12 @@ def adapt(
     )
     names = name(examples.counts)
     classifier = _fit(examples, None if no_text else names, mode, generator)
-    classifier.save(out, n_views=examples.n_views, seed=examples.seed)
-    write_preview(out, examples.pictures)
+    classifier.save(
+        out,
+        origin=examples.origin,
+        class_names=None if no_text else names,
+        picture_hashes=examples.pictures.sha256,
+    )
 
     report = AdaptReport.of(out, examples, classifier, {} if no_text else names)
     report.warn(console)
@@ -153,6 +159,7 @@ def _fit(
         texts,
         mode=mode,
         generator=generator,
-        encoder=cast("FrozenEncoder", examples.encoder),
+        encoder=examples.encoder,
+        logit_scale=examples.logit_scale,
     )
     return classifier.fit(examples.pictures.features, examples.pictures.labels)

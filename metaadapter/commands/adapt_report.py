@@ -74,8 +74,8 @@ class AdaptReport:
             )
         console.result(
             f"{self.folder}: an adapter for {len(counts)} classes, from "
-            f"{len(self.support.pictures)} pictures (encoder {self.support.encoder.name}, "
-            f"{self.support.n_views} view(s))"
+            f"{len(self.support.pictures)} pictures (encoder {self.support.origin.encoder}, "
+            f"{self.support.origin.n_views} view(s))"
         )
         console.note(f"next: metaadapter predict {quote(str(self.folder))} NEW_PICTURES")
 
@@ -89,10 +89,7 @@ class AdaptReport:
             "mode": classifier.mode,
             "generator": str(classifier.generator),
             "generator_id": classifier.generator_id_,
-            "encoder": support.encoder.name,
-            "fingerprint": support.encoder.fingerprint.to_dict(),
-            "n_views": support.n_views,
-            "seed": support.seed,
+            **support.origin.model_dump(),
             "leave_one_out": None if self.estimate is None else self.estimate.to_dict(),
             "warnings": list(self.warnings),
             "quarantined": [
@@ -107,10 +104,10 @@ class AdaptReport:
 
 
 def _estimate(support: Support, classifier: MetaAdapterClassifier) -> Proportion | None:
-    if len(support.pictures) > MAX_LEFT_OUT:
+    if classifier.support_ is None or len(support.pictures) > MAX_LEFT_OUT:
         return None
     generator = load_generator(str(classifier.generator))
-    right = leave_one_out(classifier.support_, generator, support.encoder.logit_scale)
+    right = leave_one_out(classifier.support_, generator, support.logit_scale)
     return Proportion(sum(right), len(right)) if right else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 from collections.abc import Iterator
@@ -15,7 +14,20 @@ from metaadapter.errors import MetaAdapterError, MissingPackage
 __all__ = ["Check", "all_checks"]
 
 # Distribution names; those of extras may be missing.
-REQUIRED = ("torch", "open_clip_torch", "numpy", "scikit-learn", "safetensors", "rich", "typer")
+REQUIRED = (
+    "torch",
+    "open_clip_torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "safetensors",
+    "jaxtyping",
+    "pydantic",
+    "jinja2",
+    "rich",
+    "typer",
+)
 OPTIONAL = ("pyarrow",)
 OLDEST = {"torch": (2, 6), "open_clip_torch": (3, 0), "numpy": (1, 26), "scikit-learn": (1, 6)}
 
@@ -42,13 +54,13 @@ class Check:
 def all_checks() -> Iterator[Check]:
     """Versions, devices, caches, the embedded encoder, optional packages; one after the other."""
     yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    for name in REQUIRED:
-        yield _required(name)
+    required = [_required(name) for name in REQUIRED]
+    yield from required
     for name in OPTIONAL:
         yield _optional(name)
     yield from _witnesses()
-    if importlib.util.find_spec("torch") is None:
-        return
+    if any(check.status == "problem" for check in required):
+        return  # the rest would only fail for that reason
     yield _devices()
     yield _threads()
     yield _hub_cache()

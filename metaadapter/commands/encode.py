@@ -66,7 +66,6 @@ def encode(
         precision=precision,
         templates=templates,
     )
-    before = _paths(out)
     with console.progress() as progress:
         report = encode_to_store(
             table,
@@ -80,12 +79,11 @@ def encode(
             progress=progress,
         )
     store = FeatureStore.open(out)
-    n_removed = len(before - set(store.rows.path))
     _warn(report, table, console)
     if json_output:
-        write_document("encode", _document(report, store, table, n_removed))
+        write_document("encode", _document(report, store, table))
     else:
-        console.result(_summary(report, store, n_removed))
+        console.result(_summary(report, store))
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
@@ -119,14 +117,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _paths(out: Path) -> set[str]:
-    """Of the pictures that the store holds now."""
-    from metaadapter.commands.pictures import is_store
-    from metaadapter.features import FeatureStore
-
-    return set(FeatureStore.open(out).rows.path) if is_store(out) else set()
-
-
 def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
     console.warn_of("about these pictures:", table.warnings)
     console.warn_of(
@@ -135,19 +125,18 @@ def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
     )
 
 
-def _summary(report: EncodeReport, store: FeatureStore, n_removed: int) -> str:
+def _summary(report: EncodeReport, store: FeatureStore) -> str:
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
+    n_unreadable = len(report.quarantined)
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
-        f"{report.n_reused} reused, {n_removed} removed, {len(report.quarantined)} unreadable); "
+        f"{report.n_reused} reused, {report.n_removed} removed, {n_unreadable} unreadable); "
         f"encoder {store.encoder}, {store.n_views} view(s){speed}"
     )
 
 
-def _document(
-    report: EncodeReport, store: FeatureStore, table: ImageTable, n_removed: int
-) -> dict[str, Any]:
+def _document(report: EncodeReport, store: FeatureStore, table: ImageTable) -> dict[str, Any]:
     return {
         "store": str(store.folder),
         "source": table.source,
@@ -158,7 +147,7 @@ def _document(
         "counts": store.header.counts,
         "n_new": report.n_new,
         "n_reused": report.n_reused,
-        "n_removed": n_removed,
+        "n_removed": report.n_removed,
         "n_total": report.n_total,
         "quarantined": [
             {"path": str(picture.path), "reason": picture.reason} for picture in report.quarantined

@@ -27,6 +27,7 @@ class EncodedPictures:
         sha256: hash of each file's bytes.
         features: one unit row per picture, the mean of its views.
         quarantined: pictures that could not be read.
+        warnings: what was noticed when they were listed.
     """
 
     paths: tuple[str, ...]
@@ -34,6 +35,7 @@ class EncodedPictures:
     sha256: tuple[str, ...]
     features: Float[np.ndarray, "n dim"]
     quarantined: tuple[UnreadableImage, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
         """Only the pictures with these numbers, in this order."""
@@ -52,6 +54,7 @@ class EncodedPictures:
             self.sha256 + other.sha256,
             np.concatenate([self.features, other.features]),
             self.quarantined + other.quarantined,
+            self.warnings + other.warnings,
         )
 
     def __len__(self) -> int:

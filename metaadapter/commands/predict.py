@@ -18,7 +18,7 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metaadapter.adapter import AdapterConfig, AdapterWeights
+    from metaadapter.adapter import AdapterConfig, StoredAdapter
     from metaadapter.commands.pictures import EncodedPictures
     from metaadapter.commands.predictions import Prediction
     from metaadapter.commands.scores import Scores
@@ -95,7 +95,7 @@ def predict(
         require_label(rank, classes, option="--rank")
     load = partial(_load_encoder, adapter, config, encoder, device, precision)
     queries = read_queries(images, config, load, labelled=labelled, split=split, console=console)
-    predictions = _predict(adapter, stored.weights, queries, classes)
+    predictions = _predict(stored, queries, classes)
     answers = [prediction.label for prediction in predictions]
     scores = Scores.of(queries.labels, answers, classes) if labelled else None
     _warn(queries, predictions, console)
@@ -120,33 +120,31 @@ def _load_encoder(
     precision: Literal["fp32", "bf16", "fp16"],
 ) -> FrozenEncoder:
     """The encoder that the adapter was made with, checked by its fingerprint."""
-    from metaadapter.features import Fingerprint, FrozenEncoder
+    from metaadapter.features import FrozenEncoder
 
-    name = override or config.encoder
+    name = override or config.origin.encoder
     if name is None:
         raise UsageError(
             f"the adapter {adapter} was made from features and does not say by which encoder; "
             "name it with --encoder"
         )
     encoder = FrozenEncoder.load(name, device=device, precision=precision)
-    if config.fingerprint is not None:
-        made_with = Fingerprint.from_dict(config.fingerprint)
-        made_with.require_match(encoder.fingerprint, owner=f"the adapter {adapter}")
+    config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {adapter}")
     return encoder
 
 
 def _predict(
-    adapter: Path,
-    weights: AdapterWeights,
-    queries: EncodedPictures,
-    classes: Sequence[str],
+    stored: StoredAdapter, queries: EncodedPictures, classes: Sequence[str]
 ) -> list[Prediction]:
-    from metaadapter.commands.predictions import predictions_of, probabilities
-    from metaadapter.commands.preview import read_support_hashes
+    import torch
 
-    support = read_support_hashes(adapter)
+    from metaadapter.adapter import probabilities
+    from metaadapter.commands.predictions import predictions_of
+
+    support = set(stored.support.picture_hashes) if stored.support is not None else set()
     known = [sha256 in support for sha256 in queries.sha256]
-    return predictions_of(queries.paths, known, classes, probabilities(queries.features, weights))
+    shares = probabilities(torch.from_numpy(queries.features), stored.weights)
+    return predictions_of(queries.paths, known, classes, shares.numpy())
 
 
 def _warn(queries: EncodedPictures, predictions: Sequence[Prediction], console: Console) -> None:
@@ -156,6 +154,7 @@ def _warn(queries: EncodedPictures, predictions: Sequence[Prediction], console: 
         "memory, not skill:",
         known,
     )
+    console.warn_of("about these pictures:", queries.warnings)
     unreadable = queries.quarantined
     console.warn_of(
         f"left out, because unreadable: {len(unreadable)}",
@@ -198,12 +197,13 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "adapter": str(adapter),
-        "encoder": config.encoder,
-        "n_views": config.n_views,
+        "encoder": config.origin.encoder,
+        "n_views": config.origin.n_views,
         "classes": [str(label) for label in config.classes],
         "n_pictures": len(queries),
         "predictions": [prediction.to_dict() for prediction in predictions],
         "scores": None if scores is None else scores.to_dict(),
+        "warnings": list(queries.warnings),
         "quarantined": [
             {"path": str(picture.path), "reason": picture.reason} for picture in queries.quarantined
         ],

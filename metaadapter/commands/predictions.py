@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights, classify
 from metaadapter.errors import DataError
 
-__all__ = ["Prediction", "predictions_of", "probabilities", "ranked", "write_csv"]
+__all__ = ["Prediction", "predictions_of", "ranked", "write_csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +75,6 @@ def predictions_of(
         )
         for path, known, row, (first, second) in zip(paths, in_support, shares, best, strict=True)
     ]
-
-
-def probabilities(
-    features: Float[np.ndarray, "n dim"], weights: AdapterWeights
-) -> Float[np.ndarray, "n N"]:
-    """`MetaAdapterClassifier.predict_proba`, without the second that importing sklearn takes."""
-    # float64, as there: a picture's probabilities are the same in whichever batch it comes.
-    rows = normalize(torch.from_numpy(features.astype(np.float64)), dim=1)
-    shares: np.ndarray = classify(rows, weights.to(dtype=torch.float64)).softmax(-1).numpy()
-    return shares
 
 
 def ranked(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.adapter import AdapterConfig
 from metaadapter.commands.console import Console
 from metaadapter.commands.pictures import EncodedPictures, encode_rows, is_store, read_store
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder
+from metaadapter.features import FeatureStore, FrozenEncoder
 from metaadapter.images import read_images
 
 __all__ = ["read_queries"]
@@ -38,22 +39,21 @@ def read_queries(
         DataError: a source is missing, or not one picture can be read.
         IncompatibleArtifact: a store was made by another encoder, or features have another width.
     """
-    rows = [
-        row
+    tables = [
+        read_images(source, labelled=labelled, split=split)
         for source in sources
         if not is_store(source)
-        for row in read_images(source, labelled=labelled, split=split).rows
     ]
+    rows = [row for table in tables for row in table.rows]
     parts = [_of_store(source, config, split, console) for source in sources if is_store(source)]
     if rows:
         encoder = load()
         _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
         with console.progress() as progress:
-            parts.append(
-                encode_rows(
-                    rows, encoder, views=config.n_views, seed=config.seed, progress=progress
-                )
-            )
+            views, seed = config.origin.n_views, config.origin.seed
+            encoded = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
+        warnings = tuple(warning for table in tables for warning in table.warnings)
+        parts.append(replace(encoded, warnings=warnings))
     queries = parts[0]
     for part in parts[1:]:
         queries = queries + part
@@ -66,13 +66,13 @@ def read_queries(
 def _of_store(
     source: Path, config: AdapterConfig, split: str | None, console: Console
 ) -> EncodedPictures:
-    expected = Fingerprint.from_dict(config.fingerprint) if config.fingerprint else None
-    store = FeatureStore.open(source, fingerprint=expected)
+    store = FeatureStore.open(source)
+    config.origin.require_encoder(store.fingerprint, owner="the adapter")
     _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
-    if store.n_views != config.n_views:
+    if store.n_views != config.origin.n_views:
         console.warn(
             f"the feature store {source} averages {store.n_views} view(s) of a picture, the "
-            f"adapter was made with {config.n_views}; probabilities shift a little"
+            f"adapter was made with {config.origin.n_views}; probabilities shift a little"
         )
     return read_store(store, split=split)
 

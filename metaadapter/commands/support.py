@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from metaadapter.adapter import Origin
 from metaadapter.commands.pictures import EncodedPictures, encode_rows, read_store
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder, Progress
@@ -16,21 +17,11 @@ from metaadapter.images import ImageTable, UnreadableImage
 
 __all__ = [
     "Selection",
-    "StoredEncoder",
     "Support",
     "draw_shots",
     "support_of_pictures",
     "support_of_store",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEncoder:
-    """What a feature store knows of its encoder: enough to adapt without loading it."""
-
-    name: str
-    fingerprint: Fingerprint
-    logit_scale: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +39,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Support:
-    """Labelled features, the encoder they come from, and what was noticed on the way."""
+    """Labelled features, where they come from, and what was noticed on the way."""
 
     pictures: EncodedPictures
-    encoder: FrozenEncoder | StoredEncoder
-    n_views: int
-    seed: int
+    origin: Origin
+    logit_scale: float
+    encoder: FrozenEncoder | None
+    """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """Of each class, where they come from a store and the encoder is not loaded."""
     warnings: tuple[str, ...] = ()
@@ -80,7 +72,8 @@ def support_of_pictures(
     rows = [table.rows[number] for number in drawn]
     pictures = encode_rows(rows, encoder, views=views, seed=selection.seed, progress=progress)
     _require_pictures_of(table.classes, pictures.labels, pictures.quarantined)
-    return Support(pictures, encoder, views, selection.seed, warnings=table.warnings)
+    origin = _origin(encoder.name, encoder.fingerprint, views, selection.seed)
+    return Support(pictures, origin, encoder.logit_scale, encoder, warnings=table.warnings)
 
 
 def support_of_store(
@@ -110,11 +103,13 @@ def support_of_store(
             f"found {len(set(pictures.labels))}; encode a folder with one folder per class"
         )
     pictures = pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed))
-    seed = store.header.recipe.seed
-    if encoder is not None:
-        return Support(pictures, encoder, store.n_views, seed)
-    known = StoredEncoder(store.encoder, store.fingerprint, store.logit_scale)
-    return Support(pictures, known, store.n_views, seed, stored_texts=store.class_texts())
+    origin = _origin(store.encoder, store.fingerprint, store.n_views, store.header.recipe.seed)
+    texts = store.class_texts() if encoder is None else None
+    return Support(pictures, origin, store.logit_scale, encoder, stored_texts=texts)
+
+
+def _origin(encoder: str, fingerprint: Fingerprint, n_views: int, seed: int) -> Origin:
+    return Origin(encoder=encoder, fingerprint=fingerprint.to_dict(), n_views=n_views, seed=seed)
 
 
 def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
@@ -128,10 +123,11 @@ def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]
     numbers = defaultdict(list)
     for number, label in enumerate(labels):
         numbers[label].append(number)
-    drawn = [
-        np.random.default_rng([seed, *label.encode()]).permutation(of_class)[:shots]
-        for label, of_class in numbers.items()
-    ]
+    drawn = []
+    for label, of_class in numbers.items():
+        # An undecodable folder name is carried by surrogates, which plain UTF-8 refuses.
+        rng = np.random.default_rng([seed, *label.encode(errors="surrogateescape")])
+        drawn.append(rng.permutation(of_class)[:shots])
     return sorted(np.concatenate(drawn).tolist())
 
 

@@ -1,12 +1,12 @@
 """Pictures and class names into frozen features, and the store that keeps them."""
 
 from metaadapter.features.encoder import FrozenEncoder as FrozenEncoder
-from metaadapter.features.extraction import EncodeReport as EncodeReport
 from metaadapter.features.extraction import encode_to_store as encode_to_store
 from metaadapter.features.fingerprint import Fingerprint as Fingerprint
+from metaadapter.features.progress import EncodeReport as EncodeReport
 from metaadapter.features.progress import Progress as Progress
 from metaadapter.features.prompts import readable_name as readable_name
 from metaadapter.features.prompts import resolve_templates as resolve_templates
-from metaadapter.features.shards import merge_stores as merge_stores
-from metaadapter.features.store import FeatureStore as FeatureStore
+from metaadapter.features.store.feature_store import FeatureStore as FeatureStore
+from metaadapter.features.store.shards import merge_stores as merge_stores
 from metaadapter.features.views import view_pixels as view_pixels

@@ -14,15 +14,20 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
+from metaadapter.features.device import Precision, choose_device, require_precision
+from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
+from metaadapter.features.fingerprint import (
+    PROBE_SENTENCE,
+    Fingerprint,
+    digest_weights,
+    probe_picture,
+    summarise,
+    uses_quick_gelu,
+)
+from metaadapter.features.open_clip_model import OpenClipModel, build_model
+from metaadapter.features.prompts import fill_template, resolve_templates
+from metaadapter.features.views import view_pixels
 from metaadapter.images import decode_image
-
-from .device import Precision, choose_device, require_precision
-from .encoder_source import EncoderSource, resolve_encoder
-from .fingerprint import Fingerprint
-from .open_clip_model import OpenClipModel, build_model
-from .probe import PROBE_SENTENCE, digest_weights, probe_picture, summarise, uses_quick_gelu
-from .prompts import fill_template, resolve_templates
-from .views import view_pixels
 
 __all__ = ["FrozenEncoder"]
 

@@ -4,60 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.images import ImageRow, ImageTable, UnreadableImage, content_hash
+from metaadapter.features.encoding_loop import (
+    EncodedBatch,
+    ImageEncoder,
+    encode_pictures,
+    hash_pictures,
+)
+from metaadapter.features.progress import EncodeReport, Progress, ProgressMeter
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.header import Quarantined
+from metaadapter.features.store.journal import BlockWriter, Journal
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.shards import pick_shard
+from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 
-from .atomic_files import lock_folder, write_errors
-from .encoding_loop import EncodedBatch, ImageEncoder, encode_pictures
-from .feature_index import FeatureIndex
-from .journal import BlockWriter, Journal
-from .prefetch import map_ahead
-from .progress import Progress, ProgressMeter
-from .prompts import readable_name
-from .recipe import Recipe
-from .shards import pick_shard
-from .store import FeatureStore
-from .store_header import HEADER_FILE, Quarantined
-from .store_rows import StoredPicture
-from .store_writer import StoreContents, write_store
-
-__all__ = ["EncodeReport", "encode_to_store"]
+__all__ = ["encode_to_store"]
 
 # A killed run loses this much work at most.
 BLOCK_SECONDS = 2.0
-HASHES_AT_ONCE = 256
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeReport:
-    """What a run of `encode_to_store` did.
-
-    Attributes:
-        n_new: Pictures that went through the encoder.
-        n_reused: Pictures whose features were there already, or that are copies of another.
-        n_removed: Pictures that the store held before and that are no longer in the table.
-        n_total: Pictures in the store now.
-        quarantined: Pictures that could not be read; they are tried again by the next run.
-        seconds: The whole run.
-        images_per_second: Pictures encoded in a second, without the comparison before.
-    """
-
-    n_new: int
-    n_reused: int
-    n_removed: int
-    n_total: int
-    quarantined: tuple[UnreadableImage, ...]
-    seconds: float
-    images_per_second: float
 
 
 def encode_to_store(
@@ -92,16 +67,17 @@ def encode_to_store(
 
     Raises:
         UsageError: An argument is out of range.
-        DataError: No picture can be read, the folder cannot be written, or another run writes it.
-        IncompatibleArtifact: The store is of another encoder, number of views or seed.
+        DataError: No picture can be read; the folder cannot be written, holds other files, or is
+            being written by another run.
+        IncompatibleArtifact: The store is of another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
     _require_positive(views=views, batch_size=batch_size, workers=workers)
     pictures = pick_shard(table.rows, shard)
-    recipe = Recipe(encoder.name, encoder.fingerprint, encoder.logit_scale, views, seed)
-    with write_errors(out, "Nothing was encoded."):
-        out.mkdir(parents=True, exist_ok=True)
-    with lock_folder(out):
+    recipe = Recipe(
+        encoder.name, encoder.fingerprint, encoder.precision, encoder.logit_scale, views, seed
+    )
+    with hold_folder(out):
         index = FeatureIndex()
         before = _open_previous(out, recipe, index)
         journal = Journal(out, recipe, index)
@@ -153,22 +129,11 @@ def _open_previous(out: Path, recipe: Recipe, index: FeatureIndex) -> FeatureSto
 def _hash(
     pictures: Sequence[ImageRow], workers: int, progress: Callable[[Progress], None] | None
 ) -> list[str | UnreadableImage]:
-    """The content hash of each picture, or why it has none."""
-
-    def hash_or_failure(picture: ImageRow) -> str | UnreadableImage:
-        try:
-            return content_hash(picture.path)
-        except UnreadableImage as error:
-            return error
-
     hashes: list[str | UnreadableImage] = []
     meter = ProgressMeter("hash", len(pictures), progress)
-    with closing(
-        map_ahead(hash_or_failure, pictures, workers=workers, ahead=2 * HASHES_AT_ONCE)
-    ) as entries:
-        while some := list(islice(entries, HASHES_AT_ONCE)):
-            hashes += some
-            meter.advance(len(some), n_unreadable=_n_unreadable(some))
+    for some in hash_pictures([picture.path for picture in pictures], workers):
+        hashes += some
+        meter.advance(len(some), n_unreadable=_n_unreadable(some))
     return hashes
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from PIL import Image
+from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
 
-__all__ = ["Fingerprint"]
+__all__ = [
+    "PROBE_SENTENCE",
+    "Fingerprint",
+    "digest_weights",
+    "probe_picture",
+    "summarise",
+    "uses_quick_gelu",
+]
 
 # Distance between unit features. bfloat16 moves them by 0.003 to 0.02; another picture size,
 # colour normalisation or number of attention heads by far more.
 TOLERANCE = 0.1
+
+PROBE_SENTENCE = "a red fox and two herons beside a river in the snow."
+PICTURE_SIZE = 256
+BLOCKS = 8
+N_SUMMARY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +38,10 @@ class Fingerprint:
     """Identity of an encoder.
 
     Two fingerprints match if width, activation and weights are the same and the features of a
-    fixed picture and sentence agree. The weights are compared exactly. The features are compared
-    with a tolerance and not by a hash, since precision, threads and processor move the last
-    digits; they tell what the weights cannot, such as another preprocessing. Names play no part:
-    the same weights may come from a hub, a file or a folder.
+    fixed picture and sentence agree. The weights are compared exactly, by a hash of all of them.
+    The features are compared with a tolerance, since precision, threads and processor move the
+    last digits; they tell what the weights cannot, such as another preprocessing. Names play no
+    part: the same weights may come from a hub, a file or a folder.
 
     Attributes:
         encoder: The name that `FrozenEncoder.load` takes.
@@ -113,6 +129,49 @@ class Fingerprint:
         return None
 
 
+def digest_weights(model: nn.Module) -> str:
+    """16 hexadecimal digits of all learned numbers; to be taken before they are rounded.
+
+    The running means of batch normalisation are among them. Names and order play no part: they
+    change between versions of open_clip.
+    """
+    digests = []
+    for tensor in model.state_dict().values():
+        # Counters and position numbers are whole numbers, and tell nothing of the features.
+        if tensor.is_floating_point():
+            values = tensor.detach().flatten().float().cpu().numpy().astype("<f4", copy=False)
+            digest = hashlib.sha256(str(tuple(tensor.shape)).encode())
+            digest.update(values.tobytes())
+            digests.append(digest.digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:16]
+
+
+def probe_picture() -> Image.Image:
+    """Coloured blocks: the same on every machine, whatever its random numbers and libraries."""
+    colours = _fixed_bytes("picture", BLOCKS * BLOCKS * 3).reshape(BLOCKS, BLOCKS, 3)
+    side = PICTURE_SIZE // BLOCKS
+    return Image.fromarray(colours.repeat(side, axis=0).repeat(side, axis=1))
+
+
+def summarise(features: Float[np.ndarray, " dim"]) -> tuple[float, ...]:
+    """16 numbers of a unit feature, whose distances are near those of the features themselves.
+
+    A random projection with fixed signs (Johnson and Lindenstrauss).
+    """
+    dim = len(features)
+    bits = np.unpackbits(_fixed_bytes("signs", (N_SUMMARY * dim + 7) // 8), count=N_SUMMARY * dim)
+    signs = 2.0 * bits.reshape(N_SUMMARY, dim) - 1.0
+    projected = signs @ features.astype(np.float64) / np.sqrt(N_SUMMARY)
+    return tuple(round(float(value), 5) for value in projected)
+
+
+def uses_quick_gelu(model: nn.Module) -> bool:
+    """Whether any layer of the model is open_clip's QuickGELU."""
+    from open_clip.transformer import QuickGELU
+
+    return any(isinstance(module, QuickGELU) for module in model.modules())
+
+
 def _activation(fingerprint: Fingerprint) -> str:
     return "QuickGELU" if fingerprint.quick_gelu else "GELU"
 
@@ -122,3 +181,7 @@ def _probes_agree(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
         return False
     difference = np.subtract(one, other).reshape(2, -1)  # picture, sentence
     return bool(np.linalg.norm(difference, axis=1).max() <= TOLERANCE)
+
+
+def _fixed_bytes(name: str, count: int) -> np.ndarray:
+    return np.frombuffer(hashlib.shake_256(name.encode()).digest(count), dtype=np.uint8)

@@ -20,8 +20,7 @@ from metaadapter.errors import (
     MetaAdapterError,
     MissingPackage,
 )
-
-from .encoder_source import EncoderSource
+from metaadapter.features.encoder_source import EncoderSource
 
 __all__ = ["OpenClipModel", "build_model"]
 

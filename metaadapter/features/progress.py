@@ -1,4 +1,4 @@
-"""How far a long run over pictures is, as a value: showing it is the caller's job."""
+"""How far a run over pictures is, and what it did, as values: showing them is the caller's job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Progress", "ProgressMeter", "Stage"]
+from metaadapter.images import UnreadableImage
+
+__all__ = ["EncodeReport", "Progress", "ProgressMeter", "Stage"]
 
 Stage = Literal["hash", "encode"]
 
@@ -31,6 +33,29 @@ class Progress:
     rate: float
     seconds_left: float | None
     n_quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeReport:
+    """What a run of `encode_to_store` did.
+
+    Attributes:
+        n_new: Pictures that went through the encoder.
+        n_reused: Pictures whose features were there already, or that are copies of another.
+        n_removed: Pictures that the store held before and that are no longer in the table.
+        n_total: Pictures in the store now.
+        quarantined: Pictures that could not be read; they are tried again by the next run.
+        seconds: The whole run.
+        images_per_second: Pictures encoded in a second, without the comparison before.
+    """
+
+    n_new: int
+    n_reused: int
+    n_removed: int
+    n_total: int
+    quarantined: tuple[UnreadableImage, ...]
+    seconds: float
+    images_per_second: float
 
 
 class ProgressMeter:

@@ -15,6 +15,9 @@ __all__ = ["decode_image"]
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
 
+# An encoder scales the shorter side to some hundred pixels, and the longer one with it.
+LONGEST_ASPECT = 100
+
 # White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
@@ -31,7 +34,7 @@ UPRIGHT = {
 }
 
 
-def decode_image(path: Path | str, *, min_side: int | None = None) -> Image.Image:
+def decode_image(path: Path | str) -> Image.Image:
     """Read a picture as RGB, upright, transparent parts on white; the first frame if it moves.
 
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
@@ -42,32 +45,32 @@ def decode_image(path: Path | str, *, min_side: int | None = None) -> Image.Imag
 
     Args:
         path: JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file; the content decides, not the name.
-        min_side: let a larger JPEG be decoded at 1/2, 1/4 or 1/8 of its size, which is much
-            faster, as long as both sides keep at least this many pixels.
 
     Returns:
         A picture of mode "RGB" without metadata, independent of the file.
 
     Raises:
         UnreadableImage: missing, empty, damaged, not a picture, or larger than Pillow's
-            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs).
+            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
+            times as long as wide, which would grow beyond memory when it is scaled.
     """
     path = Path(path)
     with open_readable(path) as file:
         try:
-            return _decode(path, file, min_side)
+            return _decode(path, file)
         except UnreadableImage:
             raise
+        except MemoryError as error:
+            raise UnreadableImage(path, "too large for the memory of this machine") from error
         except Exception as error:  # damaged files surface as nearly any type of error
-            reason = f"truncated or damaged ({error or type(error).__name__})"
+            reason = f"truncated or damaged ({str(error) or type(error).__name__})"
             raise UnreadableImage(path, reason) from error
 
 
-def _decode(path: Path, file: BinaryIO, min_side: int | None) -> Image.Image:
+def _decode(path: Path, file: BinaryIO) -> Image.Image:
     image = _open(path, file)
     _refuse_bomb(path, image)
-    if min_side is not None:
-        image.draft(None, (min_side, min_side))
+    _refuse_strip(path, image)
     image.load()
     # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
     turn = UPRIGHT.get(_orientation(image))
@@ -99,6 +102,15 @@ def _refuse_bomb(path: Path, image: Image.Image) -> None:
             path,
             f"too large: {image.width} x {image.height} = {pixels:,} pixels, at most {limit:,} "
             "are read; save a smaller copy",
+        )
+
+
+def _refuse_strip(path: Path, image: Image.Image) -> None:
+    if max(image.size) > LONGEST_ASPECT * min(image.size):
+        raise UnreadableImage(
+            path,
+            f"too narrow: {image.width} x {image.height} pixels, at most {LONGEST_ASPECT} times as "
+            "long as wide is read; cut it into pieces",
         )
 
 

@@ -1,15 +1,16 @@
-"""Pictures that stand in two classes at once: at least one of the labels must be wrong."""
+"""Equal files, and those that stand in two classes: at least one of the labels must be wrong."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from pathlib import Path
 
-from metaadapter.images.content_hash import content_hash
 from metaadapter.images.table import ImageRow
 from metaadapter.images.unreadable import UnreadableImage, open_readable
 
-__all__ = ["check_duplicates"]
+__all__ = ["check_duplicates", "content_hash"]
 
 HEAD_BYTES = 4096  # one block of most disks: enough to tell apart nearly all files of equal size
 
@@ -30,6 +31,22 @@ def check_duplicates(rows: Sequence[ImageRow]) -> tuple[str, ...]:
     for key in (_size, _head, lambda row: content_hash(row.path)):
         groups = [part for group in groups for part in _divide(group, key)]
     return tuple(_warning(group) for group in groups)
+
+
+def content_hash(path: Path | str) -> str:
+    """Hash the bytes of a file: equal files, wherever they lie, have equal hashes.
+
+    Args:
+        path: the file.
+
+    Returns:
+        SHA-256 in 64 hexadecimal digits, as `sha256sum` prints it.
+
+    Raises:
+        UnreadableImage: the file is missing or may not be read.
+    """
+    with open_readable(Path(path)) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _divide(

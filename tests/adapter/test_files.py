@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
 from metaadapter.adapter import (
     AdapterConfig,
     AdapterWeights,
+    Origin,
     SupportSet,
     load_adapter,
     save_adapter,
 )
+from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 
@@ -28,18 +31,30 @@ def config(**changes):
     return AdapterConfig(**(facts | changes))
 
 
+def replace_weights(folder, tensors):
+    """Put other tensors into an adapter's folder, as a save would."""
+    data = save(tensors)
+    (folder / "adapter_model.safetensors").write_bytes(data)
+    path = folder / "adapter_config.json"
+    facts = json.loads(path.read_text())
+    facts["files"]["adapter_model.safetensors"] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(facts))
+
+
 @pytest.fixture
 def weights():
     return AdapterWeights.zero_shot(torch.eye(2, 8), 15.0)
 
 
 def test_save_adapter__then_load__gives_the_same_tensors_and_facts(tmp_path, weights):
-    support = SupportSet(torch.rand(3, 8), torch.tensor([0, 0, 1]), torch.rand(2, 8))
+    support = SupportSet(torch.rand(3, 8), torch.tensor([0, 0, 1]), torch.rand(2, 8), ("ab", "cd"))
+    origin = Origin(encoder="tiny", n_views=6)
 
-    save_adapter(tmp_path / "a b", weights, config(encoder="tiny"), support)
+    save_adapter(tmp_path / "a b", weights, config(origin=origin), support)
     stored = load_adapter(tmp_path / "a b")
 
-    assert stored.config == config(encoder="tiny")
+    assert stored.config.model_copy(update={"files": {}}) == config(origin=origin)
+    assert stored.support.picture_hashes == ("ab", "cd")
     for name, tensor in weights.tensors().items():
         assert torch.equal(stored.weights.tensors()[name], tensor)
     assert torch.equal(stored.support.labels, support.labels)
@@ -83,13 +98,12 @@ def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, we
     with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
         stored = load_adapter(tmp_path)
 
-    assert stored.config == config()
+    assert stored.config.classes == ["fox", "lynx"]
 
 
 def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
     save_adapter(tmp_path, weights, config())
-    path = tmp_path / "adapter_model.safetensors"
-    save_file(load_file(path) | {"curvature": torch.ones(1)}, path)
+    replace_weights(tmp_path, weights.tensors() | {"curvature": torch.ones(1)})
 
     with pytest.warns(UserWarning, match="curvature is not known"):
         stored = load_adapter(tmp_path)
@@ -127,12 +141,20 @@ def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
         load_adapter(tmp_path)
 
 
-def test_load_adapter__tensors_of_another_adapter__are_refused(tmp_path, weights):
-    save_adapter(tmp_path, weights, config())
-    save_file(
-        AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors(),
-        tmp_path / "adapter_model.safetensors",
+def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
+    save_adapter(tmp_path / "one", weights, config())
+    save_adapter(tmp_path / "two", weights.map(lambda tensor: 2 * tensor), config())
+    (tmp_path / "two" / "adapter_model.safetensors").replace(
+        tmp_path / "one" / "adapter_model.safetensors"
     )
+
+    with pytest.raises(IncompatibleArtifact, match="is not the file that"):
+        load_adapter(tmp_path / "one")
+
+
+def test_load_adapter__tensors_of_another_shape__are_refused(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    replace_weights(tmp_path, AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors())
 
     with pytest.raises(IncompatibleArtifact, match=r"2 classes of width 8 .* \(3, 8\)"):
         load_adapter(tmp_path)
@@ -141,3 +163,25 @@ def test_load_adapter__tensors_of_another_adapter__are_refused(tmp_path, weights
 def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
     with pytest.raises(IncompatibleArtifact, match="is not an adapter: expected a folder with"):
         load_adapter(tmp_path)
+
+
+def test_save_adapter__cut_off_before_the_end__leaves_the_old_one_or_an_error(
+    tmp_path, weights, monkeypatch
+):
+    save_adapter(tmp_path, weights, config())
+    twice = weights.map(lambda tensor: 2 * tensor)
+
+    def die_at_the_configuration(path, write):
+        if path.name == "adapter_config.json":
+            raise KeyboardInterrupt
+        replace_file(path, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("metaadapter.adapter.files.replace_file", die_at_the_configuration)
+        with pytest.raises(KeyboardInterrupt):
+            save_adapter(tmp_path, twice, config())
+
+    with pytest.raises(IncompatibleArtifact, match="saving was cut off"):
+        load_adapter(tmp_path)
+    save_adapter(tmp_path, twice, config())
+    assert torch.equal(load_adapter(tmp_path).weights.classes, twice.classes)

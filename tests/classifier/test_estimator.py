@@ -10,10 +10,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Origin, classify, load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator import load_generator
+from metaadapter.features import Fingerprint
+from metaadapter.generator import Generator, load_generator
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -40,6 +41,10 @@ class Features:
 @pytest.fixture
 def data():
     return Features()
+
+
+def fingerprint(digest="0" * 16):
+    return Fingerprint("fake", "a", dim=32, quick_gelu=False, digest=digest, probe=(1.0, -1.0))
 
 
 class FakeEncoder:
@@ -69,7 +74,10 @@ def test_fit__equals_the_generator_and_classify(data):
 
     support = torch.from_numpy(data.X).double().reshape(1, 4, 3, -1)
     text = torch.from_numpy(np.stack([data.texts[name] for name in NAMES]))
-    support, text = (torch.nn.functional.normalize(t, dim=-1) for t in (support, text))
+    # Features are kept in float32, as they come from an encoder.
+    support, text = (
+        torch.nn.functional.normalize(t, dim=-1).float().double() for t in (support, text)
+    )
     weights = load_generator().predict(support, text[None])
     query = torch.nn.functional.normalize(torch.from_numpy(data.X_new).double(), dim=-1)
     expected = classify(query[None], weights)[0].softmax(-1)
@@ -99,7 +107,7 @@ def test_fit__class_with_a_name_and_no_picture__can_be_predicted(data):
 
 
 def test_fit__names_with_an_encoder__equal_their_vectors(data):
-    encoder = FakeEncoder({f"a {name}": data.texts[name] for name in NAMES}, fingerprint=None)
+    encoder = FakeEncoder({f"a {name}": data.texts[name] for name in NAMES}, fingerprint())
     named = MetaAdapterClassifier({name: f"a {name}" for name in NAMES}, encoder=encoder)
 
     probabilities = named.fit(data.X, data.y).predict_proba(data.X_new)
@@ -196,8 +204,81 @@ def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, t
     np.testing.assert_array_equal(
         loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
     )
-    loaded.add_class("eel", data.X_new[:2])
+    one, other = (
+        c.add_class("eel", data.X_new[:2]).predict_proba(data.X_new) for c in (loaded, classifier)
+    )
     assert loaded.classes_.tolist() == [*NAMES, "eel"]
+    np.testing.assert_array_equal(one, other)
+
+
+def test_save__of_a_loaded_adapter__keeps_where_it_comes_from(data, tmp_path):
+    origin = Origin(encoder="tiny", fingerprint={"digest": "ab"}, n_views=6, seed=3)
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    classifier.save(tmp_path / "one", origin=origin, picture_hashes=["ab", "cd"])
+
+    MetaAdapterClassifier.load(tmp_path / "one").save(tmp_path / "two")
+
+    stored = load_adapter(tmp_path / "two")
+    assert stored.config.origin == origin
+    assert stored.support.picture_hashes == ("ab", "cd")
+
+
+def test_fit__no_pictures_but_names__is_zero_shot_clip(data):
+    classifier = MetaAdapterClassifier(data.texts, logit_scale=15.0)
+
+    classifier.fit(np.empty((0, 32)), [])
+
+    text = np.stack(list(data.texts.values()))
+    cosine = data.X_new @ (text / np.linalg.norm(text, axis=1, keepdims=True)).T
+    expected = np.exp(15 * cosine) / np.exp(15 * cosine).sum(1, keepdims=True)
+    np.testing.assert_allclose(classifier.predict_proba(data.X_new), expected, atol=1e-5)
+
+
+def test_fit__labels_of_two_kinds__are_refused(data):
+    y = np.array([NAMES.index(label) for label in data.y])
+
+    with pytest.raises(UsageError, match=r"all text or all numbers, got 'ant' beside 0"):
+        MetaAdapterClassifier({0: data.texts["ant"], "ant": data.texts["ant"]}).fit(data.X, y)
+
+
+def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data):
+    y = np.array([{"ant": 2, "bee": 10, "cat": 30, "dog": 4}[label] for label in data.y])
+    known = y != 4
+    classifier = MetaAdapterClassifier().fit(data.X[known], y[known])
+
+    classifier.add_class(4, data.X[~known])
+
+    assert classifier.classes_.tolist() == [2, 4, 10, 30]
+    assert classifier.score(data.X, y) > 0.9
+    with pytest.raises(UsageError, match="all text or all numbers, got 'eel' beside 2"):
+        classifier.add_class("eel", data.X[:1])
+
+
+def test_add_class__long_label__is_not_cut(data):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+
+    classifier.add_class("a very long label", data.X_new[:2])
+
+    assert classifier.classes_.tolist()[0] == "a very long label"
+
+
+def test_add_class__another_generator__is_refused(data):
+    classifier = MetaAdapterClassifier(generator=Generator()).fit(data.X, data.y)
+
+    classifier.generator = Generator()
+
+    with pytest.raises(IncompatibleArtifact, match="was predicted by generator"):
+        classifier.add_class("eel", data.X[:1])
+
+
+def test_load__adapter_of_an_own_generator__takes_a_class_when_given_it(data, tmp_path):
+    generator = Generator()
+    MetaAdapterClassifier(generator=generator).fit(data.X, data.y).save(tmp_path / "a")
+
+    with pytest.raises(UsageError, match="load it with generator="):
+        MetaAdapterClassifier.load(tmp_path / "a").add_class("eel", data.X[:1])
+    loaded = MetaAdapterClassifier.load(tmp_path / "a", generator=generator)
+    assert "eel" in loaded.add_class("eel", data.X[:1]).classes_
 
 
 def test_save__unfitted__is_an_error(tmp_path):
@@ -231,12 +312,8 @@ def test_clone_and_grid_search__work_with_a_generator_and_texts(data):
 
 
 def test_load__beside_another_encoder__is_refused(data, tmp_path):
-    from metaadapter.features import Fingerprint
-
-    facts = {"encoder": "fake", "weights": "a", "dim": 32, "quick_gelu": False}
-    made_with = Fingerprint(**facts, digest="0" * 16, probe=(1.0, -1.0))
-    other = Fingerprint(**facts, digest="1" * 16, probe=(-1.0, 1.0))
-    encoder = FakeEncoder({}, made_with)
+    encoder = FakeEncoder({}, fingerprint())
+    other = fingerprint(digest="1" * 16)
     MetaAdapterClassifier(data.texts, encoder=encoder).fit(data.X, data.y).save(tmp_path / "a")
 
     same = MetaAdapterClassifier.load(tmp_path / "a", encoder=encoder)

@@ -14,7 +14,7 @@ def support(labels, *, dim=16, seed=0):
     features = rng.normal(size=(len(labels), dim)) + np.eye(dim)[labels]
     features = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
     text = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(3, dim))), dim=1)
-    return SupportSet(features, torch.tensor(labels), text)
+    return SupportSet(features.float(), torch.tensor(labels), text.float())
 
 
 def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time():

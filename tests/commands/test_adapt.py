@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from metaadapter.adapter import load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.features import FrozenEncoder
+from metaadapter.images import content_hash
 
 KEYS = {
     "schema",
@@ -82,23 +82,22 @@ def test_adapt__json__is_one_document_with_the_promised_keys(adapt, labelled):
     assert document["leave_one_out"]["n"] == 9
 
 
-def test_adapt__preview__has_names_and_hashes_and_no_folder(adapt, out, labelled):
+def test_adapt__folder__knows_its_pictures_by_hash_and_names_no_file(adapt, out, labelled):
     adapt(labelled)
 
-    text = (out / "preview.json").read_text()
-    pictures = json.loads(text)["pictures"]
-    assert len(pictures) == 9
-    assert pictures[0]["file"] == "0.png"
-    assert len(pictures[0]["sha256"]) == 64
-    assert str(labelled) not in text
+    hashes = {content_hash(path) for path in labelled.rglob("*.png")}
+    assert set(load_adapter(out).support.picture_hashes) == hashes
+    for path in out.iterdir():
+        assert b"0.png" not in path.read_bytes()
+        assert str(labelled).encode() not in path.read_bytes()
 
 
 def test_adapt__encoder_views_and_seed__are_recorded(adapt, out, labelled, encoder):
     adapt(labelled, "--views", "3", "--seed", "7")
 
-    config = load_adapter(out).config
-    assert (config.encoder, config.n_views, config.seed) == (str(encoder), 3, 7)
-    assert config.fingerprint == FrozenEncoder.load(str(encoder)).fingerprint.to_dict()
+    origin = load_adapter(out).config.origin
+    assert (origin.encoder, origin.n_views, origin.seed) == (str(encoder), 3, 7)
+    assert origin.fingerprint == FrozenEncoder.load(str(encoder)).fingerprint.to_dict()
 
 
 def test_adapt__text__replaces_the_name_of_a_class(adapt, out, labelled):
@@ -158,8 +157,7 @@ def test_adapt__no_text_with_a_text__ends_with_2(adapt, labelled):
 def test_adapt__shots__are_drawn_by_seed_and_nested(adapt, out, labelled):
     def support(*arguments):
         assert adapt(labelled, *arguments).code == 0
-        pictures = json.loads((out / "preview.json").read_text())["pictures"]
-        return {picture["sha256"] for picture in pictures}
+        return set(load_adapter(out).support.picture_hashes)
 
     one, two = support("--shots", "1"), support("--shots", "2")
     draws = {frozenset(support("--shots", "1", "--seed", seed)) for seed in range(5)}
@@ -187,7 +185,7 @@ def test_adapt__feature_store__gives_the_same_adapter_without_loading_the_encode
     assert result.code == 0
     stored = load_adapter(tmp_path / "again")
     np.testing.assert_allclose(stored.weights.classes, expected.weights.classes, atol=1e-6)
-    for fact in ("encoder", "fingerprint", "n_views", "seed", "logit_scale", "n_shots"):
+    for fact in ("origin", "logit_scale", "n_shots", "class_names"):
         assert getattr(stored.config, fact) == getattr(expected.config, fact)
 
 

@@ -32,6 +32,7 @@ def test_main__no_arguments__shows_the_commands(run):
     assert result.code == 0
     for command in ("demo", "encode", "adapt", "predict", "doctor"):
         assert f"\n  {command} " in result.out
+    assert "...\n" not in result.out.split("Commands:")[1]  # no sentence is cut
     assert result.err == ""
 
 
@@ -59,11 +60,11 @@ def test_main__value_that_is_no_choice__lists_the_choices(run):
     assert "'--precision': 'fp8' is not one of 'fp32', 'bf16', 'fp16'" in result.err
 
 
-def test_main__number_out_of_range__names_option_and_range(run):
+def test_main__number_out_of_range__names_option_range_and_value(run):
     result = run("encode", "pictures", "--out", "store", "--views", "0")
 
     assert result.code == 2
-    assert "'--views': Input should be greater than or equal to 1" in result.err
+    assert "'--views': Input should be greater than or equal to 1, got '0'" in result.err
 
 
 def test_main__error_with_json__is_one_document_on_stdout(run):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 
 import numpy as np
@@ -19,6 +18,7 @@ KEYS = {
     "n_pictures",
     "predictions",
     "scores",
+    "warnings",
     "quarantined",
 }
 PREDICTION_KEYS = {
@@ -159,13 +159,14 @@ def test_predict__adapter_of_unnamed_features_of_another_width__ends_with_4(
 ):
     X = np.eye(4, 16, dtype=np.float32)
     MetaAdapterClassifier(logit_scale=100.0).fit(X, ["a", "a", "b", "b"]).save(tmp_path / "adapter")
-    run("encode", unlabelled, "--out", tmp_path / "store", "--encoder", encoder)
+    store = tmp_path / "store"
+    run("encode", unlabelled, "--out", store, "--encoder", encoder)
 
-    of_store = run("predict", tmp_path / "adapter", tmp_path / "store")
+    of_store = run("predict", tmp_path / "adapter", store)
     of_pictures = run("predict", tmp_path / "adapter", unlabelled, "--encoder", encoder)
 
     assert of_store.code == of_pictures.code == 4
-    assert f"features 16 wide, those of the feature store {tmp_path / 'store'} are 32" in of_store.err
+    assert f"features 16 wide, those of the feature store {store} are 32 wide" in of_store.err
     assert f"features 16 wide, those of the encoder {encoder} are 32 wide" in of_pictures.err
 
 
@@ -321,14 +322,16 @@ def test_predict__adapter_of_several_views__sees_new_pictures_so(
     np.testing.assert_allclose(found, expected, atol=2e-2)
 
 
-def test_predict__damaged_preview__costs_only_its_hint(run, adapter, labelled, tmp_path):
-    copy = shutil.copytree(adapter, tmp_path / "adapter")
-    (copy / "preview.json").write_text("{")
+def test_predict__pictures_of_an_unread_format__are_not_passed_over_in_silence(
+    run, adapter, unlabelled, tmp_path
+):
+    folder = shutil.copytree(unlabelled, tmp_path / "phone")
+    (folder / "IMG_0001.HEIC").write_bytes(b"not read here")
 
-    result = run("predict", copy, labelled / "lynx" / "0.png", "--json")
+    result = run("predict", adapter, folder, "--json")
 
     assert result.code == 0
-    assert json.loads(result.out)["predictions"][0]["in_support"] is False
+    assert "HEIC" in "".join(result.document["warnings"])
 
 
 @pytest.mark.parametrize("name", ["two words.png", "ärger ✓.png", "[bold]tag.png", "tab\tname.png"])

@@ -29,8 +29,9 @@ class MeanColourEncoder:
     logit_scale = 50.0
     templates = ("{}",)
 
-    def __init__(self, name: str = "mean-colour") -> None:
+    def __init__(self, name: str = "mean-colour", precision: str = "fp32") -> None:
         self.name = name
+        self.precision = precision
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         self.fingerprint = Fingerprint(name, "none", DIM, False, digest, (0.0,) * 32)
         self.n_rows_encoded = 0

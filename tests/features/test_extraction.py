@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.atomic_files import lock_folder
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.progress import Progress
-from metaadapter.features.store import FeatureStore
-from metaadapter.features.store_header import StoreHeader
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.folder import hold_folder
+from metaadapter.features.store.header import StoreHeader
 from metaadapter.images import ImageTable, decode_image
 
 
@@ -143,9 +143,9 @@ def test_encode__second_run__keeps_the_texts_of_known_classes(
             "mean-colour",
             3,
             0,
-            r"holds 2 view\(s\).*3 were asked.*use --views 2, choose another",
+            r"holds 2 view\(s\).*3 were asked.*use --views 2, or choose another",
         ),
-        ("mean-colour", 2, 7, r"drawn with seed 0, and seed 7.*use --seed 0, .*or delete"),
+        ("mean-colour", 2, 7, r"drawn with seed 0, and seed 7.*use --seed 0, or choose another"),
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])
@@ -153,16 +153,27 @@ def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
     pictures, read_table, make_encoder, tmp_path, encoder_name, views, seed, message, finished
 ):
     table = read_table(pictures)
-    stop = None if finished else stop_after(3)
+    out, stop = tmp_path / "store", None if finished else stop_after(3)
     try:
         encode_to_store(
-            table, make_encoder(), tmp_path, views=2, batch_size=4, block_seconds=0.0, progress=stop
+            table, make_encoder(), out, views=2, batch_size=4, block_seconds=0.0, progress=stop
         )
     except KeyboardInterrupt:
         assert not finished
 
     with pytest.raises(IncompatibleArtifact, match=message):
-        encode_to_store(table, make_encoder(encoder_name), tmp_path, views=views, seed=seed)
+        encode_to_store(table, make_encoder(encoder_name), out, views=views, seed=seed)
+
+
+def test_encode__other_precision__is_not_mixed_into_the_store(
+    pictures, read_table, make_encoder, tmp_path
+):
+    table, out = read_table(pictures), tmp_path / "store"
+    encode_to_store(table, make_encoder(precision="bf16"), out)
+
+    message = r"calculated in bf16, and fp32 was asked for; use --precision bf16, or choose another"
+    with pytest.raises(IncompatibleArtifact, match=message):
+        encode_to_store(table, make_encoder(precision="fp32"), out)
 
 
 def test_encode__other_seed_without_random_views__changes_nothing(
@@ -191,6 +202,29 @@ def test_encode__unreadable_pictures__are_listed_and_tried_again(
     assert [(entry.path, "truncated" in entry.reason) for entry in listed] == [(str(broken), True)]
     assert (first.n_total, second.n_new, second.n_total) == (11, 1, 12)
     assert FeatureStore.open(tmp_path / "store").header.quarantined == second.quarantined == ()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no such scale")])
+def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_rest_goes_on(
+    pictures, read_table, encoder, tmp_path, monkeypatch, error
+):
+    whole = encoder.preprocess
+
+    def fail_on_wide(picture):
+        if picture.width == 50:
+            raise error
+        return whole(picture)
+
+    decode_image(pictures / "heron/000.png").resize((50, 12)).save(pictures / "heron/000.png")
+    monkeypatch.setattr(encoder, "preprocess", fail_on_wide)
+
+    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+
+    (entry,) = report.quarantined
+    assert report.n_total == 11
+    assert entry.path == pictures / "heron/000.png"
+    assert entry.reason.startswith("it cannot be scaled for the encoder (")
+    assert (str(error) or "MemoryError") in entry.reason
 
 
 def test_encode__picture_deleted_after_it_was_listed__is_quarantined(
@@ -339,13 +373,39 @@ def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
 
 def test_encode__store_that_is_being_written__says_so(pictures, read_table, encoder, tmp_path):
     with (
-        lock_folder(tmp_path),
+        hold_folder(tmp_path / "store"),
         pytest.raises(DataError, match=r"another run is writing to the feature store .*wait"),
     ):
-        encode_to_store(read_table(pictures), encoder, tmp_path)
+        encode_to_store(read_table(pictures), encoder, tmp_path / "store")
 
 
 def test_encode__lock_file_of_a_dead_run__does_not_block(pictures, read_table, encoder, tmp_path):
-    (tmp_path / ".lock").touch()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/.lock").touch()
 
-    assert encode_to_store(read_table(pictures), encoder, tmp_path).n_total == 12
+    assert encode_to_store(read_table(pictures), encoder, tmp_path / "store").n_total == 12
+
+
+def test_encode__into_a_folder_of_other_files__refuses_and_leaves_them(
+    pictures, read_table, encoder
+):
+    before = sorted(pictures.rglob("*"))
+
+    message = r"holds other files \(heron, stork\) and no feature store; give --out an empty or new"
+    with pytest.raises(DataError, match=message):
+        encode_to_store(read_table(pictures), encoder, pictures)
+
+    assert sorted(pictures.rglob("*")) == before
+
+
+def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(
+    pictures, read_table, encoder, tmp_path
+):
+    table, out = read_table(pictures), tmp_path / "store"
+    with pytest.raises(KeyboardInterrupt):
+        encode_to_store(table, encoder, out, batch_size=3, progress=stop_after(2))
+
+    for name in ("block-000000.npy", "recipe.json"):
+        (out / ".partial" / name).write_bytes(b"{}")
+        with pytest.raises(DataError, match=r"left in .*\.partial is damaged .*delete that folder"):
+            encode_to_store(table, encoder, out)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metaadapter.features.extraction import encode_to_store
-from metaadapter.features.store import FeatureStore
+from metaadapter.features.store.feature_store import FeatureStore
 
 PROGRAM = Path(__file__).with_name("encode_slowly.py")
 N_PICTURES, N_KILLS = 60, 4

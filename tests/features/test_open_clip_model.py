@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
 from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
+from metaadapter.features.fingerprint import uses_quick_gelu
 from metaadapter.features.open_clip_model import build_model
-from metaadapter.features.probe import uses_quick_gelu
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -7,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.images import ImageRow, check_duplicates, duplicates
+from metaadapter.images import (
+    ImageRow,
+    UnreadableImage,
+    check_duplicates,
+    content_hash,
+    duplicates,
+)
 
 
 @pytest.fixture
@@ -81,3 +88,15 @@ def test_check_duplicates__any_rows__agree_with_comparing_every_pair(tmp_path_fa
     }
 
     assert len(check_duplicates(rows)) == len(contradicted)
+
+
+def test_content_hash__large_file__equals_the_hash_of_its_bytes(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "a.jpg").write_bytes(content)
+
+    assert content_hash(tmp_path / "a.jpg") == hashlib.sha256(content).hexdigest()
+
+
+def test_content_hash__missing_file__is_unreadable(tmp_path):
+    with pytest.raises(UnreadableImage, match="there is no such file"):
+        content_hash(tmp_path / "a.jpg")

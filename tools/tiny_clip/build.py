@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("build/tiny_clip"), help="kept between runs"
     )
-    parser.add_argument("--steps", type=int, default=6_000)
+    parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--phrases", type=int, default=25_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from open_clip.tokenizer import SimpleTokenizer
+
 __all__ = ["READING_TEMPLATES", "Corpus", "read_corpus"]
 
 READING_TEMPLATES = (
@@ -35,7 +37,8 @@ small large old new young wild wooden metal plastic red green blue yellow black 
 spotted round long short thick wet dry broken rusty shiny dark bright tall thin fluffy rotten ripe
 dead dried frozen painted folded empty full dirty clean
 """.split()  # noqa: SIM905 - reads better than forty quotes
-COMMON_WEIGHT, PROPER_WEIGHT, IMAGENET_WEIGHT = 1.0, 0.25, 10.0
+# A name that open_clip's vocabulary holds as one token is an everyday word.
+PLAIN_WEIGHT, PROPER_WEIGHT, EVERYDAY_WEIGHT, IMAGENET_WEIGHT = 1.0, 0.25, 8.0, 10.0
 N_KEPT_OUT = 2_000
 
 
@@ -53,9 +56,16 @@ def read_corpus(
 ) -> Corpus:
     """Read `id<TAB>name, name, …` lines; add `n_phrases` of "adjective name" and as many plurals/2.
 
-    Names that begin with a capital (people, places) are read a quarter as often; ImageNet's ten
-    times as often. `kept_out` names appear in no phrase.
+    Names that begin with a capital (people, places) are read a quarter as often, everyday words
+    eight times, ImageNet's names ten times as often. `kept_out` names appear in no phrase.
     """
+    tokenizer = SimpleTokenizer()
+
+    def weight(noun: str) -> float:
+        if not noun[0].islower():
+            return PROPER_WEIGHT
+        return EVERYDAY_WEIGHT if len(tokenizer.encode(noun)) == 1 else PLAIN_WEIGHT
+
     draw = random.Random(seed)
     lines = wordnet.read_text(encoding="utf-8").splitlines()
     found = {name.strip() for line in lines for name in line.split("\t")[1].split(",")}
@@ -65,8 +75,8 @@ def read_corpus(
     common = [noun for noun in nouns if noun[0].islower()] + list(imagenet_names)
     phrases = [f"{draw.choice(ADJECTIVES)} {draw.choice(common)}" for _ in range(n_phrases)]
     plurals = [f"{name}s" for name in draw.sample(common, n_phrases // 2) if name[-1] not in "sy"]
-    weighted = dict.fromkeys(phrases + plurals, COMMON_WEIGHT)
-    weighted |= {noun: COMMON_WEIGHT if noun[0].islower() else PROPER_WEIGHT for noun in nouns}
+    weighted = dict.fromkeys(phrases + plurals, PLAIN_WEIGHT)
+    weighted |= {noun: weight(noun) for noun in nouns}
     weighted |= dict.fromkeys(imagenet_names, IMAGENET_WEIGHT)
     for name in kept_out:
         weighted.pop(name, None)

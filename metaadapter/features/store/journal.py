@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from .atomic_files import replace_file, write_errors
-from .feature_index import FeatureIndex
-from .recipe import Recipe
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.features.store.folder import JOURNAL_FOLDER, write_errors
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.writer import FeatureIndex
 
 __all__ = ["BlockWriter", "Journal"]
 
-JOURNAL_FOLDER = ".partial"
 RECIPE_FILE = "recipe.json"
 
 
@@ -32,17 +33,24 @@ class Journal:
         """Take up the journal of an earlier run, if there is one: its blocks enter `index`.
 
         Raises:
-            IncompatibleArtifact: The earlier run had another encoder, number of views or seed.
+            IncompatibleArtifact: The earlier run had another encoder, precision, number of views
+                or seed.
+            DataError: What it left is damaged.
         """
         self.folder = store / JOURNAL_FOLDER
         self._store = store
         self._recipe = recipe
         self._index = index
         self._n_blocks = 0
-        earlier = self.folder / RECIPE_FILE
-        if earlier.exists():
-            recipe.require_same(Recipe.from_dict(json.loads(earlier.read_bytes())), store)
-            self._read_blocks()
+        try:
+            self._take_up()
+        except MetaAdapterError:
+            raise
+        except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
+            raise DataError(
+                f"what an interrupted run left in {self.folder} is damaged ({error}); delete that "
+                "folder and run the same command again, which encodes those pictures anew"
+            ) from error
 
     def append(self, hashes: list[str], features: Float[np.ndarray, "pictures views dim"]) -> None:
         """Put the features of these pictures on disk, for good, and into the index.
@@ -75,11 +83,16 @@ class Journal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self) -> None:
-        text = json.dumps(self._recipe.to_dict(), indent=2).encode()
+        text = json.dumps(self._recipe.to_dict(), indent=2)
         self.folder.mkdir(exist_ok=True)
-        replace_file(self.folder / RECIPE_FILE, lambda file: file.write(text))
+        replace_file(self.folder / RECIPE_FILE, text)
 
-    def _read_blocks(self) -> None:
+    def _take_up(self) -> None:
+        earlier = self.folder / RECIPE_FILE
+        if not earlier.exists():
+            return
+        stored = Recipe.from_dict(json.loads(earlier.read_bytes()))
+        self._recipe.require_same(stored, self._store)
         while (path := self._block_path(self._n_blocks)).exists():
             self._add(path)
             self._n_blocks += 1

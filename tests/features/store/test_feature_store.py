@@ -5,13 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.extraction import encode_to_store
-from metaadapter.features.store import FeatureStore
-from metaadapter.features.store_rows import StoredPicture, StoreRows
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.header import StoreHeader
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def test_features__map__is_read_only_and_a_copy_goes_to_torch(folder):
 
 
 def test_mean_features__views__are_averaged_into_unit_rows_as_by_a_loop(folder, monkeypatch):
-    monkeypatch.setattr("metaadapter.features.store.CHUNK_ROWS", 7)
+    monkeypatch.setattr("metaadapter.features.store.feature_store.CHUNK_ROWS", 7)
     store = FeatureStore.open(folder)
 
     means, labels = store.mean_features()
@@ -104,10 +102,13 @@ def test_open__unknown_entry__is_ignored(folder):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', "7"])
-def test_open__header_is_something_else__says_restore_or_delete(folder, text):
+def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder, text):
     (folder / "store.json").write_text(text)
 
-    with pytest.raises(DataError, match=r"is not the store\.json of a feature store; restore"):
+    with pytest.raises(
+        DataError,
+        match=r"is not the store\.json of a feature store; restore it",
+    ):
         FeatureStore.open(folder)
 
 
@@ -132,33 +133,86 @@ def test_open__file_missing_or_cut__says_that_the_store_is_damaged(folder, name)
         FeatureStore.open(folder)
 
 
-names = st.text(st.characters(codec="utf-8"))
+@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
+def test_open__file_cut__gives_the_remedy_once_and_never_to_delete(folder, name):
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(DataError) as caught:
+        FeatureStore.open(folder)
+
+    assert str(caught.value).count("restore it from a copy, or run the same") == 1
+    assert "delete" not in str(caught.value)
 
 
-@given(st.lists(st.tuples(names, names, names, names, names), max_size=5))
-def test_rows__any_text__comes_back_from_the_table(tmp_path_factory, entries):
-    pictures = [StoredPicture(*entry) for entry in entries]
-    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+def test_open__run_ends_between_header_and_files__reads_the_new_store(
+    folder, pictures, read_table, encoder, monkeypatch
+):
+    read = StoreHeader.read.__func__
+    runs = iter([1])
 
-    with path.open("wb") as file:
-        StoreRows.of_pictures(pictures, n_views=2).write(file)
-    rows = StoreRows.read(path)
+    def read_and_be_overtaken(cls, path):
+        header = read(cls, path)
+        if next(runs, None):
+            (pictures / "heron/000.png").unlink()
+            encode_to_store(read_table(pictures), encoder, folder, views=3)
+        return header
 
-    assert rows.pictures() == pictures
-    assert rows.view.tolist() == [0, 1] * len(pictures)
+    # The run itself reads the header too, but is the only one to be overtaken.
+    monkeypatch.setattr(StoreHeader, "read", classmethod(read_and_be_overtaken))
+    store = FeatureStore.open(folder)
 
-
-def test_rows__file_name_of_undecodable_bytes__comes_back(tmp_path):
-    picture = StoredPicture(b"caf\xe9.jpg".decode(errors="surrogateescape"), "", "", "", "0")
-
-    with (tmp_path / "rows.csv").open("wb") as file:
-        StoreRows.of_pictures([picture], n_views=1).write(file)
-
-    assert StoreRows.read(tmp_path / "rows.csv").pictures() == [picture]
+    assert (store.header.generation, store.n_pictures) == (2, 11)
 
 
-def test_rows__other_columns__names_the_right_ones(tmp_path):
-    (tmp_path / "rows.csv").write_text("path,label\na.jpg,heron\n")
+def test_open__header_that_cannot_be_read__is_no_crash(folder, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
 
-    with pytest.raises(DataError, match=r"columns picture, view, path, label, split, group, sha25"):
-        StoreRows.read(tmp_path / "rows.csv")
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+
+    with pytest.raises(DataError, match=r"cannot read .*store\.json: Permission denied; correct"):
+        FeatureStore.open(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_rows": "many"},
+        {"n_rows": None},
+        {"n_views": 0},
+        {"counts": 3},
+        {"classes": None},
+        {"quarantined": ["a.jpg"]},
+        {"quarantined": [{"file": "a.jpg"}]},
+        {"logit_scale": []},
+    ],
+)
+def test_open__entry_of_another_kind__says_that_the_header_is_wrong(folder, change):
+    edit_header(folder, **change)
+
+    with pytest.raises(DataError, match=r"store\.json has an entry of the wrong kind.*restore it"):
+        FeatureStore.open(folder)
+
+
+@pytest.mark.parametrize("fingerprint", [None, 3, {}, {"dim": 16}])
+def test_open__fingerprint_of_another_kind__is_refused(folder, fingerprint):
+    edit_header(folder, fingerprint=fingerprint)
+
+    with pytest.raises((DataError, IncompatibleArtifact), match=r"wrong kind|fingerprint lacks"):
+        FeatureStore.open(folder)
+
+
+@pytest.mark.parametrize("classes", ["heron", ["heron"], ["heron", "stork", "egret"]])
+def test_open__classes_do_not_fit_the_texts__says_how(folder, classes):
+    edit_header(folder, classes=classes)
+
+    with pytest.raises(DataError, match=r"damaged: .*classes.*text features are \(2, 16\)"):
+        FeatureStore.open(folder)
+
+
+def test_open__merge_that_was_cut_off__says_to_run_it_again(tmp_path):
+    (tmp_path / ".lock").touch()
+
+    with pytest.raises(DataError, match=r"not a feature store yet: .*; run that command again"):
+        FeatureStore.open(tmp_path)

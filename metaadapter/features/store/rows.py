@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from metaadapter.errors import DataError
+from metaadapter.features.store.folder import REMEDY
 
 __all__ = ["StoreRows", "StoredPicture"]
 
@@ -69,19 +70,15 @@ class StoreRows:
 
         Raises:
             DataError: The file has other columns or a broken line.
+            OSError: It is missing or cannot be read.
         """
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            lines = csv.reader(file)
-            names = tuple(next(lines, ()))
-            # Labels and splits repeat millions of times: one object each.
-            rows = [tuple(map(sys.intern, line)) for line in lines]
-        if names != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
+        try:
+            return cls._parse(path)
+        except (csv.Error, ValueError) as error:
             raise DataError(
                 f"{path} should be a table with the columns {', '.join(_COLUMNS)}; it is damaged "
-                "or was edited. Restore it, or delete the store and encode again"
-            )
-        columns = np.array(rows, dtype=object).reshape(len(rows), len(_COLUMNS)).T
-        return cls(columns[0].astype(np.int64), columns[1].astype(np.int64), *columns[2:])
+                f"or was edited ({error}): {REMEDY}"
+            ) from error
 
     def write(self, file: IO[bytes]) -> None:
         """Write the table as CSV with a head line, in UTF-8."""
@@ -97,6 +94,21 @@ class StoreRows:
         first = self.view == 0
         texts = (column[first] for column in self._columns()[2:])
         return [StoredPicture(*row) for row in zip(*texts, strict=True)]
+
+    @classmethod
+    def _parse(cls, path: Path) -> StoreRows:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            lines = csv.reader(file)
+            names = tuple(next(lines, ()))
+            # Labels and splits repeat millions of times: one object each.
+            rows = [tuple(map(sys.intern, line)) for line in lines]
+        if names != _COLUMNS:
+            raise ValueError(f"its columns are {', '.join(names) or 'none'}")
+        broken = next((n for n, row in enumerate(rows, 2) if len(row) != len(_COLUMNS)), None)
+        if broken is not None:
+            raise ValueError(f"row {broken} has {len(rows[broken - 2])} entries")
+        columns = np.array(rows, dtype=object).reshape(len(rows), len(_COLUMNS)).T
+        return cls(columns[0].astype(np.int64), columns[1].astype(np.int64), *columns[2:])
 
     def __len__(self) -> int:
         return len(self.picture)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float16, Float32
 
-from .atomic_files import replace_file
-from .feature_index import FeatureIndex
-from .recipe import Recipe
-from .store import FeatureStore
-from .store_header import Quarantined, StoreHeader
-from .store_rows import StoredPicture, StoreRows
+from metaadapter.atomic_files import replace_file
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.header import Quarantined, StoreHeader
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture, StoreRows
 
-__all__ = ["StoreContents", "write_store"]
+__all__ = ["FeatureIndex", "StoreContents", "write_store"]
 
 # Pictures gathered in memory at a time.
 CHUNK_PICTURES = 8_192
+# The names of `StoreHeader.files`, also cut off; `features-2021.csv` is somebody else's.
+OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class StoreContents:
     """What a store is to hold; two stores with equal contents have equal features.
 
     Attributes:
-        recipe: Encoder, views and seed.
+        recipe: Encoder, precision, views and seed.
         pictures: In the order of the rows.
         classes: Names with a text feature.
         templates: Prompts of the text features.
@@ -67,6 +69,38 @@ class StoreContents:
             templates=self.templates,
             quarantined=self.quarantined,
         )
+
+
+class FeatureIndex:
+    """Features of many pictures, in several arrays that may lie on disk."""
+
+    def __init__(self) -> None:
+        self._sources: list[np.ndarray] = []
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def add(
+        self, hashes: Iterable[str], features: Float16[np.ndarray, "pictures views dim"]
+    ) -> None:
+        """Add pictures; one that is here already keeps its features."""
+        source = len(self._sources)
+        self._sources.append(features)
+        for row, sha256 in enumerate(hashes):
+            self._places.setdefault(sha256, (source, row))
+
+    def add_store(self, store: FeatureStore) -> None:
+        """Add the pictures of a store."""
+        self.add((picture.sha256 for picture in store.rows.pictures()), store.by_picture())
+
+    def gather(self, hashes: Sequence[str]) -> Float16[np.ndarray, "pictures views dim"]:
+        """The features of these pictures, in this order, in memory."""
+        places = (self._places[sha256] for sha256 in hashes)
+        return np.stack([self._sources[source][row] for source, row in places])
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def write_store(
@@ -112,9 +146,8 @@ def _write_features(file: IO[bytes], contents: StoreContents, index: FeatureInde
 
 def _remove_other_files(folder: Path, kept: set[str]) -> None:
     """Remove the files of earlier generations and of commits that were cut off."""
-    for content in ("features", "rows", "texts"):
-        for path in folder.glob(f"{content}-[0-9]*.*"):
-            if path.name not in kept:
-                # Windows keeps a file that somebody has mapped; the next commit removes it.
-                with suppress(OSError):
-                    path.unlink()
+    for path in folder.iterdir():
+        if OWN_FILES.fullmatch(path.name) and path.name not in kept:
+            # Windows keeps a file that somebody has mapped; the next commit removes it.
+            with suppress(OSError):
+                path.unlink()

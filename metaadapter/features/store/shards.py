@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.errors import UsageError
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
 from metaadapter.images import ImageRow
-
-from .atomic_files import lock_folder, write_errors
-from .feature_index import FeatureIndex
-from .store import FeatureStore
-from .store_header import HEADER_FILE
-from .store_writer import StoreContents, write_store
 
 __all__ = ["merge_stores", "pick_shard"]
 
@@ -52,7 +49,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
     Raises:
         UsageError: No store is named, or `out` holds one already.
         DataError: A store is incomplete, or `out` cannot be written.
-        IncompatibleArtifact: The encoders, numbers of views or seeds differ.
+        IncompatibleArtifact: The encoders, precisions, numbers of views or seeds differ.
     """
     if not stores:
         raise UsageError("no feature store was named to merge; name at least one")
@@ -67,10 +64,8 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
     for part in parts:
         index.add_store(part)
         texts = part.class_texts() | texts
-    with write_errors(out, "The stores to merge are as they were."):
-        out.mkdir(parents=True, exist_ok=True)
-        with lock_folder(out):
-            write_store(out, _join([StoreContents.of(part) for part in parts]), index, texts)
+    with hold_folder(out), write_errors(out, "The stores to merge are as they were."):
+        write_store(out, _join([StoreContents.of(part) for part in parts]), index, texts)
     return FeatureStore.open(out)
 
 

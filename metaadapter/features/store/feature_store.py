@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, Float16, Float32, Shaped
 
 from metaadapter.errors import DataError
-
-from .fingerprint import Fingerprint
-from .store_header import StoreHeader
-from .store_rows import StoreRows
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.store.folder import REMEDY
+from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.rows import StoreRows
 
 __all__ = ["FeatureStore", "unit_rows"]
 
@@ -54,23 +54,31 @@ class FeatureStore:
         """
         folder = Path(folder)
         header = StoreHeader.read(folder)
-        if fingerprint is not None:
-            owner = f"the feature store {folder}"
-            header.recipe.fingerprint.require_match(fingerprint, owner=owner)
+        while True:
+            if fingerprint is not None:
+                owner = f"the feature store {folder}"
+                header.recipe.fingerprint.require_match(fingerprint, owner=owner)
+            try:
+                return cls._read(folder, header)
+            except FileNotFoundError as error:
+                # A run that ended just now has replaced the files that the header named.
+                newer = StoreHeader.read(folder)
+                if newer.generation == header.generation:
+                    raise _damaged(folder, str(error)) from error
+                header = newer
+
+    @classmethod
+    def _read(cls, folder: Path, header: StoreHeader) -> FeatureStore:
         paths = {content: folder / name for content, name in header.files.items()}
         try:
             rows = StoreRows.read(paths["rows"])
             features = np.load(paths["features"], mmap_mode="r", allow_pickle=False)
             texts = np.load(paths["texts"], allow_pickle=False) if header.classes else None
+        except (FileNotFoundError, DataError):
+            raise
         except (OSError, EOFError, ValueError) as error:
             raise _damaged(folder, str(error)) from error
-        expected = (header.n_rows, header.recipe.fingerprint.dim)
-        if features.shape != expected or len(rows) != header.n_rows:
-            raise _damaged(
-                folder,
-                f"store.json tells of {expected[0]} rows of {expected[1]} numbers, the table has "
-                f"{len(rows)} and the features are {features.shape}",
-            )
+        _require_agreement(folder, header, rows, features, texts)
         return cls(folder, header, rows, features, texts)
 
     @property
@@ -135,8 +143,27 @@ def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "row
     return unit
 
 
+def _require_agreement(
+    folder: Path,
+    header: StoreHeader,
+    rows: StoreRows,
+    features: np.ndarray,
+    texts: np.ndarray | None,
+) -> None:
+    dim = header.recipe.fingerprint.dim
+    if (*features.shape, len(rows)) != (header.n_rows, dim, header.n_rows):
+        raise _damaged(
+            folder,
+            f"store.json tells of {header.n_rows} rows of {dim} numbers, the table has "
+            f"{len(rows)} and the features are {features.shape}",
+        )
+    if texts is not None and texts.shape != (len(header.classes), dim):
+        raise _damaged(
+            folder,
+            f"store.json tells of {len(header.classes)} classes and {dim} numbers, and the text "
+            f"features are {texts.shape}",
+        )
+
+
 def _damaged(folder: Path, reason: str) -> DataError:
-    return DataError(
-        f"the feature store {folder} is damaged: {reason}. Restore it from a copy, or delete the "
-        "folder and encode the pictures again"
-    )
+    return DataError(f"the feature store {folder} is damaged: {reason}. To go on, {REMEDY}")

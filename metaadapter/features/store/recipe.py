@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.errors import IncompatibleArtifact
-
-from .fingerprint import Fingerprint
+from metaadapter.features.fingerprint import Fingerprint
 
 __all__ = ["Recipe"]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Encoder and views of a feature store.
+    """Encoder, precision and views of a feature store.
 
     Attributes:
         encoder: The name that `FrozenEncoder.load` takes.
         fingerprint: What the encoder computes, whatever its name.
+        precision: How exactly the encoder calculated, as `FrozenEncoder.load` takes it.
         logit_scale: The encoder's temperature: logits are this times the cosine.
         n_views: Rows of features per picture: the centre view and random crops.
         seed: Of the random crops.
@@ -27,6 +27,7 @@ class Recipe:
 
     encoder: str
     fingerprint: Fingerprint
+    precision: str
     logit_scale: float
     n_views: int
     seed: int
@@ -35,11 +36,16 @@ class Recipe:
         """Check that features made by this recipe may join those of the store in `folder`.
 
         Raises:
-            IncompatibleArtifact: Another encoder, number of views or seed.
+            IncompatibleArtifact: Another encoder, precision, number of views or seed.
         """
         owner = f"the feature store {folder}"
         stored.fingerprint.require_match(self.fingerprint, owner=owner)
-        remedy = f"choose another --out, or delete {folder} to encode everything anew"
+        remedy = "or choose another --out"
+        if self.precision != stored.precision:
+            raise IncompatibleArtifact(
+                f"the feature store {folder} was calculated in {stored.precision}, and "
+                f"{self.precision} was asked for; use --precision {stored.precision}, {remedy}"
+            )
         if self.n_views != stored.n_views:
             raise IncompatibleArtifact(
                 f"the feature store {folder} holds {stored.n_views} view(s) of each picture, and "
@@ -57,6 +63,7 @@ class Recipe:
         return {
             "encoder": self.encoder,
             "fingerprint": self.fingerprint.to_dict(),
+            "precision": self.precision,
             "logit_scale": self.logit_scale,
             "n_views": self.n_views,
             "seed": self.seed,
@@ -64,11 +71,20 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """Read the JSON form; unknown keys are ignored."""
+        """Read the JSON form; unknown keys are ignored.
+
+        Raises:
+            KeyError, TypeError, ValueError: An entry is missing or of another kind.
+            IncompatibleArtifact: The fingerprint cannot be read.
+        """
+        n_views = int(values["n_views"])
+        if n_views < 1:
+            raise ValueError(f"n_views is {n_views}")
         return cls(
             encoder=str(values["encoder"]),
             fingerprint=Fingerprint.from_dict(values["fingerprint"]),
+            precision=str(values["precision"]),
             logit_scale=float(values["logit_scale"]),
-            n_views=int(values["n_views"]),
+            n_views=n_views,
             seed=int(values["seed"]),
         )

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
+from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
+from metaadapter.features.store.recipe import Recipe
 
-from .atomic_files import replace_file
-from .recipe import Recipe
+__all__ = ["SCHEMA", "Quarantined", "StoreHeader"]
 
-__all__ = ["HEADER_FILE", "SCHEMA", "Quarantined", "StoreHeader"]
-
-HEADER_FILE = "store.json"
 SCHEMA = "metaadapter.store/1"
 
 
@@ -30,7 +29,7 @@ class StoreHeader:
     """The facts of a store, and the names of the files they belong to.
 
     Attributes:
-        recipe: Encoder, views and seed.
+        recipe: Encoder, precision, views and seed.
         generation: 1 for the first complete run; the files carry this number.
         n_rows: Pictures times views.
         counts: Pictures per label.
@@ -61,7 +60,7 @@ class StoreHeader:
     def write(self, folder: Path) -> None:
         """Replace `store.json` in one step."""
         text = json.dumps(self._to_dict(), indent=2, ensure_ascii=True) + "\n"
-        replace_file(folder / HEADER_FILE, lambda file: file.write(text.encode()))
+        replace_file(folder / HEADER_FILE, text)
 
     @classmethod
     def read(cls, folder: Path) -> StoreHeader:
@@ -77,10 +76,13 @@ class StoreHeader:
         try:
             values = json.loads(path.read_bytes())
             schema = values["schema"]
+        except OSError as error:
+            raise DataError(
+                f"cannot read {path}: {error.strerror or error}; correct the permissions"
+            ) from error
         except (ValueError, TypeError, KeyError):
             raise DataError(
-                f"{path} is not the {HEADER_FILE} of a feature store; restore it, or delete the "
-                "folder and encode the pictures again"
+                f"{path} is not the {HEADER_FILE} of a feature store; {REMEDY}"
             ) from None
         if schema != SCHEMA:
             raise IncompatibleArtifact(
@@ -122,20 +124,26 @@ class StoreHeader:
                 templates=tuple(values["templates"]),
                 quarantined=tuple(Quarantined(**entry) for entry in values["quarantined"]),
             )
+        except MetaAdapterError:
+            raise
         except KeyError as error:
-            raise DataError(
-                f"{path} lacks the entry {error}; restore it, or delete the folder and encode the "
-                "pictures again"
-            ) from None
+            raise DataError(f"{path} lacks the entry {error}; {REMEDY}") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path} has an entry of the wrong kind ({error}); {REMEDY}") from error
 
 
 def _absent(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no feature store {folder}; make one with `metaadapter encode`"
-    if (folder / ".partial").is_dir():
+    if (folder / JOURNAL_FOLDER).is_dir():
         return (
-            f"the feature store {folder} is not finished: its `metaadapter encode` was "
+            f"the feature store {folder} is not finished: its `metaadapter encode` runs or was "
             "interrupted. Run the same command again; it goes on where it stopped"
+        )
+    if (folder / LOCK_FILE).exists():
+        return (
+            f"{folder} has no {HEADER_FILE}, so it is not a feature store yet: the command that "
+            "was to make it has not come to its end; run that command again"
         )
     return (
         f"{folder} has no {HEADER_FILE}, so it is not a feature store; make one with "

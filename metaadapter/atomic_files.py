@@ -1,0 +1,53 @@
+"""Files that exist whole or not at all, also after a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+__all__ = ["replace_file"]
+
+
+def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
+    """Create or replace `path` in one step.
+
+    A reader, also one that comes after a crash, sees the old file or the new one.
+
+    Args:
+        path: In a folder that exists.
+        content: Bytes, text (written as UTF-8), or a function that writes into an open file.
+
+    Raises:
+        OSError: The file cannot be written; the old one is as it was.
+    """
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            _fill(file, content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _fill(file: IO[bytes], content: bytes | str | Callable[[IO[bytes]], object]) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder, and keeps renames in order without this.
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,84 @@
+"""Every `--json` document has the keys and types that docs/command-line.md promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from metaadapter.features import FrozenEncoder
+
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+TYPES = {
+    "text": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "list": list,
+    "object": dict,
+    "null": type(None),
+}
+
+
+def documented(schema):
+    """Key → names of its types, from the table below the schema's heading."""
+    section = PAGE.split(f"### `{schema}`\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| .+ \|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n| ") - 1  # the head line is no key
+    return {key: kinds.split(" or ") for key, kinds in rows}
+
+
+def agrees(document, schema):
+    """Whether the document has exactly the documented keys, each of a documented type."""
+    promised = documented(schema)
+    assert document["schema"] == schema
+    assert set(document) == set(promised)
+    for key, kinds in promised.items():
+        assert any(isinstance(document[key], TYPES[kind]) for kind in kinds), key
+    return True
+
+
+def test_encode__document__is_as_documented(run, labelled, encoder, tmp_path):
+    done = run("encode", labelled, "--out", tmp_path / "s", "--encoder", encoder, "--json")
+
+    assert agrees(done.document, "metaadapter.encode/1")
+
+
+@pytest.mark.parametrize("shots", [1, 3])  # with one picture of each class there is no estimate
+def test_adapt__document__is_as_documented(run, labelled, encoder, tmp_path, shots):
+    more = ("--encoder", encoder, "--shots", shots, "--json")
+
+    done = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+
+    assert agrees(done.document, "metaadapter.adapt/1")
+
+
+@pytest.mark.parametrize("more", [(), ("--labelled",)])
+def test_predict__document__is_as_documented(run, adapter, labelled, more):
+    done = run("predict", adapter, labelled, "--json", *more)
+
+    assert agrees(done.document, "metaadapter.predict/1")
+
+
+def test_doctor__document__is_as_documented(run):
+    assert agrees(run("doctor", "--json").document, "metaadapter.doctor/1")
+
+
+def test_demo__document__is_as_documented(run, encoder, tmp_path, monkeypatch):
+    stand_in = FrozenEncoder.load(str(encoder))
+    monkeypatch.setattr(FrozenEncoder, "load", lambda _name: stand_in)
+
+    done = run("demo", "--out", tmp_path / "demo", "--json")
+
+    assert agrees(done.document, "metaadapter.demo/1")
+
+
+def test_error__document__is_as_documented(run):
+    assert agrees(run("predict", "nowhere", "new", "--json").document, "metaadapter.error/1")
+
+
+def test_page__documents_each_schema_once():
+    assert re.findall(r"^### `metaadapter\.(\w+)/1`$", PAGE, re.MULTILINE) == [
+        *("encode", "adapt", "predict", "doctor", "demo", "error")
+    ]

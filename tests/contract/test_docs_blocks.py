@@ -1,0 +1,73 @@
+"""The pages of docs/: their python and bash blocks run, and what they link to is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from metaadapter.commands.app import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """`photos/` with three classes of two pictures, and `new/` with others."""
+    folder = tmp_path_factory.mktemp("pictures")
+    demo = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
+    (folder / "new").mkdir()
+    for label in ("dress", "hat", "shoes"):
+        (folder / "photos" / label).mkdir(parents=True)
+        for number, path in enumerate(sorted((demo / label).iterdir())[:4]):
+            shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
+    return folder
+
+
+def name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_docs__python_and_bash_blocks__run_one_after_the_other(
+    page, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(shutil.copytree(pictures, tmp_path / "a user's folder"))
+    names = {"__name__": "__main__"}
+
+    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(compile(text, name(page), "exec"), names)  # what a reader would type
+            continue
+        for program, *arguments in (shlex.split(line, comments=True) for line in text.splitlines()):
+            assert program == "metaadapter"
+            assert main(arguments) == 0
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name)
+def test_docs__relative_links_and_images__lead_to_files_and_headings(page):
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        found = page.parent / target if target else page
+
+        assert found.exists(), target
+        assert not heading or heading in headings(found), f"{target}#{heading}"
+
+
+def test_docs__navigation__lists_every_page_once():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+
+    listed = re.findall(r"^  - (\S+)$", navigation, re.MULTILINE)
+    assert sorted(listed) == [page.name for page in PAGES]
+
+
+def headings(page):
+    """Of a page, as the addresses that its headings get."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from metaadapter.features.extraction import encode_to_store
+
+
+def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(
+    pictures, read_table, encoder, tmp_path
+):
+    out = tmp_path / "store"
+    encode_to_store(read_table(pictures), encoder, out)
+    mine = [
+        "features-2021.csv",
+        "rows-1.txt",
+        "rows-1.csv",
+        "texts-0001.csv",
+        "features-0001.npy.gz",
+    ]
+    cut_off = ["features-0007.npy", "rows-0007.csv", "texts-12345.npy", "rows-0007.csv.tmp"]
+    for name in (*mine, *cut_off):
+        (out / name).touch()
+    (pictures / "heron/000.png").unlink()
+
+    encode_to_store(read_table(pictures), encoder, out)
+
+    store = {"store.json", ".lock", "features-0002.npy", "rows-0002.csv", "texts-0002.npy"}
+    assert {path.name for path in out.iterdir()} == store | set(mine)
