@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,12 +52,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     return program
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _load_each_encoder_once() -> Iterator[None]:
+_load_once = functools.cache(FrozenEncoder.load)
+
+
+@pytest.fixture(autouse=True)
+def _load_each_encoder_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder never changes, and building its tokenizer takes longer than most of the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FrozenEncoder, "load", functools.cache(FrozenEncoder.load))
-        yield
+    monkeypatch.setattr(FrozenEncoder, "load", _load_once)
 
 
 @pytest.fixture(scope="session")

@@ -331,7 +331,7 @@ def test_predict__pictures_of_an_unread_format__are_not_passed_over_in_silence(
     result = run("predict", adapter, folder, "--json")
 
     assert result.code == 0
-    assert "HEIC" in "".join(result.document["warnings"])
+    assert "1 .heic" in "".join(result.document["warnings"])
 
 
 @pytest.mark.parametrize("name", ["two words.png", "ärger ✓.png", "[bold]tag.png", "tab\tname.png"])
