@@ -1,8 +1,9 @@
-"""Zero-shot accuracy of an encoder on folders of pictures, and the table of tiny's model card.
+"""Zero-shot accuracy of an encoder on feature stores, and the table of tiny's model card.
 
-    python -m tools.tiny_clip.zero_shot_table FOLDER… [--encoder tiny] [--card]
+    metaadapter encode pacs-photo --out stores/pacs-photo       # and so on, one a data set
+    python -m tools.tiny_clip.zero_shot_table stores/* [--card]
 
-Each folder is a data set, class-per-folder. `--card` writes the table into the model card.
+`--card` writes the table into the model card.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.features import FrozenEncoder, readable_name
-from metaadapter.images import read_images
+from metaadapter.features import FeatureStore
 
 CARD = Path("metaadapter/assets/tiny/README.md")
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
@@ -34,18 +34,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--encoder", default="tiny")
+    parser.add_argument("stores", nargs="+", type=Path)
     parser.add_argument("--card", action="store_true")
     args = parser.parse_args()
-    encoder = FrozenEncoder.load(args.encoder)
     lines = [
         "| data set | classes | pictures | top-1 % | teacher's trial % |",
         "|---|---|---|---|---|",
     ]
     print(*lines, sep="\n")
-    for folder in args.folders:
-        lines.append(_row(encoder, folder))
+    for folder in args.stores:
+        lines.append(_row(folder))
         print(lines[-1], flush=True)
     if args.card:
         text = CARD.read_text(encoding="utf-8")
@@ -54,14 +52,13 @@ def main() -> None:
         CARD.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def _row(encoder: FrozenEncoder, folder: Path) -> str:
-    table = read_images(folder)
-    texts = encoder.encode_texts([readable_name(label) for label in table.classes])
-    images = encoder.encode_images([row.path for row in table.rows])
-    labels = np.array([table.classes.index(row.label) for row in table.rows])
-    accuracy = 100 * ((images @ texts.T).argmax(1) == labels).mean()
+def _row(folder: Path) -> str:
+    store = FeatureStore.open(folder)
+    X, y = store.mean_features()
+    right = np.array(store.classes)[(X @ store.texts.T).argmax(1)] == y
     trial = TEACHER.get(folder.name, "")
-    return f"| {folder.name} | {len(table.classes)} | {len(labels)} | {accuracy:.1f} | {trial} |"
+    accuracy = f"{100 * right.mean():.1f}"
+    return f"| {folder.name} | {len(store.classes)} | {len(y)} | {accuracy} | {trial} |"
 
 
 if __name__ == "__main__":
