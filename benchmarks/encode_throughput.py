@@ -24,7 +24,7 @@ from metaadapter.features import FrozenEncoder, encode_to_store
 from metaadapter.images import ImageTable, decode_image, read_images
 
 DEMO_PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
-N_PICTURES, BATCH_SIZE, WORKERS, REPEATS = 512, 32, 2, 5
+N_PICTURES, BATCH_SIZE, REPEATS = 512, 32, 5
 
 
 def measure(
@@ -33,7 +33,7 @@ def measure(
     *,
     n_pictures: int = N_PICTURES,
     batch_size: int = BATCH_SIZE,
-    workers: int = WORKERS,
+    workers: int | None = None,
     repeats: int = REPEATS,
 ) -> dict[str, float]:
     """Median pictures per second, forward alone and whole encode, and the median of their ratio.
@@ -74,7 +74,9 @@ def _forward_rate(encoder: FrozenEncoder, batches: list[Tensor]) -> float:
     return sum(map(len, batches)) / (time.perf_counter() - start)
 
 
-def _encode_rate(encoder: FrozenEncoder, table: ImageTable, batch_size: int, workers: int) -> float:
+def _encode_rate(
+    encoder: FrozenEncoder, table: ImageTable, batch_size: int, workers: int | None
+) -> float:
     """Of everything: hashes, decoding, forward passes, texts of the classes, files on disk."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -91,7 +93,7 @@ def main() -> None:
     parser.add_argument("--encoder", default="tiny", metavar="NAME")
     parser.add_argument("--pictures", type=int, default=N_PICTURES, help="at most so many")
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
-    parser.add_argument("--workers", type=int, default=WORKERS, help="threads that decode")
+    parser.add_argument("--workers", type=int, help="threads that read and encode")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -111,8 +113,7 @@ def main() -> None:
     print(
         f"ratio          {figures['encode_to_forward_ratio']:8.1%} "
         f"({figures['lowest_ratio']:.1%} … {figures['highest_ratio']:.1%} in {options.repeats} "
-        f"turns; batch {options.batch_size}, {options.workers} decoding threads, torch threads "
-        f"{torch.get_num_threads()})"
+        f"turns; batch {options.batch_size}, {torch.get_num_threads()} torch threads)"
     )
 
 

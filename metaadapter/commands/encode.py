@@ -46,7 +46,7 @@ def encode(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     batch_size: options.BatchSize = 32,
-    workers: options.Workers = 2,
+    workers: options.Workers = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -44,7 +44,12 @@ Precision = Annotated[
     typer.Option(help="Number format that the encoder computes in."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the encoder takes at a time.")]
-Workers = Annotated[int, typer.Option(min=1, help="Threads that decode pictures.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Threads that read and encode; as many as there are cores by default."
+    ),
+]
 Split = Annotated[
     str | None,
     typer.Option(

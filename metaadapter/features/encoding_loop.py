@@ -1,4 +1,4 @@
-"""The two long loops over pictures, hashing and encoding; threads read the next ones meanwhile."""
+"""The two long loops over pictures, hashing and encoding, each in several threads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -27,8 +28,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 HASHES_AT_ONCE = 256
-# Batches of decoded pictures that wait for the encoder.
-BATCHES_AHEAD = 2
 
 
 @runtime_checkable
@@ -98,31 +97,46 @@ def encode_pictures(
 ) -> Iterator[EncodedBatch]:
     """Encode pictures in their order, batch by batch.
 
+    Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
+    another. On a CPU the workers part torch's threads among themselves: whole batches side by side
+    are a third faster than one batch on all threads, which wait for each other at every layer.
+
     Args:
         paths_of_hash: For each content hash the files that have it; one of them is read.
-        encoder: Runs in the calling thread.
+        encoder: Runs in the workers.
         recipe: How many views, and their seed.
         batch_size: Rows per batch; a batch has at least one picture.
-        workers: Threads that decode.
+        workers: Threads.
     """
 
-    def decode(item: tuple[str, Sequence[Path]]) -> tuple[str, Tensor | UnreadableImage]:
-        sha256, paths = item
-        return sha256, _pixels_of_first_readable(paths, encoder, recipe)
+    def encode(batch: list[tuple[str, Sequence[Path]]]) -> EncodedBatch:
+        read = {
+            sha256: _pixels_of_first_readable(paths, encoder, recipe) for sha256, paths in batch
+        }
+        pixels = {sha256: it for sha256, it in read.items() if isinstance(it, Tensor)}
+        failures = {sha256: it for sha256, it in read.items() if isinstance(it, UnreadableImage)}
+        features = np.empty((0, recipe.n_views, encoder.fingerprint.dim), dtype=np.float32)
+        if pixels:
+            rows = encoder.encode_pixels(torch.cat(list(pixels.values())))
+            features = rows.numpy().reshape(len(pixels), recipe.n_views, -1)
+        return EncodedBatch(list(pixels), features, failures)
 
-    n_views = recipe.n_views
-    per_batch = max(1, batch_size // n_views)
-    ahead = BATCHES_AHEAD * per_batch
-    items = paths_of_hash.items()
-    with closing(_map_ahead(decode, items, workers=workers, ahead=ahead)) as decoded:
-        while batch := list(islice(decoded, per_batch)):
-            pixels = {sha256: it for sha256, it in batch if isinstance(it, Tensor)}
-            failures = {sha256: it for sha256, it in batch if isinstance(it, UnreadableImage)}
-            features = np.empty((0, n_views, encoder.fingerprint.dim), dtype=np.float32)
-            if pixels:
-                rows = encoder.encode_pixels(torch.cat(list(pixels.values())))
-                features = rows.numpy().reshape(len(pixels), n_views, -1)
-            yield EncodedBatch(list(pixels), features, failures)
+    threads = torch.get_num_threads()
+    share = partial(torch.set_num_threads, max(1, threads // workers))
+    batches = _in_batches(paths_of_hash.items(), max(1, batch_size // recipe.n_views))
+    try:
+        with closing(
+            _map_ahead(encode, batches, workers=workers, ahead=workers, start=share)
+        ) as encoded:
+            yield from encoded
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def _pixels_of_first_readable(
@@ -150,14 +164,20 @@ def _pixels(
 
 
 def _map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    ahead: int,
+    start: Callable[[], None] | None = None,
 ) -> Generator[Result, None, None]:
     """Like `map`, with `workers` threads that are up to `ahead` items in front of the reader.
 
-    Results come in the order of the items; an exception of `function` is raised at its place.
+    Results come in the order of the items; an exception of `function` is raised at its place. Each
+    thread calls `start` first.
     """
     waiting: deque[Future[Result]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=start)
     try:
         for item in items:
             waiting.append(executor.submit(function, item))

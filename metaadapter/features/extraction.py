@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
 from metaadapter.errors import DataError, UsageError
@@ -43,7 +44,7 @@ def encode_to_store(
     views: int = 1,
     seed: int = 0,
     batch_size: int = 32,
-    workers: int = 2,
+    workers: int | None = None,
     shard: tuple[int, int] | None = None,
     block_seconds: float = BLOCK_SECONDS,
     progress: Callable[[Progress], None] | None = None,
@@ -60,7 +61,7 @@ def encode_to_store(
         views: Rows per picture: the centre view and `views` − 1 random crops.
         seed: Of the random crops.
         batch_size: Rows that the encoder takes at a time.
-        workers: Threads that decode pictures.
+        workers: Threads that read and encode pictures; as many as torch uses if `None`.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
         block_seconds: Time between two writes of finished features.
         progress: Called after each batch.
@@ -72,6 +73,7 @@ def encode_to_store(
         IncompatibleArtifact: The store is of another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
+    workers = torch.get_num_threads() if workers is None else workers
     _require_positive(views=views, batch_size=batch_size, workers=workers)
     pictures = pick_shard(table.rows, shard)
     recipe = Recipe(

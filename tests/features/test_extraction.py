@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.extraction import encode_to_store
@@ -306,7 +307,9 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
 ):
     table = read_table(pictures)
     with pytest.raises(KeyboardInterrupt):
-        encode_to_store(table, encoder, tmp_path / "a", batch_size=3, progress=stop_after(2))
+        encode_to_store(
+            table, encoder, tmp_path / "a", batch_size=3, workers=1, progress=stop_after(2)
+        )
     with pytest.raises(DataError, match=r"is not finished.*Run the same command again"):
         FeatureStore.open(tmp_path / "a")
 
@@ -314,7 +317,8 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
 
     encode_to_store(table, make_encoder(), tmp_path / "b")
     a, b = FeatureStore.open(tmp_path / "a"), FeatureStore.open(tmp_path / "b")
-    assert (report.n_new, report.n_reused, encoder.n_rows_encoded) == (6, 6, 12)
+    assert (report.n_new, report.n_reused) == (6, 6)
+    assert encoder.n_rows_encoded <= 12 + 3  # one batch may have been under way
     assert a.rows.pictures() == b.rows.pictures()
     np.testing.assert_array_equal(a.features, b.features)
     assert not (tmp_path / "a/.partial").exists()
@@ -409,3 +413,14 @@ def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(
         (out / ".partial" / name).write_bytes(b"{}")
         with pytest.raises(DataError, match=r"left in .*\.partial is damaged .*delete that folder"):
             encode_to_store(table, encoder, out)
+
+
+def test_encode__torch_threads__are_given_back(pictures, read_table, encoder, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        encode_to_store(read_table(pictures), encoder, tmp_path / "store", workers=3)
+
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
