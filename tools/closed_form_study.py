@@ -22,8 +22,8 @@ from benchmarks.few_shot import SHOTS, tasks
 from metaadapter.adapter import classify
 from metaadapter.features import FeatureStore
 from metaadapter.generator import emit, load_generator
+from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_forms import ridge_towards_prior
-from metaadapter.generator.support import canonicalise
 
 GDA_ALPHA = {1: 1e-3, 2: 0.1, 4: 0.1, 8: 1.0, 16: 10.0}
 Head = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from metaadapter.adapter import AdapterWeights
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_forms import gaussian_discriminant, ridge_towards_prior
 from metaadapter.generator.heads import Corrections
-from metaadapter.generator.support import CanonicalSupport
 
 __all__ = ["emit"]
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.errors import UsageError
+from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.emit import emit
 from metaadapter.generator.heads import Corrections, Heads
 from metaadapter.generator.relations import relate
 from metaadapter.generator.set_encoder import SetEncoder
-from metaadapter.generator.support import CanonicalSupport, canonicalise
 
 __all__ = ["Generator", "GeneratorConfig"]
 

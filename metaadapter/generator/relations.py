@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.generator.support import CanonicalSupport
+from metaadapter.generator.canonical import CanonicalSupport
 
 __all__ = ["N_CLASS_SCALARS", "N_EDGES", "N_SHOT_SCALARS", "Relations", "relate"]
 
