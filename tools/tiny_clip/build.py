@@ -1,6 +1,6 @@
 """Build the embedded encoder `tiny`.
 
-    python -m tools.tiny_clip.build --wordnet wordnet-nouns.txt --pictures tiny-imagenet-train
+    python -m tools.tiny_clip.build configs/encoder/tiny.toml --wordnet FILE --pictures FOLDER
 
 About an hour on two cores; can be stopped and started again. Needs the dependency group
 `tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
@@ -9,9 +9,11 @@ About an hour on two cores; can be stopped and started again. Needs the dependen
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,27 +28,6 @@ from .text_corpus import read_corpus
 from .text_student import distil, encode_names, start_token_table, token_texts
 from .text_teacher import TEMPLATES, TextTeacher
 
-WIDTH = 512
-MODEL_CONFIG = {
-    "embed_dim": WIDTH,
-    "custom_text": True,
-    "vision_cfg": {
-        "timm_model_name": "tf_efficientnet_lite0",
-        "timm_model_pretrained": False,
-        "timm_pool": "avg",
-        "timm_proj": "linear",
-        "timm_proj_bias": True,
-        "image_size": 128,
-    },
-    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4},
-}
-PREPROCESS = {
-    "size": [128, 128],
-    "mean": [0.498, 0.498, 0.498],
-    "std": [0.502, 0.502, 0.502],
-    "interpolation": "bicubic",
-    "resize_mode": "shortest",
-}
 PICTURES = {".jpg", ".jpeg", ".png"}
 CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
 
@@ -55,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("config", type=Path, help="configs/encoder/tiny.toml")
     parser.add_argument("--wordnet", type=Path, required=True, help="lines of id<TAB>name, name, …")
     parser.add_argument(
         "--pictures", type=Path, required=True, help="folder of photographs, for the mean feature"
@@ -63,69 +45,77 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("build/tiny_clip"), help="kept between runs"
     )
-    parser.add_argument("--steps", type=int, default=8_000)
-    parser.add_argument("--phrases", type=int, default=25_000)
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    settings = tomllib.loads(args.config.read_text(encoding="utf-8"))
+    work = args.work / _digest(args.config, args.wordnet)
+    work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{(time.monotonic() - started) / 60:6.1f} min  {text}", file=sys.stderr, flush=True)
 
-    torch.manual_seed(args.seed)
+    torch.manual_seed(settings["seed"])
     classes = imagenet_classes()
     trunk = load_trunk()
     say("image tower proved equal to the package of its weights")
     directions = class_directions(trunk, classes.kept)
-    projection = joint_projection(directions, WIDTH)
+    projection = joint_projection(directions, settings["model_cfg"]["embed_dim"])
     teacher = TextTeacher.fit([classes.names[i] for i in classes.kept], directions, projection)
 
-    corpus = read_corpus(args.wordnet, classes.names, n_phrases=args.phrases, seed=args.seed)
+    corpus = read_corpus(
+        args.wordnet, classes.names, n_phrases=settings["phrases"], seed=settings["seed"]
+    )
     tokens = token_texts()
     tables = cached_tables(
-        args.work / "teacher.safetensors",
+        work / "teacher.safetensors",
         teacher,
         {"names": corpus.names, "kept_out": corpus.kept_out, "tokens": tokens},
     )
     say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
 
-    model = build_model()
-    mean = cached_mean(args.work / "mean.safetensors", trunk, args.pictures)
+    model = build_model(settings["model_cfg"])
+    mean = cached_mean(work / "mean.safetensors", trunk, args.pictures, settings["preprocess_cfg"])
     say("mean feature of the pictures")
     place_image_tower(model.visual, trunk, projection, mean)
     start_token_table(model.text, tables["tokens"])
 
     def report(step: int, loss: float) -> None:
         model.text.eval()
-        agreement = (encode_names(model.text, corpus.kept_out, TEMPLATES) * tables["kept_out"]).sum(
-            1
-        )
+        student = encode_names(model.text, corpus.kept_out, TEMPLATES)
         model.text.train()
-        say(f"step {step}: loss {loss:.4f}, cosine on kept-out names {agreement.mean():.4f}")
+        agreement = (student * tables["kept_out"]).sum(1).mean()
+        say(f"step {step}: loss {loss:.4f}, cosine on kept-out names {agreement:.4f}")
 
     distil(
         model.text,
         corpus.names,
         corpus.weights,
         tables["names"],
-        n_steps=args.steps,
-        seed=args.seed,
-        checkpoint=args.work / "student.pt",
+        n_steps=settings["steps"],
+        seed=settings["seed"],
+        checkpoint=work / "student.pt",
         report=report,
     )
     scale = fit_logit_scale([classes.names[i] for i in classes.kept], directions, projection)
     say(f"logit scale {scale:.2f}")
     model.logit_scale.data.fill_(torch.tensor(scale).log())
-    save(model, args.out)
+    save(model, settings, args.out)
     say(f"wrote {args.out}")
 
 
-def build_model() -> nn.Module:
-    """A `CustomTextCLIP` with fresh weights, from the configuration above."""
+def _digest(*files: Path) -> str:
+    """Names the work of these inputs, so that a run only goes on with its own."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def build_model(model_cfg: dict) -> nn.Module:
+    """A `CustomTextCLIP` with fresh weights."""
     from open_clip.model import CustomTextCLIP
 
-    config = {key: value for key, value in MODEL_CONFIG.items() if key != "custom_text"}
+    config = {key: value for key, value in model_cfg.items() if key != "custom_text"}
     return CustomTextCLIP(**config)
 
 
@@ -140,11 +130,11 @@ def place_image_tower(
         visual.head.proj.bias.copy_(-projection @ mean)
 
 
-def cached_mean(path: Path, trunk: nn.Module, folder: Path) -> Tensor:
+def cached_mean(path: Path, trunk: nn.Module, folder: Path, preprocess_cfg: dict) -> Tensor:
     """The trunk's mean feature over a folder of pictures, computed once."""
     if not path.exists():
         pictures = sorted(path for path in folder.rglob("*") if path.suffix in PICTURES)
-        preprocess = image_transform_v2(PreprocessCfg(**PREPROCESS), is_train=False)
+        preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
         save_file({"mean": mean_feature(trunk, pictures, preprocess)}, path)
     return load_file(path)["mean"]
 
@@ -179,7 +169,7 @@ def fit_logit_scale(names: Sequence[str], directions: Tensor, projection: Tensor
     return float(scales[torch.stack(losses).argmin()])
 
 
-def save(model: nn.Module, out: Path) -> None:
+def save(model: nn.Module, settings: dict, out: Path) -> None:
     """Write the open_clip folder: matrices as float16, vectors (norms, biases) as float32."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {
@@ -187,7 +177,7 @@ def save(model: nn.Module, out: Path) -> None:
         for key, value in model.state_dict().items()
     }
     save_file(weights, out / WEIGHTS_FILE, metadata={"format": "pt"})
-    config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS}
+    config = {key: settings[key] for key in ("model_cfg", "preprocess_cfg")}
     (out / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
 
