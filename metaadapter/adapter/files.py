@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -55,10 +56,16 @@ def require_adapter_folder(folder: Path) -> None:
     """Check that an adapter may be written to `folder`: new, empty, or an adapter already.
 
     Raises:
-        DataError: if it is a file or holds other things.
+        DataError: if it is a file, holds other things, or lies where nothing may be written.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give a folder for the adapter")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise DataError(
+            f"nothing may be written to {there}, where the adapter {folder} is to go; choose "
+            "another folder, or correct the permissions"
+        )
     ours = any((folder / name).exists() for name in (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE))
     if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise DataError(

@@ -78,6 +78,15 @@ def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_save_adapter__place_without_permission__says_which(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
+
+    with pytest.raises(DataError, match=r"nothing may be written to .*choose another folder"):
+        save_adapter(tmp_path / "new" / "adapter", weights, config())
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_save_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights):
     save_adapter(tmp_path / "adapter", weights, config())
     card = tmp_path / "adapter" / "README.md"

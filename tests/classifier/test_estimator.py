@@ -254,6 +254,22 @@ def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data
         classifier.add_class("eel", data.X[:1])
 
 
+def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(data):
+    one_each = [list(data.y).index(name) for name in ("ant", "bee", "cat")]
+    dogs = data.X_new[data.y_new == "dog"][:12]
+    classifier = MetaAdapterClassifier().fit(data.X[one_each], data.y[one_each])
+    everything = np.concatenate([data.X[one_each], dogs])
+    labels = [*data.y[one_each], *["dog"] * 12]
+    whole = MetaAdapterClassifier().fit(everything, labels).adapter_
+
+    grown = classifier.add_class("dog", dogs).adapter_
+
+    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.05)
+    query = torch.from_numpy(data.X_new).double()
+    expected = classify(query, whole)[:, 3] / whole.logit_scale
+    torch.testing.assert_close(classify(query, grown)[:, 3] / grown.logit_scale, expected)
+
+
 def test_add_class__long_label__is_not_cut(data):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
 

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import torch
+
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.relations import (
+    N_CLASS_SCALARS,
+    N_EDGES,
+    N_SHOT_SCALARS,
+    relate,
+)
+
+
+def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
+    task = make_task(2, 4, 3, 16)
+    task.classes[0, 3] = False
+    task.mask[0, 3] = False
+    task.mask[1, 0, 1:] = False
+
+    relations = relate(
+        canonicalise(task.support, task.text, task.mask, task.classes, torch.ones(2).double())
+    )
+
+    assert not relations.classes_TNC[0, 3].any()
+    assert not relations.shots_TNKS[~task.mask].any()
+    assert not relations.edges_TNNE[0, 3].any()
+    assert not relations.edges_TNNE[0, :, 3].any()
+    assert relations.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
+    assert relations.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
+    assert relations.edges_TNNE.shape == (2, 4, 4, N_EDGES)
+
+
+def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):
+    task = make_task(1, 3, 2, 16)
+
+    edges = relate(
+        canonicalise(task.support, task.text, task.mask, task.classes, torch.ones(1).double())
+    ).edges_TNNE
+
+    means = task.support[0].mean(1)
+    means, text = means - means.mean(0), task.text[0] - task.text[0].mean(0)
+    for c in range(3):
+        for d in range(3):
+            cosine = text[c] @ means[d] / (text[c].norm() * means[d].norm())
+            torch.testing.assert_close(edges[0, c, d, 2], cosine)
