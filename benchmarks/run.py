@@ -22,6 +22,7 @@ from metaadapter import __version__
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",
     "adapt-latency": "benchmarks.adapt_latency",
+    "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
 }
 

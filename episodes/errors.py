@@ -1,0 +1,9 @@
+"""The error that this package raises on purpose."""
+
+from __future__ import annotations
+
+__all__ = ["EpisodeError"]
+
+
+class EpisodeError(ValueError):
+    """Labels, ranges or classes from which the tasks asked for cannot be drawn."""

@@ -1,0 +1,81 @@
+"""Keeps what is evaluated on out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from episodes.errors import EpisodeError
+
+__all__ = ["Guard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Knows the evaluation sets and refuses training sources that overlap with them."""
+
+    reserved_sets: Mapping[str, tuple[str, ...]]
+    """Class names of each evaluation data set."""
+    reserved_pictures: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Hashes of each evaluation data set's pictures, where they are known."""
+
+    def check(
+        self,
+        source_name: str,
+        class_names: Iterable[str],
+        picture_hashes: Iterable[str] | None = None,
+        *,
+        forbid_classes: bool = False,
+    ) -> None:
+        """Look at a source before it is trained on.
+
+        Args:
+            source_name: name of its data set; upper and lower case are the same.
+            class_names: names of its classes.
+            picture_hashes: hashes of its pictures, made as the reserved ones were.
+            forbid_classes: refuse evaluation classes too, whatever data set they come from.
+
+        Raises:
+            EpisodeError: naming what is reserved and what to do.
+        """
+        for reserved in self.reserved_sets:
+            if reserved.casefold() == source_name.casefold():
+                raise EpisodeError(
+                    f"source {source_name!r} is the evaluation set {reserved!r}: figures on it "
+                    "would mean nothing after training on it. Take it out of the training "
+                    "sources, or out of the evaluation sets"
+                )
+        if forbid_classes:
+            self._check_classes(source_name, class_names)
+        if picture_hashes is not None:
+            self._check_pictures(source_name, set(picture_hashes))
+
+    def _check_classes(self, source_name: str, class_names: Iterable[str]) -> None:
+        given = {name.casefold(): name for name in class_names}
+        for reserved, names in self.reserved_sets.items():
+            shared = sorted(given[n] for n in {name.casefold() for name in names} & given.keys())
+            if shared:
+                raise EpisodeError(
+                    f"source {source_name!r} has {_count(shared, 'class', 'classes')} of the "
+                    f"evaluation set {reserved!r}: {_some(shared)}. Leave them out of training, "
+                    "for example with a class split"
+                )
+
+    def _check_pictures(self, source_name: str, hashes: set[str]) -> None:
+        for reserved, pictures in self.reserved_pictures.items():
+            shared = sorted(hashes.intersection(pictures))
+            if shared:
+                raise EpisodeError(
+                    f"source {source_name!r} has {_count(shared, 'picture', 'pictures')} of the "
+                    f"evaluation set {reserved!r}, with hash {_some(shared)}. "
+                    "Leave them out of training"
+                )
+
+
+def _count(found: list[str], one: str, many: str) -> str:
+    return f"{len(found)} {one if len(found) == 1 else many}"
+
+
+def _some(found: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in found[:5])
+    return f"{shown} and {len(found) - 5} more" if len(found) > 5 else shown

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from episodes import ClassSplit, EpisodeError, split_classes
+
+NAMES = [f"bird {i}" for i in range(20)]
+SHARES = {"train": 0.7, "validation": 0.3}
+
+
+@given(st.sets(st.text(), min_size=4), st.integers(0, 1000))
+def test_split__any_names__parts_are_disjoint_and_cover_all(names, seed):
+    split = split_classes(sorted(names), {"train": 0.5, "validation": 0.25, "test": 0.25}, seed)
+
+    members = [name for part in split.parts.values() for name in part]
+    assert sorted(members) == sorted(names)
+    for part, share in (("train", 0.5), ("validation", 0.25), ("test", 0.25)):
+        assert abs(len(split.parts[part]) - share * len(names)) <= 1
+
+
+def test_split__seed__decides_and_the_order_of_names_does_not():
+    split = split_classes(NAMES, SHARES, seed=1)
+
+    assert split == split_classes(NAMES[::-1], SHARES, seed=1)
+    assert split != split_classes(NAMES, SHARES, seed=2)
+    assert {part: len(names) for part, names in split.parts.items()} == {
+        "train": 14,
+        "validation": 6,
+    }
+
+
+def test_split__saved_and_loaded__is_the_same_and_leaves_one_file(tmp_path):
+    split = split_classes([*NAMES, "Bläßhuhn"], SHARES, seed=0)
+
+    split.save(tmp_path / "split.json")
+
+    assert ClassSplit.load(tmp_path / "split.json") == split
+    assert [path.name for path in tmp_path.iterdir()] == ["split.json"]
+    assert "Bläßhuhn" in (tmp_path / "split.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"split.json is not a class split: it is not JSON"),
+        ("[]", r'split.json is not .* "schema": "episodes.class_split/1", got None'),
+        ('{"schema": "other/2"}', r"got 'other/2'; make one with split_classes"),
+        ('{"schema": "episodes.class_split/1"}', r'"parts" must map the name of each part'),
+        ('{"schema": "episodes.class_split/1", "parts": {"a": [1]}}', r'"parts" must map'),
+        (
+            json.dumps({"schema": "episodes.class_split/1", "parts": {"a": ["x"], "b": ["x"]}}),
+            r"split.json: class 'x' is in part 'a' and again in 'b'",
+        ),
+    ],
+)
+def test_load__file_that_is_no_split__says_what_one_looks_like(tmp_path, content, message):
+    (tmp_path / "split.json").write_text(content)
+
+    with pytest.raises(EpisodeError, match=message):
+        ClassSplit.load(tmp_path / "split.json")
+
+
+@pytest.mark.parametrize("shares", [{"a": 0.5}, {"a": 1.5, "b": -0.5}, {}])
+def test_split__shares_that_are_none__says_what_they_must_be(shares):
+    with pytest.raises(EpisodeError, match="shares must be above 0 and add up to 1"):
+        split_classes(NAMES, shares, seed=0)
+
+
+def test_split__name_given_twice__is_refused():
+    with pytest.raises(EpisodeError, match="class 'owl' is given twice"):
+        split_classes(["owl", "wren", "owl"], SHARES, seed=0)
+
+
+def test_split__part_without_a_class__is_named():
+    with pytest.raises(EpisodeError, match=r"part 'test' would have no class: 0.01 of 20"):
+        split_classes(NAMES, {"train": 0.99, "test": 0.01}, seed=0)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from episodes import EpisodeSampler, EpisodeSpec, gather
+
+UNEQUAL = [0] * 7 + [1] * 2 + [2] * 4 + [3] * 9
+SPEC = EpisodeSpec((2, 3), (1, 3), 2, imbalance=1.0)
+
+
+@pytest.fixture
+def drawn(make_source, draw):
+    source = make_source(UNEQUAL, n_views=3, n_sets=2)
+    rows = EpisodeSampler(source.index, SPEC).draw(30, draw, twins=True, off_class=True)
+    return source, rows
+
+
+def require_look_up(found, rows, expected_of):
+    """Each row of `found` is what a look-up by hand gives, and zeros for padding."""
+    flat = found.reshape(-1, found.shape[-1])
+    for feature, row in zip(flat, rows.flatten().tolist(), strict=True):
+        expected = torch.zeros_like(feature) if row < 0 else expected_of(row)
+        assert torch.equal(feature, expected)
+
+
+def test_gather__without_a_generator__is_the_look_up_by_hand(drawn):
+    source, rows = drawn
+
+    episodes = gather(rows, source)
+
+    batch, first_view = episodes.batch, lambda row: source.features_nVD[row, 0]
+    require_look_up(batch.support_TNKD, rows.support_TNK, first_view)
+    require_look_up(batch.query_TQD, rows.query_TNQ, first_view)
+    require_look_up(episodes.twin_TNKD, rows.twin_TNK, first_view)
+    require_look_up(episodes.off_class_TOD, rows.off_class_TO, first_view)
+    require_look_up(
+        episodes.other_views_TNKD, rows.support_TNK, lambda row: source.features_nVD[row, 1]
+    )
+    require_look_up(batch.text_TND, rows.classes_TN, lambda c: source.text_SCD[0, c])
+    require_look_up(episodes.class_means_TND, rows.classes_TN, lambda c: source.class_means_CD[c])
+
+
+def test_gather__masks_and_labels__tell_what_counts(drawn):
+    source, rows = drawn
+
+    episodes = gather(rows, source)
+
+    batch = episodes.batch
+    assert torch.equal(batch.class_mask_TN, rows.classes_TN >= 0)
+    assert torch.equal(batch.support_mask_TNK, rows.support_TNK >= 0)
+    assert torch.equal(episodes.twin_mask_TNK, rows.twin_TNK >= 0)
+    assert torch.equal(episodes.off_class_mask_TO, rows.off_class_TO >= 0)
+    for task, labels in enumerate(batch.query_labels_TQ.tolist()):
+        for row, label in zip(rows.query_TNQ[task].flatten().tolist(), labels, strict=True):
+            if row < 0:
+                assert label == -1
+            else:
+                assert rows.classes_TN[task, label] == UNEQUAL[row]
+    assert (episodes.logit_scale, episodes.source, episodes.has_views) == (50.0, "birds", True)
+
+
+def test_gather__with_a_generator__draws_every_view_and_never_the_same_for_the_other(drawn, draw):
+    source, _ = drawn
+    rows = EpisodeSampler(source.index, SPEC).draw(300, draw)
+
+    episodes = gather(rows, source, draw)
+
+    def view_of(found):
+        is_view = (source.features_nVD[rows.support_TNK] == found[..., None, :]).all(-1)
+        return is_view[rows.support_TNK >= 0].float().argmax(-1)
+
+    views, others = view_of(episodes.batch.support_TNKD), view_of(episodes.other_views_TNKD)
+    pairs = torch.stack([views, others]).unique(dim=1, return_counts=True)
+    assert pairs[0].T.tolist() == [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]]
+    assert chisquare(pairs[1].numpy()).pvalue > 0.01
+
+
+def test_gather__with_a_generator__draws_one_template_set_for_all(drawn, draw):
+    source, rows = drawn
+
+    seen = {
+        s
+        for _ in range(20)
+        for text in [gather(rows, source, draw).batch.text_TND]
+        for s in (0, 1)
+        if torch.equal(text[0, 0], source.text_SCD[s, rows.classes_TN[0, 0]])
+        and torch.equal(text[5, 1], source.text_SCD[s, rows.classes_TN[5, 1]])
+    }
+
+    assert seen == {0, 1}
+
+
+def test_gather__one_view__other_views_are_the_support(make_source, draw):
+    source = make_source()
+    rows = EpisodeSampler(source.index, SPEC).draw(4, draw)
+
+    episodes = gather(rows, source, draw)
+
+    assert not episodes.has_views
+    assert torch.equal(episodes.other_views_TNKD, episodes.batch.support_TNKD)

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from scipy.stats import chisquare
+from torch.nn.functional import normalize
+
+from episodes import EpisodeError, EpisodeSpec, Mixture
+from episodes.perturb import Perturbations, perturb
+
+TEXT = ["text_permuted", "text_noise", "text_help"]
+PICTURES = ["noise", "scaling"]
+BOTH = ["cone"]
+SWITCHES = [*TEXT, *PICTURES, *BOTH]  # that change features
+
+
+def only(**shares):
+    """These shares, and 0 for all others."""
+    return Perturbations(**({field.name: 0.0 for field in fields(Perturbations)} | shares))
+
+
+def pictures_of(episodes):
+    """T × any number of pictures × D, labelled ones first."""
+    parts = (
+        episodes.batch.support_TNKD.flatten(1, 2),
+        episodes.batch.query_TQD,
+        episodes.twin_TNKD.flatten(1, 2),
+        episodes.other_views_TNKD.flatten(1, 2),
+        episodes.off_class_TOD,
+    )
+    return torch.cat(parts, 1)
+
+
+def text_of(episodes):
+    return episodes.batch.text_TND
+
+
+@pytest.fixture
+def make_episodes(make_source, draw):
+    """Tasks in float64; by default of 3 to 5 ways and 1 to 4 shots, with padding of all kinds."""
+
+    def make(n_tasks=12, *, n_way=(3, 5), n_shot=(1, 4), n_views=2, width=8):
+        source = make_source([c for c in range(7) for _ in range(16)], n_views=n_views, width=width)
+        spec = EpisodeSpec(n_way, n_shot, 2)
+        episodes = Mixture([source], spec).draw(n_tasks, draw, twins=True)
+        in_float64 = {
+            field.name: getattr(episodes, field.name).double()
+            for field in fields(episodes)
+            if field.name.endswith("D")
+        }
+        batch = episodes.batch
+        batch = replace(
+            batch,
+            support_TNKD=batch.support_TNKD.double(),
+            query_TQD=batch.query_TQD.double(),
+            text_TND=batch.text_TND.double(),
+        )
+        return replace(episodes, batch=batch, **in_float64)
+
+    return make
+
+
+@pytest.fixture
+def episodes(make_episodes):
+    return make_episodes()
+
+
+def without_text(episodes, task, way):
+    text_TND = text_of(episodes).clone()
+    text_TND[task, way] = 0
+    return replace(episodes, batch=replace(episodes.batch, text_TND=text_TND))
+
+
+def test_perturb__all_shares_zero__changes_no_bit(episodes, draw):
+    changed = perturb(episodes, only(), draw)
+
+    assert torch.equal(pictures_of(changed), pictures_of(episodes))
+    assert torch.equal(text_of(changed), text_of(episodes))
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_perturb__share__is_that_of_the_tasks_and_the_others_change_no_bit(
+    make_episodes, draw, switch
+):
+    before = make_episodes(300, n_way=(5, 5))
+
+    after = perturb(before, only(**{switch: 0.4}), draw)
+
+    parts = {
+        "text": (text_of(after) != text_of(before)).flatten(1).any(1),
+        "support": (after.batch.support_TNKD != before.batch.support_TNKD).flatten(1).any(1),
+        "pictures": (pictures_of(after) != pictures_of(before)).flatten(1).any(1),
+    }
+    # 120 ± 8.5 of them; one order of five texts in 120 is the order they were in.
+    counts = {name: int(part.sum()) for name, part in parts.items()}
+    assert (90 < counts["text"] < 150) == (switch in TEXT + BOTH)
+    assert (90 < counts["pictures"] < 150) == (switch in PICTURES + BOTH)
+    assert torch.equal(parts["support"], parts["pictures"])
+    assert counts["text"] == 0 or switch not in PICTURES
+    assert counts["pictures"] == 0 or switch not in TEXT
+
+
+@pytest.mark.parametrize("switch", [*SWITCHES, "all"])
+def test_perturb__rows__have_length_1_and_padding_stays_zero(episodes, draw, switch):
+    episodes = without_text(episodes, 0, 0)
+    shares = only(**dict.fromkeys(SWITCHES if switch == "all" else [switch], 1.0))
+
+    changed = perturb(episodes, shares, draw)
+
+    for rows_of in (pictures_of, text_of):
+        is_row = rows_of(episodes).any(-1).double()
+        assert 0 < is_row.mean() < 1  # else the test sees no padding
+        torch.testing.assert_close(rows_of(changed).norm(dim=-1), is_row)
+
+
+def test_perturb__labels_masks_and_origin__stay(episodes, draw):
+    changed = perturb(episodes, only(**dict.fromkeys(SWITCHES, 1.0)), draw)
+
+    for name in ("off_class_mask_TO", "class_means_TND", "source", "has_views"):
+        assert getattr(changed, name) is getattr(episodes, name)
+    for name in ("query_labels_TQ", "class_mask_TN"):
+        assert getattr(changed.batch, name) is getattr(episodes.batch, name)
+    assert torch.equal(changed.twin_mask_TNK, episodes.twin_mask_TNK)
+    assert torch.equal(changed.batch.support_mask_TNK, episodes.batch.support_mask_TNK)
+
+
+def test_perturb__one_generator__gives_the_same_again_and_then_others(episodes):
+    shares = only(**dict.fromkeys(SWITCHES, 0.5))
+    draw, again = torch.Generator().manual_seed(4), torch.Generator().manual_seed(4)
+
+    first, same, next_one = (perturb(episodes, shares, source) for source in (draw, again, draw))
+
+    assert torch.equal(pictures_of(first), pictures_of(same))
+    assert torch.equal(text_of(first), text_of(same))
+    assert not torch.equal(pictures_of(first), pictures_of(next_one))
+    assert not torch.equal(text_of(first), text_of(next_one))
+
+
+def test_perturb__float32__stays_float32(make_source, draw):
+    episodes = Mixture([make_source()], EpisodeSpec((2, 2), (1, 1), 1)).draw(2, draw, twins=True)
+
+    changed = perturb(episodes, only(**dict.fromkeys(SWITCHES, 1.0)), draw)
+
+    assert pictures_of(changed).dtype == text_of(changed).dtype == torch.float32
+
+
+def test_perturb__pictures_without_views__have_themselves_as_other_views(make_episodes, draw):
+    episodes = make_episodes(n_views=1)
+
+    changed = perturb(episodes, only(noise=1.0), draw)
+
+    assert torch.equal(changed.other_views_TNKD, changed.batch.support_TNKD)
+
+
+@pytest.mark.parametrize("switch", ["scaling", "cone"])
+def test_perturb__other_domain__is_the_same_for_labelled_and_unlabelled_pictures(
+    episodes, draw, switch
+):
+    support_TNKD = episodes.batch.support_TNKD
+    mask_TNK = episodes.batch.support_mask_TNK
+    shown_twice = replace(
+        episodes,
+        batch=replace(
+            episodes.batch,
+            query_TQD=support_TNKD.flatten(1, 2),
+            query_labels_TQ=torch.where(mask_TNK.flatten(1), 0, -1),
+        ),
+        twin_TNKD=support_TNKD,
+        twin_mask_TNK=mask_TNK,
+        off_class_TOD=support_TNKD.flatten(1, 2),
+        off_class_mask_TO=mask_TNK.flatten(1),
+    )
+
+    changed = perturb(shown_twice, only(**{switch: 1.0}), draw)
+
+    support_TXD = changed.batch.support_TNKD.flatten(1, 2)
+    assert not torch.equal(support_TXD, shown_twice.batch.query_TQD)
+    assert torch.equal(changed.batch.query_TQD, support_TXD)
+    assert torch.equal(changed.twin_TNKD.flatten(1, 2), support_TXD)
+    assert torch.equal(changed.off_class_TOD, support_TXD)
+
+
+def test_perturb__permuted__deals_the_present_texts_out_anew(episodes, draw):
+    episodes = without_text(episodes, 0, 1)
+
+    changed = perturb(episodes, only(text_permuted=1.0), draw)
+
+    n_moved = 0
+    for before, after in zip(text_of(episodes).tolist(), text_of(changed).tolist(), strict=True):
+        assert sorted(before) == sorted(after)
+        zero = [0.0] * len(before[0])
+        assert [row == zero for row in before] == [row == zero for row in after]
+        n_moved += before != after
+    assert n_moved > 6
+
+
+def test_perturb__permuted__orders_are_equally_likely(make_episodes, draw):
+    episodes = make_episodes(900, n_way=(3, 3))
+
+    changed = perturb(episodes, only(text_permuted=1.0), draw)
+
+    same_TNN = (text_of(changed)[:, :, None] == text_of(episodes)[:, None]).all(-1)
+    orders = Counter(tuple(order) for order in same_TNN.double().argmax(-1).tolist())
+    assert len(orders) == 6
+    assert chisquare(list(orders.values())).pvalue > 0.01
+
+
+def test_perturb__scaling__stretches_each_coordinate_alike_in_all_pictures(make_episodes, draw):
+    episodes = make_episodes(60, n_way=(3, 3), n_shot=(2, 2))
+
+    changed = perturb(episodes, only(scaling=1.0), draw)
+
+    ratio_TXD = pictures_of(changed) / pictures_of(episodes)
+    exponents_TXD = ratio_TXD.log()  # of positive numbers: no coordinate changes its sign
+    exponents_TXD = exponents_TXD - exponents_TXD.mean(-1, keepdim=True)  # a row's length is lost
+    torch.testing.assert_close(exponents_TXD, exponents_TXD[:, :1].expand_as(exponents_TXD))
+    deviation = exponents_TXD[:, 0].square().sum() / (60 * 7)  # 7 of 8 coordinates are free
+    assert deviation.sqrt() == pytest.approx(0.7, abs=0.1)
+    assert exponents_TXD[:, 0, 0].std() > 0.3  # not one stretch for all tasks
+
+
+def squeezed(before, after):
+    """Length, offset and residual of after · n = length · before + offset, row by row."""
+    n_rows, width = before.shape
+    equations = torch.zeros(n_rows, width, n_rows + 1 + width, dtype=torch.float64)
+    for row in range(n_rows):
+        equations[row, :, row] = after[row]
+        equations[row, :, n_rows] = -before[row]
+        equations[row, :, n_rows + 1 :] = -torch.eye(width)
+    _, values, vectors = torch.linalg.svd(equations.flatten(0, 1))
+    solution = vectors[-1] / vectors[-1, n_rows + 1 :].norm() * vectors[-1, 0].sign()
+    return solution[n_rows], solution[n_rows + 1 :], values[-1]
+
+
+def test_perturb__cone__squeezes_pictures_and_texts_about_offsets_of_length_1(make_episodes, draw):
+    before = make_episodes(30, n_way=(5, 5), n_shot=(2, 2))
+
+    after = perturb(before, only(cone=1.0), draw)
+
+    lengths = {text_of: [], pictures_of: []}
+    for task in range(30):
+        offsets = []
+        for rows_of, found in lengths.items():
+            length, offset, residual = squeezed(rows_of(before)[task], rows_of(after)[task])
+            assert residual < 1e-12
+            offsets.append(offset)
+            found.append(float(length))
+        assert offsets[0] @ offsets[1] < 0.99
+    assert 0.4 <= min(lengths[pictures_of]) < 0.5 < 0.9 < max(lengths[pictures_of]) <= 1
+    assert 0.3 <= min(lengths[text_of]) < 0.45 < 0.85 < max(lengths[text_of]) <= 1
+
+
+def spread(rows):
+    """Root mean square distance from the mean, one number after the other."""
+    rows = [row for row in rows.tolist() if any(row)]
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    squares = [sum((a - b) ** 2 for a, b in zip(row, means, strict=True)) for row in rows]
+    return (sum(squares) / len(rows)) ** 0.5
+
+
+def added(before, after):
+    """Length of what was added to unit rows, if it is orthogonal to them, and its direction."""
+    cosine = (before * after).sum(-1, keepdim=True)
+    return (cosine**-2 - 1).clamp(min=0).sqrt(), normalize(after - cosine * before, dim=-1)
+
+
+def test_perturb__noise__is_as_strong_in_all_pictures_of_a_task(make_episodes, draw):
+    # In very many dimensions noise is orthogonal to everything.
+    before = make_episodes(40, n_way=(2, 2), n_shot=(2, 2), width=8000)
+
+    after = perturb(before, only(noise=1.0), draw)
+
+    length_TX1, direction_TXD = added(pictures_of(before), pictures_of(after))
+    spread_T = torch.tensor([spread(queries) for queries in before.batch.query_TQD])
+    levels_TX = length_TX1[..., 0] / spread_T[:, None]
+    mean_T = levels_TX.mean(1)
+    torch.testing.assert_close(levels_TX, mean_T[:, None].expand_as(levels_TX), rtol=0.1, atol=0.01)
+    assert 0 <= mean_T.min() < 0.3 < 1.7 < mean_T.max() < 2.05
+    n_pictures = direction_TXD.shape[1]
+    between_TXX = direction_TXD @ direction_TXD.mT - torch.eye(n_pictures)
+    assert between_TXX.abs().max() < 0.1
+
+
+def test_perturb__text_noise__is_drawn_for_each_class_and_as_strong_in_a_task(make_episodes, draw):
+    before = make_episodes(40, n_way=(3, 3), width=8000)
+
+    after = perturb(before, only(text_noise=1.0), draw)
+
+    length_TN1, direction_TND = added(text_of(before), text_of(after))
+    spread_T = torch.tensor([spread(texts) for texts in text_of(before)])
+    levels_TN = length_TN1[..., 0] / spread_T[:, None]
+    mean_T = levels_TN.mean(1)
+    torch.testing.assert_close(levels_TN, mean_T[:, None].expand_as(levels_TN), rtol=0.1, atol=0.01)
+    assert 0 <= mean_T.min() < 0.25 < 1.25 < mean_T.max() < 1.55
+    assert (direction_TND @ direction_TND.mT - torch.eye(3)).abs().max() < 0.1
+
+
+def test_perturb__text_help__adds_the_mean_of_the_class_less_that_of_the_task(episodes, draw):
+    before = without_text(episodes, 0, 0)
+
+    after = perturb(before, only(text_help=1.0), draw)
+
+    levels = []
+    for task in range(len(text_of(before))):
+        ways = [way for way, text in enumerate(text_of(before)[task]) if text.any()]
+        texts, means = text_of(before)[task, ways], before.class_means_TND[task, ways]
+        unit = (means - means.mean(0)) / spread(means) * spread(texts)
+        for text, help_, helped in zip(texts, unit, text_of(after)[task, ways], strict=True):
+            parts = torch.stack([text, help_], 1)
+            solved = torch.linalg.lstsq(parts, helped).solution
+            torch.testing.assert_close(parts @ solved, helped)
+            assert solved[0] > 0
+            levels.append((task, round(float(solved[1] / solved[0]), 6)))
+    by_task = dict(levels)
+    assert set(levels) == set(by_task.items())  # one level for all classes of a task
+    assert 0 <= min(by_task.values()) < 0.4 < 1.1 < max(by_task.values()) <= 1.5
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_perturbations__no_share__is_refused_by_name(share):
+    with pytest.raises(EpisodeError, match=rf"text_help is a share of tasks, 0 to 1, got {share}"):
+        Perturbations(text_help=share)
+
+
+def test_bare__some_classes__lose_their_pictures_and_keep_their_text(make_episodes, draw):
+    episodes = make_episodes(300)
+
+    changed = perturb(episodes, only(bare=1.0), draw)
+
+    had_TN, has_TN = (each.batch.support_mask_TNK.any(-1) for each in (episodes, changed))
+    assert 0.15 < (had_TN & ~has_TN).float().sum() / had_TN.sum() < 0.35
+    assert has_TN.any(-1).all()
+    assert torch.equal(text_of(changed), text_of(episodes))
+    assert not changed.twin_mask_TNK[~has_TN].any()
+
+
+def test_nameless__some_classes_or_all__lose_their_text_and_keep_their_pictures(
+    make_episodes, draw
+):
+    episodes = make_episodes(300)
+
+    changed = perturb(episodes, only(nameless=1.0), draw)
+
+    had_TN, has_TN = (text_of(each).any(-1) for each in (episodes, changed))
+    assert 0.6 < (had_TN & ~has_TN).float().sum() / had_TN.sum() < 0.9
+    assert 0.4 < (~has_TN.any(-1)).float().mean() < 0.75
+    assert torch.equal(changed.batch.support_mask_TNK, episodes.batch.support_mask_TNK)
+
+
+def test_bare_and_nameless__no_class__loses_both(make_episodes, draw):
+    episodes = make_episodes(300)
+
+    changed = perturb(episodes, only(bare=1.0, nameless=1.0), draw)
+
+    there_TN = episodes.batch.support_mask_TNK.any(-1) & text_of(episodes).any(-1)
+    left_TN = changed.batch.support_mask_TNK.any(-1) | text_of(changed).any(-1)
+    assert left_TN[there_TN].all()
