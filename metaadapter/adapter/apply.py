@@ -36,7 +36,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
     if weights.cache is None:
         return logits
     keys, values, alpha, beta = weights.cache
-    affinity = (beta[..., None, None] * (adapted @ keys.mT - 1)).exp()
+    affinity = (beta[..., None, :] * (adapted @ keys.mT - 1)).exp()
     return logits + alpha[..., None, None] * (affinity @ values)
 
 

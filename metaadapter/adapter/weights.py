@@ -19,7 +19,7 @@ class AdapterWeights:
     Letters: N classes, D feature width, R bottleneck, M cache entries. With x a unit row,
 
         x' = normalise(x + visual_ratio · up σ(down (x − centre) + bias)),  σ = ReLU
-        logits = logit_scale · classes x' + class_bias + α Σ_m exp(−β (1 − ⟨key_m, x'⟩)) value_m
+        logits = logit_scale · classes x' + class_bias + α Σ_m exp(−β_m (1 − ⟨key_m, x'⟩)) value_m
 
     CLIP-Adapter (Gao et al. 2021), Tip-Adapter (Zhang et al. 2022), TaskRes (Yu et al. 2023), GDA
     (Wang et al. 2024) and zero-shot CLIP are points in this space. The visual bottleneck and the
@@ -40,7 +40,8 @@ class AdapterWeights:
     """Cached unit rows."""
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
-    beta: Float[Tensor, "*T"] | None = None
+    beta: Float[Tensor, "*T M"] | None = None
+    """How sharply the affinity to each key falls with the distance from it."""
     reject_threshold: Float[Tensor, "*T"] | None = None
     """A query whose largest probability lies below is of none of the classes."""
 

@@ -41,8 +41,8 @@ def append_class(
 ) -> tuple[AdapterWeights, SupportSet]:
     """Insert a class at `position`; the vectors and biases of the others stay as they are.
 
-    The whole task, old classes and new, is predicted anew, and only the new class's vector and bias
-    are taken from it, at the old temperature: class vectors are fitted to the same targets in both.
+    The whole task, old classes and new, is predicted anew, and only the new class's vector, bias
+    and cache are taken from it, at the old temperature: both are fitted to the same targets.
 
     Returns:
         The larger adapter and support set.
@@ -57,16 +57,32 @@ def append_class(
     )
     predicted = predict_adapter(generator, larger, logit_scale)
     bias = predicted.class_bias[position] * (weights.logit_scale / predicted.logit_scale)
-    values = weights.values
-    if values is not None:
-        values = _insert(values.mT, values.new_zeros(len(values)), position).mT
     grown = replace(
         weights,
         classes=_insert(weights.classes, predicted.classes[position], position),
         class_bias=_insert(weights.class_bias, bias, position),
-        values=values,
+        **_grown_cache(weights, predicted, position),
     )
     return grown, larger
+
+
+def _grown_cache(
+    weights: AdapterWeights, predicted: AdapterWeights, position: int
+) -> dict[str, Tensor]:
+    """The old entries, silent about the new class, and the new ones, which say nothing else."""
+    if weights.cache is None or predicted.cache is None:
+        return {}
+    keys, values, alpha, beta = weights.cache
+    new_keys, new_values, _, new_beta = predicted.cache
+    silent = _insert(values.mT, values.new_zeros(len(values)), position).mT
+    about_it = torch.zeros_like(new_values)
+    about_it[:, position] = new_values[:, position]
+    return {
+        "keys": torch.cat([keys, new_keys]),
+        "values": torch.cat([silent, about_it]),
+        "alpha": alpha,
+        "beta": torch.cat([beta, new_beta]),
+    }
 
 
 def by_class(support: SupportSet) -> tuple[Float[Tensor, "N K D"], Bool[Tensor, "N K"]]:

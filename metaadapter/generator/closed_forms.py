@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["gaussian_discriminant", "ridge_towards_prior"]
+__all__ = ["kernel_ridge", "ridge_towards_prior"]
 
 
 def ridge_towards_prior(
@@ -38,39 +38,29 @@ def ridge_towards_prior(
     return prior_TND + torch.cholesky_solve(weighted_TMD.mT @ residual_TMN, factor).mT
 
 
-def gaussian_discriminant(
-    shots_TNKD: Float[Tensor, "T N K D"],
-    shot_mask_TNK: Bool[Tensor, "T N K"],
-    means_TND: Float[Tensor, "T N D"],
-) -> tuple[Float[Tensor, "T N D"], Float[Tensor, "T N"]]:
-    """Class vectors and biases of linear discriminant analysis with a shrunk shared covariance.
+def kernel_ridge(
+    rows_TMD: Float[Tensor, "T M D"],
+    present_TM: Bool[Tensor, "T M"],
+    residual_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    sharpness_T: Float[Tensor, " T"],
+) -> Float[Tensor, "T M N"]:
+    """Values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
-    GDA (Wang et al., ICLR 2024) shrinks to P = D · [Σ r rᵀ + tr(S) · I]⁻¹, with r the pictures
-    about their class means and S their covariance. Here the factor is tr(S) in place of D, so that
-    P is the identity where no class has two pictures; W = P μ and b = −½ μᵀ P μ.
+    The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β.
+    The blunter (β → 0), the closer to a linear kernel. Rows that are not there get zeros.
 
     Args:
-        shots_TNKD: pictures; zeros where there is none.
-        shot_mask_TNK: which are there.
-        means_TND: their class means; zeros where a class has none.
+        rows_TMD: M canonical pictures of all classes.
+        present_TM: which are there.
+        residual_TMN: their one-hot labels less what the prior says of them.
+        noise_TM: positive; how far each may be missed.
+        sharpness_T: β.
     """
-    present_TNK1 = shot_mask_TNK[..., None].to(shots_TNKD.dtype)
-    residuals_TMD = ((shots_TNKD - means_TND[:, :, None]) * present_TNK1).flatten(1, 2)
-    n_T = shot_mask_TNK.sum((1, 2)).clamp(min=2).to(shots_TNKD.dtype)
-    trace_T = residuals_TMD.square().sum((1, 2)) / (n_T - 1)
-    trace_T = torch.where(trace_T <= torch.finfo(trace_T.dtype).eps, 1.0, trace_T)
-    classes_TND = _shrink_along_scatter(residuals_TMD, trace_T, means_TND)
-    return classes_TND, -0.5 * (classes_TND * means_TND).sum(-1)
-
-
-def _shrink_along_scatter(rows_TMD: Tensor, strength_T: Tensor, vectors_TND: Tensor) -> Tensor:
-    """Apply strength · [rowsᵀ rows + strength · I]⁻¹ to vectors, in the smaller of M and D."""
-    n_rows, width = rows_TMD.shape[1:]
-    strength_T11 = strength_T[:, None, None]
-    identity = torch.eye(min(n_rows, width), dtype=rows_TMD.dtype, device=rows_TMD.device)
-    if n_rows >= width:
-        factor = torch.linalg.cholesky(rows_TMD.mT @ rows_TMD + strength_T11 * identity)
-        return torch.cholesky_solve((strength_T11 * vectors_TND).mT.contiguous(), factor).mT
-    factor = torch.linalg.cholesky(rows_TMD @ rows_TMD.mT + strength_T11 * identity)
-    along_TMN = torch.cholesky_solve((rows_TMD @ vectors_TND.mT).contiguous(), factor)
-    return vectors_TND - along_TMN.mT @ rows_TMD
+    square_TM = rows_TMD.square().sum(-1)
+    distance_TMM = square_TM[:, :, None] + square_TM[:, None] - 2 * rows_TMD @ rows_TMD.mT
+    beta_T11 = sharpness_T[:, None, None]
+    kernel_TMM = (-0.5 * beta_T11 * distance_TMM.clamp(min=0)).exp() / beta_T11
+    both_TMM = present_TM[:, :, None] & present_TM[:, None]
+    factor = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
+    return torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)

@@ -28,15 +28,13 @@ class GeneratorConfig:
     n_layers: int = 3
     n_heads: int = 4
     bottleneck: int = 8
-    cache: bool = False
-    """Whether adapters carry a Tip-Adapter cache of their support."""
 
 
 @final
 class Generator(nn.Module):
     """Reads inner products of a support set and emits combinations of it.
 
-    An untrained generator predicts its closed form, ridge regression towards the text: every
+    An untrained generator predicts its closed form, kernel ridge towards the text: every
     learned output starts at zero and corrects a constant of the formula or adds to its result. One
     set of weights serves every encoder and width, rotating all features changes nothing, and
     permuting classes or shots permutes or keeps the adapter.
@@ -94,7 +92,7 @@ class Generator(nn.Module):
         shot_mask_TNK = support_mask_TNK & class_mask_TN[..., None]
         scale_T = _scale_per_task(logit_scale, shot_mask_TNK, text_TND)
         support = canonicalise(support_TNKD, text_TND, shot_mask_TNK, class_mask_TN, scale_T)
-        return emit(support, self.corrections(support), with_cache=self.config.cache)
+        return emit(support, self.corrections(support))
 
     def corrections(self, support: CanonicalSupport) -> Corrections:
         """What the network changes about the closed form."""
@@ -102,7 +100,7 @@ class Generator(nn.Module):
         tokens_TNH, edges_TNNE = self.encoder(relations, support.class_mask_TN)
         return self.heads.forward(tokens_TNH, edges_TNNE, relations, support.class_mask_TN)
 
-    def describe(self) -> dict[str, int | bool]:
+    def describe(self) -> dict[str, int]:
         """The configuration as plain values."""
         return asdict(self.config)
 

@@ -30,8 +30,8 @@ class Corrections:
     """Of the ridge, for each shot: task + class + shot."""
     log_trust_TN: Float[Tensor, "T N"]
     """Of the strength of the text prior, for each class: task + class."""
-    discriminant_T: Float[Tensor, " T"]
-    """Weight of the discriminant's class vectors."""
+    log_sharpness_T: Float[Tensor, " T"]
+    """Of the kernel."""
     bias_TN: Float[Tensor, "T N"]
     from_text_TNN: Float[Tensor, "T N N"]
     """Coefficients of the class vectors over the texts …"""
@@ -41,10 +41,6 @@ class Corrections:
     """Coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
-    alpha_T: Float[Tensor, " T"]
-    """Weight of the cache …"""
-    log_beta_T: Float[Tensor, " T"]
-    """… and correction of its sharpness."""
 
 
 @final
@@ -58,7 +54,7 @@ class Heads(nn.Module):
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
-        self.task = _zero(nn.Linear(width, 6))
+        self.task = _zero(nn.Linear(width, 4))
         self.classes = _zero(nn.Linear(width, 3))
         self.shots = nn.Sequential(
             nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
@@ -81,7 +77,7 @@ class Heads(nn.Module):
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
         task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1
-        scale, noise, trust, discriminant, alpha, beta = self.task(task_TH).unbind(-1)
+        scale, noise, trust, sharpness = self.task(task_TH).unbind(-1)
         class_noise, class_trust, class_bias = (self.classes(tokens_TNH) * present_TN1).unbind(-1)
         shot_noise = self.shots(relations.shots_TNKS)[..., 0]
         pairs = self._pairs(tokens_TNH, edges_TNNE, present_TN1) / n_way_T1[..., None, None].sqrt()
@@ -89,15 +85,13 @@ class Heads(nn.Module):
             log_scale_T=_bounded(scale),
             log_noise_TNK=_bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
             log_trust_TN=_bounded(trust[:, None] + class_trust),
-            discriminant_T=discriminant,
+            log_sharpness_T=_bounded(sharpness),
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
             down_TRB=self._over_basis(self.down(tokens_TNH) * present_TN1),
             down_bias_TR=self.down_bias(task_TH),
             up_TRB=self._over_basis(self.up(tokens_TNH) * present_TN1) / n_way_T1[..., None],
-            alpha_T=alpha,
-            log_beta_T=_bounded(beta),
         )
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
 
 __all__ = ["N_CLASS_SCALARS", "N_EDGES", "N_SHOT_SCALARS", "Relations", "relate"]
 
-N_CLASS_SCALARS = 13
+N_CLASS_SCALARS = 13 + N_TASK_SCALARS
 N_SHOT_SCALARS = 6
 N_EDGES = 10
 
@@ -79,7 +80,7 @@ def _gram_blocks(support: CanonicalSupport) -> _GramBlocks:
 
 
 def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks) -> Tensor:
-    """How tight a class is, how well its text and pictures agree, and how near its rivals are."""
+    """How tight a class is, how its text and pictures agree, its rivals; and the whole task."""
     diagonal = torch.eye(blocks.text_TNN.shape[1], dtype=torch.bool, device=blocks.text_TNN.device)
     cross = blocks.cross_TNN
     own_agreement = cross.diagonal(dim1=1, dim2=2)
@@ -103,7 +104,9 @@ def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks) -> Tensor:
         support.text_mask_TN.to(cross.dtype),
         n_way.log(),
     ]
-    return torch.stack(scalars, -1) * support.class_mask_TN[..., None]
+    evidence_TNE = task_evidence(support)[:, None].expand(-1, n_shot.shape[1], -1)
+    of_class_TNC = torch.cat([torch.stack(scalars, -1), evidence_TNE], -1)
+    return of_class_TNC * support.class_mask_TN[..., None]
 
 
 def _within_scatter(support: CanonicalSupport) -> Tensor:

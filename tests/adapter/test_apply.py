@@ -39,7 +39,7 @@ def test_classify__tip_adapter__equals_its_formula(task):
         keys=support,
         values=one_hot(labels).double(),
         alpha=torch.tensor(1.17, dtype=torch.float64),
-        beta=torch.tensor(5.5, dtype=torch.float64),
+        beta=torch.full((len(support),), 5.5, dtype=torch.float64),
     )
 
     logits = classify(query, weights)
@@ -108,7 +108,7 @@ def test_classify__batch_of_tasks__equals_each_task_alone(task):
         "keys": support,
         "values": one_hot(labels).double(),
         "alpha": torch.tensor(0.5, dtype=torch.float64),
-        "beta": torch.tensor(2.0, dtype=torch.float64),
+        "beta": torch.linspace(1.0, 3.0, len(support), dtype=torch.float64),
     }
     one = AdapterWeights(**tensors)
     other = one.map(lambda tensor: tensor * 0.5)

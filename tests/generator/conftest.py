@@ -34,7 +34,7 @@ def make_task():
 @pytest.fixture(scope="session")
 def trained_like():
     """A generator all of whose outputs are at work, as after training."""
-    config = GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3, cache=True)
+    config = GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3)
     generator = Generator(config)
     draw = torch.Generator().manual_seed(7)
     with torch.no_grad():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from metaadapter.generator.closed_forms import gaussian_discriminant, ridge_towards_prior
+from metaadapter.generator.closed_forms import kernel_ridge, ridge_towards_prior
 
 
 def problem(n_shots, width, n_way=3, seed=0):
@@ -46,27 +48,47 @@ def test_ridge__dual_and_primal__agree():
     torch.testing.assert_close(dual, primal)
 
 
-@pytest.mark.parametrize(("n_shot", "width"), [(2, 40), (9, 8)])
-def test_discriminant__explicit_inverse__agrees(n_shot, width):
-    draw = torch.Generator().manual_seed(3)
-    shots = torch.randn(1, 4, n_shot, width, generator=draw, dtype=torch.float64)
-    means = shots.mean(2)
+def test_kernel_ridge__explicit_inverse_with_a_loop__agrees():
+    draw = torch.Generator().manual_seed(5)
+    rows = torch.randn(2, 7, 4, generator=draw, dtype=torch.float64)
+    residual = torch.randn(2, 7, 3, generator=draw, dtype=torch.float64)
+    noise = 0.1 + torch.rand(2, 7, generator=draw, dtype=torch.float64)
+    present = torch.ones(2, 7, dtype=torch.bool)
+    present[1, [1, 4]] = False
+    sharpness = torch.tensor([0.4, 2.0], dtype=torch.float64)
 
-    vectors, bias = gaussian_discriminant(shots, torch.ones(1, 4, n_shot, dtype=torch.bool), means)
+    values = kernel_ridge(rows, present, residual, noise, sharpness)
 
-    residuals = (shots - means[:, :, None]).reshape(-1, width)
-    trace = float(residuals.square().sum()) / (4 * n_shot - 1)
-    identity = torch.eye(width, dtype=torch.float64)
-    precision = trace * torch.linalg.inv(residuals.T @ residuals + trace * identity)
-    torch.testing.assert_close(vectors[0], means[0] @ precision)
-    for c in range(4):
-        torch.testing.assert_close(bias[0, c], -0.5 * means[0, c] @ precision @ means[0, c])
+    for t in range(2):
+        there = [m for m in range(7) if present[t, m]]
+        beta = float(sharpness[t])
+        system = torch.diag(noise[t, there])
+        for i, m in enumerate(there):
+            for j, other in enumerate(there):
+                square = float((rows[t, m] - rows[t, other]).square().sum())
+                system[i, j] += math.exp(-beta * square / 2) / beta
+        expected = torch.linalg.inv(system) @ residual[t, there]
+        torch.testing.assert_close(values[t, there], expected)
+        assert not values[t, ~present[t]].any()
 
 
-def test_discriminant__one_shot__is_the_prototypes():
-    draw = torch.Generator().manual_seed(3)
-    shots = torch.randn(1, 4, 1, 16, generator=draw, dtype=torch.float64)
+def test_kernel_ridge__blunter_and_blunter__becomes_the_linear_ridge():
+    draw = torch.Generator().manual_seed(6)
+    rows = torch.randn(1, 6, 4, generator=draw, dtype=torch.float64)
+    rows = rows - rows.mean(1, keepdim=True)
+    targets = torch.randn(1, 6, 3, generator=draw, dtype=torch.float64)
+    targets = targets - targets.mean(1, keepdim=True)
+    noise = torch.full((1, 6), 0.7, dtype=torch.float64)
+    query = torch.randn(5, 4, generator=draw, dtype=torch.float64)
+    beta = 1e-5
 
-    vectors, _ = gaussian_discriminant(shots, torch.ones(1, 4, 1, dtype=torch.bool), shots[:, :, 0])
+    values = kernel_ridge(
+        rows, torch.ones(1, 6, dtype=torch.bool), targets, noise, torch.tensor([beta]).double()
+    )
 
-    torch.testing.assert_close(vectors, shots[:, :, 0])
+    kernel = (-beta * torch.cdist(query, rows[0]).square() / 2).exp() / beta
+    vectors = ridge_towards_prior(rows, targets, noise, torch.zeros(1, 3, 4, dtype=torch.float64))
+    answers, linear = kernel @ values[0], query @ vectors[0].T
+    torch.testing.assert_close(
+        answers - answers.mean(0), linear - linear.mean(0), rtol=0, atol=1e-3
+    )

@@ -1,0 +1,36 @@
+"""The peers: few-shot heads over frozen features, each with one setting for all tasks.
+
+None is tuned: settings are their authors' defaults, or what those chose most often, and training
+stops at a fixed step. So none needs labelled pictures beyond the support.
+"""
+
+from collections.abc import Callable
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.clip_adapter import clip_adapter
+from metaadapter.baselines.gda import gda
+from metaadapter.baselines.lp_plus_plus import lp_plus_plus
+from metaadapter.baselines.prototypes import prototypes
+from metaadapter.baselines.support import Support
+from metaadapter.baselines.task_res import task_res
+from metaadapter.baselines.text_mean import text_mean
+from metaadapter.baselines.tip_adapter import tip_adapter
+from metaadapter.baselines.zero_shot import zero_shot
+from metaadapter.baselines.zs_lp import zs_lp
+
+__all__ = ["PEERS", "Peer", "Support"]
+
+Peer = Callable[[Support, float], AdapterWeights]
+"""The support of T tasks and the encoder's logit scale → adapters with a leading task axis."""
+
+PEERS: dict[str, Peer] = {
+    "zero-shot": zero_shot,
+    "prototypes": prototypes,
+    "text + mean": text_mean,
+    "Tip-Adapter": tip_adapter,
+    "TaskRes": task_res,
+    "CLIP-Adapter": clip_adapter,
+    "LP++": lp_plus_plus,
+    "ZS-LP": zs_lp,
+    "GDA": gda,
+}

@@ -1,0 +1,54 @@
+"""CLIP-Adapter (Gao et al., 2021): a trained bottleneck on the pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.descent import descend
+from metaadapter.baselines.support import Support
+
+__all__ = ["clip_adapter"]
+
+# The authors' blend and bottleneck.
+RATIO, REDUCTION = 0.2, 4
+LEARNING_RATE, N_STEPS = 1e-3, 200
+SEED = 0
+
+
+def clip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
+    """Logits s · x' · t_c with x' = normalise(r · W₂ ReLU(W₁ x) + (1 − r) · x).
+
+    W₂ starts at zero and has no ReLU after it, unlike the original: training starts at zero-shot
+    CLIP and the result is an `AdapterWeights`. W₁ starts alike in all tasks.
+    """
+    n_tasks, _, width = support.text_TND.shape
+    down_TRD = _first_layer(support.text_TND, width // REDUCTION).requires_grad_()
+    up_TDR = torch.zeros_like(down_TRD.mT).requires_grad_()
+    rows_TMD, text_TND = support.rows_TMD, support.text_TND
+    ratio = RATIO / (1 - RATIO)
+
+    def loss_T() -> torch.Tensor:
+        moved_TMD = (rows_TMD @ down_TRD.mT).relu() @ up_TDR.mT
+        adapted_TMD = normalize(rows_TMD + ratio * moved_TMD, dim=-1)
+        return support.cross_entropy_T(logit_scale * adapted_TMD @ text_TND.mT)
+
+    descend(loss_T, torch.optim.Adam([down_TRD, up_TDR], lr=LEARNING_RATE), N_STEPS)
+    return support.head(
+        text_TND,
+        logit_scale,
+        centre=text_TND.new_zeros(n_tasks, width),
+        down=down_TRD.detach(),
+        bias=text_TND.new_zeros(n_tasks, down_TRD.shape[1]),
+        up=up_TDR.detach(),
+        visual_ratio=text_TND.new_full((n_tasks,), ratio),
+    )
+
+
+def _first_layer(like_TND: torch.Tensor, n_hidden: int) -> torch.Tensor:
+    """(T, R, D) the same for every task: uniform in ±1/√D, as `torch.nn.Linear` starts."""
+    n_tasks, _, width = like_TND.shape
+    draw = torch.Generator().manual_seed(SEED)
+    layer_RD: torch.Tensor = (2 * torch.rand(n_hidden, width, generator=draw) - 1) / width**0.5
+    return layer_RD.to(like_TND).repeat(n_tasks, 1, 1)

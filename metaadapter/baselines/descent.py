@@ -1,0 +1,39 @@
+"""Gradient descent on many tasks at once, none of which sees another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["descend"]
+
+
+def descend(
+    loss_T: Callable[[], Float[Tensor, " T"]],
+    optimizer: torch.optim.Optimizer,
+    n_steps: int,
+    *,
+    cosine: bool = False,
+) -> None:
+    """Change the optimizer's tensors in place, full batch, and keep the last step.
+
+    Summing the tasks' losses gives each task its own gradient; SGD and Adam work element by
+    element, so a task ends where it would alone.
+
+    Args:
+        loss_T: the loss of each task at the optimizer's tensors.
+        optimizer: SGD or Adam over tensors with a leading task axis.
+        n_steps: how many.
+        cosine: whether the learning rate falls to zero along a cosine.
+    """
+    horizon = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
+    with torch.enable_grad():
+        for _ in range(n_steps):
+            optimizer.zero_grad()
+            loss_T().sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            if horizon is not None:
+                horizon.step()

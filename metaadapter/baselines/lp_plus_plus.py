@@ -1,0 +1,76 @@
+"""LP++ (Huang et al., 2024): a linear probe beside class-wise weighted texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.support import Support
+
+__all__ = ["lp_plus_plus"]
+
+# The authors' constants; their choice of the best step on labelled pictures is left out.
+N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10
+# Theirs is 250 for CLIP, whose temperature is 100; other encoders have another.
+TEXT_WEIGHT_PER_SCALE = 2.5
+
+
+def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
+    """Logits x · w_c + b_c + α_c x · t_c.
+
+    The start is w_c = Σ_{i∈c} x_i, b = 0 and α = 2.5 s times the mean of x_i · t_c over classes
+    and their pictures. Both step sizes come from the curvature of the loss.
+    """
+    rows_TMD, text_TND = support.rows_TMD, support.text_TND
+    along_text_TMN = rows_TMD @ text_TND.mT
+    classes_TND = support.targets_TMN.mT @ rows_TMD
+    bias_TN = torch.zeros_like(classes_TND[..., 0])
+    text_weight = TEXT_WEIGHT_PER_SCALE * logit_scale
+    alpha_TN = (text_weight * _mean_own_text(support, along_text_TMN)).expand_as(bias_TN)
+    step_T11, text_step_T1 = _step_sizes(support, along_text_TMN)
+    speed_TND, bias_speed_TN = torch.zeros_like(classes_TND), torch.zeros_like(bias_TN)
+    slope = _slope(support)
+    for i in range(1, N_STEPS + 1):
+        from_text_TMN = alpha_TN[:, None] * along_text_TMN
+        slope_TMN = slope(rows_TMD @ classes_TND.mT + bias_TN[:, None] + from_text_TMN)
+        speed_TND = MOMENTUM * speed_TND + slope_TMN.mT @ rows_TMD
+        bias_speed_TN = MOMENTUM * bias_speed_TN + slope_TMN.sum(1)
+        classes_TND = classes_TND - step_T11 * speed_TND
+        bias_TN = bias_TN - step_T11[..., 0] * bias_speed_TN
+        if i % STEPS_PER_TEXT_STEP == 0:
+            alpha_TN = alpha_TN - text_step_T1 * (slope_TMN * along_text_TMN).sum(1)
+    return support.head(classes_TND + alpha_TN[..., None] * text_TND, 1.0, bias_TN)
+
+
+def _slope(support: Support) -> Callable[[Tensor], Tensor]:
+    """Logits → gradient of each task's mean cross-entropy with respect to them."""
+    share_TMN = support.targets_TMN / support.n_pictures_T[:, None, None]
+    weight_TM1, ruled_out_T1N = share_TMN.sum(-1, keepdim=True), ~support.class_mask_TN[:, None]
+
+    def slope(logits_TMN: Tensor) -> Tensor:
+        chance_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
+        return weight_TM1 * chance_TMN - share_TMN
+
+    return slope
+
+
+def _mean_own_text(support: Support, along_text_TMN: Tensor) -> Tensor:
+    """(T, 1) mean over the classes of the mean of x_i · t_c over their pictures."""
+    n_TN = support.present_TNK.sum(-1)
+    own_TN = (along_text_TMN * support.targets_TMN).sum(1) / n_TN.clamp(min=1)
+    n_pictured_T1 = (n_TN > 0).sum(-1, keepdim=True).clamp(min=1)
+    return own_TN.sum(-1, keepdim=True) / n_pictured_T1
+
+
+def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tensor]:
+    """(T, 1, 1) of the vectors and biases, 4 n / λ_max(XᵀX), and (T, 1) of α."""
+    rows_TMD, n_T = support.rows_TMD, support.n_pictures_T
+    wide = rows_TMD.shape[1] < rows_TMD.shape[2]
+    gram = rows_TMD @ rows_TMD.mT if wide else rows_TMD.mT @ rows_TMD
+    tiny = torch.finfo(rows_TMD.dtype).eps
+    largest_T = torch.linalg.eigvalsh(gram)[:, -1].clamp(min=tiny)
+    text_T = along_text_TMN.square().sum(1).amax(-1).clamp(min=tiny)
+    return (4 * n_T / largest_T)[:, None, None], (n_T / (4 * text_T))[:, None]

@@ -1,0 +1,30 @@
+"""TaskRes (Yu et al., 2023): a trained residual on the texts."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.descent import descend
+from metaadapter.baselines.support import Support
+
+__all__ = ["task_res"]
+
+# The authors' scale of the residual and learning rate.
+RESIDUAL_SCALE, LEARNING_RATE = 0.5, 2e-3
+N_STEPS = 200
+
+
+def task_res(support: Support, logit_scale: float) -> AdapterWeights:
+    """Logits s · cos(x, t_c + a · r_c), the residual r trained by Adam from zero."""
+    start_TND, rows_TMD = support.start_TND, support.rows_TMD
+    residual_TND = torch.zeros_like(start_TND).requires_grad_()
+
+    def loss_T() -> torch.Tensor:
+        classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND, dim=-1)
+        return support.cross_entropy_T(logit_scale * rows_TMD @ classes_TND.mT)
+
+    descend(loss_T, torch.optim.Adam([residual_TND], lr=LEARNING_RATE), N_STEPS)
+    trained_TND = start_TND + RESIDUAL_SCALE * residual_TND.detach()
+    return support.head(normalize(trained_TND, dim=-1), logit_scale)

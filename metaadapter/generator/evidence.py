@@ -1,0 +1,127 @@
+"""What a support set as a whole says about how far its texts and its pictures can be trusted."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.generator.canonical import CanonicalSupport
+
+__all__ = ["N_TASK_SCALARS", "task_evidence"]
+
+N_TASK_SCALARS = 16
+# Inverse temperatures of the zero-shot likelihood: about tiny's best, and a third of it.
+SOFT, SHARP = 5.0, 15.0
+TINY = 1e-6
+
+
+def task_evidence(support: CanonicalSupport) -> Float[Tensor, "T E"]:
+    """`N_TASK_SCALARS` numbers a task, unchanged by rotation, width, order and padding.
+
+    How much closer texts are to their own class mean than to others; whether classes that are
+    alike by text are alike by pictures; how many directions pictures, texts and means spread over;
+    and how likely the texts alone make the labels of the pictures.
+    """
+    text_TND = normalize(support.text_TND, dim=-1)
+    mean_TND = normalize(support.means_TND, dim=-1)
+    both_TN = support.text_mask_TN & support.shot_mask_TNK.any(-1)
+    cross = text_TND @ mean_TND.mT
+    pairs = _Pairs.among(both_TN.to(cross.dtype))
+    text, mean = pairs.centred(text_TND @ text_TND.mT), pairs.centred(mean_TND @ mean_TND.mT)
+    mixed = pairs.centred((cross + cross.mT) / 2)
+    n_shots_T = support.n_shot_TN.sum(-1).clamp(min=1)
+    shot_spread_T = _directions(support.shots_TNKD.flatten(1, 2))
+    n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
+    n_mean_T = support.shot_mask_TNK.any(-1).sum(-1).clamp(min=1)
+    scalars = [
+        (pairs.own(cross) - pairs.others(cross)) / pairs.deviation(cross),
+        pairs.own_after_margins(cross),
+        pairs.correlation(text, mean),
+        pairs.correlation(text, mixed),
+        pairs.correlation(mean, mixed),
+        3 * pairs.size(text),
+        3 * pairs.size(mean),
+        3 * pairs.deviation(cross),
+        shot_spread_T / n_shots_T,
+        shot_spread_T.clamp(min=1).log(),
+        _directions(support.text_TND) / n_text_T,
+        _directions(support.means_TND) / n_mean_T,
+        support.means_TND.square().sum((1, 2)) / n_mean_T,
+        *_zero_shot(support, text_TND),
+    ]
+    return torch.stack(scalars, -1)
+
+
+class _Pairs:
+    """Averages over the pairs of classes that have both a text and a picture."""
+
+    def __init__(self, own_TNN: Tensor, other_TNN: Tensor) -> None:
+        self._own, self._other = own_TNN, other_TNN
+        self._n_own = own_TNN.sum((1, 2)).clamp(min=1)
+        self._n_other = other_TNN.sum((1, 2)).clamp(min=1)
+
+    @classmethod
+    def among(cls, both_TN: Tensor) -> _Pairs:
+        own = torch.diag_embed(both_TN)
+        return cls(own, both_TN[:, :, None] * both_TN[:, None] - own)
+
+    def own(self, values: Tensor) -> Tensor:
+        return (values * self._own).sum((1, 2)) / self._n_own
+
+    def others(self, values: Tensor) -> Tensor:
+        return (values * self._other).sum((1, 2)) / self._n_other
+
+    def centred(self, values: Tensor) -> Tensor:
+        """Off the diagonal, less their mean."""
+        return (values - self.others(values)[:, None, None]) * self._other
+
+    def size(self, centred: Tensor) -> Tensor:
+        return (self.others(centred.square()) + TINY).sqrt()
+
+    def deviation(self, values: Tensor) -> Tensor:
+        return self.size(self.centred(values))
+
+    def correlation(self, left: Tensor, right: Tensor) -> Tensor:
+        """Of two centred matrices."""
+        return self.others(left * right) / (self.size(left) * self.size(right))
+
+    def own_after_margins(self, values: Tensor) -> Tensor:
+        """Diagonal against the rest once each row's and each column's mean is taken away."""
+        pairs = self._own + self._other
+        count = self._n_own[:, None, None]
+        left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs
+        left = (left - left.sum(1, keepdim=True) / count) * pairs
+        return self.own(left) / (self.others(left.square()) + TINY).sqrt()
+
+
+def _directions(rows_TXD: Tensor) -> Tensor:
+    """(T,) participation ratio of the spectrum, tr(G)² / ‖G‖²: how many directions matter."""
+    n_rows, width = rows_TXD.shape[1:]
+    gram = rows_TXD @ rows_TXD.mT if n_rows <= width else rows_TXD.mT @ rows_TXD
+    trace_T = rows_TXD.square().sum((1, 2))
+    return trace_T.square() / (gram.square().sum((1, 2)) + TINY)
+
+
+def _zero_shot(support: CanonicalSupport, text_TND: Tensor) -> list[Tensor]:
+    """Three (T,) gains over guessing, in nats: likelihood at two temperatures, and accuracy."""
+    shots_TNKD, n_way = normalize(support.shots_TNKD, dim=-1), text_TND.shape[1]
+    cosines = torch.einsum("tnkd,tmd->tnkm", shots_TNKD, text_TND)
+    cosines = cosines.masked_fill(~support.class_mask_TN[:, None, None], -torch.inf)
+    own = torch.eye(n_way, dtype=torch.bool, device=text_TND.device)[None, :, None]
+    n_shots_T = support.n_shot_TN.sum(-1).clamp(min=1)
+    log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(text_TND.dtype).log()
+
+    def mean_of_shots(values_TNK: Tensor) -> Tensor:
+        counted = torch.where(support.shot_mask_TNK, values_TNK, 0.0)
+        return counted.sum((1, 2)) / n_shots_T
+
+    def gain(sharpness: float) -> Tensor:
+        log_p = (sharpness * cosines).log_softmax(-1)
+        return mean_of_shots(torch.where(own, log_p, 0.0).sum(-1)) + log_way_T
+
+    right = (cosines.argmax(-1) == torch.arange(n_way, device=text_TND.device)[:, None]).to(
+        text_TND.dtype
+    )
+    return [gain(SOFT), gain(SHARP), log_way_T * mean_of_shots(right)]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.baselines import Support
+
+SCALE = 17.0
+
+
+def random_support(n_shots_per_class, width=12, seed=0, n_tasks=1):
+    """Tasks alike in their shot counts; each place without a picture is filled with rubbish."""
+    draw = torch.Generator().manual_seed(seed)
+    counts_N = torch.tensor(n_shots_per_class)
+    n_way, n_shot = len(counts_N), max(n_shots_per_class)
+
+    def randn(*shape):
+        return torch.randn(n_tasks, n_way, *shape, generator=draw, dtype=torch.float64)
+
+    directions_TND = randn(width)
+    support_TNKD = normalize(directions_TND[:, :, None] + randn(n_shot, width), dim=-1)
+    mask_TNK = (torch.arange(n_shot) < counts_N[:, None]).expand(n_tasks, -1, -1)
+    return Support(
+        support_TNKD=torch.where(mask_TNK[..., None], support_TNKD, 5 + 0 * support_TNKD),
+        support_mask_TNK=mask_TNK,
+        text_TND=normalize(directions_TND + randn(width), dim=-1),
+        class_mask_TN=torch.ones(n_tasks, n_way, dtype=torch.bool),
+    )
+
+
+def rows_and_labels(support):
+    """The pictures of a batch of one task without its padding, picked one by one."""
+    rows, labels = [], []
+    for c, shots in enumerate(support.support_TNKD[0]):
+        for k, shot in enumerate(shots):
+            if support.support_mask_TNK[0, c, k]:
+                rows.append(shot)
+                labels.append(c)
+    return torch.stack(rows), torch.tensor(labels)
+
+
+@pytest.fixture(scope="session")
+def make_support():
+    return random_support
+
+
+@pytest.fixture
+def pictures_of():
+    return rows_and_labels
+
+
+@pytest.fixture
+def scale():
+    return SCALE
+
+
+@pytest.fixture
+def query():
+    draw = torch.Generator().manual_seed(99)
+    return normalize(torch.randn(1, 7, 12, generator=draw, dtype=torch.float64), dim=-1)

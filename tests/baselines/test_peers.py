@@ -1,0 +1,125 @@
+"""What holds for every peer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaadapter.adapter import classify
+from metaadapter.baselines import PEERS, Support
+
+every_peer = pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS.keys())
+
+
+def padded(tasks, n_way, n_shot):
+    """Tasks of one each, of unlike sizes, as one batch whose padding is rubbish."""
+
+    def widen(tensor, *shape, fill):
+        wide = torch.full((1, *shape), fill, dtype=tensor.dtype)
+        wide[tuple(slice(size) for size in tensor.shape)] = tensor
+        return wide
+
+    width = tasks[0].text_TND.shape[-1]
+    return Support(
+        torch.cat([widen(t.support_TNKD, n_way, n_shot, width, fill=3.0) for t in tasks]),
+        torch.cat([widen(t.support_mask_TNK, n_way, n_shot, fill=False) for t in tasks]),
+        torch.cat([widen(t.text_TND, n_way, width, fill=0.0) for t in tasks]),
+        torch.cat([widen(t.class_mask_TN, n_way, fill=False) for t in tasks]),
+    )
+
+
+@every_peer
+def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, scale, query):
+    tasks = [make_support((3, 1, 2), seed=1), make_support((2, 2), seed=2), make_support((0, 1))]
+
+    weights = peer(padded(tasks, n_way=4, n_shot=5), scale)
+
+    for i, task in enumerate(tasks):
+        alone = classify(query[0], peer(task, scale).task(0))
+        together = classify(query[0], weights.task(i))
+        n_way = alone.shape[1]
+        torch.testing.assert_close(together[:, :n_way], alone)
+        assert together[:, n_way:].eq(-torch.inf).all()
+
+
+@every_peer
+def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(
+    peer, make_support, scale, query
+):
+    support = make_support((3, 1, 2))
+    masked = torch.tensor([[True, True, False]])
+    everything = Support(support.support_TNKD, support.support_mask_TNK, support.text_TND, masked)
+    nothing = Support(
+        support.support_TNKD,
+        support.support_mask_TNK & masked[..., None],
+        support.text_TND,
+        masked,
+    )
+
+    torch.testing.assert_close(
+        classify(query, peer(everything, scale)), classify(query, peer(nothing, scale))
+    )
+
+
+@every_peer
+@settings(max_examples=3)
+@given(order=st.permutations(range(4)), seed=st.integers(0, 100))
+def test_peer__classes_in_another_order__logits_follow(peer, make_support, order, seed):
+    support = make_support((3, 1, 2, 0), seed=seed)
+    permuted = Support(
+        support.support_TNKD[:, order],
+        support.support_mask_TNK[:, order],
+        support.text_TND[:, order],
+        support.class_mask_TN[:, order],
+    )
+    query = support.support_TNKD[:, 0]
+
+    torch.testing.assert_close(
+        classify(query, peer(permuted, 17.0)), classify(query, peer(support, 17.0))[..., order]
+    )
+
+
+@every_peer
+def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, scale, query):
+    support = make_support((2, 0, 0))
+    support.text_TND[0, 0] = 0
+    support.text_TND[0, 2] = 0
+
+    logits = classify(query, peer(support, scale))
+
+    assert logits.isfinite().all()
+
+
+@every_peer
+def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support, scale, query):
+    support = make_support((1, 1))
+    empty = Support(
+        support.support_TNKD,
+        torch.zeros_like(support.support_mask_TNK),
+        support.text_TND,
+        support.class_mask_TN,
+    )
+
+    assert classify(query, peer(empty, scale)).isfinite().all()
+
+
+@every_peer
+def test_peer__called_without_gradients__leaves_none(peer, make_support, scale):
+    with torch.inference_mode(False), torch.no_grad():
+        weights = peer(make_support((2, 1)), scale)
+
+    assert not any(tensor.requires_grad for tensor in weights.tensors().values())
+
+
+@every_peer
+def test_peer__pictures_tell_the_classes__are_used(peer, make_support, scale):
+    support = make_support((8, 8, 8), n_tasks=4)
+    uses_pictures = peer is not PEERS["zero-shot"]
+    shots, labels = support.rows_TMD, support.targets_TMN.argmax(-1)
+
+    right = (classify(shots, peer(support, scale)).argmax(-1) == labels).double().mean()
+
+    by_text = classify(shots, PEERS["zero-shot"](support, scale)).argmax(-1) == labels
+    assert right > by_text.double().mean() if uses_pictures else right == by_text.double().mean()

@@ -1,0 +1,71 @@
+"""The heads without training against formulas written out one class and picture at a time."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from metaadapter.adapter import classify
+from metaadapter.baselines import PEERS
+
+SHOTS = (3, 1, 2)
+
+
+def cosine(a, b):
+    return float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
+
+
+def check(weights, query, logit):
+    found = classify(query, weights)[0]
+
+    wanted = [[logit(x, c) for c in range(weights.n_way)] for x in query[0]]
+    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+
+
+def test_zero_shot__formula__agrees(make_support, scale, query):
+    support = make_support(SHOTS)
+
+    weights = PEERS["zero-shot"](support, scale)
+
+    check(weights, query, lambda x, c: scale * float(x @ support.text_TND[0, c]))
+
+
+def test_prototypes__formula__agrees(make_support, pictures_of, scale, query):
+    support = make_support(SHOTS)
+    rows, labels = pictures_of(support)
+
+    weights = PEERS["prototypes"](support, scale)
+
+    check(weights, query, lambda x, c: scale * cosine(x, rows[labels == c].mean(0)))
+
+
+def test_prototypes__class_without_a_picture__keeps_its_text(make_support, scale):
+    support = make_support((2, 0))
+
+    weights = PEERS["prototypes"](support, scale)
+
+    torch.testing.assert_close(weights.classes[0, 1], support.text_TND[0, 1])
+
+
+def test_text_mean__formula__agrees(make_support, pictures_of, scale, query):
+    support = make_support(SHOTS)
+    rows, labels = pictures_of(support)
+    text = support.text_TND[0]
+
+    weights = PEERS["text + mean"](support, scale)
+
+    check(weights, query, lambda x, c: scale * cosine(x, text[c] + rows[labels == c].mean(0)))
+
+
+def test_tip_adapter__formula__agrees(make_support, pictures_of, scale, query):
+    support = make_support(SHOTS)
+    rows, labels = pictures_of(support)
+
+    weights = PEERS["Tip-Adapter"](support, scale)
+
+    def logit(x, c):
+        cached = sum(math.exp(float(x @ key) - 1) for key in rows[labels == c])
+        return scale * float(x @ support.text_TND[0, c]) + 1.17 * cached
+
+    check(weights, query, logit)
