@@ -17,6 +17,7 @@ from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.predict import predict
+from metaadapter.commands.train import train
 from metaadapter.errors import MetaAdapterError
 
 __all__ = ["app", "main"]
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, predict, doctor):
+for command in (demo, encode, adapt, predict, train, doctor):
     app.command()(command)
 
 

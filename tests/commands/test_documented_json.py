@@ -61,6 +61,29 @@ def test_predict__document__is_as_documented(run, adapter, labelled, more):
     assert agrees(done.document, "metaadapter.predict/1")
 
 
+def test_train__document__is_as_documented(run, tmp_path):
+    config = tmp_path / "gaussians.toml"
+    config.write_text(
+        "[[data.sources]]\n"
+        'name = "gaussians"\n'
+        "synthetic = { n_classes = 8, n_pictures = 12, width = 16 }\n"
+        "[episodes]\n"
+        "n_way = [2, 4]\n"
+        "n_shot = [1, 3]\n"
+        "n_query = 2\n"
+        "[network]\n"
+        "width = 16\n"
+        "n_heads = 2\n"
+        "[optim]\n"
+        "steps = 1\n"
+        "tasks_per_draw = 2\n"
+    )
+
+    done = run("train", config, "--out", tmp_path / "run", "--device", "cpu", "--json")
+
+    assert agrees(done.document, "metaadapter.train/1")
+
+
 def test_doctor__document__is_as_documented(run):
     assert agrees(run("doctor", "--json").document, "metaadapter.doctor/1")
 
@@ -80,5 +103,5 @@ def test_error__document__is_as_documented(run):
 
 def test_page__documents_each_schema_once():
     assert re.findall(r"^### `metaadapter\.(\w+)/1`$", PAGE, re.MULTILINE) == [
-        *("encode", "adapt", "predict", "doctor", "demo", "error")
+        *("encode", "adapt", "predict", "train", "doctor", "demo", "error")
     ]

@@ -16,11 +16,25 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+TRAINING = """\
+[[data.sources]]
+name = "gaussians"
+synthetic = { n_classes = 8, n_pictures = 12, width = 16 }
+
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 2
+
+[optim]
+steps = 2
+tasks_per_draw = 2
+"""
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """`photos/` with three classes of two pictures, and `new/` with others."""
+    """`photos/` with three classes of two pictures, `new/` with others, and `train.toml`."""
     folder = tmp_path_factory.mktemp("pictures")
     demo = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
     (folder / "new").mkdir()
@@ -28,6 +42,7 @@ def pictures(tmp_path_factory):
         (folder / "photos" / label).mkdir(parents=True)
         for number, path in enumerate(sorted((demo / label).iterdir())[:4]):
             shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
+    (folder / "train.toml").write_text(TRAINING, encoding="utf-8")
     return folder
 
 

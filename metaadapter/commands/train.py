@@ -1,0 +1,165 @@
+"""`metaadapter train`: a generator from feature stores, by very many small tasks."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.train_display import training_display
+from metaadapter.errors import MetaAdapterError, UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.training import RunSummary, TrainConfig, Validation
+
+__all__ = ["train"]
+
+
+class Interrupted(MetaAdapterError):
+    """Ctrl-C ended the run; the message tells how to go on with it."""
+
+    exit_code = 130
+
+
+def train(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002; repeatable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
+    ] = "auto",
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a generator on tasks drawn from feature stores.
+
+    The run's folder holds the configuration, a log, the state to go on from, and in best/ the
+    generator that validation liked best. Ctrl-C saves the state and prints how to go on.
+    """
+    _require_one_origin(config, changes or [], out, resume)
+    from metaadapter import training
+
+    console = Console(quiet=quiet, json_output=json_output)
+    folder, settings = _open(config, changes or [], out, resume)
+    with (
+        training_display(settings.optim.steps, silent=quiet or json_output) as tell,
+        _stop_on_interrupt() as should_stop,
+    ):
+        summary = training.train(
+            folder, settings, device=device, tell=tell, should_stop=should_stop
+        )
+    if summary.ending == "interrupted":
+        raise Interrupted(_how_to_go_on(summary))
+    if json_output:
+        write_document("train", summary.to_dict())
+    else:
+        console.result(_report(summary))
+
+
+def _require_one_origin(
+    config: Path | None, changes: list[str], out: Path | None, resume: Path | None
+) -> None:
+    if config is None and resume is None:
+        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
+    if resume is not None and out is not None:
+        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
+    if config is None and changes:
+        raise UsageError("--set changes a configuration, and none was given beside --resume")
+
+
+def _open(
+    config: Path | None, changes: list[str], out: Path | None, resume: Path | None
+) -> tuple[Path, TrainConfig]:
+    """The folder of the run and what it is to do."""
+    from metaadapter.training import config_differences, load_config, open_run, start_run
+
+    if config is None:
+        assert resume is not None
+        return resume, open_run(resume)
+    settings = load_config(config, changes)
+    if resume is None:
+        folder = out or Path("runs") / config.stem
+        start_run(folder, settings, config.read_text(encoding="utf-8"))
+        return folder, settings
+    differences = config_differences(open_run(resume), settings)
+    if differences:
+        raise UsageError(
+            f"the run {resume} was started with another configuration, and a run that goes on does "
+            "not change. Leave the configuration out, or start a new run. Different are:\n  "
+            + "\n  ".join(differences[:10])
+        )
+    return resume, settings
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set  # signals reach the main thread only
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _how_to_go_on(summary: RunSummary) -> str:
+    command = shlex.join(["metaadapter", "train", "--resume", summary.run])
+    return (
+        f"interrupted; step {summary.step} of {summary.n_steps} is kept. To go on from there:\n"
+        f"  {command}"
+    )
+
+
+def _report(summary: RunSummary) -> str:
+    lines = [f"{summary.run}: {summary.ending} at step {summary.step} of {summary.n_steps}"]
+    if summary.n_skipped:
+        lines.append(f"{summary.n_skipped} step(s) had no finite loss and were skipped")
+    if summary.best and summary.before:
+        lines.append(f"best at step {summary.best.step}; accuracy, and untrained:")
+        lines += _accuracy(summary.best, summary.before)
+    lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
+    return "\n".join(lines)
+
+
+def _accuracy(best: Validation, before: Validation) -> list[str]:
+    """One line for each validation set."""
+    lines = []
+    for kind, sets in best.accuracy.items():
+        for name, table in sets.items():
+            untrained = before.accuracy[kind][name]
+            cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
+            lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
+    return lines

@@ -1,0 +1,21 @@
+"""Meta-training of generators on very many small tasks."""
+
+from metaadapter.training.config import TrainConfig
+from metaadapter.training.config_file import config_differences, load_config
+from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.moment import Moment
+from metaadapter.training.run import RunSummary, open_run, start_run, train
+from metaadapter.training.validation import Validation
+
+__all__ = [
+    "Moment",
+    "RunSummary",
+    "TrainConfig",
+    "Validation",
+    "adapt_steps",
+    "config_differences",
+    "load_config",
+    "open_run",
+    "start_run",
+    "train",
+]

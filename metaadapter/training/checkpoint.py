@@ -1,0 +1,91 @@
+"""All that a run needs to go on bit for bit, in one safetensors file written in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, IncompatibleArtifact
+
+__all__ = ["Checkpoint", "load_checkpoint", "named_optimizer_state", "optimizer_state"]
+
+SCHEMA = "metaadapter.training_checkpoint/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Tensors in named groups ("model", "ema", "optimizer", …), and plain values beside them."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    values: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Replace the file at `path`; a crash leaves the old one."""
+        flat = {
+            # Cloned: safetensors refuses tensors that share memory.
+            f"{group}/{name}": tensor.detach().cpu().clone().contiguous()
+            for group, members in self.tensors.items()
+            for name, tensor in members.items()
+        }
+        about = {"schema": SCHEMA, "groups": list(self.tensors), **self.values}
+        header = {"format": "pt", "metaadapter": json.dumps(about)}
+        replace_file(path, save(flat, metadata=header))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read what `Checkpoint.save` wrote, onto the CPU.
+
+    Raises:
+        DataError: There is no such file, or it is damaged.
+        IncompatibleArtifact: It is no training checkpoint of this version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "
+            "or start anew with --out ANOTHER_FOLDER"
+        ) from error
+    values = json.loads(header.get("metaadapter", "{}"))
+    if values.pop("schema", None) != SCHEMA:
+        raise IncompatibleArtifact(
+            f"{path} is no training checkpoint of this version (expected schema {SCHEMA!r}); start "
+            "anew with --out ANOTHER_FOLDER"
+        )
+    groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
+    for key, tensor in flat.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = tensor
+    return Checkpoint(groups, values)
+
+
+def named_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments and counts of each parameter, as `number.name`."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{name}": tensor
+        for number, moments in state.items()
+        for name, tensor in moments.items()
+    }
+
+
+def optimizer_state(
+    named: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """What `optimizer.load_state_dict` takes; rates and decays stay the optimizer's own."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in named.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = tensor
+    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

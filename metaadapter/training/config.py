@@ -1,0 +1,183 @@
+"""What a training run is asked to do: frozen models, unknown keys refused, one default each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from episodes.perturb import Perturbations
+from metaadapter.generator import GeneratorConfig
+from metaadapter.training.objective import LossWeights
+
+__all__ = [
+    "CheckpointConfig",
+    "DataConfig",
+    "EpisodesConfig",
+    "InnerConfig",
+    "OptimConfig",
+    "SourceConfig",
+    "SplitPart",
+    "SyntheticConfig",
+    "TrackConfig",
+    "TrainConfig",
+    "ValidateConfig",
+]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Whole = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Range = tuple[Count, Count]
+
+
+class Strict(BaseModel):
+    """Refuses what it does not know, and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitPart(Strict):
+    """Some of a source's classes: one part of a file that `episodes.split_classes` wrote."""
+
+    split: str
+    part: str
+
+
+class SyntheticConfig(Strict):
+    """Gaussian classes in CLIP's geometry, which need no pictures: `episodes.synthetic_source`."""
+
+    n_classes: Annotated[int, Field(ge=2)] = 64
+    n_pictures: Annotated[int, Field(ge=2)] = 40
+    width: Annotated[int, Field(ge=2)] = 64
+    separation: Positive = 4.0
+    spectrum_decay: Annotated[float, Field(ge=0)] = 1.0
+    gap: Annotated[float, Field(ge=0)] = 1.0
+    text_noise: Annotated[float, Field(ge=0)] = 0.5
+    logit_scale: Positive = 100.0
+    seed: Whole = 0
+
+
+class SourceConfig(Strict):
+    """Where tasks come from.
+
+    Several stores are domains of one source, whose classes are joined by name.
+    """
+
+    name: str
+    stores: tuple[str, ...] = ()
+    synthetic: SyntheticConfig | None = None
+    weight: Positive = 1.0
+    classes: SplitPart | None = None
+    n_way: Range | None = None
+    n_shot: Range | None = None
+    cross_domain_share: Share = 0.0
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> SourceConfig:
+        if bool(self.stores) == (self.synthetic is not None):
+            raise ValueError(
+                "expected either `stores` (folders in data.root) or a table `synthetic`"
+            )
+        if self.synthetic is not None and self.classes is not None:
+            raise ValueError("`classes` only beside `stores`: synthetic classes are not split")
+        return self
+
+
+class DataConfig(Strict):
+    """Feature stores in the folder `root`, which is seen from the config or from where one is."""
+
+    root: str = "."
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    validation_classes: tuple[SourceConfig, ...] = ()
+    """Held-out classes: none of their names may be trained on."""
+    validation_domains: tuple[SourceConfig, ...] = ()
+    """Held-out domains: none of their stores may be trained on."""
+    reserved: tuple[str, ...] = ()
+    """Stores kept for the final evaluation, which this run must not see at all."""
+
+
+class EpisodesConfig(Strict):
+    """Shape of the tasks; ways and shots are drawn log-uniformly from their ranges."""
+
+    n_way: Range = (2, 20)
+    n_shot: Range = (1, 16)
+    n_query: Count = 10
+    imbalance: Annotated[float, Field(ge=0)] = 0.0
+    alike: bool = False
+    hard_share: Share = 0.0
+
+
+class InnerConfig(Strict):
+    """Gradient steps from the predicted adapter on the support, inside the objective."""
+
+    steps: Whole = 0
+    lr: Positive = 0.1
+    anchor: Annotated[float, Field(ge=0)] = 1.0
+    order: Literal["first", "second"] = "first"
+    share: Share = 0.5
+    """Share of the draws whose query loss is taken after the steps."""
+
+
+class OptimConfig(Strict):
+    """AdamW, linear warm-up, then a cosine to zero."""
+
+    steps: Count = 1500
+    tasks_per_draw: Count = 16
+    draws_per_step: Count = 1
+    """Draws, each of one source, whose gradients are averaged in a step."""
+    lr: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Whole = 100
+    clip: Positive = 1.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    amp: Literal["off", "bf16"] = "off"
+    """Of the network alone; relations and closed forms stay exact."""
+    compile: bool = False
+
+    @property
+    def tasks_per_step(self) -> int:
+        """Tasks whose gradients make one step."""
+        return self.tasks_per_draw * self.draws_per_step
+
+
+class ValidateConfig(Strict):
+    """Accuracy on fixed tasks of the validation sets, the same in every round."""
+
+    every: Count = 250
+    tasks: Count = 20
+    shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
+    n_query: Count = 15
+    most_ways: Annotated[int, Field(ge=2)] = 20
+    patience: Whole = 0
+    """Rounds without a better score before training stops; 0 never stops early."""
+
+
+class CheckpointConfig(Strict):
+    """How often everything is written down; also after each validation."""
+
+    every: Count = 250
+
+
+class TrackConfig(Strict):
+    """What is logged beside the JSON lines."""
+
+    every: Count = 10
+    tensorboard: bool = False
+
+
+class TrainConfig(Strict):
+    """One training run."""
+
+    schema_version: Literal[1] = 1
+    seed: Whole = 0
+    data: DataConfig
+    episodes: EpisodesConfig = EpisodesConfig()
+    perturb: Perturbations = Perturbations()
+    network: GeneratorConfig = GeneratorConfig()
+    loss: LossWeights = LossWeights()
+    inner: InnerConfig = InnerConfig()
+    optim: OptimConfig = OptimConfig()
+    validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    track: TrackConfig = TrackConfig()

@@ -1,0 +1,172 @@
+"""A training configuration from a TOML file and `--set` overrides, with errors that teach."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.training.config import TrainConfig
+
+__all__ = ["config_differences", "load_config", "read_resolved"]
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a TOML file, change it by `a.b=c`, check it, and make its paths absolute.
+
+    Args:
+        path: The file.
+        overrides: Each `key.key=value`, the value in TOML or a bare word. A number in the key
+            counts the entries of a list: `data.sources.0.weight=2`.
+
+    Raises:
+        DataError: The file cannot be read, or a key or a value is wrong; each fault is named with
+            what was expected, what came, and the nearest known key.
+        UsageError: An override has no `=`, or leads through something that is not a table.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not TOML: {error}") from error
+    for override in overrides:
+        _apply(content, override)
+    return _resolve_paths(_checked(content, str(path)), path.parent)
+
+
+def read_resolved(path: Path) -> TrainConfig:
+    """Read the `resolved.json` of a run."""
+    try:
+        return TrainConfig.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is not the resolved configuration of a training run: {error}; give --resume "
+            "the folder that `metaadapter train` wrote"
+        ) from error
+
+
+def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """`key: old → new` for every value in which two configurations differ."""
+    was, now = _flat(_plain(old)), _flat(_plain(new))
+    keys = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    return [f"{key}: {was.get(key, 'absent')} → {now.get(key, 'absent')}" for key in keys]
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise UsageError(f"--set expects KEY=VALUE, such as optim.lr=0.002, got {override!r}")
+    *above, last = key.strip().split(".")
+    place: Any = content
+    for part in above:
+        place = _entry(place, part, override)
+    if isinstance(place, list):
+        _entry(place, last, override)
+        place[int(last)] = _toml_value(text)
+    elif isinstance(place, dict):
+        place[last] = _toml_value(text)
+    else:
+        raise UsageError(f"--set {override}: {'.'.join(above)} is a value and has no {last!r}")
+
+
+def _entry(place: Any, part: str, override: str) -> Any:
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+        return place[int(part)]
+    count = f"a list of {len(place)}, counted from 0" if isinstance(place, list) else repr(place)
+    raise UsageError(f"--set {override}: {part!r} cannot be looked up in {count}")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _checked(content: dict[str, Any], owner: str) -> TrainConfig:
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        faults = [_explain(fault) for fault in error.errors()]
+        raise DataError("\n  ".join([f"the configuration {owner} is wrong:", *faults])) from error
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    """One line: the key, what was expected, what came, the nearest known key."""
+    location = fault["loc"]
+    key = ".".join(map(str, location))
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _known_keys(location[:-1])
+        near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        return f"{key}: no such key; {meant}Known here: {', '.join(known)}"
+    if fault["type"] == "missing":
+        return f"{key}: missing, and there is no default"
+    if fault["type"] == "value_error":
+        return f"{key}: {fault['msg'].removeprefix('Value error, ')}"
+    expected = fault["msg"].removeprefix("Input should be ")
+    return f"{key}: expected {expected}, got {fault['input']!r}"
+
+
+def _known_keys(location: Sequence[str | int]) -> list[str]:
+    """Keys of the table at a place in the configuration."""
+    kind: Any = TrainConfig
+    for part in location:
+        if isinstance(part, str):
+            kind = _table(_types_by_key(kind).get(part))
+    return list(_types_by_key(kind))
+
+
+def _types_by_key(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        known = kind.model_fields.items()
+        return {field.alias or name: field.annotation for name, field in known}
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return {field.name: hints[field.name] for field in fields(kind)}
+    return {}
+
+
+def _table(annotation: Any) -> Any:
+    """The model or dataclass in `X`, `X | None` and `tuple[X, ...]`."""
+    inside = [each for each in map(_table, get_args(annotation)) if _types_by_key(each)]
+    return inside[0] if inside else annotation
+
+
+def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
+    """Absolute paths, so that a run can be gone on with from anywhere."""
+    data = config.data.model_dump()
+    data["root"] = str(_find(config.data.root, folder))
+    for entry in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
+        if entry["classes"] is not None:
+            entry["classes"]["split"] = str(_find(entry["classes"]["split"], folder))
+    return config.model_copy(update={"data": type(config.data).model_validate(data)})
+
+
+def _find(path: str, folder: Path) -> Path:
+    """`path` from the config's folder if it leads somewhere there, else from where one is."""
+    beside = folder / path
+    return (beside if beside.exists() else Path(path)).resolve()
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json", by_alias=True)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict | list):
+        return {prefix: value}
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    flat: dict[str, Any] = {}
+    for key, entry in entries:
+        flat |= _flat(entry, f"{prefix}.{key}" if prefix else str(key))
+    return flat

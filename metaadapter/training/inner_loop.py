@@ -1,0 +1,96 @@
+"""Gradient steps on the support from a predicted adapter, through which one can differentiate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights, classify
+
+__all__ = ["adapt_steps"]
+
+
+def adapt_steps(
+    weights: AdapterWeights,
+    support_TNKD: Float[Tensor, "T N K D"],
+    support_mask_TNK: Bool[Tensor, "T N K"],
+    *,
+    n_steps: int,
+    lr: float,
+    anchor: float = 0.0,
+    order: Literal["first", "second"] = "first",
+) -> AdapterWeights:
+    """Fine-tune class vectors and biases of T adapters, each on its own support.
+
+    Plain gradient descent on the cross-entropy of the support plus anchor · the mean over classes
+    of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as predicted.
+
+    Args:
+        weights: Predicted, with a leading task axis; a masked class has a bias of −∞.
+        support_TNKD: Unit rows.
+        support_mask_TNK: Which rows are there. A task without any is not changed.
+        n_steps: Steps; 0 gives the weights back.
+        lr: Length of a step.
+        anchor: How strongly the predicted values hold.
+        order: "second" differentiates through the steps as they are; "first" takes the gradients
+            in them as constants (first-order MAML), at the price of a forward pass each.
+    """
+    classes_TND, bias_TN = weights.classes, weights.class_bias
+    for _ in range(n_steps):
+        steps = _gradients(
+            weights, classes_TND, bias_TN, support_TNKD, support_mask_TNK, anchor, order
+        )
+        classes_TND = classes_TND - lr * steps[0]
+        bias_TN = bias_TN - lr * steps[1]
+    return replace(weights, classes=classes_TND, class_bias=bias_TN)
+
+
+def _gradients(
+    start: AdapterWeights,
+    classes_TND: Tensor,
+    bias_TN: Tensor,
+    support_TNKD: Tensor,
+    support_mask_TNK: Tensor,
+    anchor: float,
+    order: str,
+) -> tuple[Tensor, ...]:
+    second = order == "second"
+    if not second:
+        start = start.map(torch.Tensor.detach)
+        classes_TND, bias_TN = classes_TND.detach(), bias_TN.detach()
+    with torch.enable_grad():
+        point = tuple(_differentiable(tensor) for tensor in (classes_TND, bias_TN))
+        current = replace(start, classes=point[0], class_bias=point[1])
+        loss_T = _support_loss(current, support_TNKD, support_mask_TNK)
+        loss_T = loss_T + anchor * _distance(current, start, support_mask_TNK)
+        return torch.autograd.grad(loss_T.sum(), point, create_graph=second)
+
+
+def _differentiable(tensor: Tensor) -> Tensor:
+    return tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+
+
+def _support_loss(weights: AdapterWeights, support_TNKD: Tensor, mask_TNK: Tensor) -> Tensor:
+    """(T,) mean cross-entropy of the shots that are there; 0 without any."""
+    n_way, n_shot = mask_TNK.shape[1:]
+    log_p_TXN = classify(support_TNKD.flatten(1, 2), weights).log_softmax(-1)
+    labels_X = torch.arange(n_way, device=mask_TNK.device).repeat_interleave(n_shot)
+    own_TX = log_p_TXN.gather(-1, labels_X.expand(len(mask_TNK), -1)[..., None])[..., 0]
+    n_shots_T = mask_TNK.sum((1, 2)).clamp(min=1)
+    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
+    return -torch.where(mask_TNK.flatten(1), own_TX, 0.0).sum(1) / n_shots_T
+
+
+def _distance(weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor) -> Tensor:
+    """(T,) mean over classes of the squared distance from the start; 0 without a shot."""
+    present_TN = start.class_bias.isfinite()
+    moved_TN = torch.where(present_TN, weights.class_bias, 0.0)
+    moved_TN = moved_TN - torch.where(present_TN, start.class_bias, 0.0)
+    square_TN = (weights.classes - start.classes).square().sum(-1) + moved_TN.square()
+    n_way_T = present_TN.sum(-1).clamp(min=1)
+    has_shots_T = mask_TNK.any(-1).any(-1)
+    return (square_TN * present_TN).sum(-1) / n_way_T * has_shots_T

@@ -1,0 +1,122 @@
+"""What a generator is trained to do: classify, and not depend on what should not matter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from episodes import EpisodeBatch, Episodes
+from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.errors import UsageError
+from metaadapter.generator import Generator
+from metaadapter.training.consistency import (
+    divergence,
+    symmetric_divergence,
+    text_alone,
+    visual_alone,
+    zero_shot,
+)
+
+__all__ = ["Adapt", "LossWeights", "objective", "query_loss"]
+
+Adapt = Callable[[AdapterWeights, Tensor, Tensor], AdapterWeights]
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weight of each term; one with weight 0 is not computed. The first must not be 0."""
+
+    query: float = 1.0
+    """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
+    draws: float = 0.0
+    """Divergence between predictions from two supports of other pictures; from two domains where
+    the source draws the second support from another one."""
+    views: float = 0.0
+    """Divergence between predictions from one support through two sets of views."""
+    modalities: float = 0.0
+    """Divergence between the visual adapter alone and the class vectors alone."""
+    off_class: float = 0.0
+    """Divergence from zero-shot on pictures of classes that are not in the task."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            weight = getattr(self, field.name)
+            if not 0 <= weight < math.inf:
+                raise UsageError(
+                    f"the weight of the loss term {field.name} must be a number of at least 0, got "
+                    f"{weight}"
+                )
+        if self.query == 0:
+            raise UsageError(
+                "the weight of the loss term query must be above 0: the other terms alone do not "
+                "teach to classify, and not every task has them"
+            )
+
+
+def objective(
+    generator: Generator, episodes: Episodes, weights: LossWeights, *, adapt: Adapt | None = None
+) -> dict[str, Float[Tensor, ""]]:
+    """Loss terms of a batch of tasks, unweighted, by name.
+
+    Args:
+        generator: Predicts the adapters.
+        episodes: Tasks with what their predictions are held against. A term that its tasks cannot
+            give (views of a source that has one each) is left out.
+        weights: Terms with weight 0 are left out.
+        adapt: Gradient steps (adapter, support, mask) → adapter, before the queries are judged.
+    """
+    batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
+    predicted = _predict(generator, episodes, batch.support_TNKD, batch.support_mask_TNK)
+    logits_TQN = judged_TQN = classify(batch.query_TQD, predicted)
+    if adapt is not None:
+        adapted = adapt(predicted, batch.support_TNKD, batch.support_mask_TNK)
+        judged_TQN = classify(batch.query_TQD, adapted)
+    terms = {"query": query_loss(judged_TQN, batch)}
+    if weights.draws and episodes.twin_mask_TNK.any():
+        twin = _predict(generator, episodes, episodes.twin_TNKD, episodes.twin_mask_TNK)
+        # A task without a twin would be held against zero-shot CLIP.
+        has_twin_TQ = counts_TQ & episodes.twin_mask_TNK.any(-1).any(-1, keepdim=True)
+        twin_TQN = classify(batch.query_TQD, twin)
+        terms["draws"] = symmetric_divergence(logits_TQN, twin_TQN, has_twin_TQ)
+    if weights.views and episodes.has_views:
+        other = _predict(generator, episodes, episodes.other_views_TNKD, batch.support_mask_TNK)
+        other_TQN = classify(batch.query_TQD, other)
+        terms["views"] = symmetric_divergence(logits_TQN, other_TQN, counts_TQ)
+    unadapted = zero_shot(batch.text_TND, batch.class_mask_TN, episodes.logit_scale)
+    if weights.modalities:
+        visual_TQN = classify(batch.query_TQD, visual_alone(predicted, unadapted))
+        text_TQN = classify(batch.query_TQD, text_alone(predicted))
+        terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ)
+    if weights.off_class and episodes.off_class_mask_TO.any():
+        target_TON = classify(episodes.off_class_TOD, unadapted)
+        predicted_TON = classify(episodes.off_class_TOD, predicted)
+        terms["off_class"] = divergence(target_TON, predicted_TON, episodes.off_class_mask_TO)
+    return terms
+
+
+def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float[Tensor, ""]:
+    """Mean over tasks of the mean cross-entropy of a task's queries divided by log(ways)."""
+    labels_TQ = batch.query_labels_TQ
+    each_TQ = cross_entropy(
+        logits_TQN.flatten(0, 1), labels_TQ.flatten(), ignore_index=-1, reduction="none"
+    ).view_as(labels_TQ)
+    n_queries_T = (labels_TQ >= 0).sum(-1).clamp(min=1)
+    n_way_T = batch.class_mask_TN.sum(-1).clamp(min=2).to(logits_TQN.dtype)
+    return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
+
+
+def _predict(
+    generator: Generator, episodes: Episodes, support_TNKD: Tensor, support_mask_TNK: Tensor
+) -> AdapterWeights:
+    return generator.forward(
+        support_TNKD,
+        episodes.batch.text_TND,
+        support_mask_TNK,
+        episodes.batch.class_mask_TN,
+        logit_scale=episodes.logit_scale,
+    )

@@ -1,0 +1,184 @@
+"""Feature stores → task sources, with nothing of the evaluation among what is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
+from metaadapter.errors import DataError
+from metaadapter.features import FeatureStore
+from metaadapter.features.store.feature_store import unit_rows
+from metaadapter.training.config import (
+    EpisodesConfig,
+    SourceConfig,
+    SplitPart,
+    SyntheticConfig,
+)
+
+__all__ = ["LoadedSource", "load_source", "spec_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSource:
+    """A source with what the run's card tells about it."""
+
+    tasks: TaskSource
+    classes: tuple[str, ...]
+    """Names, in the order of the labels."""
+    stores: tuple[str, ...]
+    encoder: str
+    picture_hashes: frozenset[str]
+
+    def describe(self) -> dict[str, Any]:
+        """What a model card says of it."""
+        return {
+            "name": self.tasks.name,
+            "encoder": self.encoder,
+            "stores": list(self.stores),
+            "n_pictures": len(self.tasks.labels_n),
+            "weight": self.tasks.weight,
+            "classes": list(self.classes),
+        }
+
+
+def spec_of(episodes: EpisodesConfig, source: SourceConfig | None = None) -> EpisodeSpec:
+    """Sizes of the tasks; a source may have ways and shots of its own."""
+    return EpisodeSpec(
+        n_way=(source and source.n_way) or episodes.n_way,
+        n_shot=(source and source.n_shot) or episodes.n_shot,
+        n_query=episodes.n_query,
+        imbalance=episodes.imbalance,
+        alike=episodes.alike,
+    )
+
+
+def load_source(
+    config: SourceConfig, root: Path, episodes: EpisodesConfig, *, average_views: bool = False
+) -> LoadedSource:
+    """Read a source's stores, one domain each, its classes joined by name.
+
+    Args:
+        config: Which stores, and which of their classes.
+        root: Folder of the stores.
+        episodes: Sizes of tasks, where the source has none of its own.
+        average_views: One feature a picture, the mean of its views, as a classifier sees it; else
+            tasks are drawn through single views.
+
+    Raises:
+        DataError: A store is missing, has no labelled pictures, or lacks a class asked for.
+        IncompatibleArtifact: The stores are of different encoders.
+    """
+    if config.synthetic is not None:
+        return _synthetic(config, config.synthetic, episodes)
+    stores = [FeatureStore.open(root / name) for name in config.stores]
+    for store in stores[1:]:
+        stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
+    classes = _classes(config, stores)
+    parts = [_labelled(store, classes, average_views=average_views) for store in stores]
+    _require_same_views(config.name, [features for features, _ in parts])
+    counts = [len(labels) for _, labels in parts]
+    tasks = TaskSource(
+        name=config.name,
+        features_nVD=torch.from_numpy(np.concatenate([features for features, _ in parts])),
+        labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
+        text_SCD=torch.from_numpy(_texts(stores, classes))[None],
+        logit_scale=stores[0].logit_scale,
+        weight=config.weight,
+        domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
+        spec=_own_spec(config, episodes),
+        cross_domain_share=config.cross_domain_share,
+    )
+    hashes = frozenset(_hashes(stores, classes))
+    return LoadedSource(tasks, classes, config.stores, stores[0].encoder, hashes)
+
+
+def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
+    """Sorted names of the classes that the source has and the configuration wants."""
+    there = {name for store in stores for name in store.classes}
+    if not there:
+        raise DataError(
+            f"the source {config.name!r}: {', '.join(str(store.folder) for store in stores)} has "
+            "no labelled pictures; encode a folder that holds one folder for each class"
+        )
+    if config.classes is None:
+        return tuple(sorted(there))
+    wanted = _part(config.classes)
+    missing = sorted(set(wanted) - there)
+    if missing:
+        raise DataError(
+            f"the source {config.name!r}: {config.classes.split} names {len(missing)} classes that "
+            f"its stores do not have, the first {missing[0]!r}; make the split from these stores"
+        )
+    return tuple(sorted(wanted))
+
+
+def _part(config: SplitPart) -> Sequence[str]:
+    parts = ClassSplit.load(Path(config.split)).parts
+    if config.part not in parts:
+        raise DataError(
+            f"{config.split} has no part {config.part!r}; it has {', '.join(sorted(parts))}"
+        )
+    return parts[config.part]
+
+
+def _labelled(
+    store: FeatureStore, classes: Sequence[str], *, average_views: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, V, D) float32 unit rows and (n,) class numbers of the pictures of these classes."""
+    number = {name: position for position, name in enumerate(classes)}
+    names = store.rows.label[store.rows.view == 0]
+    labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
+    kept = np.flatnonzero(labels >= 0)
+    views = store.by_picture()[kept].astype(np.float32)
+    if average_views:
+        views = views.mean(axis=1, keepdims=True)
+    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape), labels[kept]
+
+
+def _hashes(stores: Sequence[FeatureStore], classes: Sequence[str]) -> list[str]:
+    wanted = set(classes)
+    return [
+        str(digest)
+        for store in stores
+        for digest, label in zip(store.rows.sha256, store.rows.label, strict=True)
+        if str(label) in wanted
+    ]
+
+
+def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray:
+    """(C, D) text feature of each class, from the first store that has it."""
+    known: dict[str, np.ndarray] = {}
+    for store in reversed(stores):
+        known |= store.class_texts()
+    return np.stack([known[name] for name in classes]).astype(np.float32)
+
+
+def _require_same_views(name: str, parts: Sequence[np.ndarray]) -> None:
+    counts = [part.shape[1] for part in parts]
+    if len(set(counts)) > 1:
+        raise DataError(
+            f"the stores of the source {name!r} have {counts} views a picture; encode them with "
+            "the same --views"
+        )
+
+
+def _synthetic(
+    config: SourceConfig, shape: SyntheticConfig, episodes: EpisodesConfig
+) -> LoadedSource:
+    settings = shape.model_dump(exclude={"seed"})
+    generator = torch.Generator().manual_seed(shape.seed)
+    made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
+    classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
+    return LoadedSource(
+        replace(made, spec=_own_spec(config, episodes)), classes, (), "synthetic", frozenset()
+    )
+
+
+def _own_spec(config: SourceConfig, episodes: EpisodesConfig) -> EpisodeSpec | None:
+    return spec_of(episodes, config) if config.n_way or config.n_shot else None

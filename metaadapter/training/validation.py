@@ -1,0 +1,163 @@
+"""Accuracy by shots on fixed tasks of the validation sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Literal, final
+
+from torch import Tensor
+
+from episodes import EpisodeRows, TaskSource, gather, nested_draws
+from metaadapter.adapter import classify
+from metaadapter.generator import Generator
+from metaadapter.training.config import ValidateConfig
+
+__all__ = ["Validation", "Validator"]
+
+Kind = Literal["classes", "domains"]
+# Tasks of twenty ways and sixteen shots that are classified at a time.
+CHUNK_TASKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One round: accuracy of each set at each number of shots."""
+
+    step: int
+    accuracy: dict[Kind, dict[str, dict[int, float]]]
+    """Held-out classes and held-out domains → set → shots → share of queries that are right."""
+
+    @property
+    def score(self) -> float:
+        """Mean of both kinds, each the mean over its sets and shots; the one there is if alone."""
+        kinds = [sets for sets in self.accuracy.values() if sets]
+        return _mean(
+            [_mean([_mean(list(table.values())) for table in sets.values()]) for sets in kinds]
+        )
+
+    @property
+    def by_shots(self) -> dict[int, float]:
+        """Mean accuracy over all sets at each number of shots."""
+        tables = [table for sets in self.accuracy.values() for table in sets.values()]
+        shots = sorted({n_shot for table in tables for n_shot in table})
+        return {
+            n_shot: _mean([table[n_shot] for table in tables if n_shot in table])
+            for n_shot in shots
+        }
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        return {"step": self.step, "score": self.score, "accuracy": self.accuracy}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Validation:
+        """What `to_dict` gave, also after JSON made the shots text."""
+        return cls(
+            stored["step"],
+            {
+                kind: {
+                    name: {int(n_shot): share for n_shot, share in table.items()}
+                    for name, table in sets.items()
+                }
+                for kind, sets in stored["accuracy"].items()
+            },
+        )
+
+
+@final
+class Validator:
+    """Holds the tasks, drawn once: every round sees the same.
+
+    A task with more shots has the pictures of the one with fewer, and the same queries.
+    """
+
+    def __init__(
+        self,
+        sets: Mapping[Kind, Sequence[TaskSource]],
+        config: ValidateConfig,
+        *,
+        seed: int,
+    ) -> None:
+        self._config = config
+        self._sets: dict[Kind, list[tuple[TaskSource, EpisodeRows]]] = {
+            kind: [(source, self._draw(source, seed)) for source in sources]
+            for kind, sources in sets.items()
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no validation set."""
+        return not any(self._sets.values())
+
+    def __call__(self, generator: Generator, step: int) -> Validation:
+        """Classify all tasks with the generator's adapters."""
+        accuracy: dict[Kind, dict[str, dict[int, float]]] = {
+            kind: {
+                source.name: {
+                    n_shot: _accuracy(generator, source, rows.first(n_shot))
+                    for n_shot in self._config.shots
+                    if n_shot <= rows.support_TNK.shape[-1]
+                }
+                for source, rows in sets
+            }
+            for kind, sets in self._sets.items()
+        }
+        return Validation(step, accuracy)
+
+    def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
+        config = self._config
+        rows = nested_draws(
+            source.index,
+            _possible(config.shots, source),
+            config.n_query,
+            config.tasks,
+            config.most_ways,
+            seed,
+        )
+        return _map(rows, lambda numbers: numbers.to(source.features_nVD.device))
+
+
+def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
+    """Those for which two classes have pictures, and one more to classify; else the fewest."""
+    second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
+    return tuple(n for n in shots if n < second_largest) or (min(shots),)
+
+
+def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> float:
+    """Share of all queries that are right."""
+    right = total = 0
+    for chunk in _chunks(rows):
+        episodes = gather(chunk, source)
+        batch = episodes.batch
+        weights = generator.predict(
+            batch.support_TNKD,
+            batch.text_TND,
+            batch.support_mask_TNK,
+            batch.class_mask_TN,
+            logit_scale=episodes.logit_scale,
+        )
+        answers_TQ = classify(batch.query_TQD, weights).argmax(-1)
+        there_TQ = batch.query_labels_TQ >= 0
+        right += int(((answers_TQ == batch.query_labels_TQ) & there_TQ).sum())
+        total += int(there_TQ.sum())
+    return right / max(total, 1)
+
+
+def _chunks(rows: EpisodeRows) -> list[EpisodeRows]:
+    n_tasks = len(rows.classes_TN)
+    starts = range(0, n_tasks, CHUNK_TASKS)
+    return [_map(rows, partial(_tasks, start=start)) for start in starts]
+
+
+def _tasks(numbers: Tensor, *, start: int) -> Tensor:
+    return numbers[start : start + CHUNK_TASKS]
+
+
+def _map(rows: EpisodeRows, change: Callable[[Tensor], Tensor]) -> EpisodeRows:
+    return EpisodeRows(**{each.name: change(getattr(rows, each.name)) for each in fields(rows)})
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

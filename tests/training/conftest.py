@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.features import FeatureStore
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.store.feature_store import unit_rows
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+from metaadapter.training import load_config, start_run
+
+
+@pytest.fixture
+def make_adapter():
+    """Adapters of T random tasks with a visual bottleneck, in float64, and supports for them."""
+
+    def make(n_tasks=2, n_way=3, n_shot=4, width=6, seed=0):
+        draw = torch.Generator().manual_seed(seed)
+
+        def randn(*shape):
+            return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+        weights = AdapterWeights(
+            classes=randn(n_tasks, n_way, width),
+            class_bias=0.1 * randn(n_tasks, n_way),
+            logit_scale=2 + randn(n_tasks).abs(),
+            centre=0.1 * randn(n_tasks, width),
+            down=randn(n_tasks, 2, width),
+            bias=0.1 * randn(n_tasks, 2),
+            up=randn(n_tasks, width, 2),
+            visual_ratio=torch.full((n_tasks,), 0.2, dtype=torch.float64),
+        )
+        support = normalize(randn(n_tasks, n_way, n_shot, width), dim=-1)
+        query = normalize(randn(n_tasks, 2 * n_way, width), dim=-1)
+        return weights, support, torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool), query
+
+    return make
+
+
+TINY_RUN = """\
+seed = 3
+
+[[data.sources]]
+name = "gaussians"
+synthetic = { n_classes = 12, n_pictures = 12, width = 16 }
+
+[[data.sources]]
+name = "wider gaussians"
+weight = 0.5
+n_way = [2, 3]
+synthetic = { n_classes = 8, n_pictures = 12, width = 24, seed = 1 }
+
+[[data.validation_classes]]
+name = "other gaussians"
+synthetic = { n_classes = 6, n_pictures = 12, width = 16, seed = 2 }
+
+[[data.validation_domains]]
+name = "far gaussians"
+synthetic = { n_classes = 6, n_pictures = 12, width = 20, gap = 0.0, seed = 3 }
+
+[episodes]
+n_way = [2, 5]
+n_shot = [1, 4]
+n_query = 3
+
+[network]
+width = 16
+n_layers = 1
+n_heads = 2
+bottleneck = 2
+
+[optim]
+steps = 8
+tasks_per_draw = 3
+draws_per_step = 2
+lr = 0.01
+warmup = 2
+ema = 0.5
+
+[validate]
+every = 4
+tasks = 3
+shots = [1, 4]
+n_query = 3
+
+[checkpoint]
+every = 3
+
+[track]
+every = 1
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    """A run of eight small steps on Gaussian classes."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY_RUN, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def load(config_file):
+    """The tiny configuration with overrides."""
+    return lambda *overrides: load_config(config_file, overrides)
+
+
+@pytest.fixture
+def start(tmp_path, config_file, load):
+    """A new run of the tiny configuration: its folder and configuration."""
+
+    def new(name, *overrides):
+        config = load(*overrides)
+        start_run(tmp_path / name, config, config_file.read_text(encoding="utf-8"))
+        return tmp_path / name, config
+
+    return new
+
+
+@pytest.fixture
+def make_store(tmp_path):
+    """Makes tmp_path/NAME, a feature store of random features; `counts` tells its classes."""
+
+    def make(name, counts, *, width=8, n_views=1, seed=0, encoder="dots"):
+        rng = np.random.default_rng(seed)
+        labels = [label for label, count in counts.items() for _ in range(count)]
+        pictures = tuple(
+            StoredPicture(f"{number}.png", label, "", "", f"{name}-{number}")
+            for number, label in enumerate(labels)
+        )
+        classes = tuple(sorted(set(counts) - {""}))
+        fingerprint = Fingerprint(encoder, "none", width, False, encoder, (0.0,) * 32)
+        recipe = Recipe(encoder, fingerprint, "fp32", 20.0, n_views, 0)
+        index = FeatureIndex()
+        features = unit_rows(rng.standard_normal((len(labels) * n_views, width)))
+        index.add(
+            [picture.sha256 for picture in pictures],
+            features.reshape(-1, n_views, width).astype(np.float16),
+        )
+        texts = unit_rows(rng.standard_normal((len(classes), width)).astype(np.float32))
+        (tmp_path / name).mkdir()
+        write_store(
+            tmp_path / name,
+            StoreContents(recipe, pictures, classes, ("{}",), ()),
+            index,
+            dict(zip(classes, texts, strict=True)),
+        )
+        return FeatureStore.open(tmp_path / name)
+
+    return make

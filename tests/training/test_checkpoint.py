@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    named_optimizer_state,
+    optimizer_state,
+)
+
+
+def test_checkpoint__saved_and_loaded__is_bit_for_bit_the_same(tmp_path):
+    tensors = {
+        "model": {"a.weight": torch.randn(3, 4), "a/b": torch.tensor(float("nan"))},
+        "generators": {"episodes": torch.Generator().get_state()},
+        "empty": {},
+    }
+    values = {"step": 7, "best_score": 0.1 + 0.2, "nothing": None}
+
+    Checkpoint(tensors, values).save(tmp_path / "checkpoint.safetensors")
+    loaded = load_checkpoint(tmp_path / "checkpoint.safetensors")
+
+    assert loaded.values == values
+    assert {group: list(members) for group, members in loaded.tensors.items()} == {
+        "model": ["a.weight", "a/b"],
+        "generators": ["episodes"],
+        "empty": [],
+    }
+    torch.testing.assert_close(loaded.tensors, tensors, rtol=0, atol=0, equal_nan=True)
+
+
+def test_checkpoint__tensors_that_share_memory__are_written(tmp_path):
+    shared = torch.arange(6.0).view(2, 3)
+
+    Checkpoint({"x": {"a": shared, "b": shared.T}}, {}).save(tmp_path / "c")
+
+    assert torch.equal(load_checkpoint(tmp_path / "c").tensors["x"]["b"], shared.T)
+
+
+def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "c"
+    Checkpoint({}, {"step": 1}).save(path)
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        Checkpoint({}, {"step": 2}).save(path)
+
+    assert load_checkpoint(path).values == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_load_checkpoint__missing_or_damaged__says_what_to_do(tmp_path):
+    (tmp_path / "damaged").write_bytes(b"no tensors")
+
+    with pytest.raises(DataError, match="give --resume a run folder that has one"):
+        load_checkpoint(tmp_path / "missing")
+    with pytest.raises(DataError, match=r"cannot read the checkpoint .*damaged"):
+        load_checkpoint(tmp_path / "damaged")
+
+
+def test_load_checkpoint__other_tensors__are_refused(tmp_path):
+    save_file({"a": torch.ones(1)}, tmp_path / "weights")
+
+    with pytest.raises(IncompatibleArtifact, match="no training checkpoint of this version"):
+        load_checkpoint(tmp_path / "weights")
+
+
+def test_optimizer_state__through_names__continues_as_if_never_stopped():
+    def steps(parameters, optimizer, n):
+        for number in range(n):
+            optimizer.zero_grad()
+            sum(((p - number).square() ** 2).sum() for p in parameters).backward()
+            optimizer.step()
+
+    whole = [torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.zeros(3))]
+    first = torch.optim.AdamW(whole, lr=0.1)
+    steps(whole, first, 3)
+    resumed = [torch.nn.Parameter(parameter.detach().clone()) for parameter in whole]
+    second = torch.optim.AdamW(resumed, lr=0.1)
+    named = {name: tensor.clone() for name, tensor in named_optimizer_state(first).items()}
+    second.load_state_dict(optimizer_state(named, second))
+
+    steps(whole, first, 4)
+    steps(resumed, second, 4)
+
+    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)

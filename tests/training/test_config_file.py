@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.training import config_differences, load_config
+from metaadapter.training.config import OptimConfig
+from metaadapter.training.config_file import read_resolved
+
+
+def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
+    config = load()
+
+    assert config.optim.steps == 8
+    assert config.network.width == 16
+    assert config.optim.weight_decay == OptimConfig().weight_decay
+    assert [source.name for source in config.data.sources] == ["gaussians", "wider gaussians"]
+    assert config.data.sources[1].n_way == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("override", "read", "value"),
+    [
+        ("optim.lr=0.25", lambda config: config.optim.lr, 0.25),
+        ("validate.shots=[1, 2]", lambda config: config.validation.shots, (1, 2)),
+        ("inner.order=second", lambda config: config.inner.order, "second"),
+        ('inner.order = "second"', lambda config: config.inner.order, "second"),
+        ("track.tensorboard=true", lambda config: config.track.tensorboard, True),
+        ("data.sources.1.weight=3", lambda config: config.data.sources[1].weight, 3.0),
+        ("loss.query=2.0", lambda config: config.loss.query, 2.0),
+    ],
+)
+def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override, read, value):
+    assert read(load(override)) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.learning_rate=1", r"optim\.learning_rate: no such key; .*Known here: .*lr"),
+        ("optim.warmpu=1", r"optim\.warmpu: no such key; did you mean 'warmup'\?"),
+        ("optmi.lr=1", r"optmi: no such key; did you mean 'optim'\?"),
+        ("network.widht=1", r"network\.widht: no such key; did you mean 'width'\?"),
+        ("data.sources.0.wieght=1", r"data\.sources\.0\.wieght: .* did you mean 'weight'\?"),
+        ("validate.evry=1", r"validate\.evry: no such key; did you mean 'every'\?"),
+        ("optim.lr=-1", r"optim\.lr: expected greater than 0, got -1"),
+        ("optim.steps=many", r"optim\.steps: expected a valid integer.*, got 'many'"),
+        ("optim.amp=fp8", r"optim\.amp: expected 'off' or 'bf16', got 'fp8'"),
+        ("loss.query=0", r"loss: the weight of the loss term query must be above 0"),
+        ("perturb.noise=2", r"perturb: noise is a share of tasks, 0 to 1, got 2\.0$"),
+        ("data.sources.0.stores=['a']", r"data\.sources\.0: expected either `stores`"),
+    ],
+)
+def test_load_config__wrong_key_or_value__says_what_was_expected(load, override, message):
+    with pytest.raises(DataError, match=rf"(?s)tiny\.toml is wrong.*{message}"):
+        load(override)
+
+
+def test_load_config__several_faults__are_told_together(load):
+    with pytest.raises(DataError, match=r"(?s)optim\.lr: .*optim\.clip: "):
+        load("optim.lr=0", "optim.clip=0")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optim.lr", r"--set expects KEY=VALUE, such as optim\.lr=0\.002, got 'optim\.lr'"),
+        ("=3", r"--set expects KEY=VALUE"),
+        ("data.sources.7.weight=1", r"'7' cannot be looked up in a list of 2, counted from 0"),
+        ("seed.lr=1", r"seed is a value and has no 'lr'"),
+    ],
+)
+def test_load_config__override_that_leads_nowhere__is_told(load, override, message):
+    with pytest.raises(UsageError, match=message):
+        load(override)
+
+
+def test_load_config__missing_or_broken_file__names_it(tmp_path):
+    (tmp_path / "broken.toml").write_text("seed = [")
+
+    with pytest.raises(DataError, match=r"cannot read the configuration .*none\.toml: No such"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(DataError, match=r"broken\.toml is not TOML: "):
+        load_config(tmp_path / "broken.toml")
+    (tmp_path / "broken.toml").write_text("seed = 1")
+    with pytest.raises(DataError, match=r"data: missing, and there is no default"):
+        load_config(tmp_path / "broken.toml")
+
+
+def test_load_config__root__is_seen_from_the_config_or_else_from_here(
+    config_file, tmp_path, monkeypatch
+):
+    (tmp_path / "beside").mkdir()
+    here = tmp_path / "elsewhere"
+    (here / "stores").mkdir(parents=True)
+    monkeypatch.chdir(here)
+
+    beside = load_config(config_file, ["data.root=beside"])
+    from_here = load_config(config_file, ["data.root=stores"])
+
+    assert beside.data.root == str(tmp_path / "beside")
+    assert from_here.data.root == str(here / "stores")
+
+
+def test_resolved__written_and_read__is_the_same_configuration(start, load):
+    folder, config = start("run", "optim.lr=0.1")
+
+    read = read_resolved(folder / "resolved.json")
+
+    assert read == config
+    assert config_differences(read, config) == []
+    assert config_differences(read, load()) == ["optim.lr: 0.1 → 0.01"]
+
+
+def test_read_resolved__folder_of_no_run__says_what_to_give(tmp_path):
+    with pytest.raises(DataError, match=r"is not the resolved .* give --resume the folder"):
+        read_resolved(tmp_path / "resolved.json")

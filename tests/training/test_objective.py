@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from episodes import EpisodeBatch, Episodes
+from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.errors import UsageError
+from metaadapter.generator import Generator, GeneratorConfig
+from metaadapter.training.consistency import text_alone
+from metaadapter.training.objective import LossWeights, objective, query_loss
+
+TERMS = [field.name for field in fields(LossWeights)]
+ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """A network whose every output is at work, as after training."""
+    generator = Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2, bottleneck=2))
+    draw = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for module in generator.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.normal_(0, 0.3 / module.in_features**0.5, generator=draw)
+                module.bias.normal_(0, 0.1, generator=draw)
+    return generator.double()
+
+
+@pytest.fixture
+def episodes():
+    """Three tasks of 4, 3 and 2 ways with masks of all kinds; what they leave out is no zero.
+
+    The second task has no twin, the third no picture of another class and a class without a shot.
+    """
+    draw = torch.Generator().manual_seed(2)
+
+    def rows(*shape):
+        return normalize(torch.randn(3, *shape, 6, generator=draw, dtype=torch.float64), dim=-1)
+
+    class_mask_TN = torch.arange(4) < torch.tensor([[4], [3], [2]])
+    shots_TN = torch.tensor([[3, 1, 2, 3], [2, 2, 1, 0], [3, 0, 0, 0]])
+    twins_TN = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]])
+    batch = EpisodeBatch(
+        support_TNKD=rows(4, 3),
+        support_mask_TNK=torch.arange(3) < shots_TN[..., None],
+        query_TQD=rows(5),
+        query_labels_TQ=torch.tensor([[0, 1, 2, 3, 3], [2, 1, 0, -1, -1], [1, -1, 0, -1, 0]]),
+        text_TND=rows(4),
+        class_mask_TN=class_mask_TN,
+    )
+    return Episodes(
+        batch=batch,
+        twin_TNKD=rows(4, 2),
+        twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
+        other_views_TNKD=rows(4, 3),
+        has_views=True,
+        off_class_TOD=rows(3),
+        off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
+        class_means_TND=rows(4),
+        logit_scale=20.0,
+        source="birds",
+    )
+
+
+def alone(episodes, task):
+    """The batch's task without any class or query that is padding."""
+    batch = episodes.batch
+    ways = batch.class_mask_TN[task].nonzero()[:, 0]
+    queries = (batch.query_labels_TQ[task] >= 0).nonzero()[:, 0]
+
+    def part(tensor, rows):
+        return tensor[task, rows][None]
+
+    return replace(
+        episodes,
+        batch=EpisodeBatch(
+            support_TNKD=part(batch.support_TNKD, ways),
+            support_mask_TNK=part(batch.support_mask_TNK, ways),
+            query_TQD=part(batch.query_TQD, queries),
+            query_labels_TQ=part(batch.query_labels_TQ, queries),
+            text_TND=part(batch.text_TND, ways),
+            class_mask_TN=part(batch.class_mask_TN, ways),
+        ),
+        twin_TNKD=part(episodes.twin_TNKD, ways),
+        twin_mask_TNK=part(episodes.twin_mask_TNK, ways),
+        other_views_TNKD=part(episodes.other_views_TNKD, ways),
+        off_class_TOD=part(episodes.off_class_TOD, episodes.off_class_mask_TO[task]),
+        off_class_mask_TO=part(
+            episodes.off_class_mask_TO, episodes.off_class_mask_TO[task].nonzero()[:, 0]
+        ),
+        class_means_TND=part(episodes.class_means_TND, ways),
+    )
+
+
+def softmax(logits):
+    weights = [math.exp(logit - max(logits)) for logit in logits]
+    return [weight / sum(weights) for weight in weights]
+
+
+def divergence(left, right):
+    return sum(p * math.log(p / q) for p, q in zip(softmax(left), softmax(right), strict=True))
+
+
+def slow_objective(generator, episodes):
+    """Each term, task by task without padding and number by number."""
+    query, each = [], {name: [] for name in TERMS[1:]}
+    for task in range(len(episodes.batch.text_TND)):
+        one = alone(episodes, task)
+        batch, n_way = one.batch, one.batch.text_TND.shape[1]
+
+        def predict(support, mask, batch=batch):
+            return generator.predict(support, batch.text_TND, mask, logit_scale=20.0)
+
+        def answers(weights, features=batch.query_TQD):
+            return classify(features, weights)[0].tolist()
+
+        predicted = predict(batch.support_TNKD, batch.support_mask_TNK)
+        logits = answers(predicted)
+        labels = batch.query_labels_TQ[0].tolist()
+        losses = [-math.log(softmax(row)[c]) for row, c in zip(logits, labels, strict=True)]
+        query.append(sum(losses) / len(losses) / math.log(n_way))
+
+        unadapted = AdapterWeights.zero_shot(batch.text_TND, 20.0)
+        visual = replace(
+            predicted,
+            classes=batch.text_TND,
+            class_bias=unadapted.class_bias,
+            logit_scale=unadapted.logit_scale,
+            **dict.fromkeys(("keys", "values", "alpha", "beta")),
+        )
+        pairs = {
+            "draws": (logits, answers(predict(one.twin_TNKD, one.twin_mask_TNK))),
+            "views": (logits, answers(predict(one.other_views_TNKD, batch.support_mask_TNK))),
+            "modalities": (answers(visual), answers(text_alone(predicted))),
+        }
+        if not one.twin_mask_TNK.any():
+            del pairs["draws"]
+        for name, (left, right) in pairs.items():
+            for a, b in zip(left, right, strict=True):
+                each[name].append((divergence(a, b) + divergence(b, a)) / 2)
+        off_class = one.off_class_TOD
+        before, after = answers(unadapted, off_class), answers(predicted, off_class)
+        each["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
+    means = {name: sum(values) / len(values) for name, values in each.items()}
+    return {"query": sum(query) / len(query), **means}
+
+
+def test_objective__every_term__is_that_of_a_slow_loop_without_padding(generator, episodes):
+    terms = objective(generator, episodes, ALL)
+
+    expected = slow_objective(generator, episodes)
+    assert list(terms) == TERMS
+    assert {name: float(term.detach()) for name, term in terms.items()} == pytest.approx(
+        expected, rel=1e-9
+    )
+    assert min(expected.values()) > 1e-3  # each has something to say
+
+
+def spoil(tensor, keeps):
+    """Other rows wherever nothing counts."""
+    other = normalize(torch.randn(tensor.shape, dtype=tensor.dtype), dim=-1)
+    return torch.where(keeps[..., None], tensor, other)
+
+
+def test_objective__what_the_masks_leave_out__changes_nothing(generator, episodes):
+    batch = episodes.batch
+    support_mask_TNK = batch.support_mask_TNK
+    spoilt = replace(
+        episodes,
+        batch=replace(
+            batch,
+            support_TNKD=spoil(batch.support_TNKD, support_mask_TNK),
+            query_TQD=spoil(batch.query_TQD, batch.query_labels_TQ >= 0),
+            text_TND=spoil(batch.text_TND, batch.class_mask_TN),
+        ),
+        twin_TNKD=spoil(episodes.twin_TNKD, episodes.twin_mask_TNK),
+        other_views_TNKD=spoil(episodes.other_views_TNKD, support_mask_TNK),
+        off_class_TOD=spoil(episodes.off_class_TOD, episodes.off_class_mask_TO),
+    )
+
+    terms, others = (objective(generator, each, ALL) for each in (episodes, spoilt))
+
+    assert not torch.equal(spoilt.batch.support_TNKD, batch.support_TNKD)
+    torch.testing.assert_close(others, terms)
+
+
+def test_objective__gradient__is_finite_with_classes_masked_out(generator, episodes):
+    terms = objective(generator, episodes, ALL)
+
+    for name, term in terms.items():
+        gradients = torch.autograd.grad(
+            term, tuple(generator.parameters()), retain_graph=True, allow_unused=True
+        )
+        reached = [each for each in gradients if each is not None]
+        assert all(each.isfinite().all() for each in reached), name
+        assert any(each.any() for each in reached), name
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_objective__term_with_weight_0__is_left_out(generator, episodes, name):
+    weights = LossWeights(**{name: 0.5})
+
+    terms = objective(generator, episodes, weights)
+
+    assert set(terms) == {"query", name}
+    torch.testing.assert_close(terms[name], objective(generator, episodes, ALL)[name])
+
+
+@pytest.mark.parametrize(("weights", "n_predictions"), [(LossWeights(), 1), (ALL, 3)])
+def test_objective__supports__are_each_passed_once(
+    generator, episodes, monkeypatch, weights, n_predictions
+):
+    forward, calls = Generator.forward, []
+
+    def counted(*arguments, **options):
+        calls.append(1)
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(Generator, "forward", counted)
+
+    objective(generator, episodes, weights)
+
+    assert len(calls) == n_predictions
+
+
+def test_objective__tasks_that_cannot_give_a_term__have_none(generator, episodes):
+    bare = replace(
+        episodes,
+        twin_TNKD=episodes.twin_TNKD[:, :, :0],
+        twin_mask_TNK=episodes.twin_mask_TNK[:, :, :0],
+        has_views=False,
+        off_class_mask_TO=torch.zeros_like(episodes.off_class_mask_TO),
+    )
+
+    assert set(objective(generator, bare, ALL)) == {"query", "modalities"}
+
+
+def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
+    seen = []
+
+    def adapt(weights, support_TNKD, support_mask_TNK):
+        seen.append((support_TNKD, support_mask_TNK))
+        return replace(weights, classes=2 * weights.classes)
+
+    plain = objective(generator, episodes, ALL)
+    adapted = objective(generator, episodes, ALL, adapt=adapt)
+
+    assert seen == [(episodes.batch.support_TNKD, episodes.batch.support_mask_TNK)]
+    assert adapted.pop("query") != plain.pop("query")
+    torch.testing.assert_close(adapted, plain, rtol=0, atol=0)
+
+
+def test_query_loss__knowing_nothing__is_1_whatever_the_ways(episodes):
+    logits_TQN = torch.zeros(3, 5, 4).masked_fill(~episodes.batch.class_mask_TN[:, None], -math.inf)
+
+    assert float(query_loss(logits_TQN, episodes.batch)) == pytest.approx(1)
+
+
+def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
+    logits_TQN = torch.zeros(3, 5, 4).masked_fill(~episodes.batch.class_mask_TN[:, None], -math.inf)
+    logits_TQN[2, :, 0] = 1  # the task of two ways: two of its three queries are of class 0
+
+    value = query_loss(logits_TQN, episodes.batch)
+
+    right, wrong = -math.log(math.e / (1 + math.e)), -math.log(1 / (1 + math.e))
+    third = (2 * right + wrong) / 3 / math.log(2)
+    assert float(value) == pytest.approx((1 + 1 + third) / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("weight", [-0.5, float("nan"), float("inf")])
+def test_loss_weights__no_number_of_at_least_0__is_refused_by_name(weight):
+    with pytest.raises(UsageError, match=rf"loss term views must be .* at least 0, got {weight}"):
+        LossWeights(views=weight)
+
+
+def test_loss_weights__nothing_to_classify__is_refused():
+    with pytest.raises(UsageError, match="loss term query must be above 0"):
+        LossWeights(query=0.0, views=1.0)

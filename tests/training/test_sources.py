@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from episodes import ClassSplit
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart, SyntheticConfig
+from metaadapter.training.sources import load_source
+
+EPISODES = EpisodesConfig(n_way=(2, 5), n_shot=(1, 3))
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(*stores, average_views=False, **settings):
+        config = SourceConfig(name="birds", stores=stores, **settings)
+        return load_source(config, tmp_path, EPISODES, average_views=average_views)
+
+    return load
+
+
+def test_load_source__one_store__has_its_features_labels_texts_and_scale(load, make_store):
+    store = make_store("a", {"heron": 3, "": 2, "stork": 2}, n_views=2)
+
+    source = load("a")
+
+    kept = [0, 1, 2, 5, 6]  # pictures without a label are left out
+    np.testing.assert_allclose(source.tasks.features_nVD, store.by_picture()[kept], atol=1e-3)
+    np.testing.assert_allclose(source.tasks.features_nVD.norm(dim=-1), 1, atol=1e-6)
+    assert source.tasks.labels_n.tolist() == [0, 0, 0, 1, 1]
+    assert source.classes == ("heron", "stork")
+    np.testing.assert_array_equal(source.tasks.text_SCD[0], store.texts)
+    assert source.tasks.logit_scale == 20.0
+    assert source.picture_hashes == {f"a-{number}" for number in kept}
+
+
+def test_load_source__several_stores__are_domains_joined_by_class_name(load, make_store):
+    first = make_store("a", {"heron": 2, "stork": 1})
+    second = make_store("b", {"crane": 1, "heron": 3}, seed=1)
+
+    source = load("a", "b")
+
+    assert source.classes == ("crane", "heron", "stork")
+    assert source.tasks.labels_n.tolist() == [1, 1, 2, 0, 1, 1, 1]
+    assert source.tasks.domains_n.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    expected = [second.texts[0], first.texts[0], first.texts[1]]
+    np.testing.assert_array_equal(source.tasks.text_SCD[0], expected)
+
+
+def test_load_source__averaged_views__are_the_features_a_classifier_sees(load, make_store):
+    store = make_store("a", {"heron": 3, "stork": 2}, n_views=3)
+
+    source = load("a", average_views=True)
+
+    np.testing.assert_allclose(source.tasks.features_nVD[:, 0], store.mean_features()[0], atol=1e-6)
+
+
+def test_load_source__part_of_a_split__has_these_classes_only(load, make_store, tmp_path):
+    make_store("a", {"crane": 2, "heron": 2, "stork": 2})
+    ClassSplit({"train": ("stork", "crane"), "rest": ("heron",)}).save(tmp_path / "split.json")
+    split = str(tmp_path / "split.json")
+
+    source = load("a", classes=SplitPart(split=split, part="train"))
+
+    assert source.classes == ("crane", "stork")
+    assert source.tasks.labels_n.tolist() == [0, 0, 1, 1]
+    with pytest.raises(DataError, match=r"has no part 'test'; it has rest, train"):
+        load("a", classes=SplitPart(split=split, part="test"))
+
+
+def test_load_source__split_of_other_classes__names_one(load, make_store, tmp_path):
+    make_store("a", {"crane": 2})
+    ClassSplit({"train": ("crane", "owl")}).save(tmp_path / "split.json")
+
+    with pytest.raises(DataError, match=r"names 1 classes that its stores do not have, .*'owl'"):
+        load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="train"))
+
+
+def test_load_source__own_ways_or_shots__replace_those_of_the_run(load, make_store):
+    make_store("a", {"heron": 3, "stork": 2})
+
+    assert load("a").tasks.spec is None
+    assert load("a", n_way=(2, 2)).tasks.spec.n_way == (2, 2)
+    assert load("a", n_way=(2, 2)).tasks.spec.n_shot == EPISODES.n_shot
+    assert load("a", n_shot=(4, 9)).tasks.spec.n_shot == (4, 9)
+
+
+def test_load_source__stores_that_do_not_fit_together__are_refused(load, make_store):
+    make_store("a", {"heron": 2})
+    make_store("two views", {"heron": 2}, n_views=2)
+    make_store("other encoder", {"heron": 2}, encoder="stripes")
+    make_store("no labels", {"": 2})
+
+    with pytest.raises(DataError, match=r"'birds' have \[1, 2\] views a picture"):
+        load("a", "two views")
+    with pytest.raises(IncompatibleArtifact, match="other encoder"):
+        load("a", "other encoder")
+    with pytest.raises(DataError, match="no labels has no labelled pictures"):
+        load("no labels")
+    with pytest.raises(DataError, match="nowhere"):
+        load("nowhere")
+
+
+def test_load_source__synthetic__is_the_same_for_the_same_seed(tmp_path):
+    def made(seed):
+        shape = SyntheticConfig(n_classes=3, n_pictures=4, width=8, seed=seed)
+        config = SourceConfig(name="made", synthetic=shape, weight=2.0)
+        return load_source(config, tmp_path, EPISODES)
+
+    first, again, other = made(0), made(0), made(1)
+
+    assert first.classes == ("made 0", "made 1", "made 2")
+    assert first.tasks.weight == 2.0
+    assert first.tasks.features_nVD.equal(again.tasks.features_nVD)
+    assert not first.tasks.features_nVD.equal(other.tasks.features_nVD)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from metaadapter.errors import DataError
+from metaadapter.generator import load_generator
+from metaadapter.training import train
+from metaadapter.training import trainer as trainer_module
+from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.training_data import load_training_data
+
+LONGER = ("optim.steps=40", "optim.warmup=5", "validate.tasks=30", "validate.every=40")
+# Names that say next to nothing: there the closed form leaves most to be learned.
+POOR_TEXTS = tuple(
+    f"data.{source}.synthetic.text_noise=5.0"
+    for source in ("sources.0", "sources.1", "validation_classes.0", "validation_domains.0")
+)
+
+
+@pytest.fixture
+def make_trainer(load):
+    def make(*overrides):
+        config = load(*overrides)
+        data = load_training_data(config)
+        return trainer_module.Trainer(
+            config, data.mixture(config, "cpu"), data.validator(config, "cpu")
+        )
+
+    return make
+
+
+@pytest.fixture
+def run(make_trainer):
+    """Train to the end: the trainer, what it told and what it saved."""
+
+    def whole(*overrides):
+        trainer, told, saved = make_trainer(*overrides), [], []
+        trainer.run(tell=told.append, save=saved.append)
+        return trainer, told, saved
+
+    return whole
+
+
+def test_trainer__steps__lower_the_loss_and_raise_the_accuracy_on_unseen_classes(run):
+    trainer, told, _ = run(*LONGER, *POOR_TEXTS)
+
+    losses = [moment.terms["query"] for moment in told[1:]]
+
+    assert sum(losses[-10:]) < sum(losses[:10])
+    assert trainer.best.step == 40
+    assert trainer.best.score > trainer.first.score
+
+
+def test_trainer__moments__tell_of_each_step_and_of_the_validations(run):
+    _, told, saved = run()
+
+    assert [moment.step for moment in told] == list(range(9))
+    assert [moment.step for moment in told if moment.validation] == [0, 4, 8]
+    assert [state.values["step"] for state in saved] == [3, 4, 6, 8]
+    assert all(math.isfinite(moment.terms["total"]) for moment in told[1:])
+
+
+def test_trainer__same_seed__same_weights_and_another_seed_others(run):
+    first, again, other = run()[0], run()[0], run("seed=4")[0]
+
+    assert torch.equal(weights(first), weights(again))
+    assert not torch.equal(weights(first), weights(other))
+
+
+def weights(trainer):
+    """Of the averaged network; the best one of a tiny run may be the untrained one."""
+    return torch.cat([each.flatten() for each in trainer.state().tensors["average"].values()])
+
+
+def test_trainer__average__is_that_of_a_slow_loop(make_trainer):
+    trainer, seen = make_trainer("optim.steps=4"), []
+    name = "heads.down.weight"
+
+    def remember(_moment):
+        seen.append(trainer.state().tensors["network"][name].clone())
+
+    trainer.run(tell=remember, save=lambda _: None)
+
+    expected = seen[1]  # the first average is the first step itself
+    for step in seen[2:]:
+        expected = 0.5 * expected + 0.5 * step
+    torch.testing.assert_close(trainer.state().tensors["average"][f"module.{name}"], expected)
+
+
+def test_trainer__many_draws_a_step__have_the_gradient_of_their_mean(make_trainer):
+    one, two = make_trainer("optim.draws_per_step=1"), make_trainer("optim.draws_per_step=2")
+    gradients = []
+
+    for trainer, n_draws in ((one, 1), (two, 2)):
+        for _ in range(2 // n_draws):
+            trainer._optimizer.zero_grad()
+            for _ in range(n_draws):
+                trainer._backward()
+            gradients.append(trainer._network.heads.task.weight.grad.clone())
+
+    torch.testing.assert_close(gradients[2], (gradients[0] + gradients[1]) / 2)
+
+
+def spoil(monkeypatch, is_spoilt):
+    """Let the objective be NaN at its calls of these numbers."""
+    objective, calls = trainer_module.objective, []
+
+    def sometimes(*arguments, **options):
+        terms = objective(*arguments, **options)
+        calls.append(1)
+        factor = math.nan if is_spoilt(len(calls)) else 1.0
+        return {name: factor * term for name, term in terms.items()}
+
+    monkeypatch.setattr(trainer_module, "objective", sometimes)
+
+
+def test_trainer__loss_that_is_nan__costs_the_step_and_is_counted(make_trainer, monkeypatch):
+    spoil(monkeypatch, lambda call: call in (3, 4))  # both draws of the second step
+    trainer, seen = make_trainer(), []
+
+    trainer.run(
+        tell=lambda _: seen.append(trainer.state().tensors["network"]["heads.task.weight"].clone()),
+        save=lambda _: None,
+    )
+
+    assert trainer.n_skipped == 1
+    assert torch.equal(seen[1], seen[2])
+    assert not torch.equal(seen[2], seen[3])
+    assert weights(trainer).isfinite().all()
+
+
+def test_trainer__ten_bad_steps_in_a_row__stop_with_what_to_look_for(run, monkeypatch):
+    spoil(monkeypatch, lambda call: call > 4)
+
+    with pytest.raises(DataError, match=r"10 steps in a row up to step 12 .*query.*optim\.lr"):
+        run("optim.steps=30", "validate.every=30")
+
+
+def test_trainer__closed_form_that_cannot_be_factored__costs_the_step(run, monkeypatch):
+    def fail(*_, **__):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    monkeypatch.setattr(trainer_module, "objective", fail)
+
+    trainer, _, _ = run("optim.steps=3")
+
+    assert trainer.n_skipped == 3
+
+
+def test_trainer__nothing_better_for_long__stops_early_and_keeps_the_best(make_trainer):
+    trainer = make_trainer(
+        "optim.steps=50", "optim.lr=1e-9", "validate.every=1", "validate.patience=3"
+    )
+
+    trainer.run(tell=lambda _: None, save=lambda _: None)
+
+    assert trainer.step < 50
+    assert trainer.is_done
+    assert trainer.step == trainer.best.step + 3
+
+
+def test_trainer__without_validation_sets__keeps_the_last_average(run):
+    trainer, _, _ = run("data.validation_classes=[]", "data.validation_domains=[]")
+
+    average = trainer.state().tensors["average"]
+    assert trainer.best is None
+    torch.testing.assert_close(
+        trainer.best_generator().state_dict()["heads.task.weight"],
+        average["module.heads.task.weight"],
+        rtol=0,
+        atol=0,
+    )
+
+
+@pytest.mark.parametrize("order", ["first", "second"])
+def test_trainer__steps_inside_the_objective__change_what_is_learned(run, order):
+    plain, _, _ = run()
+
+    inner, told, _ = run("inner.steps=2", "inner.share=1.0", f"inner.order={order}")
+
+    assert not torch.equal(weights(plain), weights(inner))
+    assert all(math.isfinite(moment.terms["query"]) for moment in told[1:])
+
+
+def test_trainer__bfloat16__trains_nearly_as_exactly(run):
+    exact, half = run()[1][-1], run("optim.amp=bf16")[1][-1]
+
+    assert half.terms["query"] != exact.terms["query"]
+    assert half.terms["query"] == pytest.approx(exact.terms["query"], rel=0.05)
+
+
+def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_file):
+    folder, config = start("run")
+
+    summary = train(folder, config, device="cpu")
+
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.toml", "resolved.json", "log.jsonl", "checkpoint.safetensors"),
+        *("best", "summary.json"),
+    }
+    assert (folder / "config.toml").read_text() == config_file.read_text()
+    stored = json.loads((folder / "summary.json").read_text())
+    assert stored["generator"] == summary.generator
+    assert stored["best"]["score"] == summary.best.score
+    assert stored["versions"]["torch"] == torch.__version__
+    assert [source["name"] for source in stored["data"]["training"]] == [
+        *("gaussians", "wider gaussians")
+    ]
+    assert load_generator(folder / "best").config == config.network
+
+
+def test_train__told_to_stop__ends_at_the_step_and_goes_on_later(start):
+    folder, config = start("stopped")
+    whole, _ = start("whole")
+    steps = []
+
+    stopped = train(
+        folder,
+        config,
+        device="cpu",
+        tell=lambda moment: steps.append(moment.step),
+        should_stop=lambda: steps[-1] == 5,
+    )
+    state = load_checkpoint(folder / "checkpoint.safetensors").values
+    finished = train(folder, config, device="cpu")
+
+    assert (stopped.ending, stopped.step, state["step"]) == ("interrupted", 5, 5)
+    assert finished.ending == "finished"
+    assert finished.generator == train(whole, config, device="cpu").generator
+    assert finished.seconds > state["seconds"] > 0
+
+
+def test_start_run__folder_in_use__is_refused(start):
+    folder, _ = start("run")
+
+    with pytest.raises(DataError, match=r"run is not empty; go on with .* --resume .*run"):
+        start("run")
+
+    assert (folder / "resolved.json").exists()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.errors import DataError
+from metaadapter.training.config import DataConfig, SourceConfig, TrainConfig
+from metaadapter.training.training_data import load_training_data
+
+
+@pytest.fixture
+def load(tmp_path, make_store):
+    """The data of a run: trains on store `a` (heron, stork) and judges by others."""
+    make_store("a", {"heron": 3, "stork": 3})
+    make_store("b", {"crane": 3, "owl": 3}, seed=1)
+    make_store("sketches", {"heron": 3, "stork": 3}, seed=2)
+
+    def load(**data):
+        chosen = {
+            key: tuple(SourceConfig(name=name, stores=(store,)) for name, store in sets.items())
+            for key, sets in data.items()
+            if key != "reserved"
+        }
+        sources = chosen.pop("sources", (SourceConfig(name="birds", stores=("a",)),))
+        config = DataConfig(
+            root=str(tmp_path), sources=sources, reserved=data.get("reserved", ()), **chosen
+        )
+        return load_training_data(TrainConfig(data=config))
+
+    return load
+
+
+def test_load_training_data__held_out_classes_and_domains__are_kept_by_kind(load):
+    data = load(validation_classes={"others": "b"}, validation_domains={"drawn": "sketches"})
+
+    assert [each.tasks.name for each in data.sources] == ["birds"]
+    assert [each.tasks.name for each in data.validation["classes"]] == ["others"]
+    assert [each.classes for each in data.validation["domains"]] == [("heron", "stork")]
+
+
+def test_load_training_data__held_out_class_in_training__is_refused(load, make_store):
+    make_store("zoo", {"Heron": 3, "lynx": 3}, seed=3)
+
+    with pytest.raises(DataError, match=r"(?s)'birds' has 1 class of .*'zoo'.*'heron'"):
+        load(validation_classes={"zoo": "zoo"})
+
+
+def test_load_training_data__held_out_domain_in_training__is_refused(load):
+    with pytest.raises(DataError, match="'a' is the evaluation set 'a'"):
+        load(validation_domains={"same birds": "a"})
+
+
+def test_load_training_data__picture_of_a_validation_set__is_refused(load, tmp_path, make_store):
+    store = make_store("copy", {"heron": 3, "stork": 3})
+    table = store.folder / store.header.files["rows"]
+    table.write_text(table.read_text().replace("copy-1", "a-1"))
+
+    with pytest.raises(DataError, match=r"'birds' has 1 picture of the evaluation set 'copied'"):
+        load(validation_domains={"copied": "copy"})
+
+
+@pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
+def test_load_training_data__reserved_store__is_seen_by_no_part_of_the_run(load, place):
+    with pytest.raises(DataError, match="'b' is the evaluation set 'b'"):
+        load(reserved=("b",), **{place: {"some": "b"}})
+
+
+def test_mixture__too_few_classes__names_the_source(load):
+    data = load()
+    config = TrainConfig(
+        data=DataConfig(sources=(SourceConfig(name="birds", stores=("a",)),)),
+        episodes={"n_way": (5, 9)},
+    )
+
+    with pytest.raises(DataError, match="source 'birds': 5 classes"):
+        data.mixture(config, "cpu")
