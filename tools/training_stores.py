@@ -1,0 +1,108 @@
+"""The feature stores that the shipped generator is trained on.
+
+    python -m tools.training_stores PICTURES --out STORES [--only NAME …]
+
+PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET, its
+pictures through tiny; SET.DEGRADATION, degraded copies of some through tiny; SET@GEOMETRY, its
+pictures through an encoder made of tiny's trunk. What is complete stays. The trunk's features are
+kept in STORES/.pooled, which may be removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+from rich.console import Console
+from rich.progress import Progress
+from torchvision.transforms import Compose
+
+from metaadapter.features import FrozenEncoder, encode_to_store
+from metaadapter.images import ImageTable, read_images
+from tools import training_stores_encoders as encoders
+
+SETS = (*encoders.CLASS_WEIGHTS, "omniglot56", "tiny-imagenet-val", "cifar10", "clothing10")
+DEGRADED_SET = "tiny-imagenet-train"
+DEGRADATIONS = ("px20", "gray40", "noisy", "edges", "odd")
+N_DEGRADED, STEP = 40, 20
+
+
+def degrade(picture: Image.Image, name: str) -> Image.Image:
+    """A degraded copy of an RGB picture; chance depends on the picture and the name only."""
+    key = f"{encoders.SEED} {name} {picture.size} ".encode() + picture.tobytes()
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()))
+    if name == "px20":
+        return picture.resize((20, 20), Image.Resampling.BILINEAR)
+    if name == "noisy":
+        pixels = np.asarray(picture) + rng.normal(0, 45, (picture.height, picture.width, 3))
+        return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    if name == "odd":
+        turned = ImageOps.posterize(picture, 2).rotate(90 * int(rng.integers(1, 4)), expand=True)
+        return ImageOps.invert(turned) if rng.random() < 0.5 else turned
+    grey = ImageOps.grayscale(picture)
+    if name == "gray40":
+        return grey.resize((40, 40), Image.Resampling.BILINEAR).convert("RGB")
+    lines = grey.filter(ImageFilter.GaussianBlur(0.7)).filter(ImageFilter.FIND_EDGES)
+    return ImageOps.autocontrast(ImageOps.invert(lines)).convert("RGB")
+
+
+def pick_to_degrade(table: ImageTable, name: str) -> ImageTable:
+    """Up to 40 pictures of each class; each degradation begins 20 later than the one before."""
+    rows = sorted(table.rows, key=lambda row: (row.label or "", row.path.name))
+    kept = []
+    for _, group in groupby(rows, key=lambda row: row.label):
+        files = list(group)
+        order = STEP * DEGRADATIONS.index(name) + np.arange(min(N_DEGRADED, len(files)))
+        kept += [files[number % len(files)] for number in order]
+    return replace(table, rows=tuple(kept))
+
+
+def main() -> None:
+    """Make the stores, one after the other."""
+    args = _arguments()
+    tiny = FrozenEncoder.load("tiny", device="cpu")
+    with Progress(console=Console(stderr=True)) as progress:
+
+        def encode(name: str, table: ImageTable, encoder: FrozenEncoder) -> None:
+            row = progress.add_task(name)
+            show = lambda now: progress.update(row, total=now.total, completed=now.done)  # noqa: E731
+            encode_to_store(table, encoder, args.out / name, progress=show)
+
+        needed = encoders.CLASS_WEIGHTS if any("@" in name for name in args.only) else {}
+        for name in (name for name in SETS if name in {*args.only, *needed}):
+            encode(name, read_images(args.pictures / name), tiny)
+        for name in (name for name in DEGRADATIONS if f"{DEGRADED_SET}.{name}" in args.only):
+            table = pick_to_degrade(read_images(args.pictures / DEGRADED_SET), name)
+            # Tiny's fingerprint stays: these are its features, of other pictures.
+            preprocess = Compose([partial(degrade, name=name), tiny.preprocess])
+            degrading = encoders.variant(tiny, name=f"tiny.{name}", preprocess=preprocess)
+            encode(f"{DEGRADED_SET}.{name}", table, degrading)
+        if needed:
+            pooling = encoders.pooling(tiny)
+            for name in needed:
+                table = read_images(args.pictures / name)
+                # No text tower belongs to these features, so the names of the classes go.
+                rows = tuple(replace(row, label=None) for row in table.rows)
+                encode(f"{encoders.POOLED}/{name}", replace(table, rows=rows), pooling)
+            for geometry in progress.track(encoders.GEOMETRIES, description="geometries"):
+                encoders.write_geometry(geometry, pooling, args.out, args.only)
+
+
+def _arguments() -> argparse.Namespace:
+    names = [*SETS, *(f"{DEGRADED_SET}.{name}" for name in DEGRADATIONS)]
+    names += [f"{name}@{end}" for end in encoders.GEOMETRIES for name in encoders.CLASS_WEIGHTS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", type=Path, metavar="PICTURES")
+    parser.add_argument("--out", type=Path, required=True, metavar="STORES")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

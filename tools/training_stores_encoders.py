@@ -1,0 +1,151 @@
+"""Encoders of other geometry than tiny's, made of its trunk; their class texts are predicted."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.features import FeatureStore, FrozenEncoder
+from metaadapter.features.encoder_source import resolve_encoder
+from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
+from metaadapter.features.open_clip_model import build_model
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import unit_rows
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+
+GEOMETRIES = ("raw", "root", "narrow")
+POOLED = ".pooled"
+SEED = 0
+NARROW_WIDTH, LOGIT_SCALE = 192, 30.0
+N_FOLDS, RIDGE, OFFSET = 6, 3.0, 0.5
+Chance = np.random.Generator
+Geometry = Callable[[np.ndarray], np.ndarray]
+Texts = dict[str, np.ndarray]
+# By set, how much a class counts where texts are learned: 120 photographs tell more than a single
+# emoji. The first set centres the features of all.
+CLASS_WEIGHTS = {"tiny-imagenet-train": 3.0, "trashnet6": 2.0, "pacs-photo": 2.0}
+CLASS_WEIGHTS |= {"pacs-cartoon": 1.0, "emoji-google": 0.3, "emoji-twitter": 0.3}
+
+
+def variant(tiny: FrozenEncoder, **changes: object) -> FrozenEncoder:
+    """Tiny with some attributes replaced, for `encode_to_store`."""
+    other = copy.copy(tiny)
+    vars(other).update(changes)
+    return other
+
+
+def pooling(tiny: FrozenEncoder) -> FrozenEncoder:
+    """Tiny without its projection: 1280 numbers, none negative, scaled to length 1.
+
+    Raises:
+        ValueError: Projecting them does not give tiny's features.
+    """
+    visual = build_model(resolve_encoder("tiny")).network.visual.eval().requires_grad_(False)
+    visual.to(memory_format=torch.channels_last)
+
+    def encode_pixels(batch: Tensor) -> Tensor:
+        return normalize(visual.trunk(batch.to(memory_format=torch.channels_last)), dim=-1)
+
+    pixels = tiny.preprocess(probe_picture())[None]
+    projected = normalize(visual.head(visual.trunk(pixels)), dim=-1)
+    if not torch.allclose(projected, tiny.encode_pixels(pixels), atol=1e-5):
+        raise ValueError("projecting the pooled features of tiny's trunk does not give tiny's own")
+    fingerprint = _fingerprint(tiny, "tiny@pooled", encode_pixels(pixels)[0].numpy())
+    return variant(tiny, name="tiny@pooled", fingerprint=fingerprint, encode_pixels=encode_pixels)
+
+
+def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collection[str]) -> None:
+    """Write those stores SET@GEOMETRY of one geometry that are named; complete ones stay.
+
+    `out` holds SET by tiny and .pooled/SET, the same pictures by `pooled`, of `CLASS_WEIGHTS`.
+    """
+    chance = np.random.default_rng([SEED, GEOMETRIES.index(geometry)])
+    stores = {name: FeatureStore.open(out / name) for name in CLASS_WEIGHTS}
+    rows = {name: FeatureStore.open(out / POOLED / name).mean_features()[0] for name in stores}
+    to_features = _geometry(geometry, next(iter(rows.values())), chance)
+    probe = to_features(pooled.encode_images([probe_picture()]))[0]
+    fingerprint = _fingerprint(pooled, f"tiny@{geometry}", probe)
+    recipe = Recipe(fingerprint.encoder, fingerprint, pooled.precision, LOGIT_SCALE, 1, 0)
+
+    features = {name: to_features(pooled_rows) for name, pooled_rows in rows.items()}
+    classes = [(name, label) for name, store in stores.items() for label in store.classes]
+    texts = predict_texts(
+        np.concatenate([store.texts for store in stores.values()]),
+        np.concatenate([_class_means(stores[name], features[name]) for name in stores]),
+        np.array([CLASS_WEIGHTS[name] for name, _ in classes]),
+        [readable_name(label).casefold() for _, label in classes],
+        chance,
+    )
+    text_of = dict(zip(classes, texts.astype(np.float32), strict=True))
+    for name in (name for name in stores if f"{name}@{geometry}" in only):
+        contents = replace(StoreContents.of(stores[name]), recipe=recipe)
+        by_label = {label: text_of[name, label] for label in contents.classes}
+        _write(out / f"{name}@{geometry}", contents, features[name], by_label)
+
+
+def predict_texts(
+    texts: np.ndarray, means: np.ndarray, weights: np.ndarray, names: Sequence[str], chance: Chance
+) -> np.ndarray:
+    """Class texts (C, D), unit rows, for an encoder without a text tower.
+
+    Ridge regression from another encoder's `texts` (C, W) to the class `means` (C, D), in folds
+    over distinct names: no text has seen pictures of its own class. All are divided by their mean
+    length and moved off the pictures.
+    """
+    distinct, number = np.unique(names, return_inverse=True)
+    folds = chance.permutation(len(distinct))[number] % N_FOLDS
+    predicted = np.empty(means.shape)
+    for fold in range(N_FOLDS):
+        seen = folds != fold
+        centre = np.average(texts[seen], axis=0, weights=weights[seen])
+        target = means[seen] - np.average(means[seen], axis=0, weights=weights[seen])
+        inputs = (texts[seen] - centre).astype(np.float64)
+        weighted = inputs.T * weights[seen]
+        gram = weighted @ inputs + RIDGE * np.eye(texts.shape[1])
+        predicted[~seen] = (texts[~seen] - centre) @ np.linalg.solve(gram, weighted @ target)
+    offset = unit_rows(chance.standard_normal((1, means.shape[1])))
+    return unit_rows(predicted / np.linalg.norm(predicted, axis=1).mean() + OFFSET * offset)
+
+
+def _geometry(name: str, centring: np.ndarray, chance: Chance) -> Geometry:
+    """From unit pooled features to those of an encoder: a cone, spread evenly, or narrower."""
+    if name == "raw":
+        return unit_rows
+    if name == "root":
+        root = np.sqrt(centring).mean(axis=0)
+        return lambda pooled: unit_rows(np.sqrt(pooled) - root)
+    centre = centring.mean(axis=0)
+    matrix = chance.standard_normal((len(centre), NARROW_WIDTH)).astype(np.float32)
+    return lambda pooled: unit_rows((pooled - centre) @ matrix)
+
+
+def _fingerprint(tiny: FrozenEncoder, name: str, probe: np.ndarray) -> Fingerprint:
+    digest = hashlib.sha256(f"{tiny.fingerprint.digest} {name}".encode()).hexdigest()[:16]
+    summary = summarise(probe) + (0.0,) * N_SUMMARY  # no text tower, so no sentence
+    return Fingerprint(name, tiny.weights, len(probe), False, digest, summary)
+
+
+def _class_means(store: FeatureStore, features: np.ndarray) -> np.ndarray:
+    means = [features[store.rows.label == name].mean(axis=0) for name in store.classes]
+    return unit_rows(np.stack(means))
+
+
+def _write(folder: Path, contents: StoreContents, features: np.ndarray, texts: Texts) -> None:
+    index = FeatureIndex()
+    hashes = [picture.sha256 for picture in contents.pictures]
+    index.add(hashes, features[:, None].astype(np.float16))
+    with hold_folder(folder):
+        before = FeatureStore.open(folder) if (folder / HEADER_FILE).exists() else None
+        if before is None or StoreContents.of(before) != contents:
+            generation = before.header.generation + 1 if before else 1
+            write_store(folder, contents, index, texts, generation=generation)
