@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["kernel_ridge", "ridge_towards_prior"]
+__all__ = ["kernel_ridge", "left_out_residuals", "ridge_towards_prior"]
 
 
 def ridge_towards_prior(
@@ -57,10 +57,34 @@ def kernel_ridge(
         noise_TM: positive; how far each may be missed.
         sharpness_T: β.
     """
+    factor = _kernel_factor(rows_TMD, present_TM, noise_TM, sharpness_T)
+    return torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)
+
+
+def left_out_residuals(
+    rows_TMD: Float[Tensor, "T M D"],
+    present_TM: Bool[Tensor, "T M"],
+    residual_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    sharpness_T: Float[Tensor, " T"],
+) -> Float[Tensor, "T M N"]:
+    """What `kernel_ridge` fitted to all other rows leaves of each row's residual.
+
+    In closed form (Rasmussen and Williams 2006, equation 5.12): A_m / [(K + noise)⁻¹]_mm.
+    """
+    factor = _kernel_factor(rows_TMD, present_TM, noise_TM, sharpness_T)
+    values = torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)
+    return values / torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)[..., None]
+
+
+def _kernel_factor(
+    rows_TMD: Tensor, present_TM: Tensor, noise_TM: Tensor, sharpness_T: Tensor
+) -> Tensor:
+    """Cholesky factor of kernel + noise; a row that is not there has its noise alone."""
     square_TM = rows_TMD.square().sum(-1)
     distance_TMM = square_TM[:, :, None] + square_TM[:, None] - 2 * rows_TMD @ rows_TMD.mT
     beta_T11 = sharpness_T[:, None, None]
     kernel_TMM = (-0.5 * beta_T11 * distance_TMM.clamp(min=0)).exp() / beta_T11
     both_TMM = present_TM[:, :, None] & present_TM[:, None]
-    factor = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
-    return torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)
+    factor: Tensor = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
+    return factor

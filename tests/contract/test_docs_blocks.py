@@ -34,7 +34,7 @@ tasks_per_draw = 2
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """`photos/` with three classes of two pictures, `new/` with others, and `train.toml`."""
+    """`photos/`, three classes of two pictures; `new/` with others; two tiny configurations."""
     folder = tmp_path_factory.mktemp("pictures")
     demo = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
     (folder / "new").mkdir()
@@ -42,7 +42,9 @@ def pictures(tmp_path_factory):
         (folder / "photos" / label).mkdir(parents=True)
         for number, path in enumerate(sorted((demo / label).iterdir())[:4]):
             shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
-    (folder / "train.toml").write_text(TRAINING, encoding="utf-8")
+    for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TRAINING, encoding="utf-8")
     return folder
 
 

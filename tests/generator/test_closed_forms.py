@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from metaadapter.generator.closed_forms import kernel_ridge, ridge_towards_prior
+from metaadapter.generator.closed_forms import kernel_ridge, left_out_residuals, ridge_towards_prior
 
 
 def problem(n_shots, width, n_way=3, seed=0):
@@ -92,3 +92,22 @@ def test_kernel_ridge__blunter_and_blunter__becomes_the_linear_ridge():
     torch.testing.assert_close(
         answers - answers.mean(0), linear - linear.mean(0), rtol=0, atol=1e-3
     )
+
+
+def test_left_out_residuals__refitted_without_each_row__agree():
+    draw = torch.Generator().manual_seed(8)
+    rows = torch.randn(1, 6, 4, generator=draw, dtype=torch.float64)
+    residual = torch.randn(1, 6, 3, generator=draw, dtype=torch.float64)
+    noise = 0.2 + torch.rand(1, 6, generator=draw, dtype=torch.float64)
+    sharpness = torch.tensor([0.5], dtype=torch.float64)
+    everything = torch.ones(1, 6, dtype=torch.bool)
+
+    left = left_out_residuals(rows, everything, residual, noise, sharpness)
+
+    for m in range(6):
+        others = everything.clone()
+        others[0, m] = False
+        values = kernel_ridge(rows, others, residual, noise, sharpness)
+        square = (rows[0] - rows[0, m]).square().sum(-1)
+        predicted = (-0.5 * 0.5 * square).exp() / 0.5 @ values[0]
+        torch.testing.assert_close(left[0, m], residual[0, m] - predicted)

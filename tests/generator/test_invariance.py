@@ -14,7 +14,9 @@ CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 
 @pytest.fixture(params=["untrained", "trained_like"])
 def generator(request, trained_like):
-    return trained_like if request.param == "trained_like" else load_generator().double()
+    return (
+        trained_like if request.param == "trained_like" else load_generator("closed-form").double()
+    )
 
 
 def logits(generator, task, support=None, text=None, query=None, mask=None, classes=None):
@@ -30,7 +32,7 @@ def logits(generator, task, support=None, text=None, query=None, mask=None, clas
 def test_trained_like__differs_from_the_closed_form(trained_like, make_task):
     task = make_task(1, 5, 3, 32)
 
-    difference = logits(trained_like, task) - logits(load_generator().double(), task)
+    difference = logits(trained_like, task) - logits(load_generator("closed-form").double(), task)
 
     assert difference.abs().max() > 0.5
 
@@ -127,7 +129,7 @@ def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
     second = 0.25 * first + (1 - 0.25**2) ** 0.5 * normalize(
         second - (second @ first) * first, dim=0
     )
-    generator = load_generator().double()
+    generator = load_generator("closed-form").double()
 
     bent = logits(
         generator,

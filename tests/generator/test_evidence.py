@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import classify
+from metaadapter.generator import load_generator
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
+
+LEFT_OUT = slice(-4, None)
+ZERO_SHOT_ACCURACY = -5
+
+
+@pytest.fixture
+def evidence_of():
+    def evidence_of(task):
+        temperature = torch.ones(len(task.support), dtype=torch.float64)
+        return task_evidence(
+            canonicalise(task.support, task.text, task.mask, task.classes, temperature)
+        )
+
+    return evidence_of
+
+
+def test_task_evidence__zero_shot_accuracy__is_that_of_a_loop(make_task, evidence_of):
+    task = make_task(1, 5, 3, 24)
+
+    evidence = evidence_of(task)[0]
+
+    means = task.support[0].mean(1).mean(0)
+    texts = normalize(task.text[0] - task.text[0].mean(0), dim=-1)
+    right = [
+        int((texts @ (task.support[0, c, k] - means)).argmax()) == c
+        for c in range(5)
+        for k in range(3)
+    ]
+    assert evidence.shape == (N_TASK_SCALARS,)
+    assert evidence[ZERO_SHOT_ACCURACY] == pytest.approx(math.log(5) * sum(right) / len(right))
+
+
+def test_task_evidence__leave_one_out__is_about_the_untrained_classifier(make_task, evidence_of):
+    task = make_task(1, 4, 6, 24)
+    generator = load_generator("closed-form").double()
+
+    gain, accuracy, overconfidence, has_any = evidence_of(task)[0, LEFT_OUT].tolist()
+
+    # Refitted without each picture; there the centre and the spread are a little different too.
+    log_p, right, confidence = [], [], []
+    for c in range(4):
+        for k in range(6):
+            mask = task.mask.clone()
+            mask[0, c, k] = False
+            weights = generator.predict(task.support, task.text, mask)
+            p = classify(task.support[:, c, k][:, None], weights)[0, 0].softmax(-1)
+            log_p.append(float(p[c].log()))
+            right.append(float(p.argmax() == c))
+            confidence.append(float(p.max()))
+    assert has_any == 1
+    assert gain == pytest.approx(math.log(4) + sum(log_p) / 24, abs=0.1)
+    assert accuracy == pytest.approx(math.log(4) * sum(right) / 24, abs=0.15)
+    assert overconfidence == pytest.approx((sum(confidence) - sum(right)) / 24, abs=0.1)
+
+
+def test_task_evidence__one_shot__has_no_leave_one_out(make_task, evidence_of):
+    evidence = evidence_of(make_task(2, 4, 1, 24))
+
+    assert not evidence[:, LEFT_OUT].any()
+
+
+def test_task_evidence__no_picture_or_no_text__is_finite(make_task, evidence_of):
+    bare, nameless = make_task(1, 4, 0, 24), make_task(1, 4, 3, 24)
+    nameless.text = torch.zeros_like(nameless.text)
+
+    assert evidence_of(bare).isfinite().all()
+    assert evidence_of(nameless).isfinite().all()

@@ -1,0 +1,71 @@
+"""Tasks with too many pictures for a kernel matrix."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metaadapter.adapter import classify
+from metaadapter.generator import load_generator, regression
+
+
+@pytest.fixture
+def most_rows(monkeypatch):
+    """A limit that the tests' tasks can pass."""
+    monkeypatch.setattr(regression, "MOST_KERNEL_ROWS", 12)
+
+
+def slow_linear_ridge(support, text, query):
+    """By an explicit inverse in the feature space: one loop over the pictures."""
+    n_way, n_shot, width = support.shape
+    centre = support.mean((0, 1))
+    spread = (support - centre).square().sum(-1).mean().sqrt()
+    text = text - text.mean(0)
+    prior = 0.5 * text / text.square().sum(-1).mean().sqrt()
+    precision, pull = torch.eye(width, dtype=text.dtype), prior.T.clone()
+    for c in range(n_way):
+        for shot in support[c]:
+            z = (shot - centre) / spread
+            # The noise of each picture is 1.
+            precision += torch.outer(z, z)
+            pull[:, c] += z
+    vectors = torch.linalg.inv(precision) @ pull
+    return 17.6 * n_shot**-0.18 * ((query - centre) / spread) @ vectors
+
+
+def test_untrained__more_pictures_than_a_kernel_takes__is_linear_ridge(make_task, most_rows):
+    task = make_task(1, 5, 3, 32)
+
+    weights = load_generator("closed-form").double().predict(task.support, task.text)
+
+    expected = slow_linear_ridge(task.support[0], task.text[0], task.query[0])
+    torch.testing.assert_close(classify(task.query, weights)[0], expected)
+    assert weights.keys.shape[1] == 0
+
+
+def test_untrained__as_many_pictures_as_a_kernel_takes__keeps_them(make_task, most_rows):
+    task = make_task(1, 4, 3, 32)
+
+    weights = load_generator("closed-form").double().predict(task.support, task.text)
+
+    assert weights.keys.shape[1] == 12
+
+
+def test_trained__large_and_small_tasks_in_a_batch__are_as_each_alone(
+    make_task, trained_like, most_rows
+):
+    task = make_task(3, 5, 4, 32)
+    # 20 pictures, 12 of five classes, 5: only the first is too large for a kernel.
+    counts = torch.tensor([[4] * 5, [4, 3, 2, 2, 1], [1] * 5])
+    task.mask = torch.arange(4) < counts[..., None]
+
+    together = trained_like.predict(task.support, task.text, task.mask)
+
+    logits = classify(task.query, together)
+    for t, n_shot in enumerate(counts.amax(1).tolist()):
+        one = slice(t, t + 1)
+        alone = trained_like.predict(
+            task.support[one, :, :n_shot], task.text[one], task.mask[one, :, :n_shot]
+        )
+        torch.testing.assert_close(classify(task.query[one], alone)[0], logits[t])
+    assert [int(rows.any(-1).sum()) for rows in together.values] == [0, 12, 5]

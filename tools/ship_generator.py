@@ -1,0 +1,49 @@
+"""Makes a finished training run the generator that the package ships.
+
+    python -m tools.ship_generator RUN
+
+Copies `best/` to `metaadapter/assets/generator` and writes `training.json` beside it: what was
+trained on, with every class, what it was judged on, the resolved configuration and the versions.
+The model card is written by hand; its tables by `tools.peer_margins` and `tools.cone`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from metaadapter.generator.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE
+
+MOST_BYTES = 4_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder that `metaadapter train` wrote")
+    run = parser.parse_args().run
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    if summary["ending"] == "interrupted":
+        raise SystemExit(f"{run} is interrupted at step {summary['step']}; resume it first")
+    if (size := (run / "best" / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
+        raise SystemExit(f"{run / 'best' / WEIGHTS_FILE} has {size} bytes; at most {MOST_BYTES}")
+    SHIPPED.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        shutil.copyfile(run / "best" / name, SHIPPED / name)
+    config = json.loads((run / "resolved.json").read_text(encoding="utf-8"))
+    for key in ("root",):
+        config["data"][key] = Path(config["data"][key]).name
+    for part in ("sources", "validation_classes", "validation_domains"):
+        for source in config["data"][part]:
+            if source["classes"]:
+                source["classes"]["split"] = Path(source["classes"]["split"]).name
+    record = {key: value for key, value in summary.items() if key not in ("run", "config")}
+    text = json.dumps({**record, "config": config}, indent=1) + "\n"
+    (SHIPPED / "training.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
