@@ -1,63 +1,44 @@
-"""Where the constants of the closed form come from: a grid on stores that nothing is reported on.
+"""Where the constants of the closed form come from: grids on stores that nothing is reported on.
 
     python -m tools.closed_form_study STORE… [--tasks 12]
 
-Prints the mean accuracy over the stores at 1, 2, 4, 8 and 16 shots for ridge strengths and text
-trusts beside GDA, the temperature of least loss per store, and what balancing and texts-as-shots
-are worth where shots are unequal or missing.
+Prints accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, beside linear ridge
+and GDA; the temperature of least loss of each store; and accuracy where shots are unequal or
+missing. All accuracies are means over classes and tasks, then over stores.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
-from benchmarks.few_shot import SHOTS, tasks
+from episodes import EpisodeBatch
 from metaadapter.adapter import classify
-from metaadapter.features import FeatureStore
-from metaadapter.generator import emit, load_generator
-from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.closed_forms import ridge_towards_prior
+from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.generator import load_generator, regression
+from tools.estimate import Estimate
+from tools.store_tasks import SHOTS, StoreTasks, as_peer, load_source
 
-GDA_ALPHA = {1: 1e-3, 2: 0.1, 4: 0.1, 8: 1.0, 16: 10.0}
-Head = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def ridge(strength: float, trust: float) -> Head:
-    """Ridge towards `trust` times the text, in canonical coordinates; logits without a scale."""
-
-    def head(support: Tensor, text: Tensor, query: Tensor) -> Tensor:
-        n_way, n_shot = support.shape[:2]
-        everything = torch.ones(1, n_way, n_shot, dtype=torch.bool)
-        canonical = canonicalise(
-            support[None], text[None], everything, everything.any(-1), torch.ones(1)
-        )
-        targets = one_hot(torch.arange(n_way).repeat_interleave(n_shot), n_way).float()
-        noise = torch.full((1, n_way * n_shot), strength)
-        shots = canonical.shots_TNKD.flatten(1, 2)
-        vectors = ridge_towards_prior(shots, targets[None], noise, trust * canonical.text_TND)[0]
-        return (query - canonical.image_centre_TD) / canonical.image_spread_T @ vectors.T
-
-    return head
-
-
-def gda(support: Tensor, text: Tensor, query: Tensor) -> Tensor:
-    """GDA with the α(n) that its authors' validation chose most often."""
-    n_way, n_shot, width = support.shape
-    means = support.mean(1)
-    residuals = (support - means[:, None]).flatten(0, 1)
-    trace = residuals.square().sum() / max(n_way * n_shot - 1, 1)
-    scatter = residuals.T @ residuals + trace.clamp(min=1e-6) * torch.eye(width)
-    precision = width * torch.linalg.inv(scatter) if n_shot > 1 else torch.eye(width)
-    vectors = means @ precision
-    bias = -0.5 * (vectors * means).sum(1)
-    return 15 * query @ text.T + GDA_ALPHA[n_shot] * (query @ vectors.T + bias)
+GRID: dict[str, dict[str, float]] = {
+    "linear ridge": {"MOST_KERNEL_ROWS": 0},
+    **{
+        f"ridge {ridge}, sharpness {sharpness}": {"RIDGE": ridge, "SHARPNESS": sharpness}
+        for ridge in (0.25, 0.5, 1.0)
+        for sharpness in (0.3, 0.6, 1.2)
+    },
+    **{f"text trust {trust}": {"TEXT_TRUST": trust} for trust in (0.0, 0.25, 0.75, 1.0)},
+}
+"""Changes of the closed form's constants, by name."""
+Shots = Callable[[tuple[int, ...], torch.Generator], Tensor]
+"""Number of shots of each class, for a shape (T, N)."""
+CLOSED_FORM = as_peer(load_generator("closed-form"))
 
 
 def main() -> None:
@@ -68,79 +49,134 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=12)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    stores = {folder.name: _load(folder) for folder in args.stores}
-    heads = {"GDA, α(n)": gda} | {
-        f"ridge {strength}, trust {trust}": ridge(strength, trust)
-        for strength in (0.3, 1.0, 3.0)
-        for trust in (0.0, 0.3, 0.5, 0.7)
+    stores = [StoreTasks.draw(load_source(folder), args.tasks) for folder in args.stores]
+    print_grid(stores)
+    print_kernel_gain(stores)
+    print_temperatures(stores)
+    print_balance(stores)
+    print_bare_trust(stores)
+
+
+def print_grid(stores: list[StoreTasks]) -> None:
+    print_head("head", SHOTS)
+    print_row("GDA, α(n)", [mean(accuracies(stores, n_shot, PEERS["GDA"])) for n_shot in SHOTS])
+    for name, changes in GRID.items():
+        with constants(**changes):
+            print_row(name, [mean(accuracies(stores, n_shot)) for n_shot in SHOTS])
+
+
+def print_kernel_gain(stores: list[StoreTasks]) -> None:
+    """What the kernel adds to a linear ridge, paired by task, with 95 % intervals."""
+    print_head("kernel ridge − linear ridge", SHOTS)
+    gains = []
+    for n_shot in SHOTS:
+        kernel = accuracies(stores, n_shot)
+        with constants(MOST_KERNEL_ROWS=0):
+            linear = accuracies(stores, n_shot)
+        pairs = zip(kernel, linear, strict=True)
+        gains.append(
+            Estimate.over_stores([(one - other).mean(1).double().numpy() for one, other in pairs])
+        )
+    print("| all stores | " + " | ".join(gain.signed() for gain in gains) + " |", flush=True)
+
+
+def print_temperatures(stores: list[StoreTasks]) -> None:
+    print_head("temperature of least loss", SHOTS)
+    for store in stores:
+        print_row(store.source.name, [best_temperature(store, n_shot) for n_shot in SHOTS])
+
+
+def print_balance(stores: list[StoreTasks]) -> None:
+    kinds: dict[str, Shots] = {
+        "1–16 shots": lambda shape, draw: torch.randint(1, 17, shape, generator=draw),
+        "1 or 16": lambda shape, draw: 1 + 15 * torch.randint(2, shape, generator=draw),
     }
-    print("| head | " + " | ".join(map(str, SHOTS)) + " |\n" + "|---" * (len(SHOTS) + 1) + "|")
-    for name, head in heads.items():
-        means = [_mean_accuracy(stores, head, n_shot, args.tasks) for n_shot in SHOTS]
-        print(f"| {name} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |", flush=True)
-    print("\n| temperature of least loss | " + " | ".join(map(str, SHOTS)) + " |")
-    print("|---" * (len(SHOTS) + 1) + "|")
-    for name, store in stores.items():
-        scales = [_best_scale(store, n_shot, args.tasks) for n_shot in SHOTS]
-        print(f"| {name} | " + " | ".join(f"{scale:.1f}" for scale in scales) + " |", flush=True)
-    print("\n| balance | texts as shots | 1–16 shots | 1 or 16 | 0 or 4 |\n|---|---|---|---|---|")
-    for balance, noise in ((0.0, 1e6), (0.5, 1e6), (1.0, 1e6), (1.5, 1e6), (2.0, 1e6), (1.5, 0.1)):
-        cells = [_unequal(stores, kind, balance, noise, args.tasks) for kind in UNEQUAL]
-        label = "no" if noise > 1 else f"noise {noise}"
-        print(f"| {balance} | {label} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
+    print_head("balance", kinds)
+    for balance in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
+        with constants(BALANCE=balance):
+            print_row(balance, [mean(accuracies(stores, 16, shots=s)) for s in kinds.values()])
 
 
-UNEQUAL: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
-    "1–16 shots": lambda rng, n_way: rng.integers(1, 17, n_way),
-    "1 or 16": lambda rng, n_way: rng.choice([1, 16], n_way),
-    "0 or 4": lambda _, n_way: np.where(np.arange(n_way) < n_way // 2, 0, 4),
-}
+def print_bare_trust(stores: list[StoreTasks]) -> None:
+    print_head("trust in the text of a bare class", ["all classes", "bare", "with pictures"])
+    for trust in (0.5, 1.0, 2.0, 3.0, 4.0, 6.0):
+        with constants(BARE_TEXT_TRUST=trust):
+            found = accuracies(stores, 4, shots=lambda shape, _: 4 * second_half(shape))
+        bare = [right[~second_half(right.shape)] for right in found]
+        pictured = [right[second_half(right.shape)] for right in found]
+        print_row(trust, [mean(found), mean(bare), mean(pictured)])
 
 
-def _load(folder: Path) -> tuple[np.ndarray, np.ndarray, Tensor]:
-    store = FeatureStore.open(folder)
-    X, y = store.mean_features()
-    text = torch.from_numpy(np.stack(list(store.class_texts().values())))
-    return X, np.searchsorted(store.classes, y), text
+@contextmanager
+def constants(**values: float) -> Iterator[None]:
+    """The closed form with some of its constants changed."""
+    before = {name: getattr(regression, name) for name in values}
+    vars(regression).update(values)
+    try:
+        yield
+    finally:
+        vars(regression).update(before)
 
 
-def _draw(store: tuple[np.ndarray, np.ndarray, Tensor], n_shot: int, n_tasks: int):  # noqa: ANN202
-    X, labels, text = store
-    if np.bincount(labels).min() > n_shot:
-        rng = np.random.default_rng(n_shot)
-        for support, classes, query, truth in tasks(X, labels, n_shot, n_tasks, rng):
-            yield support, text[classes], query, truth
+def accuracies(
+    stores: list[StoreTasks], n_shot: int, head: Peer = CLOSED_FORM, shots: Shots | None = None
+) -> list[Tensor]:
+    """Of each store: (T, N) share of each class's queries that are right, in %."""
+    draw = torch.Generator().manual_seed(5)
+    found = []
+    for store in stores:
+        batches = [with_shots(batch, shots, draw) for batch in store.batches(n_shot)]
+        scale = store.source.logit_scale
+        found.append(torch.cat([class_accuracy(batch, head, scale) for batch in batches]))
+    return found
 
 
-def _mean_accuracy(stores: dict, head: Head, n_shot: int, n_tasks: int) -> float:
-    per_store = [
-        np.mean([float((head(s, t, q).argmax(1) == y).float().mean()) for s, t, q, y in drawn])
-        for drawn in (list(_draw(store, n_shot, n_tasks)) for store in stores.values())
-        if drawn
-    ]
-    return 100 * float(np.mean(per_store))
+def with_shots(batch: EpisodeBatch, shots: Shots | None, draw: torch.Generator) -> EpisodeBatch:
+    """The same tasks with fewer pictures in some classes."""
+    if shots is None:
+        return batch
+    counts_TN = shots(batch.class_mask_TN.shape, draw)
+    kept_TNK = torch.arange(batch.support_mask_TNK.shape[-1]) < counts_TN[..., None]
+    return replace(batch, support_mask_TNK=batch.support_mask_TNK & kept_TNK)
 
 
-def _best_scale(store: tuple, n_shot: int, n_tasks: int) -> float:
-    head = ridge(emit.RIDGE, emit.TEXT_TRUST)
-    drawn = [(head(s, t, q), y) for s, t, q, y in _draw(store, n_shot, n_tasks)]
-    scales = torch.logspace(0, 2.3, 70)
-    losses = [sum(cross_entropy(scale * logits, y) for logits, y in drawn) for scale in scales]
-    return float(scales[int(np.argmin(losses))]) if drawn else float("nan")
+def class_accuracy(batch: EpisodeBatch, head: Peer, logit_scale: float) -> Tensor:
+    answers_TQ = classify(batch.query_TQD, head(Support.of(batch), logit_scale)).argmax(-1)
+    labels_TQ = batch.query_labels_TQ
+    of_class_TQN = labels_TQ[..., None] == torch.arange(batch.class_mask_TN.shape[1])
+    right_TQN = of_class_TQN & (answers_TQ == labels_TQ)[..., None]
+    return 100 * right_TQN.sum(1) / of_class_TQN.sum(1)
 
 
-def _unequal(stores: dict, kind: str, balance: float, noise: float, n_tasks: int) -> float:
-    """Mean per-class accuracy with shots as `kind` draws them."""
-    emit.BALANCE, emit.TEXT_AS_SHOT_NOISE = balance, noise
-    generator, rng, scores = load_generator("closed-form"), np.random.default_rng(5), []
-    for store in stores.values():
-        for support, text, query, truth in _draw(store, 16, n_tasks):
-            counts = torch.from_numpy(UNEQUAL[kind](rng, len(support)))
-            mask = torch.arange(16) < counts[:, None]
-            weights = generator.predict(support[None], text[None], mask[None]).task(0)
-            right = (classify(query, weights).argmax(1) == truth).float()
-            scores.append(np.mean([float(right[truth == c].mean()) for c in range(len(support))]))
-    return 100 * float(np.mean(scores))
+def best_temperature(store: StoreTasks, n_shot: int) -> float:
+    """The factor on logits of scale 1 that gives the queries the least cross-entropy."""
+    rows, labels = [], []
+    for batch in store.batches(n_shot):
+        weights = CLOSED_FORM(Support.of(batch), store.source.logit_scale)
+        unscaled_TQN = classify(batch.query_TQD, weights) / weights.logit_scale[:, None, None]
+        there_TQ = batch.query_labels_TQ >= 0
+        rows.append(unscaled_TQN[there_TQ])
+        labels.append(batch.query_labels_TQ[there_TQ])
+    logits, truth = torch.cat(rows), torch.cat(labels)
+    return float(min(torch.logspace(0, 2.3, 70), key=lambda s: cross_entropy(s * logits, truth)))
+
+
+def second_half(shape: tuple[int, ...]) -> Tensor:
+    """Which classes are in the second half; they come in random order."""
+    return (torch.arange(shape[-1]) >= shape[-1] // 2).expand(shape)
+
+
+def mean(of_stores: Iterable[Tensor]) -> float:
+    return float(torch.stack([of_store.mean() for of_store in of_stores]).mean())
+
+
+def print_head(name: str, columns: Iterable[object]) -> None:
+    cells = [name, *map(str, columns)]
+    print(f"\n| {' | '.join(cells)} |\n" + "|---" * len(cells) + "|")
+
+
+def print_row(name: object, values: Iterable[float]) -> None:
+    print(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |", flush=True)
 
 
 if __name__ == "__main__":

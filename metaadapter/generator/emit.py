@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -14,7 +15,6 @@ from metaadapter.generator.regression import (
     LINEAR_RIDGE,
     RIDGE,
     Regression,
-    base_scale,
     regression,
 )
 
@@ -24,7 +24,9 @@ __all__ = ["emit"]
 VISUAL_RATIO = 0.2
 
 
-def emit(support: CanonicalSupport, corrections: Corrections) -> AdapterWeights:
+def emit(
+    support: CanonicalSupport, corrections: Corrections, scale_T: Float[Tensor, " T"]
+) -> AdapterWeights:
     """Combine the support into an adapter.
 
     In canonical coordinates z = (x − c) / r the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
@@ -32,6 +34,11 @@ def emit(support: CanonicalSupport, corrections: Corrections) -> AdapterWeights:
     the texts, kept as a cache. In raw ones W/r · x − W c / r. A task with more than
     `MOST_KERNEL_ROWS` pictures has a linear ridge in W and an empty cache; one without a picture
     is zero-shot CLIP.
+
+    Args:
+        support: What is known.
+        corrections: Of the closed form's constants, and what is added to it.
+        scale_T: κ before its correction, of tasks with a picture.
     """
     problem = regression(
         support, corrections.log_noise_TNK, corrections.log_trust_TN, corrections.log_sharpness_T
@@ -39,7 +46,11 @@ def emit(support: CanonicalSupport, corrections: Corrections) -> AdapterWeights:
     pictured_T1 = support.has_shots_T[:, None]
     classes_TND = _class_vectors(support, corrections, problem)
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
-    scale_T = _scale(support, corrections)
+    scale_T = torch.where(
+        support.has_shots_T,
+        scale_T * corrections.log_scale_T.exp(),
+        support.logit_scale_T * support.text_spread_T,
+    )
     raw_TND = classes_TND / support.image_spread_T[:, None, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
     bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
@@ -69,12 +80,6 @@ def _class_vectors(
     noise_TM = LINEAR_RIDGE / RIDGE * problem.noise_TM
     ridge_TND = ridge_towards_prior(problem.rows_TMD, problem.targets_TMN, noise_TM, prior_TND)
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
-
-
-def _scale(support: CanonicalSupport, corrections: Corrections) -> Tensor:
-    """(T,) inverse temperature; that of the encoder where there is no picture."""
-    fitted_T = base_scale(support) * corrections.log_scale_T.exp()
-    return torch.where(support.has_shots_T, fitted_T, support.logit_scale_T * support.text_spread_T)
 
 
 def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:

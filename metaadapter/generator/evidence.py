@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.closed_forms import left_out_residuals
-from metaadapter.generator.regression import base_scale, regression
+from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.regression import base_scale
 
 __all__ = ["N_TASK_SCALARS", "task_evidence"]
 
@@ -19,7 +19,7 @@ SOFT, SHARP = 5.0, 15.0
 TINY = 1e-6
 
 
-def task_evidence(support: CanonicalSupport) -> Float[Tensor, "T E"]:
+def task_evidence(support: CanonicalSupport, left_out: LeftOut) -> Float[Tensor, "T E"]:
     """`N_TASK_SCALARS` numbers a task, unchanged by rotation, width, order and padding.
 
     How much closer texts are to their own class mean than to others; whether classes that are
@@ -53,7 +53,7 @@ def task_evidence(support: CanonicalSupport) -> Float[Tensor, "T E"]:
         _directions(support.means_TND) / n_mean_T,
         support.means_TND.square().sum((1, 2)) / n_mean_T,
         *_zero_shot(support, text_TND),
-        *_leave_one_out(support),
+        *_leave_one_out(support, left_out),
     ]
     return torch.stack(scalars, -1)
 
@@ -131,35 +131,25 @@ def _zero_shot(support: CanonicalSupport, text_TND: Tensor) -> list[Tensor]:
     return [gain(SOFT), gain(SHARP), log_way_T * mean_of_shots(right)]
 
 
-def _leave_one_out(support: CanonicalSupport) -> list[Tensor]:
+def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> list[Tensor]:
     """Four (T,) numbers on the pictures of classes with several.
 
-    Gains over guessing in nats, of likelihood and of accuracy; confidence less accuracy; and
-    whether there are such pictures.
+    Gains over guessing in nats, of likelihood and of accuracy; the logarithm of the temperature
+    that suits them over its base; and whether there are such pictures.
     """
-    problem = regression(support).without_large()
-    left_TMN = left_out_residuals(
-        problem.rows_TMD,
-        problem.present_TM,
-        problem.residual_TMN,
-        problem.noise_TM,
-        problem.sharpness_T,
-    )
-    logits_TMN = base_scale(support)[:, None, None] * (problem.targets_TMN - left_TMN)
-    log_p_TMN = logits_TMN.masked_fill(~support.class_mask_TN[:, None], -torch.inf).log_softmax(-1)
-    several_TN = (support.n_shot_TN > 1).to(problem.targets_TMN.dtype)
-    asked_TM = (problem.targets_TMN @ several_TN[..., None])[..., 0]
+    log_p_TMN, asked_TM = left_out.log_p_TMN, left_out.asked_TM
+    own_TM = torch.where(left_out.is_own_TMN, log_p_TMN, 0.0).sum(-1)
+    right_TM = left_out.is_own_TMN.gather(-1, log_p_TMN.argmax(-1, keepdim=True))[..., 0]
     n_asked_T = asked_TM.sum(-1).clamp(min=1)
-    is_own_TMN = problem.targets_TMN > 0
-    own_TM = torch.where(is_own_TMN, log_p_TMN, 0.0).sum(-1)
-    confidence_TM, answer_TM = log_p_TMN.exp().max(-1)
-    right_TM = is_own_TMN.gather(-1, answer_TM[..., None])[..., 0].to(own_TM.dtype)
     log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(own_TM.dtype).log()
-    has_any_T = (asked_TM.sum(-1) > 0).to(own_TM.dtype)
+    has_any_T = asked_TM.any(-1).to(own_TM.dtype)
 
     def mean(values_TM: Tensor) -> Tensor:
-        return (values_TM * asked_TM).sum(-1) / n_asked_T
+        return torch.where(asked_TM, values_TM, 0.0).sum(-1) / n_asked_T
 
-    gains = [mean(own_TM) + log_way_T * has_any_T, mean(right_TM) * log_way_T]
-    numbers = [*gains, mean(confidence_TM - right_TM), has_any_T]
-    return [number.to(support.shots_TNKD.dtype) for number in numbers]
+    return [
+        mean(own_TM) + log_way_T * has_any_T,
+        mean(right_TM) * log_way_T,
+        (left_out.scale_T / base_scale(support)).log(),
+        has_any_T,
+    ]

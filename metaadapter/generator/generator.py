@@ -14,6 +14,7 @@ from metaadapter.errors import UsageError
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.emit import emit
 from metaadapter.generator.heads import Corrections, Heads
+from metaadapter.generator.leave_one_out import LeftOut, leave_one_out
 from metaadapter.generator.relations import relate
 from metaadapter.generator.set_encoder import SetEncoder
 
@@ -92,11 +93,12 @@ class Generator(nn.Module):
         shot_mask_TNK = support_mask_TNK & class_mask_TN[..., None]
         scale_T = _scale_per_task(logit_scale, shot_mask_TNK, text_TND)
         support = canonicalise(support_TNKD, text_TND, shot_mask_TNK, class_mask_TN, scale_T)
-        return emit(support, self.corrections(support))
+        left_out = leave_one_out(support)
+        return emit(support, self.corrections(support, left_out), left_out.scale_T)
 
-    def corrections(self, support: CanonicalSupport) -> Corrections:
+    def corrections(self, support: CanonicalSupport, left_out: LeftOut) -> Corrections:
         """What the network changes about the closed form."""
-        relations = relate(support).to(self.heads.task.weight.dtype)
+        relations = relate(support, left_out).to(self.heads.task.weight.dtype)
         tokens_TNH, edges_TNNE = self.encoder(relations, support.class_mask_TN)
         return self.heads.forward(tokens_TNH, edges_TNNE, relations, support.class_mask_TN)
 

@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
+from metaadapter.generator.leave_one_out import LeftOut
 
 __all__ = ["N_CLASS_SCALARS", "N_EDGES", "N_SHOT_SCALARS", "Relations", "relate"]
 
@@ -38,7 +39,7 @@ class Relations:
         )
 
 
-def relate(support: CanonicalSupport) -> Relations:
+def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     """Read the Gram blocks text–text, text–image and image–image of a batch of support sets.
 
     Returns:
@@ -46,7 +47,7 @@ def relate(support: CanonicalSupport) -> Relations:
     """
     blocks = _gram_blocks(support)
     return Relations(
-        classes_TNC=_class_scalars(support, blocks),
+        classes_TNC=_class_scalars(support, blocks, left_out),
         shots_TNKS=_shot_scalars(support),
         edges_TNNE=_edges(support, blocks),
     )
@@ -79,7 +80,7 @@ def _gram_blocks(support: CanonicalSupport) -> _GramBlocks:
     )
 
 
-def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks) -> Tensor:
+def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks, left_out: LeftOut) -> Tensor:
     """How tight a class is, how its text and pictures agree, its rivals; and the whole task."""
     diagonal = torch.eye(blocks.text_TNN.shape[1], dtype=torch.bool, device=blocks.text_TNN.device)
     cross = blocks.cross_TNN
@@ -104,7 +105,7 @@ def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks) -> Tensor:
         support.text_mask_TN.to(cross.dtype),
         n_way.log(),
     ]
-    evidence_TNE = task_evidence(support)[:, None].expand(-1, n_shot.shape[1], -1)
+    evidence_TNE = task_evidence(support, left_out)[:, None].expand(-1, n_shot.shape[1], -1)
     of_class_TNC = torch.cat([torch.stack(scalars, -1), evidence_TNE], -1)
     return of_class_TNC * support.class_mask_TN[..., None]
 

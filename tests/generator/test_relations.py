@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 
 from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_EDGES,
@@ -11,15 +12,19 @@ from metaadapter.generator.relations import (
 )
 
 
+def relations_of(task):
+    temperature = torch.ones(len(task.support), dtype=torch.float64)
+    support = canonicalise(task.support, task.text, task.mask, task.classes, temperature)
+    return relate(support, leave_one_out(support))
+
+
 def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
     task = make_task(2, 4, 3, 16)
     task.classes[0, 3] = False
     task.mask[0, 3] = False
     task.mask[1, 0, 1:] = False
 
-    relations = relate(
-        canonicalise(task.support, task.text, task.mask, task.classes, torch.ones(2).double())
-    )
+    relations = relations_of(task)
 
     assert not relations.classes_TNC[0, 3].any()
     assert not relations.shots_TNKS[~task.mask].any()
@@ -33,9 +38,7 @@ def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
 def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):
     task = make_task(1, 3, 2, 16)
 
-    edges = relate(
-        canonicalise(task.support, task.text, task.mask, task.classes, torch.ones(1).double())
-    ).edges_TNNE
+    edges = relations_of(task).edges_TNNE
 
     means = task.support[0].mean(1)
     means, text = means - means.mean(0), task.text[0] - task.text[0].mean(0)

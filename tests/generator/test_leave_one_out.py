@@ -1,0 +1,64 @@
+"""The temperature that leave-one-out answers ask for; the answers are checked in test_untrained."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.regression import base_scale
+
+
+@pytest.fixture
+def canonical():
+    def canonical(task):
+        temperature = torch.ones(len(task.support), dtype=task.support.dtype)
+        return canonicalise(task.support, task.text, task.mask, task.classes, temperature)
+
+    return canonical
+
+
+def test_scale__one_picture_a_class__is_the_base(make_task, canonical):
+    support = canonical(make_task(2, 4, 1, 24))
+
+    left_out = leave_one_out(support)
+
+    assert not left_out.asked_TM.any()
+    torch.testing.assert_close(left_out.scale_T, base_scale(support))
+
+
+def test_scale__labels_that_say_nothing__is_lower(make_task, canonical):
+    task = make_task(1, 5, 8, 24)
+    draw = torch.Generator().manual_seed(2)
+    meaningless = make_task(1, 5, 8, 24)
+    order = torch.randperm(40, generator=draw)
+    meaningless.support = task.support.flatten(1, 2)[:, order].unflatten(1, (5, 8))
+
+    sure, unsure = (leave_one_out(canonical(each)).scale_T for each in (task, meaningless))
+
+    assert unsure < 0.6 * sure
+
+
+def test_scale__padding_and_masked_tasks__change_nothing(make_task, canonical):
+    task, padded = make_task(1, 4, 3, 24), make_task(2, 6, 5, 24, seed=3)
+    padded.classes[0, 4:] = padded.mask[0, 4:] = False
+    padded.mask[0, :, 3:] = False
+    padded.support[0, :4, :3], padded.text[0, :4] = task.support[0], task.text[0]
+    padded.classes[1] = padded.mask[1] = False
+
+    alone, among = leave_one_out(canonical(task)), leave_one_out(canonical(padded))
+
+    torch.testing.assert_close(among.scale_T[0], alone.scale_T[0])
+    assert among.scale_T.isfinite().all()
+
+
+def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task, canonical):
+    task, single = make_task(1, 4, 60, 24), make_task(1, 4, 60, 24)
+    for each in (task, single):
+        each.mask[0, 1:, 2:] = False
+    single.support, single.text = single.support.float(), single.text.float()
+
+    expected, found = leave_one_out(canonical(task)), leave_one_out(canonical(single))
+
+    torch.testing.assert_close(found.scale_T.double(), expected.scale_T, rtol=1e-3, atol=0)
