@@ -72,7 +72,7 @@ class _View:
         parts = [f"step {self._moment.step} of {self._n_steps}", *self._loss()]
         if self._validation:
             shots = ", ".join(f"{n}: {share:.1%}" for n, share in self._validation.by_shots.items())
-            parts.append(f"accuracy {self._validation.score:.1%} (by shots {shots})")
+            parts.append(f"accuracy {self._validation.mean_accuracy:.1%} (by shots {shots})")
         return "; ".join([*parts, *self._speed()])
 
     def table(self) -> Table:

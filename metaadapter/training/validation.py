@@ -1,4 +1,4 @@
-"""Accuracy by shots on fixed tasks of the validation sets."""
+"""Accuracy and loss by shots on fixed tasks of the validation sets."""
 
 from __future__ import annotations
 
@@ -13,29 +13,36 @@ from episodes import EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import classify
 from metaadapter.generator import Generator
 from metaadapter.training.config import ValidateConfig
+from metaadapter.training.objective import query_loss
 
 __all__ = ["Validation", "Validator"]
 
 Kind = Literal["classes", "domains"]
+Tables = dict[Kind, dict[str, dict[int, float]]]
+"""Held-out classes and held-out domains → set → shots → a figure."""
 # Tasks of twenty ways and sixteen shots that are classified at a time.
 CHUNK_TASKS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """One round: accuracy of each set at each number of shots."""
+    """One round: figures of each set at each number of shots."""
 
     step: int
-    accuracy: dict[Kind, dict[str, dict[int, float]]]
-    """Held-out classes and held-out domains → set → shots → share of queries that are right."""
+    accuracy: Tables
+    """Share of queries that are right."""
+    loss: Tables
+    """Cross-entropy of the queries divided by log(ways): 1 is guessing."""
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean of both kinds, each the mean over its sets and shots; the one there is if alone."""
+        return _mean_of_kinds(self.accuracy)
 
     @property
     def score(self) -> float:
-        """Mean of both kinds, each the mean over its sets and shots; the one there is if alone."""
-        kinds = [sets for sets in self.accuracy.values() if sets]
-        return _mean(
-            [_mean([_mean(list(table.values())) for table in sets.values()]) for sets in kinds]
-        )
+        """What is to grow: 1 less the mean loss, which unlike accuracy also sees confidence."""
+        return 1 - _mean_of_kinds(self.loss)
 
     @property
     def by_shots(self) -> dict[int, float]:
@@ -49,21 +56,17 @@ class Validation:
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
-        return {"step": self.step, "score": self.score, "accuracy": self.accuracy}
+        return {
+            "step": self.step,
+            "score": self.score,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Validation:
         """What `to_dict` gave, also after JSON made the shots text."""
-        return cls(
-            stored["step"],
-            {
-                kind: {
-                    name: {int(n_shot): share for n_shot, share in table.items()}
-                    for name, table in sets.items()
-                }
-                for kind, sets in stored["accuracy"].items()
-            },
-        )
+        return cls(stored["step"], _numbered(stored["accuracy"]), _numbered(stored["loss"]))
 
 
 @final
@@ -93,18 +96,15 @@ class Validator:
 
     def __call__(self, generator: Generator, step: int) -> Validation:
         """Classify all tasks with the generator's adapters."""
-        accuracy: dict[Kind, dict[str, dict[int, float]]] = {
-            kind: {
-                source.name: {
-                    n_shot: _accuracy(generator, source, rows.first(n_shot))
-                    for n_shot in self._config.shots
-                    if n_shot <= rows.support_TNK.shape[-1]
-                }
-                for source, rows in sets
-            }
-            for kind, sets in self._sets.items()
-        }
-        return Validation(step, accuracy)
+        accuracy: Tables = {kind: {} for kind in self._sets}
+        loss: Tables = {kind: {} for kind in self._sets}
+        for kind, sets in self._sets.items():
+            for source, rows in sets:
+                shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
+                judged = {n: _judge(generator, source, rows.first(n)) for n in shots}
+                accuracy[kind][source.name] = {n: judged[n][0] for n in shots}
+                loss[kind][source.name] = {n: judged[n][1] for n in shots}
+        return Validation(step, accuracy, loss)
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
         config = self._config
@@ -125,9 +125,10 @@ def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
     return tuple(n for n in shots if n < second_largest) or (min(shots),)
 
 
-def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> float:
-    """Share of all queries that are right."""
+def _judge(generator: Generator, source: TaskSource, rows: EpisodeRows) -> tuple[float, float]:
+    """Share of all queries that are right, and the mean over tasks of their loss."""
     right = total = 0
+    losses = 0.0
     for chunk in _chunks(rows):
         episodes = gather(chunk, source)
         batch = episodes.batch
@@ -138,11 +139,12 @@ def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> fl
             batch.class_mask_TN,
             logit_scale=episodes.logit_scale,
         )
-        answers_TQ = classify(batch.query_TQD, weights).argmax(-1)
+        logits_TQN = classify(batch.query_TQD, weights)
         there_TQ = batch.query_labels_TQ >= 0
-        right += int(((answers_TQ == batch.query_labels_TQ) & there_TQ).sum())
+        right += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())
         total += int(there_TQ.sum())
-    return right / max(total, 1)
+        losses += len(there_TQ) * float(query_loss(logits_TQN, batch))
+    return right / max(total, 1), losses / len(rows.classes_TN)
 
 
 def _chunks(rows: EpisodeRows) -> list[EpisodeRows]:
@@ -157,6 +159,23 @@ def _tasks(numbers: Tensor, *, start: int) -> Tensor:
 
 def _map(rows: EpisodeRows, change: Callable[[Tensor], Tensor]) -> EpisodeRows:
     return EpisodeRows(**{each.name: change(getattr(rows, each.name)) for each in fields(rows)})
+
+
+def _numbered(tables: Mapping[Kind, Mapping[str, Mapping[str, float]]]) -> Tables:
+    return {
+        kind: {
+            name: {int(n_shot): figure for n_shot, figure in table.items()}
+            for name, table in sets.items()
+        }
+        for kind, sets in tables.items()
+    }
+
+
+def _mean_of_kinds(tables: Tables) -> float:
+    kinds = [sets for sets in tables.values() if sets]
+    return _mean(
+        [_mean([_mean(list(table.values())) for table in sets.values()]) for sets in kinds]
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

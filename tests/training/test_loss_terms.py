@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import torch
-from metaadapter.training.objective import LossWeights
 
 from metaadapter.training.loss_terms import mean_terms, weighted_sum
+from metaadapter.training.objective import LossWeights
 
 
 def test_weighted_sum__terms__count_by_the_weight_of_their_name():

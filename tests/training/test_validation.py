@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ def source():
     return synthetic_source("set", n_classes=8, n_pictures=9, width=12, generator=draw)
 
 
-def test_validator__accuracy__is_that_of_one_task_after_the_other(source):
+def test_validator__its_figures__are_those_of_one_task_after_the_other(source):
     generator = load_generator("closed-form")
 
     validation = Validator({"classes": [source], "domains": []}, CONFIG, seed=5)(generator, 7)
@@ -26,15 +28,21 @@ def test_validator__accuracy__is_that_of_one_task_after_the_other(source):
     rows = nested_draws(source.index, CONFIG.shots, CONFIG.n_query, CONFIG.tasks, 5, 5)
     for n_shot in CONFIG.shots:
         batch = gather(rows.first(n_shot), source).batch
-        right = 0
+        right, losses = 0, 0.0
         for task in range(CONFIG.tasks):
             weights = generator.predict(
                 batch.support_TNKD[task : task + 1], batch.text_TND[task : task + 1]
             )
-            answers = classify(batch.query_TQD[task : task + 1], weights)[0].argmax(-1)
-            right += int((answers == batch.query_labels_TQ[task]).sum())
+            logits, labels = (
+                classify(batch.query_TQD[task : task + 1], weights)[0],
+                batch.query_labels_TQ[task],
+            )
+            right += int((logits.argmax(-1) == labels).sum())
+            own = logits.softmax(-1)[range(len(labels)), labels]
+            losses += float(-own.log().mean()) / math.log(logits.shape[-1])
         expected = right / batch.query_labels_TQ.numel()
         assert validation.accuracy["classes"]["set"][n_shot] == pytest.approx(expected)
+        assert validation.loss["classes"]["set"][n_shot] == pytest.approx(losses / CONFIG.tasks)
     assert validation.step == 7
 
 
@@ -42,7 +50,8 @@ def test_validator__every_round__has_the_same_tasks(source):
     validator = Validator({"classes": [source], "domains": []}, CONFIG, seed=5)
     generator = load_generator("closed-form")
 
-    assert validator(generator, 1).accuracy == validator(generator, 2).accuracy
+    first, second = validator(generator, 1), validator(generator, 2)
+    assert (first.accuracy, first.loss) == (second.accuracy, second.loss)
 
 
 def test_validator__set_with_few_pictures__is_judged_at_the_shots_it_can_give(source):
@@ -55,26 +64,29 @@ def test_validator__set_with_few_pictures__is_judged_at_the_shots_it_can_give(so
     assert list(validation.accuracy["classes"]["set"]) == [1, 4]
 
 
-def test_validation__score__is_the_mean_of_both_kinds_and_each_the_mean_of_its_sets():
-    validation = Validation(
-        3,
-        {
-            "classes": {"a": {1: 0.2, 4: 0.4}, "b": {1: 0.6, 4: 0.8}},
-            "domains": {"c": {1: 0.1, 4: 0.1}},
-        },
-    )
+TABLES = {
+    "classes": {"a": {1: 0.2, 4: 0.4}, "b": {1: 0.6, 4: 0.8}},
+    "domains": {"c": {1: 0.1, 4: 0.1}},
+}
 
-    assert validation.score == pytest.approx((0.5 + 0.1) / 2)
-    assert validation.by_shots == pytest.approx({1: 0.3, 4: 1.3 / 3})
+
+def test_validation__summaries__are_means_of_both_kinds_and_each_the_mean_of_its_sets():
+    none: dict = {"classes": {}, "domains": {}}
+
+    assert Validation(3, TABLES, none).mean_accuracy == pytest.approx((0.5 + 0.1) / 2)
+    assert Validation(3, TABLES, none).by_shots == pytest.approx({1: 0.3, 4: 1.3 / 3})
+    assert Validation(3, none, TABLES).score == pytest.approx(1 - (0.5 + 0.1) / 2)
 
 
 def test_validation__one_kind_only__is_the_score():
-    assert Validation(0, {"classes": {"a": {1: 0.25}}, "domains": {}}).score == 0.25
+    alone = {"classes": {"a": {1: 0.25}}, "domains": {}}
+
+    assert Validation(0, alone, alone).score == 0.75
 
 
 def test_validation__through_json__is_the_same():
     import json
 
-    validation = Validation(3, {"classes": {"a": {1: 0.2, 16: 0.4}}, "domains": {}})
+    validation = Validation(3, TABLES, {"classes": {"a": {1: 0.5, 16: 0.1}}, "domains": {}})
 
     assert Validation.from_dict(json.loads(json.dumps(validation.to_dict()))) == validation
