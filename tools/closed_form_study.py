@@ -3,8 +3,9 @@
     python -m tools.closed_form_study STORE… [--tasks 12]
 
 Prints accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, beside linear ridge
-and GDA; the temperature of least loss of each store; and accuracy where shots are unequal or
-missing. All accuracies are means over classes and tasks, then over stores.
+and GDA; the temperature of least loss of each store, and how far leave-one-out is from it; and
+accuracy where shots are unequal or missing. All accuracies are means over classes and tasks, then
+over stores.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -22,7 +24,7 @@ from torch.nn.functional import cross_entropy
 from episodes import EpisodeBatch
 from metaadapter.adapter import classify
 from metaadapter.baselines import PEERS, Peer, Support
-from metaadapter.generator import load_generator, regression
+from metaadapter.generator import leave_one_out, load_generator, regression
 from tools.estimate import Estimate
 from tools.store_tasks import SHOTS, StoreTasks, as_peer, load_source
 
@@ -53,6 +55,7 @@ def main() -> None:
     print_grid(stores)
     print_kernel_gain(stores)
     print_temperatures(stores)
+    print_weakening(stores)
     print_balance(stores)
     print_bare_trust(stores)
 
@@ -86,6 +89,16 @@ def print_temperatures(stores: list[StoreTasks]) -> None:
         print_row(store.source.name, [best_temperature(store, n_shot) for n_shot in SHOTS])
 
 
+def print_weakening(stores: list[StoreTasks]) -> None:
+    """How much too low leave-one-out alone finds ln κ: of each task, then their mean."""
+    shots = SHOTS[1:]
+    print_head("ln κ of least loss − by leave-one-out alone", shots)
+    with constants(leave_one_out, WEAKENING=0.0):
+        for store in stores:
+            row = [shortfall_of_temperature(store, n_shot) for n_shot in shots]
+            print(f"| {store.source.name} | " + " | ".join(f"{x:+.2f}" for x in row) + " |")
+
+
 def print_balance(stores: list[StoreTasks]) -> None:
     kinds: dict[str, Shots] = {
         "1–16 shots": lambda shape, draw: torch.randint(1, 17, shape, generator=draw),
@@ -108,14 +121,14 @@ def print_bare_trust(stores: list[StoreTasks]) -> None:
 
 
 @contextmanager
-def constants(**values: float) -> Iterator[None]:
+def constants(module: ModuleType = regression, **values: float) -> Iterator[None]:
     """The closed form with some of its constants changed."""
-    before = {name: getattr(regression, name) for name in values}
-    vars(regression).update(values)
+    before = {name: getattr(module, name) for name in values}
+    vars(module).update(values)
     try:
         yield
     finally:
-        vars(regression).update(before)
+        vars(module).update(before)
 
 
 def accuracies(
@@ -149,15 +162,29 @@ def class_accuracy(batch: EpisodeBatch, head: Peer, logit_scale: float) -> Tenso
 
 
 def best_temperature(store: StoreTasks, n_shot: int) -> float:
-    """The factor on logits of scale 1 that gives the queries the least cross-entropy."""
-    rows, labels = [], []
+    """The factor on logits of scale 1 that gives the queries of all tasks the least loss."""
+    logits, truth, _ = zip(*answers(store, n_shot), strict=True)
+    return least_loss(torch.cat(logits), torch.cat(truth))
+
+
+def shortfall_of_temperature(store: StoreTasks, n_shot: int) -> float:
+    """Mean over tasks of ln(best temperature / predicted one)."""
+    ratios = [least_loss(logits, truth) / scale for logits, truth, scale in answers(store, n_shot)]
+    return float(torch.tensor(ratios).log().mean())
+
+
+def answers(store: StoreTasks, n_shot: int) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Of each task: logits of its queries at scale 1, their labels, and the predicted scale."""
     for batch in store.batches(n_shot):
         weights = CLOSED_FORM(Support.of(batch), store.source.logit_scale)
         unscaled_TQN = classify(batch.query_TQD, weights) / weights.logit_scale[:, None, None]
         there_TQ = batch.query_labels_TQ >= 0
-        rows.append(unscaled_TQN[there_TQ])
-        labels.append(batch.query_labels_TQ[there_TQ])
-    logits, truth = torch.cat(rows), torch.cat(labels)
+        for task, there_Q in enumerate(there_TQ):
+            truth = batch.query_labels_TQ[task, there_Q]
+            yield unscaled_TQN[task, there_Q], truth, float(weights.logit_scale[task])
+
+
+def least_loss(logits: Tensor, truth: Tensor) -> float:
     return float(min(torch.logspace(0, 2.3, 70), key=lambda s: cross_entropy(s * logits, truth)))
 
 

@@ -55,7 +55,7 @@ def slow_closed_form(support, text, query):
         if labels.count(labels[m]) > 1
     ]
     several = [len(shots) for shots in support if len(shots) > 1]
-    weakening = (1 - len(several) / sum(several)) ** 0.6 if several else 1
+    weakening = (1 - len(several) / sum(several)) ** 0.45 if several else 1
     base, weighted, weights = 17.6 * mean_shots**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
