@@ -24,6 +24,7 @@ ROWS = {
     "adapt-latency": "benchmarks.adapt_latency",
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
+    "prediction-time": "benchmarks.prediction_time",
 }
 
 

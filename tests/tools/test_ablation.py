@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.progress import Progress
+from scipy import stats
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.training import load_config
+from tools.ablation import Row, differences, markdown, read_measured, read_rows, train_row
+from tools.ablation_evaluations import Evaluation
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "train" / "ablation"
+TINY = """\
+[[data.sources]]
+name = "gaussians"
+synthetic = { n_classes = 8, n_pictures = 12, width = 16 }
+
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 2
+
+[optim]
+steps = 2
+tasks_per_draw = 2
+"""
+
+
+def tasks(seed, n_tasks=12):
+    generator = np.random.default_rng(seed)
+    return {k: generator.uniform(40, 80, n_tasks).tolist() for k in (1, 2, 4)}
+
+
+@pytest.fixture
+def silent():
+    with Progress(disable=True) as progress:
+        yield progress
+
+
+def test_differences__one_evaluation__has_the_paired_interval_of_scipy():
+    accuracy, base = {"set": tasks(0)}, {"set": tasks(1)}
+
+    (each,), mean = differences(accuracy, base, ["set"])
+
+    ours, theirs = (np.mean(list(table["set"].values()), 0) for table in (accuracy, base))
+    expected = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    assert (each.mean - each.half, each.mean + each.half) == pytest.approx(tuple(expected))
+    assert (mean.mean, mean.half) == pytest.approx((each.mean, each.half))
+
+
+def test_markdown__rows__are_differences_from_the_mean_of_the_seeds():
+    measured = {
+        "base": (Row("base", "As it is"), {"set": {1: [50.0, 60.0]}}),
+        "seed": (Row("seed", "Again", ("seed=1",)), {"set": {1: [52.0, 60.0]}}),
+        "more": (Row("more", "More", ("optim.lr=0.1",)), {"set": {1: [53.0, 61.0]}}),
+    }
+
+    table = markdown(measured, [Evaluation("set", False, None, None, (1,))])
+
+    assert "| Base, mean of 2 seeds, accuracy in % | 55.5 ± " in table
+    assert [line.split(" ± ")[0] for line in table.splitlines()[-3:]] == [
+        "| As it is | -0.50",
+        "| Again | +0.50",
+        "| More | +1.50",
+    ]
+
+
+def test_train_row__twice__trains_once(tmp_path, silent):
+    (tmp_path / "base.toml").write_text(TINY, encoding="utf-8")
+    row = Row("lr", "Another rate", ("optim.lr=0.01",))
+    train_row(row, tmp_path, tmp_path, tmp_path / "run", silent)
+    log = (tmp_path / "run" / "log.jsonl").read_bytes()
+
+    train_row(row, tmp_path, tmp_path, tmp_path / "run", silent)
+
+    assert (tmp_path / "run" / "log.jsonl").read_bytes() == log
+    assert load_config_of(tmp_path / "run")["optim"]["lr"] == 0.01
+    assert (tmp_path / "run" / "best").is_dir()
+
+
+def load_config_of(run):
+    return json.loads((run / "resolved.json").read_text(encoding="utf-8"))
+
+
+def test_train_row__folder_of_another_row__is_left_alone(tmp_path, silent):
+    (tmp_path / "base.toml").write_text(TINY, encoding="utf-8")
+    train_row(Row("a", "A"), tmp_path, tmp_path, tmp_path / "run", silent)
+
+    with pytest.raises(UsageError, match=r"another configuration: seed: 0 → 1\. Remove the folder"):
+        train_row(Row("b", "B", ("seed=1",)), tmp_path, tmp_path, tmp_path / "run", silent)
+
+
+def test_read_measured__rows_of_other_tasks__are_not_shown(tmp_path):
+    for name, n_tasks in (("base", 50), ("other", 20)):
+        (tmp_path / name).mkdir()
+        document = {"n_tasks": n_tasks, "seed": 0, "accuracy": {"set": {"1": [50.0]}}}
+        (tmp_path / name / "ablation.json").write_text(json.dumps(document), encoding="utf-8")
+    rows = [Row("base", "Base"), Row("other", "Other"), Row("missing", "Missing")]
+
+    measured = read_measured(rows, tmp_path, 50, 0)
+
+    assert measured == {"base": (rows[0], {"set": {1: [50.0]}})}
+
+
+def test_read_rows__without_names__tells_what_was_expected(tmp_path):
+    (tmp_path / "rows.toml").write_text("[[rows]]\nset = []\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"expected tables \[\[rows\]\] with name"):
+        read_rows(tmp_path / "rows.toml")
+
+
+@pytest.mark.parametrize("row", read_rows(CONFIGS / "rows.toml"), ids=lambda row: row.name)
+def test_rows__each__changes_the_base_into_a_valid_configuration(row):
+    base = load_config(CONFIGS / "base.toml")
+
+    changed = load_config(CONFIGS / "base.toml", row.overrides)
+
+    assert (changed == base) == (row.name in ("base", "untrained"))
+    assert row.is_base == (row.name in ("base", "seed-1", "seed-2"))
+
+
+def test_rows__sources_left_out__are_those_that_the_row_says():
+    rows = {row.name: row for row in read_rows(CONFIGS / "rows.toml")}
+
+    def left_out(name):
+        config = load_config(CONFIGS / "base.toml", rows[name].overrides)
+        return [each.name for each in config.data.sources if each.weight < 1e-6]
+
+    base = [each.name for each in load_config(CONFIGS / "base.toml").data.sources]
+    assert left_out("no-other-encoders") == [name for name in base if ": " in name]
+    assert left_out("no-degraded") == [n for n in base if re.match("photographs, ", n)]

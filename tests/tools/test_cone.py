@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from episodes import TaskSource
+from metaadapter.baselines import PEERS
+from tools.cone import IMAGE_SHARE, TEXT_SHARE, bend, report, rotate, widen
+from tools.store_tasks import StoreTasks
+
+
+@pytest.fixture
+def source():
+    draw = torch.Generator().manual_seed(0)
+    means = torch.randn(4, 24, generator=draw)
+    pictures = means[:, None] + 2 * torch.randn(4, 20, 24, generator=draw)
+    return TaskSource(
+        name="gaussians",
+        features_nVD=normalize(pictures, dim=-1).flatten(0, 1)[:, None],
+        labels_n=torch.arange(4).repeat_interleave(20),
+        text_SCD=normalize(means, dim=-1)[None],
+        logit_scale=20.0,
+    )
+
+
+@pytest.mark.parametrize("cosine", [0.0, 0.25, 0.5])
+def test_bend__offsets_taken_away__are_unit_rows_of_that_cosine(source, cosine):
+    bent = bend(cosine, 2.0)(source)
+
+    # Of a picture x' = (0.8 w x + o) / length: length and o by least squares over all pictures.
+    offsets = []
+    for share, before, after in (
+        (IMAGE_SHARE, source.features_nVD[:, 0], bent.features_nVD[:, 0]),
+        (TEXT_SHARE, source.text_SCD[0], bent.text_SCD[0]),
+    ):
+        n_rows, width = before.shape
+        # length_i · x'_i − o = 0.8 w x_i, in the unknowns (length_1 … length_n, o).
+        system = torch.zeros(n_rows * width, n_rows + width, dtype=torch.float64)
+        for i in range(n_rows):
+            system[i * width : (i + 1) * width, i] = after[i].double()
+            system[i * width : (i + 1) * width, n_rows:] = -torch.eye(width)
+        wanted = (share * 2.0 * before).double().flatten()
+        offsets.append(torch.linalg.lstsq(system, wanted).solution[n_rows:])
+    image, text = offsets
+    assert image.norm() == pytest.approx(1, abs=1e-4)
+    assert text.norm() == pytest.approx(1, abs=1e-4)
+    assert image @ text == pytest.approx(cosine, abs=1e-4)
+
+
+@pytest.mark.parametrize("move", [rotate, widen])
+def test_copies_that_keep_inner_products__keep_them(source, move):
+    moved = move(source)
+
+    before, after = source.features_nVD[:, 0], moved.features_nVD[:, 0]
+    torch.testing.assert_close(after @ moved.text_SCD[0].T, before @ source.text_SCD[0].T)
+    assert not torch.equal(after[:, -24:], before)
+
+
+def test_report__zero_shot__names_its_worst_change_and_minds_no_rotation(source):
+    tasks = StoreTasks.draw(source, n_tasks=4)
+
+    text = report([tasks], PEERS["zero-shot"], PEERS["zero-shot"])
+
+    changes = [line.split("|")[2:-1] for line in text.splitlines() if line.startswith("| g =")]
+    largest = max((float(cell.split("±")[0]) for row in changes for cell in row), key=abs)
+    assert f"Largest change: {largest:+.2f} ±" in text
+    assert "| rotated, in float64 | 0 | 0 | 0 | 0 | 0 |" in text

@@ -1,0 +1,264 @@
+"""What each part of the training adds: one short run a row, all measured on the same tasks.
+
+    python -m tools.ablation configs/train/ablation --stores STORES --out RUNS
+        [--only NAME…] [--tasks 50] [--seed 0] [--markdown FILE]
+
+Trains `base.toml` once for each row of `rows.toml`, changed as the row says. A row that was
+finished is not trained again and one that was interrupted goes on, so the command may be killed
+and given again, and rows may be shared out among processes with `--only`. Then the gradient-free
+accuracy of each generator, and its difference from the base task by task, with Student's 95 %
+interval over the tasks. The base is the mean of all rows that change nothing but the seed. The
+interval does not cover the seed of a row's own training: the base rows tell how large that is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, UsageError
+from metaadapter.generator import Generator, load_generator
+from metaadapter.training import (
+    Moment,
+    TrainConfig,
+    config_differences,
+    load_config,
+    open_run,
+    start_run,
+    train,
+)
+from tools.ablation_evaluations import Evaluation, accuracy_by_shots, load_evaluations
+from tools.estimate import Estimate
+
+BASE, ROWS, EMOJI_CLASSES = "base.toml", "rows.toml", "emoji-classes.json"
+MEASURED = "ablation.json"
+
+Accuracy = dict[str, dict[int, list[float]]]
+"""By evaluation and shots: accuracy of each task in %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training run."""
+
+    name: str
+    """Also the folder of the run."""
+    asks: str
+    """What it is there to tell."""
+    overrides: tuple[str, ...] = ()
+    """As `metaadapter train --set` takes them."""
+    generator: str | None = None
+    """One that is there already, to be measured without training."""
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it differs from the base in nothing but the seed."""
+        seeds_only = all(override.startswith("seed=") for override in self.overrides)
+        return self.generator is None and seeds_only
+
+
+def main() -> None:
+    """Train what is missing, measure it, print the tables."""
+    args = _arguments()
+    torch.set_num_threads(1)
+    rows = read_rows(args.configs / ROWS)
+    chosen = [row for row in rows if not args.only or row.name in args.only]
+    evaluations = load_evaluations(
+        args.stores, args.configs / EMOJI_CLASSES, n_tasks=args.tasks, seed=args.seed
+    )
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for row in chosen:
+            run = args.out / row.name
+            if row.generator is None:
+                train_row(row, args.configs, args.stores, run, progress)
+            generator = load_generator(row.generator or run / "best")
+            measure(generator, run, evaluations, args.tasks, args.seed)
+            progress.console.print(f"{row.name}: trained and measured")
+        measured = read_measured(rows, args.out, args.tasks, args.seed)
+        if not any(row.is_base for row, _ in measured.values()):
+            progress.console.print("no table: no base row is measured yet")
+            return
+    table = markdown(measured, evaluations)
+    print(table)
+    if args.markdown:
+        replace_file(args.markdown, table + "\n")
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """The rows of a file, at least one of them a base."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
+        rows = tuple(
+            Row(each["name"], each["asks"], tuple(each.get("set", ())), each.get("generator"))
+            for each in tables
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: expected tables [[rows]] with name, asks, and a list set or a generator, "
+            f"got {error!r}"
+        ) from error
+    names = [row.name for row in rows]
+    if len(set(names)) < len(names) or not any(row.is_base for row in rows):
+        raise DataError(
+            f"{path}: expected rows of different names and one without changes, got {names}"
+        )
+    return rows
+
+
+def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progress) -> None:
+    """Train a row to its end, from where it stands; nothing to do if it stands there."""
+    base = configs / BASE
+    config = load_config(base, (f"data.root={json.dumps(str(stores.resolve()))}", *row.overrides))
+    if (run / "resolved.json").exists():
+        _require_same(run, config)
+    else:
+        start_run(run, config, base.read_text(encoding="utf-8"))
+    if _is_finished(run):
+        return
+    bar = progress.add_task(row.name, total=config.optim.steps)
+
+    def tell(moment: Moment) -> None:
+        progress.update(bar, completed=moment.step)
+
+    train(run, config, device="cpu", tell=tell)
+
+
+def measure(
+    generator: Generator, run: Path, evaluations: Sequence[Evaluation], n_tasks: int, seed: int
+) -> None:
+    """Write the generator's accuracy into the folder of its run, unless it is there."""
+    if _read_accuracy(run, n_tasks, seed) is not None:
+        return
+    accuracy = {each.name: accuracy_by_shots(generator, each) for each in evaluations}
+    document = {"n_tasks": n_tasks, "seed": seed, "accuracy": accuracy}
+    run.mkdir(parents=True, exist_ok=True)
+    replace_file(run / MEASURED, json.dumps(document) + "\n")
+
+
+def read_measured(
+    rows: Sequence[Row], out: Path, n_tasks: int, seed: int
+) -> dict[str, tuple[Row, Accuracy]]:
+    """What was measured so far, by the name of the row, in the order of the rows."""
+    found = {row.name: (row, _read_accuracy(out / row.name, n_tasks, seed)) for row in rows}
+    return {name: (row, each) for name, (row, each) in found.items() if each is not None}
+
+
+def markdown(
+    measured: Mapping[str, tuple[Row, Accuracy]], evaluations: Sequence[Evaluation]
+) -> str:
+    """One table of the unseen data sets, and one of support from another domain.
+
+    Args:
+        measured: Among them at least one base row.
+        evaluations: What they were measured on.
+    """
+    parts = []
+    for title, is_shift in (("Unseen data sets", False), ("Support of another domain", True)):
+        names = [each.name for each in evaluations if each.is_shift is is_shift]
+        if names:
+            parts.append(f"### {title}\n\n{_table(measured, names)}")
+    return "\n\n".join(parts)
+
+
+def differences(
+    accuracy: Accuracy, base: Accuracy, names: Sequence[str]
+) -> tuple[list[Estimate], Estimate]:
+    """Paired differences of the mean over shots, of each evaluation and of the mean over them."""
+    samples = [_mean_over_shots(accuracy[name]) - _mean_over_shots(base[name]) for name in names]
+    return [Estimate.over_stores([sample]) for sample in samples], Estimate.over_stores(samples)
+
+
+def _table(measured: Mapping[str, tuple[Row, Accuracy]], names: Sequence[str]) -> str:
+    bases = [accuracy for row, accuracy in measured.values() if row.is_base]
+    base = {name: _mean_of([each[name] for each in bases]) for name in names}
+    levels = [_mean_over_shots(base[name]) for name in names]
+    shown = [*(Estimate.over_stores([level]) for level in levels), Estimate.over_stores(levels)]
+    lines = [
+        _line(["row", *names, "mean"]),
+        "|---" * (len(names) + 2) + "|",
+        _line([f"Base, mean of {len(bases)} seeds, accuracy in %", *map(str, shown)]),
+    ]
+    for row, accuracy in measured.values():
+        each, mean = differences(accuracy, base, names)
+        lines.append(_line([row.asks, *(found.signed() for found in (*each, mean))]))
+    return "\n".join(lines)
+
+
+def _mean_of(seeds: Sequence[Mapping[int, list[float]]]) -> dict[int, list[float]]:
+    """Of each task, at each number of shots."""
+    return {
+        n_shot: np.mean([by_shots[n_shot] for by_shots in seeds], axis=0).tolist()
+        for n_shot in seeds[0]
+    }
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _mean_over_shots(by_shots: Mapping[int, list[float]]) -> np.ndarray:
+    mean_T: np.ndarray = np.mean(list(by_shots.values()), axis=0)
+    return mean_T
+
+
+def _read_accuracy(run: Path, n_tasks: int, seed: int) -> Accuracy | None:
+    """Of these tasks; nothing if they were not measured yet."""
+    if not (run / MEASURED).exists():
+        return None
+    document = json.loads((run / MEASURED).read_text(encoding="utf-8"))
+    if (document["n_tasks"], document["seed"]) != (n_tasks, seed):
+        return None
+    return {
+        name: {int(n_shot): tasks for n_shot, tasks in by_shots.items()}
+        for name, by_shots in document["accuracy"].items()
+    }
+
+
+def _is_finished(run: Path) -> bool:
+    summary = run / "summary.json"
+    return summary.exists() and json.loads(summary.read_bytes())["ending"] != "interrupted"
+
+
+def _require_same(run: Path, config: TrainConfig) -> None:
+    different = config_differences(open_run(run), config)
+    if different:
+        raise UsageError(
+            f"the run {run} was trained with another configuration: {'; '.join(different[:5])}. "
+            "Remove the folder to train the row anew, or give another --out"
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("configs", type=Path, help="folder of base.toml and rows.toml")
+    parser.add_argument("--stores", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--tasks", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--markdown", type=Path)
+    args = parser.parse_args()
+    names = [row.name for row in read_rows(args.configs / ROWS)]
+    unknown = sorted(set(args.only) - set(names))
+    if args.tasks < 2:
+        parser.error("an interval needs at least two tasks")
+    if unknown:
+        parser.error(f"no row {unknown[0]!r}; there are: {', '.join(names)}")
+    return args
+
+
+if __name__ == "__main__":
+    main()

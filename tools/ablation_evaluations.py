@@ -1,0 +1,241 @@
+"""What each row of the ablation is measured on: unseen data sets, and support of another domain.
+
+Letters: T tasks, N ways, K shots, Q queries a class, D feature width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from episodes import EpisodeError, EpisodeRows, LabelIndex, TaskSource, gather, nested_draws
+from episodes.distinct import draw_distinct
+from metaadapter.adapter import classify
+from metaadapter.features import FeatureStore
+from metaadapter.generator import Generator
+from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart
+from metaadapter.training.sources import load_source
+
+__all__ = ["Evaluation", "accuracy_by_shots", "cross_domain_draws", "load_evaluations"]
+
+SHOTS = (1, 2, 4, 8, 16)
+N_QUERY, MOST_WAYS = 15, 20
+# A task of emoji has one query a class where the others have fifteen.
+EMOJI_TASKS = 4
+# Tasks at once: 20 classes of 16 shots then take some 100 MB.
+CHUNK = 10
+
+UNSEEN = ("tiny-imagenet-val", "cifar10", "clothing10")
+# Classes of Tiny ImageNet that are plainly one of CIFAR's; it has no plane, deer, horse or ship.
+CIFAR_CLASS_OF = {
+    "automobile": (
+        "n02814533 beach wagon",
+        "n03100240 convertible",
+        "n03670208 limousine",
+        "n04285008 sports car",
+    ),
+    "bird": ("n01855672 goose", "n02056570 king penguin"),
+    "cat": ("n02123045 tabby", "n02123394 Persian cat"),
+    "dog": (
+        "n02085620 Chihuahua",
+        "n02094433 Yorkshire terrier",
+        "n02099601 golden retriever",
+        "n02099712 Labrador retriever",
+        "n02106662 German shepherd",
+        "n02113799 standard poodle",
+    ),
+    "frog": ("n01641577 bullfrog",),
+    "truck": ("n03796401 moving van",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Fixed tasks of a data set; the support of few shots is the beginning of that of many."""
+
+    name: str
+    is_shift: bool
+    """Whether support and queries are of different domains."""
+    source: TaskSource
+    rows: EpisodeRows
+    shots: tuple[int, ...]
+
+
+def load_evaluations(
+    stores: Path, emoji_classes: Path, *, n_tasks: int, seed: int
+) -> tuple[Evaluation, ...]:
+    """The same tasks for every generator.
+
+    Args:
+        stores: Folder of the feature stores.
+        emoji_classes: Class split whose part "held-out" no row was trained on.
+        n_tasks: Tasks of an evaluation; four times as many of emoji.
+        seed: Another one gives other tasks.
+    """
+    unseen = [_unseen(stores, name, n_tasks, seed) for name in UNSEEN]
+    pacs = _source(stores, "pacs", "pacs-photo", "pacs-cartoon")
+    held_out = SplitPart(split=str(emoji_classes), part="held-out")
+    emoji = _source(stores, "emoji", "emoji-google", "emoji-twitter", classes=held_out)
+    return (
+        *unseen,
+        _shift("photo → cartoon", pacs, SHOTS, n_tasks, seed),
+        _shift("cartoon → photo", pacs, SHOTS, n_tasks, seed, support_domain=1),
+        _shift("google → twitter", emoji, (1,), EMOJI_TASKS * n_tasks, seed),
+        _shift("photographs → cifar10", _photographs_and_cifar(stores), SHOTS, n_tasks, seed),
+    )
+
+
+def cross_domain_draws(
+    index: LabelIndex,
+    *,
+    support_domain: int,
+    query_domain: int,
+    n_shot: int,
+    n_query: int,
+    n_tasks: int,
+    most_ways: int,
+    seed: int,
+) -> EpisodeRows:
+    """Tasks with labelled pictures of one domain and queries of another.
+
+    Args:
+        index: Pictures of each class and domain. Classes without `n_shot` pictures in the one
+            domain or any in the other are left out.
+        support_domain: Where the labelled pictures come from.
+        query_domain: Where the pictures to classify come from.
+        n_shot: Labelled pictures a class; `rows.first(k)` gives tasks with fewer.
+        n_query: Pictures to classify, a class, or all there are if they are fewer.
+        n_tasks: Number of tasks.
+        most_ways: Classes of a task, or all there are if they are fewer.
+        seed: The same one gives the same tasks.
+
+    Raises:
+        EpisodeError: Fewer than two classes have enough pictures.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    has_shots_C = index.counts_CM[:, support_domain] >= n_shot
+    usable_C = (has_shots_C & (index.counts_CM[:, query_domain] > 0)).nonzero()[:, 0]
+    if len(usable_C) < 2:
+        raise EpisodeError(
+            f"2 classes with {n_shot} pictures in domain {support_domain} and 1 in domain "
+            f"{query_domain} are needed, and {len(usable_C)} has them; ask for fewer shots"
+        )
+    n_usable_T = torch.full((n_tasks,), len(usable_C))
+    ways_TN = draw_distinct(n_usable_T, n_usable_T.clamp(max=most_ways), generator)
+    classes_TN = usable_C[ways_TN]
+
+    def pick(domain: int, most: int) -> Tensor:
+        counts_TN = index.counts_CM[classes_TN, domain]
+        picks_TNP = draw_distinct(counts_TN, counts_TN.clamp(max=most), generator)
+        places_TNP = picks_TNP + index.starts_CM[classes_TN, domain][..., None]
+        return index.rows_at(torch.where(picks_TNP < 0, -1, places_TNP))
+
+    support_TNK = pick(support_domain, n_shot)
+    return EpisodeRows(
+        classes_TN=classes_TN,
+        support_TNK=support_TNK,
+        twin_TNK=support_TNK[..., :0],
+        query_TNQ=pick(query_domain, n_query),
+        off_class_TO=classes_TN[:, :0],
+    )
+
+
+def accuracy_by_shots(generator: Generator, evaluation: Evaluation) -> dict[int, list[float]]:
+    """Gradient-free accuracy of each task in %, by the number of shots."""
+    return {
+        n_shot: [
+            percent
+            for rows in evaluation.rows.first(n_shot).split(CHUNK)
+            for percent in _accuracy(generator, evaluation.source, rows)
+        ]
+        for n_shot in evaluation.shots
+    }
+
+
+def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> list[float]:
+    batch = gather(rows, source).batch
+    weights = generator.predict(
+        batch.support_TNKD,
+        batch.text_TND,
+        batch.support_mask_TNK,
+        batch.class_mask_TN,
+        logit_scale=source.logit_scale,
+    )
+    there_TQ = batch.query_labels_TQ >= 0
+    answers_TQ = classify(batch.query_TQD, weights).argmax(-1)
+    right_TQ = (answers_TQ == batch.query_labels_TQ) & there_TQ
+    percent: list[float] = (100 * right_TQ.sum(-1) / there_TQ.sum(-1)).tolist()
+    return percent
+
+
+def _unseen(stores: Path, name: str, n_tasks: int, seed: int) -> Evaluation:
+    source = _source(stores, name, name)
+    rows = nested_draws(source.index, SHOTS, N_QUERY, n_tasks, MOST_WAYS, seed)
+    return Evaluation(name, False, source, rows, SHOTS)
+
+
+def _shift(
+    name: str,
+    source: TaskSource,
+    shots: tuple[int, ...],
+    n_tasks: int,
+    seed: int,
+    *,
+    support_domain: int = 0,
+) -> Evaluation:
+    rows = cross_domain_draws(
+        source.index,
+        support_domain=support_domain,
+        query_domain=1 - support_domain,
+        n_shot=max(shots),
+        n_query=N_QUERY,
+        n_tasks=n_tasks,
+        most_ways=MOST_WAYS,
+        seed=seed,
+    )
+    return Evaluation(name, True, source, rows, shots)
+
+
+def _source(root: Path, name: str, *stores: str, classes: SplitPart | None = None) -> TaskSource:
+    config = SourceConfig(name=name, stores=stores, classes=classes)
+    return load_source(config, root, EpisodesConfig(), average_views=True).tasks
+
+
+def _photographs_and_cifar(root: Path) -> TaskSource:
+    """Domain 0: Tiny ImageNet under CIFAR's names; domain 1: CIFAR."""
+    cifar = FeatureStore.open(root / "cifar10")
+    names = tuple(CIFAR_CLASS_OF)
+    own_name = {original: name for name, many in CIFAR_CLASS_OF.items() for original in many}
+    photographs = [
+        _renamed(FeatureStore.open(root / store), own_name, names)
+        for store in ("tiny-imagenet-train", "tiny-imagenet-val")
+    ]
+    queries = _renamed(cifar, {name: name for name in names}, names)
+    parts = [*photographs, queries]
+    domain_of_part = torch.tensor([0, 0, 1])
+    texts = cifar.class_texts()
+    return TaskSource(
+        name="photographs and cifar10",
+        features_nVD=torch.cat([features for features, _ in parts])[:, None],
+        labels_n=torch.cat([labels for _, labels in parts]),
+        text_SCD=torch.from_numpy(np.stack([texts[name] for name in names])).float()[None],
+        logit_scale=cifar.logit_scale,
+        domains_n=domain_of_part.repeat_interleave(
+            torch.tensor([len(labels) for _, labels in parts])
+        ),
+    )
+
+
+def _renamed(
+    store: FeatureStore, own_name: Mapping[str, str], names: tuple[str, ...]
+) -> tuple[Tensor, Tensor]:
+    """Features and class numbers of the pictures that have one of the names, after renaming."""
+    features, labels = store.mean_features()
+    kept = np.flatnonzero(np.isin(labels, list(own_name)))
+    numbers = [names.index(own_name[str(label)]) for label in labels[kept]]
+    return torch.from_numpy(features[kept]), torch.tensor(numbers)

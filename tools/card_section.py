@@ -1,0 +1,23 @@
+"""The part of a model card that a tool writes, between its own marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaadapter.atomic_files import replace_file
+
+__all__ = ["rewrite_section"]
+
+
+def rewrite_section(card: Path, name: str, text: str) -> None:
+    """Put `text` between `<!-- name -->` and `<!-- end of name -->`; the rest stays.
+
+    Raises:
+        ValueError: if the card does not have each mark once, in this order.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    written = card.read_text(encoding="utf-8")
+    before, *rest = written.split(begin)
+    if len(rest) != 1 or rest[0].count(end) != 1 or end in before:
+        raise ValueError(f"{card}: expected {begin} once and {end} once after it; write both in")
+    replace_file(card, f"{before}{begin}\n{text}\n{end}{rest[0].split(end)[1]}")

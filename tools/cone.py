@@ -1,0 +1,193 @@
+"""Whether a generator minds where an encoder's features lie: bent, turned and widened copies.
+
+    python -m tools.cone STORE… [--generator default] [--tasks 50] [--card FILE]
+
+Bends features as CLIP's are bent, x' = normalise(0.8 w x + o) for pictures and
+t' = normalise(0.65 w t + o') for texts, with unit offsets o and o' of cosine g: the smaller g the
+wider the gap; cones twice as narrow have w = 0.5, half as narrow w = 2. Prints accuracy on the bent
+features less that on the straight ones, same tasks, mean over the stores, with 95 % intervals over
+the tasks; and how many answers change when all features are rotated or get columns of zeros, which
+in float32 is a matter of rounding. `--card` rewrites the part of a model card between
+<!-- cone --> and <!-- end of cone -->.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torch.nn.functional import normalize, pad
+
+from episodes import TaskSource
+from metaadapter.adapter import classify
+from metaadapter.baselines import Peer, Support
+from metaadapter.generator import load_generator
+from tools.card_section import rewrite_section
+from tools.estimate import Estimate
+from tools.markdown_table import markdown_table
+from tools.store_tasks import SHOTS, StoreTasks, as_peer, load_source
+
+COSINES, WIDTHS = (0.0, 0.25, 0.5), (0.5, 1.0, 2.0)
+IMAGE_SHARE, TEXT_SHARE = 0.8, 0.65
+MOST_CHANGE = 0.5
+EXTRA_COLUMNS = 128
+Move = Callable[[TaskSource], TaskSource]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stores", nargs="+", type=Path)
+    parser.add_argument("--generator", default="default", metavar="NAME|FOLDER")
+    parser.add_argument("--tasks", type=int, default=50)
+    parser.add_argument("--card", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    single, double = load_generator(args.generator), load_generator(args.generator).double()
+    stores = [StoreTasks.draw(load_source(folder), args.tasks) for folder in args.stores]
+    text = report(stores, as_peer(single), as_peer(double))
+    print(text)
+    if args.card:
+        rewrite_section(args.card, "cone", text)
+
+
+def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
+    """The tables, and the largest change in words; `exact` is the method in float64."""
+    straight = [answer(store, method) for store in stores]
+    shots = [k for k in SHOTS if all(k in answers for answers in straight)]
+    bends = {f"g = {g}, w = {w}": bend(g, w) for g, w in product(COSINES, WIDTHS)}
+    changes: dict[str, dict[int, Estimate]] = {}
+    for name, move in track(bends.items(), "bent copies", console=Console(stderr=True)):
+        pairs = list(zip(_answers(stores, method, move), straight, strict=True))
+        changes[name] = {k: _change([(copy[k], own[k]) for copy, own in pairs]) for k in shots}
+    doubles = [replace(store, source=_map(store.source, Tensor.double)) for store in stores]
+    straight_exact = [answer(store, exact) for store in doubles]
+    counts = {}
+    for name, move in {"rotated": rotate, f"{EXTRA_COLUMNS} columns of zeros": widen}.items():
+        counts[name] = _n_changed(_answers(stores, method, move), straight, shots)
+        moved_exact = _answers(doubles, exact, move)
+        counts[f"{name}, in float64"] = _n_changed(moved_exact, straight_exact, shots)
+    head = {"shots": [str(k) for k in shots]}
+    bent = {name: [each.signed() for each in row.values()] for name, row in changes.items()}
+    n_answers = sum(int(own[shots[0]].there_TQ.sum()) for own in straight)
+    return "\n\n".join(
+        [
+            "Points of accuracy, bent less straight:",
+            markdown_table(head | bent),
+            _worst(changes),
+            f"Answers that change, of {n_answers:,}; in float64 none should:",
+            markdown_table(head | counts),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of T tasks with up to Q queries."""
+
+    chosen_TQ: Tensor
+    labels_TQ: Tensor
+
+    @property
+    def there_TQ(self) -> Tensor:
+        """Which queries are no padding."""
+        return self.labels_TQ >= 0
+
+    @property
+    def accuracy_T(self) -> np.ndarray:
+        """In %."""
+        right_T = (self.chosen_TQ == self.labels_TQ).sum(-1)
+        return (100 * right_T.double() / self.there_TQ.sum(-1)).numpy()
+
+
+def answer(store: StoreTasks, method: Peer) -> dict[int, Answers]:
+    """The classes that a method chooses, by shots."""
+    found = {}
+    for n_shot in store.shots:
+        chosen, labels = [], []
+        for batch in store.batches(n_shot):
+            weights = method(Support.of(batch), store.source.logit_scale)
+            chosen.append(classify(batch.query_TQD, weights).argmax(-1))
+            labels.append(batch.query_labels_TQ)
+        found[n_shot] = Answers(torch.cat(chosen), torch.cat(labels))
+    return found
+
+
+def bend(cosine: float, width: float) -> Move:
+    """Into two cones, whose axes have this cosine."""
+
+    def move(source: TaskSource) -> TaskSource:
+        draw = torch.Generator().manual_seed(0)
+        image_D, other_D = torch.randn(2, source.text_SCD.shape[-1], generator=draw)
+        image_D = normalize(image_D, dim=0)
+        other_D = normalize(other_D - (other_D @ image_D) * image_D, dim=0)
+        text_D = cosine * image_D + (1 - cosine**2) ** 0.5 * other_D
+        return replace(
+            source,
+            features_nVD=normalize(IMAGE_SHARE * width * source.features_nVD + image_D, dim=-1),
+            text_SCD=normalize(TEXT_SHARE * width * source.text_SCD + text_D, dim=-1),
+        )
+
+    return move
+
+
+def rotate(source: TaskSource) -> TaskSource:
+    """All features by the same random rotation."""
+    width = source.text_SCD.shape[-1]
+    draw = torch.Generator().manual_seed(0)
+    turn_DD = torch.linalg.qr(torch.randn(width, width, generator=draw, dtype=torch.float64)).Q
+    return _map(source, lambda rows: (rows.double() @ turn_DD).to(rows.dtype))
+
+
+def widen(source: TaskSource) -> TaskSource:
+    """The same features in a wider space."""
+    return _map(source, lambda rows: pad(rows, (0, EXTRA_COLUMNS)))
+
+
+def _map(source: TaskSource, change: Callable[[Tensor], Tensor]) -> TaskSource:
+    features_nVD, text_SCD = change(source.features_nVD), change(source.text_SCD)
+    return replace(source, features_nVD=features_nVD, text_SCD=text_SCD)
+
+
+def _answers(stores: list[StoreTasks], method: Peer, move: Move) -> list[dict[int, Answers]]:
+    return [answer(replace(store, source=move(store.source)), method) for store in stores]
+
+
+def _n_changed(
+    copies: list[dict[int, Answers]], straight: list[dict[int, Answers]], shots: list[int]
+) -> list[str]:
+    pairs = list(zip(copies, straight, strict=True))
+    return [
+        str(sum(int((copy[k].chosen_TQ != own[k].chosen_TQ).sum()) for copy, own in pairs))
+        for k in shots
+    ]
+
+
+def _change(pairs: list[tuple[Answers, Answers]]) -> Estimate:
+    return Estimate.over_stores([copy.accuracy_T - own.accuracy_T for copy, own in pairs])
+
+
+def _worst(changes: dict[str, dict[int, Estimate]]) -> str:
+    name, n_shot, change = max(
+        ((name, k, change) for name, row in changes.items() for k, change in row.items()),
+        key=lambda each: abs(each[2].mean),
+    )
+    verdict = "pass" if abs(change.mean) <= MOST_CHANGE else "**miss**"
+    return (
+        f"Largest change: {change.signed()} with {name} at {n_shot} shots; "
+        f"at most {MOST_CHANGE} is wanted: {verdict}."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A generator beside its peers, on the same tasks of feature stores.
+
+    python -m tools.peer_margins STORE… [--generator default] [--tasks 50] [--seed 0]
+        [--only NAME,NAME] [--json FILE] [--card FILE]
+
+All classes of a store up to 20, 15 queries a class; the support of few shots is the beginning of
+that of many, and the queries stay. Prints the tables of `tools.peer_margins_table`; `--only` names
+the peers to measure, `--generator` is a name or a folder, and `--card` rewrites the part of a model
+card between <!-- margins --> and <!-- end of margins -->.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+from metaadapter.adapter import classify
+from metaadapter.atomic_files import replace_file
+from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.generator import load_generator
+from tools.card_section import rewrite_section
+from tools.peer_margins_table import Measured, document, markdown
+from tools.store_tasks import StoreTasks, as_peer, load_source
+
+__all__ = ["calibration_error", "measure"]
+
+N_BINS = 15
+
+
+def main() -> None:
+    """Measure and print."""
+    args = _arguments()
+    torch.set_num_threads(1)
+    methods = {name: PEERS[name] for name in args.only or PEERS}
+    methods["generator"] = as_peer(load_generator(args.generator))
+    measured: dict[str, dict[str, dict[int, Measured]]] = {}
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for folder in args.stores:
+            tasks = StoreTasks.draw(load_source(folder), args.tasks, args.seed)
+            measured[folder.name] = {name: {} for name in methods}
+            pairs = [(name, n_shot) for name in methods for n_shot in tasks.shots]
+            for name, n_shot in progress.track(pairs, description=folder.name):
+                measured[folder.name][name][n_shot] = measure(methods[name], tasks, n_shot)
+    tables = markdown(measured)
+    print(tables)
+    if args.card:
+        rewrite_section(args.card, "margins", tables)
+    if args.json:
+        facts = {"generator": args.generator, "n_tasks": args.tasks, "seed": args.seed}
+        replace_file(args.json, json.dumps(facts | document(measured)) + "\n")
+
+
+def measure(method: Peer, tasks: StoreTasks, n_shot: int) -> Measured:
+    """Accuracy of each task, and the calibration error over all queries."""
+    accuracy, confidence, right = [], [], []
+    for batch in tasks.batches(n_shot):
+        weights = method(Support.of(batch), tasks.source.logit_scale)
+        confidence_TQ, answers_TQ = classify(batch.query_TQD, weights).softmax(-1).max(-1)
+        there_TQ = batch.query_labels_TQ >= 0
+        right_TQ = answers_TQ == batch.query_labels_TQ
+        accuracy.append(100 * right_TQ.sum(-1).double() / there_TQ.sum(-1))
+        confidence.append(confidence_TQ[there_TQ])
+        right.append(right_TQ[there_TQ])
+    error = calibration_error(torch.cat(confidence).numpy(), torch.cat(right).numpy())
+    return Measured(torch.cat(accuracy).numpy(), 100 * error)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Mean distance of confidence and accuracy over bins of equal width, weighted by count."""
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=N_BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stores", nargs="+", type=Path)
+    parser.add_argument("--generator", default="default", metavar="NAME|FOLDER")
+    parser.add_argument("--tasks", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=lambda names: names.split(","))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--card", type=Path)
+    args = parser.parse_args()
+    unknown = sorted(set(args.only or ()) - set(PEERS))
+    if args.tasks < 2:
+        parser.error("an interval needs at least two tasks")
+    if unknown:
+        parser.error(f"no peer {unknown[0]!r}; there are: {', '.join(PEERS)}")
+    return args
+
+
+if __name__ == "__main__":
+    main()

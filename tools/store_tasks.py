@@ -1,0 +1,78 @@
+"""Tasks of feature stores, the same at every number of shots, for the tools that measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines import Peer, Support
+from metaadapter.features import FeatureStore
+from metaadapter.generator import Generator
+
+__all__ = ["SHOTS", "StoreTasks", "as_peer", "load_source"]
+
+SHOTS = (1, 2, 4, 8, 16)
+MOST_CLASSES, N_QUERY = 20, 15
+# Tasks at once: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
+CHUNK = 25
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTasks:
+    """Nested tasks of one store: few shots are the beginning of many, and the queries stay."""
+
+    source: TaskSource
+    rows: EpisodeRows
+
+    @classmethod
+    def draw(cls, source: TaskSource, n_tasks: int, seed: int = 0) -> StoreTasks:
+        """All classes up to 20, 15 queries a class, as many shots as its smallest class allows."""
+        smallest = int(source.index.counts_C.min())
+        shots = tuple(n_shot for n_shot in SHOTS if n_shot < smallest)
+        rows = nested_draws(source.index, shots, N_QUERY, n_tasks, MOST_CLASSES, seed)
+        return cls(source, rows)
+
+    @property
+    def shots(self) -> tuple[int, ...]:
+        """Numbers of shots that the tasks have."""
+        return tuple(n_shot for n_shot in SHOTS if n_shot <= self.rows.support_TNK.shape[-1])
+
+    def batches(self, n_shot: int) -> Iterator[EpisodeBatch]:
+        """All tasks with their first `n_shot` pictures a class, some at a time."""
+        for part in self.rows.first(n_shot).split(CHUNK):
+            yield gather(part, self.source).batch
+
+
+def load_source(folder: Path) -> TaskSource:
+    """A store with one feature a picture, the mean of its views."""
+    store = FeatureStore.open(folder)
+    X, y = store.mean_features()
+    texts = store.class_texts()
+    return TaskSource(
+        name=folder.name,
+        features_nVD=torch.from_numpy(X)[:, None],
+        labels_n=torch.from_numpy(np.searchsorted(store.classes, y)),
+        text_SCD=torch.from_numpy(np.stack([texts[name] for name in store.classes]))[None],
+        logit_scale=store.logit_scale,
+    )
+
+
+def as_peer(generator: Generator) -> Peer:
+    """A generator behind the face of the methods that it is measured against."""
+
+    def predict(support: Support, logit_scale: float) -> AdapterWeights:
+        return generator.predict(
+            support.support_TNKD,
+            support.text_TND,
+            support.support_mask_TNK,
+            support.class_mask_TN,
+            logit_scale=logit_scale,
+        )
+
+    return predict
