@@ -34,8 +34,7 @@ def main() -> None:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         shutil.copyfile(run / "best" / name, SHIPPED / name)
     config = json.loads((run / "resolved.json").read_text(encoding="utf-8"))
-    for key in ("root",):
-        config["data"][key] = Path(config["data"][key]).name
+    config["data"]["root"] = Path(config["data"]["root"]).name
     for part in ("sources", "validation_classes", "validation_domains"):
         for source in config["data"][part]:
             if source["classes"]:

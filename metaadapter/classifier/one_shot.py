@@ -70,10 +70,11 @@ def _grown_cache(
     weights: AdapterWeights, predicted: AdapterWeights, position: int
 ) -> dict[str, Tensor]:
     """The old entries, silent about the new class, and the new ones, which say nothing else."""
-    if weights.cache is None or predicted.cache is None:
+    if predicted.cache is None:
         return {}
-    keys, values, alpha, beta = weights.cache
     new_keys, new_values, _, new_beta = predicted.cache
+    nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
+    keys, values, alpha, beta = weights.cache or nothing
     silent = _insert(values.mT, values.new_zeros(len(values)), position).mT
     about_it = torch.zeros_like(new_values)
     about_it[:, position] = new_values[:, position]

@@ -16,23 +16,24 @@ __all__ = ["generator_id", "load_generator", "save_generator"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/1"
+SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
 
 
 def load_generator(name: str | Path = "default") -> Generator:
     """A generator in evaluation mode.
 
     Args:
-        name: `"closed-form"` (untrained: ridge regression towards the text), `"default"` (the one
-            that this version ships: the closed form, until a trained one beats it), or the path
-            of a folder written by `save_generator`.
+        name: `"default"` (the trained one that the package ships, for any encoder),
+            `"closed-form"` (untrained: kernel ridge towards the text), or the path of a folder
+            written by `save_generator`.
 
     Raises:
         UsageError: if there is no such generator.
         IncompatibleArtifact: if the folder's files do not fit this version.
     """
-    if str(name) in ("closed-form", "default"):
+    if str(name) == "closed-form":
         return _untrained()
-    folder = Path(name)
+    folder = SHIPPED if str(name) == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no generator {str(name)!r}: expected 'default', 'closed-form' or a folder that holds "

@@ -56,6 +56,8 @@ class Regression:
 
         There are as many places as the fullest task needs.
         """
+        if not self.is_large_T.any() and self.present_TM.all():
+            return self
         present_TM = self.present_TM & ~self.is_large_T[:, None]
         most = max(present_TM.sum(1).tolist(), default=0)
         order_TM = (~present_TM).to(torch.int8).argsort(dim=1, stable=True)[:, :most]

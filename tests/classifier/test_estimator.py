@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -181,6 +183,20 @@ def test_add_class__by_name_only__can_be_predicted(data):
     assert (classifier.predict(data.X_new[data.y_new == "dog"]) == "dog").mean() > 0.5
 
 
+def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
+    old = data.y != "dog"
+    classifier = MetaAdapterClassifier().fit(data.X[old], data.y[old])
+    no_cache = dict.fromkeys(("keys", "values", "alpha", "beta"))
+    classifier.adapter_ = replace(classifier.adapter_, **no_cache)
+
+    classifier.add_class("dog", data.X[~old])
+
+    cache_values = classifier.adapter_.values
+    assert len(cache_values) == len(data.X)
+    assert not cache_values[:, :3].any()
+    assert (classifier.predict(data.X_new[data.y_new == "dog"]) == "dog").mean() > 0.5
+
+
 def test_add_class__label_that_is_there__is_refused(data):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
 
@@ -257,10 +273,12 @@ def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data
 def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(data):
     one_each = [list(data.y).index(name) for name in ("ant", "bee", "cat")]
     dogs = data.X_new[data.y_new == "dog"][:12]
-    classifier = MetaAdapterClassifier().fit(data.X[one_each], data.y[one_each])
+    # Its bottleneck does nothing, so that the temperature is all that differs.
+    make = partial(MetaAdapterClassifier, generator="closed-form")
+    classifier = make().fit(data.X[one_each], data.y[one_each])
     everything = np.concatenate([data.X[one_each], dogs])
     labels = [*data.y[one_each], *["dog"] * 12]
-    whole = MetaAdapterClassifier().fit(everything, labels).adapter_
+    whole = make().fit(everything, labels).adapter_
 
     grown = classifier.add_class("dog", dogs).adapter_
 

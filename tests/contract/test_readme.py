@@ -16,13 +16,14 @@ from metaadapter.commands.app import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SHELL, PYTHON, REAL_CLIP, MAKE = (
+SHELL, PYTHON, REAL_CLIP, MAKE, TRAIN = (
     next(text for language, text in BLOCKS if language == kind and mark in text)
     for kind, mark in (
         ("bash", "metaadapter doctor"),
         ("python", "FrozenEncoder"),
         ("bash", "--encoder"),
         ("bash", "make demo"),
+        ("bash", "metaadapter train"),
     )
 )
 
@@ -46,7 +47,7 @@ def commands(block):
 
 
 def test_readme__blocks__are_all_known_to_these_tests():
-    assert [text for _, text in BLOCKS] == [MAKE, SHELL, PYTHON, REAL_CLIP]
+    assert [text for _, text in BLOCKS] == [MAKE, SHELL, PYTHON, REAL_CLIP, TRAIN]
 
 
 @pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
@@ -85,3 +86,15 @@ def test_readme__make_verbs__are_in_the_makefile():
     for line in MAKE.splitlines():
         verb = shlex.split(line, comments=True)[1]
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE)
+
+
+def test_readme__training_line__names_a_configuration_and_runs(folder, monkeypatch):
+    (arguments,) = commands(TRAIN)
+    shutil.copytree(Path(__file__).parents[2] / "configs", folder / "configs")
+    monkeypatch.chdir(folder)
+
+    shorter = ("optim.steps=2", "optim.tasks_per_draw=2", "validate.tasks=2")
+    code = main([*arguments[1:], *(part for each in shorter for part in ("--set", each))])
+
+    assert code == 0
+    assert (folder / "quick-run" / "best" / "model.safetensors").is_file()

@@ -1,0 +1,121 @@
+"""That the shipped generator listens to its condition, on photographs that the package holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+import metaadapter
+from metaadapter import FrozenEncoder
+from metaadapter.adapter import classify
+from metaadapter.generator import load_generator
+
+PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
+N_WAY, N_QUERY, N_TASKS = 10, 8, 20
+
+
+class Photographs:
+    """Tasks on the demo's clothes: ten ways, eight queries a class, nested supports of 1, 4, 8."""
+
+    def __init__(self):
+        encoder, paths = FrozenEncoder.load("tiny"), sorted(PICTURES.glob("*/*.jpg"))
+        by_class = torch.from_numpy(encoder.encode_images(paths)).unflatten(0, (N_WAY, -1))
+        names = sorted({path.parent.name for path in paths})
+        draw = torch.Generator().manual_seed(0)
+        order = torch.rand(N_TASKS, *by_class.shape[:2], generator=draw).argsort(-1)
+        drawn = by_class.expand(N_TASKS, -1, -1, -1).gather(
+            2, order[..., None].expand(-1, -1, -1, by_class.shape[-1])
+        )
+        self.support, self.query = drawn[:, :, N_QUERY:], drawn[:, :, :N_QUERY].flatten(1, 2)
+        self.text = torch.from_numpy(encoder.encode_texts(names)).expand(N_TASKS, -1, -1)
+        self.truth = torch.arange(N_WAY).repeat_interleave(N_QUERY)
+        self.logit_scale = encoder.logit_scale
+        self.generator = load_generator("default")
+
+    def accuracy(self, support, text=None, query=None):
+        """Mean accuracy in %."""
+        weights = self.generator.predict(
+            support, self.text if text is None else text, logit_scale=self.logit_scale
+        )
+        answers = classify(self.query if query is None else query, weights).argmax(-1)
+        return 100 * float((answers == self.truth).double().mean())
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return Photographs()
+
+
+def of_others(rows):
+    """Each class gets what belongs to the one before it."""
+    return rows.roll(1, dims=1)
+
+
+@pytest.mark.parametrize(("n_shot", "margin"), [(1, 15), (4, 30), (8, 40)])
+def test_support__of_other_classes__costs_a_margin(photographs, n_shot, margin):
+    support = photographs.support[:, :, :n_shot]
+
+    loss = photographs.accuracy(support) - photographs.accuracy(of_others(support))
+
+    assert loss > margin
+
+
+@pytest.mark.parametrize(("n_shot", "margin"), [(1, 10), (4, 20), (8, 30)])
+def test_support__labels_shuffled__costs_a_margin(photographs, n_shot, margin):
+    support = photographs.support[:, :, :n_shot]
+    draw = torch.Generator().manual_seed(1)
+    order = torch.randperm(N_WAY * n_shot, generator=draw)
+    shuffled = support.flatten(1, 2)[:, order].unflatten(1, (N_WAY, n_shot))
+
+    loss = photographs.accuracy(support) - photographs.accuracy(shuffled)
+
+    assert loss > margin
+
+
+def test_text__of_other_classes__costs_three_points_at_one_shot(photographs):
+    support = photographs.support[:, :, :1]
+
+    loss = photographs.accuracy(support) - photographs.accuracy(
+        support, of_others(photographs.text)
+    )
+
+    assert loss > 3
+
+
+def test_text__of_other_classes__is_overruled_by_eight_pictures(photographs):
+    loss = photographs.accuracy(photographs.support) - photographs.accuracy(
+        photographs.support, of_others(photographs.text)
+    )
+
+    assert loss < 3
+
+
+def test_support__withheld__leaves_zero_shot(photographs):
+    withheld = photographs.accuracy(photographs.support[:, :, :0])
+
+    zero_shot = (photographs.query @ photographs.text.mT).argmax(-1) == photographs.truth
+    assert withheld == 100 * float(zero_shot.double().mean())
+
+
+@pytest.mark.parametrize("gap_cosine", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize("length", [0.5, 1.0, 2.0])
+def test_cone__bent_into_clips_geometry__keeps_the_accuracy(photographs, gap_cosine, length):
+    draw = torch.Generator().manual_seed(3)
+    first, second = normalize(torch.randn(2, photographs.text.shape[-1], generator=draw), dim=1)
+    across = normalize(second - (second @ first) * first, dim=0)
+    text_offset = gap_cosine * first + (1 - gap_cosine**2) ** 0.5 * across
+
+    def picture(rows):
+        return normalize(0.8 * length * rows + first, dim=-1)
+
+    text = normalize(0.65 * length * photographs.text + text_offset, dim=-1)
+    for n_shot in (1, 4, 8):
+        support = photographs.support[:, :, :n_shot]
+        straight = photographs.accuracy(support)
+        bent = photographs.accuracy(picture(support), text, picture(photographs.query))
+
+        # 1,600 answers: half a point and three standard deviations of those that change.
+        assert abs(bent - straight) < 1.5
