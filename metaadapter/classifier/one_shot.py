@@ -41,8 +41,11 @@ def append_class(
 ) -> tuple[AdapterWeights, SupportSet]:
     """Insert a class at `position`; the vectors and biases of the others stay as they are.
 
-    The whole task, old classes and new, is predicted anew, and only the new class's vector, bias
-    and cache are taken from it, at the old temperature: both are fitted to the same targets.
+    The whole task, old classes and new, is predicted anew, and what it says of the new class less
+    the mean of the old ones is added to the mean of the old ones as they are: softmax sees only
+    such differences, and what all classes share is another number in each prediction. Both are
+    fitted to the same targets, so the old temperature stays; but an adapter from names alone has
+    the encoder's, which is no measure of targets, and there differences of logits are kept.
 
     Returns:
         The larger adapter and support set.
@@ -56,31 +59,39 @@ def append_class(
         picture_hashes=support.picture_hashes,
     )
     predicted = predict_adapter(generator, larger, logit_scale)
-    bias = predicted.class_bias[position] * (weights.logit_scale / predicted.logit_scale)
+    to_scale = weights.logit_scale / predicted.logit_scale
+    unit = to_scale.new_ones(()) if len(support.features) else 1 / to_scale
+    own_bias = unit * to_scale * _above_others(predicted.class_bias, position)
+    own_vector = unit * _above_others(predicted.classes, position)
     grown = replace(
         weights,
-        classes=_insert(weights.classes, predicted.classes[position], position),
-        class_bias=_insert(weights.class_bias, bias, position),
-        **_grown_cache(weights, predicted, position),
+        classes=_insert(weights.classes, weights.classes.mean(0) + own_vector, position),
+        class_bias=_insert(weights.class_bias, weights.class_bias.mean(0) + own_bias, position),
+        **_grown_cache(weights, predicted, position, unit),
     )
     return grown, larger
 
 
+def _above_others(rows: Tensor, position: int) -> Tensor:
+    """A class's entry less the mean of all other classes'."""
+    n_others = len(rows) - 1
+    return rows[position] - (rows.sum(0) - rows[position]) / n_others
+
+
 def _grown_cache(
-    weights: AdapterWeights, predicted: AdapterWeights, position: int
+    weights: AdapterWeights, predicted: AdapterWeights, position: int, unit: Tensor
 ) -> dict[str, Tensor]:
-    """The old entries, silent about the new class, and the new ones, which say nothing else."""
+    """The old entries, average about the new class, and new ones, which say nothing else."""
     if predicted.cache is None:
         return {}
     new_keys, new_values, _, new_beta = predicted.cache
     nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
     keys, values, alpha, beta = weights.cache or nothing
-    silent = _insert(values.mT, values.new_zeros(len(values)), position).mT
     about_it = torch.zeros_like(new_values)
-    about_it[:, position] = new_values[:, position]
+    about_it[:, position] = unit * _above_others(new_values.mT, position)
     return {
         "keys": torch.cat([keys, new_keys]),
-        "values": torch.cat([silent, about_it]),
+        "values": torch.cat([_insert(values.mT, values.mean(1), position).mT, about_it]),
         "alpha": alpha,
         "beta": torch.cat([beta, new_beta]),
     }

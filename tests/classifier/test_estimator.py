@@ -284,8 +284,53 @@ def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(
 
     assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.05)
     query = torch.from_numpy(data.X_new).double()
-    expected = classify(query, whole)[:, 3] / whole.logit_scale
-    torch.testing.assert_close(classify(query, grown)[:, 3] / grown.logit_scale, expected)
+    above_others = [
+        (logits[:, 3] - logits[:, :3].mean(1)) / weights.logit_scale
+        for weights, logits in ((each, classify(query, each)) for each in (grown, whole))
+    ]
+    torch.testing.assert_close(*above_others)
+
+
+@pytest.mark.parametrize("n_way", [3, 4])
+@pytest.mark.parametrize(
+    ("n_shot", "n_new", "named"),
+    [(4, 0, True), (4, 4, True), (1, 0, True), (1, 1, True), (4, 4, False), (1, 1, False)],
+)
+def test_add_class__is_as_good_as_a_fit_of_all(n_way, n_shot, n_new, named):
+    names = NAMES[:n_way]
+    gaps = []
+    for seed in range(4):
+        data = Features(n_shot, seed=seed)
+        place = np.array([NAMES.index(label) for label in data.y])
+        old, new = (place > 0) & (place < n_way), (place == 0) & (np.arange(len(place)) < n_new)
+        texts = {name: data.texts[name] for name in names} if named else {}
+        others = {name: text for name, text in texts.items() if name != "ant"} or None
+        X_new, y_new = (rows[np.isin(data.y_new, names)] for rows in (data.X_new, data.y_new))
+
+        grown = MetaAdapterClassifier(others).fit(data.X[old], data.y[old])
+        grown.add_class("ant", data.X[new] if n_new else None, text=texts.get("ant"))
+
+        whole = MetaAdapterClassifier(texts or None).fit(data.X[old | new], data.y[old | new])
+        gaps.append(whole.score(X_new, y_new) - grown.score(X_new, y_new))
+    assert np.mean(gaps) < 0.08
+
+
+@pytest.mark.parametrize("n_new", [0, 1, 4])
+def test_add_class__to_an_adapter_from_names_alone__is_not_far_from_a_fit_of_all(n_new):
+    gaps = []
+    for seed in range(6):
+        data = Features(4, seed=seed)
+        new = np.flatnonzero(data.y == "ant")[:n_new]
+        others = {name: text for name, text in data.texts.items() if name != "ant"}
+        nothing = np.empty((0, 32)), []
+        make = partial(MetaAdapterClassifier, logit_scale=15.0)
+
+        grown = make(others).fit(*nothing)
+        grown.add_class("ant", data.X[new] if n_new else None, text=data.texts["ant"])
+
+        whole = make(data.texts).fit(*((data.X[new], data.y[new]) if n_new else nothing))
+        gaps.append(whole.score(data.X_new, data.y_new) - grown.score(data.X_new, data.y_new))
+    assert np.mean(gaps) < 0.1
 
 
 def test_add_class__long_label__is_not_cut(data):
