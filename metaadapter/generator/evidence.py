@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -125,10 +125,19 @@ def _zero_shot(support: CanonicalSupport, text_TND: Tensor) -> list[Tensor]:
         log_p = (sharpness * cosines).log_softmax(-1)
         return mean_of_shots(torch.where(own, log_p, 0.0).sum(-1)) + log_way_T
 
-    right = (cosines.argmax(-1) == torch.arange(n_way, device=text_TND.device)[:, None]).to(
-        text_TND.dtype
-    )
-    return [gain(SOFT), gain(SHARP), log_way_T * mean_of_shots(right)]
+    right_TNK = _share_of_best(cosines, own)
+    return [gain(SOFT), gain(SHARP), log_way_T * mean_of_shots(right_TNK)]
+
+
+def _share_of_best(
+    values: Float[Tensor, "*X N"], is_own: Bool[Tensor, "*#X N"]
+) -> Float[Tensor, " *X"]:
+    """1 where the largest value is a picture's own, 0 where not, shared among equal ones.
+
+    Without texts all classes are equal, and the first of them must not count for more.
+    """
+    best = (values == values.max(-1, keepdim=True).values).to(values.dtype)
+    return torch.where(is_own, best, 0.0).sum(-1) / best.sum(-1)
 
 
 def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> list[Tensor]:
@@ -139,7 +148,7 @@ def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> list[Tensor]
     """
     log_p_TMN, asked_TM = left_out.log_p_TMN, left_out.asked_TM
     own_TM = torch.where(left_out.is_own_TMN, log_p_TMN, 0.0).sum(-1)
-    right_TM = left_out.is_own_TMN.gather(-1, log_p_TMN.argmax(-1, keepdim=True))[..., 0]
+    right_TM = _share_of_best(log_p_TMN, left_out.is_own_TMN)
     n_asked_T = asked_TM.sum(-1).clamp(min=1)
     log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(own_TM.dtype).log()
     has_any_T = asked_TM.any(-1).to(own_TM.dtype)

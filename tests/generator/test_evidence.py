@@ -69,6 +69,19 @@ def test_task_evidence__one_shot__has_no_leave_one_out(make_task, evidence_of):
     assert evidence[:, LEFT_OUT].abs().max() < 1e-12
 
 
+def test_task_evidence__without_texts__does_not_favour_the_first_class(make_task, evidence_of):
+    task = make_task(1, 4, 3, 24)
+    task.text = torch.zeros_like(task.text)
+    task.mask[0, 1, 1:] = task.mask[0, 2, 2:] = False
+
+    evidence = evidence_of(task)
+    for field in ("support", "text", "mask"):
+        setattr(task, field, getattr(task, field).flip(1))
+
+    assert float(evidence[0, ZERO_SHOT_ACCURACY]) == pytest.approx(math.log(4) / 4)
+    torch.testing.assert_close(evidence_of(task), evidence)
+
+
 def test_task_evidence__no_picture_or_no_text__is_finite(make_task, evidence_of):
     bare, nameless = make_task(1, 4, 0, 24), make_task(1, 4, 3, 24)
     nameless.text = torch.zeros_like(nameless.text)
