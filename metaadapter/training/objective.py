@@ -39,9 +39,11 @@ class LossWeights:
     views: float = 0.0
     """Divergence between predictions from one support through two sets of views."""
     modalities: float = 0.0
-    """Divergence between the visual adapter alone and the class vectors alone."""
+    """Divergence between the visual adapter alone and the class vectors alone, in tasks whose
+    classes all have texts."""
     off_class: float = 0.0
-    """Divergence from zero-shot on pictures of classes that are not in the task."""
+    """Divergence from zero-shot on pictures of classes that are not in the task; of tasks whose
+    classes all have texts."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -88,14 +90,17 @@ def objective(
         other_TQN = classify(batch.query_TQD, other)
         terms["views"] = symmetric_divergence(logits_TQN, other_TQN, counts_TQ)
     unadapted = zero_shot(batch.text_TND, batch.class_mask_TN, episodes.logit_scale)
-    if weights.modalities:
+    # Zero-shot CLIP has no opinion on a class without a text: its logit would be 0 as if it had.
+    is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
+    if weights.modalities and is_named_T1.any():
         visual_TQN = classify(batch.query_TQD, visual_alone(predicted, unadapted))
         text_TQN = classify(batch.query_TQD, text_alone(predicted))
-        terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ)
-    if weights.off_class and episodes.off_class_mask_TO.any():
+        terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ & is_named_T1)
+    judged_TO = episodes.off_class_mask_TO & is_named_T1
+    if weights.off_class and judged_TO.any():
         target_TON = classify(episodes.off_class_TOD, unadapted)
         predicted_TON = classify(episodes.off_class_TOD, predicted)
-        terms["off_class"] = divergence(target_TON, predicted_TON, episodes.off_class_mask_TO)
+        terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
     return terms
 
 

@@ -241,6 +241,26 @@ def test_objective__tasks_that_cannot_give_a_term__have_none(generator, episodes
     assert set(objective(generator, bare, ALL)) == {"query", "modalities"}
 
 
+def test_objective__a_class_without_text__is_not_held_against_zero_shot(generator, episodes):
+    text_TND = episodes.batch.text_TND.clone()
+    text_TND[1, 0] = 0
+    one_nameless = replace(episodes, batch=replace(episodes.batch, text_TND=text_TND))
+    nameless = replace(episodes, batch=replace(episodes.batch, text_TND=torch.zeros_like(text_TND)))
+
+    terms = objective(generator, one_nameless, ALL)
+
+    others = [alone(one_nameless, task) for task in (0, 2)]
+    each = [objective(generator, task, ALL) for task in others]
+    n_queries = [int((task.batch.query_labels_TQ >= 0).sum()) for task in others]
+    modalities = sum(
+        n * float(term["modalities"].detach()) for n, term in zip(n_queries, each, strict=True)
+    )
+    assert float(terms["modalities"].detach()) == pytest.approx(modalities / sum(n_queries))
+    # The third task has no picture of another class.
+    assert float(terms["off_class"].detach()) == pytest.approx(float(each[0]["off_class"].detach()))
+    assert set(objective(generator, nameless, ALL)) == {"query", "draws", "views"}
+
+
 def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
     seen = []
 
