@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -94,7 +95,20 @@ class DataConfig(Strict):
     validation_domains: tuple[SourceConfig, ...] = ()
     """Held-out domains: none of their stores may be trained on."""
     reserved: tuple[str, ...] = ()
-    """Stores kept for the final evaluation, which this run must not see at all."""
+    """Stores kept for the final evaluation; this run must not see any picture of theirs."""
+
+    @model_validator(mode="after")
+    def _has_distinct_names(self) -> DataConfig:
+        everything = (*self.sources, *self.validation_classes, *self.validation_domains)
+        counts = Counter(each.name.casefold() for each in everything)
+        twice = sorted({each.name for each in everything if counts[each.name.casefold()] > 1})
+        if twice:
+            raise ValueError(
+                "expected another name for each entry of sources, validation_classes and "
+                f"validation_domains, in upper or lower case, got {', '.join(map(repr, twice))} "
+                "more than once; rename all but one"
+            )
+        return self
 
 
 class EpisodesConfig(Strict):

@@ -32,6 +32,9 @@ class LoadedSource:
     classes: tuple[str, ...]
     """Names, in the order of the labels."""
     stores: tuple[str, ...]
+    """As the configuration names them."""
+    folders: tuple[Path, ...]
+    """Of the stores."""
     encoder: str
     picture_hashes: frozenset[str]
 
@@ -95,7 +98,8 @@ def load_source(
         cross_domain_share=config.cross_domain_share,
     )
     hashes = frozenset(_hashes(stores, classes))
-    return LoadedSource(tasks, classes, config.stores, stores[0].encoder, hashes)
+    folders = tuple(store.folder for store in stores)
+    return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes)
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
@@ -176,7 +180,12 @@ def _synthetic(
     made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     return LoadedSource(
-        replace(made, spec=_own_spec(config, episodes)), classes, (), "synthetic", frozenset()
+        tasks=replace(made, spec=_own_spec(config, episodes)),
+        classes=classes,
+        stores=(),
+        folders=(),
+        encoder="synthetic",
+        picture_hashes=frozenset(),
     )
 
 

@@ -27,6 +27,13 @@ def test_guard__many_evaluation_classes__shows_the_first_five():
         guard.check("alphabet", "hgfedcba", forbid_classes=True)
 
 
+def test_guard__labels_of_one_name__are_one_class():
+    guard = Guard({"zoo": ("n01 Lynx",)}, name_of=lambda label: label.removeprefix("n01 "))
+
+    with pytest.raises(EpisodeError, match=r"1 class of .* 'zoo': 'lynx' \('n01 Lynx' there\)\."):
+        guard.check("garden", ["lynx", "newt"], forbid_classes=True)
+
+
 def test_guard__evaluation_picture__is_named():
     with pytest.raises(EpisodeError, match=r"'garden' has 1 picture of .* 'owls', with hash 'b2'"):
         GUARD.check("garden", ["robin"], ["c3", "b2"])
