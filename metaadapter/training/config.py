@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -99,9 +100,8 @@ class DataConfig(Strict):
 
     @model_validator(mode="after")
     def _has_distinct_names(self) -> DataConfig:
-        everything = (*self.sources, *self.validation_classes, *self.validation_domains)
-        counts = Counter(each.name.casefold() for each in everything)
-        twice = sorted({each.name for each in everything if counts[each.name.casefold()] > 1})
+        counts = Counter(each.name.casefold() for each in self.all_sources)
+        twice = sorted({each.name for each in self.all_sources if counts[each.name.casefold()] > 1})
         if twice:
             raise ValueError(
                 "expected another name for each entry of sources, validation_classes and "
@@ -109,6 +109,24 @@ class DataConfig(Strict):
                 "more than once; rename all but one"
             )
         return self
+
+    @property
+    def all_sources(self) -> tuple[SourceConfig, ...]:
+        """Of training, then of validation."""
+        return (*self.sources, *self.validation_classes, *self.validation_domains)
+
+    def with_splits(self, moved: Callable[[str], str]) -> DataConfig:
+        """The same with another path for each class split."""
+
+        def changed(source: SourceConfig) -> SourceConfig:
+            if source.classes is None:
+                return source
+            part = source.classes.model_copy(update={"split": moved(source.classes.split)})
+            return source.model_copy(update={"classes": part})
+
+        kinds = ("sources", "validation_classes", "validation_domains")
+        update = {kind: tuple(map(changed, getattr(self, kind))) for kind in kinds}
+        return self.model_copy(update=update)
 
 
 class EpisodesConfig(Strict):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,8 @@ class LoadedSource:
     """Of the stores."""
     encoder: str
     picture_hashes: frozenset[str]
+    digest: str
+    """Changes with any feature, label, text or class name."""
 
     def describe(self) -> dict[str, Any]:
         """What a model card says of it."""
@@ -83,14 +88,17 @@ def load_source(
     for store in stores[1:]:
         stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
     classes = _classes(config, stores)
-    parts = [_labelled(store, classes, average_views=average_views) for store in stores]
+    parts = [_labelled(store, classes) for store in stores]
     _require_same_views(config.name, [features for features, _ in parts])
     counts = [len(labels) for _, labels in parts]
+    texts = _texts(stores, classes)
     tasks = TaskSource(
         name=config.name,
-        features_nVD=torch.from_numpy(np.concatenate([features for features, _ in parts])),
+        features_nVD=torch.from_numpy(
+            np.concatenate([_unit(features, average_views) for features, _ in parts])
+        ),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
-        text_SCD=torch.from_numpy(_texts(stores, classes))[None],
+        text_SCD=torch.from_numpy(texts)[None],
         logit_scale=stores[0].logit_scale,
         weight=config.weight,
         domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
@@ -99,7 +107,8 @@ def load_source(
     )
     hashes = frozenset(_hashes(stores, classes))
     folders = tuple(store.folder for store in stores)
-    return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes)
+    digest = _digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)])
+    return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes, digest)
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
@@ -131,18 +140,30 @@ def _part(config: SplitPart) -> Sequence[str]:
     return parts[config.part]
 
 
-def _labelled(
-    store: FeatureStore, classes: Sequence[str], *, average_views: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n, V, D) float32 unit rows and (n,) class numbers of the pictures of these classes."""
+def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, V, D) rows as stored and (n,) class numbers of the pictures of these classes."""
     number = {name: position for position, name in enumerate(classes)}
     names = store.rows.label[store.rows.view == 0]
     labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
     kept = np.flatnonzero(labels >= 0)
-    views = store.by_picture()[kept].astype(np.float32)
+    return store.by_picture()[kept], labels[kept]
+
+
+def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
+    """float32 unit rows."""
+    views = stored_nVD.astype(np.float32)
     if average_views:
         views = views.mean(axis=1, keepdims=True)
-    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape), labels[kept]
+    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape)
+
+
+def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
+    """Of what is stored: what is computed of it may differ in its last bits between machines."""
+    found = hashlib.sha256(json.dumps(values).encode())
+    for array in arrays:
+        found.update(f"{array.dtype.str} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def _hashes(stores: Sequence[FeatureStore], classes: Sequence[str]) -> list[str]:
@@ -186,6 +207,7 @@ def _synthetic(
         folders=(),
         encoder="synthetic",
         picture_hashes=frozenset(),
+        digest=_digest(shape.model_dump()),
     )
 
 

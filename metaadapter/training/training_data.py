@@ -42,6 +42,11 @@ class TrainingData:
         with _as_data_errors():
             return Validator(sets, config.validation, seed=config.seed)
 
+    def digests(self) -> dict[str, str]:
+        """By name of the source or validation set; changes with anything in its stores."""
+        loaded = (*self.sources, *self.validation["classes"], *self.validation["domains"])
+        return {each.tasks.name: each.digest for each in loaded}
+
     def describe(self) -> dict[str, list[dict[str, Any]]]:
         """What a model card says of the data."""
         return {
