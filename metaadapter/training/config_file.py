@@ -98,7 +98,12 @@ def _entry(place: Any, part: str, override: str) -> Any:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as error:
+        if text.strip().startswith(("'", '"')):
+            raise UsageError(
+                f"--set expects a value in TOML or a bare word, got {text.strip()}, whose quotes "
+                f"are not TOML's: {error}. Leave the quotes out, or write \\ twice"
+            ) from error
         return text.strip()
 
 
@@ -162,7 +167,10 @@ def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
 def _find(path: str, folder: Path) -> Path:
     """`path` from the config's folder if it leads somewhere there, else from where one is."""
     beside = folder / path
-    return (beside if beside.exists() else Path(path)).resolve()
+    try:
+        return (beside if beside.exists() else Path(path)).resolve()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path!r} cannot be a path: {error}; correct the configuration") from error
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:

@@ -128,6 +128,11 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
             f"the source {config.name!r}: {config.classes.split} names {len(missing)} classes that "
             f"its stores do not have, the first {missing[0]!r}; make the split from these stores"
         )
+    if not wanted:
+        raise DataError(
+            f"the source {config.name!r}: the part {config.classes.part!r} of "
+            f"{config.classes.split} has no classes; name another part, or leave the source out"
+        )
     return tuple(sorted(wanted))
 
 

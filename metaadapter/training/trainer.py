@@ -228,7 +228,13 @@ class Trainer:
         """Judge the average, and remember it if there was none better."""
         if self._validator.is_empty:
             return None
-        validation = self._validator(self._averaged, self.step)
+        try:
+            validation = self._validator(self._averaged, self.step)
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+            raise DataError(
+                f"the generator of step {self.step} predicts no adapter that can be computed: its "
+                "weights have left all bounds. Lower optim.lr and start a new run"
+            ) from error
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
             self._rounds_without_gain = 0

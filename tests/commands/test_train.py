@@ -30,6 +30,7 @@ n_heads = 2
 
 [optim]
 steps = 4
+warmup = 1
 tasks_per_draw = 2
 
 [validate]
@@ -134,6 +135,18 @@ def test_train__wrong_key__ends_with_3_and_names_the_nearest(train, tmp_path):
 
     assert result.code == 3
     assert "optim.stepz: no such key; did you mean 'steps'?" in result.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["network.n_heads=3", "network.width=0", "optim.lr=inf", "optim.warmup=5"],
+)
+def test_train__value_that_cannot_be__ends_with_3_and_names_it(train, tmp_path, change):
+    result = train("--set", change)
+
+    assert result.code == 3
+    assert change.split(".")[0] in result.err
     assert not (tmp_path / "run").exists()
 
 

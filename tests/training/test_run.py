@@ -68,7 +68,7 @@ def test_train__stopped_without_validation_sets__best_is_the_average_of_then(sta
 
 
 def test_train__folder_in_use__is_refused_and_left_alone(start, load):
-    folder, _, _ = start("run", "optim.steps=1")
+    folder, _, _ = start("run", "optim.steps=2")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     with pytest.raises(DataError, match=r"run is not empty; go on with .* --resume .*run"):
@@ -98,7 +98,7 @@ def test_train__data_that_are_not_fit__do_not_block_the_next_try(start, fault):
     with pytest.raises(DataError):
         start("run", *fault)
 
-    _, _, summary = start("run", "optim.steps=1")
+    _, _, summary = start("run", "optim.steps=2")
 
     assert summary.ending == "finished"
 

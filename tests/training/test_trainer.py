@@ -147,6 +147,19 @@ def test_trainer__closed_form_that_cannot_be_factored__costs_the_step(run, monke
     assert trainer.n_skipped == 3
 
 
+def test_trainer__adapters_that_cannot_be_computed__end_with_what_to_do(make_trainer, monkeypatch):
+    trainer = make_trainer()
+
+    def fail(*_):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    monkeypatch.setattr(trainer, "_validator", fail)
+    fail.is_empty = False
+
+    with pytest.raises(DataError, match=r"step 0 predicts no adapter .* Lower optim\.lr"):
+        trainer.run(tell=lambda _: None, save=lambda _: None)
+
+
 def test_trainer__nothing_better_for_long__stops_early_and_keeps_the_best(make_trainer):
     trainer = make_trainer(
         "optim.steps=50", "optim.lr=1e-9", "validate.every=1", "validate.patience=3"
