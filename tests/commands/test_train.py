@@ -210,8 +210,12 @@ def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(tr
     assert result.err.splitlines()[-1] == "error: interrupted before the first step"
 
 
-def test_train__resume_with_the_same_configuration__goes_on(train, run, config, tmp_path):
-    train()
+def test_train__resume_with_the_same_configuration__goes_on(
+    train, run, config, interrupt_at, tmp_path
+):
+    interrupt_at(1)
+    assert train().code == 130
+    interrupt_at(-1)
 
     result = run("train", config, "--resume", tmp_path / "run", "--device", "cpu")
 
@@ -276,6 +280,16 @@ def test_train__resume_of_no_run__ends_with_3(run, tmp_path):
 
     assert result.code == 3
     assert "is not the resolved configuration of a training run" in result.err
+
+
+def test_train__interrupted_on_a_terminal__says_so_beside_the_table(
+    train, interrupt_at, monkeypatch
+):
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    interrupt_at(1)
+
+    assert "stopping: the step at hand is finished and saved" in train().err
 
 
 def test_train__terminal__shows_terms_accuracy_by_shots_and_time_left(train, monkeypatch):

@@ -40,6 +40,13 @@ def test_guard__evaluation_picture__is_named():
 
 
 def test_guard__other_set__may_share_class_names_unless_forbidden():
-    GUARD.check("garden", ["robin", "heron"], ["c3"])
+    shares = ("garden", ["robin", "heron"], ["c3"])
 
-    GUARD.check("garden", ["robin"], forbid_classes=True)
+    GUARD.check(*shares)
+
+    with pytest.raises(EpisodeError, match="'heron'"):
+        GUARD.check(*shares, forbid_classes=True)
+
+
+def test_guard__neither_set_class_nor_picture__passes_with_classes_forbidden():
+    GUARD.check("garden", ["robin"], ["c3"], forbid_classes=True)

@@ -67,6 +67,21 @@ def test_train__stopped_without_validation_sets__best_is_the_average_of_then(sta
     assert generator_id(best) == stopped.generator != train(folder, config).generator
 
 
+def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(start, tmp_path):
+    def cut_off(moment):
+        if moment.step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start("run", *WITHOUT_VALIDATION, tell=cut_off)
+
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    best = load_generator(tmp_path / "run" / "best").state_dict()
+    assert checkpoint.values["step"] == 3
+    for name, tensor in best.items():
+        assert torch.equal(tensor, checkpoint.tensors["average"][f"module.{name}"]), name
+
+
 def test_train__folder_in_use__is_refused_and_left_alone(start, load):
     folder, _, _ = start("run", "optim.steps=2")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
