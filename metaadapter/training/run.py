@@ -80,7 +80,7 @@ def train(
 ) -> RunSummary:
     """Train from where the run in `folder` stands, and keep the best generator in `best/`.
 
-    Nothing is written before the data and the device have been found fit.
+    A new folder stays empty, but for a lock, until data and device have been found fit.
 
     Args:
         folder: Of the run.

@@ -59,7 +59,6 @@ def write_config(folder: Path, config: TrainConfig, config_text: str) -> None:
             copy.parent.mkdir(exist_ok=True)
             replace_file(copy, Path(path).read_bytes())
         replace_file(folder / CONFIG, config_text)
-    write_resolved(folder, config)
 
 
 def write_resolved(folder: Path, config: TrainConfig) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator import Generator, save_generator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.conditions import Conditions
@@ -34,6 +35,9 @@ class Session:
             where it was then.
         conditions: Kept in each checkpoint.
         tell: Listens to each step.
+
+    Raises:
+        IncompatibleArtifact: The checkpoint is of another version of the network.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Session:
         self._seconds_before = 0.0
         position = 0
         if checkpoint:
-            trainer.restore(checkpoint)
+            _restore(trainer, checkpoint, folder)
             self._seconds_before = checkpoint.values["seconds"]
             position = checkpoint.values["log_position"]
         self._lines = JsonLines(folder / LOG, position=position)
@@ -94,6 +98,16 @@ class Session:
     def _log_config(self, config: TrainConfig) -> None:
         for tracker in self._trackers:
             tracker.log_config(config.model_dump(mode="json", by_alias=True))
+
+
+def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
+    try:
+        trainer.restore(checkpoint)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise IncompatibleArtifact(
+            f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
+            "with the version that wrote it, or start a new run with --out"
+        ) from error
 
 
 def replace_generator(generator: Generator, folder: Path) -> None:

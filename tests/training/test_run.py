@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from episodes import ClassSplit
-from metaadapter.errors import DataError, MissingPackage, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage, UsageError
 from metaadapter.generator import generator_id, load_generator
 from metaadapter.training import open_run, train
 from metaadapter.training import run as run_module
@@ -221,6 +221,17 @@ def test_train__resumed_with_another_configuration__is_refused(start, load):
 
     with pytest.raises(UsageError, match=r"optim\.lr: 0\.01 → 0\.5"):
         train(folder, load("optim.lr=0.5"))
+
+
+def test_train__resumed_with_another_network__tells_which_version_goes_on(start):
+    folder, config, _ = start("run", **stop_at(2))
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    del checkpoint.tensors["network"]["encoder.norm.bias"]
+    checkpoint.save(path)
+
+    with pytest.raises(IncompatibleArtifact, match=r"(?s)run does not fit .*norm\.bias.*--out"):
+        train(folder, config)
 
 
 @pytest.fixture
