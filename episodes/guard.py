@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from episodes.errors import EpisodeError
@@ -18,6 +18,8 @@ class Guard:
     """Class names of each evaluation data set."""
     reserved_pictures: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Hashes of each evaluation data set's pictures, where they are known."""
+    name_of: Callable[[str], str] = str
+    """What a label calls its class: labels of one name are one class, in upper or lower case."""
 
     def check(
         self,
@@ -51,19 +53,24 @@ class Guard:
             self._check_pictures(source_name, set(picture_hashes))
 
     def _check_classes(self, source_name: str, class_names: Iterable[str]) -> None:
-        given = {name.casefold(): name for name in class_names}
-        for reserved, names in self.reserved_sets.items():
-            shared = sorted(given[n] for n in {name.casefold() for name in names} & given.keys())
+        given = self._by_name(class_names)
+        for reserved, labels in self.reserved_sets.items():
+            there = self._by_name(labels)
+            shared = sorted(there.keys() & given.keys())
             if shared:
+                pairs = [_pair(given[name], there[name]) for name in shared]
                 raise EpisodeError(
                     f"source {source_name!r} has {_count(shared, 'class', 'classes')} of the "
-                    f"evaluation set {reserved!r}: {_some(shared)}. Leave them out of training, "
+                    f"evaluation set {reserved!r}: {_some(pairs)}. Leave them out of training, "
                     "for example with a class split"
                 )
 
+    def _by_name(self, labels: Iterable[str]) -> dict[str, str]:
+        return {self.name_of(label).casefold(): label for label in labels}
+
     def _check_pictures(self, source_name: str, hashes: set[str]) -> None:
         for reserved, pictures in self.reserved_pictures.items():
-            shared = sorted(hashes.intersection(pictures))
+            shared = sorted(map(repr, hashes.intersection(pictures)))
             if shared:
                 raise EpisodeError(
                     f"source {source_name!r} has {_count(shared, 'picture', 'pictures')} of the "
@@ -76,6 +83,11 @@ def _count(found: list[str], one: str, many: str) -> str:
     return f"{len(found)} {one if len(found) == 1 else many}"
 
 
+def _pair(given: str, reserved: str) -> str:
+    same = given.casefold() == reserved.casefold()
+    return repr(given) if same else f"{given!r} ({reserved!r} there)"
+
+
 def _some(found: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in found[:5])
+    shown = ", ".join(found[:5])
     return f"{shown} and {len(found) - 5} more" if len(found) > 5 else shown

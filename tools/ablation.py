@@ -34,7 +34,6 @@ from metaadapter.training import (
     config_differences,
     load_config,
     open_run,
-    start_run,
     train,
 )
 from tools.ablation_evaluations import Evaluation, accuracy_by_shots, load_evaluations
@@ -120,10 +119,9 @@ def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progre
     """Train a row to its end, from where it stands; nothing to do if it stands there."""
     base = configs / BASE
     config = load_config(base, (f"data.root={json.dumps(str(stores.resolve()))}", *row.overrides))
-    if (run / "resolved.json").exists():
+    is_new = not (run / "resolved.json").exists()
+    if not is_new:
         _require_same(run, config)
-    else:
-        start_run(run, config, base.read_text(encoding="utf-8"))
     if _is_finished(run):
         return
     bar = progress.add_task(row.name, total=config.optim.steps)
@@ -131,7 +129,8 @@ def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progre
     def tell(moment: Moment) -> None:
         progress.update(bar, completed=moment.step)
 
-    train(run, config, device="cpu", tell=tell)
+    text = base.read_text(encoding="utf-8") if is_new else None
+    train(run, config, config_text=text, device="cpu", tell=tell)
 
 
 def measure(

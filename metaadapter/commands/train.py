@@ -6,7 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -61,63 +61,57 @@ def train(
     The run's folder holds the configuration, a log, the state to go on from, and in best/ the
     generator that validation liked best. Ctrl-C saves the state and prints how to go on.
     """
-    _require_one_origin(config, changes or [], out, resume)
+    _require_one_origin(config, out, resume)
     from metaadapter import training
 
     console = Console(quiet=quiet, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
-    with (
-        training_display(settings.optim.steps, silent=quiet or json_output) as tell,
-        _stop_on_interrupt() as should_stop,
-    ):
-        summary = training.train(
-            folder, settings, device=device, tell=tell, should_stop=should_stop
-        )
+    is_new = config is not None and resume is None
+    try:
+        with (
+            training_display(settings.optim.steps, silent=quiet or json_output) as display,
+            _stop_on_interrupt(display.say) as should_stop,
+        ):
+            summary = training.train(
+                folder,
+                settings,
+                config_text=config.read_text(encoding="utf-8") if config and is_new else None,
+                device=device,
+                tell=display.tell,
+                should_stop=should_stop,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(_at_once(folder, device)) from None
     if summary.ending == "interrupted":
-        raise Interrupted(_how_to_go_on(summary))
+        kept = f"step {summary.step} of {summary.n_steps} is kept"
+        raise Interrupted(f"interrupted; {kept}. {_how_to_go_on(folder, device)}")
     if json_output:
         write_document("train", summary.to_dict())
     else:
         console.result(_report(summary))
 
 
-def _require_one_origin(
-    config: Path | None, changes: list[str], out: Path | None, resume: Path | None
-) -> None:
+def _require_one_origin(config: Path | None, out: Path | None, resume: Path | None) -> None:
     if config is None and resume is None:
         raise UsageError("give a configuration, or a run to go on with: --resume RUN")
     if resume is not None and out is not None:
         raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
-    if config is None and changes:
-        raise UsageError("--set changes a configuration, and none was given beside --resume")
 
 
 def _open(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
 ) -> tuple[Path, TrainConfig]:
     """The folder of the run and what it is to do."""
-    from metaadapter.training import config_differences, load_config, open_run, start_run
+    from metaadapter.training import load_config, open_run
 
     if config is None:
         assert resume is not None
-        return resume, open_run(resume)
-    settings = load_config(config, changes)
-    if resume is None:
-        folder = out or Path("runs") / config.stem
-        start_run(folder, settings, config.read_text(encoding="utf-8"))
-        return folder, settings
-    differences = config_differences(open_run(resume), settings)
-    if differences:
-        raise UsageError(
-            f"the run {resume} was started with another configuration, and a run that goes on does "
-            "not change. Leave the configuration out, or start a new run. Different are:\n  "
-            + "\n  ".join(differences[:10])
-        )
-    return resume, settings
+        return resume, open_run(resume, changes)
+    return resume or out or Path("runs") / config.stem, load_config(config, changes)
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+def _stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -127,6 +121,9 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         asked.set()
         signal.signal(signal.SIGINT, before)
+        # It may have come while the same stream was being written to.
+        with suppress(RuntimeError):
+            say("stopping: the step at hand is finished and saved; Ctrl-C again stops at once")
 
     before = signal.signal(signal.SIGINT, stop)
     try:
@@ -135,12 +132,17 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _how_to_go_on(summary: RunSummary) -> str:
-    command = shlex.join(["metaadapter", "train", "--resume", summary.run])
-    return (
-        f"interrupted; step {summary.step} of {summary.n_steps} is kept. To go on from there:\n"
-        f"  {command}"
-    )
+def _at_once(folder: Path, device: str) -> str:
+    if not (folder / "resolved.json").exists():
+        return "interrupted before the first step"
+    return f"interrupted; what was saved last is kept. {_how_to_go_on(folder, device)}"
+
+
+def _how_to_go_on(folder: Path, device: str) -> str:
+    command = ["metaadapter", "train", "--resume", str(folder)]
+    if device != "auto":
+        command += ["--device", device]
+    return f"To go on from there:\n  {shlex.join(command)}"
 
 
 def _report(summary: RunSummary) -> str:

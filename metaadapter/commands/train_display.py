@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from rich.console import Console as RichConsole
 from rich.live import Live
@@ -18,31 +18,41 @@ if TYPE_CHECKING:
 __all__ = ["training_display"]
 
 
+class Display(NamedTuple):
+    """What a run tells, and other words for whoever watches it."""
+
+    tell: Callable[[Moment], None]
+    say: Callable[[str], None]
+
+
 @contextmanager
-def training_display(n_steps: int, *, silent: bool) -> Iterator[Callable[[Moment], None]]:
-    """A listener that keeps a table on the terminal up to date while the block runs.
+def training_display(n_steps: int, *, silent: bool) -> Iterator[Display]:
+    """Keep a table on the terminal up to date while the block runs.
 
     Where stderr is no terminal there is one line for each validation instead.
 
     Args:
         n_steps: of the whole run.
-        silent: show nothing.
+        silent: show nothing but what is said.
     """
     console = RichConsole(stderr=True)
     view = _View(n_steps)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def write(moment: Moment) -> None:
+        view.take(moment)
+        if moment.validation:
+            say(view.line())
+
     if silent:
-        yield view.take
+        yield Display(view.take, say)
     elif not console.is_terminal:
-
-        def write(moment: Moment) -> None:
-            view.take(moment)
-            if moment.validation:
-                console.print(view.line(), markup=False, highlight=False, soft_wrap=True)
-
-        yield write
+        yield Display(write, say)
     else:
         with Live(get_renderable=view.table, console=console, refresh_per_second=4):
-            yield view.take
+            yield Display(view.take, say)
 
 
 @final

@@ -18,7 +18,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 __all__ = ["Checkpoint", "load_checkpoint", "named_optimizer_state", "optimizer_state"]
 
-SCHEMA = "metaadapter.training_checkpoint/1"
+SCHEMA = "metaadapter.training_checkpoint/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Cloned: Windows cannot replace a file of which a tensor still has a page mapped.
+            flat = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "

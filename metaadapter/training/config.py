@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from episodes.perturb import Perturbations
 from metaadapter.generator import GeneratorConfig
@@ -29,12 +32,27 @@ Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Range = tuple[Count, Count]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+def _possible(network: GeneratorConfig) -> GeneratorConfig:
+    sizes = asdict(network)
+    wrong = {key: size for key, size in sizes.items() if size < (key != "n_layers")}
+    if wrong:
+        raise ValueError(f"expected sizes of at least 1, and n_layers of at least 0, got {wrong}")
+    if network.width % network.n_heads:
+        raise ValueError(
+            f"expected a width that n_heads divides, got width {network.width} and n_heads "
+            f"{network.n_heads}; the heads share the width equally"
+        )
+    return network
 
 
 class Strict(BaseModel):
     """Refuses what it does not know, and never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SplitPart(Strict):
@@ -55,7 +73,7 @@ class SyntheticConfig(Strict):
     gap: Annotated[float, Field(ge=0)] = 1.0
     text_noise: Annotated[float, Field(ge=0)] = 0.5
     logit_scale: Positive = 100.0
-    seed: Whole = 0
+    seed: Seed = 0
 
 
 class SourceConfig(Strict):
@@ -64,7 +82,7 @@ class SourceConfig(Strict):
     Several stores are domains of one source, whose classes are joined by name.
     """
 
-    name: str
+    name: Name
     stores: tuple[str, ...] = ()
     synthetic: SyntheticConfig | None = None
     weight: Positive = 1.0
@@ -94,7 +112,37 @@ class DataConfig(Strict):
     validation_domains: tuple[SourceConfig, ...] = ()
     """Held-out domains: none of their stores may be trained on."""
     reserved: tuple[str, ...] = ()
-    """Stores kept for the final evaluation, which this run must not see at all."""
+    """Stores kept for the final evaluation; this run must not see any picture of theirs."""
+
+    @model_validator(mode="after")
+    def _has_distinct_names(self) -> DataConfig:
+        counts = Counter(each.name.casefold() for each in self.all_sources)
+        twice = sorted({each.name for each in self.all_sources if counts[each.name.casefold()] > 1})
+        if twice:
+            raise ValueError(
+                "expected another name for each entry of sources, validation_classes and "
+                f"validation_domains, in upper or lower case, got {', '.join(map(repr, twice))} "
+                "more than once; rename all but one"
+            )
+        return self
+
+    @property
+    def all_sources(self) -> tuple[SourceConfig, ...]:
+        """Of training, then of validation."""
+        return (*self.sources, *self.validation_classes, *self.validation_domains)
+
+    def with_splits(self, moved: Callable[[str], str]) -> DataConfig:
+        """The same with another path for each class split."""
+
+        def changed(source: SourceConfig) -> SourceConfig:
+            if source.classes is None:
+                return source
+            part = source.classes.model_copy(update={"split": moved(source.classes.split)})
+            return source.model_copy(update={"classes": part})
+
+        kinds = ("sources", "validation_classes", "validation_domains")
+        update = {kind: tuple(map(changed, getattr(self, kind))) for kind in kinds}
+        return self.model_copy(update=update)
 
 
 class EpisodesConfig(Strict):
@@ -126,14 +174,25 @@ class OptimConfig(Strict):
     tasks_per_draw: Count = 16
     draws_per_step: Count = 1
     """Draws, each of one source, whose gradients are averaged in a step."""
-    lr: Positive = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    weight_decay: Share = 0.01
     warmup: Whole = 100
+    """Steps of the rise to `lr`."""
     clip: Positive = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
     amp: Literal["off", "bf16"] = "off"
     """Of the network alone; relations and closed forms stay exact."""
     compile: bool = False
+
+    @model_validator(mode="after")
+    def _warms_up_in_time(self) -> OptimConfig:
+        if self.warmup > self.steps:
+            raise ValueError(
+                f"expected a warmup of at most all steps, got warmup {self.warmup} and steps "
+                f"{self.steps}: the run would end before it learns at the rate of lr; set "
+                "optim.warmup too"
+            )
+        return self
 
     @property
     def tasks_per_step(self) -> int:
@@ -170,11 +229,11 @@ class TrainConfig(Strict):
     """One training run."""
 
     schema_version: Literal[1] = 1
-    seed: Whole = 0
+    seed: Seed = 0
     data: DataConfig
     episodes: EpisodesConfig = EpisodesConfig()
     perturb: Perturbations = Perturbations()
-    network: GeneratorConfig = GeneratorConfig()
+    network: Annotated[GeneratorConfig, AfterValidator(_possible)] = GeneratorConfig()
     loss: LossWeights = LossWeights()
     inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()

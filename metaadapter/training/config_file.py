@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -41,21 +42,30 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     return _resolve_paths(_checked(content, str(path)), path.parent)
 
 
-def read_resolved(path: Path) -> TrainConfig:
-    """Read the `resolved.json` of a run."""
+def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read the `resolved.json` of a run, changed as by `load_config`."""
     try:
-        return TrainConfig.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        config = TrainConfig.model_validate(content)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} is not the resolved configuration of a training run: {error}; give --resume "
             "the folder that `metaadapter train` wrote"
         ) from error
+    if not overrides:
+        return config
+    for override in overrides:
+        _apply(content, override)
+    return _resolve_paths(_checked(content, str(path)), path.parent)
 
 
 def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
-    """`key: old → new` for every value in which two configurations differ."""
+    """`key: old → new` for every value in which two configurations differ.
+
+    Not so `data.root`: the same stores may have moved.
+    """
     was, now = _flat(_plain(old)), _flat(_plain(new))
-    keys = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+    keys = [key for key in {**was, **now} if was.get(key) != now.get(key) and key != "data.root"]
     return [f"{key}: {was.get(key, 'absent')} → {now.get(key, 'absent')}" for key in keys]
 
 
@@ -88,7 +98,12 @@ def _entry(place: Any, part: str, override: str) -> Any:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as error:
+        if text.strip().startswith(("'", '"')):
+            raise UsageError(
+                f"--set expects a value in TOML or a bare word, got {text.strip()}, whose quotes "
+                f"are not TOML's: {error}. Leave the quotes out, or write \\ twice"
+            ) from error
         return text.strip()
 
 
@@ -144,18 +159,18 @@ def _table(annotation: Any) -> Any:
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     """Absolute paths, so that a run can be gone on with from anywhere."""
-    data = config.data.model_dump()
-    data["root"] = str(_find(config.data.root, folder))
-    for entry in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
-        if entry["classes"] is not None:
-            entry["classes"]["split"] = str(_find(entry["classes"]["split"], folder))
-    return config.model_copy(update={"data": type(config.data).model_validate(data)})
+    data = config.data.with_splits(lambda path: str(_find(path, folder)))
+    data = data.model_copy(update={"root": str(_find(data.root, folder))})
+    return config.model_copy(update={"data": data})
 
 
 def _find(path: str, folder: Path) -> Path:
     """`path` from the config's folder if it leads somewhere there, else from where one is."""
     beside = folder / path
-    return (beside if beside.exists() else Path(path)).resolve()
+    try:
+        return (beside if beside.exists() else Path(path)).resolve()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path!r} cannot be a path: {error}; correct the configuration") from error
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from metaadapter.generator import save_generator
-from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.generator import Generator, save_generator
+from metaadapter.training.checkpoint import Checkpoint
+from metaadapter.training.conditions import Conditions
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.moment import Moment
 from metaadapter.training.tracking import JsonLines, TensorBoard, Tracker
 from metaadapter.training.trainer import Trainer
 
-__all__ = ["BEST", "CHECKPOINT", "LOG", "Session"]
+__all__ = ["BEST", "CHECKPOINT", "LOG", "Session", "replace_generator"]
 
 CHECKPOINT, LOG, BEST, BOARD = "checkpoint.safetensors", "log.jsonl", "best", "tensorboard"
 
@@ -25,19 +29,31 @@ class Session:
     """Files of a run that grow while it trains.
 
     Args:
-        folder: Of the run. If it has a checkpoint, the trainer becomes what that says and the log
-            is cut back to where it was then.
+        folder: Of the run.
         trainer: Of the run, untouched.
+        checkpoint: Where to go on: the trainer becomes what it says, and the log is cut back to
+            where it was then.
+        conditions: Kept in each checkpoint.
         tell: Listens to each step.
+
+    Raises:
+        IncompatibleArtifact: The checkpoint is of another version of the network.
     """
 
-    def __init__(self, folder: Path, trainer: Trainer, tell: Callable[[Moment], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trainer: Trainer,
+        checkpoint: Checkpoint | None,
+        conditions: Conditions,
+        tell: Callable[[Moment], None],
+    ) -> None:
         self._folder, self._trainer, self._tell = folder, trainer, tell
+        self._conditions = conditions
         self._seconds_before = 0.0
         position = 0
-        if (folder / CHECKPOINT).exists():
-            checkpoint = load_checkpoint(folder / CHECKPOINT)
-            trainer.restore(checkpoint)
+        if checkpoint:
+            _restore(trainer, checkpoint, folder)
             self._seconds_before = checkpoint.values["seconds"]
             position = checkpoint.values["log_position"]
         self._lines = JsonLines(folder / LOG, position=position)
@@ -63,11 +79,16 @@ class Session:
 
     def save(self, state: Checkpoint) -> None:
         """Write everything down; also the best generator if it is this one."""
-        about = {**state.values, "seconds": self.seconds, "log_position": self._lines.position}
-        replace(state, values=about).save(self._folder / CHECKPOINT)
-        best = self._trainer.best
-        if best and best.step == self._trainer.step:
-            save_generator(self._trainer.best_generator(), self._folder / BEST)
+        for tracker in self._trackers:
+            tracker.flush()
+        about = {
+            "conditions": self._conditions.to_dict(),
+            "seconds": self.seconds,
+            "log_position": self._lines.position,
+        }
+        replace(state, values={**state.values, **about}).save(self._folder / CHECKPOINT)
+        if self._trainer.is_at_its_best:
+            replace_generator(self._trainer.best_generator(), self._folder / BEST)
 
     def close(self) -> None:
         """Finish all logs."""
@@ -77,6 +98,30 @@ class Session:
     def _log_config(self, config: TrainConfig) -> None:
         for tracker in self._trackers:
             tracker.log_config(config.model_dump(mode="json", by_alias=True))
+
+
+def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
+    try:
+        trainer.restore(checkpoint)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise IncompatibleArtifact(
+            f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
+            "with the version that wrote it, or start a new run with --out"
+        ) from error
+
+
+def replace_generator(generator: Generator, folder: Path) -> None:
+    """Write a generator of the shape of the one that is there, if there is one, in one step.
+
+    A reader, also one that comes after a crash, sees the old weights or the new ones.
+    """
+    unfinished = folder.with_name(f"{folder.name}.tmp")
+    save_generator(generator, unfinished)
+    folder.mkdir(exist_ok=True)
+    # Weights first: a folder without a configuration is no generator yet.
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".json"):
+        replace_file(folder / path.name, path.read_bytes())
+    shutil.rmtree(unfinished)
 
 
 def _metrics(moment: Moment, seconds: float) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,13 @@ class LoadedSource:
     classes: tuple[str, ...]
     """Names, in the order of the labels."""
     stores: tuple[str, ...]
+    """As the configuration names them."""
+    folders: tuple[Path, ...]
+    """Of the stores."""
     encoder: str
     picture_hashes: frozenset[str]
+    digest: str
+    """Changes with any feature, label, text or class name."""
 
     def describe(self) -> dict[str, Any]:
         """What a model card says of it."""
@@ -80,14 +88,17 @@ def load_source(
     for store in stores[1:]:
         stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
     classes = _classes(config, stores)
-    parts = [_labelled(store, classes, average_views=average_views) for store in stores]
+    parts = [_labelled(store, classes) for store in stores]
     _require_same_views(config.name, [features for features, _ in parts])
     counts = [len(labels) for _, labels in parts]
+    texts = _texts(stores, classes)
     tasks = TaskSource(
         name=config.name,
-        features_nVD=torch.from_numpy(np.concatenate([features for features, _ in parts])),
+        features_nVD=torch.from_numpy(
+            np.concatenate([_unit(features, average_views) for features, _ in parts])
+        ),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
-        text_SCD=torch.from_numpy(_texts(stores, classes))[None],
+        text_SCD=torch.from_numpy(texts)[None],
         logit_scale=stores[0].logit_scale,
         weight=config.weight,
         domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
@@ -95,7 +106,9 @@ def load_source(
         cross_domain_share=config.cross_domain_share,
     )
     hashes = frozenset(_hashes(stores, classes))
-    return LoadedSource(tasks, classes, config.stores, stores[0].encoder, hashes)
+    folders = tuple(store.folder for store in stores)
+    digest = _digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)])
+    return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes, digest)
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
@@ -115,6 +128,11 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
             f"the source {config.name!r}: {config.classes.split} names {len(missing)} classes that "
             f"its stores do not have, the first {missing[0]!r}; make the split from these stores"
         )
+    if not wanted:
+        raise DataError(
+            f"the source {config.name!r}: the part {config.classes.part!r} of "
+            f"{config.classes.split} has no classes; name another part, or leave the source out"
+        )
     return tuple(sorted(wanted))
 
 
@@ -127,18 +145,30 @@ def _part(config: SplitPart) -> Sequence[str]:
     return parts[config.part]
 
 
-def _labelled(
-    store: FeatureStore, classes: Sequence[str], *, average_views: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n, V, D) float32 unit rows and (n,) class numbers of the pictures of these classes."""
+def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, V, D) rows as stored and (n,) class numbers of the pictures of these classes."""
     number = {name: position for position, name in enumerate(classes)}
     names = store.rows.label[store.rows.view == 0]
     labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
     kept = np.flatnonzero(labels >= 0)
-    views = store.by_picture()[kept].astype(np.float32)
+    return store.by_picture()[kept], labels[kept]
+
+
+def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
+    """float32 unit rows."""
+    views = stored_nVD.astype(np.float32)
     if average_views:
         views = views.mean(axis=1, keepdims=True)
-    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape), labels[kept]
+    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape)
+
+
+def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
+    """Of what is stored: what is computed of it may differ in its last bits between machines."""
+    found = hashlib.sha256(json.dumps(values).encode())
+    for array in arrays:
+        found.update(f"{array.dtype.str} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def _hashes(stores: Sequence[FeatureStore], classes: Sequence[str]) -> list[str]:
@@ -176,7 +206,13 @@ def _synthetic(
     made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     return LoadedSource(
-        replace(made, spec=_own_spec(config, episodes)), classes, (), "synthetic", frozenset()
+        tasks=replace(made, spec=_own_spec(config, episodes)),
+        classes=classes,
+        stores=(),
+        folders=(),
+        encoder="synthetic",
+        picture_hashes=frozenset(),
+        digest=_digest(shape.model_dump()),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, final
 
 from metaadapter.errors import MissingPackage
 
-__all__ = ["JsonLines", "TensorBoard", "Tracker"]
+__all__ = ["JsonLines", "TensorBoard", "Tracker", "summary_writer"]
 
 
 class Tracker(Protocol):
@@ -22,6 +22,9 @@ class Tracker(Protocol):
 
     def log_metrics(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Nested figures of one step."""
+
+    def flush(self) -> None:
+        """Before each checkpoint: what the run goes on from, its log must have."""
 
     def finish(self) -> None:
         """Once, whether the run ended or was interrupted."""
@@ -43,9 +46,7 @@ class JsonLines:
 
     @property
     def position(self) -> int:
-        """Bytes written so far, safe on disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Bytes written so far."""
         return self._file.tell()
 
     def log_config(self, config: Mapping[str, Any]) -> None:
@@ -56,6 +57,10 @@ class JsonLines:
         line = json.dumps({"step": step, **_finite(metrics)}, allow_nan=False)
         self._file.write(line.encode() + b"\n")
         self._file.flush()
+
+    def flush(self) -> None:
+        """Wait until all lines are on disk."""
+        os.fsync(self._file.fileno())
 
     def finish(self) -> None:
         """Close the file."""
@@ -75,15 +80,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, *, first_step: int = 0) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingPackage(
-                "track.tensorboard is true, and TensorBoard is not installed: "
-                "`pip install tensorboard`, or leave it out with --set track.tensorboard=false; "
-                "log.jsonl is written anyway"
-            ) from error
-        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
+        self._writer = summary_writer()(str(folder), purge_step=first_step)
 
     def log_config(self, config: Mapping[str, Any]) -> None:
         """The configuration as text."""
@@ -94,9 +91,30 @@ class TensorBoard:
         for name, value in _scalars(metrics):
             self._writer.add_scalar(name, value, step)
 
+    def flush(self) -> None:
+        """Write what is still in memory, where it would wait for up to two minutes."""
+        self._writer.flush()
+
     def finish(self) -> None:
-        """Write what is still in memory."""
+        """Write what is still in memory, and close the file."""
         self._writer.close()
+
+
+def summary_writer() -> Any:
+    """TensorBoard's writer.
+
+    Raises:
+        MissingPackage: TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingPackage(
+            "track.tensorboard is true, and TensorBoard is not installed: "
+            "`pip install 'metaadapter[track]'`, or leave it out with "
+            "--set track.tensorboard=false; log.jsonl is written anyway"
+        ) from error
+    return SummaryWriter
 
 
 def _finite(value: Any) -> Any:

@@ -111,8 +111,14 @@ class Trainer:
     def best_generator(self) -> Generator:
         """The averaged generator at its best validation; without validation sets the latest."""
         generator = Generator(self.config.network)
-        generator.load_state_dict(self._best_weights)
+        chosen = _copy(self._averaged) if self._validator.is_empty else self._best_weights
+        generator.load_state_dict(chosen)
         return generator.eval()
+
+    @property
+    def is_at_its_best(self) -> bool:
+        """Whether `best_generator` is the average of the last step."""
+        return self._validator.is_empty or (self.best is not None and self.best.step == self.step)
 
     def state(self) -> Checkpoint:
         """Everything that the next step depends on."""
@@ -221,9 +227,14 @@ class Trainer:
     def _validate(self) -> Validation | None:
         """Judge the average, and remember it if there was none better."""
         if self._validator.is_empty:
-            self._best_weights = _copy(self._averaged)
             return None
-        validation = self._validator(self._averaged, self.step)
+        try:
+            validation = self._validator(self._averaged, self.step)
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+            raise DataError(
+                f"the generator of step {self.step} predicts no adapter that can be computed: its "
+                "weights have left all bounds. Lower optim.lr and start a new run"
+            ) from error
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
             self._rounds_without_gain = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from episodes import EpisodeError, Guard, Mixture
+from episodes import EpisodeError, Mixture
 from metaadapter.errors import DataError
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.held_out import keep_apart, require_unseen
 from metaadapter.training.sources import LoadedSource, load_source, spec_of
 from metaadapter.training.validation import Kind, Validator
 
@@ -41,6 +42,11 @@ class TrainingData:
         with _as_data_errors():
             return Validator(sets, config.validation, seed=config.seed)
 
+    def digests(self) -> dict[str, str]:
+        """By name of the source or validation set; changes with anything in its stores."""
+        loaded = (*self.sources, *self.validation["classes"], *self.validation["domains"])
+        return {each.tasks.name: each.digest for each in loaded}
+
     def describe(self) -> dict[str, list[dict[str, Any]]]:
         """What a model card says of the data."""
         return {
@@ -57,7 +63,8 @@ def load_training_data(config: TrainConfig) -> TrainingData:
 
     Raises:
         DataError: A store is missing or unfit; or a training source has a store or a picture of a
-            validation set, a class of the held-out classes, or a reserved store.
+            validation set, or a class of the held-out classes; or any source has a reserved store
+            or a picture of one.
         IncompatibleArtifact: The stores of one source are of different encoders.
     """
     root, data = Path(config.data.root), config.data
@@ -67,34 +74,10 @@ def load_training_data(config: TrainConfig) -> TrainingData:
             tuple(load_source(each, root, config.episodes, average_views=True) for each in wanted)
             for wanted in (data.validation_classes, data.validation_domains)
         )
-        _keep_apart(sources, classes, domains, data.reserved)
+        keep_apart(sources, classes, domains)
+        for store in data.reserved:
+            require_unseen(root / store, (*sources, *classes, *domains))
     return TrainingData(sources, {"classes": classes, "domains": domains})
-
-
-def _keep_apart(
-    sources: Sequence[LoadedSource],
-    classes: Sequence[LoadedSource],
-    domains: Sequence[LoadedSource],
-    reserved: Sequence[str],
-) -> None:
-    """Held-out classes may be of a trained store; held-out domains may have trained classes."""
-    held_out = Guard(
-        {each.tasks.name: each.classes for each in classes},
-        {each.tasks.name: each.picture_hashes for each in (*classes, *domains)},
-    )
-    elsewhere = Guard(
-        {store: each.classes for each in domains for store in each.stores}
-        | dict.fromkeys(reserved, ())
-    )
-    for source in sources:
-        for store in source.stores:
-            elsewhere.check(store, source.classes)
-        held_out.check(
-            source.tasks.name, source.classes, source.picture_hashes, forbid_classes=True
-        )
-    for judged in (*classes, *domains):
-        for store in judged.stores:
-            Guard(dict.fromkeys(reserved, ())).check(store, judged.classes)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Literal, final
 
 from torch import Tensor
 
-from episodes import EpisodeRows, TaskSource, gather, nested_draws
+from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import classify
 from metaadapter.generator import Generator
 from metaadapter.training.config import ValidateConfig
@@ -108,14 +108,13 @@ class Validator:
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
         config = self._config
-        rows = nested_draws(
-            source.index,
-            _possible(config.shots, source),
-            config.n_query,
-            config.tasks,
-            config.most_ways,
-            seed,
-        )
+        shots = _possible(config.shots, source)
+        try:
+            rows = nested_draws(
+                source.index, shots, config.n_query, config.tasks, config.most_ways, seed
+            )
+        except EpisodeError as error:
+            raise EpisodeError(f"validation set {source.name!r}: {error}") from error
         return _map(rows, lambda numbers: numbers.to(source.features_nVD.device))
 
 

@@ -30,6 +30,7 @@ n_heads = 2
 
 [optim]
 steps = 4
+warmup = 1
 tasks_per_draw = 2
 
 [validate]
@@ -137,6 +138,18 @@ def test_train__wrong_key__ends_with_3_and_names_the_nearest(train, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["network.n_heads=3", "network.width=0", "optim.lr=inf", "optim.warmup=5"],
+)
+def test_train__value_that_cannot_be__ends_with_3_and_names_it(train, tmp_path, change):
+    result = train("--set", change)
+
+    assert result.code == 3
+    assert change.split(".")[0] in result.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_train__folder_in_use__ends_with_3_and_offers_to_go_on(train, tmp_path):
     train()
 
@@ -154,29 +167,55 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     stopped = train()
     command = stopped.err.splitlines()[-1].split()
     interrupt_at(-1)
-    finished = run(*command[1:], "--device", "cpu", "--json")
+    finished = run(*command[1:], "--json")
 
     assert stopped.code == 130
+    assert "stopping: the step at hand is finished and saved; Ctrl-C again" in stopped.err
     assert stopped.err.splitlines()[-2:] == [
         "error: interrupted; step 3 of 4 is kept. To go on from there:",
-        f"  metaadapter train --resume {tmp_path / 'run'}",
+        f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
     ]
     assert finished.document["ending"] == "finished"
     log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [0, 2, 4]
 
 
-def test_train__interrupted_twice__ends_at_once(train, interrupt_at):
-    interrupt_at(1, times=2)
+def test_train__interrupted_twice__ends_at_once_and_the_command_goes_on(
+    train, run, interrupt_at, tmp_path
+):
+    interrupt_at(3, times=2)
+
+    stopped = train("--quiet")
+    interrupt_at(-1)
+    finished = run(*stopped.err.splitlines()[-1].split()[1:], "--json")
+
+    assert stopped.code == 130
+    assert stopped.err.splitlines()[-2:] == [
+        "error: interrupted; what was saved last is kept. To go on from there:",
+        f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
+    ]
+    assert finished.document["ending"] == "finished"
+
+
+def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(train, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("metaadapter.training.run.load_training_data", interrupted)
 
     result = train()
 
     assert result.code == 130
-    assert result.err.splitlines()[-1] == "error: interrupted"
+    assert result.err.splitlines()[-1] == "error: interrupted before the first step"
 
 
-def test_train__resume_with_the_same_configuration__goes_on(train, run, config, tmp_path):
-    train()
+def test_train__resume_with_the_same_configuration__goes_on(
+    train, run, config, interrupt_at, tmp_path
+):
+    interrupt_at(1)
+    assert train().code == 130
+    interrupt_at(-1)
 
     result = run("train", config, "--resume", tmp_path / "run", "--device", "cpu")
 
@@ -200,7 +239,6 @@ def test_train__resume_with_another_configuration__ends_with_2_and_shows_what_di
     [
         ((), "give a configuration, or a run to go on with"),
         (("--resume", "run", "--out", "other"), "give --resume or --out, not both"),
-        (("--resume", "run", "--set", "seed=1"), "--set changes a configuration"),
     ],
 )
 def test_train__contradictory_options__end_with_2(run, arguments, message):
@@ -210,11 +248,48 @@ def test_train__contradictory_options__end_with_2(run, arguments, message):
     assert message in result.err
 
 
+def test_train__resume_with_a_change__ends_with_2_and_shows_it(train, run, tmp_path):
+    train()
+
+    result = run("train", "--resume", tmp_path / "run", "--set", "seed=1")
+
+    assert result.code == 2
+    assert "seed: 0 → 1" in result.err
+
+
+def test_train__resume_with_another_place_of_the_stores__goes_on(train, run, tmp_path):
+    train()
+
+    result = run("train", "--resume", tmp_path / "run", "--set", f"data.root={tmp_path}")
+
+    assert result.code == 0
+
+
+def test_train__mps__ends_with_2_and_one_sentence(train, monkeypatch):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+
+    result = train("--device", "mps")
+
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "float64, which device 'mps' does not have; use --device cpu" in result.err
+
+
 def test_train__resume_of_no_run__ends_with_3(run, tmp_path):
     result = run("train", "--resume", tmp_path)
 
     assert result.code == 3
     assert "is not the resolved configuration of a training run" in result.err
+
+
+def test_train__interrupted_on_a_terminal__says_so_beside_the_table(
+    train, interrupt_at, monkeypatch
+):
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    interrupt_at(1)
+
+    assert "stopping: the step at hand is finished and saved" in train().err
 
 
 def test_train__terminal__shows_terms_accuracy_by_shots_and_time_left(train, monkeypatch):

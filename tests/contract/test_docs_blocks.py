@@ -28,6 +28,7 @@ n_query = 2
 
 [optim]
 steps = 2
+warmup = 1
 tasks_per_draw = 2
 """
 

@@ -12,7 +12,7 @@ from metaadapter.features.store.feature_store import unit_rows
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
-from metaadapter.training import load_config, start_run
+from metaadapter.training import load_config, train
 
 
 @pytest.fixture
@@ -112,12 +112,13 @@ def load(config_file):
 
 @pytest.fixture
 def start(tmp_path, config_file, load):
-    """A new run of the tiny configuration: its folder and configuration."""
+    """Starts a run of the tiny configuration: its folder, configuration and summary."""
 
-    def new(name, *overrides):
+    def new(name, *overrides, **options):
         config = load(*overrides)
-        start_run(tmp_path / name, config, config_file.read_text(encoding="utf-8"))
-        return tmp_path / name, config
+        text = config_file.read_text(encoding="utf-8")
+        summary = train(tmp_path / name, config, config_text=text, device="cpu", **options)
+        return tmp_path / name, config, summary
 
     return new
 

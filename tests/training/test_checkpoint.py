@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -39,6 +41,16 @@ def test_checkpoint__tensors_that_share_memory__are_written(tmp_path):
     Checkpoint({"x": {"a": shared, "b": shared.T}}, {}).save(tmp_path / "c")
 
     assert torch.equal(load_checkpoint(tmp_path / "c").tensors["x"]["b"], shared.T)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells what is mapped")
+def test_load_checkpoint__its_tensors__do_not_keep_the_file_mapped(tmp_path):
+    Checkpoint({"x": {"a": torch.ones(9000)}}, {}).save(tmp_path / "mapped")
+
+    loaded = load_checkpoint(tmp_path / "mapped")
+
+    assert str(tmp_path / "mapped") not in Path("/proc/self/maps").read_text()
+    assert loaded.tensors["x"]["a"].sum() == 9000
 
 
 def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):

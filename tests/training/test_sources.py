@@ -77,6 +77,14 @@ def test_load_source__split_of_other_classes__names_one(load, make_store, tmp_pa
         load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="train"))
 
 
+def test_load_source__part_without_classes__is_told(load, make_store, tmp_path):
+    make_store("a", {"crane": 2})
+    ClassSplit({"train": ("crane",), "rest": ()}).save(tmp_path / "split.json")
+
+    with pytest.raises(DataError, match=r"'birds': the part 'rest' of .*json has no classes"):
+        load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="rest"))
+
+
 def test_load_source__own_ways_or_shots__replace_those_of_the_run(load, make_store):
     make_store("a", {"heron": 3, "stork": 2})
 

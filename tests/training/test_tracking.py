@@ -41,7 +41,7 @@ def test_json_lines__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
 def test_tensorboard__not_installed__says_how_to_do_without(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
-    with pytest.raises(MissingPackage, match=r"(?s)pip install tensorboard.*tensorboard=false"):
+    with pytest.raises(MissingPackage, match=r"install 'metaadapter\[track\]'.*tensorboard=false"):
         TensorBoard(tmp_path)
 
 
@@ -55,6 +55,9 @@ def test_tensorboard__nested_figures__become_scalars_named_by_their_place(tmp_pa
         def add_scalar(self, name, value, step):
             told.append((name, value, step))
 
+        def flush(self):
+            told.append("flushed")
+
         def close(self):
             told.append("closed")
 
@@ -64,6 +67,8 @@ def test_tensorboard__nested_figures__become_scalars_named_by_their_place(tmp_pa
 
     board = TensorBoard(tmp_path, first_step=4)
     board.log_metrics(5, {"loss": {"query": 0.5}, "source": "emoji", "lr": 1})
+    board.flush()
     board.finish()
 
-    assert told == [(str(tmp_path), 4), ("loss/query", 0.5, 5), ("lr", 1.0, 5), "closed"]
+    figures = [("loss/query", 0.5, 5), ("lr", 1.0, 5)]
+    assert told == [(str(tmp_path), 4), *figures, "flushed", "closed"]

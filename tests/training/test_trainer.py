@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
 import torch
 
 from metaadapter.errors import DataError
-from metaadapter.generator import load_generator
-from metaadapter.training import train
 from metaadapter.training import trainer as trainer_module
-from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.training_data import load_training_data
 
 LONGER = ("optim.steps=40", "optim.warmup=5", "validate.tasks=30", "validate.every=40")
@@ -151,6 +147,19 @@ def test_trainer__closed_form_that_cannot_be_factored__costs_the_step(run, monke
     assert trainer.n_skipped == 3
 
 
+def test_trainer__adapters_that_cannot_be_computed__end_with_what_to_do(make_trainer, monkeypatch):
+    trainer = make_trainer()
+
+    def fail(*_):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    monkeypatch.setattr(trainer, "_validator", fail)
+    fail.is_empty = False
+
+    with pytest.raises(DataError, match=r"step 0 predicts no adapter .* Lower optim\.lr"):
+        trainer.run(tell=lambda _: None, save=lambda _: None)
+
+
 def test_trainer__nothing_better_for_long__stops_early_and_keeps_the_best(make_trainer):
     trainer = make_trainer(
         "optim.steps=50", "optim.lr=1e-9", "validate.every=1", "validate.patience=3"
@@ -163,11 +172,16 @@ def test_trainer__nothing_better_for_long__stops_early_and_keeps_the_best(make_t
     assert trainer.step == trainer.best.step + 3
 
 
-def test_trainer__without_validation_sets__keeps_the_last_average(run):
-    trainer, _, _ = run("data.validation_classes=[]", "data.validation_domains=[]")
+@pytest.mark.parametrize("stop_at", [5, 8])
+def test_trainer__without_validation_sets__keeps_the_last_average(make_trainer, stop_at):
+    trainer = make_trainer("data.validation_classes=[]", "data.validation_domains=[]")
+
+    trainer.run(
+        tell=lambda _: None, save=lambda _: None, should_stop=lambda: trainer.step == stop_at
+    )
 
     average = trainer.state().tensors["average"]
-    assert trainer.best is None
+    assert (trainer.best, trainer.step) == (None, stop_at)
     torch.testing.assert_close(
         trainer.best_generator().state_dict()["heads.task.weight"],
         average["module.heads.task.weight"],
@@ -191,53 +205,3 @@ def test_trainer__bfloat16__trains_nearly_as_exactly(run):
 
     assert half.terms["query"] != exact.terms["query"]
     assert half.terms["query"] == pytest.approx(exact.terms["query"], rel=0.05)
-
-
-def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_file):
-    folder, config = start("run")
-
-    summary = train(folder, config, device="cpu")
-
-    assert {path.name for path in folder.iterdir()} == {
-        *("config.toml", "resolved.json", "log.jsonl", "checkpoint.safetensors"),
-        *("best", "summary.json"),
-    }
-    assert (folder / "config.toml").read_text() == config_file.read_text()
-    stored = json.loads((folder / "summary.json").read_text())
-    assert stored["generator"] == summary.generator
-    assert stored["best"]["score"] == summary.best.score
-    assert stored["versions"]["torch"] == torch.__version__
-    assert [source["name"] for source in stored["data"]["training"]] == [
-        *("gaussians", "wider gaussians")
-    ]
-    assert load_generator(folder / "best").config == config.network
-
-
-def test_train__told_to_stop__ends_at_the_step_and_goes_on_later(start):
-    folder, config = start("stopped")
-    whole, _ = start("whole")
-    steps = []
-
-    stopped = train(
-        folder,
-        config,
-        device="cpu",
-        tell=lambda moment: steps.append(moment.step),
-        should_stop=lambda: steps[-1] == 5,
-    )
-    state = load_checkpoint(folder / "checkpoint.safetensors").values
-    finished = train(folder, config, device="cpu")
-
-    assert (stopped.ending, stopped.step, state["step"]) == ("interrupted", 5, 5)
-    assert finished.ending == "finished"
-    assert finished.generator == train(whole, config, device="cpu").generator
-    assert finished.seconds > state["seconds"] > 0
-
-
-def test_start_run__folder_in_use__is_refused(start):
-    folder, _ = start("run")
-
-    with pytest.raises(DataError, match=r"run is not empty; go on with .* --resume .*run"):
-        start("run")
-
-    assert (folder / "resolved.json").exists()

@@ -45,7 +45,9 @@ def test_load_training_data__held_out_class_in_training__is_refused(load, make_s
 
 
 def test_load_training_data__held_out_domain_in_training__is_refused(load):
-    with pytest.raises(DataError, match="'a' is the evaluation set 'a'"):
+    with pytest.raises(
+        DataError, match=r"'birds' has the store .*a, which is judged as 'same birds'"
+    ):
         load(validation_domains={"same birds": "a"})
 
 
@@ -58,10 +60,61 @@ def test_load_training_data__picture_of_a_validation_set__is_refused(load, tmp_p
         load(validation_domains={"copied": "copy"})
 
 
+def test_load_training_data__held_out_class_under_another_label__is_refused(load, make_store):
+    make_store("imagenet", {"n02009912 Heron": 3, "n02123045_tabby_cat": 3}, seed=3)
+
+    with pytest.raises(DataError, match=r"'birds' .* 'heron' \('n02009912 Heron' there\)"):
+        load(validation_classes={"imagenet": "imagenet"})
+
+    assert load(validation_domains={"imagenet": "imagenet"}).validation["domains"]
+
+
 @pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
-def test_load_training_data__reserved_store__is_seen_by_no_part_of_the_run(load, place):
-    with pytest.raises(DataError, match="'b' is the evaluation set 'b'"):
-        load(reserved=("b",), **{place: {"some": "b"}})
+@pytest.mark.parametrize("name", ["b", "./b", "sub/../b", "link", "ABSOLUTE"])
+def test_load_training_data__reserved_store__is_seen_by_no_part_of_the_run(
+    load, tmp_path, place, name
+):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+
+    with pytest.raises(DataError, match=r"'some' has the store .*, which is reserved"):
+        load(reserved=(name.replace("ABSOLUTE", str(tmp_path / "b")),), **{place: {"some": "b"}})
+
+
+@pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
+def test_load_training_data__picture_of_a_reserved_store__is_refused(load, make_store, place):
+    store = make_store("copy", {"": 3, "newt": 3})
+    table = store.folder / store.header.files["rows"]
+    table.write_text(table.read_text().replace("copy-1", "b-1"))
+
+    with pytest.raises(DataError, match=r"'some' has 1 picture of the evaluation set '.*copy'"):
+        load(reserved=("copy",), **{place: {"some": "b"}})
+
+
+def test_load_training_data__reserved_store_that_is_not_there__is_told(load):
+    with pytest.raises(DataError, match=r"there is no feature store .*forgs"):
+        load(reserved=("forgs",))
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("sources", "sources"),
+        ("sources", "validation_domains"),
+        ("validation_classes", "validation_domains"),
+        ("validation_domains", "validation_domains"),
+    ],
+)
+def test_data_config__name_given_twice__is_refused(places):
+    sets = {"sources": [SourceConfig(name="insects", stores=("a",))]}
+    for number, place in enumerate(places):
+        name = ("birds", "Birds")[number]
+        sets.setdefault(place, []).append(SourceConfig(name=name, stores=(f"b{number}",)))
+
+    with pytest.raises(
+        ValueError, match=r"another name for each .* got 'Birds', 'birds' more than"
+    ):
+        DataConfig(**{place: tuple(entries) for place, entries in sets.items()})
 
 
 def test_mixture__too_few_classes__names_the_source(load):

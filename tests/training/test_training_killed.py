@@ -14,9 +14,18 @@ from metaadapter.training.checkpoint import load_checkpoint
 PROGRAM = Path(__file__).with_name("train_slowly.py")
 
 
-def kill_after(run: Path, step: int) -> None:
-    """Start training and kill it, without warning, as soon as it has told of the step."""
-    command = [sys.executable, str(PROGRAM), str(run)]
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As in the other program."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def kill_after(run: Path, step: int, *config: Path) -> None:
+    """Train, a new run from its configuration, and kill that as soon as it tells of the step."""
+    command = [sys.executable, str(PROGRAM), str(run), *map(str, config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if int(line) >= step:
@@ -25,16 +34,17 @@ def kill_after(run: Path, step: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 there")
-def test_train__killed_and_resumed__has_the_weights_of_an_uninterrupted_run(start):
-    killed, config = start("killed")
-    whole, _ = start("whole")
-    kill_after(killed, 4)
+def test_train__killed_and_resumed__has_the_weights_of_an_uninterrupted_run(
+    start, tmp_path, config_file, load
+):
+    killed, config = tmp_path / "killed", load()
+    kill_after(killed, 4, config_file)
     at = load_checkpoint(killed / "checkpoint.safetensors").values["step"]
     kill_after(killed, 7)
 
     resumed = train(killed, config, device="cpu")
 
-    uninterrupted = train(whole, config, device="cpu")
+    whole, _, uninterrupted = start("whole")
     assert 3 <= at < 8
     assert resumed.best == uninterrupted.best
     ends = [load_checkpoint(run / "checkpoint.safetensors") for run in (killed, whole)]
@@ -51,8 +61,7 @@ def figures_without_time(log: Path) -> list[dict]:
 
 
 def test_train__killed_before_the_first_checkpoint__begins_anew(start):
-    folder, config = start("run")
-    whole = train(folder, config, device="cpu")
+    folder, config, whole = start("run")
     figures = figures_without_time(folder / "log.jsonl")
     (folder / "checkpoint.safetensors").unlink()
 

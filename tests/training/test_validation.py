@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from episodes import gather, nested_draws, synthetic_source
+from episodes import EpisodeError, gather, nested_draws, synthetic_source
 from metaadapter.adapter import classify
 from metaadapter.generator import load_generator
 from metaadapter.training.config import ValidateConfig
@@ -62,6 +63,15 @@ def test_validator__set_with_few_pictures__is_judged_at_the_shots_it_can_give(so
     )
 
     assert list(validation.accuracy["classes"]["set"]) == [1, 4]
+
+
+def test_validator__set_that_gives_no_task__is_named():
+    draw = torch.Generator().manual_seed(0)
+    lonely = synthetic_source("lonely", n_classes=3, n_pictures=2, width=12, generator=draw)
+    one_each = replace(lonely, labels_n=lonely.labels_n.masked_fill(lonely.labels_n > 0, -1))
+
+    with pytest.raises(EpisodeError, match=r"validation set 'lonely': 2 classes of 1 shots"):
+        Validator({"classes": [one_each], "domains": []}, CONFIG, seed=0)
 
 
 TABLES = {

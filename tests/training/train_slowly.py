@@ -1,4 +1,4 @@
-"""The program that `test_training_killed.py` starts and kills: RUN. Prints each step."""
+"""What `test_training_killed.py` starts and kills: RUN [CONFIG of a new one]. Prints each step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.training import open_run, train
+from metaadapter.training import load_config, open_run, train
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    run = Path(sys.argv[1])
-    train(run, open_run(run), device="cpu", tell=lambda moment: print(moment.step, flush=True))
+    run, *given = map(Path, sys.argv[1:])
+    config = load_config(given[0]) if given else open_run(run)
+    text = given[0].read_text(encoding="utf-8") if given else None
+    train(
+        run,
+        config,
+        config_text=text,
+        device="cpu",
+        tell=lambda moment: print(moment.step, flush=True),
+    )

@@ -12,7 +12,15 @@ from typing import IO
 
 from metaadapter.errors import DataError
 
-__all__ = ["HEADER_FILE", "JOURNAL_FOLDER", "LOCK_FILE", "REMEDY", "hold_folder", "write_errors"]
+__all__ = [
+    "HEADER_FILE",
+    "JOURNAL_FOLDER",
+    "LOCK_FILE",
+    "REMEDY",
+    "hold_folder",
+    "lock_file",
+    "write_errors",
+]
 
 HEADER_FILE = "store.json"
 JOURNAL_FOLDER = ".partial"
@@ -58,7 +66,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
         # The lock file stays: removing it would let two later runs lock two different files.
         file = (folder / LOCK_FILE).open("ab")
     with file:  # closing it unlocks it
-        _lock(file, folder)
+        lock_file(file, folder, "feature store")
         yield
 
 
@@ -75,24 +83,33 @@ def _require_store_or_empty(folder: Path) -> None:
         )
 
 
-def _lock(file: IO[bytes], folder: Path) -> None:
+def lock_file(file: IO[bytes], folder: Path, what: str) -> None:
+    """Lock a file in the folder until it is closed.
+
+    Args:
+        file: Open for writing.
+        folder: What the lock is for.
+        what: Kind of thing that the folder is, for messages.
+
+    Raises:
+        DataError: Another process has the lock, or locking failed.
+    """
     try:
         locked = _try_lock(file)
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise DataError(
-                f"cannot lock the feature store {folder}: {error.strerror or error}; choose "
-                "another --out"
+                f"cannot lock the {what} {folder}: {error.strerror or error}; choose another --out"
             ) from error
         warnings.warn(
-            f"the drive of the feature store {folder} cannot lock files ({error.strerror}); take "
+            f"the drive of the {what} {folder} cannot lock files ({error.strerror}); take "
             "care that no other run writes to this folder meanwhile",
             stacklevel=2,
         )
         return
     if not locked:
         raise DataError(
-            f"another run is writing to the feature store {folder}; wait until it has ended, "
+            f"another run is writing to the {what} {folder}; wait until it has ended, "
             "or choose another --out"
         )
 

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.training.conditions import Conditions, computing_threads, training_device
+
+BEFORE = Conditions("cpu", 2, {"birds": "a1", "plants": "b2"})
+
+
+@pytest.mark.parametrize(("cuda", "expected"), [(True, "cuda"), (False, "cpu")])
+def test_training_device__auto__is_never_that_of_apple(monkeypatch, cuda, expected):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+
+    assert training_device("auto") == torch.device(expected)
+
+
+@pytest.mark.parametrize("name", ["mps", "mps:0"])
+def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+
+    with pytest.raises(UsageError, match=r"in float64, which .* 'mps' does not .*--device cpu"):
+        training_device(name)
+
+
+def test_conditions__through_json__are_the_same():
+    assert Conditions(**json.loads(json.dumps(BEFORE.to_dict()))) == BEFORE
+
+
+def test_conditions__the_same__go_on_without_a_word():
+    BEFORE.require_continued_by(Conditions("cpu", 2, {"plants": "b2", "birds": "a1"}))
+
+
+def test_conditions__other_data__are_named():
+    with pytest.raises(DataError, match=r"the data of 'plants' are not .*--set data\.root=FOLDER"):
+        BEFORE.require_continued_by(Conditions("cpu", 2, {"birds": "a1", "plants": "c3"}))
+
+
+def test_conditions__another_gpu_of_the_same_kind__is_no_other_device(recwarn):
+    Conditions("cuda:1", 2, {}).require_continued_by(Conditions("cuda", 2, {}))
+
+    assert not recwarn.list
+
+
+def test_computing_threads__fault_inside__leaves_the_process_as_it_was():
+    before = torch.get_num_threads()
+    inside = []
+
+    def fail():
+        with computing_threads(before + 1) as n_threads:
+            inside.extend([n_threads, torch.get_num_threads()])
+            raise KeyError
+
+    with pytest.warns(UserWarning, match=rf"{before + 1} thread"), pytest.raises(KeyError):
+        fail()
+
+    assert inside == [before + 1, before + 1]
+    assert torch.get_num_threads() == before

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from episodes import ClassSplit
+from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage, UsageError
+from metaadapter.generator import generator_id, load_generator
+from metaadapter.training import open_run, train
+from metaadapter.training import run as run_module
+from metaadapter.training.checkpoint import load_checkpoint
+
+WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
+
+
+def stop_at(step):
+    """Options of `train` that end it after a step."""
+    steps = []
+    return {
+        "tell": lambda moment: steps.append(moment.step),
+        "should_stop": lambda: steps[-1] == step,
+    }
+
+
+def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_file):
+    folder, config, summary = start("run")
+
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.toml", "resolved.json", "log.jsonl", "checkpoint.safetensors"),
+        *("best", "summary.json", ".lock"),
+    }
+    assert (folder / "config.toml").read_text() == config_file.read_text()
+    stored = json.loads((folder / "summary.json").read_text())
+    assert stored["generator"] == summary.generator
+    assert stored["best"]["score"] == summary.best.score
+    assert stored["versions"]["torch"] == torch.__version__
+    assert [source["name"] for source in stored["data"]["training"]] == [
+        *("gaussians", "wider gaussians")
+    ]
+    assert load_generator(folder / "best").config == config.network
+
+
+def test_train__told_to_stop__ends_at_the_step_and_goes_on_later(start):
+    folder, config, stopped = start("stopped", **stop_at(5))
+    state = load_checkpoint(folder / "checkpoint.safetensors").values
+
+    finished = train(folder, config)
+
+    assert (stopped.ending, stopped.step, state["step"]) == ("interrupted", 5, 5)
+    assert finished.ending == "finished"
+    assert finished.generator == start("whole")[2].generator
+    assert finished.seconds > state["seconds"] > 0
+
+
+def test_train__stopped_without_validation_sets__best_is_the_average_of_then(start):
+    folder, config, stopped = start("run", *WITHOUT_VALIDATION, **stop_at(5))
+    average = load_checkpoint(folder / "checkpoint.safetensors").tensors["average"]
+
+    best = load_generator(folder / "best")
+
+    for name, tensor in best.state_dict().items():
+        assert torch.equal(tensor, average[f"module.{name}"]), name
+    assert generator_id(best) == stopped.generator != train(folder, config).generator
+
+
+def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(start, tmp_path):
+    def cut_off(moment):
+        if moment.step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start("run", *WITHOUT_VALIDATION, tell=cut_off)
+
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    best = load_generator(tmp_path / "run" / "best").state_dict()
+    assert checkpoint.values["step"] == 3
+    for name, tensor in best.items():
+        assert torch.equal(tensor, checkpoint.tensors["average"][f"module.{name}"]), name
+
+
+def test_train__folder_in_use__is_refused_and_left_alone(start, load):
+    folder, _, _ = start("run", "optim.steps=2")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    with pytest.raises(DataError, match=r"run is not empty; go on with .* --resume .*run"):
+        start("run")
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_train__folder_that_is_a_file__is_told(start, tmp_path):
+    (tmp_path / "run").write_text("mine")
+
+    with pytest.raises(DataError, match=r"cannot write the training run .*run: .* --out"):
+        start("run")
+
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("data.sources.0.synthetic.n_classes=2", "data.sources.0.n_way=[5, 5]"),
+        ("data.sources.0={name='birds', stores=['nowhere']}",),
+        ("data.reserved=['nowhere']",),
+    ],
+)
+def test_train__data_that_are_not_fit__do_not_block_the_next_try(start, fault):
+    with pytest.raises(DataError):
+        start("run", *fault)
+
+    _, _, summary = start("run", "optim.steps=2")
+
+    assert summary.ending == "finished"
+
+
+def test_train__tensorboard_missing__leaves_no_folder(start, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+
+    with pytest.raises(MissingPackage, match=r"metaadapter\[track\]"):
+        start("run", "track.tensorboard=true")
+
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lock is taken with flock here")
+def test_train__folder_that_another_process_writes_to__is_refused(start):
+    folder, config, _ = start("run", **stop_at(5))
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'ab'); "
+        "fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(folder / ".lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+
+        with pytest.raises(DataError, match=r"another run is writing to the run folder .*run;"):
+            train(folder, config)
+
+        other.stdin.close()
+    assert train(folder, config).ending == "finished"
+
+
+BIRDS = {"heron": 4, "stork": 4, "crane": 4}
+
+
+@pytest.fixture
+def stopped_on_stores(start, make_store, tmp_path, config_file):
+    """A run on part of the store `stores/a` that was stopped at its second step."""
+    (tmp_path / "stores").mkdir()
+    make_store("stores/a", {**BIRDS, "newt": 4})
+    ClassSplit({"birds": tuple(BIRDS), "rest": ("newt",)}).save(tmp_path / "split.json")
+    source = "{name='birds', stores=['a'], classes={split='split.json', part='birds'}}"
+    folder, config, _ = start(
+        "run",
+        f"data.root='{tmp_path / 'stores'}'",
+        f"data.sources=[{source}]",
+        *WITHOUT_VALIDATION,
+        "optim.steps=3",
+        **stop_at(2),
+    )
+    return folder, config
+
+
+@pytest.mark.parametrize("what", ["features", "texts", "labels", "a view more"])
+def test_train__resumed_on_other_data__names_the_source(
+    stopped_on_stores, make_store, tmp_path, what
+):
+    folder, config = stopped_on_stores
+    store = tmp_path / "stores" / "a"
+    store.rename(tmp_path / "old")
+    make_store(
+        "stores/a",
+        {"heron": 5, "stork": 3, "crane": 4, "newt": 4}
+        if what == "labels"
+        else {**BIRDS, "newt": 4},
+        seed=1 if what in ("features", "texts") else 0,
+        n_views=2 if what == "a view more" else 1,
+    )
+    for kept in {"features": ("texts",), "texts": ("features",)}.get(what, ()):
+        name = f"{kept}-0001.npy"
+        (store / name).write_bytes((tmp_path / "old" / name).read_bytes())
+    log = (folder / "log.jsonl").read_bytes()
+
+    with pytest.raises(DataError, match=r"the data of 'birds' are not those that the run began"):
+        train(folder, config)
+
+    assert (folder / "log.jsonl").read_bytes() == log
+
+
+def test_train__resumed_where_the_stores_lie_now__goes_on(stopped_on_stores, tmp_path):
+    folder, config = stopped_on_stores
+    (tmp_path / "stores").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="there is no feature store"):
+        train(folder, config)
+
+    summary = train(folder, open_run(folder, [f"data.root={tmp_path / 'moved'}"]))
+
+    assert summary.ending == "finished"
+    assert open_run(folder).data.root == str(tmp_path / "moved")
+
+
+def test_train__resumed_after_the_split_was_edited__has_its_own_copy(stopped_on_stores, tmp_path):
+    folder, config = stopped_on_stores
+    ClassSplit({"birds": ("heron", "stork")}).save(tmp_path / "split.json")
+
+    summary = train(folder, config)
+
+    assert summary.data["training"][0]["classes"] == ["crane", "heron", "stork"]
+    assert [path.name for path in (folder / "splits").iterdir()] == ["0-split.json"]
+
+
+def test_train__resumed_with_another_configuration__is_refused(start, load):
+    folder, _, _ = start("run", **stop_at(2))
+
+    with pytest.raises(UsageError, match=r"optim\.lr: 0\.01 → 0\.5"):
+        train(folder, load("optim.lr=0.5"))
+
+
+def test_train__resumed_with_another_network__tells_which_version_goes_on(start):
+    folder, config, _ = start("run", **stop_at(2))
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    del checkpoint.tensors["network"]["encoder.norm.bias"]
+    checkpoint.save(path)
+
+    with pytest.raises(IncompatibleArtifact, match=r"(?s)run does not fit .*norm\.bias.*--out"):
+        train(folder, config)
+
+
+@pytest.fixture
+def threads():
+    """Set the threads of this process; they are as they were afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_train__resumed_with_other_threads__has_those_it_began_with_and_says_so(start, threads):
+    threads(2)
+    folder, config, stopped = start("run", **stop_at(2))
+    threads(1)
+
+    with pytest.warns(UserWarning, match=r"goes on with 2 thread\(s\).* would have 1"):
+        summary = train(folder, config)
+
+    assert (stopped.threads, summary.threads, torch.get_num_threads()) == (2, 2, 1)
+
+
+def pretend_that_it_was_on(device, folder):
+    """Change the record of a checkpoint."""
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    checkpoint.values["conditions"]["device"] = device
+    checkpoint.save(path)
+
+
+def test_train__resumed_on_another_device__says_that_bits_differ(start):
+    folder, config, _ = start("run", **stop_at(2))
+    pretend_that_it_was_on("cuda", folder)
+
+    with pytest.warns(UserWarning, match="goes on with cpu where it had cuda"):
+        train(folder, config, device="cpu")
+
+
+def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
+    folder, config, _ = start("run", **stop_at(2))
+    pretend_that_it_was_on("cuda:7", folder)
+    asked = []
+
+    def note(name):
+        asked.append(name)
+        return torch.device("cpu")
+
+    monkeypatch.setattr(run_module, "training_device", note)
+    with pytest.warns(UserWarning, match="goes on with cpu"):
+        train(folder, config)
+
+    assert asked == ["cuda:7"]
