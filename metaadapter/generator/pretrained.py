@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
+from metaadapter.atomic_files import replace_file
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator.generator import Generator, GeneratorConfig
 
@@ -39,16 +41,23 @@ def load_generator(name: str | Path = "default") -> Generator:
             f"no generator {str(name)!r}: expected 'default', 'closed-form' or a folder that holds "
             f"{CONFIG_FILE} and {WEIGHTS_FILE}"
         )
-    stored = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    if stored.get("schema") != SCHEMA:
+    try:
+        stored = json.loads((folder / CONFIG_FILE).read_bytes())
+    except ValueError as error:
         raise IncompatibleArtifact(
-            f"{folder / CONFIG_FILE}: expected schema {SCHEMA!r}, found {stored.get('schema')!r}; "
+            f"{folder / CONFIG_FILE} is no JSON ({error}); restore it from a copy, or train the "
+            "generator again"
+        ) from error
+    schema = stored.get("schema") if isinstance(stored, dict) else None
+    if schema != SCHEMA:
+        raise IncompatibleArtifact(
+            f"{folder / CONFIG_FILE}: expected schema {SCHEMA!r}, found {schema!r}; "
             "upgrade metaadapter or train the generator again"
         )
     try:
         generator = Generator(GeneratorConfig(**stored["network"]))
         generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    except (TypeError, KeyError, RuntimeError, OSError) as error:
+    except (TypeError, KeyError, RuntimeError, OSError, SafetensorError) as error:
         raise IncompatibleArtifact(
             f"{folder}: the generator's weights do not fit its configuration or this version of "
             f"metaadapter: {error}"
@@ -60,9 +69,9 @@ def save_generator(generator: Generator, folder: Path) -> None:
     """Write `config.json` and `model.safetensors`; no pickle."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    replace_file(folder / WEIGHTS_FILE, save(weights, metadata={"format": "pt"}))
     config = {"schema": SCHEMA, "network": generator.describe()}
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
 
 
 def generator_id(generator: Generator) -> str:

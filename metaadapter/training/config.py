@@ -176,8 +176,8 @@ class OptimConfig(Strict):
     """Draws, each of one source, whose gradients are averaged in a step."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     weight_decay: Share = 0.01
-    warmup: Whole = 100
-    """Steps of the rise to `lr`."""
+    warmup: Whole = Field(default_factory=lambda given: min(100, given.get("steps", 0) // 5))
+    """Steps of the rise to `lr`; 100, or a fifth of a shorter run, where it is not given."""
     clip: Positive = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
     amp: Literal["off", "bf16"] = "off"
@@ -189,8 +189,7 @@ class OptimConfig(Strict):
         if self.warmup > self.steps:
             raise ValueError(
                 f"expected a warmup of at most all steps, got warmup {self.warmup} and steps "
-                f"{self.steps}: the run would end before it learns at the rate of lr; set "
-                "optim.warmup too"
+                f"{self.steps}: the run would end before it learns at the rate of lr"
             )
         return self
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from metaadapter.atomic_files import replace_file
-from metaadapter.generator import generator_id
+from metaadapter.generator import generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.conditions import Conditions, computing_threads, training_device
 from metaadapter.training.config import TrainConfig
@@ -23,7 +23,7 @@ from metaadapter.training.run_folder import (
     write_config,
     write_resolved,
 )
-from metaadapter.training.session import BEST, CHECKPOINT, Session, replace_generator
+from metaadapter.training.session import BEST, CHECKPOINT, Session
 from metaadapter.training.tracking import summary_writer
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData, load_training_data
@@ -138,7 +138,7 @@ def _finish(
     folder: Path, trainer: Trainer, session: Session, data: TrainingData, conditions: Conditions
 ) -> RunSummary:
     generator = trainer.best_generator()
-    replace_generator(generator, folder / BEST)
+    save_generator(generator, folder / BEST)
     summary = RunSummary(
         run=str(folder),
         ending=_ending(trainer),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.generator import Generator, save_generator
+from metaadapter.generator import save_generator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.conditions import Conditions
 from metaadapter.training.config import TrainConfig
@@ -19,7 +17,7 @@ from metaadapter.training.moment import Moment
 from metaadapter.training.tracking import JsonLines, TensorBoard, Tracker
 from metaadapter.training.trainer import Trainer
 
-__all__ = ["BEST", "CHECKPOINT", "LOG", "Session", "replace_generator"]
+__all__ = ["BEST", "CHECKPOINT", "LOG", "Session"]
 
 CHECKPOINT, LOG, BEST, BOARD = "checkpoint.safetensors", "log.jsonl", "best", "tensorboard"
 
@@ -88,7 +86,7 @@ class Session:
         }
         replace(state, values={**state.values, **about}).save(self._folder / CHECKPOINT)
         if self._trainer.is_at_its_best:
-            replace_generator(self._trainer.best_generator(), self._folder / BEST)
+            save_generator(self._trainer.best_generator(), self._folder / BEST)
 
     def close(self) -> None:
         """Finish all logs."""
@@ -108,20 +106,6 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
             f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
             "with the version that wrote it, or start a new run with --out"
         ) from error
-
-
-def replace_generator(generator: Generator, folder: Path) -> None:
-    """Write a generator of the shape of the one that is there, if there is one, in one step.
-
-    A reader, also one that comes after a crash, sees the old weights or the new ones.
-    """
-    unfinished = folder.with_name(f"{folder.name}.tmp")
-    save_generator(generator, unfinished)
-    folder.mkdir(exist_ok=True)
-    # Weights first: a folder without a configuration is no generator yet.
-    for path in sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".json"):
-        replace_file(folder / path.name, path.read_bytes())
-    shutil.rmtree(unfinished)
 
 
 def _metrics(moment: Moment, seconds: float) -> dict[str, Any]:

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator import generator_id, load_generator, save_generator
+from metaadapter.generator import (
+    Generator,
+    GeneratorConfig,
+    generator_id,
+    load_generator,
+    pretrained,
+    save_generator,
+)
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):
@@ -19,6 +26,51 @@ def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, ma
     expected = trained_like.predict(task.support, task.text).tensors()
     for name, tensor in loaded.predict(task.support, task.text).tensors().items():
         assert torch.equal(tensor, expected[name])
+
+
+@pytest.fixture
+def make_small():
+    def make(seed):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2, bottleneck=2)).eval()
+
+    return make
+
+
+@pytest.mark.parametrize("fails_at", range(3))
+def test_save_generator__over_another_and_cut_off__leaves_the_old_or_the_new(
+    tmp_path, monkeypatch, make_small, fails_at
+):
+    old, new = make_small(0), make_small(1)
+    save_generator(old, tmp_path)
+    replace_file, calls = pretrained.replace_file, []
+
+    def cut_off(*arguments):
+        calls.append(arguments)
+        if len(calls) > fails_at:
+            raise KeyboardInterrupt
+        replace_file(*arguments)
+
+    monkeypatch.setattr(pretrained, "replace_file", cut_off)
+    if fails_at < 2:
+        with pytest.raises(KeyboardInterrupt):
+            save_generator(new, tmp_path)
+    else:
+        save_generator(new, tmp_path)
+
+    # The configuration of both is the same, so the weights alone tell which it is.
+    assert generator_id(load_generator(tmp_path)) == generator_id(new if fails_at else old)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_load_generator__damaged_file__is_refused(tmp_path, make_small, name):
+    save_generator(make_small(0), tmp_path)
+    (tmp_path / name).write_bytes(b"{ not what it was")
+
+    with pytest.raises(IncompatibleArtifact, match=r"train the generator again|do not fit"):
+        load_generator(tmp_path)
 
 
 def test_generator_id__one_weight_changed__changes():
