@@ -15,6 +15,7 @@ from metaadapter.baselines.support import Support
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
 from metaadapter.baselines.tip_adapter import tip_adapter
+from metaadapter.baselines.tip_adapter_f import tip_adapter_f
 from metaadapter.baselines.zero_shot import zero_shot
 from metaadapter.baselines.zs_lp import zs_lp
 
@@ -33,4 +34,5 @@ PEERS: dict[str, Peer] = {
     "LP++": lp_plus_plus,
     "ZS-LP": zs_lp,
     "GDA": gda,
+    "Tip-Adapter-F": tip_adapter_f,
 }
