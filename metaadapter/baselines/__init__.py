@@ -7,6 +7,7 @@ stops at a fixed step. So none needs labelled pictures beyond the support.
 from collections.abc import Callable
 
 from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
@@ -35,4 +36,5 @@ PEERS: dict[str, Peer] = {
     "ZS-LP": zs_lp,
     "GDA": gda,
     "Tip-Adapter-F": tip_adapter_f,
+    "CLAP": clap,
 }
