@@ -7,6 +7,7 @@ stops at a fixed step. So none needs labelled pictures beyond the support.
 from collections.abc import Callable
 
 from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.ape import ape
 from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
 from metaadapter.baselines.gda import gda
@@ -37,4 +38,5 @@ PEERS: dict[str, Peer] = {
     "GDA": gda,
     "Tip-Adapter-F": tip_adapter_f,
     "CLAP": clap,
+    "APE": ape,
 }
