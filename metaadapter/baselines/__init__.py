@@ -10,6 +10,7 @@ from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines.ape import ape
 from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
+from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.prototypes import prototypes
@@ -39,4 +40,5 @@ PEERS: dict[str, Peer] = {
     "Tip-Adapter-F": tip_adapter_f,
     "CLAP": clap,
     "APE": ape,
+    "cross-modal probe": cross_modal_probe,
 }
