@@ -14,6 +14,7 @@ from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.prototypes import prototypes
+from metaadapter.baselines.rla import rla
 from metaadapter.baselines.support import Support
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
@@ -41,4 +42,5 @@ PEERS: dict[str, Peer] = {
     "CLAP": clap,
     "APE": ape,
     "cross-modal probe": cross_modal_probe,
+    "RLA": rla,
 }
