@@ -12,6 +12,7 @@ from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
 from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
+from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.prototypes import prototypes
 from metaadapter.baselines.rla import rla
@@ -43,4 +44,5 @@ PEERS: dict[str, Peer] = {
     "APE": ape,
     "cross-modal probe": cross_modal_probe,
     "RLA": rla,
+    "logistic probe": logistic_probe,
 }
