@@ -16,6 +16,7 @@ from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.prototypes import prototypes
 from metaadapter.baselines.rla import rla
+from metaadapter.baselines.ss_text import ss_text
 from metaadapter.baselines.support import Support
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
@@ -41,6 +42,7 @@ PEERS: dict[str, Peer] = {
     "GDA": gda,
     "Tip-Adapter-F": tip_adapter_f,
     "CLAP": clap,
+    "SS-Text": ss_text,
     "APE": ape,
     "cross-modal probe": cross_modal_probe,
     "RLA": rla,

@@ -69,3 +69,27 @@ def test_tip_adapter__formula__agrees(make_support, pictures_of, scale, query):
         return scale * float(x @ support.text_TND[0, c]) + 1.17 * cached
 
     check(weights, query, logit)
+
+
+def test_ss_text__formula__agrees(make_support, pictures_of, scale, query):
+    support = make_support((3, 0, 2))
+    rows, labels = pictures_of(support)
+
+    weights = PEERS["SS-Text"](support, scale)
+
+    def logit(x, c):
+        vector = support.text_TND[0, c].clone()
+        for row in rows[labels == c]:
+            vector += scale * (3, 0, 2)[c] / 5 * row  # 1 / λ is the shots of the class
+        return scale * cosine(x, vector)
+
+    check(weights, query, logit)
+
+
+def test_ss_text__class_of_very_many_pictures__penalty_has_a_floor(make_support, scale):
+    support = make_support((1500, 1), width=2)
+
+    weights = PEERS["SS-Text"](support, scale)
+
+    vector = support.text_TND[0, 0] + scale * 1000 / 1501 * support.support_TNKD[0, 0].sum(0)
+    torch.testing.assert_close(weights.classes[0, 0], vector / vector.norm())
