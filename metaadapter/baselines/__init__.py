@@ -14,6 +14,7 @@ from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
+from metaadapter.baselines.proto_net import proto_net
 from metaadapter.baselines.prototypes import prototypes
 from metaadapter.baselines.rla import rla
 from metaadapter.baselines.ss_text import ss_text
@@ -47,4 +48,5 @@ PEERS: dict[str, Peer] = {
     "cross-modal probe": cross_modal_probe,
     "RLA": rla,
     "logistic probe": logistic_probe,
+    "ProtoNet": proto_net,
 }
