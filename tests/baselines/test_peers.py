@@ -146,11 +146,14 @@ def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, s
 
 
 @every_peer
-def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support, scale, query):
+@pytest.mark.parametrize("n_places", [0, 1])
+def test_peer__support_without_a_picture__gives_finite_logits(
+    peer, make_support, scale, query, n_places
+):
     support = make_support((1, 1))
     empty = Support(
-        support.support_TNKD,
-        torch.zeros_like(support.support_mask_TNK),
+        support.support_TNKD[:, :, :n_places],
+        torch.zeros_like(support.support_mask_TNK[:, :, :n_places]),
         support.text_TND,
         support.class_mask_TN,
     )
