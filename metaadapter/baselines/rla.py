@@ -1,4 +1,4 @@
-"""RLA (Fahes et al., 2025): ProLIP's black-box form, one linear map held to the identity."""
+"""RLA (Fahes et al., 2024): ProLIP's black-box form, one linear map held to the identity."""
 
 from __future__ import annotations
 
