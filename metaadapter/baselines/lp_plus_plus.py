@@ -72,5 +72,5 @@ def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tenso
     gram = rows_TMD @ rows_TMD.mT if wide else rows_TMD.mT @ rows_TMD
     tiny = torch.finfo(rows_TMD.dtype).eps
     largest_T = torch.linalg.eigvalsh(gram)[:, -1].clamp(min=tiny)
-    text_T = along_text_TMN.square().sum(1).amax(-1).clamp(min=tiny)
+    text_T = (along_text_TMN.square().sum(1) * support.class_mask_TN).amax(-1).clamp(min=tiny)
     return (4 * n_T / largest_T)[:, None, None], (n_T / (4 * text_T))[:, None]
