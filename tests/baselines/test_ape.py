@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from metaadapter.adapter import classify
@@ -56,8 +57,11 @@ def check(support, rows, labels, query, scale, length_of):
     torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
 
 
-def test_ape__formula__agrees(make_support, pictures_of, scale, query):
-    support = make_support((3, 1, 2))
+# With the last three, other channels are kept if similarity is a mean over all pairs of classes,
+# or variance one over n in place of n − 1.
+@pytest.mark.parametrize("seed", [0, 2, 6, 27])
+def test_ape__formula__agrees(make_support, pictures_of, scale, query, seed):
+    support = make_support((3, 1, 2), seed=seed)
     rows, labels = pictures_of(support)
     kept = kept_channels(support.text_TND[0])
     length = math.sqrt(sum(float(row[kept].norm()) ** 2 for row in rows) / len(rows))
