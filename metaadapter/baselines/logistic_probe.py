@@ -27,7 +27,7 @@ def logistic_probe(support: Support, _logit_scale: float) -> AdapterWeights:
     for rows_MD, present_NK in zip(support.rows_TMD, support.present_TNK, strict=True):
         there_M = present_NK.flatten()
         labels_M = present_NK.nonzero()[:, 0]
-        rows = rows_MD[there_M].double().cpu().numpy()
+        rows = rows_MD[there_M].cpu().double().numpy()
         heads.append(_probe(rows, labels_M.cpu().numpy(), len(present_NK)))
     classes_TND, bias_TN = (
         torch.from_numpy(np.stack(parts)).to(support.text_TND) for parts in zip(*heads, strict=True)
