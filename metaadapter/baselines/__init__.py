@@ -7,14 +7,22 @@ stops at a fixed step. So none needs labelled pictures beyond the support.
 from collections.abc import Callable
 
 from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.ape import ape
+from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
+from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
+from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
+from metaadapter.baselines.proto_net import proto_net
 from metaadapter.baselines.prototypes import prototypes
+from metaadapter.baselines.rla import rla
+from metaadapter.baselines.ss_text import ss_text
 from metaadapter.baselines.support import Support
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
 from metaadapter.baselines.tip_adapter import tip_adapter
+from metaadapter.baselines.tip_adapter_f import tip_adapter_f
 from metaadapter.baselines.zero_shot import zero_shot
 from metaadapter.baselines.zs_lp import zs_lp
 
@@ -33,4 +41,12 @@ PEERS: dict[str, Peer] = {
     "LP++": lp_plus_plus,
     "ZS-LP": zs_lp,
     "GDA": gda,
+    "Tip-Adapter-F": tip_adapter_f,
+    "CLAP": clap,
+    "SS-Text": ss_text,
+    "APE": ape,
+    "cross-modal probe": cross_modal_probe,
+    "RLA": rla,
+    "logistic probe": logistic_probe,
+    "ProtoNet": proto_net,
 }

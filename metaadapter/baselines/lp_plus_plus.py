@@ -68,9 +68,9 @@ def _mean_own_text(support: Support, along_text_TMN: Tensor) -> Tensor:
 def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tensor]:
     """(T, 1, 1) of the vectors and biases, 4 n / λ_max(XᵀX), and (T, 1) of α."""
     rows_TMD, n_T = support.rows_TMD, support.n_pictures_T
-    wide = rows_TMD.shape[1] < rows_TMD.shape[2]
+    wide = 0 < rows_TMD.shape[1] < rows_TMD.shape[2]
     gram = rows_TMD @ rows_TMD.mT if wide else rows_TMD.mT @ rows_TMD
     tiny = torch.finfo(rows_TMD.dtype).eps
     largest_T = torch.linalg.eigvalsh(gram)[:, -1].clamp(min=tiny)
-    text_T = along_text_TMN.square().sum(1).amax(-1).clamp(min=tiny)
+    text_T = (along_text_TMN.square().sum(1) * support.class_mask_TN).amax(-1).clamp(min=tiny)
     return (4 * n_T / largest_T)[:, None, None], (n_T / (4 * text_T))[:, None]

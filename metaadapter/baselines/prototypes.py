@@ -1,4 +1,4 @@
-"""Prototypical networks (Snell et al., 2017) over frozen features: the pictures alone."""
+"""Prototypes by direction: prototypical networks (Snell et al., 2017) with cosines."""
 
 from __future__ import annotations
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines.descent import descend
 from metaadapter.baselines.support import Support
 
-__all__ = ["zs_lp"]
+__all__ = ["probe_from_texts", "zs_lp"]
 
 # The authors' one recipe for all tasks.
 LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
@@ -17,11 +21,22 @@ LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
 
 def zs_lp(support: Support, logit_scale: float) -> AdapterWeights:
     """Logits s · cos(x, w_c), w trained from the texts by SGD with a cosine schedule."""
+    return probe_from_texts(support, logit_scale)
+
+
+def probe_from_texts(
+    support: Support,
+    logit_scale: float,
+    penalty_T: Callable[[Float[Tensor, "T N D"]], Float[Tensor, " T"]] | None = None,
+) -> AdapterWeights:
+    """The trained probe; `penalty_T` of its class vectors is added to each task's loss."""
     rows_TMD = support.rows_TMD
     classes_TND = support.start_TND.clone().requires_grad_()
 
     def loss_T() -> torch.Tensor:
-        return support.cross_entropy_T(logit_scale * rows_TMD @ normalize(classes_TND, dim=-1).mT)
+        logits_TMN = logit_scale * rows_TMD @ normalize(classes_TND, dim=-1).mT
+        fit_T = support.cross_entropy_T(logits_TMN)
+        return fit_T if penalty_T is None else fit_T + penalty_T(classes_TND)
 
     optimizer = torch.optim.SGD([classes_TND], lr=LEARNING_RATE, momentum=MOMENTUM)
     descend(loss_T, optimizer, N_STEPS, cosine=True)

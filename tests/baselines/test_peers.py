@@ -64,6 +64,19 @@ def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(
 
 
 @every_peer
+def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_support, scale, query):
+    support, other = make_support((3, 1, 2)), make_support((3, 1, 2))
+    for each in (support, other):
+        each.class_mask_TN[:, 2] = False
+        each.text_TND[:, :2] = each.text_TND[:, :2].flip(1)  # misleading, so that training goes on
+    other.text_TND[:, 2] = 3 * support.text_TND[:, 0]
+
+    torch.testing.assert_close(
+        classify(query, peer(other, scale)), classify(query, peer(support, scale))
+    )
+
+
+@every_peer
 @settings(max_examples=3)
 @given(order=st.permutations(range(4)), seed=st.integers(0, 100))
 def test_peer__classes_in_another_order__logits_follow(peer, make_support, order, seed):
@@ -82,6 +95,59 @@ def test_peer__classes_in_another_order__logits_follow(peer, make_support, order
 
 
 @every_peer
+@settings(max_examples=2)
+@given(orders=st.tuples(*[st.permutations(range(3))] * 3), seed=st.integers(0, 100))
+def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, seed):
+    support = make_support((3, 1, 2), seed=seed)
+    order = torch.tensor(orders)[None]
+    permuted = Support(
+        support.support_TNKD.take_along_dim(order[..., None], dim=2),
+        support.support_mask_TNK.take_along_dim(order, dim=2),
+        support.text_TND,
+        support.class_mask_TN,
+    )
+    query = support.support_TNKD[:, :, 0]
+
+    torch.testing.assert_close(
+        classify(query, peer(permuted, 17.0)), classify(query, peer(support, 17.0))
+    )
+
+
+@every_peer
+@pytest.mark.parametrize("without", ["picture", "text"])
+def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
+    peer, make_support, scale, without
+):
+    """Of four classes the last lacks one; the pictures of the others are still told apart."""
+    support = make_support((8, 8, 8, 0 if without == "picture" else 8), n_tasks=4)
+    if without == "text":
+        support.text_TND[:, 3] = 0
+    shots, labels = support.rows_TMD[:, :24], support.targets_TMN[:, :24].argmax(-1)
+
+    logits = classify(shots, peer(support, scale))
+
+    assert logits.isfinite().all()
+    right = (logits.argmax(-1) == labels).double().mean()
+    assert right > (0.4 if peer is PEERS["zero-shot"] else 0.6)
+
+
+@every_peer
+def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(peer, make_support):
+    exact = make_support((1, 1, 1))
+    support = Support(
+        exact.support_TNKD.float(),
+        exact.support_mask_TNK,
+        exact.text_TND.float(),
+        exact.class_mask_TN,
+    )
+
+    logits = classify(support.rows_TMD, peer(support, 100.0))
+
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+
+
+@every_peer
 def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, scale, query):
     support = make_support((2, 0, 0))
     support.text_TND[0, 0] = 0
@@ -93,11 +159,14 @@ def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, s
 
 
 @every_peer
-def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support, scale, query):
+@pytest.mark.parametrize("n_places", [0, 1])
+def test_peer__support_without_a_picture__gives_finite_logits(
+    peer, make_support, scale, query, n_places
+):
     support = make_support((1, 1))
     empty = Support(
-        support.support_TNKD,
-        torch.zeros_like(support.support_mask_TNK),
+        support.support_TNKD[:, :, :n_places],
+        torch.zeros_like(support.support_mask_TNK[:, :, :n_places]),
         support.text_TND,
         support.class_mask_TN,
     )
@@ -106,11 +175,24 @@ def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support
 
 
 @every_peer
-def test_peer__called_without_gradients__leaves_none(peer, make_support, scale):
-    with torch.inference_mode(False), torch.no_grad():
+@pytest.mark.parametrize("recording", [False, True])
+def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
+    peer, make_support, scale, recording
+):
+    with torch.inference_mode(False), torch.set_grad_enabled(recording):
         weights = peer(make_support((2, 1)), scale)
 
     assert not any(tensor.requires_grad for tensor in weights.tensors().values())
+
+
+@every_peer
+def test_peer__its_support__is_left_as_it_was(peer, make_support, scale):
+    support, untouched = make_support((2, 0, 3)), make_support((2, 0, 3))
+
+    peer(support, scale)
+
+    for name in Support.__slots__:
+        assert torch.equal(getattr(support, name), getattr(untouched, name)), name
 
 
 @every_peer

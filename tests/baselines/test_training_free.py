@@ -7,7 +7,7 @@ import math
 import torch
 
 from metaadapter.adapter import classify
-from metaadapter.baselines import PEERS
+from metaadapter.baselines import PEERS, Support
 
 SHOTS = (3, 1, 2)
 
@@ -69,3 +69,67 @@ def test_tip_adapter__formula__agrees(make_support, pictures_of, scale, query):
         return scale * float(x @ support.text_TND[0, c]) + 1.17 * cached
 
     check(weights, query, logit)
+
+
+def test_ss_text__formula__agrees(make_support, pictures_of, scale, query):
+    support = make_support((3, 0, 2))
+    rows, labels = pictures_of(support)
+
+    weights = PEERS["SS-Text"](support, scale)
+
+    def logit(x, c):
+        vector = support.text_TND[0, c].clone()
+        for row in rows[labels == c]:
+            vector += scale * (3, 0, 2)[c] / 5 * row  # 1 / λ is the shots of the class
+        return scale * cosine(x, vector)
+
+    check(weights, query, logit)
+
+
+def test_ss_text__class_of_very_many_pictures__penalty_has_a_floor(make_support, scale):
+    support = make_support((1500, 1), width=2)
+
+    weights = PEERS["SS-Text"](support, scale)
+
+    vector = support.text_TND[0, 0] + scale * 1000 / 1501 * support.support_TNKD[0, 0].sum(0)
+    torch.testing.assert_close(weights.classes[0, 0], vector / vector.norm())
+
+
+def test_proto_net__squared_distances__agree(make_support, pictures_of, scale, query):
+    support = make_support((3, 1, 0))
+    rows, labels = pictures_of(support)
+    means = [rows[labels == 0].mean(0), rows[labels == 1].mean(0), support.text_TND[0, 2]]
+
+    found = classify(query, PEERS["ProtoNet"](support, scale))[0].softmax(-1)
+
+    wanted = [[math.exp(-scale / 2 * float((x - m) @ (x - m))) for m in means] for x in query[0]]
+    wanted = torch.tensor(wanted, dtype=torch.float64)
+    torch.testing.assert_close(found, wanted / wanted.sum(1, keepdim=True))
+
+
+def test_proto_net__one_shot__equals_prototypes(make_support, scale, query):
+    support = make_support((1, 1, 1))
+
+    by_distance = classify(query, PEERS["ProtoNet"](support, scale)).softmax(-1)
+
+    by_direction = classify(query, PEERS["prototypes"](support, scale)).softmax(-1)
+    torch.testing.assert_close(by_distance, by_direction)
+
+
+def test_proto_net__scattered_class__answers_where_prototypes_do_not():
+    """Two pictures at ±60° of the first axis have the mean (½, 0), two equal ones have (0, 1)."""
+    scattered, alike = [[0.5, 0.75**0.5], [0.5, -(0.75**0.5)]], [[0.0, 1.0], [0.0, 1.0]]
+    support = Support(
+        torch.tensor([[scattered, alike]]),
+        torch.ones(1, 2, 2, dtype=torch.bool),
+        torch.zeros(1, 2, 2),
+        torch.ones(1, 2, dtype=torch.bool),
+    )
+    query = torch.tensor([[[0.7, 0.51**0.5]]])
+
+    by_distance = classify(query, PEERS["ProtoNet"](support, 1.0))
+
+    # ½ · 0.7 − ½ · ¼ against √0.51 − ½; the second axis is the nearer direction.
+    torch.testing.assert_close(by_distance, torch.tensor([[[0.225, 0.51**0.5 - 0.5]]]))
+    assert by_distance.argmax() == 0
+    assert classify(query, PEERS["prototypes"](support, 1.0)).argmax() == 1

@@ -1,0 +1,54 @@
+"""scikit-learn's logistic regression on the pictures alone, as Radford et al. (2021) probe CLIP."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from sklearn.linear_model import LogisticRegression
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.support import Support
+
+__all__ = ["logistic_probe"]
+
+# scikit-learn's 1 is for features of unit variance; rows of length 1 need less of a penalty.
+# Beyond 10 nothing is won on training stores.
+C = 10.0
+
+
+def logistic_probe(support: Support, _logit_scale: float) -> AdapterWeights:
+    """Logits w_c · x + b_c of scikit-learn's solver, task by task; the texts are not read.
+
+    The scale is not read either. A class without a picture gets a logit below the lowest that
+    any pictured class can have.
+    """
+    heads = []
+    for rows_MD, present_NK in zip(support.rows_TMD, support.present_TNK, strict=True):
+        there_M = present_NK.flatten()
+        labels_M = present_NK.nonzero()[:, 0]
+        rows = rows_MD[there_M].cpu().double().numpy()
+        heads.append(_probe(rows, labels_M.cpu().numpy(), len(present_NK)))
+    classes_TND, bias_TN = (
+        torch.from_numpy(np.stack(parts)).to(support.text_TND) for parts in zip(*heads, strict=True)
+    )
+    return support.head(classes_TND, 1.0, bias_TN)
+
+
+def _probe(
+    rows: Float[np.ndarray, "n D"], labels: Int[np.ndarray, " n"], n_way: int
+) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
+    """Class vectors and biases of one task."""
+    classes, bias = np.zeros((n_way, rows.shape[1])), np.zeros(n_way)
+    pictured = np.unique(labels)
+    if len(pictured) > 1:
+        probe = LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
+        probe.fit(rows, labels)
+        vectors, biases = probe.coef_, probe.intercept_
+        if len(pictured) == 2:  # scikit-learn keeps the difference of two classes
+            vectors = np.concatenate([-vectors, vectors]) / 2
+            biases = np.concatenate([-biases, biases]) / 2
+        classes[pictured], bias[pictured] = vectors, biases
+    lowest = (bias - np.linalg.norm(classes, axis=1))[pictured].min(initial=0.0)
+    bias[np.setdiff1d(np.arange(n_way), pictured)] = lowest - 1
+    return classes, bias
