@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -20,6 +21,11 @@ from metaadapter.generator.pretrained import generator_id
 __all__ = ["Method", "as_peer", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
+# Peers that train without a torch optimizer: numbers trained for N classes of width D.
+TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
+    "LP++": lambda n_way, width: n_way * (width + 2),
+    "logistic probe": lambda n_way, width: n_way * (width + 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Method:
     fit: Peer
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""
+    trained_by_hand: Callable[[int, int], int] | None = None
+    """Numbers it trains for N classes of width D, if no torch optimizer does."""
 
 
 def load_method(name: str) -> Method:
@@ -45,9 +53,8 @@ def load_method(name: str) -> Method:
         UsageError: There is no such method.
     """
     if name in PEERS:
-        return Method(
-            name, f"metaadapter {metadata.version('metaadapter')}", PEERS[name], UNTRAINED
-        )
+        version = f"metaadapter {metadata.version('metaadapter')}"
+        return Method(name, version, PEERS[name], UNTRAINED, TRAINED_BY_HAND.get(name))
     try:
         generator = load_generator(name)
     except UsageError as error:
