@@ -27,12 +27,12 @@ def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> Episod
         rows = _draw(of, config, seed)
     except EpisodeError as error:
         raise DataError(f"the set {of.name}: {error}") from error
+    if config.base_to_new:
+        rows = _base_to_new(rows)
     if config.queries == "all":
         rows = _with_the_rest(rows, of.source.index, QUERY if of.has_two_pools else SUPPORT)
     if config.unknown:
         rows = _hold_out(rows, config.unknown, of.name)
-    if config.base_to_new:
-        rows = _base_to_new(rows)
     return rows
 
 
