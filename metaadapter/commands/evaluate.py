@@ -22,15 +22,11 @@ def evaluate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="RUN", help="Folder of the tables.", show_default=False
-        ),
+        typer.Option("--out", "-o", metavar="RUN", help="Folder of the tables."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Configuration (.toml); other options replace its values."
-        ),
+        typer.Option(metavar="FILE", help="Configuration (.toml); options replace its values."),
     ] = None,
     methods: Annotated[
         list[str] | None,
@@ -118,9 +114,8 @@ def evaluate(
     from metaadapter.evaluation.config_file import load_evaluation
 
     console = Console(quiet=quiet, json_output=json_output)
-    settings = load_evaluation(
-        config, {key: each for key, each in given.items() if each is not None}
-    )
+    asked = {key: value for key, value in given.items() if value is not None}
+    settings = load_evaluation(config, asked)
     with console.counting("measuring") as tell:
         found = evaluation.evaluate(
             settings, out, jobs=jobs or _n_cores(), device=device, tell=tell
@@ -132,10 +127,7 @@ def evaluate(
     else:
         console.result(report(found))
     if strict and found.failed:
-        raise DataError(
-            f"{len(found.failed)} integrity check(s) failed: "
-            f"{', '.join(box.name for box in found.failed)}; the tables are in {out}"
-        )
+        raise typer.Exit(DataError.exit_code)
 
 
 def _whole_numbers(text: str) -> list[int]:
