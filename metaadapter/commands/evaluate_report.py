@@ -24,7 +24,7 @@ def report(found: Evaluation) -> str:
         parts += _section(f"Accuracy in %, {store}{told}", found.means, store, part)
         title = f"Difference to {found.config.reference_name} in points{told}"
         parts += _section(title, found.differences, store, part, signed=True)
-    parts += _ranks(found)
+    parts += ["", *_ranks(found)]
     parts += [f"{box.status}: {box.name}: {box.detail}" for box in found.boxes]
     return "\n".join(parts)
 
@@ -45,7 +45,7 @@ def _section(
         method: [cells.get((method, n_shot), "") for n_shot in shots]
         for method in dict.fromkeys(each.method for each in shown)
     }
-    return ["", f"{title}:", "", _aligned({"shots": [str(n) for n in shots]} | rows), ""]
+    return ["", f"{title}:", "", _aligned({"shots": [str(n) for n in shots]} | rows)]
 
 
 def _cell(figure: Figure, *, signed: bool) -> str:

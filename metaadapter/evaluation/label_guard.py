@@ -57,7 +57,7 @@ class SealedLabels:
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         _refuse()
 
-    def __eq__(self, other: object) -> NoReturn:
+    def __eq__(self, other: object) -> bool:
         _refuse()
 
     __hash__ = None  # type: ignore[assignment]
