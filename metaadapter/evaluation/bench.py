@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import torch
@@ -12,8 +13,9 @@ from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.evaluation_set import EvaluationSet, load_sets
 from metaadapter.evaluation.journal import CellResult
 from metaadapter.evaluation.label_guard import LabelsRead
-from metaadapter.evaluation.measure import PartResult, measure
+from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import Method, load_method
+from metaadapter.evaluation.part_result import PartResult
 
 __all__ = ["Bench"]
 
@@ -45,13 +47,19 @@ class Bench:
         """The figures of a cell; without any, and with its fault, if the method broke the rules."""
         method, rows = self.methods[cell.method], self.draw(cell.store, cell.seed)
         try:
-            if cell.method not in self._warm:
-                # What a first call imports and sets up is no cost of the method.
-                self._measure(method, cell.store, next(rows.first(1).split(1)))
-                self._warm.add(cell.method)
-            return CellResult(cell, self._measure(method, cell.store, rows.first(cell.n_shot)))
+            with warnings.catch_warnings():
+                # One from a peer's library would come again with each of a thousand cells.
+                warnings.simplefilter("ignore")
+                return CellResult(cell, self._measure_warm(method, cell, rows))
         except LabelsRead as fault:
             return CellResult(cell, {}, str(fault))
+
+    def _measure_warm(self, method: Method, cell: Cell, rows: EpisodeRows) -> dict[str, PartResult]:
+        if cell.method not in self._warm:
+            # What a first call imports and sets up is no cost of the method.
+            self._measure(method, cell.store, next(rows.first(1).split(1)))
+            self._warm.add(cell.method)
+        return self._measure(method, cell.store, rows.first(cell.n_shot))
 
     def _measure(self, method: Method, store: str, rows: EpisodeRows) -> dict[str, PartResult]:
         return measure(

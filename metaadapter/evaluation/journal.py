@@ -12,7 +12,7 @@ from typing import Any
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import Cell
-from metaadapter.evaluation.measure import PartResult
+from metaadapter.evaluation.part_result import PartResult
 
 __all__ = ["CellResult", "Journal"]
 

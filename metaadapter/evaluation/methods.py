@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS, Peer, Support
@@ -35,7 +36,7 @@ class Method:
     name: str
     """As it was asked for, and as rows and reports call it."""
     identity: str
-    """Changes when its answers may: the package's version for peers, the weights for generators."""
+    """Changes when its answers may: with a peer's file, or a generator's weights."""
     fit: Peer
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""
@@ -53,8 +54,8 @@ def load_method(name: str) -> Method:
         UsageError: There is no such method.
     """
     if name in PEERS:
-        version = f"metaadapter {metadata.version('metaadapter')}"
-        return Method(name, version, PEERS[name], UNTRAINED, TRAINED_BY_HAND.get(name))
+        peer = PEERS[name]
+        return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
     try:
         generator = load_generator(name)
     except UsageError as error:
@@ -64,6 +65,12 @@ def load_method(name: str) -> Method:
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
     return Method(name, generator_id(generator), as_peer(generator), card)
+
+
+def _code_id(peer: Peer) -> str:
+    """Twelve hex digits of the file that a peer is in."""
+    code = inspect.getsource(inspect.getmodule(peer) or peer)
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from metaadapter.errors import DataError
 from metaadapter.evaluation import Cell
 from metaadapter.evaluation.journal import CellResult, Journal
-from metaadapter.evaluation.measure import PartResult
+from metaadapter.evaluation.part_result import PartResult
 
 
 def result(seed):

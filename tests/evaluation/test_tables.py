@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.evaluation import Cell
 from metaadapter.evaluation.journal import CellResult
-from metaadapter.evaluation.measure import PartResult
+from metaadapter.evaluation.part_result import PartResult
 from metaadapter.evaluation.tables import (
     TASK_COLUMNS,
     bin_rows,
