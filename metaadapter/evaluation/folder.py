@@ -17,7 +17,8 @@ from metaadapter.file_lock import lock_file
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
-GROWING = ("methods", "stores", "seeds", "reference")
+# Told apart by identity rather than by place, or free to grow.
+FREE = {"methods", "stores", "support_from", "queries_from", "seeds", "reference"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Record:
         Methods, sets and seeds may be added, and the reference may change: no figure that is there
         changes by it.
         """
-        was, now = (each.config.model_dump(exclude=set(GROWING)) for each in (old, self))
+        was, now = (each.config.model_dump(exclude=FREE) for each in (old, self))
         found = [f"{key}: {was[key]} → {now[key]}" for key in was if was[key] != now[key]]
         if self.config.seeds < old.config.seeds:
             found.append(f"seeds: {old.config.seeds} → {self.config.seeds}")

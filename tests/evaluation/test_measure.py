@@ -11,6 +11,8 @@ from metaadapter.evaluation import measure as module
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import Method, load_method
+from tools.peer_margins import measure as by_the_tool
+from tools.store_tasks import StoreTasks
 
 
 def planted(fit):
@@ -43,6 +45,20 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, c
         (*cell, counts[cell]) for cell in zip(*counts.nonzero(), strict=True)
     ]
     assert sum(n for n, _, _ in found.bins) == 63
+
+
+def test_measure__sampled_tasks__are_those_of_the_tool_that_the_card_is_made_with(pets, load):
+    of, config = load(pets, shots=(1, 2, 4, 8), ways=20, queries=15, tasks=6)
+    tasks = StoreTasks.draw(of.source, 6, seed=0)
+    rows = draw_tasks(of, config, 0)
+
+    for name in ("closed-form", "TaskRes"):
+        method = load_method(name)
+        for n_shot in tasks.shots:
+            found = measure(method, of, rows.first(n_shot))["all"]
+            expected = by_the_tool(method.fit, tasks, n_shot).accuracy_T
+            accuracy = [100 * task["accuracy"] for task in found.tasks]
+            assert accuracy == pytest.approx(expected.tolist())
 
 
 def test_measure__base_and_new__are_judged_among_themselves(pets, load):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn import metrics
 
@@ -101,6 +103,21 @@ def test_score__a_task_without_queries__has_no_figures():
 
     assert set(found) == set(METRICS) - {"unknown_auroc"}
     assert all(np.isnan(values).all() for values in found.values())
+
+
+@given(order_N=st.permutations(range(WAYS)), order_Q=st.permutations(range(QUERIES)))
+def test_score__order_of_classes_and_queries__changes_no_figure(order_N, order_Q):
+    rng = np.random.default_rng(0)
+    log_chance_TQN = log_softmax(rng.standard_normal((2, QUERIES, WAYS)), axis=-1)
+    labels_TQ = rng.integers(-1, WAYS, (2, QUERIES))
+    place_N = np.append(np.argsort(order_N), -1)  # of each class, and of no class
+
+    found = score(log_chance_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
+
+    expected = score(log_chance_TQN, labels_TQ)
+    for name, values in expected.figures.items():
+        assert found.figures[name] == pytest.approx(values), name
+    assert (found.confusion_TNN == expected.confusion_TNN[:, order_N][..., order_N]).all()
 
 
 def test_unknown_auroc__with_ties__is_as_scikit_learn_has_it():
