@@ -24,7 +24,9 @@ from metaadapter.evaluation.part_result import PartResult
 __all__ = ["measure"]
 
 # Support pictures at a time: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
-CHUNK_PICTURES = 8_000
+MOST_SUPPORT = 8_000
+# Queries at a time: 200 MB of features at a width of 512.
+MOST_QUERIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,9 @@ def measure(
         DataError: Its answers are not numbers.
     """
     device = device or torch.device("cpu")
-    _, n_way, n_shot = rows.support_TNK.shape
-    pieces = list(rows.split(max(1, CHUNK_PICTURES // (n_way * max(1, n_shot)))))
+    n_support, n_query = (each[0].numel() for each in (rows.support_TNK, rows.query_TNQ))
+    n_together = max(1, min(MOST_SUPPORT // n_support, MOST_QUERIES // n_query))
+    pieces = rows.split(n_together)
     found = [_measure_piece(method, of, each, base_to_new, device) for each in pieces]
     return {part: PartResult.join([each[part] for each in found]) for part in found[0]}
 

@@ -19,9 +19,11 @@ def planted(fit):
     return Method("planted", "0", fit, None)
 
 
-@pytest.mark.parametrize("chunk", [1, 10_000])
-def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, chunk):
-    monkeypatch.setattr(module, "CHUNK_PICTURES", chunk)
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MOST_SUPPORT", 1), ("MOST_QUERIES", 1), ("MOST_QUERIES", 99)]
+)
+def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, limit, value):
+    monkeypatch.setattr(module, limit, value)
     of, config = load(pets, tasks=3, ways=3)
     rows = draw_tasks(of, config, 0)
 
