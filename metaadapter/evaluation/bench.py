@@ -62,13 +62,7 @@ class Bench:
         return self._measure(method, cell.store, rows.first(cell.n_shot))
 
     def _measure(self, method: Method, store: str, rows: EpisodeRows) -> dict[str, PartResult]:
-        return measure(
-            method,
-            self._placed(store),
-            rows,
-            base_to_new=self.config.base_to_new,
-            device=self.device,
-        )
+        return measure(method, self._placed(store), rows, base_to_new=self.config.base_to_new)
 
     def _placed(self, store: str) -> EvaluationSet:
         """The set on the device, where there is room for one."""

@@ -41,21 +41,15 @@ class _Examination:
 
 
 def measure(
-    method: Method,
-    of: EvaluationSet,
-    rows: EpisodeRows,
-    *,
-    base_to_new: bool = False,
-    device: torch.device | None = None,
+    method: Method, of: EvaluationSet, rows: EpisodeRows, *, base_to_new: bool = False
 ) -> dict[str, PartResult]:
     """Fit, answer and score.
 
     Args:
         method: What is measured.
-        of: The set; its tensors on `device`.
+        of: The set, on the device that is to calculate.
         rows: The tasks, with as many shots as are to be seen.
         base_to_new: Judge each half of the classes among itself.
-        device: Where to calculate.
 
     Returns:
         "all", or "base" and "new".
@@ -64,17 +58,17 @@ def measure(
         LabelsRead: The method looked at the labels of queries.
         DataError: Its answers are not numbers.
     """
-    device = device or torch.device("cpu")
     n_support, n_query = (each[0].numel() for each in (rows.support_TNK, rows.query_TNQ))
     n_together = max(1, min(MOST_SUPPORT // n_support, MOST_QUERIES // n_query))
     pieces = rows.split(n_together)
-    found = [_measure_piece(method, of, each, base_to_new, device) for each in pieces]
+    found = [_measure_piece(method, of, each, base_to_new) for each in pieces]
     return {part: PartResult.join([each[part] for each in found]) for part in found[0]}
 
 
 def _measure_piece(
-    method: Method, of: EvaluationSet, rows: EpisodeRows, base_to_new: bool, device: torch.device
+    method: Method, of: EvaluationSet, rows: EpisodeRows, base_to_new: bool
 ) -> dict[str, PartResult]:
+    device = of.source.features_nVD.device
     examination, scale = _examine(of, rows), of.source.logit_scale
     before = reset_peak(device)
     with trained_numbers() as trained:
