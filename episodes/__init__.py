@@ -2,6 +2,7 @@
 
 from episodes.batch import EpisodeBatch
 from episodes.class_split import ClassSplit, split_classes
+from episodes.cross_domain import cross_domain_draws
 from episodes.errors import EpisodeError
 from episodes.gather import Episodes, gather
 from episodes.guard import Guard
@@ -27,6 +28,7 @@ __all__ = [
     "LabelIndex",
     "Mixture",
     "TaskSource",
+    "cross_domain_draws",
     "from_learn2learn",
     "gather",
     "gaussian_tasks",

@@ -10,6 +10,7 @@ from typing import Any
 # Read once by huggingface_hub when it is imported. `HF_HUB_OFFLINE=0 pytest -m network` opens it.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -46,3 +47,49 @@ def _refuse_to_leave(connect: Any) -> Any:
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture
+def make_store(tmp_path):
+    """Makes tmp_path/NAME, a feature store of random features; `counts` tells its classes.
+
+    With a `spread`, pictures lie around the text of their class, closely if it is small. `facts`
+    has a column of the table for each picture: `split`, `group` or `sha256`.
+    """
+    from metaadapter.features import FeatureStore
+    from metaadapter.features.fingerprint import Fingerprint
+    from metaadapter.features.store.feature_store import unit_rows
+    from metaadapter.features.store.recipe import Recipe
+    from metaadapter.features.store.rows import StoredPicture
+    from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+
+    def make(name, counts, *, width=8, n_views=1, seed=0, encoder="dots", spread=None, **facts):
+        rng = np.random.default_rng(seed)
+        labels = [label for label, count in counts.items() for _ in range(count)]
+        pictures = tuple(
+            StoredPicture(f"{number}.png", label, "", "", f"{name}-{number}")._replace(
+                **{column: values[number] for column, values in facts.items()}
+            )
+            for number, label in enumerate(labels)
+        )
+        classes = tuple(sorted(set(counts) - {""}))
+        fingerprint = Fingerprint(encoder, "none", width, False, encoder, (0.0,) * 32)
+        recipe = Recipe(encoder, fingerprint, "fp32", 20.0, n_views, 0)
+        features = rng.standard_normal((len(labels) * n_views, width))
+        texts = unit_rows(rng.standard_normal((len(classes), width)).astype(np.float32))
+        if spread is not None:
+            own = texts[np.searchsorted(classes, labels)].repeat(n_views, axis=0)
+            features = own + spread * features / width**0.5
+        features = unit_rows(features).reshape(-1, n_views, width).astype(np.float16)
+        index = FeatureIndex()
+        index.add([picture.sha256 for picture in pictures], features)
+        (tmp_path / name).mkdir()
+        write_store(
+            tmp_path / name,
+            StoreContents(recipe, pictures, classes, ("{}",), ()),
+            index,
+            dict(zip(classes, texts, strict=True)),
+        )
+        return FeatureStore.open(tmp_path / name)
+
+    return make

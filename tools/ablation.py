@@ -27,6 +27,7 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
+from metaadapter.evaluation.estimate import Estimate
 from metaadapter.generator import Generator, load_generator
 from metaadapter.training import (
     Moment,
@@ -37,7 +38,6 @@ from metaadapter.training import (
     train,
 )
 from tools.ablation_evaluations import Evaluation, accuracy_by_shots, load_evaluations
-from tools.estimate import Estimate
 
 BASE, ROWS, EMOJI_CLASSES = "base.toml", "rows.toml", "emoji-classes.json"
 MEASURED = "ablation.json"

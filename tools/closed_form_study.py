@@ -24,9 +24,10 @@ from torch.nn.functional import cross_entropy
 from episodes import EpisodeBatch
 from metaadapter.adapter import classify
 from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.methods import as_peer
 from metaadapter.generator import leave_one_out, load_generator, regression
-from tools.estimate import Estimate
-from tools.store_tasks import SHOTS, StoreTasks, as_peer, load_source
+from tools.store_tasks import SHOTS, StoreTasks, load_source
 
 GRID: dict[str, dict[str, float]] = {
     "linear ridge": {"MOST_KERNEL_ROWS": 0},

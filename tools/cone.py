@@ -29,11 +29,12 @@ from torch.nn.functional import normalize, pad
 from episodes import TaskSource
 from metaadapter.adapter import classify
 from metaadapter.baselines import Peer, Support
+from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.markdown_table import markdown_table
+from metaadapter.evaluation.methods import as_peer
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
-from tools.estimate import Estimate
-from tools.markdown_table import markdown_table
-from tools.store_tasks import SHOTS, StoreTasks, as_peer, load_source
+from tools.store_tasks import SHOTS, StoreTasks, load_source
 
 COSINES, WIDTHS = (0.0, 0.25, 0.5), (0.5, 1.0, 2.0)
 IMAGE_SHARE, TEXT_SHARE = 0.8, 0.65

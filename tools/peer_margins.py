@@ -15,7 +15,6 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
@@ -23,14 +22,14 @@ from rich.progress import Progress, TimeElapsedColumn
 from metaadapter.adapter import classify
 from metaadapter.atomic_files import replace_file
 from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.evaluation.calibration import calibration_error
+from metaadapter.evaluation.methods import as_peer
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.peer_margins_table import Measured, document, markdown
-from tools.store_tasks import StoreTasks, as_peer, load_source
+from tools.store_tasks import StoreTasks, load_source
 
-__all__ = ["calibration_error", "measure"]
-
-N_BINS = 15
+__all__ = ["measure"]
 
 
 def main() -> None:
@@ -70,13 +69,6 @@ def measure(method: Peer, tasks: StoreTasks, n_shot: int) -> Measured:
         right.append(right_TQ[there_TQ])
     error = calibration_error(torch.cat(confidence).numpy(), torch.cat(right).numpy())
     return Measured(torch.cat(accuracy).numpy(), 100 * error)
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Mean distance of confidence and accuracy over bins of equal width, weighted by count."""
-    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=N_BINS)
-    return float(np.abs(gaps).sum() / len(right))
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.estimate import Estimate
-from tools.markdown_table import markdown_table
+from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.markdown_table import markdown_table
 
 __all__ = ["AtShots", "Measured", "document", "markdown", "summarise"]
 

@@ -10,12 +10,9 @@ import numpy as np
 import torch
 
 from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines import Peer, Support
 from metaadapter.features import FeatureStore
-from metaadapter.generator import Generator
 
-__all__ = ["SHOTS", "StoreTasks", "as_peer", "load_source"]
+__all__ = ["SHOTS", "StoreTasks", "load_source"]
 
 SHOTS = (1, 2, 4, 8, 16)
 MOST_CLASSES, N_QUERY = 20, 15
@@ -61,18 +58,3 @@ def load_source(folder: Path) -> TaskSource:
         text_SCD=torch.from_numpy(np.stack([texts[name] for name in store.classes]))[None],
         logit_scale=store.logit_scale,
     )
-
-
-def as_peer(generator: Generator) -> Peer:
-    """A generator behind the face of the methods that it is measured against."""
-
-    def predict(support: Support, logit_scale: float) -> AdapterWeights:
-        return generator.predict(
-            support.support_TNKD,
-            support.text_TND,
-            support.support_mask_TNK,
-            support.class_mask_TN,
-            logit_scale=logit_scale,
-        )
-
-    return predict

@@ -16,6 +16,7 @@ from metaadapter.commands.console import calm_warnings, print_error
 from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
+from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.predict import predict
 from metaadapter.commands.train import train
 from metaadapter.errors import MetaAdapterError
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, predict, train, doctor):
+for command in (demo, encode, adapt, predict, train, evaluate, doctor):
     app.command()(command)
 
 
@@ -119,10 +120,12 @@ def _value(error: typer.TyperException) -> str:
 
 
 def _interrupted(arguments: Sequence[str]) -> str:
-    if "encode" not in arguments[:2]:
+    kept = {"encode": "pictures encoded so far", "evaluate": "cells measured so far"}
+    what = next((kept[word] for word in arguments[:2] if word in kept), None)
+    if what is None:
         return "interrupted"
     return (
-        "interrupted; the pictures encoded so far are kept. The same command goes on there:\n"
+        f"interrupted; the {what} are kept. The same command goes on there:\n"
         f"  {shlex.join(['metaadapter', *arguments])}"
     )
 

@@ -94,6 +94,23 @@ class Console:
 
             yield show
 
+    @contextmanager
+    def counting(self, description: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar of work done with the time left; silent unless a person is watching."""
+        from rich import progress as bars
+
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        silent = self._quiet or self._json or not self._stderr.is_terminal
+        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
+            task = bar.add_task(description, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:
     """Print one JSON document, its schema first.

@@ -8,14 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.config import TrainConfig
 
-__all__ = ["config_differences", "load_config", "read_resolved"]
+__all__ = [
+    "checked",
+    "config_differences",
+    "find_path",
+    "load_config",
+    "read_resolved",
+    "read_toml",
+]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -31,15 +40,44 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
             what was expected, what came, and the nearest known key.
         UsageError: An override has no `=`, or leads through something that is not a table.
     """
+    content = read_toml(path)
+    for override in overrides:
+        _apply(content, override)
+    config = checked(TrainConfig, content, owner=f"the configuration {path}")
+    return _resolve_paths(config, path.parent)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read the configuration {path}: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{path} is not TOML: {error}") from error
-    for override in overrides:
-        _apply(content, override)
-    return _resolve_paths(_checked(content, str(path)), path.parent)
+
+
+def checked(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Model:
+    """A configuration from plain values.
+
+    Args:
+        model: What the values are to be.
+        content: The values.
+        owner: Whose they are, for messages.
+
+    Raises:
+        DataError: A key or a value is wrong; each fault is named with what was expected, what
+            came, and the nearest known key.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [_explain(model, fault) for fault in error.errors()]
+        raise DataError("\n  ".join([f"{owner} is wrong:", *faults])) from error
 
 
 def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -107,34 +145,26 @@ def _toml_value(text: str) -> Any:
         return text.strip()
 
 
-def _checked(content: dict[str, Any], owner: str) -> TrainConfig:
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        faults = [_explain(fault) for fault in error.errors()]
-        raise DataError("\n  ".join([f"the configuration {owner} is wrong:", *faults])) from error
-
-
-def _explain(fault: Mapping[str, Any]) -> str:
+def _explain(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
     """One line: the key, what was expected, what came, the nearest known key."""
     location = fault["loc"]
     key = ".".join(map(str, location))
     if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _known_keys(location[:-1])
+        known = _known_keys(model, location[:-1])
         near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}? " if near else ""
         return f"{key}: no such key; {meant}Known here: {', '.join(known)}"
     if fault["type"] == "missing":
         return f"{key}: missing, and there is no default"
     if fault["type"] == "value_error":
-        return f"{key}: {fault['msg'].removeprefix('Value error, ')}"
+        return ": ".join(filter(None, [key, fault["msg"].removeprefix("Value error, ")]))
     expected = fault["msg"].removeprefix("Input should be ")
     return f"{key}: expected {expected}, got {fault['input']!r}"
 
 
-def _known_keys(location: Sequence[str | int]) -> list[str]:
+def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Keys of the table at a place in the configuration."""
-    kind: Any = TrainConfig
+    kind: Any = model
     for part in location:
         if isinstance(part, str):
             kind = _table(_types_by_key(kind).get(part))
@@ -159,12 +189,12 @@ def _table(annotation: Any) -> Any:
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     """Absolute paths, so that a run can be gone on with from anywhere."""
-    data = config.data.with_splits(lambda path: str(_find(path, folder)))
-    data = data.model_copy(update={"root": str(_find(data.root, folder))})
+    data = config.data.with_splits(lambda path: str(find_path(path, folder)))
+    data = data.model_copy(update={"root": str(find_path(data.root, folder))})
     return config.model_copy(update={"data": data})
 
 
-def _find(path: str, folder: Path) -> Path:
+def find_path(path: str, folder: Path) -> Path:
     """`path` from the config's folder if it leads somewhere there, else from where one is."""
     beside = folder / path
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.store.folder import LOCK_FILE, lock_file
+from metaadapter.features.store.folder import LOCK_FILE
+from metaadapter.file_lock import lock_file
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, read_resolved
 
@@ -46,7 +47,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK_FILE).open("ab")
     with file:
-        lock_file(file, folder, "run folder")
+        lock_file(file, f"the run folder {folder}")
         if is_new:  # another run may have come and gone before the lock was had
             _require_empty(folder)
         yield

@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterWeights
-from metaadapter.features import FeatureStore
-from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.store.feature_store import unit_rows
-from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.rows import StoredPicture
-from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
 from metaadapter.training import load_config, train
 
 
@@ -121,36 +114,3 @@ def start(tmp_path, config_file, load):
         return tmp_path / name, config, summary
 
     return new
-
-
-@pytest.fixture
-def make_store(tmp_path):
-    """Makes tmp_path/NAME, a feature store of random features; `counts` tells its classes."""
-
-    def make(name, counts, *, width=8, n_views=1, seed=0, encoder="dots"):
-        rng = np.random.default_rng(seed)
-        labels = [label for label, count in counts.items() for _ in range(count)]
-        pictures = tuple(
-            StoredPicture(f"{number}.png", label, "", "", f"{name}-{number}")
-            for number, label in enumerate(labels)
-        )
-        classes = tuple(sorted(set(counts) - {""}))
-        fingerprint = Fingerprint(encoder, "none", width, False, encoder, (0.0,) * 32)
-        recipe = Recipe(encoder, fingerprint, "fp32", 20.0, n_views, 0)
-        index = FeatureIndex()
-        features = unit_rows(rng.standard_normal((len(labels) * n_views, width)))
-        index.add(
-            [picture.sha256 for picture in pictures],
-            features.reshape(-1, n_views, width).astype(np.float16),
-        )
-        texts = unit_rows(rng.standard_normal((len(classes), width)).astype(np.float32))
-        (tmp_path / name).mkdir()
-        write_store(
-            tmp_path / name,
-            StoreContents(recipe, pictures, classes, ("{}",), ()),
-            index,
-            dict(zip(classes, texts, strict=True)),
-        )
-        return FeatureStore.open(tmp_path / name)
-
-    return make

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from metaadapter.errors import DataError
+from metaadapter.file_lock import lock_file
 
 __all__ = [
     "HEADER_FILE",
@@ -18,7 +15,6 @@ __all__ = [
     "LOCK_FILE",
     "REMEDY",
     "hold_folder",
-    "lock_file",
     "write_errors",
 ]
 
@@ -27,9 +23,6 @@ JOURNAL_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 
 REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
-
-# What flock says on file systems that cannot lock, such as many network drives.
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 @contextmanager
@@ -66,7 +59,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
         # The lock file stays: removing it would let two later runs lock two different files.
         file = (folder / LOCK_FILE).open("ab")
     with file:  # closing it unlocks it
-        lock_file(file, folder, "feature store")
+        lock_file(file, f"the feature store {folder}")
         yield
 
 
@@ -81,55 +74,3 @@ def _require_store_or_empty(folder: Path) -> None:
             f"{' …' if len(others) > 3 else ''}) and no feature store; give --out an empty or "
             "new folder"
         )
-
-
-def lock_file(file: IO[bytes], folder: Path, what: str) -> None:
-    """Lock a file in the folder until it is closed.
-
-    Args:
-        file: Open for writing.
-        folder: What the lock is for.
-        what: Kind of thing that the folder is, for messages.
-
-    Raises:
-        DataError: Another process has the lock, or locking failed.
-    """
-    try:
-        locked = _try_lock(file)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise DataError(
-                f"cannot lock the {what} {folder}: {error.strerror or error}; choose another --out"
-            ) from error
-        warnings.warn(
-            f"the drive of the {what} {folder} cannot lock files ({error.strerror}); take "
-            "care that no other run writes to this folder meanwhile",
-            stacklevel=2,
-        )
-        return
-    if not locked:
-        raise DataError(
-            f"another run is writing to the {what} {folder}; wait until it has ended, "
-            "or choose another --out"
-        )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

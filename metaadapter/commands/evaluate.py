@@ -1,0 +1,152 @@
+"""`metaadapter evaluate`: methods side by side on the same draws of feature stores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, write_document
+from metaadapter.errors import DataError, UsageError
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    stores: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STORE…", help="Feature stores, each a set of its own."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="RUN", help="Folder of the tables."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration (.toml); options replace its values."),
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="default, closed-form, peers (all of them), a peer, a generator's folder; "
+            "repeatable.",
+            show_default="default,peers",
+        ),
+    ] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(metavar="K,…", help="Labelled pictures a class.", show_default="1,2,4,8,16"),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many draws.", show_default="5")
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Tasks of a draw.", show_default="1")
+    ] = None,
+    ways: Annotated[
+        int | None, typer.Option(min=2, help="Classes of a task.", show_default="all")
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(metavar="N|all", help="Pictures to classify, a class.", show_default="all"),
+    ] = None,
+    unknown: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of classes kept from the methods, to be told apart."
+        ),
+    ] = None,
+    base_to_new: Annotated[
+        bool, typer.Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
+    ] = False,
+    support_from: Annotated[
+        Path | None, typer.Option(metavar="STORE", help="Labelled pictures from this store …")
+    ] = None,
+    queries_from: Annotated[
+        Path | None, typer.Option(metavar="STORE", help="… and pictures to classify from this one.")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Method that others are held against.", show_default="the first"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to calculate.")
+    ] = "cpu",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with 3 if an integrity check fails.")
+    ] = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure methods on the same few-shot tasks of feature stores.
+
+    The folder holds one row a method, set, number of shots, seed and task, means with intervals,
+    paired differences, ranks, and checks of integrity. The same command goes on after an
+    interruption; with more methods, stores or seeds it measures those alone.
+    """
+    if out is None:
+        raise UsageError("give the folder of the tables: --out RUN")
+    given = {
+        "stores": [str(store) for store in stores or ()] or None,
+        "methods": [name for each in methods or () for name in each.split(",")] or None,
+        "shots": None if shots is None else _whole_numbers(shots),
+        "seeds": seeds,
+        "tasks": tasks,
+        "ways": ways,
+        "queries": _number_or_all(queries),
+        "unknown": unknown,
+        "base_to_new": base_to_new or None,
+        "support_from": None if support_from is None else str(support_from),
+        "queries_from": None if queries_from is None else str(queries_from),
+        "reference": reference,
+    }
+    from metaadapter import evaluation
+    from metaadapter.commands.evaluate_report import report
+    from metaadapter.evaluation.config_file import load_evaluation
+
+    console = Console(quiet=quiet, json_output=json_output)
+    asked = {key: value for key, value in given.items() if value is not None}
+    settings = load_evaluation(config, asked)
+    with console.counting("measuring") as tell:
+        found = evaluation.evaluate(
+            settings, out, jobs=jobs or _n_cores(), device=device, tell=tell
+        )
+    for box in found.failed:
+        console.warn(f"{box.name}: {box.detail}")
+    if json_output:
+        write_document("evaluate", found.to_dict())
+    else:
+        console.result(report(found))
+    if strict and found.failed:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--shots expects whole numbers such as 1,4,16, got {text!r}") from None
+
+
+def _number_or_all(text: str | None) -> int | str | None:
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal():
+        raise UsageError(f"--queries expects a whole number or all, got {text!r}")
+    return int(text)
+
+
+def _n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

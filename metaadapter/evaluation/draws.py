@@ -1,0 +1,106 @@
+"""The tasks of one draw: nested supports, and queries that stay at every number of shots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from episodes import EpisodeError, EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from metaadapter.errors import DataError
+from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
+
+__all__ = ["draw_tasks", "n_base_classes"]
+
+
+def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:
+    """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
+
+    Queries are in no support of the draw. Pictures of held-out classes are `off_class_TO`. For
+    base-to-new the ways are the classes in order of their names, and new ones have no support.
+
+    Raises:
+        DataError: Fewer than two classes have enough pictures.
+    """
+    try:
+        rows = _draw(of, config, seed)
+    except EpisodeError as error:
+        raise DataError(f"the set {of.name}: {error}") from error
+    if config.base_to_new:
+        rows = _base_to_new(rows)
+    if config.queries == "all":
+        rows = _with_the_rest(rows, of.source.index, QUERY if of.has_two_pools else SUPPORT)
+    if config.unknown:
+        rows = _hold_out(rows, config.unknown, of.name)
+    return rows
+
+
+def n_base_classes(n_classes: int) -> int:
+    """How many of the classes are base classes: the first half, the larger one."""
+    return (n_classes + 1) // 2
+
+
+def _draw(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:
+    index, shots = of.source.index, config.ascending_shots
+    most_ways = config.ways or index.n_classes
+    if not of.has_two_pools:
+        n_query = 0 if config.queries == "all" else config.queries
+        return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)
+    return cross_domain_draws(
+        index,
+        support_domain=SUPPORT,
+        query_domain=QUERY,
+        n_shot=max(shots),
+        n_query=1 if config.queries == "all" else config.queries,
+        n_tasks=config.tasks,
+        most_ways=most_ways,
+        seed=seed,
+    )
+
+
+def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> EpisodeRows:
+    """All pictures of each class in a domain as queries, save those of the support."""
+    counts_TN1 = index.counts_CM[rows.classes_TN, domain][..., None]
+    steps_P = torch.arange(int(counts_TN1.max()))
+    places_TNP = index.starts_CM[rows.classes_TN, domain][..., None] + steps_P
+    pool_TNP = index.rows_at(torch.where(steps_P < counts_TN1, places_TNP, -1))
+    drawn_TNP = torch.stack(
+        [
+            torch.isin(pool_NP, support_NK)
+            for pool_NP, support_NK in zip(pool_TNP, rows.support_TNK, strict=True)
+        ]
+    )
+    return replace(rows, query_TNQ=pool_TNP.masked_fill(drawn_TNP, -1))
+
+
+def _hold_out(rows: EpisodeRows, share: float, name: str) -> EpisodeRows:
+    """Make the last classes of each task unknown ones: ways come in random order."""
+    n_way = rows.classes_TN.shape[1]
+    n_known = n_way - round(share * n_way)
+    if not 2 <= n_known < n_way:
+        raise DataError(
+            f"the set {name}: a share of {share} unknown among {n_way} classes leaves {n_known} "
+            "known; at least two must stay and one must go: choose another --unknown"
+        )
+    return replace(
+        rows,
+        classes_TN=rows.classes_TN[:, :n_known],
+        support_TNK=rows.support_TNK[:, :n_known],
+        twin_TNK=rows.twin_TNK[:, :n_known],
+        query_TNQ=rows.query_TNQ[:, :n_known],
+        off_class_TO=rows.query_TNQ[:, n_known:].flatten(1),
+    )
+
+
+def _base_to_new(rows: EpisodeRows) -> EpisodeRows:
+    classes_TN, order_TN = rows.classes_TN.sort(dim=1)
+    is_new_N = torch.arange(classes_TN.shape[1]) >= n_base_classes(classes_TN.shape[1])
+    order_TN1 = order_TN[..., None]
+    support_TNK = rows.support_TNK.gather(1, order_TN1.expand_as(rows.support_TNK))
+    return replace(
+        rows,
+        classes_TN=classes_TN,
+        support_TNK=support_TNK.masked_fill(is_new_N[:, None], -1),
+        query_TNQ=rows.query_TNQ.gather(1, order_TN1.expand_as(rows.query_TNQ)),
+    )

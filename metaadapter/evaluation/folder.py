@@ -1,0 +1,121 @@
+"""The folder of an evaluation: one evaluation, one writer at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError
+from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.file_lock import lock_file
+
+__all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
+
+RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
+# Told apart by identity rather than by place, or free to grow.
+FREE = {"methods", "stores", "support_from", "queries_from", "seeds", "reference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an evaluation is, so that figures of another one never join it."""
+
+    config: EvaluationConfig
+    methods: dict[str, str]
+    """Identity by name."""
+    sets: dict[str, str]
+    """Identity by name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "schema": "metaadapter.evaluation/1",
+            "config": self.config.model_dump(mode="json"),
+            "methods": self.methods,
+            "sets": self.sets,
+        }
+
+    def differences(self, old: Record) -> list[str]:
+        """Why this one cannot go on in the folder of an old one.
+
+        Methods, sets and seeds may be added, and the reference may change: no figure that is there
+        changes by it.
+        """
+        was, now = (each.config.model_dump(exclude=FREE) for each in (old, self))
+        found = [f"{key}: {was[key]} → {now[key]}" for key in was if was[key] != now[key]]
+        if self.config.seeds < old.config.seeds:
+            found.append(f"seeds: {old.config.seeds} → {self.config.seeds}")
+        for kind, before, after in (
+            ("method", old.methods, self.methods),
+            ("set", old.sets, self.sets),
+        ):
+            found += [f"the {kind} {name} is left out" for name in before if name not in after]
+            found += [
+                f"the {kind} {name} is another one than before"
+                for name, identity in before.items()
+                if after.get(name, identity) != identity
+            ]
+        return found
+
+
+@contextmanager
+def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
+    """Make or take up the folder of an evaluation and hold it; the system frees it at the end.
+
+    Raises:
+        DataError: The folder holds another evaluation or other files, another process writes to
+            it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _require_evaluation_or_empty(folder)
+        # The lock file stays: removing it would let two later runs lock two different files.
+        file = (folder / LOCK_FILE).open("ab")
+    except OSError as error:
+        raise DataError(
+            f"cannot write the evaluation {folder}: {error.strerror or error}; choose another --out"
+        ) from error
+    with file:
+        lock_file(file, f"the evaluation {folder}")
+        _take_up(folder / RECORD_FILE, record)
+        yield
+
+
+def _require_evaluation_or_empty(folder: Path) -> None:
+    if (folder / RECORD_FILE).exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if others:
+        raise DataError(
+            f"the folder {folder} holds other files ({', '.join(others[:3])}"
+            f"{' …' if len(others) > 3 else ''}) and no evaluation; give --out an empty or new "
+            "folder"
+        )
+
+
+def _take_up(path: Path, record: Record) -> None:
+    if path.exists():
+        differences = record.differences(_read(path))
+        if differences:
+            raise DataError(
+                f"{path.parent} holds another evaluation; choose another --out. Methods, stores "
+                "and seeds may be added to one, and here differ:\n  "
+                + "\n  ".join(differences[:10])
+            )
+    replace_file(path, json.dumps(record.to_dict(), indent=2) + "\n")
+
+
+def _read(path: Path) -> Record:
+    try:
+        values: Mapping[str, Any] = json.loads(path.read_bytes())
+        config = EvaluationConfig.model_validate(values["config"])
+        return Record(config, dict(values["methods"]), dict(values["sets"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is not the record of an evaluation ({error}); choose another --out"
+        ) from error

@@ -1,0 +1,77 @@
+"""What a method was made with, read from the record that lies beside a generator's weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaadapter.errors import DataError
+from metaadapter.features.prompts import readable_name
+from metaadapter.generator.pretrained import SHIPPED
+
+__all__ = ["CLOSED_FORM", "UNTRAINED", "MetaTraining", "read_meta_training", "same_name"]
+
+# Beside the weights that ship, and one folder above `best/` of a training run.
+RECORDS = ("training.json", "../summary.json")
+
+
+@dataclass(frozen=True, slots=True)
+class MetaTraining:
+    """Data sets and classes that decided a method's weights or settings."""
+
+    stores: frozenset[str]
+    """Data sets that it was trained on."""
+    classes: frozenset[str]
+    """Their classes, as `same_name` writes them."""
+    chosen_on: frozenset[str]
+    """Data sets by which settings or a checkpoint were chosen."""
+
+
+UNTRAINED = MetaTraining(frozenset(), frozenset(), frozenset())
+"""Peers: settings are their authors', and nothing is learned before the support is seen."""
+
+# docs/closed-form.md names them.
+_STUDIED = ("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6", "omniglot56")
+CLOSED_FORM = MetaTraining(frozenset(), frozenset(), frozenset(_STUDIED))
+"""The untrained generator: three constants, chosen on sets that nothing is reported on."""
+
+
+def read_meta_training(name: str) -> MetaTraining | None:
+    """The record of a generator, by "default" or folder; None where there is none.
+
+    Raises:
+        DataError: The record cannot be read.
+    """
+    folder = SHIPPED if name == "default" else Path(name)
+    for record in (folder / place for place in RECORDS):
+        if record.is_file():
+            try:
+                return _of_data(json.loads(record.read_bytes())["data"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"{record}: expected the record of a training run with its data, got {error!r}"
+                ) from error
+    return None
+
+
+def same_name(label: str) -> str:
+    """What two labels of one class agree in: the readable name, in small letters."""
+    return readable_name(label).casefold()
+
+
+def _of_data(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> MetaTraining:
+    training = list(data["training"])
+    judging = [*data["validation_classes"], *data["validation_domains"]]
+    return MetaTraining(
+        stores=frozenset(_base(store) for source in training for store in source["stores"]),
+        classes=frozenset(same_name(name) for source in training for name in source["classes"]),
+        chosen_on=frozenset(_base(store) for source in judging for store in source["stores"]),
+    )
+
+
+def _base(store: str) -> str:
+    """The data set of a store: `cifar10` of `photos/cifar10`."""
+    return Path(store).name.casefold()

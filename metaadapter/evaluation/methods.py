@@ -1,0 +1,94 @@
+"""Whatever is measured, behind one face: peers by their name, generators by name or folder."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.errors import UsageError
+from metaadapter.evaluation.meta_training import (
+    CLOSED_FORM,
+    UNTRAINED,
+    MetaTraining,
+    read_meta_training,
+)
+from metaadapter.generator import Generator, load_generator
+from metaadapter.generator.pretrained import generator_id
+
+__all__ = ["Method", "as_peer", "load_method", "resolve_names"]
+
+GENERATORS = ("default", "closed-form")
+# Peers that train without a torch optimizer: numbers trained for N classes of width D.
+TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
+    "LP++": lambda n_way, width: n_way * (width + 2),
+    "logistic probe": lambda n_way, width: n_way * (width + 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A few-shot head: support in, adapter out."""
+
+    name: str
+    """As it was asked for, and as rows and reports call it."""
+    identity: str
+    """Changes when its answers may: with a peer's file, or a generator's weights."""
+    fit: Peer
+    meta_training: MetaTraining | None
+    """Data that the method itself was made with; None where nobody wrote it down."""
+    trained_by_hand: Callable[[int, int], int] | None = None
+    """Numbers it trains for N classes of width D, if no torch optimizer does."""
+
+
+def load_method(name: str) -> Method:
+    """A method by name.
+
+    Args:
+        name: A key of `PEERS`, "default", "closed-form" or the folder of a generator.
+
+    Raises:
+        UsageError: There is no such method.
+    """
+    if name in PEERS:
+        peer = PEERS[name]
+        return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
+    try:
+        generator = load_generator(name)
+    except UsageError as error:
+        raise UsageError(
+            f"no method {name!r}; there are: {', '.join([*GENERATORS, *PEERS])}, and folders of "
+            "generators"
+        ) from error
+    card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
+    return Method(name, generator_id(generator), as_peer(generator), card)
+
+
+def _code_id(peer: Peer) -> str:
+    """Twelve hex digits of the file that a peer is in."""
+    code = inspect.getsource(inspect.getmodule(peer) or peer)
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
+
+
+def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names with "all" and "peers" written out, each once, in the order asked for."""
+    groups = {"all": (*GENERATORS, *PEERS), "peers": tuple(PEERS)}
+    return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
+
+
+def as_peer(generator: Generator) -> Peer:
+    """A generator behind the face of the methods that it is measured against."""
+
+    def predict(support: Support, logit_scale: float) -> AdapterWeights:
+        return generator.predict(
+            support.support_TNKD,
+            support.text_TND,
+            support.support_mask_TNK,
+            support.class_mask_TN,
+            logit_scale=logit_scale,
+        )
+
+    return predict

@@ -1,0 +1,162 @@
+"""An evaluation from its configuration to its tables, resumed where an earlier run ended."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.evaluation import integrity
+from metaadapter.evaluation.bench import Bench
+from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
+from metaadapter.evaluation.integrity import Box
+from metaadapter.evaluation.journal import CellResult, Journal
+from metaadapter.evaluation.pool import measure_cells
+from metaadapter.evaluation.ranks import Ranks, rank_methods
+from metaadapter.evaluation.summary import Figure, collect, differences, means
+from metaadapter.evaluation.tables import (
+    bin_rows,
+    class_rows,
+    confusion_rows,
+    task_rows,
+    write_table,
+)
+from metaadapter.features.device import choose_device
+
+__all__ = ["Evaluation", "evaluate"]
+
+PACKAGES = ("metaadapter", "torch", "numpy", "scipy", "scikit-learn")
+COVERS = (
+    "95 % intervals of Student's t cover which classes and pictures were drawn (seeds and tasks), "
+    "not which data sets were chosen; draws of one set share pictures, so they are a little narrow"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was found."""
+
+    folder: Path
+    config: EvaluationConfig
+    n_measured: int
+    """Cells that this run measured; the others were there."""
+    means: tuple[Figure, ...]
+    differences: tuple[Figure, ...]
+    """Each method less the reference."""
+    ranks: dict[str, Ranks]
+    """By part."""
+    boxes: tuple[Box, ...]
+    versions: dict[str, str]
+
+    @property
+    def failed(self) -> tuple[Box, ...]:
+        """Boxes that say figures cannot be believed."""
+        return tuple(box for box in self.boxes if box.status == "fail")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "run": str(self.folder),
+            "config": self.config.model_dump(mode="json"),
+            "n_cells": len(self.config.cells()),
+            "n_measured": self.n_measured,
+            "intervals": COVERS,
+            "reference": self.config.reference_name,
+            "means": [figure.to_dict() for figure in self.means],
+            "differences": [figure.to_dict() for figure in self.differences],
+            "ranks": {part: ranks.to_dict() for part, ranks in self.ranks.items()},
+            "integrity": [box.to_dict() for box in self.boxes],
+            "versions": self.versions,
+        }
+
+
+def evaluate(
+    config: EvaluationConfig,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    device: str = "cpu",
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Evaluation:
+    """Measure what is not measured yet, and write all tables.
+
+    Args:
+        config: What to measure.
+        folder: New, or of the same evaluation, perhaps interrupted or with fewer methods.
+        jobs: Processes of one thread each.
+        device: Name of a device, or "auto".
+        tell: Hears of each finished cell: how many of how many in this run.
+
+    Raises:
+        UsageError: There is no such method or device.
+        DataError: A store cannot be used, or the folder holds something else.
+    """
+    bench = Bench(config, choose_device(device))
+    record = Record(
+        config,
+        {name: method.identity for name, method in bench.methods.items()},
+        {name: of.identity for name, of in bench.sets.items()},
+    )
+    with hold_evaluation(folder, record):
+        with Journal(folder / JOURNAL_FILE).appending() as journal:
+            missing = [cell for cell in config.cells() if cell not in journal.results]
+            tell(0, len(missing))
+            for number, result in enumerate(measure_cells(bench, missing, jobs), start=1):
+                journal.append(result)
+                tell(number, len(missing))
+        results = [journal.results[cell] for cell in config.cells()]
+        return _finish(folder, bench, results, len(missing))
+
+
+def _finish(
+    folder: Path, bench: Bench, results: Sequence[CellResult], n_measured: int
+) -> Evaluation:
+    config, classes = bench.config, {name: of.classes for name, of in bench.sets.items()}
+    rows = task_rows(results)
+    write_table(folder / "rows.csv", rows, parquet=True)
+    write_table(folder / "classes.csv", class_rows(results, classes))
+    write_table(folder / "confusion.csv", confusion_rows(results, classes))
+    write_table(folder / "bins.csv", bin_rows(results))
+    samples = collect(rows)
+    ranks = {
+        part: found
+        for part in dict.fromkeys(row["part"] for row in rows)
+        if (found := rank_methods(samples, config.method_names, part)) is not None
+    }
+    evaluation = Evaluation(
+        folder,
+        config,
+        n_measured,
+        tuple(means(samples)),
+        tuple(differences(samples, config.reference_name)),
+        ranks,
+        _boxes(bench, results),
+        {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+    )
+    document = evaluation.to_dict()
+    _write_json(folder / "integrity.json", "integrity", {"boxes": document.pop("integrity")})
+    _write_json(folder / "summary.json", "summary", document)
+    return evaluation
+
+
+def _boxes(bench: Bench, results: Sequence[CellResult]) -> tuple[Box, ...]:
+    methods, sets = list(bench.methods.values()), list(bench.sets.values())
+    draws = ((of, bench.draw(of.name, seed)) for of in sets for seed in range(bench.config.seeds))
+    return (
+        integrity.labels_sealed(results),
+        integrity.support_apart(draws),
+        integrity.unseen_sets(methods, sets),
+        integrity.unseen_classes(methods, sets),
+        integrity.chosen_elsewhere(methods, sets),
+    )
+
+
+def _write_json(path: Path, name: str, content: dict[str, Any]) -> None:
+    document = {"schema": f"metaadapter.evaluation.{name}/1", **content}
+    replace_file(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from metaadapter.commands.console import Console
+
+COUNTS = {"ant": 7, "bee": 7, "cow": 7, "dog": 7}
+FEW = ("--methods", "prototypes,zero-shot", "--shots", "1,2", "--seeds", "2", "--jobs", "1")
+
+
+@pytest.fixture
+def pets(make_store):
+    return make_store("pets", COUNTS, spread=0.8).folder
+
+
+def rows(folder):
+    with (folder / "rows.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integrity(
+    run, pets, tmp_path
+):
+    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW)
+
+    assert done.code == 0, done.err
+    assert len(rows(tmp_path / "run")) == 2 * 2 * 2
+    lines = done.out.splitlines()
+    assert "8 cells, 8 of them measured now" in lines[0]
+    assert [line.split("|")[1].strip() for line in lines if line.startswith("| ")] == [
+        *("shots", "prototypes", "zero-shot"),
+        *("shots", "zero-shot"),
+    ]
+    assert "Difference to prototypes in points:" in lines
+    assert sum(line.startswith("pass: ") for line in lines) == 5
+
+
+def test_evaluate__given_again__says_that_nothing_was_measured(run, pets, tmp_path):
+    run("evaluate", pets, "--out", tmp_path / "run", *FEW)
+
+    again = run("evaluate", pets, "--out", tmp_path / "run", *FEW)
+
+    assert "8 cells, 0 of them measured now" in again.out
+
+
+def test_evaluate__base_to_new__tells_of_both_halves(run, pets, tmp_path):
+    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW, "--base-to-new")
+
+    assert {row["part"] for row in rows(tmp_path / "run")} == {"base", "new", "harmonic"}
+    assert "Accuracy in %, pets, harmonic mean of base and new classes:" in done.out
+
+
+def test_evaluate__support_from_elsewhere__joins_the_stores(run, make_store, tmp_path):
+    photos, drawings = make_store("photos", COUNTS), make_store("drawings", {"Ant": 2, "bee": 3})
+    stores = ("--support-from", photos.folder, "--queries-from", drawings.folder)
+
+    done = run("evaluate", *stores, "--out", tmp_path / "run", *FEW)
+
+    assert done.code == 0, done.err
+    assert {(row["store"], row["n_way"], row["n_query"]) for row in rows(tmp_path / "run")} == {
+        ("photos → drawings", "2", "5")
+    }
+
+
+def test_evaluate__unknown_share_ways_and_sampled_queries__shape_the_tasks(run, pets, tmp_path):
+    shape = ("--unknown", "0.3", "--ways", "3", "--queries", "4", "--tasks", "3")
+
+    run("evaluate", pets, "--out", tmp_path / "run", *FEW, *shape)
+
+    found = rows(tmp_path / "run")
+    assert len(found) == 8 * 3
+    assert {(row["n_way"], row["n_query"]) for row in found} == {("2", "8")}
+    assert all(0 <= float(row["unknown_auroc"]) <= 1 for row in found)
+
+
+def test_evaluate__configuration__is_read_and_options_replace_its_values(run, pets, tmp_path):
+    config = tmp_path / "eval.toml"
+    config.write_text('stores = ["pets"]\nmethods = ["zero-shot"]\nshots = [1]\nseeds = 4\n')
+
+    run("evaluate", "--config", config, "--seeds", 3, "--jobs", 1, "--out", tmp_path / "run")
+
+    assert [row["seed"] for row in rows(tmp_path / "run")] == ["0", "1", "2"]
+
+
+def test_evaluate__strict__ends_with_3_after_writing_everything(run, make_store, tmp_path):
+    copies = make_store("pets", COUNTS, sha256=["same"] * 28)
+
+    done = run("evaluate", copies.folder, "--out", tmp_path / "run", *FEW, "--strict", "--json")
+
+    assert done.code == 3
+    assert [box["status"] for box in done.document["integrity"]].count("fail") == 1
+    assert "warning: support and queries apart: pictures of equal bytes" in done.err
+    assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
+
+
+def test_evaluate__failed_check_without_strict__is_a_warning(run, make_store, tmp_path):
+    copies = make_store("pets", COUNTS, sha256=["same"] * 28)
+
+    done = run("evaluate", copies.folder, "--out", tmp_path / "run", *FEW)
+
+    assert done.code == 0
+    assert "warning: support and queries apart" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("pets",), 2, "--out RUN"),
+        (("pets", "--out", "run", "--shots", "1;2"), 2, "--shots expects whole numbers"),
+        (
+            ("pets", "--out", "run", "--queries", "some"),
+            2,
+            "--queries expects a whole number or all",
+        ),
+        (("pets", "--out", "run", "--methods", "GDAA"), 2, "no method 'GDAA'; there are: default"),
+        (("--out", "run"), 3, "expected either stores, or support_from and queries_from"),
+        (("nowhere", "--out", "run"), 3, "nowhere"),
+        (("pets", "--out", "run", "--shots", "7", "--jobs", "1"), 3, "ask for fewer shots"),
+    ],
+)
+def test_evaluate__mistake__is_named(run, pets, tmp_path, monkeypatch, arguments, code, told):
+    monkeypatch.chdir(tmp_path)
+
+    done = run("evaluate", *arguments)
+
+    assert done.code == code
+    assert told in " ".join(done.err.split())
+
+
+def test_evaluate__interrupted__tells_how_to_go_on(run, pets, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metaadapter.evaluation.evaluate", interrupt)
+
+    done = run("evaluate", pets, "--out", "run")
+
+    assert done.code == 130
+    assert "cells measured so far are kept" in done.err
+    assert f"metaadapter evaluate {pets} --out run" in done.err
+
+
+def test_counting__not_a_terminal__is_silent(capsys):
+    with Console().counting("measuring") as tell:
+        tell(0, 2)
+        tell(2, 2)
+
+    assert capsys.readouterr().err == ""

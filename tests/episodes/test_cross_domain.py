@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from episodes import EpisodeError, LabelIndex, cross_domain_draws
+
+CLASSES, PICTURES = 6, 9
+
+
+def two_domains(n_pictures=PICTURES):
+    """Labels and domains of a table in no order, each class with as many pictures in both."""
+    labels = np.tile(np.arange(CLASSES), 2 * n_pictures)
+    domains = np.repeat([0, 1], CLASSES * n_pictures)
+    order = np.random.default_rng(0).permutation(len(labels))
+    return labels[order], domains[order]
+
+
+def draw(labels, domains, **changes):
+    settings = {"n_shot": 4, "n_query": 3, "n_tasks": 20, "most_ways": 5, "seed": 0}
+    return cross_domain_draws(
+        LabelIndex.from_labels(labels, domains),
+        support_domain=0,
+        query_domain=1,
+        **settings | changes,
+    )
+
+
+def test_cross_domain_draws__support_and_queries__are_of_their_domain_and_class():
+    labels, domains = two_domains()
+
+    rows = draw(labels, domains)
+
+    assert set(domains[rows.support_TNK].flat) == {0}
+    assert set(domains[rows.query_TNQ].flat) == {1}
+    assert (labels[rows.support_TNK] == rows.classes_TN[..., None].numpy()).all()
+    assert (labels[rows.query_TNQ] == rows.classes_TN[..., None].numpy()).all()
+
+
+def test_cross_domain_draws__a_task__has_each_class_and_each_picture_once():
+    rows = draw(*two_domains())
+
+    pictures_TX = torch.cat([rows.support_TNK, rows.query_TNQ], -1).flatten(1)
+    assert rows.classes_TN.shape == (20, 5)
+    assert [len(set(task.tolist())) for task in pictures_TX] == [5 * 7] * 20
+    assert [len(set(task.tolist())) for task in rows.classes_TN] == [5] * 20
+
+
+def test_cross_domain_draws__seed__decides_the_tasks():
+    data = two_domains()
+
+    one, same, other = draw(*data), draw(*data), draw(*data, seed=1)
+
+    assert one.support_TNK.equal(same.support_TNK)
+    assert one.query_TNQ.equal(same.query_TNQ)
+    assert not one.support_TNK.equal(other.support_TNK)
+
+
+def test_cross_domain_draws__one_picture_a_class_and_domain__is_one_shot_and_one_query():
+    labels, domains = two_domains(n_pictures=1)
+
+    rows = draw(labels, domains, n_shot=1)
+
+    assert domains[rows.support_TNK].max() == 0
+    assert (rows.query_TNQ >= 0).sum(-1).unique().tolist() == [1]
+
+
+def test_cross_domain_draws__class_short_of_labelled_pictures__is_left_out():
+    labels, domains = two_domains()
+    kept = ~((labels == 2) & (domains == 0))
+
+    rows = draw(labels[kept], domains[kept], most_ways=20)
+
+    assert sorted(rows.classes_TN[0].tolist()) == [0, 1, 3, 4, 5]
+
+
+def test_cross_domain_draws__too_few_pictures__says_how_many_classes_have_them():
+    with pytest.raises(EpisodeError, match=r"2 classes with 10 pictures in domain 0 .* and 0 has"):
+        draw(*two_domains(), n_shot=10)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from metaadapter.evaluation.ranks import nemenyi_difference, rank_methods
+
+METHODS = ("GDA", "LP++", "CLAP")
+
+
+def samples(accuracy):
+    """By set and shots, the accuracy of each method."""
+    return {
+        (method, store, "all", n_shot): {"accuracy": np.array([value, value])}
+        for (store, n_shot), values in accuracy.items()
+        for method, value in zip(METHODS, values, strict=True)
+    }
+
+
+ACCURACY = {
+    ("pets", 1): (0.5, 0.4, 0.4),
+    ("pets", 4): (0.6, 0.5, 0.7),
+    ("cars", 1): (0.3, 0.2, 0.1),
+    ("cars", 4): (0.3, 0.2, 0.1),
+}
+
+
+def test_rank_methods__ties_and_sets__are_worked_by_hand():
+    found = rank_methods(samples(ACCURACY), METHODS, "all")
+
+    assert found.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
+    assert found.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
+    assert found.mean == {"GDA": 1.25, "LP++": 2.375, "CLAP": 2.375}
+    assert found.n_blocks == 4
+
+
+def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
+    found = rank_methods(samples(ACCURACY), METHODS, "all")
+
+    expected = stats.friedmanchisquare(*np.array(list(ACCURACY.values())).T)
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_rank_methods__a_block_that_lacks_a_method__is_left_out():
+    some = samples(ACCURACY)
+    del some["CLAP", "pets", "all", 1]
+
+    assert rank_methods(some, METHODS, "all").n_blocks == 3
+
+
+def test_rank_methods__all_alike__has_no_p_value():
+    assert (
+        rank_methods(samples(dict.fromkeys(ACCURACY, (0.5,) * 3)), METHODS, "all").p_value is None
+    )
+
+
+def test_rank_methods__one_method__has_no_rank():
+    assert rank_methods(samples(ACCURACY), ("GDA",), "all") is None
+
+
+@pytest.mark.parametrize(("n_methods", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
+def test_nemenyi_difference__is_that_of_demsars_table(n_methods, q):
+    expected = q * (n_methods * (n_methods + 1) / (6 * 14)) ** 0.5
+
+    assert nemenyi_difference(n_methods, 14) == pytest.approx(expected, rel=1e-3)
