@@ -94,7 +94,8 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         return config
     for override in overrides:
         _apply(content, override)
-    return _resolve_paths(_checked(content, str(path)), path.parent)
+    config = checked(TrainConfig, content, owner=f"the configuration {path}")
+    return _resolve_paths(config, path.parent)
 
 
 def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
