@@ -39,12 +39,13 @@ def _facts(config: AdapterConfig) -> str:
         )
     )
     several = origin.n_views > 1
+    steps = f"and {config.n_steps} gradient steps" if config.n_steps else "without gradients"
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
-pictures{views}, without gradients (generator `{config.generator}`, {config.generator_id}; mode
+pictures{views}, {steps} (generator `{config.generator}`, {config.generator_id}; mode
 `{config.mode}`). It works on features of the frozen encoder {encoder}, {config.width} wide, whose
 licence also applies, and holds no picture.
 

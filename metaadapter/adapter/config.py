@@ -61,6 +61,8 @@ class AdapterConfig(BaseModel):
     n_shots: list[int]
     """Pictures that each class was predicted from."""
     mode: str
+    n_steps: int = 0
+    """Gradient steps taken after the prediction."""
     generator: str
     generator_id: str
     logit_scale: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from metaadapter.classifier.class_texts import (
     text_features,
     text_names,
 )
+from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import Generator, generator_id, load_generator
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["MetaAdapterClassifier"]
 
 CUSTOM = "custom"
+Mode = Literal["one_shot", "finetune"]
 
 
 class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -50,12 +52,14 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given; without it the classifier works from pictures alone.
-        mode: `"one_shot"`, the generator's prediction as it is.
+        mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
+            there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, or a `Generator`.
         encoder: the `FrozenEncoder` the features come from, or its name. It reads names, tells its
             temperature, and is written into a saved adapter.
         logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. It is what
             a fit without any picture needs; with pictures the temperature follows from the support.
+        fine_tuning: what moves and how far, in mode `"finetune"`.
     """
 
     classes_: np.ndarray
@@ -74,21 +78,25 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
     """The encoder's own inverse temperature, as far as it is known."""
     origin_: Origin
     """Where the features come from, as far as it is known."""
+    n_steps_: int
+    """Gradient steps that `fit` took; 0 in mode `"one_shot"`, and where none was borne out."""
 
     def __init__(
         self,
         class_texts: Mapping[Any, Any] | None = None,
         *,
-        mode: Literal["one_shot"] = "one_shot",
+        mode: Mode = "one_shot",
         generator: str | Path | Generator = "default",
         encoder: FrozenEncoder | str | None = None,
         logit_scale: float | None = None,
+        fine_tuning: FineTune | None = None,
     ) -> None:
         self.class_texts = class_texts
         self.mode = mode
         self.generator = generator
         self.encoder = encoder
         self.logit_scale = logit_scale
+        self.fine_tuning = fine_tuning
 
     def fit(self, X: Any, y: Any) -> MetaAdapterClassifier:
         """Predict the adapter of a support set.
@@ -129,7 +137,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             text=torch.from_numpy(text),
         )
         self.logit_scale_ = self._temperature(encoder)
-        self.adapter_ = predict_adapter(generator, self.support_, self.logit_scale_)
+        self.adapter_, self.n_steps_ = self._adapter_of(generator, self.support_)
         self.n_shots_ = np.bincount(self.support_.labels, minlength=len(classes))
         self.generator_id_ = generator_id(generator)
         self.origin_ = _origin_of(encoder)
@@ -217,6 +225,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             width=self.n_features_in_,
             n_shots=self.n_shots_.tolist(),
             mode=self.mode,
+            n_steps=self.n_steps_,
             generator=self._generator_name(),
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
@@ -256,7 +265,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         names = zip(config.classes, config.class_names or [], strict=False)
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
-            mode=cast('Literal["one_shot"]', config.mode),
+            mode=cast("Mode", config.mode),
             generator=config.generator if generator is None else generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
@@ -269,11 +278,19 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         classifier.support_ = stored.support
         classifier.logit_scale_ = config.logit_scale
         classifier.origin_ = config.origin
+        classifier.n_steps_ = config.n_steps
         return classifier
 
+    def _adapter_of(self, generator: Generator, support: SupportSet) -> tuple[AdapterWeights, int]:
+        if self.mode == "one_shot":
+            return predict_adapter(generator, support, self.logit_scale_), 0
+        return fine_tune_adapter(generator, support, self.logit_scale_, self.fine_tuning)
+
     def _check_parameters(self) -> None:
-        if self.mode != "one_shot":
-            raise UsageError(f"mode must be 'one_shot', got {self.mode!r}")
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
+        if self.fine_tuning is not None and self.mode != "finetune":
+            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
         if self.logit_scale is not None and not self.logit_scale > 0:
             raise UsageError(
                 f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"

@@ -11,23 +11,27 @@ from torch import Tensor
 from metaadapter.adapter import AdapterWeights, SupportSet
 from metaadapter.generator import Generator
 
-__all__ = ["append_class", "by_class", "predict_adapter"]
+__all__ = ["append_class", "as_task", "by_class", "predict_adapter"]
 
 
 def predict_adapter(
     generator: Generator, support: SupportSet, logit_scale: float | None
 ) -> AdapterWeights:
     """The adapter of a support set, without a task axis, float64 on the CPU."""
+    batch = generator.predict(*as_task(generator, support), logit_scale=logit_scale)
+    return batch.task(0).to(device="cpu", dtype=torch.float64)
+
+
+def as_task(generator: Generator, support: SupportSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures (1, N, K, D), texts (1, N, D) and mask (1, N, K) where the generator is, exact."""
     device = next(generator.parameters()).device
     exact = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPU has no float64
     shots_NKD, mask_NK = by_class(support)
-    batch = generator.predict(
+    return (
         shots_NKD[None].to(device, exact),
         support.text[None].to(device, exact),
         mask_NK[None].to(device),
-        logit_scale=logit_scale,
     )
-    return batch.task(0).to(device="cpu", dtype=torch.float64)
 
 
 def append_class(

@@ -36,8 +36,11 @@ def adapt(
     ],
     encoder: options.EncoderOfPictures = None,
     mode: Annotated[
-        Literal["one_shot"],
-        typer.Option(help="one_shot: one forward pass of the generator, no gradients."),
+        Literal["one_shot", "finetune"],
+        typer.Option(
+            help="one_shot: one forward pass of the generator, no gradients. finetune: gradient "
+            "steps from there, as many as pictures left out of the support bear out, or none."
+        ),
     ] = "one_shot",
     generator: Annotated[
         str, typer.Option(metavar="NAME", help="default, closed-form (untrained), or a folder.")
@@ -72,7 +75,7 @@ def adapt(
 ) -> None:
     """Predict an adapter from a few labelled pictures per class.
 
-    It takes seconds and trains nothing; one picture per class is enough to begin with. Names
+    It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
     if no_text and (text or add_class or templates):
@@ -148,7 +151,10 @@ def _read(
 
 
 def _fit(
-    examples: Support, names: Mapping[str, str] | None, mode: Literal["one_shot"], generator: str
+    examples: Support,
+    names: Mapping[str, str] | None,
+    mode: Literal["one_shot", "finetune"],
+    generator: str,
 ) -> MetaAdapterClassifier:
     from metaadapter.classifier import MetaAdapterClassifier
 

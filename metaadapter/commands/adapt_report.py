@@ -72,6 +72,8 @@ class AdaptReport:
                 f"estimate from these pictures alone: {self.estimate} were labelled rightly by an "
                 "adapter of all the others"
             )
+        if self.classifier.mode == "finetune":
+            console.note(_steps(self.classifier.n_steps_))
         console.result(
             f"{self.folder}: an adapter for {len(counts)} classes, from "
             f"{len(self.support.pictures)} pictures (encoder {self.support.origin.encoder}, "
@@ -87,6 +89,7 @@ class AdaptReport:
             "counts": self._counts(),
             "n_pictures": len(support.pictures),
             "mode": classifier.mode,
+            "n_steps": classifier.n_steps_,
             "generator": str(classifier.generator),
             "generator_id": classifier.generator_id_,
             **support.origin.model_dump(),
@@ -101,6 +104,12 @@ class AdaptReport:
     def _counts(self) -> dict[str, int]:
         classifier = self.classifier
         return dict(zip(classifier.classes_.tolist(), classifier.n_shots_.tolist(), strict=True))
+
+
+def _steps(n_steps: int) -> str:
+    if n_steps:
+        return f"gradient steps after the prediction: {n_steps}, as left-out pictures bear out"
+    return "gradient steps after the prediction: none, for left-out pictures bear out none"
 
 
 def _estimate(support: Support, classifier: MetaAdapterClassifier) -> Proportion | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.classifier import fine_tune as fine_tune_module
+from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.meta_training import (
     CLOSED_FORM,
@@ -22,6 +24,8 @@ from metaadapter.generator.pretrained import generator_id
 __all__ = ["Method", "as_peer", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
+# The gradient path of the generator that ships.
+FINE_TUNED = "finetune"
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -48,7 +52,8 @@ def load_method(name: str) -> Method:
     """A method by name.
 
     Args:
-        name: A key of `PEERS`, "default", "closed-form" or the folder of a generator.
+        name: A key of `PEERS`, "default", "closed-form", "finetune" (gradient steps from what
+            "default" predicts) or the folder of a generator.
 
     Raises:
         UsageError: There is no such method.
@@ -56,12 +61,17 @@ def load_method(name: str) -> Method:
     if name in PEERS:
         peer = PEERS[name]
         return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
+    if name == FINE_TUNED:
+        start = load_generator("default")
+        settings = inspect.getsource(fine_tune_module) + generator_id(start)
+        identity = hashlib.sha256(settings.encode()).hexdigest()[:12]
+        return Method(name, identity, _fine_tuned(start), read_meta_training("default"))
     try:
         generator = load_generator(name)
     except UsageError as error:
+        known = ", ".join([*GENERATORS, FINE_TUNED, *PEERS])
         raise UsageError(
-            f"no method {name!r}; there are: {', '.join([*GENERATORS, *PEERS])}, and folders of "
-            "generators"
+            f"no method {name!r}; there are: {known}, and folders of generators"
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
     return Method(name, generator_id(generator), as_peer(generator), card)
@@ -75,8 +85,22 @@ def _code_id(peer: Peer) -> str:
 
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names with "all" and "peers" written out, each once, in the order asked for."""
-    groups = {"all": (*GENERATORS, *PEERS), "peers": tuple(PEERS)}
+    groups = {"all": (*GENERATORS, FINE_TUNED, *PEERS), "peers": tuple(PEERS)}
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
+
+
+def _fine_tuned(generator: Generator) -> Peer:
+    def fit(support: Support, logit_scale: float) -> AdapterWeights:
+        return fine_tune(
+            generator,
+            support.support_TNKD,
+            support.text_TND,
+            support.support_mask_TNK,
+            support.class_mask_TN,
+            logit_scale=logit_scale,
+        ).weights
+
+    return fit
 
 
 def as_peer(generator: Generator) -> Peer:

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights
+from metaadapter.classifier.gradient_steps import support_loss
 
 __all__ = ["adapt_steps"]
 
@@ -65,24 +66,13 @@ def _gradients(
     with torch.enable_grad():
         point = tuple(_differentiable(tensor) for tensor in (classes_TND, bias_TN))
         current = replace(start, classes=point[0], class_bias=point[1])
-        loss_T = _support_loss(current, support_TNKD, support_mask_TNK)
+        loss_T = support_loss(current, support_TNKD, support_mask_TNK)
         loss_T = loss_T + anchor * _distance(current, start, support_mask_TNK)
         return torch.autograd.grad(loss_T.sum(), point, create_graph=second)
 
 
 def _differentiable(tensor: Tensor) -> Tensor:
     return tensor if tensor.requires_grad else tensor.detach().requires_grad_()
-
-
-def _support_loss(weights: AdapterWeights, support_TNKD: Tensor, mask_TNK: Tensor) -> Tensor:
-    """(T,) mean cross-entropy of the shots that are there; 0 without any."""
-    n_way, n_shot = mask_TNK.shape[1:]
-    log_p_TXN = classify(support_TNKD.flatten(1, 2), weights).log_softmax(-1)
-    labels_X = torch.arange(n_way, device=mask_TNK.device).repeat_interleave(n_shot)
-    own_TX = log_p_TXN.gather(-1, labels_X.expand(len(mask_TNK), -1)[..., None])[..., 0]
-    n_shots_T = mask_TNK.sum((1, 2)).clamp(min=1)
-    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
-    return -torch.where(mask_TNK.flatten(1), own_TX, 0.0).sum(1) / n_shots_T
 
 
 def _distance(weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from sklearn.preprocessing import Normalizer
 
 from metaadapter.adapter import Origin, classify, load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import Fingerprint
 from metaadapter.generator import Generator, load_generator
@@ -136,7 +137,7 @@ def test_fit__integer_labels__come_back_as_integers(data):
         ({"class_texts": {"ant": [1.0] * 16}}, r"'ant' has shape \(16,\).*32 wide"),
         ({"class_texts": {"ant": [0.0] * 32}}, "'ant' is zero or not finite"),
         ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
-        ({"mode": "slow"}, "mode must be 'one_shot', got 'slow'"),
+        ({"mode": "slow"}, "mode must be 'one_shot' or 'finetune', got 'slow'"),
         ({"logit_scale": -1.0}, "logit_scale must be positive"),
         ({"generator": "none"}, "no generator 'none'"),
     ],
@@ -149,6 +150,46 @@ def test_fit__wrong_parameter__says_which_and_what_to_do(data, parameters, messa
 def test_fit__one_class__asks_for_another(data):
     with pytest.raises(ValueError, match=r"one class only, 'ant'.*add pictures of another class"):
         MetaAdapterClassifier().fit(data.X[:3], data.y[:3])
+
+
+def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
+    settings = FineTune(n_steps=9, lr=0.05, anchor=0.1)
+    classifier = MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings)
+
+    classifier.fit(data.X, data.y)
+
+    predicted = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    rows = torch.from_numpy(data.X).double()[None].unflatten(1, (4, 3))
+    text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
+    text = torch.nn.functional.normalize(text, dim=-1).float().double()
+    tuned = fine_tune(load_generator("default"), rows, text, settings=settings)
+    assert (predicted.n_steps_, classifier.n_steps_) == (0, 9)
+    np.testing.assert_allclose(classifier.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
+    assert not torch.allclose(classifier.adapter_.classes, predicted.adapter_.classes, atol=1e-3)
+    classifier.save(tmp_path / "adapter")
+    loaded = MetaAdapterClassifier.load(tmp_path / "adapter")
+    assert (loaded.mode, loaded.n_steps_) == ("finetune", 9)
+    np.testing.assert_array_equal(
+        loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
+    )
+    assert "9 gradient steps" in (tmp_path / "adapter" / "README.md").read_text()
+
+
+def test_finetune__one_shot__is_the_prediction(data):
+    one_each = [list(data.y).index(name) for name in NAMES]
+
+    tuned, predicted = (
+        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X[one_each], data.y[one_each])
+        for mode in ("finetune", "one_shot")
+    )
+
+    assert tuned.n_steps_ == 0
+    assert torch.equal(tuned.adapter_.classes, predicted.adapter_.classes)
+
+
+def test_fine_tuning__without_its_mode__is_refused(data):
+    with pytest.raises(UsageError, match="fine_tuning goes with mode='finetune'"):
+        MetaAdapterClassifier(data.texts, fine_tuning=FineTune()).fit(data.X, data.y)
 
 
 def test_add_class__later__leaves_the_others_untouched(data):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -16,6 +17,7 @@ KEYS = {
     "counts",
     "n_pictures",
     "mode",
+    "n_steps",
     "generator",
     "generator_id",
     "encoder",
@@ -80,6 +82,15 @@ def test_adapt__json__is_one_document_with_the_promised_keys(adapt, labelled):
     assert set(document) == KEYS
     assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3}
     assert document["leave_one_out"]["n"] == 9
+
+
+def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, out, labelled):
+    result = adapt(labelled, "--mode", "finetune", "--json")
+
+    document = json.loads(result.out)
+    stored = load_adapter(out)
+    assert document["mode"] == stored.config.mode == "finetune"
+    assert document["n_steps"] == stored.config.n_steps == MetaAdapterClassifier.load(out).n_steps_
 
 
 def test_adapt__folder__knows_its_pictures_by_hash_and_names_no_file(adapt, out, labelled):

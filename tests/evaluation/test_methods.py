@@ -38,7 +38,7 @@ def test_load_method__generator__predicts_as_it_does_itself():
 
 def test_load_method__unknown_name__lists_what_there_is():
     with pytest.raises(
-        UsageError, match=r"no method 'GDAA'; there are: default, closed-form, zero"
+        UsageError, match=r"no method 'GDAA'; there are: default, closed-form, finetune, zero"
     ):
         load_method("GDAA")
 

@@ -1,0 +1,216 @@
+"""The gradient path: a predicted adapter, taken as many steps as its own support bears out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights, SupportSet
+from metaadapter.classifier.gradient_steps import (
+    Moves,
+    gradient_steps,
+    own_log_probability,
+    with_mlp,
+)
+from metaadapter.classifier.one_shot import as_task
+from metaadapter.errors import UsageError
+from metaadapter.generator import Generator
+
+__all__ = ["FineTune", "FineTuned", "fine_tune", "fine_tune_adapter"]
+
+# Numbers of steps that left-out pictures choose from.
+CHECKED = (5, 10, 20, 40, 80)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTune:
+    """How a predicted adapter is refined."""
+
+    moves: Moves = "classes"
+    n_steps: int | None = None
+    """Steps; 0 is the prediction itself. `None` takes what pictures left out of the support bear
+    out: 0 to 80."""
+    lr: float = 0.02
+    anchor: float = 1.0
+    """Strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
+    ProLIP (Fahes et al. 2024)."""
+    n_folds: int = 4
+    """Into how many parts the shots of a class are divided to be left out in turn."""
+
+    def __post_init__(self) -> None:
+        if self.n_steps is not None and self.n_steps < 0:
+            raise UsageError(f"n_steps must be at least 0 or None, got {self.n_steps}")
+        if not (self.lr > 0 and self.anchor >= 0):
+            raise UsageError(
+                f"lr must be above 0 and anchor at least 0, got lr {self.lr}, anchor {self.anchor}"
+            )
+        if self.n_folds < 2:
+            raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """Refined adapters of T tasks, and how far each went."""
+
+    weights: AdapterWeights
+    n_steps_T: Int[Tensor, " T"]
+    """Steps taken; 0 where the prediction was kept."""
+    gain_T: Float[Tensor, " T"]
+    """What the steps gain on left-out pictures, in nats of cross-entropy; 0 where the prediction
+    was kept, and NaN where nothing was left out because the number of steps was given."""
+
+
+def fine_tune(
+    generator: Generator,
+    support_TNKD: Float[Tensor, "T N K D"],
+    text_TND: Float[Tensor, "T N D"],
+    support_mask_TNK: Bool[Tensor, "T N K"] | None = None,
+    class_mask_TN: Bool[Tensor, "T N"] | None = None,
+    *,
+    logit_scale: Float[Tensor, " T"] | float | None = None,
+    settings: FineTune | None = None,
+) -> FineTuned:
+    """Predict adapters of T tasks and refine them by gradient steps on their support.
+
+    How many steps is asked of the support alone: the shots of each class are divided into folds,
+    an adapter is predicted and refined without each fold, and the number of steps with the least
+    cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
+    the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
+    so does one whose steps end in numbers that are not finite.
+
+    Args:
+        generator: predicts the start.
+        support_TNKD: unit rows of the pictures.
+        text_TND: unit rows of the class names; zeros where a class has no text.
+        support_mask_TNK: which pictures are there; all by default.
+        class_mask_TN: which classes are there; all by default.
+        logit_scale: the encoder's inverse temperature, needed for tasks without a picture.
+        settings: what moves, and how far.
+    """
+    settings = settings or FineTune()
+    if support_mask_TNK is None:
+        support_mask_TNK = support_TNKD.new_ones(support_TNKD.shape[:3], dtype=torch.bool)
+    if class_mask_TN is None:
+        class_mask_TN = text_TND.new_ones(text_TND.shape[:2], dtype=torch.bool)
+    mask_TNK = support_mask_TNK & class_mask_TN[..., None]
+
+    def path(kept_TNK: Tensor, steps: Sequence[int]) -> list[AdapterWeights]:
+        """The prediction from the kept pictures, and the adapters after so many steps."""
+        predicted = generator.predict(
+            support_TNKD, text_TND, kept_TNK, class_mask_TN, logit_scale=logit_scale
+        )
+        start = with_mlp(predicted) if settings.moves == "mlp" else predicted
+        n_shot_T = _mean_shots(kept_TNK).to(support_TNKD.dtype)
+        every = gradient_steps(
+            start,
+            support_TNKD,
+            kept_TNK,
+            moves=settings.moves,
+            lr=settings.lr,
+            anchor_T=settings.anchor / n_shot_T,
+        )
+        taken = islice(every, max(steps, default=0))
+        after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
+        return [start, *(after[number] for number in steps)]
+
+    steps: tuple[int, ...] = CHECKED
+    if settings.n_steps is not None:
+        steps = (settings.n_steps,) if settings.n_steps else ()
+        wanted_T = torch.full((len(mask_TNK),), len(steps), device=mask_TNK.device)
+        gain_T = support_TNKD.new_full((len(mask_TNK),), torch.nan)
+    else:
+        losses = _left_out_losses(path, support_TNKD, mask_TNK, settings.n_folds)
+        wanted_T, gain_T = _choose(*losses)
+    return _at(path(mask_TNK, steps), steps, wanted_T, gain_T)
+
+
+def fine_tune_adapter(
+    generator: Generator,
+    support: SupportSet,
+    logit_scale: float | None,
+    settings: FineTune | None = None,
+) -> tuple[AdapterWeights, int]:
+    """The refined adapter of one support set, without a task axis, and the steps it took."""
+    tuned = fine_tune(
+        generator, *as_task(generator, support), logit_scale=logit_scale, settings=settings
+    )
+    return tuned.weights.task(0).to(device="cpu", dtype=torch.float64), int(tuned.n_steps_T[0])
+
+
+def _mean_shots(mask_TNK: Tensor) -> Tensor:
+    """(T,) mean number of pictures of the classes that have any; at least 1."""
+    n_pictured_T = mask_TNK.any(-1).sum(-1).clamp(min=1)
+    return (mask_TNK.sum((1, 2)) / n_pictured_T).clamp(min=1)
+
+
+def _left_out_losses(
+    path: Callable[[Tensor, Sequence[int]], list[AdapterWeights]],
+    support_TNKD: Tensor,
+    mask_TNK: Tensor,
+    n_folds: int,
+) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
+    """Cross-entropy of each left-out picture after 0 and each of the `CHECKED` steps.
+
+    The pictures that count are those of classes with several.
+    """
+    several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
+    fold_TNK = (mask_TNK.cumsum(-1) - 1) % n_folds
+    losses_STNK = support_TNKD.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
+    for fold in range(min(n_folds, mask_TNK.shape[-1])):
+        left_TNK = mask_TNK & several_TN1 & (fold_TNK == fold)
+        if not left_TNK.any():
+            continue
+        for number, weights in enumerate(path(mask_TNK & ~left_TNK, CHECKED)):
+            loss_TNK = -own_log_probability(weights, support_TNKD)
+            losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
+    return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
+
+
+def _choose(losses_STX: Tensor, asked_TX: Tensor) -> tuple[Int[Tensor, " T"], Float[Tensor, " T"]]:
+    """Which number of steps each task takes, as a place in (0, *CHECKED), and what it gains."""
+    n_T = asked_TX.sum(-1).clamp(min=1)
+    gains_STX = torch.where(asked_TX, losses_STX[:1] - losses_STX, 0.0)
+    gains_ST = (gains_STX.sum(-1) / n_T).nan_to_num(-torch.inf, posinf=-torch.inf)
+    best_T = gains_ST.argmax(0)
+    gain_T = gains_ST.amax(0)
+    own_TX = gains_STX.gather(0, best_T[None, :, None].expand(1, *asked_TX.shape))[0]
+    spread_T = torch.where(asked_TX, (own_TX - gain_T[:, None]).square(), 0.0).sum(-1)
+    error_T = (spread_T / (n_T - 1).clamp(min=1) / n_T).sqrt()
+    takes_T = (gain_T > error_T) & (n_T > 1)
+    return torch.where(takes_T, best_T, 0), torch.where(takes_T, gain_T, 0.0)
+
+
+def _at(
+    path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor, gain_T: Tensor
+) -> FineTuned:
+    """Each task's adapter at its place on the path, or its start if that is no longer finite."""
+    start = path[0]
+    chosen, taken_T = start, torch.zeros_like(place_T)
+    for place, (n_steps, weights) in enumerate(zip(steps, path[1:], strict=True), 1):
+        here_T = (place_T == place) & _sound(weights, start)
+        chosen = AdapterWeights(
+            **{
+                name: torch.where(_like(here_T, tensor), tensor, getattr(chosen, name))
+                for name, tensor in weights.tensors().items()
+            }
+        )
+        taken_T = torch.where(here_T, n_steps, taken_T)
+    return FineTuned(chosen, taken_T, torch.where((place_T > 0) & (taken_T == 0), 0.0, gain_T))
+
+
+def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:
+    """Which tasks have no number that is not finite where the start's is."""
+    kept = [
+        (tensor.isfinite() | ~getattr(start, name).isfinite()).reshape(len(tensor), -1).all(-1)
+        for name, tensor in weights.tensors().items()
+    ]
+    return torch.stack(kept).all(0)
+
+
+def _like(here_T: Tensor, tensor: Tensor) -> Tensor:
+    return here_T.reshape(-1, *[1] * (tensor.ndim - 1))

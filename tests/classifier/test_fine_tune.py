@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from metaadapter.adapter import classify
+from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
+from metaadapter.classifier.gradient_steps import gradient_steps
+from metaadapter.errors import UsageError
+
+
+@pytest.mark.parametrize("moves", ["classes", "bottleneck", "both"])
+def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks, moves):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(moves=moves, n_steps=0))
+
+    predicted = shipped.predict(*task.fields())
+    assert tuned.n_steps_T.tolist() == [0, 0]
+    for name, tensor in predicted.tensors().items():
+        assert torch.equal(getattr(tuned.weights, name), tensor)
+
+
+def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=7, anchor=0.6))
+
+    start = shipped.predict(*task.fields())
+    expected = list(
+        islice(
+            gradient_steps(
+                start,
+                task.support,
+                task.mask,
+                moves="classes",
+                lr=FineTune().lr,
+                anchor_T=torch.full((2,), 0.2, dtype=torch.float64),
+            ),
+            7,
+        )
+    )[-1]
+    assert tuned.n_steps_T.tolist() == [7, 7]
+    torch.testing.assert_close(tuned.weights.classes, expected.classes, rtol=1e-12, atol=0)
+
+
+def slow_choice(generator, task, settings):
+    """Steps of one task by refitting without each fold, picture by picture."""
+    n_way, n_shot = task.mask.shape[1:]
+    gains = {number: [] for number in CHECKED}
+    for fold in range(settings.n_folds):
+        kept = task.mask.clone()
+        left = []
+        for c in range(n_way):
+            there = [k for k in range(n_shot) if task.mask[0, c, k]]
+            for rank, k in enumerate(there):
+                if rank % settings.n_folds == fold and len(there) > 1:
+                    kept[0, c, k] = False
+                    left.append((c, k))
+        if not left:
+            continue
+        start = generator.predict(task.support, task.text, kept, task.classes)
+        shots = [int(n) for n in kept[0].sum(-1) if n]
+        anchor = torch.tensor([settings.anchor / (sum(shots) / len(shots))], dtype=torch.float64)
+        walk = gradient_steps(
+            start, task.support, kept, moves="classes", lr=settings.lr, anchor_T=anchor
+        )
+        path = dict(enumerate(islice(walk, max(CHECKED)), 1))
+
+        def loss(weights, c, k):
+            logits = classify(task.support[:, c, k][:, None], weights)[0, 0]
+            return -float(logits.log_softmax(-1)[c])
+
+        for number in CHECKED:
+            gains[number] += [loss(start, c, k) - loss(path[number], c, k) for c, k in left]
+    best = max(CHECKED, key=lambda number: sum(gains[number]))
+    each = gains[best]
+    mean = sum(each) / len(each)
+    error = math.sqrt(sum((x - mean) ** 2 for x in each) / (len(each) - 1) / len(each))
+    return (best, mean) if mean > error else (0, 0.0)
+
+
+def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tasks):
+    settings = FineTune(anchor=0.1, lr=0.05)
+    tasks = [make_tasks(1, 4, 5, seed=seed) for seed in range(6)]
+    tasks[1].mask[0, 0, 2:] = tasks[1].mask[0, 1, 1:] = False
+
+    found = [fine_tune(shipped, *task.fields(), settings=settings) for task in tasks]
+
+    expected = [slow_choice(shipped, task, settings) for task in tasks]
+    assert [int(tuned.n_steps_T) for tuned in found] == [steps for steps, _ in expected]
+    gains = [float(tuned.gain_T) for tuned in found]
+    assert gains == pytest.approx([gain for _, gain in expected])
+    assert 0 < sum(steps > 0 for steps, _ in expected) < len(tasks)
+
+
+def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
+    task = make_tasks(6, 4, 5)
+    settings = FineTune(anchor=0.1, lr=0.05)
+
+    together = fine_tune(shipped, *task.fields(), settings=settings)
+
+    alone = [
+        fine_tune(shipped, *(field[t : t + 1] for field in task.fields()), settings=settings)
+        for t in range(6)
+    ]
+    assert together.n_steps_T.tolist() == [int(one.n_steps_T) for one in alone]
+    for t, one in enumerate(alone):
+        torch.testing.assert_close(
+            together.weights.classes[t], one.weights.classes[0], rtol=1e-6, atol=1e-8
+        )
+
+
+def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tasks):
+    task = make_tasks(3, 5, 1)
+
+    tuned = fine_tune(shipped, *task.fields())
+
+    assert tuned.n_steps_T.tolist() == [0, 0, 0]
+    assert tuned.gain_T.tolist() == [0, 0, 0]
+    assert torch.equal(tuned.weights.classes, shipped.predict(*task.fields()).classes)
+
+
+@pytest.mark.parametrize("n_steps", [None, 3])
+def test_fine_tune__steps_that_diverge__give_the_prediction_back(shipped, make_tasks, n_steps):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=n_steps, lr=1e308))
+
+    assert tuned.n_steps_T.tolist() == [0, 0]
+    assert torch.equal(tuned.weights.classes, shipped.predict(*task.fields()).classes)
+
+
+def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
+    task = make_tasks(1, 4, 2)
+    task.mask[:] = False
+
+    tuned = fine_tune(shipped, *task.fields(), logit_scale=20.0)
+
+    assert int(tuned.n_steps_T) == 0
+    expected = shipped.predict(*task.fields(), logit_scale=20.0)
+    assert torch.equal(tuned.weights.classes, expected.classes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_steps": -1}, "n_steps must be at least 0"),
+        ({"lr": 0.0}, "lr must be above 0"),
+        ({"anchor": -1.0}, "anchor at least 0"),
+        ({"n_folds": 1}, "n_folds must be at least 2"),
+    ],
+)
+def test_fine_tune__settings_that_cannot_be__are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        replace(FineTune(), **change)
