@@ -25,6 +25,7 @@ ROWS = {
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
     "prediction-time": "benchmarks.prediction_time",
+    "fine-tuning": "benchmarks.fine_tuning",
 }
 
 

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import AdapterWeights
 
-__all__ = ["apply_adapter", "classify", "probabilities"]
+__all__ = ["apply_adapter", "cache_logits", "class_logits", "classify", "probabilities"]
 
 
 def apply_adapter(
@@ -31,13 +31,26 @@ def apply_adapter(
 def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
     """Logits of unit rows; classes that a batch masks out have a bias of −∞."""
     adapted = apply_adapter(features, weights)
+    return class_logits(adapted, weights) + cache_logits(adapted, weights)
+
+
+def class_logits(
+    adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"]:
+    """What the class vectors and biases say of rows that have passed the bottleneck."""
     scale = weights.logit_scale[..., None, None]
-    logits = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
+    return scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
+
+
+def cache_logits(
+    adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"] | float:
+    """What the cache adds; 0 where there is none."""
     if weights.cache is None:
-        return logits
+        return 0.0
     keys, values, alpha, beta = weights.cache
     affinity = (beta[..., None, :] * (adapted @ keys.mT - 1)).exp()
-    return logits + alpha[..., None, None] * (affinity @ values)
+    return alpha[..., None, None] * (affinity @ values)
 
 
 def probabilities(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, apply_adapter, classify
+from metaadapter.adapter.apply import cache_logits, class_logits
 
 __all__ = ["Moves", "gradient_steps", "support_loss", "with_mlp"]
 
@@ -70,11 +72,12 @@ def gradient_steps(
     offsets = {name: torch.zeros_like(tensor).requires_grad_() for name, tensor in places.items()}
     optimizer = torch.optim.Adam(offsets.values(), lr=lr, eps=EPSILON)
     has_shots_T = support_mask_TNK.flatten(1).any(-1)
+    logits_of = _logits(fixed, support_TNKD.flatten(1, 2), moves)
     while True:
         optimizer.zero_grad()
         with torch.enable_grad():
             current = _moved(fixed, units, offsets)
-            loss_T = support_loss(current, support_TNKD, support_mask_TNK)
+            loss_T = _cross_entropy(logits_of(current), support_mask_TNK)
             held_T = sum(
                 (shares[name] * offset.square()).flatten(1).sum(1)
                 for name, offset in offsets.items()
@@ -94,21 +97,41 @@ def support_loss(
     support_mask_TNK: Bool[Tensor, "T N K"],
 ) -> Float[Tensor, " T"]:
     """Mean cross-entropy of the shots that are there; 0 without any."""
-    own_TX = own_log_probability(weights, support_TNKD).flatten(1)
-    n_shots_T = support_mask_TNK.sum((1, 2)).clamp(min=1)
-    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
-    return -torch.where(support_mask_TNK.flatten(1), own_TX, 0.0).sum(1) / n_shots_T
+    return _cross_entropy(classify(support_TNKD.flatten(1, 2), weights), support_mask_TNK)
 
 
 def own_log_probability(
     weights: AdapterWeights, support_TNKD: Float[Tensor, "T N K D"]
 ) -> Float[Tensor, "T N K"]:
     """Log-probability of each picture's own class."""
-    n_tasks, n_way, n_shot = support_TNKD.shape[:3]
-    log_p_TXN = classify(support_TNKD.flatten(1, 2), weights).log_softmax(-1)
-    labels_X = torch.arange(n_way, device=support_TNKD.device).repeat_interleave(n_shot)
-    own_TX1 = log_p_TXN.gather(-1, labels_X.expand(n_tasks, -1)[..., None])
-    return own_TX1.reshape(n_tasks, n_way, n_shot)
+    n_way, n_shot = support_TNKD.shape[1:3]
+    own_TX = _own(classify(support_TNKD.flatten(1, 2), weights), n_way, n_shot)
+    return own_TX.reshape(-1, n_way, n_shot)
+
+
+def _logits(
+    start: AdapterWeights, rows_TXD: Tensor, moves: Moves
+) -> Callable[[AdapterWeights], Tensor]:
+    """`classify` of the rows, without what the steps do not change."""
+    if moves != "classes":
+        return partial(classify, rows_TXD)
+    adapted_TXD = apply_adapter(rows_TXD, start)
+    from_cache = cache_logits(adapted_TXD, start)
+    return lambda weights: class_logits(adapted_TXD, weights) + from_cache
+
+
+def _cross_entropy(logits_TXN: Tensor, support_mask_TNK: Tensor) -> Tensor:
+    own_TX = _own(logits_TXN, *support_mask_TNK.shape[1:])
+    n_shots_T = support_mask_TNK.sum((1, 2)).clamp(min=1)
+    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
+    return -torch.where(support_mask_TNK.flatten(1), own_TX, 0.0).sum(1) / n_shots_T
+
+
+def _own(logits_TXN: Tensor, n_way: int, n_shot: int) -> Tensor:
+    """(T, X) log-probability of its own class for each row, class by class."""
+    labels_X = torch.arange(n_way, device=logits_TXN.device).repeat_interleave(n_shot)
+    labels_TX1 = labels_X.expand(len(logits_TXN), -1)[..., None]
+    return logits_TXN.log_softmax(-1).gather(-1, labels_TX1)[..., 0]
 
 
 def with_mlp(start: AdapterWeights) -> AdapterWeights:
