@@ -15,6 +15,7 @@ from metaadapter.classifier.gradient_steps import (
     Moves,
     gradient_steps,
     own_log_probability,
+    per_task,
     with_mlp,
 )
 from metaadapter.classifier.one_shot import as_task
@@ -126,6 +127,7 @@ def fine_tune(
     else:
         losses = _left_out_losses(path, support_TNKD, mask_TNK, settings.n_folds)
         wanted_T, gain_T = _choose(*losses)
+        steps = CHECKED[: max(wanted_T.tolist(), default=0)]
     return _at(path(mask_TNK, steps), steps, wanted_T, gain_T)
 
 
@@ -195,7 +197,7 @@ def _at(
         here_T = (place_T == place) & _sound(weights, start)
         chosen = AdapterWeights(
             **{
-                name: torch.where(_like(here_T, tensor), tensor, getattr(chosen, name))
+                name: torch.where(per_task(here_T, tensor), tensor, getattr(chosen, name))
                 for name, tensor in weights.tensors().items()
             }
         )
@@ -210,7 +212,3 @@ def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]
         for name, tensor in weights.tensors().items()
     ]
     return torch.stack(kept).all(0)
-
-
-def _like(here_T: Tensor, tensor: Tensor) -> Tensor:
-    return here_T.reshape(-1, *[1] * (tensor.ndim - 1))

@@ -161,17 +161,17 @@ def _shares(name: str, tensor: Tensor, is_there_TN: Tensor) -> Tensor:
     there = torch.ones_like(tensor)
     if name in CLASSES:
         there = there * is_there_TN.reshape(*is_there_TN.shape, *[1] * (tensor.ndim - 2))
-    return there / _like(there.flatten(1).sum(1).clamp(min=1), tensor)
+    return there / per_task(there.flatten(1).sum(1).clamp(min=1), tensor)
 
 
 def _unit(tensor: Tensor, shares: Tensor) -> Tensor:
     """Root mean square of each task's entries; 1 where all are zero."""
     entries = torch.where(tensor.isfinite(), tensor, 0.0)
     unit_T = (shares * entries.square()).flatten(1).sum(1).sqrt()
-    return _like(torch.where(unit_T > 0, unit_T, 1.0), tensor)
+    return per_task(torch.where(unit_T > 0, unit_T, 1.0), tensor)
 
 
-def _like(values_T: Tensor, tensor: Tensor) -> Tensor:
+def per_task(values_T: Tensor, tensor: Tensor) -> Tensor:
     """One value a task, to be multiplied with a tensor."""
     return values_T.reshape(-1, *[1] * (tensor.ndim - 1))
 
