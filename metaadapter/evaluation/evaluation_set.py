@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,12 +32,18 @@ class EvaluationSet:
     source: TaskSource
     classes: tuple[str, ...]
     """Names, in the order of the class numbers."""
+    paths_n: np.ndarray
+    """File of each picture, as it was given to `encode`."""
     contents_n: np.ndarray
     """Hash of each picture's bytes, "" where it is not known."""
     groups_n: np.ndarray
     """Pictures of one group belong on one side of a split; "" for those of none."""
     stores: tuple[str, ...]
     """Names of the stores that it was made of."""
+    encoder: str
+    """What made the features."""
+    n_views: int
+    """Views that each feature is the mean of; the most, where two stores differ."""
     identity: str
     """Changes with any picture, label or encoder."""
 
@@ -44,6 +51,16 @@ class EvaluationSet:
     def has_two_pools(self) -> bool:
         """Whether support and queries are drawn from different pictures."""
         return self.source.index.n_domains == 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {
+            "n_pictures": int((self.source.labels_n >= 0).sum()),
+            "n_classes": len(self.classes),
+            "encoder": self.encoder,
+            "n_views": self.n_views,
+            "identity": self.identity,
+        }
 
 
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
@@ -124,9 +141,12 @@ def _of_stores(
         name=name,
         source=source,
         classes=classes,
+        paths_n=_column(stores, "path"),
         contents_n=_column(stores, "sha256"),
         groups_n=_column(stores, "group"),
         stores=tuple(store.folder.resolve().name for store in stores),
+        encoder=str(stores[0].fingerprint),
+        n_views=max(store.n_views for store in stores),
         identity=_identity(stores),
     )
 

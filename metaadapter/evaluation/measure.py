@@ -19,6 +19,7 @@ from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.label_guard import SealedLabels
 from metaadapter.evaluation.methods import Method
 from metaadapter.evaluation.metrics import score, unknown_auroc
+from metaadapter.evaluation.mistakes import worst_mistakes
 from metaadapter.evaluation.part_result import PartResult
 
 __all__ = ["measure"]
@@ -93,6 +94,7 @@ def _measure_piece(
         "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
     }
     labels_TQ = examination.labels.open(logits_TQN).cpu().numpy()
+    pictures_TQ = rows.query_TNQ.flatten(1).numpy()
     unknown_TO = unknown_TON.double().softmax(-1).amax(-1).cpu().numpy()
     is_unknown_TO = examination.unknown_mask_TO.cpu().numpy()
     results = {}
@@ -107,7 +109,10 @@ def _measure_piece(
         }
         n_query_T = (own_TQ >= 0).sum(1)
         classes_TN = rows.classes_TN[:, ways].numpy()
-        results[part] = PartResult.of(replace(scores, figures=figures), classes_TN, n_query_T, cost)
+        mistakes = worst_mistakes(log_chance_TQN, own_TQ, pictures_TQ, classes_TN)
+        results[part] = PartResult.of(
+            replace(scores, figures=figures), classes_TN, n_query_T, cost, mistakes
+        )
     return results
 
 

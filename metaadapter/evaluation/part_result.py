@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from metaadapter.evaluation.metrics import Scores
+from metaadapter.evaluation.mistakes import Mistake, worst
 
 __all__ = ["PartResult"]
 
@@ -25,6 +26,8 @@ class PartResult:
     """Class number, number of the class it was called, count; over all tasks."""
     bins: tuple[tuple[float, float, float], ...]
     """By confidence: number of queries, sum of confidences, number of right ones."""
+    mistakes: tuple[Mistake, ...]
+    """The worst ones, over all tasks."""
 
     @classmethod
     def of(
@@ -33,6 +36,7 @@ class PartResult:
         classes_TN: Int[np.ndarray, "T N"],
         n_query_T: Int[np.ndarray, " T"],
         cost: Mapping[str, Any],
+        mistakes: tuple[Mistake, ...],
     ) -> PartResult:
         """From the scores of T tasks.
 
@@ -41,6 +45,7 @@ class PartResult:
             classes_TN: Number of each way's class in its set.
             n_query_T: How many queries each task has.
             cost: Of a task, the same for all that were fitted together.
+            mistakes: The worst ones.
         """
         tasks = [
             {
@@ -55,6 +60,7 @@ class PartResult:
             tuple({name: _or_none(value) for name, value in task.items()} for task in tasks),
             _confusion(scores.confusion_TNN, classes_TN),
             tuple((n, confidence, right) for n, confidence, right in scores.bins_B3.tolist()),
+            mistakes,
         )
 
     @classmethod
@@ -68,11 +74,17 @@ class PartResult:
             tuple(task for piece in pieces for task in piece.tasks),
             tuple((true, called, count) for (true, called), count in sorted(counts.items())),
             tuple((n, confidence, right) for n, confidence, right in bins),
+            worst(mistake for piece in pieces for mistake in piece.mistakes),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {"tasks": self.tasks, "confusion": self.confusion, "bins": self.bins}
+        return {
+            "tasks": self.tasks,
+            "confusion": self.confusion,
+            "bins": self.bins,
+            "mistakes": self.mistakes,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PartResult:
@@ -81,6 +93,7 @@ class PartResult:
             tuple(values["tasks"]),
             tuple((true, called, count) for true, called, count in values["confusion"]),
             tuple((n, confidence, right) for n, confidence, right in values["bins"]),
+            tuple(Mistake(*mistake) for mistake in values["mistakes"]),
         )
 
 

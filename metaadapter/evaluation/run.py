@@ -24,6 +24,7 @@ from metaadapter.evaluation.tables import (
     bin_rows,
     class_rows,
     confusion_rows,
+    mistake_rows,
     task_rows,
     write_table,
 )
@@ -52,6 +53,8 @@ class Evaluation:
     ranks: dict[str, Ranks]
     """By part."""
     boxes: tuple[Box, ...]
+    sets: dict[str, dict[str, Any]]
+    """By name: pictures, classes and encoder."""
     versions: dict[str, str]
 
     @property
@@ -72,6 +75,7 @@ class Evaluation:
             "differences": [figure.to_dict() for figure in self.differences],
             "ranks": {part: ranks.to_dict() for part, ranks in self.ranks.items()},
             "integrity": [box.to_dict() for box in self.boxes],
+            "sets": self.sets,
             "versions": self.versions,
         }
 
@@ -123,6 +127,11 @@ def _finish(
     write_table(folder / "classes.csv", class_rows(results, classes))
     write_table(folder / "confusion.csv", confusion_rows(results, classes))
     write_table(folder / "bins.csv", bin_rows(results))
+    pictures = {
+        name: list(zip(of.paths_n.tolist(), of.contents_n.tolist(), strict=True))
+        for name, of in bench.sets.items()
+    }
+    write_table(folder / "mistakes.csv", mistake_rows(results, classes, pictures))
     samples = collect(rows)
     ranks = {
         part: found
@@ -137,6 +146,7 @@ def _finish(
         tuple(differences(samples, config.reference_name)),
         ranks,
         _boxes(bench, results),
+        {name: of.to_dict() for name, of in bench.sets.items()},
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
     document = evaluation.to_dict()

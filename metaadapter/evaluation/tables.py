@@ -12,7 +12,7 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation.journal import CellResult
 from metaadapter.evaluation.metrics import METRICS
 
-__all__ = ["bin_rows", "class_rows", "confusion_rows", "task_rows", "write_table"]
+__all__ = ["bin_rows", "class_rows", "confusion_rows", "mistake_rows", "task_rows", "write_table"]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
 OF_CELL = ("method", "store", "part", "n_shot", "seed")
@@ -100,6 +100,38 @@ def bin_rows(results: Iterable[CellResult]) -> list[Row]:
         for key, (n, confidence, right) in sums.items()
         if n
     ]
+
+
+def mistake_rows(
+    results: Iterable[CellResult],
+    classes: Mapping[str, Sequence[str]],
+    pictures: Mapping[str, Sequence[tuple[str, str]]],
+) -> list[Row]:
+    """The most confident wrong answers of each seed, the worst first.
+
+    Args:
+        results: What was measured.
+        classes: Names of each set's classes.
+        pictures: Path and hash of each set's pictures.
+    """
+    rows = []
+    for result in results:
+        names, files = classes[result.cell.store], pictures[result.cell.store]
+        for part, found in result.parts.items():
+            for mistake in found.mistakes:
+                path, sha256 = files[mistake.picture]
+                rows.append(
+                    {
+                        **_of_cell(result, part),
+                        "path": path,
+                        "sha256": sha256,
+                        "true": names[mistake.true],
+                        "predicted": names[mistake.called],
+                        "confidence": mistake.confidence,
+                        "own": mistake.own,
+                    }
+                )
+    return rows
 
 
 def write_table(path: Path, rows: Sequence[Row], *, parquet: bool = False) -> None:

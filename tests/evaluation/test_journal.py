@@ -7,11 +7,17 @@ import pytest
 from metaadapter.errors import DataError
 from metaadapter.evaluation import Cell
 from metaadapter.evaluation.journal import CellResult, Journal
+from metaadapter.evaluation.mistakes import Mistake
 from metaadapter.evaluation.part_result import PartResult
 
 
 def result(seed):
-    part = PartResult(({"accuracy": 0.1 + 0.2, "nll": None},), ((0, 1, 7),), ((7.0, 0.3, 2.0),))
+    part = PartResult(
+        ({"accuracy": 0.1 + 0.2, "nll": None},),
+        ((0, 1, 7),),
+        ((7.0, 0.3, 2.0),),
+        (Mistake(5, 0, 1, 0.1 + 0.2, 0.1),),
+    )
     return CellResult(Cell("GDA", "pets", 4, seed), {"all": part})
 
 

@@ -11,6 +11,7 @@ from metaadapter.evaluation import measure as module
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import Method, load_method
+from metaadapter.evaluation.mistakes import MOST_KEPT
 from tools.peer_margins import measure as by_the_tool
 from tools.store_tasks import StoreTasks
 
@@ -30,7 +31,7 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
     found = measure(load_method("zero-shot"), of, rows)["all"]
 
     features, texts = of.source.features_nVD[:, 0].double().numpy(), of.source.text_SCD[0].numpy()
-    counts = np.zeros((4, 4), dtype=int)
+    counts, wrong = np.zeros((4, 4), dtype=int), []
     for task, classes in enumerate(rows.classes_TN.tolist()):
         right, loss = [], []
         for way, number in enumerate(classes):
@@ -39,7 +40,10 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
                     chance = softmax(20.0 * features[row] @ texts[classes].T)
                     right.append(chance.argmax() == way)
                     loss.append(-np.log(chance[way]))
-                    counts[number, classes[chance.argmax()]] += 1
+                    called = classes[chance.argmax()]
+                    counts[number, called] += 1
+                    if called != number:
+                        wrong.append((chance.max(), row, number, called))
         assert found.tasks[task]["accuracy"] == pytest.approx(np.mean(right))
         assert found.tasks[task]["nll"] == pytest.approx(np.mean(loss), rel=1e-5)
         assert found.tasks[task]["n_query"] == len(right) == 21
@@ -47,6 +51,11 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
         (*cell, counts[cell]) for cell in zip(*counts.nonzero(), strict=True)
     ]
     assert sum(n for n, _, _ in found.bins) == 63
+    worst = sorted(wrong, reverse=True)[:MOST_KEPT]
+    assert [(each.picture, each.true, each.called) for each in found.mistakes] == [
+        each[1:] for each in worst
+    ]
+    assert [each.confidence for each in found.mistakes] == pytest.approx([p for p, *_ in worst])
 
 
 def test_measure__sampled_tasks__are_those_of_the_tool_that_the_card_is_made_with(pets, load):

@@ -8,12 +8,14 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.evaluation import Cell
 from metaadapter.evaluation.journal import CellResult
+from metaadapter.evaluation.mistakes import Mistake
 from metaadapter.evaluation.part_result import PartResult
 from metaadapter.evaluation.tables import (
     TASK_COLUMNS,
     bin_rows,
     class_rows,
     confusion_rows,
+    mistake_rows,
     task_rows,
     write_table,
 )
@@ -26,12 +28,12 @@ def result(seed=0, **parts):
     return CellResult(Cell("GDA", "pets", 4, seed), parts)
 
 
-def part(*accuracies, counts=COUNTS, bins=((4.0, 1.2, 1.0), (0.0, 0.0, 0.0))):
+def part(*accuracies, counts=COUNTS, bins=((4.0, 1.2, 1.0), (0.0, 0.0, 0.0)), mistakes=()):
     tasks = tuple({"n_way": 3, "n_query": 7, "accuracy": each} for each in accuracies)
     cells = tuple(
         (int(i), int(j), int(counts[i, j])) for i, j in zip(*counts.nonzero(), strict=True)
     )
-    return PartResult(tasks, cells, bins)
+    return PartResult(tasks, cells, bins, mistakes)
 
 
 def test_task_rows__have_every_column_in_order():
@@ -81,6 +83,18 @@ def test_confusion_and_bins__are_added_over_seeds():
     assert counts["cow", "bee"] == 6
     assert sum(counts.values()) == 2 * COUNTS.sum()
     assert (only["bin"], only["n"], only["confidence"], only["right"]) == (0, 8, 0.3, 0.25)
+
+
+def test_mistake_rows__name_the_file_and_both_classes():
+    mistakes = (Mistake(1, 2, 0, 0.9, 0.05), Mistake(0, 0, 1, 0.8, 0.1))
+    files = {"pets": [("a.png", "aa"), ("c.png", "cc")]}
+
+    worst, other = mistake_rows([result(3, all=part(0.5, mistakes=mistakes))], NAMES, files)
+
+    assert (worst["seed"], worst["path"], worst["sha256"]) == (3, "c.png", "cc")
+    assert (worst["true"], worst["predicted"]) == ("cow", "ant")
+    assert (worst["confidence"], worst["own"]) == (0.9, 0.05)
+    assert (other["path"], other["true"], other["predicted"]) == ("a.png", "ant", "bee")
 
 
 def test_write_table__parquet__has_the_same_rows(tmp_path):
