@@ -44,7 +44,7 @@ $(VENV)/.installed: $(REQUIREMENTS)
 	@echo "Installing into $(VENV): minutes the first time." >&2
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade "pip>=25.1"
-	$(PIP) --editable ".[parquet]" --group test --group lint --group learn2learn-needs
+	$(PIP) --editable ".[parquet,report]" --group test --group lint --group learn2learn-needs
 	$(PIP) --no-deps --requirement requirements/learn2learn.txt
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 from collections.abc import Generator
@@ -50,8 +51,14 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @pytest.fixture
-def make_store(tmp_path):
-    """Makes tmp_path/NAME, a feature store of random features; `counts` tells its classes.
+def make_store(store_in, tmp_path):
+    """Makes tmp_path/NAME, as `store_in` does."""
+    return functools.partial(store_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def store_in():
+    """Makes FOLDER/NAME, a feature store of random features; `counts` tells its classes.
 
     With a `spread`, pictures lie around the text of their class, closely if it is small. `facts`
     has a column of the table for each picture: `split`, `group` or `sha256`.
@@ -63,7 +70,9 @@ def make_store(tmp_path):
     from metaadapter.features.store.rows import StoredPicture
     from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
 
-    def make(name, counts, *, width=8, n_views=1, seed=0, encoder="dots", spread=None, **facts):
+    def make(
+        folder, name, counts, *, width=8, n_views=1, seed=0, encoder="dots", spread=None, **facts
+    ):
         rng = np.random.default_rng(seed)
         labels = [label for label, count in counts.items() for _ in range(count)]
         pictures = tuple(
@@ -83,13 +92,13 @@ def make_store(tmp_path):
         features = unit_rows(features).reshape(-1, n_views, width).astype(np.float16)
         index = FeatureIndex()
         index.add([picture.sha256 for picture in pictures], features)
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
         write_store(
-            tmp_path / name,
+            folder / name,
             StoreContents(recipe, pictures, classes, ("{}",), ()),
             index,
             dict(zip(classes, texts, strict=True)),
         )
-        return FeatureStore.open(tmp_path / name)
+        return FeatureStore.open(folder / name)
 
     return make

@@ -18,6 +18,7 @@ from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.predict import predict
+from metaadapter.commands.report import report
 from metaadapter.commands.train import train
 from metaadapter.errors import MetaAdapterError
 
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, predict, train, evaluate, doctor):
+for command in (demo, encode, adapt, predict, train, evaluate, report, doctor):
     app.command()(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -110,8 +111,10 @@ def evaluate(
         "reference": reference,
     }
     from metaadapter import evaluation
-    from metaadapter.commands.evaluate_report import report
     from metaadapter.evaluation.config_file import load_evaluation
+    from metaadapter.report.evaluation_markdown import overview
+    from metaadapter.report.evaluation_run import EvaluationRun
+    from metaadapter.report.findings import find
 
     console = Console(quiet=quiet, json_output=json_output)
     asked = {key: value for key, value in given.items() if value is not None}
@@ -125,7 +128,10 @@ def evaluate(
     if json_output:
         write_document("evaluate", found.to_dict())
     else:
-        console.result(report(found))
+        n_cells = len(found.config.cells())
+        console.result(f"{out}: {n_cells} cells, {found.n_measured} of them measured now\n")
+        console.result(overview(find(EvaluationRun.read(out))))
+        console.note(f"\nA page to read: metaadapter report {shlex.quote(str(out))}")
     if strict and found.failed:
         raise typer.Exit(DataError.exit_code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -88,6 +89,19 @@ class EvaluationConfig(Strict):
         if self.support_from is not None and self.queries_from is not None:
             return (f"{Path(self.support_from).name} → {Path(self.queries_from).name}",)
         return tuple(Path(store).name for store in self.stores)
+
+    @property
+    def command(self) -> str:
+        """The command that measures this, with every value that is not the usual one."""
+        words = ["metaadapter", "evaluate", *self.stores]
+        usual = type(self).model_fields
+        for name, value in self.model_dump(exclude={"stores", "schema_version"}).items():
+            if value == usual[name].default:
+                continue
+            words.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                words.append(",".join(map(str, value)) if isinstance(value, tuple) else str(value))
+        return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:
         """The plan; what shares a draw stands together."""

@@ -6,16 +6,30 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError
 from metaadapter.evaluation.journal import CellResult
 from metaadapter.evaluation.metrics import METRICS
 
-__all__ = ["bin_rows", "class_rows", "confusion_rows", "mistake_rows", "task_rows", "write_table"]
+__all__ = [
+    "bin_rows",
+    "class_rows",
+    "confusion_rows",
+    "mistake_rows",
+    "read_table",
+    "task_rows",
+    "write_table",
+]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
 OF_CELL = ("method", "store", "part", "n_shot", "seed")
+TEXTS = {"method", "store", "part", "class", "true", "predicted", "path", "sha256"}
+WHOLE_NUMBERS = {
+    *("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"),
+    *("support", "count", "bin", "n"),
+}
 TASK_COLUMNS = (*OF_CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
 Row = dict[str, Any]
 
@@ -145,6 +159,38 @@ def write_table(path: Path, rows: Sequence[Row], *, parquet: bool = False) -> No
             return
         table = pyarrow.Table.from_pylist(list(rows))
         replace_file(path.with_suffix(".parquet"), lambda file: files.write_table(table, file))
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read what `write_table` wrote: numbers as numbers, None where a cell is empty.
+
+    Raises:
+        DataError: There is no such table, or it is damaged.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [{name: _value(name, text) for name, text in row.items()} for row in _rows(file)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
+            "folder, given again, writes it anew"
+        ) from error
+
+
+def _rows(file: TextIO) -> Iterator[dict[str, str]]:
+    lines = csv.DictReader(file)
+    for row in lines:
+        if None in row or None in row.values():
+            raise ValueError(f"line {lines.line_num} has another number of columns than line 1")
+        yield row
+
+
+def _value(name: str, text: str) -> Any:
+    if name in TEXTS:
+        return text
+    if text == "":
+        return None
+    return int(text) if name in WHOLE_NUMBERS else float(text)
 
 
 def _of_cell(result: CellResult, part: str) -> Row:

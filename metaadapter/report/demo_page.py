@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from metaadapter.report.demo_result import Answers, DemoResult, LabelledPicture
+from metaadapter.report.template import render
 
 __all__ = ["page"]
 
 
 def page(result: DemoResult) -> str:
     """Render the page; the same result gives the same page."""
-    environment = Environment(
-        loader=PackageLoader("metaadapter.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "data_uri": _data_uri,
-        "percent": _percent,
-        "percents": _percents,
-        "seconds": _seconds,
-    }
-    template = environment.get_template("demo_page.html.jinja")
-    return template.render(
+    return render(
+        "demo_page.html.jinja",
+        {"percent": _percent, "percents": _percents, "seconds": _seconds},
         result=result,
         baseline=result.answers[0],
         adapted=result.answers[-1],
@@ -76,10 +62,6 @@ def _answer(answers: Answers, picture: int) -> tuple[str, str, float, bool]:
         answers.probabilities[picture],
         answers.right[picture],
     )
-
-
-def _data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def _percent(share: float) -> str:

@@ -31,10 +31,10 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
     lines = done.out.splitlines()
     assert "8 cells, 8 of them measured now" in lines[0]
     assert [line.split("|")[1].strip() for line in lines if line.startswith("| ")] == [
-        *("shots", "prototypes", "zero-shot"),
+        *("shots", "zero-shot", "prototypes"),  # by rank
         *("shots", "zero-shot"),
     ]
-    assert "Difference to prototypes in points:" in lines
+    assert "What prototypes gains over each, in points, pets" in lines
     assert sum(line.startswith("pass: ") for line in lines) == 5
 
 
@@ -50,7 +50,7 @@ def test_evaluate__base_to_new__tells_of_both_halves(run, pets, tmp_path):
     done = run("evaluate", pets, "--out", tmp_path / "run", *FEW, "--base-to-new")
 
     assert {row["part"] for row in rows(tmp_path / "run")} == {"base", "new", "harmonic"}
-    assert "Accuracy in %, pets, harmonic mean of base and new classes:" in done.out
+    assert "Accuracy in %, pets, harmonic mean of base and new classes" in done.out
 
 
 def test_evaluate__support_from_elsewhere__joins_the_stores(run, make_store, tmp_path):

@@ -16,6 +16,7 @@ from metaadapter.evaluation.tables import (
     class_rows,
     confusion_rows,
     mistake_rows,
+    read_table,
     task_rows,
     write_table,
 )
@@ -108,6 +109,24 @@ def test_write_table__parquet__has_the_same_rows(tmp_path):
         stored = list(csv.DictReader(file))
     assert [float(row["accuracy"]) for row in stored] == [0.1 + 0.2] * 2
     assert [row["nll"] for row in stored] == ["", ""]
+
+
+def test_read_table__has_what_was_written(tmp_path):
+    tables = {
+        "rows": task_rows([result(seed, all=part(0.1 + 0.2)) for seed in range(2)]),
+        "classes": class_rows([result(all=part(0.5))], NAMES),
+        "confusion": confusion_rows([result(all=part(0.5))], NAMES),
+        "bins": bin_rows([result(all=part(0.5))]),
+        "mistakes": mistake_rows(
+            [result(all=part(0.5, mistakes=(Mistake(0, 0, 1, 0.8, 0.1),)))],
+            {"pets": ("7", "bee", "cow")},
+            {"pets": [("a\udcff.png", "00")]},
+        ),
+    }
+
+    for name, rows in tables.items():
+        write_table(tmp_path / name, rows)
+        assert read_table(tmp_path / name) == rows
 
 
 def test_write_table__no_rows__has_a_head_line(tmp_path):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -11,44 +10,11 @@ import pytest
 from metaadapter.report.demo_page import page
 from metaadapter.report.demo_result import LabelledPicture
 
-VOID = {"meta", "img", "line", "rect", "path", "br"}
 
-
-class Reader(HTMLParser):
-    """The elements of a page in order, its text, and whether every element is closed."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self._open = [], [], []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self._open:
-            self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    @property
-    def words(self):
-        return " ".join(" ".join(self.text).split())
-
-
-def test_page__any_result__needs_no_other_file_and_no_script(make_result):
+def test_page__any_result__needs_no_other_file_and_no_script(make_result, read_page):
     html = page(make_result())
 
-    reader = Reader(html)
+    reader = read_page(html)
 
     assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in reader.elements)
     assert "http://" not in html
@@ -58,18 +24,18 @@ def test_page__any_result__needs_no_other_file_and_no_script(make_result):
     assert all(image["src"].startswith("data:image/jpeg;base64,") for image in reader.all("img"))
 
 
-def test_page__pictures__are_all_there_unchanged_and_have_an_alt_text(make_result):
+def test_page__pictures__are_all_there_unchanged_and_have_an_alt_text(make_result, read_page):
     result = make_result()
 
-    images = Reader(page(result)).all("img")
+    images = read_page(page(result)).all("img")
 
     shown = [base64.b64decode(image["src"].partition(",")[2]) for image in images]
     assert sorted(shown) == sorted(each.jpeg for each in (*result.support, *result.held_out))
     assert all(image["alt"] for image in images)
 
 
-def test_page__numbers__are_those_of_the_result(make_result):
-    words = Reader(page(make_result())).words
+def test_page__numbers__are_those_of_the_result(make_result, read_page):
+    words = read_page(page(make_result())).words
 
     assert "went from 2 by the names of the classes alone to 2." in words
     # Wilson's interval of 2 of 4, from the formula: (0.15, 0.85).
@@ -78,8 +44,8 @@ def test_page__numbers__are_those_of_the_result(make_result):
     assert "84 %" in words
 
 
-def test_page__changed_answers__come_first(make_result):
-    words = Reader(page(make_result())).words
+def test_page__changed_answers__come_first(make_result, read_page):
+    words = read_page(page(make_result())).words
 
     headings = re.findall(
         r"(Put right|Made wrong|Right before|Wrong before)[\w ]*: (\d) of 4", words
@@ -92,37 +58,37 @@ def test_page__changed_answers__come_first(make_result):
     ]
 
 
-def test_page__effect_that_no_picture_has__has_no_heading(make_result):
+def test_page__effect_that_no_picture_has__has_no_heading(make_result, read_page):
     result = make_result()
     result = replace(result, answers=(result.answers[0], result.answers[0]))
 
-    words = Reader(page(result)).words
+    words = read_page(page(result)).words
 
     assert "Put right" not in words
     assert "Wrong before and after: 2 of 4" in words
 
 
-def test_page__right_and_wrong__are_told_by_a_word(make_result):
-    words = Reader(page(make_result())).words
+def test_page__right_and_wrong__are_told_by_a_word(make_result, read_page):
+    words = read_page(page(make_result())).words
 
     assert words.count("right:") == 4
     assert words.count("wrong:") == 4
 
 
-def test_page__hostile_label__is_shown_as_text(make_result):
+def test_page__hostile_label__is_shown_as_text(make_result, read_page):
     label = '<script>alert("fox")</script>'
     picture = LabelledPicture('"><img src=x onerror=alert(1)>.jpg', label, b"x")
     result = make_result()
 
-    reader = Reader(page(make_result(held_out=(picture, *result.held_out[1:]))))
+    reader = read_page(page(make_result(held_out=(picture, *result.held_out[1:]))))
 
     assert reader.all("script") == []
     assert label in reader.words
     assert all("onerror" not in image for image in reader.all("img"))
 
 
-def test_page__foot__tells_how_to_make_it_again(make_result):
-    words = Reader(page(make_result())).words
+def test_page__foot__tells_how_to_make_it_again(make_result, read_page):
+    words = read_page(page(make_result())).words
 
     assert "metaadapter demo --seed 17" in words
     assert "fingerprint feedbeef" in words
@@ -130,8 +96,8 @@ def test_page__foot__tells_how_to_make_it_again(make_result):
     assert "metaadapter 9.8.7" in words
 
 
-def test_page__structure__has_a_language_a_title_and_ordered_headings(make_result):
-    reader = Reader(page(make_result()))
+def test_page__structure__has_a_language_a_title_and_ordered_headings(make_result, read_page):
+    reader = read_page(page(make_result()))
 
     levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]

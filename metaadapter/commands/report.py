@@ -1,0 +1,78 @@
+"""`metaadapter report`: an evaluation as a page to read, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, write_document
+
+__all__ = ["report"]
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"
+        ),
+    ] = None,
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the paths of pictures begin, if not here; repeatable.",
+        ),
+    ] = None,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write report.html, report.md and report.json from the tables of an evaluation.
+
+    The page needs no other file, no script and no network. Pictures of the worst mistakes are
+    shown if their files are still there, byte for byte.
+    """
+    from metaadapter.atomic_files import replace_file
+    from metaadapter.errors import DataError
+    from metaadapter.report.evaluation_markdown import markdown
+    from metaadapter.report.evaluation_page import page
+    from metaadapter.report.evaluation_run import EvaluationRun
+    from metaadapter.report.findings import find
+    from metaadapter.report.thumbnails import thumbnails
+
+    console = Console(quiet=quiet, json_output=json_output)
+    result = find(EvaluationRun.read(run))
+    mistakes = [mistake for found in result.sets for mistake in found.mistakes]
+    shown = thumbnails(mistakes, [Path(), *(pictures or ())])
+    document = {"schema": "metaadapter.report/1", **result.to_dict()}
+    contents = {
+        "report.html": page(result, shown),
+        "report.md": markdown(result),
+        "report.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+    }
+    folder = run if out is None else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            replace_file(folder / name, content)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the report into {folder}: {error.strerror or error}; choose another "
+            "--out"
+        ) from error
+    if len(shown) < len({mistake.path for mistake in mistakes}):
+        console.note(
+            f"{len(shown)} of {len(mistakes)} pictures of mistakes were found; --pictures FOLDER "
+            "says where their paths begin"
+        )
+    if json_output:
+        write_document("report", {"files": [str(folder / name) for name in contents], **document})
+    else:
+        console.result("\n".join(str(folder / name) for name in contents))

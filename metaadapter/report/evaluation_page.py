@@ -1,0 +1,132 @@
+"""The result of an evaluation as one HTML page that needs no other file, no script, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.summary import MEAN
+from metaadapter.features.prompts import readable_name
+from metaadapter.report.evaluation_result import EvaluationResult
+from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
+from metaadapter.report.figures.accuracy_by_time import accuracy_by_time, continuum
+from metaadapter.report.figures.confusion import confusion
+from metaadapter.report.figures.mean_ranks import mean_ranks
+from metaadapter.report.figures.method_style import style_of
+from metaadapter.report.figures.reliability import reliability
+from metaadapter.report.template import render
+from metaadapter.report.words import (
+    METHOD_NOTES,
+    METRIC_NAMES,
+    metric,
+    part_told,
+    points,
+    share,
+    signed,
+    signed_points,
+)
+
+__all__ = ["page"]
+
+# Points of gain at which a cell has its full colour.
+STRONGEST = 10
+
+
+def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
+    """Render the page; the same result gives the same page.
+
+    Args:
+        result: What was found.
+        thumbnails: JPEG of pictures, by path; a mistake without one is told in words.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    overall = next(iter(result.parts[0].accuracy))
+    return render(
+        "evaluation_page.html.jinja",
+        {
+            "points": points,
+            "signed": signed,
+            "signed_points": signed_points,
+            "metric": metric,
+            "sentence": _sentence,
+            "share": share,
+            "seconds": _seconds,
+            "number": _number,
+            "readable": readable_name,
+            "told": part_told,
+            "tint": _tint,
+        },
+        result=result,
+        overall=overall,
+        mean_over_sets=MEAN,
+        metric_names=METRIC_NAMES,
+        notes={name: note for name, note in METHOD_NOTES.items() if name in result.methods},
+        thumbnails=thumbnails,
+        styles={method: style_of(method, result) for method in result.methods},
+        by_shots=list(_by_shots(result)),
+        by_time=list(_by_time(result, overall)),
+        has_continuum=bool(continuum(result.methods)),
+        ranks=[
+            (part, Markup(mean_ranks(result, part.ranks, f"ranks-{part.part}")))
+            for part in result.parts
+            if part.ranks is not None
+        ],
+        reliability=list(_reliability(result)),
+        confusions={
+            found.name: Markup(confusion(found, f"confusion-{number}"))
+            for number, found in enumerate(result.sets)
+        },
+    )
+
+
+def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
+    for part in result.parts:
+        for number, (place, accuracy) in enumerate(part.accuracy.items()):
+            of = place + part_told(part.part)
+            yield of, Markup(accuracy_by_shots(result, accuracy, f"shots-{part.part}-{number}", of))
+
+
+def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup]]:
+    accuracy = result.parts[0].accuracy[overall]
+    shots = sorted({result.shots[0], result.shots[len(result.shots) // 2], result.shots[-1]})
+    for n_shot in shots:
+        of = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
+        yield of, Markup(accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", of))
+
+
+def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
+    for number, (method, by_shots) in enumerate(result.reliability.items()):
+        for n_shot, bins in by_shots.items():
+            if bins:
+                of = f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}"
+                style = style_of(method, result)
+                drawing = reliability(bins, style, f"reliability-{number}-{n_shot}", of)
+                yield of, Markup(drawing)
+
+
+def _tint(estimate: Estimate) -> str:
+    """Class and strength of a cell: which way a difference goes, as far as the draws can tell."""
+    points = 100 * estimate.mean
+    if not abs(points) > 100 * estimate.half:
+        return ""
+    strength = min(1.0, abs(points) / STRONGEST)
+    return Markup(f' class="{"gain" if points > 0 else "loss"}" style="--strength: {strength:.2f}"')
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None else f"{value:,.0f}"

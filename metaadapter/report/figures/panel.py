@@ -1,0 +1,118 @@
+"""Small matplotlib figures that stand inside a page and take their colours from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.errors import MissingPackage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Panel", "colour", "panel"]
+
+# As wide as a phone, so that letters are readable there; a page puts several side by side.
+WIDTH = 380
+# Points of matplotlib, which are 1/72 inch, are the page's pixels.
+DOTS_PER_INCH = 72
+FONT_SIZE = 12
+# What a page sets for light, dark and print. Matplotlib wants real colours: stand-ins.
+VARIABLES = (
+    *("ink", "muted", "line", "faint", "right", "wrong"),
+    *(f"method-{number}" for number in range(6)),
+)
+
+
+def colour(variable: str) -> str:
+    """The stand-in of one of the page's variables."""
+    return f"#fedc{VARIABLES.index(variable):02x}"
+
+
+class Panel:
+    """Axes to draw on, and the figure as text."""
+
+    def __init__(self, figure: Figure, name: str, description: str) -> None:
+        self.axes: Axes = figure.subplots()
+        self._figure = figure
+        self._name, self._description = name, description
+
+    def to_svg(self) -> str:
+        """An `<svg>` element: same drawing, same text; no script, no font, no other file."""
+        file = StringIO()
+        self._figure.savefig(
+            file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
+        return _inline(file.getvalue(), self._name, self._description)
+
+
+@contextmanager
+def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
+    """Axes without a frame, in the page's colours.
+
+    Args:
+        name: Of the figure, unique in a page.
+        description: What it shows, for those who do not see it.
+        height: Of a figure 380 wide.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackage(
+            "figures need the package matplotlib: pip install 'metaadapter[report]'"
+        ) from error
+
+    settings: Any = {
+        # A class may be called $5, and no text here is a formula.
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": FONT_SIZE,
+        "text.color": colour("ink"),
+        "axes.edgecolor": colour("line"),
+        "axes.facecolor": "none",
+        "axes.labelcolor": colour("muted"),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": colour("line"),
+        "grid.linewidth": 0.7,
+        "xtick.color": colour("line"),
+        "ytick.color": colour("line"),
+        "xtick.labelcolor": colour("muted"),
+        "ytick.labelcolor": colour("muted"),
+        "legend.frameon": False,
+    }
+    with mpl.rc_context(settings):
+        size = (WIDTH / DOTS_PER_INCH, height / DOTS_PER_INCH)
+        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+        yield Panel(figure, name, description)
+
+
+def _inline(document: str, name: str, description: str) -> str:
+    """Matplotlib's document as part of a page: variables for colours, names of its own."""
+    svg = document[document.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"#fedc([0-9a-f]{2})", lambda found: _variable(found[1]), svg)
+    # The page has its own font, and a rule for * would reach out of the drawing.
+    svg = re.sub(r"font-family: [^;\"]*;? ?|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'href="#', f'href="#{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
+    body = rest[rest.index(">") + 1 :]
+    title = f'<title id="{name}-title">{escape(description)}</title>'
+    return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{title}{body}'
+
+
+def _variable(number: str) -> str:
+    return f"var(--{VARIABLES[int(number, 16)]})"

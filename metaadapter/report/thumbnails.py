@@ -1,0 +1,52 @@
+"""Small versions of pictures that a report shows, if they are still what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from metaadapter.images import UnreadableImage, decode_image
+from metaadapter.report.evaluation_result import WorstMistake
+
+__all__ = ["thumbnails"]
+
+SIDE = 160
+QUALITY = 80
+
+
+def thumbnails(mistakes: Iterable[WorstMistake], folders: Sequence[Path]) -> dict[str, bytes]:
+    """JPEG of each picture that is found, by its path.
+
+    Args:
+        mistakes: Whose pictures.
+        folders: Where paths may begin; the first that has a file of the same bytes is taken.
+    """
+    found = {}
+    for mistake in mistakes:
+        for folder in folders:
+            path = folder / mistake.path
+            if _is_same(path, mistake.sha256) and (jpeg := _thumbnail(path)):
+                found[mistake.path] = jpeg
+                break
+    return found
+
+
+def _is_same(path: Path, sha256: str) -> bool:
+    """Whether the file is the picture that was encoded; another one would tell a lie."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def _thumbnail(path: Path) -> bytes | None:
+    try:
+        picture = decode_image(path)
+    except UnreadableImage:
+        return None
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

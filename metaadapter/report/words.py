@@ -1,0 +1,77 @@
+"""Figures and names as a reader of a report sees them."""
+
+from __future__ import annotations
+
+import math
+
+from metaadapter.evaluation.estimate import Estimate
+
+__all__ = [
+    "METHOD_NOTES",
+    "METRIC_NAMES",
+    "metric",
+    "part_told",
+    "points",
+    "share",
+    "signed",
+    "signed_points",
+]
+
+METRIC_NAMES = {
+    "balanced_accuracy": "Balanced accuracy, %",
+    "macro_f1": "Macro-F1, %",
+    "nll": "NLL, nats (small is good)",
+    "brier": "Brier score (small is good)",
+    "ece": "Calibration error, % (small is good)",
+    "unknown_auroc": "AUROC of unknown classes, %",
+}
+"""Metrics beside accuracy; those in % are shares in the rows."""
+
+METHOD_NOTES = {
+    "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
+    "pass, without gradients",
+    "finetune": "the prediction of default, refined by gradient steps as far as pictures left out "
+    "of the support gain",
+    "closed-form": "the generator before any training",
+}
+"""What is not called by the name of a publication."""
+
+PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
+
+
+def part_told(part: str) -> str:
+    """What a title adds for a part of the classes."""
+    return PARTS.get(part, f", {part} classes")
+
+
+def points(estimate: Estimate) -> str:
+    """A share with its interval, as a percentage."""
+    return _with_half(f"{100 * estimate.mean:.1f}", estimate)
+
+
+def signed(estimate: Estimate) -> str:
+    """A difference of shares with its interval, in percentage points."""
+    return _with_half(signed_points(estimate.mean), estimate)
+
+
+def signed_points(difference: float) -> str:
+    """A difference of shares, in percentage points; without a sign where it rounds to nothing."""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def metric(value: float, name: str) -> str:
+    """The value of a metric, as `METRIC_NAMES` announces it."""
+    return f"{value:.2f}" if name in ("nll", "brier") else f"{100 * value:.1f}"
+
+
+def share(value: float | None) -> str:
+    """A share as a whole percentage; what is not quite all is not called all."""
+    if value is None:
+        return "–"
+    return "over 99 %" if 0.995 <= value < 1 else f"{100 * value:.0f} %"
+
+
+def _with_half(mean: str, estimate: Estimate) -> str:
+    """Without an interval where there was one draw only."""
+    return mean if math.isnan(estimate.half) else f"{mean} ± {100 * estimate.half:.1f}"

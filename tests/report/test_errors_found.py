@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from metaadapter.report import errors_found as module
+from metaadapter.report.errors_found import set_found
+from metaadapter.report.evaluation_run import EvaluationRun
+
+OF = ("farm", "closed-form", 4, "all")
+
+
+@pytest.fixture(scope="module")
+def run(finished):
+    return EvaluationRun.read(finished)
+
+
+def of_farm(finished, table):
+    rows = pd.read_csv(finished / f"{table}.csv")
+    return rows[(rows.store == "farm") & (rows.method == "closed-form") & (rows.n_shot == 4)]
+
+
+def test_set_found__confusions__are_the_most_frequent_of_all_draws(finished, run):
+    rows = of_farm(finished, "confusion")
+    wrong = rows[rows.true != rows.predicted].sort_values("count", ascending=False)
+
+    found = set_found(run, *OF)
+
+    assert [each.n for each in found.confusions] == wrong["count"].head(6).tolist()
+    assert all(each.n_true == 3 * 5 for each in found.confusions)
+    assert sum(map(sum, found.counts)) == sum(found.n_true) == 3 * 4 * 5
+
+
+def test_set_found__recalls__weigh_each_answer_alike(finished, run):
+    rows = of_farm(finished, "classes")
+    expected = (rows.recall * rows.support).groupby(rows["class"]).sum() / 15
+
+    found = set_found(run, *OF)
+
+    for each in (*found.hardest, *found.easiest):
+        assert each.recall == pytest.approx(expected[each.name])
+        assert each.n == 15
+        assert each.zero_shot is not None
+    assert [each.recall for each in (*found.hardest, *found.easiest[::-1])] == sorted(
+        expected.tolist()
+    )
+
+
+def test_set_found__mistakes__show_each_picture_once_the_surest_first(finished, run):
+    rows = of_farm(finished, "mistakes").sort_values("confidence", ascending=False)
+    expected = rows.drop_duplicates("path").head(8)
+
+    found = set_found(run, *OF)
+
+    assert [each.path for each in found.mistakes] == expected.path.tolist()
+    assert [each.confidence for each in found.mistakes] == expected.confidence.tolist()
+    assert all(each.true != each.called for each in found.mistakes)
+
+
+def test_set_found__many_classes__shows_those_confused_most(run, monkeypatch):
+    monkeypatch.setattr(module, "MOST_IN_MATRIX", 2)
+
+    found = set_found(run, *OF)
+
+    worst = found.confusions[0]
+    assert set(found.classes) == {worst.true, worst.called}
+    assert found.n_classes == 4
+    assert found.n_true == (15, 15)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from metaadapter.report.evaluation_markdown import markdown, overview
+
+
+def test_overview__terminal__has_tables_ranks_and_boxes(found):
+    lines = overview(found).splitlines()
+
+    assert lines[0] == "Accuracy in %, mean over sets"
+    assert "What closed-form gains over each, in points, mean over sets" in lines
+    tables = [line for line in lines if line.startswith("| ")]
+    n_methods = len(found.methods)
+    assert len(tables) == (1 + n_methods) + (1 + n_methods - 1)
+    assert {len(line) for line in tables[: 1 + n_methods]} == {len(tables[0])}
+    assert sum(line.startswith("pass: ") for line in lines) == len(found.boxes)
+
+
+def test_markdown__whole_report__has_every_section(found):
+    text = markdown(found)
+
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings[0] == "# closed-form beside 6 other method(s)"
+    assert "## Calibration error, % (small is good)" in headings
+    assert "## farm: where closed-form errs" in headings
+    assert headings[-1] == "## How it was measured"
+    assert found.headline in text
+    assert f"- `{found.command}`" in text
+    assert "- ant " in text.replace("n01440764", "!")

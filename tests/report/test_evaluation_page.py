@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from metaadapter.evaluation import Box, EvaluationConfig, evaluate
+from metaadapter.report.evaluation_page import page
+from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.report.findings import find
+
+
+@pytest.fixture(scope="module")
+def html(found):
+    return page(found, {})
+
+
+def test_page__any_result__needs_no_other_file_and_no_script(html, read_page):
+    reader = read_page(html)
+
+    assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in reader.elements)
+    assert not re.search(r"https?://|@import|url\((?!#)", html)
+
+
+def test_page__names_of_elements__are_used_once_and_referred_to_rightly(html, read_page):
+    reader = read_page(html)
+    names = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+
+    assert len(set(names)) == len(names)
+    referred = set(re.findall(r'(?:href="#|url\(#|aria-labelledby=")([^")]+)', html))
+    assert referred <= set(names)
+
+
+def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(html, found):
+    drawn = re.findall(r"<svg viewBox.*?</svg>", html, flags=re.DOTALL)
+
+    n_places, n_ranks, n_times, n_sets = 3, 1, 3, 2
+    n_reliability = 2 * (len(found.featured) + 1)
+    assert len(drawn) == n_places + n_ranks + n_times + n_reliability + n_sets
+    used = set(re.findall(r"(?:fill|stroke): (?!none|var)([^;\"]+)", "".join(drawn)))
+    assert used == set()
+    defined = set(re.findall(r"(--[\w-]+):", html))
+    assert set(re.findall(r"var\((--[\w-]+)\)", html)) <= defined
+    assert all("<title" in drawing for drawing in drawn)
+
+
+def test_page__numbers__are_those_of_the_result(html, found, read_page):
+    words = read_page(html).words
+    own = found.parts[0].accuracy["mean over sets"]["closed-form"]
+
+    cells = " ".join(f"{100 * own[n].mean:.1f} ± {100 * own[n].half:.1f}" for n in (1, 2, 4))
+    assert f"closed-form {cells}" in words
+    assert found.headline in words
+    for box in found.boxes:
+        assert box.detail in words
+    assert found.command in words
+
+
+def test_page__names_with_markup__are_text(html, read_page):
+    assert "<cow>" not in html
+    assert "<cow> & calf is called" in read_page(html).words
+
+
+def test_page__failed_box__is_told_in_words(found, read_page):
+    failed = replace(found, boxes=(Box("query labels", "fail", "read before scoring by X"),))
+
+    words = read_page(page(failed, {})).words
+
+    assert "Query labels: fails read before scoring by X" in words
+
+
+def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
+    shown, *others = found.sets[0].mistakes
+
+    reader = read_page(page(found, {shown.path: b"jpeg"}))
+
+    sources = [image["src"] for image in reader.all("img")]
+    assert sources
+    assert set(sources) == {"data:image/jpeg;base64,anBlZw=="}
+    assert all(image["alt"] for image in reader.all("img"))
+    assert all(other.path in reader.words for other in others)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"methods": ("prototypes",), "shots": (1,), "seeds": 1},
+        {"methods": ("default", "finetune@0", "finetune@2"), "shots": (2,), "seeds": 2},
+        {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "base_to_new": True},
+        {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "unknown": 0.25},
+    ],
+)
+def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, read_page, tmp_path):
+    store = make_store("pets", dict.fromkeys("abcd", 5), spread=0.5)
+    evaluate(EvaluationConfig(stores=(str(store.folder),), **changes), tmp_path / "run")
+
+    words = read_page(page(find(EvaluationRun.read(tmp_path / "run")), {})).words
+
+    assert "May these figures be believed?" in words
+    assert ("AUROC of unknown classes" in words) == ("unknown" in changes)
+    assert ("The thin line is one path" in words) == ("finetune@2" in changes["methods"])
