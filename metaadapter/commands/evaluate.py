@@ -33,8 +33,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME,…",
-            help="default, closed-form, peers (all of them), a peer, a generator's folder; "
-            "repeatable.",
+            help="default, closed-form, finetune, finetune@K (K steps), peers (all of them), a "
+            "peer, a generator's folder; repeatable.",
             show_default="default,peers",
         ),
     ] = None,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS, Peer, Support
 from metaadapter.classifier import fine_tune as fine_tune_module
-from metaadapter.classifier.fine_tune import fine_tune
+from metaadapter.classifier import gradient_steps as gradient_steps_module
+from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.meta_training import (
     CLOSED_FORM,
@@ -24,8 +26,9 @@ from metaadapter.generator.pretrained import generator_id
 __all__ = ["Method", "as_peer", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
-# The gradient path of the generator that ships.
-FINE_TUNED = "finetune"
+# The gradient path of the generator that ships; with a number after it, exactly so many steps.
+FINE_TUNED, AT = "finetune", "finetune@"
+MOST_STEPS = 10_000
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -53,23 +56,24 @@ def load_method(name: str) -> Method:
 
     Args:
         name: A key of `PEERS`, "default", "closed-form", "finetune" (gradient steps from what
-            "default" predicts) or the folder of a generator.
+            "default" predicts, as many as the support bears out), "finetune@K" (K steps from
+            there) or the folder of a generator.
 
     Raises:
-        UsageError: There is no such method.
+        UsageError: There is no such method, or K is no whole number from 0 to 10000.
     """
     if name in PEERS:
         peer = PEERS[name]
         return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
-    if name == FINE_TUNED:
-        start = load_generator("default")
-        settings = inspect.getsource(fine_tune_module) + generator_id(start)
-        identity = hashlib.sha256(settings.encode()).hexdigest()[:12]
-        return Method(name, identity, _fine_tuned(start), read_meta_training("default"))
+    if name == FINE_TUNED or name.startswith(AT):
+        settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
+        code = map(inspect.getsource, (fine_tune_module, gradient_steps_module))
+        identity = _digest("".join(code) + repr(settings) + generator_id(start))
+        return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
     try:
         generator = load_generator(name)
     except UsageError as error:
-        known = ", ".join([*GENERATORS, FINE_TUNED, *PEERS])
+        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS])
         raise UsageError(
             f"no method {name!r}; there are: {known}, and folders of generators"
         ) from error
@@ -79,8 +83,11 @@ def load_method(name: str) -> Method:
 
 def _code_id(peer: Peer) -> str:
     """Twelve hex digits of the file that a peer is in."""
-    code = inspect.getsource(inspect.getmodule(peer) or peer)
-    return hashlib.sha256(code.encode()).hexdigest()[:12]
+    return _digest(inspect.getsource(inspect.getmodule(peer) or peer))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,7 +96,21 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
 
 
-def _fine_tuned(generator: Generator) -> Peer:
+def _asked_steps(name: str) -> int | None:
+    """K of "finetune@K"; None of "finetune"."""
+    if name == FINE_TUNED:
+        return None
+    number = name.removeprefix(AT)
+    # One spelling a number: the rows of a report are told apart by the names of methods.
+    if not re.fullmatch(r"0|[1-9][0-9]{0,4}", number) or int(number) > MOST_STEPS:
+        raise UsageError(
+            f"method {name!r}: expected a whole number of steps from 0 to {MOST_STEPS} after the "
+            f"@, such as {AT}20, got {number!r}"
+        )
+    return int(number)
+
+
+def _fine_tuned(generator: Generator, settings: FineTune) -> Peer:
     def fit(support: Support, logit_scale: float) -> AdapterWeights:
         return fine_tune(
             generator,
@@ -98,6 +119,7 @@ def _fine_tuned(generator: Generator) -> Peer:
             support.support_mask_TNK,
             support.class_mask_TN,
             logit_scale=logit_scale,
+            settings=settings,
         ).weights
 
     return fit

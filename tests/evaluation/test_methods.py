@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from metaadapter.baselines import PEERS, Support
+from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training, same_name
 from metaadapter.evaluation.methods import load_method, resolve_names
@@ -21,25 +23,71 @@ def test_load_method__every_peer__is_the_one_of_its_name():
     assert {method.meta_training for method in methods} == {UNTRAINED}
 
 
-def test_load_method__generator__predicts_as_it_does_itself():
+@pytest.fixture
+def support():
+    """Two tasks of three classes and two pictures, of which the first task lacks one."""
     draw = torch.Generator().manual_seed(0)
     support_TNKD = normalize(torch.randn(2, 3, 2, 8, generator=draw), dim=-1)
     text_TND = normalize(torch.randn(2, 3, 8, generator=draw), dim=-1)
     there = torch.ones(2, 3, 2, dtype=torch.bool)
     there[0, 1, 1] = False
+    return Support(support_TNKD, there, text_TND, torch.ones(2, 3, dtype=torch.bool))
 
-    found = load_method("closed-form").fit(
-        Support(support_TNKD, there, text_TND, torch.ones(2, 3, dtype=torch.bool)), 20.0
+
+def predicted(generator, support):
+    return load_generator(generator).predict(
+        support.support_TNKD, support.text_TND, support.support_mask_TNK, logit_scale=20.0
     )
 
-    alone = load_generator("closed-form").predict(support_TNKD, text_TND, there, logit_scale=20.0)
-    assert found.classes.equal(alone.classes)
+
+def test_load_method__generator__predicts_as_it_does_itself(support):
+    found = load_method("closed-form").fit(support, 20.0)
+
+    assert found.classes.equal(predicted("closed-form", support).classes)
+
+
+def test_load_method__finetune_at_0__is_default_to_the_bit(support):
+    found = load_method("finetune@0").fit(support, 20.0)
+
+    default = load_method("default").fit(support, 20.0)
+    for name, tensor in default.tensors().items():
+        assert torch.equal(getattr(found, name), tensor), name
+
+
+def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
+    found = load_method("finetune@3").fit(support, 20.0)
+
+    start = predicted("default", support)
+    shots = support.support_mask_TNK.sum((1, 2)) / 3
+    walk = gradient_steps(
+        start,
+        support.support_TNKD,
+        support.support_mask_TNK,
+        moves="classes",
+        lr=0.02,
+        anchor_T=1 / shots,
+    )
+    assert not found.classes.equal(start.classes)
+    torch.testing.assert_close(found.classes, list(islice(walk, 3))[-1].classes)
+
+
+def test_load_method__finetune__number_of_steps_is_part_of_its_identity():
+    names = ("finetune", "finetune@0", "finetune@5", "default")
+
+    assert len({load_method(name).identity for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("number", ["", "-1", "05", "5.0", "ten", "10001", "٣"])
+def test_load_method__finetune_at_no_number__says_what_is_expected(number):
+    with pytest.raises(
+        UsageError, match=f"whole number of steps from 0 to 10000 .* finetune@20, got '{number}'"
+    ):
+        load_method(f"finetune@{number}")
 
 
 def test_load_method__unknown_name__lists_what_there_is():
-    with pytest.raises(
-        UsageError, match=r"no method 'GDAA'; there are: default, closed-form, finetune, zero"
-    ):
+    known = "default, closed-form, finetune, finetune@K, zero-shot"
+    with pytest.raises(UsageError, match=f"no method 'GDAA'; there are: {known}"):
         load_method("GDAA")
 
 
