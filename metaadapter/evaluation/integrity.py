@@ -111,14 +111,18 @@ def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -
 def _of_records(
     name: str, methods: Sequence[Method], overlap: Callable[[MetaTraining], list[str]], how: str
 ) -> Box:
-    faults, silent = [], []
+    faults, silent = dict[str, list[str]](), []
     for method in methods:
         if method.meta_training is None:
             silent.append(method.name)
         elif shared := overlap(method.meta_training):
-            faults.append(f"{method.name} was {how} {_some(shared)}")
+            faults.setdefault(_some(shared), []).append(method.name)
     if faults:
-        return Box(name, "fail", "; ".join(faults))
+        told = (
+            f"{_some(guilty)} {'was' if len(guilty) == 1 else 'were'} {how} {shared}"
+            for shared, guilty in faults.items()
+        )
+        return Box(name, "fail", "; ".join(told))
     if silent:
         return Box(name, "unknown", f"no record of meta-training lies beside {_some(silent)}")
     return Box(name, "pass", "by the record of each generator; peers learn from the support alone")

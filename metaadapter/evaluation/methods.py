@@ -23,7 +23,7 @@ from metaadapter.evaluation.meta_training import (
 from metaadapter.generator import Generator, load_generator
 from metaadapter.generator.pretrained import generator_id
 
-__all__ = ["Method", "as_peer", "load_method", "resolve_names"]
+__all__ = ["AT", "Method", "as_peer", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
 # The gradient path of the generator that ships; with a number after it, exactly so many steps.

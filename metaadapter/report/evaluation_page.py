@@ -12,7 +12,7 @@ from metaadapter.evaluation.summary import MEAN
 from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
-from metaadapter.report.figures.accuracy_by_time import accuracy_by_time, continuum
+from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
 from metaadapter.report.figures.confusion import confusion
 from metaadapter.report.figures.mean_ranks import mean_ranks
 from metaadapter.report.figures.method_style import style_of
@@ -69,8 +69,8 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         thumbnails=thumbnails,
         styles={method: style_of(method, result) for method in result.methods},
         by_shots=list(_by_shots(result)),
+        points_shown=POINTS_SHOWN,
         by_time=list(_by_time(result, overall)),
-        has_continuum=bool(continuum(result.methods)),
         ranks=[
             (part, Markup(mean_ranks(result, part.ranks, f"ranks-{part.part}")))
             for part in result.parts

@@ -128,6 +128,8 @@ class EvaluationResult:
     """The best mean rank first."""
     featured: tuple[str, ...]
     """Those that figures tell apart: the reference, then the best of the others."""
+    path: tuple[str, ...]
+    """The gradient path after more and more steps, where it was measured so."""
     shots: tuple[int, ...]
     headline: str
     parts: tuple[PartFound, ...]

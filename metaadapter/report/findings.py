@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.methods import AT
 from metaadapter.evaluation.metrics import METRICS
 from metaadapter.evaluation.ranks import rank_methods
 from metaadapter.evaluation.summary import MEAN, Figure, differences, means
@@ -39,7 +40,11 @@ def find(run: EvaluationRun) -> EvaluationResult:
     judged = next(iter(names_of_parts))
     parts = tuple(_part(run, part, figures, gains) for part in names_of_parts)
     methods = _best_first(run.config.method_names, parts[0])
-    others = [name for name in methods if name not in (reference, ZERO_SHOT)]
+    path = sorted(
+        (name for name in methods if name.startswith(AT)),
+        key=lambda name: int(name.removeprefix(AT)),
+    )
+    others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
     rows: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in run.tables["rows"]:
@@ -50,6 +55,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         reference=reference,
         methods=methods,
         featured=featured,
+        path=tuple(path),
         shots=shots,
         headline=_headline(parts[0].accuracy[overall(run)], parts[0].gain[overall(run)], reference),
         parts=parts,

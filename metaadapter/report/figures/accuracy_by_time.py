@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.figures.method_style import style_of
 from metaadapter.report.figures.panel import colour, panel
 
-__all__ = ["accuracy_by_time", "continuum"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
+__all__ = ["POINTS_SHOWN", "accuracy_by_time"]
 
-def continuum(methods: tuple[str, ...]) -> list[str]:
-    """Methods that are one path after 0, 1, 2, … gradient steps, in that order."""
-    steps = {
-        name: int(found[1]) for name in methods if (found := re.fullmatch(r"finetune@(\d+)", name))
-    }
-    return sorted(steps, key=steps.__getitem__)
+POINTS_SHOWN = 12
+"""Methods that are further below the best would press the others together: they are left out."""
+# Times that lie closer are not written twice.
+LEAST_RATIO = 1.3
 
 
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, of: str
 ) -> str:
-    """A point a method over a logarithmic axis of seconds; the gradient path is a line."""
-    points = {
+    """A point a method over a logarithmic axis of time; the gradient path is a line."""
+    measured = {
         method: (1000 * result.seconds[method][n_shot], 100 * accuracy[method][n_shot].mean)
         for method in reversed(result.methods)
         if n_shot in accuracy.get(method, {}) and result.seconds[method][n_shot] > 0
     }
+    best = max((right for _, right in measured.values()), default=0.0)
+    points = {name: at for name, at in measured.items() if at[1] > best - POINTS_SHOWN}
     told = f"Accuracy by time, {of}: " + "; ".join(
         f"{method} {right:.1f} % in {time:.3g} ms" for method, (time, right) in points.items()
     )
     with panel(name, told) as drawing:
         axes = drawing.axes
-        path = [method for method in continuum(result.methods) if method in points]
-        if path:
-            times, rights = zip(*(points[method] for method in path), strict=True)
-            axes.plot(times, rights, color=colour("ink"), linewidth=1)
+        _draw_path(axes, [(method, *points[method]) for method in result.path if method in points])
         for method, (time, right) in points.items():
             style = style_of(method, result)
             axes.plot([time], [right], **{**style.line, "marker": style.marker or "o"})
@@ -45,3 +44,21 @@ def accuracy_by_time(
         axes.set_xlabel("milliseconds to fit and to answer, a task")
         axes.set_title("% right", loc="left")
         return drawing.to_svg()
+
+
+def _draw_path(axes: Axes, path: list[tuple[str, float, float]]) -> None:
+    """A line through the points, each with its number of steps."""
+    axes.plot([time for _, time, _ in path], [right for *_, right in path], color=colour("muted"))
+    last = 0.0
+    for method, time, right in path:
+        if time > LEAST_RATIO * last:
+            axes.annotate(
+                method.partition("@")[2],
+                (time, right),
+                xytext=(0, -13),
+                textcoords="offset points",
+                horizontalalignment="center",
+                fontsize=10,
+                color=colour("muted"),
+            )
+            last = time

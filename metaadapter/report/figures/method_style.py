@@ -46,4 +46,6 @@ def style_of(method: str, result: EvaluationResult) -> MethodStyle:
         return MethodStyle(f"method-{number}", MARKERS[number])
     if method == ZERO_SHOT:
         return MethodStyle("ink", None, dashed=True)
+    if method in result.path:
+        return MethodStyle("muted", ".", is_named=False)
     return MethodStyle("faint", None, is_named=False)
