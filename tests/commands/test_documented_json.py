@@ -85,13 +85,16 @@ def test_train__document__is_as_documented(run, tmp_path):
     assert agrees(done.document, "metaadapter.train/1")
 
 
-def test_evaluate__document__is_as_documented(run, make_store, tmp_path):
+def test_evaluate_and_report__documents__are_as_documented(run, make_store, tmp_path):
     store = make_store("pets", {"ant": 3, "bee": 3})
     few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
 
     done = run("evaluate", store.folder, "--out", tmp_path / "run", *few, "--json")
 
     assert agrees(done.document, "metaadapter.evaluate/1")
+
+    told = run("report", tmp_path / "run", "--json")
+    assert agrees(told.document, "metaadapter.report/1")
 
 
 def test_doctor__document__is_as_documented(run):
@@ -113,5 +116,5 @@ def test_error__document__is_as_documented(run):
 
 def test_page__documents_each_schema_once():
     assert re.findall(r"^### `metaadapter\.(\w+)/1`$", PAGE, re.MULTILINE) == [
-        *("encode", "adapt", "predict", "train", "evaluate", "doctor", "demo", "error")
+        *("encode", "adapt", "predict", "train", "evaluate", "report", "doctor", "demo", "error")
     ]
