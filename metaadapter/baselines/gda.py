@@ -24,13 +24,12 @@ def gda(support: Support, logit_scale: float) -> AdapterWeights:
     two pictures, P = D / tr · I with the trace of the pictures' covariance about their grand mean.
     α grows with the mean number of shots.
     """
-    exact = torch.float32 if support.text_TND.device.type == "mps" else torch.float64
-    means_TND = support.means_TND.to(exact)
+    exact = support.exact
     # The discriminant scales its precision by tr(S) where the authors have D.
     classes_TND, bias_TN = _gaussian_discriminant(
-        support.shots_TNKD.to(exact), support.present_TNK, means_TND
+        exact.shots_TNKD, exact.present_TNK, exact.means_TND
     )
-    scale_T1 = (_alpha(support) * support.text_TND.shape[-1] / _trace(support)).to(exact)[:, None]
+    scale_T1 = (_alpha(exact) * exact.text_TND.shape[-1] / _trace(exact))[:, None]
     return support.head(
         support.text_TND + (scale_T1[..., None] * classes_TND / logit_scale).to(support.text_TND),
         logit_scale,

@@ -24,15 +24,17 @@ def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
     The start is w_c = Σ_{i∈c} x_i, b = 0 and α = 2.5 s times the mean of x_i · t_c over classes
     and their pictures. Both step sizes come from the curvature of the loss.
     """
-    rows_TMD, text_TND = support.rows_TMD, support.text_TND
+    # Steps as long as the curvature allows, with momentum, let rounding grow.
+    exact = support.exact
+    rows_TMD, text_TND = exact.rows_TMD, exact.text_TND
     along_text_TMN = rows_TMD @ text_TND.mT
-    classes_TND = support.targets_TMN.mT @ rows_TMD
+    classes_TND = exact.targets_TMN.mT @ rows_TMD
     bias_TN = torch.zeros_like(classes_TND[..., 0])
     text_weight = TEXT_WEIGHT_PER_SCALE * logit_scale
-    alpha_TN = (text_weight * _mean_own_text(support, along_text_TMN)).expand_as(bias_TN)
-    step_T11, text_step_T1 = _step_sizes(support, along_text_TMN)
+    alpha_TN = (text_weight * _mean_own_text(exact, along_text_TMN)).expand_as(bias_TN)
+    step_T11, text_step_T1 = _step_sizes(exact, along_text_TMN)
     speed_TND, bias_speed_TN = torch.zeros_like(classes_TND), torch.zeros_like(bias_TN)
-    slope = _slope(support)
+    slope = _slope(exact)
     for i in range(1, N_STEPS + 1):
         from_text_TMN = alpha_TN[:, None] * along_text_TMN
         slope_TMN = slope(rows_TMD @ classes_TND.mT + bias_TN[:, None] + from_text_TMN)
@@ -42,7 +44,9 @@ def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
         bias_TN = bias_TN - step_T11[..., 0] * bias_speed_TN
         if i % STEPS_PER_TEXT_STEP == 0:
             alpha_TN = alpha_TN - text_step_T1 * (slope_TMN * along_text_TMN).sum(1)
-    return support.head(classes_TND + alpha_TN[..., None] * text_TND, 1.0, bias_TN)
+    classes_TND = classes_TND + alpha_TN[..., None] * text_TND
+    dtype = support.text_TND.dtype
+    return support.head(classes_TND.to(dtype), 1.0, bias_TN.to(dtype))
 
 
 def _slope(support: Support) -> Callable[[Tensor], Tensor]:

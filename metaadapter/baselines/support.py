@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -34,6 +34,14 @@ class Support:
     def of(cls, batch: EpisodeBatch) -> Support:
         """The support of a batch."""
         return cls(batch.support_TNKD, batch.support_mask_TNK, batch.text_TND, batch.class_mask_TN)
+
+    @property
+    def exact(self) -> Support:
+        """The same in float64 where the device has it, for what float32 would spoil."""
+        dtype = torch.float32 if self.text_TND.device.type == "mps" else torch.float64
+        return replace(
+            self, support_TNKD=self.support_TNKD.to(dtype), text_TND=self.text_TND.to(dtype)
+        )
 
     @property
     def present_TNK(self) -> Bool[Tensor, "T N K"]:
