@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import (
     AdapterConfig,
@@ -98,16 +98,18 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         self.logit_scale = logit_scale
         self.fine_tuning = fine_tuning
 
-    def fit(self, X: Any, y: Any) -> MetaAdapterClassifier:
+    def fit(self, X: Any, y: Any, *, views: Any = None) -> MetaAdapterClassifier:
         """Predict the adapter of a support set.
 
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes, which gives zero-shot CLIP.
             y: (n,) their labels.
+            views: (n, V, D) features of the views that each picture is the mean of, for the
+                gradient steps of mode `"finetune"`.
 
         Raises:
-            ValueError: if X or y is not usable, or there are fewer than two classes.
+            ValueError: if X, y or views are not usable, or there are fewer than two classes.
         """
         X, y = validate_data(
             self,
@@ -137,7 +139,9 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             text=torch.from_numpy(text),
         )
         self.logit_scale_ = self._temperature(encoder)
-        self.adapter_, self.n_steps_ = self._adapter_of(generator, self.support_)
+        self.adapter_, self.n_steps_ = self._adapter_of(
+            generator, self.support_, None if views is None else self._unit_views(views, X.shape)
+        )
         self.n_shots_ = np.bincount(self.support_.labels, minlength=len(classes))
         self.generator_id_ = generator_id(generator)
         self.origin_ = _origin_of(encoder)
@@ -281,10 +285,24 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         classifier.n_steps_ = config.n_steps
         return classifier
 
-    def _adapter_of(self, generator: Generator, support: SupportSet) -> tuple[AdapterWeights, int]:
+    def _adapter_of(
+        self, generator: Generator, support: SupportSet, views: torch.Tensor | None
+    ) -> tuple[AdapterWeights, int]:
         if self.mode == "one_shot":
             return predict_adapter(generator, support, self.logit_scale_), 0
-        return fine_tune_adapter(generator, support, self.logit_scale_, self.fine_tuning)
+        return fine_tune_adapter(generator, support, self.logit_scale_, self.fine_tuning, views)
+
+    def _unit_views(self, views: Any, shape: tuple[int, ...]) -> Float32[torch.Tensor, "n V D"]:
+        if self.mode != "finetune":
+            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
+        views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
+        n, width = shape
+        if views.ndim != 3 or views.shape[::2] != shape:
+            raise UsageError(
+                f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
+                f"got {views.shape}"
+            )
+        return _unit_rows(views)
 
     def _check_parameters(self) -> None:
         if self.mode not in get_args(Mode):
@@ -338,7 +356,7 @@ def _origin_of(encoder: FrozenEncoder | None) -> Origin:
     return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())
 
 
-def _unit_rows(X: np.ndarray) -> Float32[torch.Tensor, "n D"]:
-    """(n, D) rows of length 1; a row of zeros stays."""
+def _unit_rows(X: np.ndarray) -> Float32[torch.Tensor, "n *V D"]:
+    """Rows of length 1; a row of zeros stays."""
     rows = torch.from_numpy(np.array(X, dtype=np.float64))
-    return torch.nn.functional.normalize(rows, dim=1).float()
+    return torch.nn.functional.normalize(rows, dim=-1).float()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -11,14 +12,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, SupportSet
-from metaadapter.classifier.gradient_steps import (
-    Moves,
-    gradient_steps,
-    own_log_probability,
-    per_task,
-    with_mlp,
-)
-from metaadapter.classifier.one_shot import as_task
+from metaadapter.adapter.consistency import zero_shot
+from metaadapter.classifier.gradient_steps import Moves, gradient_steps, per_task, with_mlp
+from metaadapter.classifier.one_shot import as_task, sort_by_class
+from metaadapter.classifier.support_loss import Consistency, own_log_probability
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator
 
@@ -42,6 +39,11 @@ class FineTune:
     ProLIP (Fahes et al. 2024)."""
     n_folds: int = 4
     """Into how many parts the shots of a class are divided to be left out in turn."""
+    modalities: float = 0.0
+    """Weight of the divergence between the visual adapter alone and the text adapter alone; of
+    tasks whose classes all have texts."""
+    views: float = 0.0
+    """Weight of the divergence between a view and its picture, where views are given."""
 
     def __post_init__(self) -> None:
         if self.n_steps is not None and self.n_steps < 0:
@@ -52,6 +54,11 @@ class FineTune:
             )
         if self.n_folds < 2:
             raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")
+        if not (0 <= self.modalities < math.inf and 0 <= self.views < math.inf):
+            raise UsageError(
+                "the weights of modalities and views must be numbers of at least 0, got "
+                f"modalities {self.modalities}, views {self.views}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ def fine_tune(
     *,
     logit_scale: Float[Tensor, " T"] | float | None = None,
     settings: FineTune | None = None,
+    views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
@@ -90,8 +98,14 @@ def fine_tune(
         text_TND: unit rows of the class names; zeros where a class has no text.
         support_mask_TNK: which pictures are there; all by default.
         class_mask_TN: which classes are there; all by default.
-        logit_scale: the encoder's inverse temperature, needed for tasks without a picture.
+        logit_scale: the encoder's inverse temperature, needed for tasks without a picture and to
+            hold modalities against each other.
         settings: what moves, and how far.
+        views_TNKVD: unit rows of the views that each picture is the mean of. The steps then learn
+            from each view; the start is predicted from the pictures, and left-out ones judge it.
+
+    Raises:
+        UsageError: a temperature is needed and missing.
     """
     settings = settings or FineTune()
     if support_mask_TNK is None:
@@ -99,6 +113,11 @@ def fine_tune(
     if class_mask_TN is None:
         class_mask_TN = text_TND.new_ones(text_TND.shape[:2], dtype=torch.bool)
     mask_TNK = support_mask_TNK & class_mask_TN[..., None]
+    consistency = Consistency(views_TNKVD, settings.views, modalities=settings.modalities)
+    if settings.modalities:
+        consistency = replace(
+            consistency, zero_shot=_zero_shot(text_TND, class_mask_TN, logit_scale)
+        )
 
     def path(kept_TNK: Tensor, steps: Sequence[int]) -> list[AdapterWeights]:
         """The prediction from the kept pictures, and the adapters after so many steps."""
@@ -114,6 +133,7 @@ def fine_tune(
             moves=settings.moves,
             lr=settings.lr,
             anchor_T=settings.anchor / n_shot_T,
+            consistency=consistency,
         )
         taken = islice(every, max(steps, default=0))
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
@@ -136,12 +156,39 @@ def fine_tune_adapter(
     support: SupportSet,
     logit_scale: float | None,
     settings: FineTune | None = None,
+    views: Float[Tensor, "n V D"] | None = None,
 ) -> tuple[AdapterWeights, int]:
-    """The refined adapter of one support set, without a task axis, and the steps it took."""
+    """The refined adapter of one support set, without a task axis, and the steps it took.
+
+    `views` are unit rows of the views of each picture of the support.
+    """
+    shots_TNKD, text_TND, mask_TNK = as_task(generator, support)
+    views_TNKVD = None
+    if views is not None:
+        views_NKVD, _ = sort_by_class(views, support.labels, len(support.text))
+        views_TNKVD = views_NKVD[None].to(shots_TNKD)
     tuned = fine_tune(
-        generator, *as_task(generator, support), logit_scale=logit_scale, settings=settings
+        generator,
+        shots_TNKD,
+        text_TND,
+        mask_TNK,
+        logit_scale=logit_scale,
+        settings=settings,
+        views_TNKVD=views_TNKVD,
     )
     return tuned.weights.task(0).to(device="cpu", dtype=torch.float64), int(tuned.n_steps_T[0])
+
+
+def _zero_shot(
+    text_TND: Tensor, class_mask_TN: Tensor, logit_scale: Tensor | float | None
+) -> AdapterWeights:
+    if logit_scale is None:
+        raise UsageError(
+            "modalities holds the adapter against zero-shot CLIP, which needs the encoder's "
+            "temperature: pass logit_scale (FrozenEncoder.logit_scale)"
+        )
+    scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(len(text_TND))
+    return replace(zero_shot(text_TND, class_mask_TN, 1.0), logit_scale=scale_T)
 
 
 def _mean_shots(mask_TNK: Tensor) -> Tensor:

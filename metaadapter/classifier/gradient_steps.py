@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, apply_adapter, classify
-from metaadapter.adapter.apply import cache_logits, class_logits
+from metaadapter.adapter import AdapterWeights
+from metaadapter.classifier.support_loss import Consistency, support_objective
 
-__all__ = ["Moves", "gradient_steps", "support_loss", "with_mlp"]
+__all__ = ["Moves", "gradient_steps", "per_task", "with_mlp"]
 
 Moves = Literal["classes", "bottleneck", "both", "mlp"]
 """What the steps change: class vectors and biases; the visual bottleneck; both; or the class
@@ -41,14 +40,15 @@ def gradient_steps(
     moves: Moves,
     lr: float,
     anchor_T: Float[Tensor, " T"],
+    consistency: Consistency | None = None,
 ) -> Iterator[AdapterWeights]:
     """The adapters after 1, 2, 3 … full-batch steps of Adam; endless.
 
     Each changed tensor is θ₀ + u v with u the root mean square of θ₀, and the loss of a task is
-    the mean cross-entropy of its support plus anchor · the sum over tensors of mean v²: an L2
-    anchor to the prediction (as ProLIP's Frobenius anchor to the pre-trained matrix), in units
-    that are those of the tensor. Tasks do not see one another: their losses are summed and Adam
-    works element by element.
+    the mean cross-entropy of its support, plus the terms of `consistency`, plus anchor · the sum
+    over tensors of mean v²: an L2 anchor to the prediction (as ProLIP's Frobenius anchor to the
+    pre-trained matrix), in units that are those of the tensor. Tasks do not see one another: their
+    losses are summed and Adam works element by element.
 
     Args:
         start: Predicted, with a leading task axis.
@@ -57,6 +57,7 @@ def gradient_steps(
         moves: What is changed.
         lr: Of Adam, in units of u.
         anchor_T: How strongly each task holds to its start.
+        consistency: What else a task is held to; nothing by default.
 
     Raises:
         ValueError: the bottleneck is to move and the adapter has none.
@@ -72,66 +73,28 @@ def gradient_steps(
     offsets = {name: torch.zeros_like(tensor).requires_grad_() for name, tensor in places.items()}
     optimizer = torch.optim.Adam(offsets.values(), lr=lr, eps=EPSILON)
     has_shots_T = support_mask_TNK.flatten(1).any(-1)
-    logits_of = _logits(fixed, support_TNKD.flatten(1, 2), moves)
+    loss_of = support_objective(
+        fixed,
+        support_TNKD,
+        support_mask_TNK,
+        consistency or Consistency(),
+        only_classes=moves == "classes",
+    )
     while True:
         optimizer.zero_grad()
         with torch.enable_grad():
             current = _moved(fixed, units, offsets)
-            loss_T = _cross_entropy(logits_of(current), support_mask_TNK)
             held_T = sum(
                 (shares[name] * offset.square()).flatten(1).sum(1)
                 for name, offset in offsets.items()
             )
-            total = ((loss_T + anchor_T * held_T) * has_shots_T).sum()
+            total = ((loss_of(current) + anchor_T * held_T) * has_shots_T).sum()
         gradients = torch.autograd.grad(total, tuple(offsets.values()))
         for offset, gradient in zip(offsets.values(), gradients, strict=True):
             offset.grad = gradient
         optimizer.step()
         with torch.no_grad():
             yield _moved(fixed, units, offsets)
-
-
-def support_loss(
-    weights: AdapterWeights,
-    support_TNKD: Float[Tensor, "T N K D"],
-    support_mask_TNK: Bool[Tensor, "T N K"],
-) -> Float[Tensor, " T"]:
-    """Mean cross-entropy of the shots that are there; 0 without any."""
-    return _cross_entropy(classify(support_TNKD.flatten(1, 2), weights), support_mask_TNK)
-
-
-def own_log_probability(
-    weights: AdapterWeights, support_TNKD: Float[Tensor, "T N K D"]
-) -> Float[Tensor, "T N K"]:
-    """Log-probability of each picture's own class."""
-    n_way, n_shot = support_TNKD.shape[1:3]
-    own_TX = _own(classify(support_TNKD.flatten(1, 2), weights), n_way, n_shot)
-    return own_TX.reshape(-1, n_way, n_shot)
-
-
-def _logits(
-    start: AdapterWeights, rows_TXD: Tensor, moves: Moves
-) -> Callable[[AdapterWeights], Tensor]:
-    """`classify` of the rows, without what the steps do not change."""
-    if moves != "classes":
-        return partial(classify, rows_TXD)
-    adapted_TXD = apply_adapter(rows_TXD, start)
-    from_cache = cache_logits(adapted_TXD, start)
-    return lambda weights: class_logits(adapted_TXD, weights) + from_cache
-
-
-def _cross_entropy(logits_TXN: Tensor, support_mask_TNK: Tensor) -> Tensor:
-    own_TX = _own(logits_TXN, *support_mask_TNK.shape[1:])
-    n_shots_T = support_mask_TNK.sum((1, 2)).clamp(min=1)
-    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
-    return -torch.where(support_mask_TNK.flatten(1), own_TX, 0.0).sum(1) / n_shots_T
-
-
-def _own(logits_TXN: Tensor, n_way: int, n_shot: int) -> Tensor:
-    """(T, X) log-probability of its own class for each row, class by class."""
-    labels_X = torch.arange(n_way, device=logits_TXN.device).repeat_interleave(n_shot)
-    labels_TX1 = labels_X.expand(len(logits_TXN), -1)[..., None]
-    return logits_TXN.log_softmax(-1).gather(-1, labels_TX1)[..., 0]
 
 
 def with_mlp(start: AdapterWeights) -> AdapterWeights:

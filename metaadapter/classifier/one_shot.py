@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, SupportSet
 from metaadapter.generator import Generator
 
-__all__ = ["append_class", "as_task", "by_class", "predict_adapter"]
+__all__ = ["append_class", "as_task", "by_class", "predict_adapter", "sort_by_class"]
 
 
 def predict_adapter(
@@ -103,12 +103,18 @@ def _grown_cache(
 
 def by_class(support: SupportSet) -> tuple[Float[Tensor, "N K D"], Bool[Tensor, "N K"]]:
     """Rows sorted into classes, padded to the largest; the order within a class is kept."""
-    rows, labels = support.features, support.labels
-    counts = labels.bincount(minlength=len(support.text))
+    return sort_by_class(support.features, support.labels, len(support.text))
+
+
+def sort_by_class(
+    rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
+) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
+    """`by_class` for rows of any shape."""
+    counts = labels.bincount(minlength=n_way)
     order = labels.argsort(stable=True)
     first = counts.cumsum(0) - counts
     place = torch.arange(len(labels)) - first[labels[order]]
-    shots = rows.new_zeros(len(counts), int(counts.max()), rows.shape[1])
+    shots = rows.new_zeros(len(counts), int(counts.max()), *rows.shape[1:])
     shots[labels[order], place] = rows[order]
     return shots, torch.arange(shots.shape[1]) < counts[:, None]
 

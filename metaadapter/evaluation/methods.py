@@ -12,6 +12,7 @@ from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS, Peer, Support
 from metaadapter.classifier import fine_tune as fine_tune_module
 from metaadapter.classifier import gradient_steps as gradient_steps_module
+from metaadapter.classifier import support_loss as support_loss_module
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.meta_training import (
@@ -67,8 +68,9 @@ def load_method(name: str) -> Method:
         return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
-        code = map(inspect.getsource, (fine_tune_module, gradient_steps_module))
-        identity = _digest("".join(code) + repr(settings) + generator_id(start))
+        modules = (fine_tune_module, gradient_steps_module, support_loss_module)
+        code = "".join(map(inspect.getsource, modules))
+        identity = _digest(code + repr(settings) + generator_id(start))
         return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
     try:
         generator = load_generator(name)

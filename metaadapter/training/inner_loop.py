@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights
-from metaadapter.classifier.gradient_steps import support_loss
+from metaadapter.classifier.support_loss import support_loss
 
 __all__ = ["adapt_steps"]
 

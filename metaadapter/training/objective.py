@@ -12,15 +12,15 @@ from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter import AdapterWeights, classify
-from metaadapter.errors import UsageError
-from metaadapter.generator import Generator
-from metaadapter.training.consistency import (
+from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
     text_alone,
     visual_alone,
     zero_shot,
 )
+from metaadapter.errors import UsageError
+from metaadapter.generator import Generator
 
 __all__ = ["Adapt", "LossWeights", "objective", "query_loss"]
 

@@ -187,6 +187,43 @@ def test_finetune__one_shot__is_the_prediction(data):
     assert torch.equal(tuned.adapter_.classes, predicted.adapter_.classes)
 
 
+def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
+    rng = np.random.default_rng(3)
+    views = data.X[:, None] + 0.05 * rng.standard_normal((len(data.X), 2, data.X.shape[1]))
+    settings = FineTune(n_steps=9, views=0.3)
+    first, second = (
+        MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings) for _ in range(2)
+    )
+    order = rng.permutation(len(data.X))
+
+    first.fit(data.X, data.y, views=views)
+    second.fit(data.X[order], data.y[order], views=7 * views[order])
+
+    # The steps know no order of pictures; the folds that choose their number would.
+    np.testing.assert_allclose(first.adapter_.classes, second.adapter_.classes, atol=1e-5)
+    rows = [torch.from_numpy(part).double() for part in (data.X, views)]
+    rows = [torch.nn.functional.normalize(part, dim=-1).float().double() for part in rows]
+    rows = [part.unflatten(0, (4, 3))[None] for part in rows]
+    text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
+    text = torch.nn.functional.normalize(text, dim=-1).float().double()
+    generator = load_generator("default")
+    tuned = fine_tune(generator, rows[0], text, settings=settings, views_TNKVD=rows[1])
+    np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape", "message"),
+    [
+        ("one_shot", (12, 2, 32), "views go with mode='finetune' alone, got 'one_shot'"),
+        ("finetune", (12, 32), r"shape \(12, views of a picture, 32\).* got \(12, 32\)"),
+        ("finetune", (11, 2, 32), r"got \(11, 2, 32\)"),
+    ],
+)
+def test_finetune__views_that_do_not_fit__are_refused(data, mode, shape, message):
+    with pytest.raises(UsageError, match=message):
+        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X, data.y, views=np.ones(shape))
+
+
 def test_fine_tuning__without_its_mode__is_refused(data):
     with pytest.raises(UsageError, match="fine_tuning goes with mode='finetune'"):
         MetaAdapterClassifier(data.texts, fine_tuning=FineTune()).fit(data.X, data.y)

@@ -6,10 +6,13 @@ from itertools import islice
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import classify
+from metaadapter.adapter.consistency import zero_shot
 from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
 from metaadapter.classifier.gradient_steps import gradient_steps
+from metaadapter.classifier.support_loss import Consistency
 from metaadapter.errors import UsageError
 
 
@@ -115,6 +118,41 @@ def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
         )
 
 
+@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 30.0])])
+def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
+    shipped, make_tasks, logit_scale
+):
+    task = make_tasks(2, 4, 3)
+    noise = 0.1 * torch.randn(2, 4, 3, 2, 24, generator=torch.Generator().manual_seed(1))
+    views = normalize(task.support[..., None, :] + noise, dim=-1)
+    settings = FineTune(n_steps=4, modalities=0.3, views=0.4)
+
+    tuned = fine_tune(
+        shipped, *task.fields(), logit_scale=logit_scale, settings=settings, views_TNKVD=views
+    )
+
+    unadapted = zero_shot(task.text, task.classes, 1.0)
+    scale = torch.as_tensor(logit_scale).double().expand(2)
+    walk = gradient_steps(
+        shipped.predict(*task.fields()),
+        task.support,
+        task.mask,
+        moves="classes",
+        lr=settings.lr,
+        anchor_T=torch.full((2,), 1 / 3, dtype=torch.float64),
+        consistency=Consistency(views, 0.4, replace(unadapted, logit_scale=scale), 0.3),
+    )
+    expected = list(islice(walk, 4))[-1]
+    torch.testing.assert_close(tuned.weights.classes, expected.classes)
+    plain = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=4))
+    assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
+
+
+def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
+    with pytest.raises(UsageError, match="needs the encoder's temperature: pass logit_scale"):
+        fine_tune(shipped, *make_tasks(1, 3, 2).fields(), settings=FineTune(modalities=0.1))
+
+
 def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tasks):
     task = make_tasks(3, 5, 1)
 
@@ -153,6 +191,8 @@ def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
         ({"lr": 0.0}, "lr must be above 0"),
         ({"anchor": -1.0}, "anchor at least 0"),
         ({"n_folds": 1}, "n_folds must be at least 2"),
+        ({"modalities": -0.1}, "weights of modalities and views must be numbers of at least 0"),
+        ({"views": math.nan}, "got modalities 0.0, views nan"),
     ],
 )
 def test_fine_tune__settings_that_cannot_be__are_refused(change, message):

@@ -6,12 +6,14 @@ from itertools import islice
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy, kl_div, normalize
 
 from metaadapter._compat import import_higher
 from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier import gradient_steps as gradient_steps_module
-from metaadapter.classifier.gradient_steps import gradient_steps, support_loss, with_mlp
+from metaadapter.classifier.gradient_steps import gradient_steps, with_mlp
+from metaadapter.classifier.support_loss import Consistency, support_loss
 
 LR, ANCHOR, N_STEPS = 0.05, 0.7, 4
 # higher adds it before it corrects the bias of the second moment, torch after.
@@ -48,23 +50,41 @@ class Learner(nn.Module):
         return weights if features is None else classify(features, weights)
 
 
-def by_higher(start, support, names):
-    """The adapter of one task without padding after the steps, unrolled by higher."""
+def by_higher(start, loss_of, names):
+    """The adapter of one task after the steps down `loss_of` its learner, unrolled by higher."""
     learner = Learner(start, names)
-    rows, labels = support.flatten(0, 1), torch.arange(len(support))
-    labels = labels.repeat_interleave(support.shape[1])
     optimizer = torch.optim.Adam(learner.parameters(), lr=LR, eps=EPSILON)
     with import_higher().innerloop_ctx(learner, optimizer) as (functional, steps):
         for _ in range(N_STEPS):
             held = sum(offset.square().mean() for offset in functional.parameters())
-            steps.step(cross_entropy(functional(rows), labels) + ANCHOR * held)
+            steps.step(loss_of(functional) + ANCHOR * held)
         return functional()
 
 
-def steps(start, task, moves, n_steps=N_STEPS, lr=LR):
+def labels_of(support):
+    """The class of each row, class by class."""
+    return torch.arange(len(support)).repeat_interleave(support[0, ..., 0].numel())
+
+
+def steps(start, task, moves, consistency=None):
     anchor = torch.full((len(task.support),), ANCHOR, dtype=torch.float64)
-    every = gradient_steps(start, task.support, task.mask, moves=moves, lr=lr, anchor_T=anchor)
-    return list(islice(every, n_steps))[-1]
+    every = gradient_steps(
+        start,
+        task.support,
+        task.mask,
+        moves=moves,
+        lr=LR,
+        anchor_T=anchor,
+        consistency=consistency,
+    )
+    return list(islice(every, N_STEPS))[-1]
+
+
+def torch_divergence(left, right):
+    """Mean of both directions, by torch's own function."""
+    log_p, log_q = left.log_softmax(-1), right.log_softmax(-1)
+    there = kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    return (there + kl_div(log_p, log_q, reduction="batchmean", log_target=True)) / 2
 
 
 @pytest.mark.parametrize("moves", MOVED)
@@ -75,8 +95,12 @@ def test_gradient_steps__are_those_of_higher(shipped, make_tasks, moves, monkeyp
 
     after = steps(start, task, moves)
 
-    for number in range(2):
-        expected = by_higher(start.task(number), task.support[number], MOVED[moves])
+    for number, support in enumerate(task.support):
+
+        def loss_of(learner, support=support):
+            return cross_entropy(learner(support.flatten(0, 1)), labels_of(support))
+
+        expected = by_higher(start.task(number), loss_of, MOVED[moves])
         for name, tensor in after.task(number).tensors().items():
             torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
     changed = [
@@ -85,6 +109,42 @@ def test_gradient_steps__are_those_of_higher(shipped, make_tasks, moves, monkeyp
         if not torch.equal(tensor, getattr(start, name))
     ]
     assert set(changed) == set(MOVED[moves])
+
+
+@pytest.mark.parametrize("moves", ["classes", "both"])
+def test_gradient_steps__consistency_terms__are_those_of_higher(
+    shipped, make_tasks, moves, monkeypatch
+):
+    monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
+    task = make_tasks(2, 4, 3)
+    draw = torch.Generator().manual_seed(1)
+    views = task.support[..., None, :] + 0.1 * torch.randn(
+        2, 4, 3, 5, 24, generator=draw, dtype=torch.float64
+    )
+    views = normalize(views, dim=-1)
+    unadapted = zero_shot(task.text, task.classes, 20.0)
+    start = shipped.predict(*task.fields())
+
+    after = steps(start, task, moves, Consistency(views, 0.4, unadapted, 0.3))
+
+    for number, support in enumerate(task.support):
+        one_unadapted, its_views = unadapted.task(number), views[number]
+
+        def loss_of(learner, support=support, unadapted=one_unadapted, views=its_views):
+            rows, seen = support.flatten(0, 1), learner(views.flatten(0, 2))
+            whole = learner(rows)[:, None].expand(-1, 5, -1).flatten(0, 1)
+            weights = learner()
+            text = classify(rows, text_alone(weights))
+            visual = classify(rows, visual_alone(weights, unadapted))
+            return (
+                cross_entropy(seen, labels_of(views))
+                + 0.4 * torch_divergence(seen, whole)
+                + 0.3 * torch_divergence(text, visual)
+            )
+
+        expected = by_higher(start.task(number), loss_of, MOVED[moves])
+        for name, tensor in after.task(number).tensors().items():
+            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
 
 
 @pytest.mark.parametrize("moves", ["classes", "both"])
@@ -168,20 +228,3 @@ def test_with_mlp__is_the_same_function_until_it_is_moved(shipped, make_tasks):
     torch.testing.assert_close(classify(query, wider), classify(query, start), rtol=0, atol=1e-12)
     moved = steps(wider, task, "mlp")
     assert moved.up[:, :, -6:].abs().max() > 0
-
-
-def test_support_loss__is_that_of_a_slow_loop(shipped, make_tasks):
-    task = make_tasks(2, 4, 3)
-    task.mask[0, 1, 2] = task.mask[0, 3] = False
-    weights = shipped.predict(*task.fields())
-
-    loss = support_loss(weights, task.support, task.mask)
-
-    for t in range(2):
-        each = [
-            -float(classify(task.support[t, c, k][None], weights.task(t))[0].log_softmax(-1)[c])
-            for c in range(4)
-            for k in range(3)
-            if task.mask[t, c, k]
-        ]
-        assert float(loss[t]) == pytest.approx(sum(each) / len(each))

@@ -1,39 +1,8 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
 from metaadapter.training import load_config, train
-
-
-@pytest.fixture
-def make_adapter():
-    """Adapters of T random tasks with a visual bottleneck, in float64, and supports for them."""
-
-    def make(n_tasks=2, n_way=3, n_shot=4, width=6, seed=0):
-        draw = torch.Generator().manual_seed(seed)
-
-        def randn(*shape):
-            return torch.randn(*shape, generator=draw, dtype=torch.float64)
-
-        weights = AdapterWeights(
-            classes=randn(n_tasks, n_way, width),
-            class_bias=0.1 * randn(n_tasks, n_way),
-            logit_scale=2 + randn(n_tasks).abs(),
-            centre=0.1 * randn(n_tasks, width),
-            down=randn(n_tasks, 2, width),
-            bias=0.1 * randn(n_tasks, 2),
-            up=randn(n_tasks, width, 2),
-            visual_ratio=torch.full((n_tasks,), 0.2, dtype=torch.float64),
-        )
-        support = normalize(randn(n_tasks, n_way, n_shot, width), dim=-1)
-        query = normalize(randn(n_tasks, 2 * n_way, width), dim=-1)
-        return weights, support, torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool), query
-
-    return make
-
 
 TINY_RUN = """\
 seed = 3

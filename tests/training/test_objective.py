@@ -10,9 +10,9 @@ from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter.consistency import text_alone
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator, GeneratorConfig
-from metaadapter.training.consistency import text_alone
 from metaadapter.training.objective import LossWeights, objective, query_loss
 
 TERMS = [field.name for field in fields(LossWeights)]

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import kl_div
 
 from metaadapter.adapter import classify
-from metaadapter.training.consistency import (
+from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
     text_alone,

@@ -8,9 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights
 
-__all__ = ["divergence", "symmetric_divergence", "text_alone", "visual_alone", "zero_shot"]
+__all__ = [
+    "divergence",
+    "symmetric_divergence",
+    "symmetric_divergences",
+    "text_alone",
+    "visual_alone",
+    "zero_shot",
+]
 
 
 def divergence(
@@ -22,11 +29,7 @@ def divergence(
 
     A class that is masked out has logits of −∞ in both. 0 where no picture counts.
     """
-    log_p, log_q = target_TQN.log_softmax(-1), logits_TQN.log_softmax(-1)
-    # −∞ less −∞ is no number: a class that is out has probability 0 on both sides.
-    gap = torch.where(log_p.isfinite(), log_p - log_q, 0.0)
-    each_TQ = (log_p.exp() * gap).sum(-1)
-    return torch.where(counts_TQ, each_TQ, 0.0).sum() / counts_TQ.sum().clamp(min=1)
+    return _mean(_divergences(target_TQN, logits_TQN), counts_TQ)
 
 
 def symmetric_divergence(
@@ -34,10 +37,15 @@ def symmetric_divergence(
     right_TQN: Float[Tensor, "T Q N"],
     counts_TQ: Bool[Tensor, "T Q"],
 ) -> Float[Tensor, ""]:
-    """Mean of both directions of KL (CoPrompt's consistency is one of them)."""
-    return 0.5 * (
-        divergence(left_TQN, right_TQN, counts_TQ) + divergence(right_TQN, left_TQN, counts_TQ)
-    )
+    """Mean of `symmetric_divergences` over the pictures that count."""
+    return _mean(symmetric_divergences(left_TQN, right_TQN), counts_TQ)
+
+
+def symmetric_divergences(
+    left_TQN: Float[Tensor, "T Q N"], right_TQN: Float[Tensor, "T Q N"]
+) -> Float[Tensor, "T Q"]:
+    """Mean of both directions of KL (CoPrompt's consistency is one of them), for each picture."""
+    return 0.5 * (_divergences(left_TQN, right_TQN) + _divergences(right_TQN, left_TQN))
 
 
 def zero_shot(
@@ -58,3 +66,14 @@ def visual_alone(weights: AdapterWeights, unadapted: AdapterWeights) -> AdapterW
     return AdapterWeights(
         unadapted.classes, unadapted.class_bias, unadapted.logit_scale, *(weights.visual or ())
     )
+
+
+def _divergences(target_TQN: Tensor, logits_TQN: Tensor) -> Float[Tensor, "T Q"]:
+    log_p, log_q = target_TQN.log_softmax(-1), logits_TQN.log_softmax(-1)
+    # −∞ less −∞ is no number: a class that is out has probability 0 on both sides.
+    gap = torch.where(log_p.isfinite(), log_p - log_q, 0.0)
+    return (log_p.exp() * gap).sum(-1)
+
+
+def _mean(each_TQ: Tensor, counts_TQ: Tensor) -> Float[Tensor, ""]:
+    return torch.where(counts_TQ, each_TQ, 0.0).sum() / counts_TQ.sum().clamp(min=1)

@@ -1,0 +1,143 @@
+"""What gradient steps lower: cross-entropy of the support, and disagreement about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights, apply_adapter, classify
+from metaadapter.adapter.apply import cache_logits, class_logits
+from metaadapter.adapter.consistency import symmetric_divergences, text_alone, visual_alone
+
+__all__ = ["Consistency", "own_log_probability", "support_loss", "support_objective"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """What an adapter is held to on its support beside the labels; nothing by default."""
+
+    views_TNKVD: Float[Tensor, "T N K V D"] | None = None
+    """Unit rows of V views of each picture. Cross-entropy is then over all of them."""
+    views: float = 0.0
+    """Weight of the divergence between what is said of a view and of the picture, the mean of its
+    views."""
+    zero_shot: AdapterWeights | None = None
+    """CLIP's own classifier of each task."""
+    modalities: float = 0.0
+    """Weight of the divergence between the visual adapter alone, with `zero_shot`, and the text
+    adapter alone; in tasks whose classes all have texts."""
+
+
+def support_objective(
+    start: AdapterWeights,
+    support_TNKD: Float[Tensor, "T N K D"],
+    support_mask_TNK: Bool[Tensor, "T N K"],
+    consistency: Consistency,
+    *,
+    only_classes: bool,
+) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
+    """The loss of a task as a function of its adapter; 0 for a task without a shot.
+
+    Args:
+        start: Where the steps begin.
+        support_TNKD: Unit rows.
+        support_mask_TNK: Which rows are there.
+        consistency: What is added to the cross-entropy.
+        only_classes: Nothing but class vectors and biases differs from `start`, so that the rest
+            is computed once.
+    """
+    rows_TMD, mask_TM = support_TNKD.flatten(1, 2), support_mask_TNK.flatten(1)
+    views_TNKVD = consistency.views_TNKVD
+    if views_TNKVD is None:
+        views_TNKVD = support_TNKD[..., None, :]
+    n_views = views_TNKVD.shape[3]
+    has_view_TNX = support_mask_TNK.repeat_interleave(n_views, -1)
+    read = partial(_reader, only_classes=only_classes)
+    of_views = read(start, views_TNKVD.flatten(1, 3))
+
+    def labels(weights: AdapterWeights) -> Tensor:
+        return _cross_entropy(of_views(weights), has_view_TNX)
+
+    terms = [(1.0, labels)]
+    if consistency.views and n_views > 1:
+        of_rows = read(start, rows_TMD)
+
+        def between_views(weights: AdapterWeights) -> Tensor:
+            whole_TXN = of_rows(weights).repeat_interleave(n_views, 1)
+            apart_TX = symmetric_divergences(of_views(weights), whole_TXN)
+            return _mean(apart_TX, has_view_TNX.flatten(1))
+
+        terms.append((consistency.views, between_views))
+    zero_shot = consistency.zero_shot
+    if consistency.modalities and zero_shot is not None:
+        of_text = read(text_alone(start), rows_TMD)
+        counts_TM = mask_TM & _is_named(zero_shot)[:, None]
+
+        def between_modalities(weights: AdapterWeights) -> Tensor:
+            visual_TMN = classify(rows_TMD, visual_alone(weights, zero_shot))
+            apart_TM = symmetric_divergences(of_text(text_alone(weights)), visual_TMN)
+            return _mean(apart_TM, counts_TM)
+
+        terms.append((consistency.modalities, between_modalities))
+
+    def loss_of(weights: AdapterWeights) -> Tensor:
+        return torch.stack([weight * term(weights) for weight, term in terms]).sum(0)
+
+    return loss_of
+
+
+def support_loss(
+    weights: AdapterWeights,
+    support_TNKD: Float[Tensor, "T N K D"],
+    support_mask_TNK: Bool[Tensor, "T N K"],
+) -> Float[Tensor, " T"]:
+    """Mean cross-entropy of the shots that are there; 0 without any."""
+    return _cross_entropy(classify(support_TNKD.flatten(1, 2), weights), support_mask_TNK)
+
+
+def own_log_probability(
+    weights: AdapterWeights, support_TNKD: Float[Tensor, "T N K D"]
+) -> Float[Tensor, "T N K"]:
+    """Log-probability of each picture's own class."""
+    n_way, n_shot = support_TNKD.shape[1:3]
+    own_TX = _own(classify(support_TNKD.flatten(1, 2), weights), n_way, n_shot)
+    return own_TX.reshape(-1, n_way, n_shot)
+
+
+def _reader(
+    start: AdapterWeights, rows_TXD: Tensor, *, only_classes: bool
+) -> Callable[[AdapterWeights], Tensor]:
+    """`classify` of the rows, without what the steps do not change."""
+    if not only_classes:
+        return partial(classify, rows_TXD)
+    adapted_TXD = apply_adapter(rows_TXD, start)
+    from_cache = cache_logits(adapted_TXD, start)
+    return lambda weights: class_logits(adapted_TXD, weights) + from_cache
+
+
+def _is_named(zero_shot: AdapterWeights) -> Bool[Tensor, " T"]:
+    """Which tasks have a text for every class: CLIP has no opinion on a class without one."""
+    return (zero_shot.classes.any(-1) | ~zero_shot.class_bias.isfinite()).all(-1)
+
+
+def _cross_entropy(logits_TXN: Tensor, support_mask_TNK: Tensor) -> Tensor:
+    own_TX = _own(logits_TXN, *support_mask_TNK.shape[1:])
+    return -_mean(own_TX, support_mask_TNK.flatten(1))
+
+
+def _mean(each_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
+    """Mean of the places that count, 0 without any."""
+    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
+    return torch.where(counts_TX, each_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
+
+
+def _own(logits_TXN: Tensor, n_way: int, n_shot: int) -> Tensor:
+    """(T, X) log-probability of its own class for each row, class by class."""
+    labels_X = torch.arange(n_way, device=logits_TXN.device).repeat_interleave(n_shot)
+    labels_TX1 = labels_X.expand(len(logits_TXN), -1)[..., None]
+    return logits_TXN.log_softmax(-1).gather(-1, labels_TX1)[..., 0]
