@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights, SupportSet, probabilities
+from metaadapter.adapter import SupportSet
 from metaadapter.baselines import PEERS, Peer, Support
-from metaadapter.classifier.class_texts import require_shared_labels, text_features
+from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.classifier.one_shot import by_class
 from metaadapter.errors import UsageError
 
@@ -25,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PeerClassifier"]
 
 
-class PeerClassifier(ClassifierMixin, BaseEstimator):
+class PeerClassifier(AdapterClassifier):
     """One of `PEERS` as a scikit-learn classifier over frozen features.
 
     Rows of X are features of one encoder; they are scaled to length 1. As with
@@ -40,15 +34,6 @@ class PeerClassifier(ClassifierMixin, BaseEstimator):
         logit_scale: the encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
             `None`.
     """
-
-    classes_: np.ndarray
-    """Sorted labels; column order of `predict_proba`."""
-    adapter_: AdapterWeights
-    """What the peer came to, float64."""
-    n_features_in_: int
-    """Width of the features."""
-    n_shots_: np.ndarray
-    """Pictures of each class."""
 
     def __init__(
         self,
@@ -75,43 +60,12 @@ class PeerClassifier(ClassifierMixin, BaseEstimator):
             ValueError: if X or y is not usable, there are fewer than two classes, no peer has the
                 name, or the temperature is not known.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=(np.float64, np.float32),
-            ensure_min_samples=0 if self.class_texts else 1,
-        )
-        check_classification_targets(y)
+        X, labels = self._labelled(X, y)
         method, logit_scale = self._method(), self._temperature()
-        labels = y.tolist()
-        self.classes_ = np.unique([*labels, *require_shared_labels(self.class_texts, labels)])
-        classes = self.classes_.tolist()
-        if len(classes) < 2:
-            raise ValueError(f"a classifier needs at least two classes, got one class: {classes}")
-        place = {label: row for row, label in enumerate(classes)}
-        support = SupportSet(
-            features=normalize(torch.from_numpy(np.array(X, dtype=np.float64)), dim=1).float(),
-            labels=torch.tensor([place[label] for label in labels], dtype=torch.long),
-            text=torch.from_numpy(
-                text_features(self.class_texts, classes, X.shape[1], self.encoder)
-            ),
-        )
+        self._take_classes(labels)
+        support = self._support_set(X, labels, self.encoder)
         self.adapter_ = method(_batch_of_one(support), logit_scale).task(0)
-        self.n_shots_ = np.bincount(support.labels, minlength=len(classes))
         return self
-
-    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
-
-    def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
-        """The most probable label of each row of X (n, D)."""
-        best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
-        labels: np.ndarray = self.classes_[best]
-        return labels
 
     def _method(self) -> Peer:
         if self.peer not in PEERS:

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
+from jaxtyping import Float32
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import (
@@ -20,15 +18,10 @@ from metaadapter.adapter import (
     Origin,
     SupportSet,
     load_adapter,
-    probabilities,
     save_adapter,
 )
-from metaadapter.classifier.class_texts import (
-    require_one_kind,
-    require_shared_labels,
-    text_features,
-    text_names,
-)
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows
+from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -43,7 +36,7 @@ CUSTOM = "custom"
 Mode = Literal["one_shot", "finetune"]
 
 
-class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
+class MetaAdapterClassifier(AdapterClassifier):
     """Few-shot classifier over frozen features; `fit` is one forward pass of a generator.
 
     Rows of X are features of one encoder, of any width; they are scaled to length 1. A class may
@@ -62,14 +55,6 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         fine_tuning: what moves and how far, in mode `"finetune"`.
     """
 
-    classes_: np.ndarray
-    """Sorted labels; column order of `predict_proba`."""
-    adapter_: AdapterWeights
-    """The predicted weights, float64."""
-    n_features_in_: int
-    """Width of the features."""
-    n_shots_: np.ndarray
-    """Pictures of each class."""
     support_: SupportSet | None
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
@@ -111,53 +96,20 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: if X, y or views are not usable, or there are fewer than two classes.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=(np.float64, np.float32),
-            ensure_min_samples=0 if self.class_texts else 1,
-        )
-        check_classification_targets(y)
+        X, labels = self._labelled(X, y)
         self._check_parameters()
-        labels = y.tolist()
-        named = require_shared_labels(self.class_texts, labels)
-        self.classes_ = np.unique([*labels, *named])
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
-                "add pictures of another class, or its name to class_texts"
-            )
+        self._take_classes(labels)
         encoder = self._loaded_encoder()
-        classes = self.classes_.tolist()
-        text = text_features(self.class_texts, classes, X.shape[1], encoder)
-        place = {label: row for row, label in enumerate(classes)}
+        support = self._support_set(X, labels, encoder)
         generator = self._loaded_generator()
-        self.support_ = SupportSet(
-            features=_unit_rows(X),
-            labels=torch.tensor([place[label] for label in labels], dtype=torch.long),
-            text=torch.from_numpy(text),
-        )
+        self.support_ = support
         self.logit_scale_ = self._temperature(encoder)
         self.adapter_, self.n_steps_ = self._adapter_of(
-            generator, self.support_, None if views is None else self._unit_views(views, X.shape)
+            generator, support, None if views is None else self._unit_views(views, X.shape)
         )
-        self.n_shots_ = np.bincount(self.support_.labels, minlength=len(classes))
         self.generator_id_ = generator_id(generator)
         self.origin_ = _origin_of(encoder)
         return self
-
-    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
-
-    def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
-        """The most probable label of each row of X (n, D)."""
-        best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
-        labels: np.ndarray = self.classes_[best]
-        return labels
 
     def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
         """Add one class later; the vectors and biases of the others stay as they are.
@@ -196,7 +148,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
             self.adapter_,
             self.support_,
             position,
-            _unit_rows(rows),
+            unit_rows(rows),
             torch.from_numpy(vector),
             self.logit_scale_,
         )
@@ -302,7 +254,7 @@ class MetaAdapterClassifier(ClassifierMixin, BaseEstimator):
                 f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
                 f"got {views.shape}"
             )
-        return _unit_rows(views)
+        return unit_rows(views)
 
     def _check_parameters(self) -> None:
         if self.mode not in get_args(Mode):
@@ -354,9 +306,3 @@ def _origin_of(encoder: FrozenEncoder | None) -> Origin:
     if encoder is None:
         return Origin()
     return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())
-
-
-def _unit_rows(X: np.ndarray) -> Float32[torch.Tensor, "n *V D"]:
-    """Rows of length 1; a row of zeros stays."""
-    rows = torch.from_numpy(np.array(X, dtype=np.float64))
-    return torch.nn.functional.normalize(rows, dim=-1).float()
