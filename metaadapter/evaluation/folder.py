@@ -12,7 +12,7 @@ from typing import Any
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.file_lock import lock_file
+from metaadapter.own_folder import lock_file, require_own_or_empty
 
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
@@ -73,7 +73,7 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _require_evaluation_or_empty(folder)
+        require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
         # The lock file stays: removing it would let two later runs lock two different files.
         file = (folder / LOCK_FILE).open("ab")
     except OSError as error:
@@ -84,18 +84,6 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
         lock_file(file, f"the evaluation {folder}")
         _take_up(folder / RECORD_FILE, record)
         yield
-
-
-def _require_evaluation_or_empty(folder: Path) -> None:
-    if (folder / RECORD_FILE).exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if others:
-        raise DataError(
-            f"the folder {folder} holds other files ({', '.join(others[:3])}"
-            f"{' …' if len(others) > 3 else ''}) and no evaluation; give --out an empty or new "
-            "folder"
-        )
 
 
 def _take_up(path: Path, record: Record) -> None:

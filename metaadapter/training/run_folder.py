@@ -9,7 +9,7 @@ from pathlib import Path
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
-from metaadapter.file_lock import lock_file
+from metaadapter.own_folder import lock_file
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, read_resolved
 

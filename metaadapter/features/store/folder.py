@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.errors import DataError
-from metaadapter.file_lock import lock_file
+from metaadapter.own_folder import lock_file, require_own_or_empty
 
 __all__ = [
     "HEADER_FILE",
@@ -55,22 +55,9 @@ def hold_folder(folder: Path) -> Iterator[None]:
     """
     with write_errors(folder, "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)
-        _require_store_or_empty(folder)
+        require_own_or_empty(folder, (HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE), "feature store")
         # The lock file stays: removing it would let two later runs lock two different files.
         file = (folder / LOCK_FILE).open("ab")
     with file:  # closing it unlocks it
         lock_file(file, f"the feature store {folder}")
         yield
-
-
-def _require_store_or_empty(folder: Path) -> None:
-    if any((folder / name).exists() for name in (HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE)):
-        return
-    # Hidden ones are left by file managers, and nothing of a store has such a name.
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if others:
-        raise DataError(
-            f"the folder {folder} holds other files ({', '.join(others[:3])}"
-            f"{' …' if len(others) > 3 else ''}) and no feature store; give --out an empty or "
-            "new folder"
-        )

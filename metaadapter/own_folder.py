@@ -1,22 +1,48 @@
-"""One writer at a time: a lock that the system frees when the process ends, however it ends."""
+"""A folder that results are written to: nobody else's files in it, one writer at a time."""
 
 from __future__ import annotations
 
 import errno
 import sys
 import warnings
+from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 from metaadapter.errors import DataError
 
-__all__ = ["lock_file"]
+__all__ = ["lock_file", "require_own_or_empty"]
 
 # What flock says on file systems that cannot lock, such as many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
+def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
+    """Check that nothing of somebody else's lies in a folder that is to be written to.
+
+    Args:
+        folder: Is there.
+        marks: Names of files by which a folder of this kind is known.
+        kind: What it holds, for messages.
+
+    Raises:
+        DataError: It holds files, and none of the marks.
+    """
+    if any((folder / name).exists() for name in marks):
+        return
+    # Hidden ones are left by file managers, and nothing that is kept has such a name.
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if others:
+        raise DataError(
+            f"the folder {folder} holds other files ({', '.join(others[:3])}"
+            f"{' …' if len(others) > 3 else ''}) and no {kind}; give --out an empty or new folder"
+        )
+
+
 def lock_file(file: IO[bytes], owner: str) -> None:
     """Hold an open file until it is closed; where the drive cannot lock, warn and go on.
+
+    The system frees it when the process ends, however it ends.
 
     Args:
         file: Open for writing.
