@@ -23,7 +23,7 @@ from metaadapter.report.evaluation_result import (
     ReliabilityBin,
 )
 from metaadapter.report.evaluation_run import EvaluationRun
-from metaadapter.report.words import signed
+from metaadapter.report.words import part_told, signed
 
 __all__ = ["find", "overall"]
 
@@ -57,7 +57,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         featured=featured,
         path=tuple(path),
         shots=shots,
-        headline=_headline(parts[0].accuracy[overall(run)], parts[0].gain[overall(run)], reference),
+        headline=_headline(parts[0], overall(run), reference),
         parts=parts,
         quality={name: table for name, table in quality.items() if table},
         reliability={
@@ -127,8 +127,9 @@ def _best_first(methods: Sequence[str], part: PartFound) -> tuple[str, ...]:
     return tuple(sorted(methods, key=lambda name: ranks.get(name, len(methods))))
 
 
-def _headline(accuracy: ByShots, gain: ByShots, reference: str) -> str:
+def _headline(part: PartFound, place: str, reference: str) -> str:
     """What the reference reaches, and how far it is from the best other at that many shots."""
+    accuracy, gain = part.accuracy[place], part.gain[place]
     own = accuracy.get(reference, {})
     if not own:
         return f"No figure of {reference} could be scored."
@@ -136,7 +137,7 @@ def _headline(accuracy: ByShots, gain: ByShots, reference: str) -> str:
     pictures = "picture" if n_shot == 1 else "pictures"
     told = (
         f"With {n_shot} labelled {pictures} a class, {reference} is right on "
-        f"{100 * own[n_shot].mean:.1f} % of the pictures it has not seen"
+        f"{100 * own[n_shot].mean:.1f} % of the pictures it has not seen{part_told(part.part)}"
     )
     others = {name: found[n_shot].mean for name, found in accuracy.items() if name != reference}
     if not others:

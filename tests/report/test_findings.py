@@ -123,6 +123,7 @@ def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
 
     assert [part.part for part in found.parts] == ["base", "new", "harmonic"]
     assert set(found.sets[0].classes) == {"a", "b"}
+    assert "of the pictures it has not seen, base classes;" in found.headline
     assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in found.parts)
 
 
