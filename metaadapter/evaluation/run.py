@@ -20,13 +20,14 @@ from metaadapter.evaluation.journal import CellResult, Journal
 from metaadapter.evaluation.pool import measure_cells
 from metaadapter.evaluation.ranks import Ranks, rank_methods
 from metaadapter.evaluation.summary import Figure, collect, differences, means
+from metaadapter.evaluation.table_files import write_table
 from metaadapter.evaluation.tables import (
+    TASK_COLUMNS,
     bin_rows,
     class_rows,
     confusion_rows,
     mistake_rows,
     task_rows,
-    write_table,
 )
 from metaadapter.features.device import choose_device
 
@@ -123,7 +124,7 @@ def _finish(
 ) -> Evaluation:
     config, classes = bench.config, {name: of.classes for name, of in bench.sets.items()}
     rows = task_rows(results)
-    write_table(folder / "rows.csv", rows, parquet=True)
+    write_table(folder / "rows.csv", rows, columns=TASK_COLUMNS, parquet=True)
     write_table(folder / "classes.csv", class_rows(results, classes))
     write_table(folder / "confusion.csv", confusion_rows(results, classes))
     write_table(folder / "bins.csv", bin_rows(results))

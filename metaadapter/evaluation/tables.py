@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any
 
-from metaadapter.atomic_files import replace_file
-from metaadapter.errors import DataError
 from metaadapter.evaluation.journal import CellResult
 from metaadapter.evaluation.metrics import METRICS
+from metaadapter.evaluation.table_files import Row
 
 __all__ = [
+    "TASK_COLUMNS",
     "bin_rows",
     "class_rows",
     "confusion_rows",
     "mistake_rows",
-    "read_table",
     "task_rows",
-    "write_table",
 ]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
 OF_CELL = ("method", "store", "part", "n_shot", "seed")
-TEXTS = {"method", "store", "part", "class", "true", "predicted", "path", "sha256"}
-WHOLE_NUMBERS = {
-    *("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"),
-    *("support", "count", "bin", "n"),
-}
 TASK_COLUMNS = (*OF_CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
-Row = dict[str, Any]
 
 
 def task_rows(results: Iterable[CellResult]) -> list[Row]:
@@ -148,51 +137,6 @@ def mistake_rows(
     return rows
 
 
-def write_table(path: Path, rows: Sequence[Row], *, parquet: bool = False) -> None:
-    """Write a CSV file and, if asked for and pyarrow is there, a Parquet file beside it."""
-    replace_file(path, lambda file: _write_csv(file, rows))
-    if parquet and rows:
-        try:
-            import pyarrow
-            from pyarrow import parquet as files
-        except ImportError:
-            return
-        table = pyarrow.Table.from_pylist(list(rows))
-        replace_file(path.with_suffix(".parquet"), lambda file: files.write_table(table, file))
-
-
-def read_table(path: Path) -> list[Row]:
-    """Read what `write_table` wrote: numbers as numbers, None where a cell is empty.
-
-    Raises:
-        DataError: There is no such table, or it is damaged.
-    """
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [{name: _value(name, text) for name, text in row.items()} for row in _rows(file)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
-            "folder, given again, writes it anew"
-        ) from error
-
-
-def _rows(file: TextIO) -> Iterator[dict[str, str]]:
-    lines = csv.DictReader(file)
-    for row in lines:
-        if None in row or None in row.values():
-            raise ValueError(f"line {lines.line_num} has another number of columns than line 1")
-        yield row
-
-
-def _value(name: str, text: str) -> Any:
-    if name in TEXTS:
-        return text
-    if text == "":
-        return None
-    return int(text) if name in WHOLE_NUMBERS else float(text)
-
-
 def _of_cell(result: CellResult, part: str) -> Row:
     method, store, n_shot, seed = result.cell
     return dict(zip(OF_CELL, (method, store, part, n_shot, seed), strict=True))
@@ -215,11 +159,3 @@ def _harmonic(result: CellResult) -> Iterator[Row]:
         mean = 2 * one * other / (one + other) if one + other else 0.0
         row = {**_of_cell(result, "harmonic"), "task": number, "accuracy": mean}
         yield _in_order({**row, "n_query": base["n_query"] + new["n_query"]})
-
-
-def _write_csv(file: IO[bytes], rows: Sequence[Row]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-    lines = csv.DictWriter(text, list(rows[0]) if rows else list(TASK_COLUMNS))
-    lines.writeheader()
-    lines.writerows(rows)
-    text.detach()

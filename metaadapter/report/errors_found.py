@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from metaadapter.evaluation.tables import Row
+from metaadapter.evaluation.table_files import Row
 from metaadapter.report.evaluation_result import ClassFound, Confusion, SetFound, WorstMistake
 from metaadapter.report.evaluation_run import EvaluationRun
 

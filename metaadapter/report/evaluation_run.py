@@ -14,7 +14,7 @@ from metaadapter.evaluation import EvaluationConfig
 from metaadapter.evaluation.folder import RECORD_FILE
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Samples, collect
-from metaadapter.evaluation.tables import Row, read_table
+from metaadapter.evaluation.table_files import Row, read_table
 
 __all__ = ["EvaluationRun"]
 

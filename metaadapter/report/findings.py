@@ -13,7 +13,7 @@ from metaadapter.evaluation.methods import AT
 from metaadapter.evaluation.metrics import METRICS
 from metaadapter.evaluation.ranks import rank_methods
 from metaadapter.evaluation.summary import MEAN, Figure, differences, means
-from metaadapter.evaluation.tables import Row
+from metaadapter.evaluation.table_files import Row
 from metaadapter.report.errors_found import ZERO_SHOT, set_found
 from metaadapter.report.evaluation_result import (
     ByShots,

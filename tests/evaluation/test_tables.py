@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
@@ -16,9 +14,7 @@ from metaadapter.evaluation.tables import (
     class_rows,
     confusion_rows,
     mistake_rows,
-    read_table,
     task_rows,
-    write_table,
 )
 
 NAMES = {"pets": ("ant", "bee", "cow")}
@@ -96,40 +92,3 @@ def test_mistake_rows__name_the_file_and_both_classes():
     assert (worst["true"], worst["predicted"]) == ("cow", "ant")
     assert (worst["confidence"], worst["own"]) == (0.9, 0.05)
     assert (other["path"], other["true"], other["predicted"]) == ("a.png", "ant", "bee")
-
-
-def test_write_table__parquet__has_the_same_rows(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
-    rows = task_rows([result(seed, all=part(0.1 + 0.2)) for seed in range(2)])
-
-    write_table(tmp_path / "rows.csv", rows, parquet=True)
-
-    assert parquet.read_table(tmp_path / "rows.parquet").to_pylist() == rows
-    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
-        stored = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in stored] == [0.1 + 0.2] * 2
-    assert [row["nll"] for row in stored] == ["", ""]
-
-
-def test_read_table__has_what_was_written(tmp_path):
-    tables = {
-        "rows": task_rows([result(seed, all=part(0.1 + 0.2)) for seed in range(2)]),
-        "classes": class_rows([result(all=part(0.5))], NAMES),
-        "confusion": confusion_rows([result(all=part(0.5))], NAMES),
-        "bins": bin_rows([result(all=part(0.5))]),
-        "mistakes": mistake_rows(
-            [result(all=part(0.5, mistakes=(Mistake(0, 0, 1, 0.8, 0.1),)))],
-            {"pets": ("7", "bee", "cow")},
-            {"pets": [("a\udcff.png", "00")]},
-        ),
-    }
-
-    for name, rows in tables.items():
-        write_table(tmp_path / name, rows)
-        assert read_table(tmp_path / name) == rows
-
-
-def test_write_table__no_rows__has_a_head_line(tmp_path):
-    write_table(tmp_path / "rows.csv", [])
-
-    assert (tmp_path / "rows.csv").read_text().strip() == ",".join(TASK_COLUMNS)
