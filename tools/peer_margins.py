@@ -21,9 +21,9 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from metaadapter.adapter import classify
 from metaadapter.atomic_files import replace_file
-from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.baselines import META_PEERS, PEERS, Peer, Support
 from metaadapter.evaluation.calibration import calibration_error
-from metaadapter.evaluation.methods import as_peer
+from metaadapter.evaluation.methods import as_peer, load_method
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.peer_margins_table import Measured, document, markdown
@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and print."""
     args = _arguments()
     torch.set_num_threads(1)
-    methods = {name: PEERS[name] for name in args.only or PEERS}
+    methods = {name: load_method(name).fit for name in args.only or PEERS}
     methods["generator"] = as_peer(load_generator(args.generator))
     measured: dict[str, dict[str, dict[int, Measured]]] = {}
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
@@ -83,11 +83,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--card", type=Path)
     args = parser.parse_args()
-    unknown = sorted(set(args.only or ()) - set(PEERS))
+    unknown = sorted(set(args.only or ()) - {*PEERS, *META_PEERS})
     if args.tasks < 2:
         parser.error("an interval needs at least two tasks")
     if unknown:
-        parser.error(f"no peer {unknown[0]!r}; there are: {', '.join(PEERS)}")
+        parser.error(f"no peer {unknown[0]!r}; there are: {', '.join([*PEERS, *META_PEERS])}")
     return args
 
 

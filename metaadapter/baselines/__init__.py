@@ -1,7 +1,8 @@
 """The peers: few-shot heads over frozen features, each with one setting for all tasks.
 
 None is tuned: settings are their authors' defaults, or what those chose most often, and training
-stops at a fixed step. So none needs labelled pictures beyond the support.
+stops at a fixed step. So none needs labelled pictures beyond the support. Those of `META_PEERS`
+have weights from training tasks, as a generator has, and take the features of one encoder.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
+from metaadapter.baselines.meta_trained import META_PEERS, MetaPeer, load_meta_peer
 from metaadapter.baselines.proto_net import proto_net
 from metaadapter.baselines.prototypes import prototypes
 from metaadapter.baselines.rla import rla
@@ -26,7 +28,7 @@ from metaadapter.baselines.tip_adapter_f import tip_adapter_f
 from metaadapter.baselines.zero_shot import zero_shot
 from metaadapter.baselines.zs_lp import zs_lp
 
-__all__ = ["PEERS", "Peer", "Support"]
+__all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "Support", "load_meta_peer"]
 
 Peer = Callable[[Support, float], AdapterWeights]
 """The support of T tasks and the encoder's logit scale → adapters with a leading task axis."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from metaadapter.adapter import SupportSet
-from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.baselines import META_PEERS, PEERS, Peer, Support, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.classifier.one_shot import by_class
 from metaadapter.errors import UsageError
@@ -20,13 +20,13 @@ __all__ = ["PeerClassifier"]
 
 
 class PeerClassifier(AdapterClassifier):
-    """One of `PEERS` as a scikit-learn classifier over frozen features.
+    """A peer as a scikit-learn classifier over frozen features.
 
     Rows of X are features of one encoder; they are scaled to length 1. As with
     `MetaAdapterClassifier` a class may have pictures, a text, or both.
 
     Args:
-        peer: a name in `PEERS`.
+        peer: a name in `PEERS` or, for features that its weights are for, in `META_PEERS`.
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given.
         encoder: the `FrozenEncoder` the features come from. It reads names and tells its
@@ -58,7 +58,7 @@ class PeerClassifier(AdapterClassifier):
 
         Raises:
             ValueError: if X or y is not usable, there are fewer than two classes, no peer has the
-                name, or the temperature is not known.
+                name, its weights are for another encoder, or the temperature is not known.
         """
         X, labels = self._labelled(X, y)
         method, logit_scale = self._method(), self._temperature()
@@ -68,8 +68,14 @@ class PeerClassifier(AdapterClassifier):
         return self
 
     def _method(self) -> Peer:
+        if self.peer in META_PEERS:
+            peer = load_meta_peer(self.peer)
+            if self.encoder is not None:
+                peer.require_encoder(self.encoder.name, owner="encoder=")
+            return peer
         if self.peer not in PEERS:
-            raise UsageError(f"no peer {self.peer!r}; there are: {', '.join(PEERS)}")
+            known = ", ".join([*PEERS, *META_PEERS])
+            raise UsageError(f"no peer {self.peer!r}; there are: {known}")
         return PEERS[self.peer]
 
     def _temperature(self) -> float:

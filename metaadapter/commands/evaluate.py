@@ -33,8 +33,9 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME,…",
-            help="default, closed-form, finetune, finetune@K (K steps), peers (all of them), a "
-            "peer, a generator's folder; repeatable.",
+            help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
+            "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer; "
+            "repeatable.",
             show_default="default,peers",
         ),
     ] = None,

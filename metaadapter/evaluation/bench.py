@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import torch
 
 from episodes import EpisodeRows
+from metaadapter.baselines import MetaPeer
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.evaluation_set import EvaluationSet, load_sets
@@ -26,12 +28,18 @@ class Bench:
     Args:
         config: The evaluation.
         device: Where to calculate.
+
+    Raises:
+        UsageError: There is no such method, or it has weights for another encoder than a set's.
     """
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         self.sets = {of.name: of for of in load_sets(config)}
         self.methods = {name: load_method(name) for name in config.method_names}
+        for method, of in product(self.methods.values(), self.sets.values()):
+            if isinstance(method.fit, MetaPeer):
+                method.fit.require_encoder(of.encoder, owner=f"the store {of.name}")
         self._on_device: EvaluationSet | None = None
         self._draw: tuple[tuple[str, int], EpisodeRows] | None = None
         self._warm: set[str] = set()

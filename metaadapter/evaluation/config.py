@@ -35,8 +35,7 @@ class EvaluationConfig(Strict):
     queries_from: str | None = None
     """… and the pictures to classify from this one, classes joined by readable name."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of peers, "default", "closed-form", "finetune", "finetune@K" with K steps, folders of
-    generators; "peers" and "all"."""
+    """Names of methods, folders of generators and peers; "peers", "meta-peers" and "all"."""
     reference: str | None = None
     """The method that others are held against; the first one if not given."""
     shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8, 16)

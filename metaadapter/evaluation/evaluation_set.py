@@ -41,7 +41,9 @@ class EvaluationSet:
     stores: tuple[str, ...]
     """Names of the stores that it was made of."""
     encoder: str
-    """What made the features."""
+    """Name of what made the features."""
+    fingerprint: str
+    """What it computes, whatever its name."""
     n_views: int
     """Views that each feature is the mean of; the most, where two stores differ."""
     identity: str
@@ -58,6 +60,7 @@ class EvaluationSet:
             "n_pictures": int((self.source.labels_n >= 0).sum()),
             "n_classes": len(self.classes),
             "encoder": self.encoder,
+            "fingerprint": self.fingerprint,
             "n_views": self.n_views,
             "identity": self.identity,
         }
@@ -145,7 +148,8 @@ def _of_stores(
         contents_n=_column(stores, "sha256"),
         groups_n=_column(stores, "group"),
         stores=tuple(store.folder.resolve().name for store in stores),
-        encoder=str(stores[0].fingerprint),
+        encoder=stores[0].encoder,
+        fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
         identity=_identity(stores),
     )

@@ -125,7 +125,9 @@ def _of_records(
         return Box(name, "fail", "; ".join(told))
     if silent:
         return Box(name, "unknown", f"no record of meta-training lies beside {_some(silent)}")
-    return Box(name, "pass", "by the record of each generator; peers learn from the support alone")
+    return Box(
+        name, "pass", "by the record of each method; those without one learn from the support alone"
+    )
 
 
 def _sets_among(sets: Sequence[EvaluationSet], known: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a method was made with, read from the record that lies beside a generator's weights."""
+"""What a method was made with, read from the record that lies beside its weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from metaadapter.errors import DataError
 from metaadapter.features.prompts import readable_name
 from metaadapter.generator.pretrained import SHIPPED
 
-__all__ = ["CLOSED_FORM", "UNTRAINED", "MetaTraining", "read_meta_training", "same_name"]
+__all__ = [
+    "CLOSED_FORM",
+    "META_PEERS_STUDIED",
+    "UNTRAINED",
+    "MetaTraining",
+    "read_meta_training",
+    "same_name",
+]
 
 # Beside the weights that ship, and one folder above `best/` of a training run.
 RECORDS = ("training.json", "../summary.json")
@@ -31,16 +38,20 @@ class MetaTraining:
 
 
 UNTRAINED = MetaTraining(frozenset(), frozenset(), frozenset())
-"""Peers: settings are their authors', and nothing is learned before the support is seen."""
+"""Most peers: settings are their authors', and nothing is learned before the support is seen."""
 
 # docs/closed-form.md names them.
 _STUDIED = ("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6", "omniglot56")
 CLOSED_FORM = MetaTraining(frozenset(), frozenset(), frozenset(_STUDIED))
 """The untrained generator: three constants, chosen on sets that nothing is reported on."""
 
+# docs/peers.md tells how.
+META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6"))
+"""Data sets by which the settings of the meta-trained peers were chosen."""
+
 
 def read_meta_training(name: str) -> MetaTraining | None:
-    """The record of a generator, by "default" or folder; None where there is none.
+    """The record of "default", or in the folder of a generator or peer; None where there is none.
 
     Raises:
         DataError: The record cannot be read.

@@ -6,10 +6,12 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.baselines import META_PEERS, PEERS, Peer, Support, load_meta_peer
+from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
 from metaadapter.classifier import fine_tune as fine_tune_module
 from metaadapter.classifier import gradient_steps as gradient_steps_module
 from metaadapter.classifier import support_loss as support_loss_module
@@ -17,6 +19,7 @@ from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.meta_training import (
     CLOSED_FORM,
+    META_PEERS_STUDIED,
     UNTRAINED,
     MetaTraining,
     read_meta_training,
@@ -56,9 +59,9 @@ def load_method(name: str) -> Method:
     """A method by name.
 
     Args:
-        name: A key of `PEERS`, "default", "closed-form", "finetune" (gradient steps from what
-            "default" predicts, as many as the support bears out), "finetune@K" (K steps from
-            there) or the folder of a generator.
+        name: A key of `PEERS` or `META_PEERS`, "default", "closed-form", "finetune" (gradient steps
+            from what "default" predicts, as many as the support bears out), "finetune@K" (K steps
+            from there) or the folder of a generator or of a meta-trained peer.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
@@ -66,6 +69,8 @@ def load_method(name: str) -> Method:
     if name in PEERS:
         peer = PEERS[name]
         return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
+    if name in META_PEERS or is_meta_peer(Path(name)):
+        return _meta_trained(name)
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
         modules = (fine_tune_module, gradient_steps_module, support_loss_module)
@@ -75,12 +80,21 @@ def load_method(name: str) -> Method:
     try:
         generator = load_generator(name)
     except UsageError as error:
-        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS])
+        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
         raise UsageError(
-            f"no method {name!r}; there are: {known}, and folders of generators"
+            f"no method {name!r}; there are: {known}, and folders of generators "
+            "and of meta-trained peers"
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
     return Method(name, generator_id(generator), as_peer(generator), card)
+
+
+def _meta_trained(name: str) -> Method:
+    peer = load_meta_peer(name)
+    card = read_meta_training(str(shipped_folder(name) if name in META_PEERS else name))
+    if card is not None:
+        card = replace(card, chosen_on=card.chosen_on | META_PEERS_STUDIED)
+    return Method(name, peer.identity, peer, card)
 
 
 def _code_id(peer: Peer) -> str:
@@ -93,8 +107,15 @@ def _digest(text: str) -> str:
 
 
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names with "all" and "peers" written out, each once, in the order asked for."""
-    groups = {"all": (*GENERATORS, FINE_TUNED, *PEERS), "peers": tuple(PEERS)}
+    """The names with groups written out, each once, in the order asked for.
+
+    "all" and "peers" take features of any encoder; "meta-peers" have weights for those of one.
+    """
+    groups = {
+        "all": (*GENERATORS, FINE_TUNED, *PEERS),
+        "peers": tuple(PEERS),
+        "meta-peers": tuple(META_PEERS),
+    }
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
 
 

@@ -112,7 +112,7 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
         facts = found.facts
         yield (
             f"- {found.name}: {facts['n_pictures']} pictures of {facts['n_classes']} classes, "
-            f"{facts['n_views']} view(s), {facts['encoder']}, identity {facts['identity']}"
+            f"{facts['n_views']} view(s), {facts['fingerprint']}, identity {facts['identity']}"
         )
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     yield f"- seeds {', '.join(map(str, result.seeds))}; record {result.record}; {versions}"

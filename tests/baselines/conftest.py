@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import Support
+from metaadapter.baselines import MetaPeer, Support
 
 SCALE = 17.0
 
@@ -40,9 +40,37 @@ def rows_and_labels(support):
     return torch.stack(rows), torch.tensor(labels)
 
 
+def random_meta_peer(name, width=12, seed=0):
+    """A meta-trained peer with weights drawn at random, small enough to leave it useful."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=draw, dtype=torch.float64) / width**0.5
+
+    if name == "Meta-Adapter":
+        learned = {
+            "query_DD": 3 * randn(width, width),
+            "key_DD": 3 * randn(width, width),
+            "gate_D": randn(width),
+            "gate_bias": torch.tensor(1.0),
+        }
+    else:
+        learned = {
+            "down_RD": randn(5, width),
+            "up_DR": 0.3 * randn(width, 5),
+            "log_rate": torch.tensor(20.0).log(),
+        }
+    return MetaPeer(name, width, frozenset({"dots"}), learned)
+
+
 @pytest.fixture(scope="session")
 def make_support():
     return random_support
+
+
+@pytest.fixture(scope="session")
+def make_meta_peer():
+    return random_meta_peer
 
 
 @pytest.fixture

@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaadapter.adapter import classify
-from metaadapter.baselines import PEERS, Support
+from metaadapter.baselines import META_PEERS, PEERS, Support
 
-every_peer = pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS.keys())
+
+@pytest.fixture(scope="session", params=[*PEERS, *META_PEERS])
+def peer(request, make_meta_peer):
+    """Each of them; those that learn on training tasks with weights drawn at random."""
+    return PEERS.get(request.param) or make_meta_peer(request.param)
 
 
 def padded(tasks, n_way, n_shot):
@@ -30,7 +34,6 @@ def padded(tasks, n_way, n_shot):
     )
 
 
-@every_peer
 def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, scale, query):
     tasks = [make_support((3, 1, 2), seed=1), make_support((2, 2), seed=2), make_support((0, 1))]
 
@@ -44,7 +47,6 @@ def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, scal
         assert together[:, n_way:].eq(-torch.inf).all()
 
 
-@every_peer
 def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(
     peer, make_support, scale, query
 ):
@@ -63,7 +65,6 @@ def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(
     )
 
 
-@every_peer
 def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_support, scale, query):
     support, other = make_support((3, 1, 2)), make_support((3, 1, 2))
     for each in (support, other):
@@ -76,7 +77,6 @@ def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_sup
     )
 
 
-@every_peer
 @settings(max_examples=3)
 @given(order=st.permutations(range(4)), seed=st.integers(0, 100))
 def test_peer__classes_in_another_order__logits_follow(peer, make_support, order, seed):
@@ -94,7 +94,6 @@ def test_peer__classes_in_another_order__logits_follow(peer, make_support, order
     )
 
 
-@every_peer
 @settings(max_examples=2)
 @given(orders=st.tuples(*[st.permutations(range(3))] * 3), seed=st.integers(0, 100))
 def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, seed):
@@ -113,7 +112,6 @@ def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, s
     )
 
 
-@every_peer
 @pytest.mark.parametrize("without", ["picture", "text"])
 def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
     peer, make_support, scale, without
@@ -131,7 +129,6 @@ def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
     assert right > (0.4 if peer is PEERS["zero-shot"] else 0.6)
 
 
-@every_peer
 def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(peer, make_support):
     exact = make_support((1, 1, 1))
     support = Support(
@@ -147,7 +144,6 @@ def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(pee
     assert logits.isfinite().all()
 
 
-@every_peer
 def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, scale, query):
     support = make_support((2, 0, 0))
     support.text_TND[0, 0] = 0
@@ -158,7 +154,6 @@ def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, s
     assert logits.isfinite().all()
 
 
-@every_peer
 @pytest.mark.parametrize("n_places", [0, 1])
 def test_peer__support_without_a_picture__gives_finite_logits(
     peer, make_support, scale, query, n_places
@@ -174,7 +169,6 @@ def test_peer__support_without_a_picture__gives_finite_logits(
     assert classify(query, peer(empty, scale)).isfinite().all()
 
 
-@every_peer
 @pytest.mark.parametrize("recording", [False, True])
 def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
     peer, make_support, scale, recording
@@ -185,7 +179,6 @@ def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
     assert not any(tensor.requires_grad for tensor in weights.tensors().values())
 
 
-@every_peer
 def test_peer__its_support__is_left_as_it_was(peer, make_support, scale):
     support, untouched = make_support((2, 0, 3)), make_support((2, 0, 3))
 
@@ -195,7 +188,6 @@ def test_peer__its_support__is_left_as_it_was(peer, make_support, scale):
         assert torch.equal(getattr(support, name), getattr(untouched, name)), name
 
 
-@every_peer
 def test_peer__pictures_tell_the_classes__are_used(peer, make_support, scale):
     support = make_support((8, 8, 8), n_tasks=4)
     uses_pictures = peer is not PEERS["zero-shot"]

@@ -9,6 +9,7 @@ import torch
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS
+from metaadapter.errors import UsageError
 from metaadapter.evaluation import EvaluationConfig, bench, evaluate, integrity
 from metaadapter.evaluation.bench import Bench
 from metaadapter.evaluation.draws import draw_tasks
@@ -117,3 +118,48 @@ def test_record__missing__is_unknown(pets, load):
     box = integrity.unseen_classes([made_with(UNTRAINED), made_with(None, "folder")], [of])
 
     assert (box.status, "folder" in box.detail) == ("unknown", True)
+
+
+def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_store, load):
+    of, _ = load(make_store("trashnet6", {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
+    peer = [load_method("MAML")]
+
+    sets, classes, chosen = (
+        check(peer, [of])
+        for check in (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
+    )
+
+    assert {sets.status, classes.status, chosen.status} == {"fail"}
+    assert "MAML was trained on trashnet6" in sets.detail
+    assert "bullfrog" in classes.detail
+
+
+def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything_is_measured(
+    ask, make_store, tmp_path
+):
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=512, encoder="ViT-B-32/openai")
+    config = ask(store.folder, methods=("zero-shot", "ANIL"))
+
+    with pytest.raises(
+        UsageError,
+        match=r"ANIL: .*\btiny\b.*, but the store pets has those of ViT-B-32/openai",
+    ):
+        evaluate(config, tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, tmp_path):
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=512, encoder="tiny", spread=0.5)
+    config = ask(store.folder, methods=("zero-shot", "meta-peers"), shots=(1,), seeds=1)
+
+    found = evaluate(config, tmp_path / "run")
+
+    names = {figure.method for figure in found.means}
+    assert names == {"zero-shot", "Meta-Adapter", "MAML", "ANIL"}
+    rows = (tmp_path / "run" / "rows.csv").read_text().splitlines()
+    column = rows[0].split(",").index("trained_parameters")
+    trained = {row.split(",")[0]: float(row.split(",")[column]) for row in rows[1:]}
+    assert trained["Meta-Adapter"] == 0
+    assert trained["ANIL"] == 2 * 512
+    assert trained["MAML"] == 2 * 512 + 2 * 64 * 512

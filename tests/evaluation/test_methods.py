@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import PEERS, Support
+from metaadapter.baselines import META_PEERS, PEERS, Support, load_meta_peer
+from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training, same_name
@@ -21,6 +22,28 @@ def test_load_method__every_peer__is_the_one_of_its_name():
 
     assert [method.fit for method in methods] == list(PEERS.values())
     assert {method.meta_training for method in methods} == {UNTRAINED}
+
+
+@pytest.mark.parametrize("name", META_PEERS)
+def test_load_method__meta_trained_peer__has_its_record_and_encoders(name):
+    method = load_method(name)
+
+    card = method.meta_training
+    assert method.identity == load_meta_peer(name).identity
+    assert "tiny" in method.fit.encoders
+    assert {"tiny-imagenet-train", "emoji-google"} <= card.stores
+    assert "bullfrog" in card.classes
+    assert not card.chosen_on & {"tiny-imagenet-val", "cifar10", "clothing10"}
+    assert "trashnet6" in card.chosen_on
+
+
+def test_load_method__meta_trained_peer_without_a_record__says_that_there_is_none(tmp_path):
+    save_meta_peer(load_meta_peer("ANIL"), tmp_path / "mine")
+
+    method = load_method(str(tmp_path / "mine"))
+
+    assert method.meta_training is None
+    assert method.identity == load_method("ANIL").identity
 
 
 @pytest.fixture
@@ -94,6 +117,11 @@ def test_load_method__unknown_name__lists_what_there_is():
 def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("GDA", "peers")) == ("GDA", *(name for name in PEERS if name != "GDA"))
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
+    assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", "Meta-Adapter", "MAML")
+
+
+def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():
+    assert not set(resolve_names(("all", "peers"))) & set(META_PEERS)
 
 
 def test_meta_training__of_the_shipped_generator__is_its_record():

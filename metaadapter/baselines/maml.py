@@ -1,0 +1,102 @@
+"""MAML (Finn et al., 2017) and ANIL (Raghu et al., 2020) over a CLIP-Adapter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.baselines.clip_adapter import RATIO
+from metaadapter.baselines.descent import descend
+from metaadapter.baselines.support import Support
+
+__all__ = ["Start", "anil", "logits", "loss_weight", "maml"]
+
+N_STEPS = 10
+VISUAL_RATIO = RATIO / (1 - RATIO)
+# As TaskRes has it: how fast class vectors move beside the adapter, for there is one inner rate.
+RESIDUAL_SCALE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the steps begin, and how long they are: what is learned on training tasks."""
+
+    down_RD: Float[Tensor, "R D"]
+    up_DR: Float[Tensor, "D R"]
+    log_rate: Float[Tensor, ""]
+    """Natural logarithm of the learning rate times s², which suits encoders of any temperature."""
+
+
+def maml(support: Support, logit_scale: float, learned: Start) -> AdapterWeights:
+    """A few steps of plain SGD on the support, of the visual adapter and of the class vectors.
+
+    `logits` says of what. The class vectors' residuals start at zero, so that one start serves
+    all classes.
+    """
+    return _adapt(support, logit_scale, learned, moves_adapter=True)
+
+
+def anil(support: Support, logit_scale: float, learned: Start) -> AdapterWeights:
+    """As `maml`, but with steps of the class vectors alone: all tasks have one visual adapter."""
+    return _adapt(support, logit_scale, learned, moves_adapter=False)
+
+
+def logits(
+    rows: Float[Tensor, "*T n D"],
+    text: Float[Tensor, "*T N D"],
+    down: Float[Tensor, "*T R D"],
+    up: Float[Tensor, "*T D R"],
+    residual: Float[Tensor, "*T N D"],
+    logit_scale: float,
+) -> Float[Tensor, "*T n N"]:
+    """Logits s · x' · normalise(t_c + a r_c) with x' = normalise(x + ratio · up ReLU(down x))."""
+    moved = (rows @ down.mT).relu() @ up.mT
+    adapted = normalize(rows + VISUAL_RATIO * moved, dim=-1)
+    return logit_scale * adapted @ normalize(text + RESIDUAL_SCALE * residual, dim=-1).mT
+
+
+def loss_weight(
+    n_pictures: Float[Tensor, "*T"], n_shot: Float[Tensor, "*T"]
+) -> Float[Tensor, "*T"]:
+    """Factor of the mean cross-entropy: a class moves as far among many classes as among few.
+
+    Further with more shots, by their root: the best rate grows with what the pictures can tell.
+    """
+    return n_pictures / n_shot.sqrt()
+
+
+def _adapt(
+    support: Support, logit_scale: float, learned: Start, *, moves_adapter: bool
+) -> AdapterWeights:
+    rows_TMD, start_TND = support.rows_TMD, support.start_TND
+    n_tasks, _, width = start_TND.shape
+    down_TRD, up_TDR = (
+        each.to(start_TND).repeat(n_tasks, 1, 1) for each in (learned.down_RD, learned.up_DR)
+    )
+    residual_TND = torch.zeros_like(start_TND)
+    moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
+    for each in moving:
+        each.requires_grad_()
+
+    def loss_T() -> torch.Tensor:
+        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, logit_scale)
+        return weight_T * support.cross_entropy_T(logits_TMN)
+
+    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T)
+    rate = float(learned.log_rate.exp()) / logit_scale**2
+    descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
+    classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
+    return support.head(
+        classes_TND,
+        logit_scale,
+        centre=start_TND.new_zeros(n_tasks, width),
+        down=down_TRD.detach(),
+        bias=start_TND.new_zeros(n_tasks, down_TRD.shape[1]),
+        up=up_TDR.detach(),
+        visual_ratio=start_TND.new_full((n_tasks,), VISUAL_RATIO),
+    )

@@ -1,0 +1,152 @@
+"""Peers with weights that were learned on training tasks, for the features of one encoder."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights
+from metaadapter.atomic_files import replace_file
+from metaadapter.baselines.maml import Start, anil, maml
+from metaadapter.baselines.meta_adapter import Attention, meta_adapter
+from metaadapter.baselines.support import Support
+from metaadapter.errors import IncompatibleArtifact, UsageError
+
+__all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
+
+CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
+SCHEMA = "metaadapter.peer/1"
+SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
+
+
+class Formula(NamedTuple):
+    """What is computed with what was learned."""
+
+    learned: type[Any]
+    """Frozen dataclass of tensors."""
+    fit: Callable[[Support, float, Any], AdapterWeights]
+
+
+META_PEERS: dict[str, Formula] = {
+    "Meta-Adapter": Formula(Attention, meta_adapter),
+    "MAML": Formula(Start, maml),
+    "ANIL": Formula(Start, anil),
+}
+"""By name; their weights fit features of the width, and the encoder, that they were learned on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaPeer:
+    """A formula with what it has learned; called as the other peers are."""
+
+    name: str
+    """In `META_PEERS`."""
+    width: int
+    """Of the features."""
+    encoders: frozenset[str]
+    """Whose features it was trained on."""
+    learned: Mapping[str, Tensor]
+    """Fields of the formula's dataclass."""
+
+    def __call__(self, support: Support, logit_scale: float) -> AdapterWeights:
+        """Adapters of T tasks.
+
+        Raises:
+            UsageError: The features are of another width.
+        """
+        width = support.text_TND.shape[-1]
+        if width != self.width:
+            raise UsageError(self._unfit(f"the features have width {width}"))
+        formula = META_PEERS[self.name]
+        placed = {name: each.to(support.text_TND) for name, each in self.learned.items()}
+        return formula.fit(support, logit_scale, formula.learned(**placed))
+
+    def require_encoder(self, encoder: str, *, owner: str) -> None:
+        """Check whose features it is to take: widths do not tell, for many encoders have 512.
+
+        Raises:
+            UsageError: It was trained on those of other encoders.
+        """
+        if encoder not in self.encoders:
+            raise UsageError(self._unfit(f"{owner} has those of {encoder}"))
+
+    def _unfit(self, what_came: str) -> str:
+        return (
+            f"{self.name}: its weights are for features of width {self.width} of the encoder "
+            f"{' or '.join(sorted(self.encoders))}, but {what_came}. Leave it out, or train it on "
+            "feature stores of your own: python -m tools.train_peers CONFIG --out FOLDER"
+        )
+
+    @property
+    def identity(self) -> str:
+        """Twelve hex digits that change with the formula's file or any weight."""
+        code = inspect.getsource(inspect.getmodule(META_PEERS[self.name].fit) or type(self))
+        digest = sha256(f"{self.name}\n{code}".encode())
+        for name, tensor in sorted(self.learned.items()):
+            digest.update(name.encode())
+            digest.update(tensor.float().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+
+def load_meta_peer(name: str | Path) -> MetaPeer:
+    """A peer by name, with the weights that ship, or from a folder that `save_meta_peer` wrote.
+
+    Raises:
+        UsageError: There is no such peer.
+        IncompatibleArtifact: The folder's files do not fit this version.
+    """
+    folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
+    if not is_meta_peer(folder):
+        raise UsageError(
+            f"no meta-trained peer {str(name)!r}: expected {', '.join(META_PEERS)}, or a folder "
+            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+        )
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_bytes())
+        if config["schema"] != SCHEMA:
+            raise ValueError(f"schema {config['schema']!r} where {SCHEMA!r} was expected")
+        stored = load_file(folder / WEIGHTS_FILE)
+        wanted = {each.name for each in fields(META_PEERS[config["peer"]].learned)}
+        if set(stored) != wanted:
+            raise ValueError(f"tensors {sorted(stored)} where {sorted(wanted)} were expected")
+        learned = {each: tensor.float() for each, tensor in stored.items()}
+        return MetaPeer(config["peer"], config["width"], frozenset(config["encoders"]), learned)
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        raise IncompatibleArtifact(
+            f"{folder}: expected a meta-trained peer of this version of metaadapter, got "
+            f"{error!r}; restore it from a copy, or train it again"
+        ) from error
+
+
+def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
+    """Write `peer.json` and `model.safetensors`, the weights in half precision; no pickle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: each.to(torch.float16).contiguous() for name, each in peer.learned.items()}
+    replace_file(folder / WEIGHTS_FILE, save(half, metadata={"format": "pt"}))
+    config = {
+        "schema": SCHEMA,
+        "peer": peer.name,
+        "width": peer.width,
+        "encoders": sorted(peer.encoders),
+    }
+    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+
+
+def is_meta_peer(folder: Path) -> bool:
+    """Whether a folder holds one."""
+    return (folder / CONFIG_FILE).is_file()
+
+
+def shipped_folder(name: str) -> Path:
+    """Where the weights of `META_PEERS[name]` are that ship."""
+    return SHIPPED / name.casefold()

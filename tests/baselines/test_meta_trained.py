@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.baselines import META_PEERS, Support, load_meta_peer
+from metaadapter.baselines.classifier import PeerClassifier
+from metaadapter.baselines.meta_trained import SHIPPED, save_meta_peer
+from metaadapter.errors import IncompatibleArtifact, UsageError
+
+every_name = pytest.mark.parametrize("name", META_PEERS)
+
+
+@every_name
+def test_meta_peer__saved_and_loaded__answers_in_half_precision(
+    name, make_meta_peer, make_support, scale, tmp_path
+):
+    peer = make_meta_peer(name)
+
+    save_meta_peer(peer, tmp_path / "mine")
+    loaded = load_meta_peer(tmp_path / "mine")
+
+    assert (loaded.name, loaded.width, loaded.encoders) == (name, 12, {"dots"})
+    support = make_support((2, 1, 3))
+    found, wanted = (each(support, scale).classes for each in (loaded, peer))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=5e-3)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "model.safetensors",
+        "peer.json",
+    ]
+
+
+@every_name
+def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(
+    name, make_support, scale
+):
+    peer = load_meta_peer(name)
+
+    with pytest.raises(
+        UsageError,
+        match=rf"{name}: its weights are for features of width 512 of the encoder tiny or .*, "
+        r"but the features have width 12\. .*python -m tools\.train_peers",
+    ):
+        peer(make_support((2, 1)), scale)
+
+
+@every_name
+def test_shipped_weights__tasks_of_their_width__give_unit_class_vectors(name):
+    draw = torch.Generator().manual_seed(0)
+    shots = normalize(torch.randn(2, 3, 2, 512, generator=draw), dim=-1)
+    there = torch.ones(2, 3, 2, dtype=torch.bool)
+    support = Support(shots, there, normalize(shots.sum(2), dim=-1), there[..., 0])
+
+    weights = load_meta_peer(name)(support, 17.0)
+
+    torch.testing.assert_close(weights.classes.norm(dim=-1), torch.ones(2, 3))
+
+
+def test_shipped_weights__together__are_small():
+    size = sum(path.stat().st_size for path in SHIPPED.rglob("*.safetensors"))
+
+    assert size < 1.6e6
+
+
+@every_name
+def test_identity__one_weight_changed__is_another(name, make_meta_peer):
+    peer = make_meta_peer(name)
+    first = next(iter(peer.learned))
+    changed = replace(peer, learned={**peer.learned, first: peer.learned[first] + 1e-3})
+
+    assert peer.identity == make_meta_peer(name).identity
+    assert len({peer.identity, changed.identity, make_meta_peer(name, seed=1).identity}) == 3
+
+
+def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
+    maml = make_meta_peer("MAML")
+
+    assert maml.identity != replace(maml, name="ANIL").identity
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "metaadapter.peer/9"}, "peer/9"),
+        ({"peer": "Reptile"}, "Reptile"),
+        ({"peer": "MAML"}, "tensors .*gate_D.* where .*down_RD.* were expected"),
+    ],
+)
+def test_load_meta_peer__folder_of_another_version__is_refused(
+    make_meta_peer, tmp_path, change, message
+):
+    save_meta_peer(make_meta_peer("Meta-Adapter"), tmp_path)
+    config = json.loads((tmp_path / "peer.json").read_text())
+    (tmp_path / "peer.json").write_text(json.dumps(config | change))
+
+    with pytest.raises(IncompatibleArtifact, match=message):
+        load_meta_peer(tmp_path)
+
+
+def test_load_meta_peer__no_such__lists_what_there_is():
+    with pytest.raises(UsageError, match=r"'Reptile': expected Meta-Adapter, MAML, ANIL, or"):
+        load_meta_peer("Reptile")
+
+
+def test_peer_classifier__encoder_of_the_same_width__is_refused():
+    class Encoder:
+        name, logit_scale = "ViT-B-32/openai", 100.0
+
+    texts = {label: np.ones(512) for label in "ab"}
+    classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())
+
+    with pytest.raises(UsageError, match=r"but encoder= has those of ViT-B-32/openai\. Leave it"):
+        classifier.fit(np.ones((2, 512)), ["a", "b"])
+
+
+@every_name
+def test_peer_classifier__features_of_the_width__are_classified(name):
+    draw = torch.Generator().manual_seed(0)
+    texts = {label: torch.randn(512, generator=draw).numpy() for label in "ab"}
+    X = [texts[label] + 0.1 for label in "abab"]
+
+    found = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)
+
+    assert found.tolist() == list("abab")

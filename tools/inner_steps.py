@@ -1,0 +1,71 @@
+"""MAML and ANIL of one task after the other, by learn2learn: what their peers are trained by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from episodes import EpisodeBatch
+from metaadapter._compat import import_learn2learn
+from metaadapter.baselines import Support
+from metaadapter.baselines.maml import N_STEPS, logits, loss_weight
+
+__all__ = ["TaskModel", "task_losses"]
+
+
+@final
+class TaskModel(nn.Module):
+    """The adapter of one task; its parameters are what the inner steps move."""
+
+    def __init__(
+        self, learned: Mapping[str, Tensor], text_ND: Tensor, scale: float, *, moves_adapter: bool
+    ) -> None:
+        super().__init__()
+        self.residual_ND = nn.Parameter(torch.zeros_like(text_ND))
+        if moves_adapter:
+            self.down_RD, self.up_DR = learned["down_RD"], learned["up_DR"]
+        # In a tuple, which a module does not look into for parameters.
+        self.unmoved = () if moves_adapter else (learned["down_RD"], learned["up_DR"])
+        self.text_ND, self.scale = text_ND, scale
+
+    def forward(self, rows_nD: Tensor) -> Tensor:
+        """(n, N) logits."""
+        down_RD, up_DR = self.unmoved or (self.down_RD, self.up_DR)
+        return logits(rows_nD, self.text_ND, down_RD, up_DR, self.residual_ND, self.scale)
+
+
+def task_losses(
+    learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float, *, moves_adapter: bool
+) -> Iterator[Tensor]:
+    """Each task's query loss after its inner steps, divided by log(ways).
+
+    Args:
+        learned: Leaves `down_RD`, `up_DR` and `log_rate`; all get gradients, of second order.
+        batch: The tasks.
+        scale: The encoder's inverse temperature.
+        moves_adapter: Whether inner steps move the visual adapter too (MAML), or not (ANIL).
+    """
+    algorithms: Any = import_learn2learn().algorithms
+    support = Support.of(batch)
+    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T)
+    for task, there_N in enumerate(batch.class_mask_TN):
+        places_n = torch.full((len(there_N),), -1).masked_scatter(
+            there_N, torch.arange(int(there_N.sum()))
+        )
+        pictured_M = support.targets_TMN[task].any(-1)
+        rows_MD = support.rows_TMD[task][pictured_M]
+        labels_M = places_n[support.targets_TMN[task][pictured_M].argmax(-1)]
+        asked_Q = batch.query_labels_TQ[task] >= 0
+        text_ND = support.start_TND[task][there_N]
+        model = TaskModel(learned, text_ND, scale, moves_adapter=moves_adapter)
+        adapted = algorithms.MAML(model, lr=learned["log_rate"].exp() / scale**2).clone()
+        for _ in range(N_STEPS):
+            adapted.adapt(weight_T[task] * cross_entropy(adapted(rows_MD), labels_M))
+        answers_QN = adapted(batch.query_TQD[task][asked_Q])
+        labels_Q = places_n[batch.query_labels_TQ[task][asked_Q]]
+        yield cross_entropy(answers_QN, labels_Q) / math.log(max(2, len(text_ND)))

@@ -1,0 +1,267 @@
+"""Meta-trains the peers that learn on training tasks: Meta-Adapter, MAML and ANIL.
+
+    python -m tools.train_peers CONFIG --out FOLDER [--set KEY=VALUE]… [--only NAME,NAME]
+
+CONFIG is that of a generator, such as `configs/train/default.toml`: data, tasks and seed are taken
+from it. Writes FOLDER/NAME, which `metaadapter evaluate --methods` takes by its path. The last
+step is kept, whatever the validation sets say: they are measured at the end, and choose nothing.
+Tasks are not perturbed: that teaches a generator to serve any encoder and to doubt texts, for
+which these heads have nothing. `docs/peers.md` tells how the settings here were chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from episodes import EpisodeBatch
+from metaadapter.adapter import classify
+from metaadapter.atomic_files import replace_file
+from metaadapter.baselines import META_PEERS, MetaPeer, Support
+from metaadapter.baselines.maml import Start
+from metaadapter.baselines.meta_adapter import Attention, meta_adapter
+from metaadapter.baselines.meta_trained import save_meta_peer
+from metaadapter.errors import DataError
+from metaadapter.training.config import OptimConfig, TrainConfig
+from metaadapter.training.config_file import load_config
+from metaadapter.training.objective import query_loss
+from metaadapter.training.random_streams import stream
+from metaadapter.training.schedule import learning_rate
+from metaadapter.training.training_data import TrainingData, load_training_data
+from tools.inner_steps import task_losses
+from tools.peer_margins import measure
+from tools.store_tasks import StoreTasks
+
+__all__ = ["RECIPES", "Recipe", "data_of_one_width", "learn", "main"]
+
+N_TASKS_VALIDATED = 40
+
+Losses = Callable[[Mapping[str, Tensor], EpisodeBatch, float], Iterable[Tensor]]
+"""What is learned, tasks and the temperature → losses, whose gradients are to be added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a peer is trained; chosen on training stores."""
+
+    optim: OptimConfig
+    scalar_lr: float
+    """Learning rate of single numbers: the gate's bias, the logarithm of the inner rate."""
+    n_hidden: int = 64
+    """Width of the visual adapter's bottleneck."""
+    inner_rate: float = 30.0
+    """Where the inner rate begins, times the square of the temperature."""
+
+
+RECIPES = {
+    "Meta-Adapter": Recipe(
+        OptimConfig(steps=3000, tasks_per_draw=8, draws_per_step=2, lr=3e-3), scalar_lr=3e-2
+    ),
+    "MAML": Recipe(OptimConfig(steps=800, tasks_per_draw=8, draws_per_step=2), scalar_lr=1e-2),
+    "ANIL": Recipe(OptimConfig(steps=800, tasks_per_draw=8, draws_per_step=2), scalar_lr=1e-2),
+}
+
+
+def main() -> None:
+    """Train, judge and write."""
+    args = _arguments()
+    torch.set_num_threads(1)
+    config = load_config(args.config, args.set)
+    data = data_of_one_width(load_training_data(config))
+    sets = [
+        StoreTasks.draw(source.tasks, N_TASKS_VALIDATED, config.seed)
+        for kind in ("classes", "domains")
+        for source in data.validation[kind]
+    ]
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for name in args.only or META_PEERS:
+            recipe = RECIPES[name] if args.steps is None else _shorter(RECIPES[name], args.steps)
+            started = time.monotonic()
+            task = progress.add_task(name, total=recipe.optim.steps)
+            peer = learn(
+                name, data, config, recipe, tell=lambda _, task=task: progress.advance(task)
+            )
+            accuracy = {tasks.source.name: _accuracy(peer, tasks) for tasks in sets}
+            save_meta_peer(peer, args.out / name.casefold())
+            record = describe(data, config, recipe, accuracy, time.monotonic() - started)
+            text = json.dumps(record, indent=1) + "\n"
+            replace_file(args.out / name.casefold() / "training.json", text)
+            print(name, json.dumps(accuracy))
+
+
+def data_of_one_width(data: TrainingData) -> TrainingData:
+    """Without the sources whose features are not as wide as the first's."""
+    width = data.sources[0].tasks.features_nVD.shape[-1]
+    kept = [each for each in data.sources if each.tasks.features_nVD.shape[-1] == width]
+    return replace(data, sources=tuple(kept))
+
+
+def learn(
+    name: str,
+    data: TrainingData,
+    config: TrainConfig,
+    recipe: Recipe,
+    *,
+    tell: Callable[[float], None] = lambda _loss: None,
+) -> MetaPeer:
+    """The peer after its last step.
+
+    Args:
+        name: In `META_PEERS`.
+        data: Sources of one width.
+        config: Tells the tasks and the seed.
+        recipe: Of the training.
+        tell: Hears the loss of each step.
+
+    Raises:
+        DataError: A loss is not finite.
+    """
+    width = data.sources[0].tasks.features_nVD.shape[-1]
+    learned = _first(name, width, recipe, stream(config.seed, "network"))
+    losses_of = LOSSES[name]
+    mixture = data.mixture(config, "cpu")
+    draw = stream(config.seed, "episodes")
+    optim = recipe.optim
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [each for each in learned.values() if each.ndim]},
+            {
+                "params": [each for each in learned.values() if not each.ndim],
+                "lr": recipe.scalar_lr,
+                "weight_decay": 0.0,
+            },
+        ],
+        lr=optim.lr,
+        weight_decay=optim.weight_decay,
+    )
+    highest = [group["lr"] for group in optimizer.param_groups]
+    for step in range(optim.steps):
+        share = learning_rate(step, optim) / optim.lr
+        for group, most in zip(optimizer.param_groups, highest, strict=True):
+            group["lr"] = share * most
+        optimizer.zero_grad()
+        total = 0.0
+        for _ in range(optim.draws_per_step):
+            episodes = mixture.draw(optim.tasks_per_draw, draw)
+            for loss in losses_of(learned, episodes.batch, episodes.logit_scale):
+                part = loss / optim.tasks_per_step
+                part.backward()
+                total += float(part.detach())
+        if not math.isfinite(total):
+            raise DataError(
+                f"{name}: the loss of step {step} is {total}; look for rows of zeros or NaN in the "
+                "feature stores, or lower the rates in tools/train_peers.py"
+            )
+        clip_grad_norm_(learned.values(), optim.clip)
+        optimizer.step()
+        tell(total)
+    encoders = frozenset(source.encoder for source in data.sources)
+    return MetaPeer(name, width, encoders, {key: each.detach() for key, each in learned.items()})
+
+
+def describe(
+    data: TrainingData,
+    config: TrainConfig,
+    recipe: Recipe,
+    accuracy: Mapping[str, Mapping[int, float]],
+    seconds: float,
+) -> dict[str, Any]:
+    """The record beside the weights: what they were learned from."""
+    return {
+        # No validation set is named among the data, for none chose anything.
+        "data": {
+            "training": [source.describe() for source in data.sources],
+            "validation_classes": [],
+            "validation_domains": [],
+        },
+        "accuracy": accuracy,
+        "episodes": config.episodes.model_dump(mode="json"),
+        "recipe": {**asdict(recipe), "optim": recipe.optim.model_dump(mode="json")},
+        "seed": config.seed,
+        "seconds": round(seconds, 1),
+        "versions": {name: metadata.version(name) for name in ("metaadapter", "torch")},
+    }
+
+
+def _shorter(recipe: Recipe, steps: int) -> Recipe:
+    optim = recipe.optim.model_copy(update={"steps": steps, "warmup": steps // 5})
+    return replace(recipe, optim=optim)
+
+
+def _first(
+    name: str, width: int, recipe: Recipe, generator: torch.Generator
+) -> dict[str, torch.nn.Parameter]:
+    """Weights before the first step, uniform in ±1/√D as `torch.nn.Linear` starts."""
+
+    def layer(*shape: int) -> Tensor:
+        return (2 * torch.rand(shape, generator=generator) - 1) / width**0.5
+
+    if name == "Meta-Adapter":
+        first = Attention(layer(width, width), layer(width, width), layer(width), torch.tensor(1.0))
+    else:
+        # The adapter begins as none, as CLIP-Adapter does here.
+        first = Start(
+            layer(recipe.n_hidden, width),
+            torch.zeros(width, recipe.n_hidden),
+            torch.tensor(recipe.inner_rate).log(),
+        )
+    return {each.name: torch.nn.Parameter(getattr(first, each.name)) for each in fields(first)}
+
+
+def _attention_losses(
+    learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float
+) -> Iterable[Tensor]:
+    weights = meta_adapter(Support.of(batch), scale, Attention(**learned))
+    yield len(batch.text_TND) * query_loss(classify(batch.query_TQD, weights), batch)
+
+
+LOSSES: dict[str, Losses] = {
+    "Meta-Adapter": _attention_losses,
+    "MAML": partial(task_losses, moves_adapter=True),
+    "ANIL": partial(task_losses, moves_adapter=False),
+}
+
+
+def _accuracy(peer: MetaPeer, tasks: StoreTasks) -> dict[int, float]:
+    """Mean accuracy in % by shots."""
+    return {k: round(float(measure(peer, tasks, k).accuracy_T.mean()), 2) for k in tasks.shots}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path, help="of a generator's training")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--only", type=lambda names: names.split(","), metavar="NAME,NAME")
+    parser.add_argument("--steps", type=int, help="in place of the recipe's")
+    args = parser.parse_args()
+    unknown = sorted(set(args.only or ()) - set(META_PEERS))
+    if args.steps is not None and args.steps < 1:
+        parser.error(f"--steps expects a whole number of at least 1, got {args.steps}")
+    for folder in (args.out / name.casefold() for name in args.only or META_PEERS):
+        if folder.exists():
+            parser.error(f"{folder} is there already; name another folder, or move it away")
+    if unknown:
+        parser.error(f"no meta-trained peer {unknown[0]!r}; there are: {', '.join(META_PEERS)}")
+    return args
+
+
+if __name__ == "__main__":
+    main()
