@@ -39,6 +39,7 @@ class FineTune:
     ProLIP (Fahes et al. 2024)."""
     n_folds: int = 4
     """Into how many parts the shots of a class are divided to be left out in turn."""
+    # Neither weight wins anything on the training sets: docs/fine-tuning.md.
     modalities: float = 0.0
     """Weight of the divergence between the visual adapter alone and the text adapter alone; of
     tasks whose classes all have texts."""
