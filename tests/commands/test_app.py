@@ -30,7 +30,7 @@ def test_main__no_arguments__shows_the_commands(run):
     result = run()
 
     assert result.code == 0
-    for command in ("demo", "encode", "adapt", "predict", "train", "evaluate", "doctor"):
+    for command in ("demo", "encode", "adapt", "predict", "train", "evaluate", "report", "doctor"):
         assert f"\n  {command} " in result.out
     assert "...\n" not in result.out.split("Commands:")[1]  # no sentence is cut
     assert result.err == ""
