@@ -34,10 +34,11 @@ def report(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write report.html, report.md and report.json from the tables of an evaluation.
+    """Make a page to read of an evaluation, and Markdown and JSON.
 
-    The page needs no other file, no script and no network. Pictures of the worst mistakes are
-    shown if their files are still there, byte for byte.
+    Written are report.html, report.md and report.json. The page needs no other file, no script
+    and no network. Pictures of the worst mistakes are shown if their files are still there, byte
+    for byte.
     """
     from metaadapter.atomic_files import replace_file
     from metaadapter.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -45,15 +45,24 @@ def write_table(
         replace_file(path.with_suffix(".parquet"), lambda file: files.write_table(table, file))
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path, **wanted: Container[str]) -> list[Row]:
     """Read what `write_table` wrote: numbers as numbers, None where a cell is empty.
+
+    Args:
+        path: Of the CSV file.
+        wanted: Column → its values, as they are written, of the rows to read; a table of all
+            confusions of a thousand classes is not for the memory.
 
     Raises:
         DataError: There is no such table, or it is damaged.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [{name: _value(name, text) for name, text in row.items()} for row in _rows(file)]
+            return [
+                {name: _value(name, text) for name, text in row.items()}
+                for row in _rows(file)
+                if all(row[name] in values for name, values in wanted.items())
+            ]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(
             f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from metaadapter.evaluation.table_files import Row
 from metaadapter.report.evaluation_result import ClassFound, Confusion, SetFound, WorstMistake
-from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
 
-__all__ = ["ZERO_SHOT", "set_found"]
+__all__ = ["set_found"]
 
-ZERO_SHOT = "zero-shot"
 # As many classes as a matrix can name on a phone.
 MOST_IN_MATRIX = 20
 MOST_CONFUSIONS = 6

@@ -16,9 +16,10 @@ from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Samples, collect
 from metaadapter.evaluation.table_files import Row, read_table
 
-__all__ = ["EvaluationRun"]
+__all__ = ["ZERO_SHOT", "EvaluationRun"]
 
-TABLES = ("rows", "classes", "confusion", "bins", "mistakes")
+ZERO_SHOT = "zero-shot"
+ERRORS = ("classes", "confusion", "mistakes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class EvaluationRun:
     record: str
     """Twelve hex digits of all that was asked for: methods and sets with their contents."""
     tables: Mapping[str, list[Row]]
-    """Tidy rows, by name of the table."""
+    """Tidy rows, by name of the table; of errors, those of the reference and of zero-shot with the
+    most shots."""
     samples: Samples
     """The rows, sorted for means and paired differences."""
     boxes: tuple[Box, ...]
@@ -51,11 +53,17 @@ class EvaluationRun:
         unfinished = f"the evaluation {folder} did not end: give its command again"
         summary = _document(folder / "summary.json", unfinished)
         boxes = _document(folder / "integrity.json", unfinished)
-        tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
         try:
+            config = EvaluationConfig.model_validate(summary["config"])
+            methods = {config.reference_name, ZERO_SHOT}
+            of_errors = {"method": methods, "n_shot": {str(config.ascending_shots[-1])}}
+            tables = {
+                name: read_table(folder / f"{name}.csv", **(of_errors if name in ERRORS else {}))
+                for name in (*ERRORS, "rows", "bins")
+            }
             return cls(
                 folder=folder,
-                config=EvaluationConfig.model_validate(summary["config"]),
+                config=config,
                 record=_digest(record),
                 tables=tables,
                 samples=collect(tables["rows"]),

@@ -14,7 +14,7 @@ from metaadapter.evaluation.metrics import METRICS
 from metaadapter.evaluation.ranks import rank_methods
 from metaadapter.evaluation.summary import MEAN, Figure, differences, means
 from metaadapter.evaluation.table_files import Row
-from metaadapter.report.errors_found import ZERO_SHOT, set_found
+from metaadapter.report.errors_found import set_found
 from metaadapter.report.evaluation_result import (
     ByShots,
     Cost,
@@ -22,7 +22,7 @@ from metaadapter.report.evaluation_result import (
     PartFound,
     ReliabilityBin,
 )
-from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
 from metaadapter.report.words import part_told, signed
 
 __all__ = ["find", "overall"]

@@ -69,7 +69,8 @@ def share(value: float | None) -> str:
     """A share as a whole percentage; what is not quite all is not called all."""
     if value is None:
         return "–"
-    return "over 99 %" if 0.995 <= value < 1 else f"{100 * value:.0f} %"
+    # No line ends between a number and its unit.
+    return "over 99\u00a0%" if 0.995 <= value < 1 else f"{100 * value:.0f}\u00a0%"
 
 
 def _with_half(mean: str, estimate: Estimate) -> str:

@@ -33,6 +33,14 @@ def test_read_table__has_what_was_written(tmp_path):
     assert read_table(tmp_path / "rows.csv") == ROWS
 
 
+def test_read_table__some_rows__has_those_alone(tmp_path):
+    write_table(tmp_path / "rows.csv", ROWS)
+
+    assert read_table(tmp_path / "rows.csv", n_shot={"16"}, method={"007", ROWS[1]["method"]}) == [
+        ROWS[1]
+    ]
+
+
 def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pets, ask, tmp_path):
     evaluate(ask(pets, seeds=1), tmp_path / "run")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from metaadapter.report.errors_found import ZERO_SHOT
 from metaadapter.report.evaluation_result import EvaluationResult
+from metaadapter.report.evaluation_run import ZERO_SHOT
 from metaadapter.report.figures.panel import colour
 
 __all__ = ["MethodStyle", "style_of"]
