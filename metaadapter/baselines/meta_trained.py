@@ -17,6 +17,7 @@ from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.atomic_files import replace_file
+from metaadapter.baselines import clip_adapter, descent, support
 from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.baselines.support import Support
@@ -26,6 +27,8 @@ __all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
 SCHEMA = "metaadapter.peer/1"
+SHARED_CODE = (descent, support)
+"""Modules that decide what peers answer, beside each one's own."""
 SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
 
 
@@ -89,8 +92,9 @@ class MetaPeer:
 
     @property
     def identity(self) -> str:
-        """Twelve hex digits that change with the formula's file or any weight."""
-        code = inspect.getsource(inspect.getmodule(META_PEERS[self.name].fit) or type(self))
+        """Twelve hex digits that change with the formula's code or any weight."""
+        formula = inspect.getmodule(META_PEERS[self.name].fit) or type(self)
+        code = "".join(map(inspect.getsource, (formula, clip_adapter, *SHARED_CODE)))
         digest = sha256(f"{self.name}\n{code}".encode())
         for name, tensor in sorted(self.learned.items()):
             digest.update(name.encode())

@@ -143,7 +143,7 @@ def fine_tune(
     steps: tuple[int, ...] = CHECKED
     if settings.n_steps is not None:
         steps = (settings.n_steps,) if settings.n_steps else ()
-        wanted_T = torch.full((len(mask_TNK),), len(steps), device=mask_TNK.device)
+        wanted_T = len(steps) * mask_TNK.flatten(1).any(-1)
         gain_T = support_TNKD.new_full((len(mask_TNK),), torch.nan)
     else:
         losses = _left_out_losses(path, support_TNKD, mask_TNK, settings.n_folds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,8 @@ def report(
     """
     from metaadapter.atomic_files import replace_file
     from metaadapter.errors import DataError
+    from metaadapter.evaluation.folder import RECORD_FILE
+    from metaadapter.own_folder import require_own_or_empty
     from metaadapter.report.evaluation_markdown import markdown
     from metaadapter.report.evaluation_page import page
     from metaadapter.report.evaluation_run import EvaluationRun
@@ -53,27 +56,31 @@ def report(
     mistakes = [mistake for found in result.sets for mistake in found.mistakes]
     shown = thumbnails(mistakes, [Path(), *(pictures or ())])
     document = {"schema": "metaadapter.report/1", **result.to_dict()}
-    contents = {
-        "report.html": page(result, shown),
-        "report.md": markdown(result),
-        "report.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+    # The page comes last: it alone needs a package that may be missing.
+    views: dict[str, Callable[[], str]] = {
+        "report.md": lambda: markdown(result),
+        "report.json": lambda: json.dumps(document, indent=2) + "\n",
+        "report.html": lambda: page(result, shown),
     }
     folder = run if out is None else out
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            replace_file(folder / name, content)
+        require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
+        for name, view in views.items():
+            replace_file(folder / name, view())
     except OSError as error:
         raise DataError(
             f"cannot write the report into {folder}: {error.strerror or error}; choose another "
             "--out"
         ) from error
-    if len(shown) < len({mistake.path for mistake in mistakes}):
+    n_pictures = len({mistake.sha256 for mistake in mistakes})
+    if len(shown) < n_pictures:
         console.note(
-            f"{len(shown)} of {len(mistakes)} pictures of mistakes were found; --pictures FOLDER "
+            f"{len(shown)} of {n_pictures} pictures of mistakes were found; --pictures FOLDER "
             "says where their paths begin"
         )
+    files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
     if json_output:
-        write_document("report", {"files": [str(folder / name) for name in contents], **document})
+        write_document("report", {"files": files, **document})
     else:
-        console.result("\n".join(str(folder / name) for name in contents))
+        console.result("\n".join(files))

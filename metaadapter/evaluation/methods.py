@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, consistency
 from metaadapter.baselines import META_PEERS, PEERS, Peer, Support, load_meta_peer
-from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
+from metaadapter.baselines.meta_trained import SHARED_CODE, is_meta_peer, shipped_folder
 from metaadapter.classifier import fine_tune as fine_tune_module
 from metaadapter.classifier import gradient_steps as gradient_steps_module
 from metaadapter.classifier import support_loss as support_loss_module
@@ -69,11 +69,11 @@ def load_method(name: str) -> Method:
     if name in PEERS:
         peer = PEERS[name]
         return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
-    if name in META_PEERS or is_meta_peer(Path(name)):
+    if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
         return _meta_trained(name)
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
-        modules = (fine_tune_module, gradient_steps_module, support_loss_module)
+        modules = (fine_tune_module, gradient_steps_module, support_loss_module, consistency)
         code = "".join(map(inspect.getsource, modules))
         identity = _digest(code + repr(settings) + generator_id(start))
         return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
@@ -98,8 +98,8 @@ def _meta_trained(name: str) -> Method:
 
 
 def _code_id(peer: Peer) -> str:
-    """Twelve hex digits of the file that a peer is in."""
-    return _digest(inspect.getsource(inspect.getmodule(peer) or peer))
+    """Twelve hex digits of the file that a peer is in, and of what peers share."""
+    return _digest("".join(map(inspect.getsource, (inspect.getmodule(peer) or peer, *SHARED_CODE))))
 
 
 def _digest(text: str) -> str:

@@ -46,7 +46,12 @@ class Ranks:
 
 
 def rank_methods(samples: Samples, methods: Sequence[str], part: str) -> Ranks | None:
-    """Rank by mean accuracy in each block that has all methods; None where there is no choice."""
+    """Rank by mean accuracy in each block that has all methods; None where there is no choice.
+
+    A method that has no figure at all is left out.
+    """
+    measured = {method for method, _, of_part, _ in samples if of_part == part}
+    methods = [method for method in methods if method in measured]
     blocks = sorted({(store, n_shot) for _, store, of_part, n_shot in samples if of_part == part})
     keys = {block: [(method, block[0], part, block[1]) for method in methods] for block in blocks}
     whole = [block for block in blocks if all(key in samples for key in keys[block])]

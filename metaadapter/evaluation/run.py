@@ -170,4 +170,4 @@ def _boxes(bench: Bench, results: Sequence[CellResult]) -> tuple[Box, ...]:
 
 def _write_json(path: Path, name: str, content: dict[str, Any]) -> None:
     document = {"schema": f"metaadapter.evaluation.{name}/1", **content}
-    replace_file(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    replace_file(path, json.dumps(document, indent=2) + "\n")

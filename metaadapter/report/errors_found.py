@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from metaadapter.evaluation.table_files import Row
+from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import ClassFound, Confusion, SetFound, WorstMistake
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
 
@@ -38,14 +39,16 @@ def set_found(run: EvaluationRun, name: str, method: str, n_shot: int, part: str
         for (true, called), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if true != called
     ]
-    classes = _classes_shown(confusions, sorted(n_true))
+    named = sorted({name for pair in counts for name in pair})
+    classes = _classes_shown(confusions, named)
     recalls = _recalls(rows_of("classes"), rows_of("classes", ZERO_SHOT))
     n_extreme = min(MOST_CLASSES, len(recalls) // 2)
     return SetFound(
         name=name,
         facts=run.sets[name],
+        names=_shown(named),
         classes=classes,
-        n_classes=len(n_true),
+        n_classes=len(named),
         counts=tuple(tuple(counts.get((i, j), 0) for j in classes) for i in classes),
         n_true=tuple(n_true[each] for each in classes),
         confusions=tuple(confusions[:MOST_CONFUSIONS]),
@@ -55,12 +58,20 @@ def set_found(run: EvaluationRun, name: str, method: str, n_shot: int, part: str
     )
 
 
+def _shown(labels: Iterable[str]) -> dict[str, str]:
+    names = {label: readable_name(label) for label in labels}
+    n_called = Counter(names.values())
+    return {label: name if n_called[name] == 1 else label for label, name in names.items()}
+
+
 def _classes_shown(confusions: Iterable[Confusion], classes: Sequence[str]) -> tuple[str, ...]:
     """All classes, or those of the most frequent confusions, in the order of their names."""
     if len(classes) <= MOST_IN_MATRIX:
         return tuple(classes)
     named = dict.fromkeys(name for each in confusions for name in (each.true, each.called))
-    return tuple(sorted([*named][:MOST_IN_MATRIX]))
+    return tuple(
+        sorted([*named, *(name for name in classes if name not in named)][:MOST_IN_MATRIX])
+    )
 
 
 def _recalls(rows: Iterable[Row], by_name: Iterable[Row]) -> list[ClassFound]:

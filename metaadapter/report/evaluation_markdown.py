@@ -5,33 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from metaadapter.evaluation.estimate import Estimate
-from metaadapter.evaluation.markdown_table import markdown_table
-from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
-from metaadapter.report.words import METRIC_NAMES, metric, part_told, points, share, signed
+from metaadapter.report.words import (
+    METRIC_NAMES,
+    escaped,
+    metric,
+    part_told,
+    points,
+    printable,
+    share,
+    signed,
+)
 
 __all__ = ["markdown", "overview"]
 
 
 def markdown(result: EvaluationResult) -> str:
     """A whole report, without figures and pictures."""
-    return "\n".join(
-        [
-            f"# {result.reference} beside {len(result.methods) - 1} other method(s)",
-            *("", result.headline, ""),
-            overview(result, heading="## "),
-            *_quality(result),
-            *_costs(result),
-            *_errors(result),
-            *_provenance(result),
-            "",
-        ]
-    )
+    lines = [
+        f"# {escaped(result.reference)} beside {len(result.methods) - 1} other method(s)",
+        *("", escaped(result.headline), ""),
+        overview(result, heading="## "),
+        *_quality(result),
+        *_costs(result),
+        *_errors(result),
+        *_provenance(result),
+        "",
+    ]
+    return printable("\n".join(lines))
 
 
 def overview(result: EvaluationResult, heading: str = "") -> str:
     """Accuracy, gains over each method, ranks and integrity."""
-    return "\n".join(_overview(result, heading)).strip("\n")
+    return printable("\n".join(_overview(result, heading)).strip("\n"))
 
 
 def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
@@ -39,16 +45,17 @@ def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
         place = next(iter(part.accuracy))
         told = place + part_told(part.part)
         yield from _by_shots(
-            result, f"{heading}Accuracy in %, {told}", part.accuracy[place], points
+            result, f"{heading}Accuracy in %, {escaped(told)}", part.accuracy[place], points
         )
         title = f"{heading}What {result.reference} gains over each, in points, {told}"
         yield from _by_shots(result, title, part.gain[place], signed)
     for part in result.parts:
         if part.ranks is not None:
             listed = ", ".join(f"{method} {rank:.1f}" for method, rank in part.ranks.mean.items())
+            told = f"{part.ranks.n_blocks} pairs of set and shots{part_told(part.part)}"
             yield (
-                f"\nMean ranks over {part.ranks.n_blocks} sets and shots{part_told(part.part)} "
-                f"(critical difference {part.ranks.critical_difference:.1f}): {listed}"
+                f"\nMean ranks over {told} (critical difference "
+                f"{part.ranks.critical_difference:.1f}): {escaped(listed)}"
             )
     yield ""
     bullet = "- " if heading else ""
@@ -64,14 +71,14 @@ def _by_shots(
         if method in table
     }
     if rows:
-        yield from ("", title, "", _aligned({"shots": [str(n) for n in result.shots]} | rows))
+        yield from ("", title, "", _aligned(["shots", *map(str, result.shots)], rows))
 
 
 def _quality(result: EvaluationResult) -> Iterator[str]:
     for name, table in result.quality.items():
         yield from _by_shots(
             result,
-            f"## {METRIC_NAMES[name]}",
+            f"## {METRIC_NAMES[name]}{part_told(result.judged)}",
             table,
             lambda estimate, name=name: metric(estimate.mean, name),  # type: ignore[misc]
         )
@@ -87,23 +94,29 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
         for method, cost in result.costs.items()
     }
     title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets"
-    yield from ("", title, "", _aligned({"method": head} | rows))
+    yield from ("", title + part_told(result.judged), "", _aligned(["method", *head], rows))
 
 
 def _errors(result: EvaluationResult) -> Iterator[str]:
     for found in result.sets:
-        yield from ("", f"## {found.name}: where {result.reference} errs", "")
+        yield from ("", _where(found.name, result), "")
         for each in found.confusions:
+            told = f"{found.names[each.true]} is called {found.names[each.called]}"
             yield (
-                f"- {readable_name(each.true)} is called {readable_name(each.called)} in "
-                f"{share(each.n / each.n_true)} of its answers ({each.n} of {each.n_true})"
+                f"- {escaped(told)} in {share(each.n / each.n_true)} of its answers "
+                f"({each.n} of {each.n_true})"
             )
         for told, classes in (("hardest", found.hardest), ("easiest", found.easiest)):
             if classes:
                 listed = ", ".join(
-                    f"{readable_name(each.name)} {share(each.recall)}" for each in classes
+                    f"{escaped(found.names[each.name])} {share(each.recall)}" for each in classes
                 )
                 yield f"- {told}: {listed}"
+
+
+def _where(name: str, result: EvaluationResult) -> str:
+    told = f"{name}: where {result.reference} errs{part_told(result.judged)}"
+    return f"## {escaped(told)}"
 
 
 def _provenance(result: EvaluationResult) -> Iterator[str]:
@@ -119,17 +132,13 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
     yield f"- `{result.command}`"
 
 
-def _aligned(rows: dict[str, list[str]]) -> str:
+def _aligned(head: list[str], rows: dict[str, list[str]]) -> str:
     """A table that a terminal shows in columns too."""
-    table = [[name, *cells] for name, cells in rows.items()]
+    table = [head, *([escaped(name), *cells] for name, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    padded = {
-        name.ljust(widths[0]): [
-            cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)
-        ]
-        for name, cells in rows.items()
-    }
-    return markdown_table(padded)
+    padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
+    lines = [f"| {' | '.join(cells)} |" for cells in padded]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def _number(value: float | None, factor: float = 1.0) -> str:

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.summary import MEAN
-from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
 from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
@@ -24,6 +23,7 @@ from metaadapter.report.words import (
     metric,
     part_told,
     points,
+    printable,
     share,
     signed,
     signed_points,
@@ -40,13 +40,14 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
 
     Args:
         result: What was found.
-        thumbnails: JPEG of pictures, by path; a mistake without one is told in words.
+        thumbnails: JPEG of pictures, by the hash of their bytes; without one a mistake is told in
+            words.
 
     Raises:
         MissingPackage: matplotlib is not installed.
     """
     overall = next(iter(result.parts[0].accuracy))
-    return render(
+    html = render(
         "evaluation_page.html.jinja",
         {
             "points": points,
@@ -57,12 +58,12 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             "share": share,
             "seconds": _seconds,
             "number": _number,
-            "readable": readable_name,
             "told": part_told,
             "tint": _tint,
         },
         result=result,
         overall=overall,
+        judged=part_told(result.judged),
         mean_over_sets=MEAN,
         metric_names=METRIC_NAMES,
         notes={name: note for name, note in METHOD_NOTES.items() if name in result.methods},
@@ -82,6 +83,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             for number, found in enumerate(result.sets)
         },
     )
+    return printable(html)
 
 
 def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:

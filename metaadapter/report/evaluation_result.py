@@ -52,7 +52,10 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a method costs on one task, the mean over sets and draws, with the most shots."""
+    """What a method costs on one task, the mean over sets and draws, with the most shots.
+
+    Tasks that were fitted side by side have their share of the seconds; the memory is of all.
+    """
 
     fit_seconds: float | None
     predict_seconds: float | None
@@ -105,6 +108,8 @@ class SetFound:
     name: str
     facts: Mapping[str, Any]
     """Pictures, classes and encoder."""
+    names: Mapping[str, str]
+    """Label → as it is shown: its readable name, if no other class has the same."""
     classes: tuple[str, ...]
     """Those of the confusion matrix: all, or the ones confused most."""
     n_classes: int
@@ -128,6 +133,8 @@ class EvaluationResult:
     """The best mean rank first."""
     featured: tuple[str, ...]
     """Those that figures tell apart: the reference, then the best of the others."""
+    judged: str
+    """The part that all but accuracy, gains and ranks are of."""
     path: tuple[str, ...]
     """The gradient path after more and more steps, where it was measured so."""
     shots: tuple[int, ...]

@@ -53,6 +53,8 @@ class EvaluationRun:
         unfinished = f"the evaluation {folder} did not end: give its command again"
         summary = _document(folder / "summary.json", unfinished)
         boxes = _document(folder / "integrity.json", unfinished)
+        if record.get("config") != summary.get("config"):
+            raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
             config = EvaluationConfig.model_validate(summary["config"])
             methods = {config.reference_name, ZERO_SHOT}

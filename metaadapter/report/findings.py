@@ -55,6 +55,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         reference=reference,
         methods=methods,
         featured=featured,
+        judged=judged,
         path=tuple(path),
         shots=shots,
         headline=_headline(parts[0], overall(run), reference),
@@ -139,7 +140,11 @@ def _headline(part: PartFound, place: str, reference: str) -> str:
         f"With {n_shot} labelled {pictures} a class, {reference} is right on "
         f"{100 * own[n_shot].mean:.1f} % of the pictures it has not seen{part_told(part.part)}"
     )
-    others = {name: found[n_shot].mean for name, found in accuracy.items() if name != reference}
+    others = {
+        name: found[n_shot].mean
+        for name, found in accuracy.items()
+        if name != reference and n_shot in found
+    }
     if not others:
         return told + "."
     best = max(others, key=others.__getitem__)
@@ -152,7 +157,7 @@ def _headline(part: PartFound, place: str, reference: str) -> str:
 def _told_gain(gain: Estimate, reference: str, other: str) -> str:
     points = f"{abs(100 * gain.mean):.1f}"
     if math.isnan(gain.half):
-        return f"On the one draw there was they are {points} points apart."
+        return f"They are {points} points apart; without a second draw there is no interval."
     interval = f"± {100 * gain.half:.1f} points (95 %, the same draws)"
     if abs(gain.mean) <= gain.half:
         return f"The difference, {signed(gain)} points, is within what the draws alone can make."

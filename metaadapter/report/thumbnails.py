@@ -17,7 +17,9 @@ QUALITY = 80
 
 
 def thumbnails(mistakes: Iterable[WorstMistake], folders: Sequence[Path]) -> dict[str, bytes]:
-    """JPEG of each picture that is found, by its path.
+    """JPEG of each picture that is found, by the hash of its bytes.
+
+    Paths of two stores may be the same where each began in a folder of its own.
 
     Args:
         mistakes: Whose pictures.
@@ -28,7 +30,7 @@ def thumbnails(mistakes: Iterable[WorstMistake], folders: Sequence[Path]) -> dic
         for folder in folders:
             path = folder / mistake.path
             if _is_same(path, mistake.sha256) and (jpeg := _thumbnail(path)):
-                found[mistake.path] = jpeg
+                found[mistake.sha256] = jpeg
                 break
     return found
 
@@ -36,7 +38,8 @@ def thumbnails(mistakes: Iterable[WorstMistake], folders: Sequence[Path]) -> dic
 def _is_same(path: Path, sha256: str) -> bool:
     """Whether the file is the picture that was encoded; another one would tell a lie."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        # No pipe, no device: reading one might never end.
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:
         return False
 

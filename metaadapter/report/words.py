@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 from metaadapter.evaluation.estimate import Estimate
 
 __all__ = [
     "METHOD_NOTES",
     "METRIC_NAMES",
+    "escaped",
     "metric",
     "part_told",
     "points",
+    "printable",
     "share",
+    "short",
     "signed",
     "signed_points",
 ]
@@ -36,7 +40,26 @@ METHOD_NOTES = {
 }
 """What is not called by the name of a publication."""
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
+
+
+def printable(text: str) -> str:
+    """Text that UTF-8, HTML and every font can take, whatever bytes a folder was called."""
+    visible = CONTROLS.sub("\ufffd", text)
+    return visible.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped(name: str) -> str:
+    """A name in Markdown, where it may be neither a column's end nor an element of HTML."""
+    return name.replace("|", "\\|").replace("<", "&lt;")
+
+
+def short(name: str) -> str:
+    """A name that fits beside a figure: its end, where a path says most."""
+    name = printable(name)
+    return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
 
 
 def part_told(part: str) -> str:

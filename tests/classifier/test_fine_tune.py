@@ -28,6 +28,24 @@ def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks, mov
         assert torch.equal(getattr(tuned.weights, name), tensor)
 
 
+def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks):
+    fields = make_tasks(2, 4, 3).fields()
+    there = fields[2].clone()
+    there[0] = False
+
+    tuned = fine_tune(
+        shipped,
+        fields[0],
+        fields[1],
+        there,
+        *fields[3:],
+        logit_scale=20.0,
+        settings=FineTune(n_steps=3),
+    )
+
+    assert tuned.n_steps_T.tolist() == [0, 3]
+
+
 def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
 

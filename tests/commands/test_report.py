@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -38,6 +39,28 @@ def test_report__out__leaves_the_evaluation_alone(run, measured, tmp_path):
     assert done.code == 0
     assert done.document["files"][0] == str(tmp_path / "new" / "place" / "report.html")
     assert {path: path.read_bytes() for path in measured.iterdir()} == before
+
+
+def test_report__out_with_files_of_others__leaves_them(run, measured, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("precious")
+
+    done = run("report", measured, "--out", tmp_path / "mine")
+
+    assert done.code == 3
+    assert "holds other files" in done.err
+    assert (tmp_path / "mine" / "report.html").read_text() == "precious"
+
+
+def test_report__without_matplotlib__writes_what_needs_none(run, measured, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    done = run("report", measured)
+
+    assert done.code == 5
+    assert "pip install 'metaadapter[report]'" in done.err
+    assert (measured / "report.md").is_file()
+    assert (measured / "report.json").is_file()
 
 
 def test_report__same_evaluation__gives_the_same_files(run, measured, tmp_path):

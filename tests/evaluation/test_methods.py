@@ -14,7 +14,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training, same_name
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.generator import load_generator
-from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.pretrained import generator_id, save_generator
 
 
 def test_load_method__every_peer__is_the_one_of_its_name():
@@ -61,6 +61,13 @@ def predicted(generator, support):
     return load_generator(generator).predict(
         support.support_TNKD, support.text_TND, support.support_mask_TNK, logit_scale=20.0
     )
+
+
+def test_load_method__name_that_is_a_folder_too__is_the_name(tmp_path, monkeypatch):
+    save_meta_peer(load_meta_peer("ANIL"), tmp_path / "default")
+    monkeypatch.chdir(tmp_path)
+
+    assert load_method("default").identity == generator_id(load_generator("default"))
 
 
 def test_load_method__generator__predicts_as_it_does_itself(support):

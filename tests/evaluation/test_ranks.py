@@ -35,6 +35,12 @@ def test_rank_methods__ties_and_sets__are_worked_by_hand():
     assert found.n_blocks == 4
 
 
+def test_rank_methods__method_without_a_figure__is_left_out():
+    found = rank_methods(samples(ACCURACY), (*METHODS, "failed"), "all")
+
+    assert found == rank_methods(samples(ACCURACY), METHODS, "all")
+
+
 def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
     found = rank_methods(samples(ACCURACY), METHODS, "all")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -55,6 +57,28 @@ def test_set_found__mistakes__show_each_picture_once_the_surest_first(finished, 
     assert [each.path for each in found.mistakes] == expected.path.tolist()
     assert [each.confidence for each in found.mistakes] == expected.confidence.tolist()
     assert all(each.true != each.called for each in found.mistakes)
+
+
+def test_set_found__many_classes_and_no_mistake__shows_the_first_by_name(run, monkeypatch):
+    monkeypatch.setattr(module, "MOST_IN_MATRIX", 2)
+    right = [row for row in run.tables["confusion"] if row["true"] == row["predicted"]]
+    flawless = replace(run, tables={**run.tables, "confusion": right})
+
+    found = set_found(flawless, *OF)
+
+    assert found.confusions == ()
+    assert found.classes == ("<cow> & calf", "bee")
+
+
+def test_set_found__class_that_is_called_but_never_true__is_in_the_matrix(run):
+    row = {**run.tables["confusion"][0], "store": "farm", "method": "closed-form", "n_shot": 4}
+    more = [*run.tables["confusion"], {**row, "true": "bee", "predicted": "elk", "count": 3}]
+
+    found = set_found(replace(run, tables={**run.tables, "confusion": more}), *OF)
+
+    assert found.classes == ("<cow> & calf", "bee", "dog", "elk", "n01440764 ant")
+    assert found.counts[1][3] == 3
+    assert found.n_true[3] == 0
 
 
 def test_set_found__many_classes__shows_those_confused_most(run, monkeypatch):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metaadapter.report.evaluation_markdown import markdown, overview
 
 
@@ -13,6 +15,23 @@ def test_overview__terminal__has_tables_ranks_and_boxes(found):
     assert len(tables) == (1 + n_methods) + (1 + n_methods - 1)
     assert {len(line) for line in tables[: 1 + n_methods]} == {len(tables[0])}
     assert sum(line.startswith("pass: ") for line in lines) == len(found.boxes)
+
+
+def test_overview__names_with_marks_of_markdown__are_escaped(found):
+    methods = tuple("a|<b>" if name == "GDA" else name for name in found.methods)
+    (part,) = found.parts
+    accuracy = {
+        place: {("a|<b>" if name == "GDA" else name): of for name, of in table.items()}
+        for place, table in part.accuracy.items()
+    }
+
+    lines = overview(
+        replace(found, methods=methods, parts=(replace(part, accuracy=accuracy),))
+    ).splitlines()
+
+    (line,) = [line for line in lines if line.startswith("| a")]
+    assert line.replace("\\|", "").count("|") == 5
+    assert "a\\|&lt;b>" in line
 
 
 def test_markdown__whole_report__has_every_section(found):

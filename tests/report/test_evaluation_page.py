@@ -11,6 +11,14 @@ from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.report.findings import find
 
 
+def result_of(make_store, folder, labels, *, spread=0.5, **changes):
+    """What is found on a small store of these classes."""
+    store = make_store("pets", dict.fromkeys(labels, 6), spread=spread)
+    settings = {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "seeds": 2} | changes
+    evaluate(EvaluationConfig(stores=(str(store.folder),), **settings), folder / "run")
+    return find(EvaluationRun.read(folder / "run"))
+
+
 @pytest.fixture(scope="module")
 def html(found):
     return page(found, {})
@@ -73,13 +81,55 @@ def test_page__failed_box__is_told_in_words(found, read_page):
 def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
     shown, *others = found.sets[0].mistakes
 
-    reader = read_page(page(found, {shown.path: b"jpeg"}))
+    reader = read_page(page(found, {shown.sha256: b"jpeg"}))
 
     sources = [image["src"] for image in reader.all("img")]
     assert sources
     assert set(sources) == {"data:image/jpeg;base64,anBlZw=="}
     assert all(image["alt"] for image in reader.all("img"))
     assert all(other.path in reader.words for other in others)
+
+
+def test_page__base_to_new__says_of_which_classes_the_rest_is(make_store, read_page, tmp_path):
+    html = page(result_of(make_store, tmp_path, "abcd", base_to_new=True), {})
+
+    words = read_page(html).words
+    assert "Further metrics, base classes" in words
+    assert "a class, base classes, over all draws." in words
+
+
+def test_page__names_that_no_page_can_hold__are_written_otherwise(make_store, read_page, tmp_path):
+    names = ("caf\udce9", "a\x01b", "#fedc00", "$5 or $6", "日本", 'id="x" url(#y)')
+
+    html = page(result_of(make_store, tmp_path, names, spread=3.0), {})
+
+    words = read_page(html.encode().decode()).words
+    for name in ("caf\\udce9", "a\ufffdb", "#fedc00", "$5 or $6", "日本", 'id="x" url(#y)'):
+        assert name in words
+
+
+def test_page__classes_of_one_readable_name__keep_their_labels(make_store, read_page, tmp_path):
+    labels = ("n02012849 crane", "n03126707 crane", "n01440764 tench")
+
+    words = read_page(page(result_of(make_store, tmp_path, labels, spread=3.0), {})).words
+
+    assert "n02012849 crane" in words
+    assert "n03126707 crane" in words
+    assert "n01440764" not in words
+
+
+def test_page__times_that_are_close__have_ticks_in_plain_numbers(found, read_page):
+    near = {
+        method: dict.fromkeys(found.shots, 0.00015 + 0.0001 * place)
+        for place, method in enumerate(found.methods)
+    }
+
+    html = page(replace(found, seconds=near), {})
+
+    assert "mathdefault" not in html
+    assert "mathdefault" not in page(found, {})
+    (drawing, *_) = re.findall(r'<svg[^>]*aria-labelledby="time-1-title".*?</svg>', html, re.DOTALL)
+    assert {"0.2", "0.5"} <= {text.strip() for text in re.findall(r">([^<>]+)</text>", drawing)}
 
 
 @pytest.mark.parametrize(

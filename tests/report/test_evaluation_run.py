@@ -26,6 +26,15 @@ def test_read__interrupted_evaluation__tells_how_to_go_on(copy):
         EvaluationRun.read(copy)
 
 
+def test_read__evaluation_that_was_to_grow__is_not_finished(copy):
+    record = json.loads((copy / "evaluation.json").read_bytes())
+    record["config"]["seeds"] += 1
+    (copy / "evaluation.json").write_text(json.dumps(record))
+
+    with pytest.raises(DataError, match="asked for more than its tables hold"):
+        EvaluationRun.read(copy)
+
+
 def test_read__damaged_table__names_it(copy):
     lines = (copy / "rows.csv").read_text().splitlines()
     (copy / "rows.csv").write_text("\n".join([*lines[:3], lines[3][:20]]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,16 @@ def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_sto
     assert math.isnan(found.parts[0].accuracy["pets"]["prototypes"][1].half)
     assert found.headline.endswith("% of the pictures it has not seen.")
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["parts"][0]["ranks"] is None
+
+
+def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
+    run = EvaluationRun.read(finished)
+    lacking = {key: of for key, of in run.samples.items() if key[0] != "GDA" or key[3] != 2}
+
+    found = find(replace(run, samples=lacking))
+
+    assert "the best of the others there" in found.headline
+    assert 2 not in found.parts[0].accuracy[MEAN]["GDA"]
 
 
 def test_find__base_to_new__has_a_part_each(make_store, tmp_path):

@@ -24,8 +24,28 @@ def test_thumbnails__picture_of_the_same_bytes__is_shown_small(tmp_path):
 
     found = thumbnails([mistake("a.png", digest)], [tmp_path / "elsewhere", tmp_path / "there"])
 
-    with Image.open(io.BytesIO(found["a.png"])) as small:
+    with Image.open(io.BytesIO(found[digest])) as small:
         assert (small.format, small.size) == ("JPEG", (SIDE, SIDE // 2))
+
+
+def test_thumbnails__two_pictures_of_one_path__are_told_apart(tmp_path):
+    digests = [
+        picture(tmp_path / "one" / "a.png"),
+        picture(tmp_path / "two" / "a.png", size=(90, 90)),
+    ]
+
+    found = thumbnails(
+        [mistake("a.png", digest) for digest in digests], [tmp_path / "one", tmp_path / "two"]
+    )
+
+    sizes = [Image.open(io.BytesIO(found[digest])).size for digest in digests]
+    assert sizes == [(SIDE, SIDE // 2), (90, 90)]
+
+
+def test_thumbnails__folder_or_impossible_name__is_left_out(tmp_path):
+    (tmp_path / "a.png").mkdir()
+
+    assert thumbnails([mistake("a.png", ""), mistake("b\0.png", "")], [tmp_path]) == {}
 
 
 def test_thumbnails__another_picture_of_that_name__is_not_shown(tmp_path):

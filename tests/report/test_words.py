@@ -5,7 +5,7 @@ import math
 import pytest
 
 from metaadapter.evaluation import Estimate
-from metaadapter.report.words import METRIC_NAMES, metric, points, share, signed
+from metaadapter.report.words import METRIC_NAMES, metric, points, share, short, signed
 
 
 def test_points__share__is_a_percentage_with_its_interval():
@@ -33,6 +33,12 @@ def test_signed__difference__has_a_sign_unless_it_rounds_to_nothing(mean, text):
 )
 def test_share__of_nearly_all__is_not_called_all(value, text):
     assert share(value).replace("\u00a0", " ") == text
+
+
+def test_short__long_name__keeps_its_end():
+    assert short("TaskRes") == "TaskRes"
+    assert short("runs/2026-11-25/generator-of-mine") == "…generator-of-mine"
+    assert len(short("x" * 99)) == 18
 
 
 def test_metric__each__is_as_its_name_announces():

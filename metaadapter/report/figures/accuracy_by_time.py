@@ -34,13 +34,21 @@ def accuracy_by_time(
         f"{method} {right:.1f} % in {time:.3g} ms" for method, (time, right) in points.items()
     )
     with panel(name, told) as drawing:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         axes = drawing.axes
         _draw_path(axes, [(method, *points[method]) for method in result.path if method in points])
         for method, (time, right) in points.items():
             style = style_of(method, result)
             axes.plot([time], [right], **{**style.line, "marker": style.marker or "o"})
         axes.set_xscale("log")
+        times = [time for time, _ in points.values()]
+        if times:
+            # Within two decades, powers of ten alone could be a single tick, or none.
+            steps = (1, 2, 5) if max(times) < 100 * min(times) else (1,)
+            axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("milliseconds to fit and to answer, a task")
         axes.set_title("% right", loc="left")
         return drawing.to_svg()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import SetFound
 from metaadapter.report.figures.panel import colour, panel
+from metaadapter.report.words import short
 
 __all__ = ["confusion"]
 
 PIXELS_A_CLASS = 13
-LONGEST_NAME = 14
 
 
 def confusion(found: SetFound, name: str) -> str:
@@ -17,10 +16,10 @@ def confusion(found: SetFound, name: str) -> str:
     from matplotlib.patches import Rectangle
 
     told = f"Confusion matrix of {found.name}: " + "; ".join(
-        f"{each.true} called {each.called} in {each.n} of {each.n_true}"
+        f"{found.names[each.true]} called {found.names[each.called]} in {each.n} of {each.n_true}"
         for each in found.confusions
     )
-    names = [_short(readable_name(label)) for label in found.classes]
+    names = [short(found.names[label]) for label in found.classes]
     n = len(names)
     with panel(name, told, height=max(200, PIXELS_A_CLASS * n + 90)) as drawing:
         axes = drawing.axes
@@ -50,7 +49,3 @@ def confusion(found: SetFound, name: str) -> str:
 def _strength(share: float) -> float:
     """The square root, so that a twentieth can be seen beside nine tenths."""
     return float(share**0.5)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

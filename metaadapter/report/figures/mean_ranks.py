@@ -6,6 +6,7 @@ from metaadapter.evaluation.ranks import Ranks
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.method_style import style_of
 from metaadapter.report.figures.panel import colour, panel
+from metaadapter.report.words import short
 
 __all__ = ["mean_ranks"]
 
@@ -23,7 +24,7 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
         for row, (method, rank) in enumerate(ranks.mean.items()):
             style = style_of(method, result)
             axes.plot([rank], [row], **{**style.line, "marker": style.marker or "o"})
-        axes.set_yticks(range(len(methods)), labels=methods)
+        axes.set_yticks(range(len(methods)), labels=list(map(short, methods)))
         axes.tick_params(axis="y", length=0, labelcolor=colour("ink"))
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.set_xlim(0.5, len(methods) + 0.5)

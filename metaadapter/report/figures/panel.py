@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -45,9 +46,12 @@ class Panel:
     def to_svg(self) -> str:
         """An `<svg>` element: same drawing, same text; no script, no font, no other file."""
         file = StringIO()
-        self._figure.savefig(
-            file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
+        with warnings.catch_warnings():
+            # A letter that matplotlib's own font lacks is drawn by the page's.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            self._figure.savefig(
+                file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+            )
         return _inline(file.getvalue(), self._name, self._description)
 
 
@@ -102,16 +106,22 @@ def _inline(document: str, name: str, description: str) -> str:
     """Matplotlib's document as part of a page: variables for colours, names of its own."""
     svg = document[document.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"#fedc([0-9a-f]{2})", lambda found: _variable(found[1]), svg)
-    # The page has its own font, and a rule for * would reach out of the drawing.
-    svg = re.sub(r"font-family: [^;\"]*;? ?|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'href="#', f'href="#{name}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    # A rule for * would reach out of the drawing.
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    # Within tags alone: a class may be called #fedc00.
+    svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
     _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
     title = f'<title id="{name}-title">{escape(description)}</title>'
     return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{title}{body}'
+
+
+def _inline_tag(tag: str, name: str) -> str:
+    tag = re.sub(r"#fedc([0-9a-f]{2})", lambda found: _variable(found[1]), tag)
+    # The page has its own font.
+    tag = re.sub(r'font-family: [^;"]*;? ?', "", tag)
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
 
 
 def _variable(number: str) -> str:
