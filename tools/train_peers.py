@@ -41,6 +41,7 @@ from metaadapter.training.config_file import load_config
 from metaadapter.training.objective import query_loss
 from metaadapter.training.random_streams import stream
 from metaadapter.training.schedule import learning_rate
+from metaadapter.training.sources import LoadedSource
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
 from tools.peer_margins import measure
@@ -96,8 +97,8 @@ def main() -> None:
             peer = learn(
                 name, data, config, recipe, tell=lambda _, task=task: progress.advance(task)
             )
-            accuracy = {tasks.source.name: _accuracy(peer, tasks) for tasks in sets}
             save_meta_peer(peer, args.out / name.casefold())
+            accuracy = {tasks.source.name: _accuracy(peer, tasks) for tasks in sets}
             record = describe(data, config, recipe, accuracy, time.monotonic() - started)
             text = json.dumps(record, indent=1) + "\n"
             replace_file(args.out / name.casefold() / "training.json", text)
@@ -105,10 +106,17 @@ def main() -> None:
 
 
 def data_of_one_width(data: TrainingData) -> TrainingData:
-    """Without the sources whose features are not as wide as the first's."""
+    """Without the sources and validation sets whose features are not as wide as the first's."""
     width = data.sources[0].tasks.features_nVD.shape[-1]
-    kept = [each for each in data.sources if each.tasks.features_nVD.shape[-1] == width]
-    return replace(data, sources=tuple(kept))
+
+    def kept(sources: Iterable[LoadedSource]) -> tuple[LoadedSource, ...]:
+        return tuple(each for each in sources if each.tasks.features_nVD.shape[-1] == width)
+
+    return replace(
+        data,
+        sources=kept(data.sources),
+        validation={kind: kept(loaded) for kind, loaded in data.validation.items()},
+    )
 
 
 def learn(

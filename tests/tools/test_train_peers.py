@@ -35,6 +35,10 @@ stores = ["wide"]
 name = "birds"
 stores = ["birds"]
 
+[[data.validation_domains]]
+name = "wide birds"
+stores = ["wide birds"]
+
 [episodes]
 n_way = [2, 4]
 n_shot = [1, 3]
@@ -49,6 +53,7 @@ def config_file(make_store, tmp_path):
     make_store("pets", counts, spread=0.8)
     make_store("wide", counts, width=10, encoder="lines")
     make_store("birds", {"owl": 9, "wren": 9, "kite": 9}, spread=0.8, seed=1)
+    make_store("wide birds", {"owl": 9, "wren": 9}, width=10, encoder="lines", seed=1)
     path = tmp_path / "peers.toml"
     path.write_text(CONFIG, encoding="utf-8")
     return path
