@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.methods import AT
 from metaadapter.evaluation.metrics import METRICS
@@ -129,7 +130,10 @@ def _best_first(methods: Sequence[str], part: PartFound) -> tuple[str, ...]:
 
 
 def _headline(part: PartFound, place: str, reference: str) -> str:
-    """What the reference reaches, and how far it is from the best other at that many shots."""
+    """What the reference reaches, and how far it is from the best peer at that many shots.
+
+    Without a peer, from the best of the others.
+    """
     accuracy, gain = part.accuracy[place], part.gain[place]
     own = accuracy.get(reference, {})
     if not own:
@@ -147,11 +151,11 @@ def _headline(part: PartFound, place: str, reference: str) -> str:
     }
     if not others:
         return told + "."
-    best = max(others, key=others.__getitem__)
-    return (
-        f"{told}; the best of the others there, {best}, on {100 * others[best]:.1f} %. "
-        + _told_gain(gain[best][n_shot], reference, best)
-    )
+    peers = {name: right for name, right in others.items() if name in (*PEERS, *META_PEERS)}
+    best = max(peers or others, key=others.__getitem__)
+    kind = "peers" if peers else "others"
+    told += f"; the best of the {kind} there, {best}, on {100 * others[best]:.1f} %"
+    return f"{told}. {_told_gain(gain[best][n_shot], reference, best)}"
 
 
 def _told_gain(gain: Estimate, reference: str, other: str) -> str:

@@ -91,7 +91,19 @@ def test_find__headline__says_who_is_ahead_only_beyond_the_interval(found):
     best = max(others, key=others.__getitem__)
     gain = found.parts[0].gain[MEAN][best][2]
     assert ("is ahead of" in found.headline) == (abs(gain.mean) > gain.half)
-    assert f"the best of the others there, {best}," in found.headline
+    assert f"the best of the peers there, {best}," in found.headline
+
+
+def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp_path):
+    store = make_store("pets", {"ant": 5, "bee": 5}, spread=0.5)
+    told = {}
+    for methods in (("closed-form", "default", "APE"), ("closed-form", "default")):
+        config = EvaluationConfig(stores=(str(store.folder),), methods=methods, shots=(1,), seeds=2)
+        evaluate(config, tmp_path / str(len(methods)))
+        told[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
+
+    assert "the best of the peers there, APE," in told[3]
+    assert "the best of the others there, default," in told[2]
 
 
 def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_store, tmp_path):
@@ -115,7 +127,7 @@ def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finish
 
     found = find(replace(run, samples=lacking))
 
-    assert "the best of the others there" in found.headline
+    assert "the best of the peers there" in found.headline
     assert 2 not in found.parts[0].accuracy[MEAN]["GDA"]
 
 

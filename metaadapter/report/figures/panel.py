@@ -72,7 +72,8 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackage(
-            "figures need the package matplotlib: pip install 'metaadapter[report]'"
+            "the page's figures need the package matplotlib: pip install 'metaadapter[report]' "
+            "(Markdown and JSON need nothing)"
         ) from error
 
     settings: Any = {
