@@ -65,6 +65,13 @@ def test_page__numbers__are_those_of_the_result(html, found, read_page):
     assert found.command in words
 
 
+def test_page__ranks__are_told_by_set_and_over_all(html, found, read_page):
+    ranks = found.parts[0].ranks
+    cells = [*(of_set["GDA"] for of_set in ranks.by_set.values()), ranks.mean["GDA"]]
+
+    assert "GDA " + " ".join(f"{each:.1f}" for each in cells) in read_page(html).words
+
+
 def test_page__names_with_markup__are_text(html, read_page):
     assert "<cow>" not in html
     assert "<cow> & calf is called" in read_page(html).words
