@@ -34,8 +34,8 @@ def evaluate(
         typer.Option(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
-            "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer; "
-            "repeatable.",
+            "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer, "
+            "FILE.py:FUNCTION; repeatable.",
             show_default="default,peers",
         ),
     ] = None,

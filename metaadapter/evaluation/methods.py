@@ -24,6 +24,7 @@ from metaadapter.evaluation.meta_training import (
     MetaTraining,
     read_meta_training,
 )
+from metaadapter.evaluation.own_method import is_own_method, load_own_method
 from metaadapter.generator import Generator, load_generator
 from metaadapter.generator.pretrained import generator_id
 
@@ -61,7 +62,7 @@ def load_method(name: str) -> Method:
     Args:
         name: A key of `PEERS` or `META_PEERS`, "default", "closed-form", "finetune" (gradient steps
             from what "default" predicts, as many as the support bears out), "finetune@K" (K steps
-            from there) or the folder of a generator or of a meta-trained peer.
+            from there), FILE.py:FUNCTION or the folder of a generator or of a meta-trained peer.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
@@ -77,13 +78,16 @@ def load_method(name: str) -> Method:
         code = "".join(map(inspect.getsource, modules))
         identity = _digest(code + repr(settings) + generator_id(start))
         return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
+    if is_own_method(name):
+        function, identity = load_own_method(name)
+        return Method(name, identity, function, None)
     try:
         generator = load_generator(name)
     except UsageError as error:
         known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
         raise UsageError(
-            f"no method {name!r}; there are: {known}, and folders of generators "
-            "and of meta-trained peers"
+            f"no method {name!r}; there are: {known}, folders of generators and of meta-trained "
+            "peers, and FILE.py:FUNCTION"
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
     return Method(name, generator_id(generator), as_peer(generator), card)
