@@ -28,7 +28,12 @@ REQUIRED = (
     "rich",
     "typer",
 )
-OPTIONAL = ("pyarrow",)
+# Package → what alone needs it.
+OPTIONAL = {
+    "pyarrow": "Parquet manifests and tables",
+    "matplotlib": "the figures of `metaadapter report`",
+    "tensorboard": "`metaadapter train` with tensorboard logs",
+}
 OLDEST = {"torch": (2, 6), "open_clip_torch": (3, 0), "numpy": (1, 26), "scikit-learn": (1, 6)}
 
 
@@ -88,7 +93,7 @@ def _required(name: str) -> Check:
 def _optional(name: str) -> Check:
     found = _version(name)
     if found is None:
-        return Check(name, "note", f"missing; only Parquet manifests need it: pip install {name}")
+        return Check(name, "note", f"missing; only for {OPTIONAL[name]}: pip install {name}")
     return Check(name, "ok", found)
 
 

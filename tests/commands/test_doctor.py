@@ -69,7 +69,9 @@ def test_doctor__numpy_held_back_by_qpth__is_a_note_with_the_remedy(run, version
     assert "held below 2 by qpth" in check["detail"]
 
 
-def test_doctor__optional_package_missing__is_a_note(run, versions):
-    versions["pyarrow"] = None
+@pytest.mark.parametrize("name", ["pyarrow", "matplotlib", "tensorboard"])
+def test_doctor__optional_package_missing__is_a_note_of_what_needs_it(run, versions, name):
+    versions[name] = None
 
-    assert found(run, "pyarrow")["status"] == "note"
+    assert found(run, name)["status"] == "note"
+    assert f"pip install {name}" in found(run, name)["detail"]
