@@ -15,6 +15,9 @@ from metaadapter.errors import DataError, UsageError
 
 __all__ = ["evaluate"]
 
+# Student's factor is 2.8 for five draws, 12.7 for two.
+FEWEST_DRAWS = 5
+
 
 def evaluate(
     stores: Annotated[
@@ -99,7 +102,7 @@ def evaluate(
         raise UsageError("give the folder of the tables: --out RUN")
     given = {
         "stores": [str(store) for store in stores or ()] or None,
-        "methods": [name for each in methods or () for name in each.split(",")] or None,
+        "methods": [name.strip() for each in methods or () for name in each.split(",")] or None,
         "shots": None if shots is None else _whole_numbers(shots),
         "seeds": seeds,
         "tasks": tasks,
@@ -124,8 +127,21 @@ def evaluate(
         found = evaluation.evaluate(
             settings, out, jobs=jobs or _n_cores(), device=device, tell=tell
         )
-    for box in found.failed:
-        console.warn(f"{box.name}: {box.detail}")
+    for store, facts in found.sets.items():
+        if facts["left_out"]:
+            listed = ", ".join(f"{name} ({count})" for name, count in facts["left_out"].items())
+            console.warn(
+                f"{store}: classes left out, with too few pictures for {max(settings.shots)} "
+                f"shot(s) and a query: {listed}"
+            )
+    if settings.seeds * settings.tasks < FEWEST_DRAWS:
+        console.note(
+            f"{settings.seeds * settings.tasks} draw(s) make wide intervals; --seeds "
+            f"{FEWEST_DRAWS} or more make some that can be printed"
+        )
+    if json_output or quiet:
+        for box in found.failed:
+            console.warn(f"{box.name}: {box.detail}")
     if json_output:
         write_document("evaluate", found.to_dict())
     else:
@@ -134,6 +150,7 @@ def evaluate(
         console.result(overview(find(EvaluationRun.read(out))))
         console.note(f"\nA page to read: metaadapter report {shlex.quote(str(out))}")
     if strict and found.failed:
+        console.warn(f"{len(found.failed)} check(s) failed, so --strict ends with 3")
         raise typer.Exit(DataError.exit_code)
 
 

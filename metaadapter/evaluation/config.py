@@ -58,10 +58,16 @@ class EvaluationConfig(Strict):
         if crosses and (self.support_from is None or self.queries_from is None):
             raise ValueError("support_from and queries_from belong together")
         if crosses == bool(self.stores):
-            raise ValueError("expected either stores, or support_from and queries_from")
+            raise ValueError(
+                "expected either stores (STORE…), or support_from and queries_from "
+                "(--support-from, --queries-from)"
+            )
         names = [Path(store).name for store in self.stores]
         if len(set(names)) < len(names):
-            raise ValueError(f"sets are told apart by the names of their folders, got {names}")
+            raise ValueError(
+                "sets are told apart by the names of their folders; rename one of: "
+                + ", ".join(self.stores)
+            )
         if self.base_to_new and (self.ways is not None or self.unknown):
             raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
         if self.reference is not None and self.reference not in self.method_names:

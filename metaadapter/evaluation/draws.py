@@ -11,7 +11,7 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
-__all__ = ["draw_tasks", "n_base_classes"]
+__all__ = ["classes_left_out", "draw_tasks", "n_base_classes"]
 
 
 def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:
@@ -21,8 +21,9 @@ def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> Episod
     base-to-new the ways are the classes in order of their names, and new ones have no support.
 
     Raises:
-        DataError: Fewer than two classes have enough pictures.
+        DataError: Fewer than two classes have enough pictures; four for base-to-new.
     """
+    _require_classes(of, config)
     try:
         rows = _draw(of, config, seed)
     except EpisodeError as error:
@@ -36,9 +37,36 @@ def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> Episod
     return rows
 
 
+def classes_left_out(of: EvaluationSet, config: EvaluationConfig) -> dict[str, int]:
+    """Classes with too few pictures for the most shots and a query, and how many they have."""
+    n_shot, counts_CM = max(config.shots), of.source.index.counts_CM
+    counts_C = counts_CM[:, SUPPORT]
+    is_enough_C = counts_C > n_shot
+    if of.has_two_pools:
+        is_enough_C = (counts_C >= n_shot) & (counts_CM[:, QUERY] > 0)
+    return {of.classes[c]: int(counts_C[c]) for c in (~is_enough_C).nonzero()[:, 0].tolist()}
+
+
 def n_base_classes(n_classes: int) -> int:
     """How many of the classes are base classes: the first half, the larger one."""
     return (n_classes + 1) // 2
+
+
+def _require_classes(of: EvaluationSet, config: EvaluationConfig) -> None:
+    n_left = len(of.classes) - len(classes_left_out(of, config))
+    counts_C = of.source.index.counts_CM[:, SUPPORT]
+    if n_left < 2:
+        largest = counts_C.argsort(descending=True)[:3].tolist()
+        listed = ", ".join(f"{of.classes[c]} {int(counts_C[c])}" for c in largest)
+        raise DataError(
+            f"the set {of.name}: expected two classes or more with {max(config.shots)} pictures to "
+            f"learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
+        )
+    if config.base_to_new and n_left < 4:
+        raise DataError(
+            f"the set {of.name}: --base-to-new needs four classes or more, two in each half; "
+            f"{n_left} have enough pictures"
+        )
 
 
 def _draw(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:

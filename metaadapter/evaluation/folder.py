@@ -17,6 +17,10 @@ from metaadapter.own_folder import lock_file, require_own_or_empty
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
+CHANGED = {
+    "method": "its code or weights have changed",
+    "set": "its pictures, labels or encoder have changed",
+}
 # Told apart by identity rather than by place, or free to grow.
 FREE = {"methods", "stores", "support_from", "queries_from", "seeds", "reference"}
 
@@ -56,7 +60,7 @@ class Record:
         ):
             found += [f"the {kind} {name} is left out" for name in before if name not in after]
             found += [
-                f"the {kind} {name} is another one than before"
+                f"the {kind} {name} is another one than before ({CHANGED[kind]})"
                 for name, identity in before.items()
                 if after.get(name, identity) != identity
             ]
@@ -82,16 +86,18 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
         ) from error
     with file:
         lock_file(file, f"the evaluation {folder}")
-        _take_up(folder / RECORD_FILE, record)
+        _take_up(folder, record)
         yield
 
 
-def _take_up(path: Path, record: Record) -> None:
+def _take_up(folder: Path, record: Record) -> None:
+    path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
+    # Without a finished cell there is nothing that another evaluation could mix with.
     if path.exists():
         differences = record.differences(_read(path))
-        if differences:
+        if differences and journal.exists() and journal.stat().st_size:
             raise DataError(
-                f"{path.parent} holds another evaluation; choose another --out. Methods, stores "
+                f"{folder} holds another evaluation; choose another --out. Methods, stores "
                 "and seeds may be added to one, and here differ:\n  "
                 + "\n  ".join(differences[:10])
             )

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from metaadapter.adapter import AdapterWeights, consistency
@@ -86,11 +87,20 @@ def load_method(name: str) -> Method:
     except UsageError as error:
         known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
         raise UsageError(
-            f"no method {name!r}; there are: {known}, folders of generators and of meta-trained "
-            "peers, and FILE.py:FUNCTION"
+            f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
+            "meta-trained peers, and FILE.py:FUNCTION"
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
     return Method(name, generator_id(generator), as_peer(generator), card)
+
+
+def _alike(name: str) -> str:
+    """A name that may have been meant."""
+    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
+    close = get_close_matches(name.casefold(), names, n=1)
+    if name.endswith(".py"):
+        return f" (a function of a file is named {name}:FUNCTION)"
+    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def _meta_trained(name: str) -> Method:

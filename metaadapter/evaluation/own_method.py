@@ -95,5 +95,7 @@ def _checked(name: str, function: Peer) -> Peer:
 def _told(error: Exception) -> str:
     """What went wrong, and in which line."""
     places = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
+    where = ""
+    if places and places[-1].filename != __file__:
+        where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})"
     return f"{type(error).__name__}: {error}{where}"

@@ -46,7 +46,8 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[Ce
         (bench.config, str(bench.device)),
     )
     try:
-        futures = [pool.submit(_measure, cell) for cell in cells]
+        with _deaf_to_interrupts():  # processes that start inherit it
+            futures = [pool.submit(_measure, cell) for cell in cells]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
@@ -79,6 +80,18 @@ def _end_with_parent() -> None:
 
 def _measure(cell: Cell) -> CellResult:
     return _bench.measure(cell)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

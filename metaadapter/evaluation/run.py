@@ -14,6 +14,7 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation import integrity
 from metaadapter.evaluation.bench import Bench
 from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.journal import CellResult, Journal
@@ -147,7 +148,10 @@ def _finish(
         tuple(differences(samples, config.reference_name)),
         ranks,
         _boxes(bench, results),
-        {name: of.to_dict() for name, of in bench.sets.items()},
+        {
+            name: of.to_dict() | {"left_out": classes_left_out(of, config)}
+            for name, of in bench.sets.items()
+        },
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
     document = evaluation.to_dict()

@@ -49,10 +49,13 @@ def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
         )
         title = f"{heading}What {result.reference} gains over each, in points, {told}"
         yield from _by_shots(result, title, part.gain[place], signed)
+    if "unknown_auroc" in result.quality:
+        yield from _metric(result, "unknown_auroc", heading)
     for part in result.parts:
         if part.ranks is not None:
             listed = ", ".join(f"{method} {rank:.1f}" for method, rank in part.ranks.mean.items())
-            told = f"{part.ranks.n_blocks} pairs of set and shots{part_told(part.part)}"
+            pairs = "pair" if part.ranks.n_blocks == 1 else "pairs"
+            told = f"{part.ranks.n_blocks} {pairs} of set and shots{part_told(part.part)}"
             yield (
                 f"\nMean ranks over {told} (critical difference "
                 f"{part.ranks.critical_difference:.1f}): {escaped(listed)}"
@@ -75,13 +78,15 @@ def _by_shots(
 
 
 def _quality(result: EvaluationResult) -> Iterator[str]:
-    for name, table in result.quality.items():
-        yield from _by_shots(
-            result,
-            f"## {METRIC_NAMES[name]}{part_told(result.judged)}",
-            table,
-            lambda estimate, name=name: metric(estimate.mean, name),  # type: ignore[misc]
-        )
+    for name in result.quality:
+        if name != "unknown_auroc":
+            yield from _metric(result, name, "## ")
+
+
+def _metric(result: EvaluationResult, name: str, heading: str) -> Iterator[str]:
+    title = f"{heading}{METRIC_NAMES[name]}{part_told(result.judged)}"
+    table = result.quality[name]
+    yield from _by_shots(result, title, table, lambda estimate: metric(estimate.mean, name))
 
 
 def _costs(result: EvaluationResult) -> Iterator[str]:
@@ -103,7 +108,7 @@ def _errors(result: EvaluationResult) -> Iterator[str]:
         for each in found.confusions:
             told = f"{found.names[each.true]} is called {found.names[each.called]}"
             yield (
-                f"- {escaped(told)} in {share(each.n / each.n_true)} of its answers "
+                f"- {escaped(told)} in {share(each.n / each.n_true)} of the answers about it "
                 f"({each.n} of {each.n_true})"
             )
         for told, classes in (("hardest", found.hardest), ("easiest", found.easiest)):
@@ -127,6 +132,8 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
             f"- {found.name}: {facts['n_pictures']} pictures of {facts['n_classes']} classes, "
             f"{facts['n_views']} view(s), {facts['fingerprint']}, identity {facts['identity']}"
         )
+        if left_out := facts.get("left_out"):
+            yield f"- {found.name}: left out for want of pictures: {escaped(', '.join(left_out))}"
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     yield f"- seeds {', '.join(map(str, result.seeds))}; record {result.record}; {versions}"
     yield f"- `{result.command}`"

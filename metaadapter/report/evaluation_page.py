@@ -93,12 +93,13 @@ def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
             yield of, Markup(accuracy_by_shots(result, accuracy, f"shots-{part.part}-{number}", of))
 
 
-def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup]]:
+def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup, list[str]]]:
     accuracy = result.parts[0].accuracy[overall]
     shots = sorted({result.shots[0], result.shots[len(result.shots) // 2], result.shots[-1]})
     for n_shot in shots:
         of = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
-        yield of, Markup(accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", of))
+        drawing, below = accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", of)
+        yield of, Markup(drawing), below
 
 
 def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
@@ -131,4 +132,6 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:,.0f}"
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if 0 < value < 10 else f"{value:,.0f}"

@@ -49,6 +49,8 @@ class EvaluationRun:
         Raises:
             DataError: It holds none, or one that did not end.
         """
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}; give the --out of an evaluation")
         record = _document(folder / RECORD_FILE, f"{folder} holds no evaluation")
         unfinished = f"the evaluation {folder} did not end: give its command again"
         summary = _document(folder / "summary.json", unfinished)

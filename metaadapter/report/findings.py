@@ -130,7 +130,7 @@ def _best_first(methods: Sequence[str], part: PartFound) -> tuple[str, ...]:
 
 
 def _headline(part: PartFound, place: str, reference: str) -> str:
-    """What the reference reaches, and how far it is from the best peer at that many shots.
+    """What the reference reaches with the most shots, and how far it is from the best peer there.
 
     Without a peer, from the best of the others.
     """
@@ -138,7 +138,7 @@ def _headline(part: PartFound, place: str, reference: str) -> str:
     own = accuracy.get(reference, {})
     if not own:
         return f"No figure of {reference} could be scored."
-    n_shot = sorted(own)[len(own) // 2]
+    n_shot = max(own)
     pictures = "picture" if n_shot == 1 else "pictures"
     told = (
         f"With {n_shot} labelled {pictures} a class, {reference} is right on "

@@ -96,13 +96,24 @@ def test_evaluate__strict__ends_with_3_after_writing_everything(run, make_store,
     assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
 
 
-def test_evaluate__failed_check_without_strict__is_a_warning(run, make_store, tmp_path):
+def test_evaluate__failed_check_without_strict__is_told_and_no_error(run, make_store, tmp_path):
     copies = make_store("pets", COUNTS, sha256=["same"] * 28)
 
     done = run("evaluate", copies.folder, "--out", tmp_path / "run", *FEW)
 
     assert done.code == 0
-    assert "warning: support and queries apart" in done.err
+    assert "fail: support and queries apart" in done.out
+
+
+def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(run, make_store, tmp_path):
+    store = make_store("pets", {"ant": 7, "bee": 7, "cow": 2})
+
+    done = run("evaluate", store.folder, "--out", tmp_path / "run", *FEW)
+
+    assert done.code == 0
+    assert "pets: classes left out, with too few pictures for 2 shot(s)" in done.err
+    assert "cow (2)" in done.err
+    assert "2 draw(s) make wide intervals" in done.err
 
 
 @pytest.mark.parametrize(
@@ -115,10 +126,10 @@ def test_evaluate__failed_check_without_strict__is_a_warning(run, make_store, tm
             2,
             "--queries expects a whole number or all",
         ),
-        (("pets", "--out", "run", "--methods", "GDAA"), 2, "no method 'GDAA'; there are: default"),
-        (("--out", "run"), 3, "expected either stores, or support_from and queries_from"),
+        (("pets", "--out", "run", "--methods", "GDAA"), 2, "no method 'GDAA' (did you mean GDA?)"),
+        (("--out", "run"), 3, "expected either stores (STORE…), or support_from"),
         (("nowhere", "--out", "run"), 3, "nowhere"),
-        (("pets", "--out", "run", "--shots", "7", "--jobs", "1"), 3, "ask for fewer shots"),
+        (("pets", "--out", "run", "--shots", "7", "--jobs", "1"), 3, "Ask for fewer --shots"),
     ],
 )
 def test_evaluate__mistake__is_named(run, pets, tmp_path, monkeypatch, arguments, code, told):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError
-from metaadapter.evaluation.draws import draw_tasks
+from metaadapter.evaluation.draws import classes_left_out, draw_tasks
 
 
 def pictures(rows):
@@ -103,8 +103,32 @@ def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, loa
     assert (of.source.labels_n[rows.support_TNK[0, :2]] == torch.tensor([[0], [1]])).all()
 
 
+def test_draw_tasks__base_to_new_of_three_classes__is_refused(make_store, load):
+    store = make_store("few", {"ant": 5, "bee": 5, "cow": 5, "dog": 1})
+    of, config = load(store.folder, base_to_new=True)
+
+    with pytest.raises(DataError, match="needs four classes or more, two in each half; 3 have"):
+        draw_tasks(of, config, 0)
+
+
+def test_classes_left_out__too_few_pictures__are_told_with_their_number(make_store, load):
+    store = make_store("few", {"ant": 5, "bee": 5, "cow": 2, "dog": 1})
+    of, config = load(store.folder, shots=(1, 2))
+
+    assert classes_left_out(of, config) == {"cow": 2, "dog": 1}
+    assert draw_tasks(of, config, 0).classes_TN.shape == (1, 2)
+
+
+def test_classes_left_out__two_pools__needs_a_query_of_each(make_store, load):
+    splits = ["train"] * 2 + ["test"] + ["train"] * 2 + ["test"] + ["train"] * 2
+    store = make_store("few", {"ant": 3, "bee": 3, "cow": 2}, split=splits)
+    of, config = load(store.folder, shots=(2,))
+
+    assert classes_left_out(of, config) == {"cow": 2}
+
+
 def test_draw_tasks__too_few_pictures__names_the_set(pets, load):
     of, config = load(pets, shots=(9,))
 
-    with pytest.raises(DataError, match=r"the set pets: .*ask for fewer shots"):
+    with pytest.raises(DataError, match=r"the set pets: .* ant 9, .*fewer --shots"):
         draw_tasks(of, config, 0)

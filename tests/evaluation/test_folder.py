@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from metaadapter.errors import DataError
@@ -39,12 +41,23 @@ def test_hold__the_same_evaluation_grown__is_taken_up(tmp_path, record):
 )
 def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record, changes, told):
     hold(tmp_path / "run", record())
+    (tmp_path / "run" / "journal.jsonl").write_text("a finished cell")
     before = (tmp_path / "run" / "evaluation.json").read_bytes()
 
     with pytest.raises(DataError, match=rf"(?s)holds another evaluation; .*{told}"):
         hold(tmp_path / "run", record(**changes))
 
     assert (tmp_path / "run" / "evaluation.json").read_bytes() == before
+
+
+def test_hold__evaluation_without_a_finished_cell__makes_room_for_another(tmp_path, record):
+    hold(tmp_path / "run", record())
+    other = record(shots=(1, 4))
+
+    hold(tmp_path / "run", other)
+
+    stored = json.loads((tmp_path / "run" / "evaluation.json").read_bytes())
+    assert stored["config"]["shots"] == [1, 4]
 
 
 def test_hold__other_files__are_named_and_nothing_is_added(tmp_path, record):

@@ -117,8 +117,13 @@ def test_load_method__finetune_at_no_number__says_what_is_expected(number):
 
 def test_load_method__unknown_name__lists_what_there_is():
     known = "default, closed-form, finetune, finetune@K, zero-shot"
-    with pytest.raises(UsageError, match=f"no method 'GDAA'; there are: {known}"):
-        load_method("GDAA")
+    with pytest.raises(UsageError, match=f"no method 'Gda '.*mean GDA.*; there are: {known}"):
+        load_method("Gda ")
+
+
+def test_load_method__file_without_a_function__says_how_to_name_one():
+    with pytest.raises(UsageError, match=r"mine\.py:FUNCTION"):
+        load_method("mine.py")
 
 
 def test_resolve_names__groups__are_written_out_once():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.evaluation import Box, EvaluationConfig, evaluate
+from metaadapter.evaluation import Box, Estimate, EvaluationConfig, evaluate
 from metaadapter.report.evaluation_page import page
 from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.report.findings import find
@@ -63,6 +63,31 @@ def test_page__numbers__are_those_of_the_result(html, found, read_page):
     for box in found.boxes:
         assert box.detail in words
     assert found.command in words
+
+
+def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
+    (one, *others) = found.sets
+    lacking = replace(one, facts={**one.facts, "left_out": {"owl": 2}})
+    (part,) = found.parts
+    place = next(iter(part.accuracy))
+    low = {n_shot: Estimate(0.01, 0.0) for n_shot in found.shots}
+    sunk = replace(part, accuracy={**part.accuracy, place: {**part.accuracy[place], "APE": low}})
+
+    words = read_page(page(replace(found, sets=(lacking, *others), parts=(sunk,)), {})).words
+
+    assert "classes left out, with too few pictures: owl (2)." in words
+    assert "4, 1 left out" in words
+    assert "APE" in words.split("Below: ")[1].split(".")[0]
+
+
+def test_page__one_method__has_no_section_without_a_table(make_store, read_page, tmp_path):
+    words = read_page(
+        page(result_of(make_store, tmp_path, "abc", methods=("prototypes",)), {})
+    ).words
+
+    assert "prototypes on 1 set" in words
+    assert "What prototypes gains" not in words
+    assert "names alone" not in words
 
 
 def test_page__ranks__are_told_by_set_and_over_all(html, found, read_page):

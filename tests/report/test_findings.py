@@ -78,18 +78,18 @@ def test_find__quality__has_what_was_measured(found):
 
 
 def test_find__headline__says_who_is_ahead_only_beyond_the_interval(found):
-    own = found.parts[0].accuracy[MEAN]["closed-form"][2].mean
+    own = found.parts[0].accuracy[MEAN]["closed-form"][4].mean
 
-    assert f"With 2 labelled pictures a class, closed-form is right on {100 * own:.1f} %" in (
+    assert f"With 4 labelled pictures a class, closed-form is right on {100 * own:.1f} %" in (
         found.headline
     )
     others = {
-        name: by_shots[2].mean
+        name: by_shots[4].mean
         for name, by_shots in found.parts[0].accuracy[MEAN].items()
         if name != "closed-form"
     }
     best = max(others, key=others.__getitem__)
-    gain = found.parts[0].gain[MEAN][best][2]
+    gain = found.parts[0].gain[MEAN][best][4]
     assert ("is ahead of" in found.headline) == (abs(gain.mean) > gain.half)
     assert f"the best of the peers there, {best}," in found.headline
 
@@ -123,12 +123,12 @@ def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_sto
 
 def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
     run = EvaluationRun.read(finished)
-    lacking = {key: of for key, of in run.samples.items() if key[0] != "GDA" or key[3] != 2}
+    lacking = {key: of for key, of in run.samples.items() if key[0] != "GDA" or key[3] != 4}
 
     found = find(replace(run, samples=lacking))
 
     assert "the best of the peers there" in found.headline
-    assert 2 not in found.parts[0].accuracy[MEAN]["GDA"]
+    assert 4 not in found.parts[0].accuracy[MEAN]["GDA"]
 
 
 def test_find__base_to_new__has_a_part_each(make_store, tmp_path):

@@ -37,8 +37,11 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, of
             axes.plot(n_shots, mean, **style.line)
             if style.marker:
                 alpha = 0.25 if method == result.reference else 0.08
-                low, high = mean - half, mean + half
-                axes.fill_between(n_shots, low, high, color=style.line["color"], alpha=alpha, lw=0)
+                low, high = (mean - half).clip(0, 100), (mean + half).clip(0, 100)
+                colour = style.line["color"]
+                axes.fill_between(n_shots, low, high, color=colour, alpha=alpha, lw=0)
+                if len(n_shots) == 1:
+                    axes.vlines(n_shots, low, high, color=colour, linewidth=1)
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, labels=[str(n_shot) for n_shot in shots])
         axes.minorticks_off()

@@ -21,8 +21,12 @@ LEAST_RATIO = 1.3
 
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, of: str
-) -> str:
-    """A point a method over a logarithmic axis of time; the gradient path is a line."""
+) -> tuple[str, list[str]]:
+    """A point a method over a logarithmic axis of time; the gradient path is a line.
+
+    Returns:
+        The figure, and the methods that lie too far below the best to be in it.
+    """
     measured = {
         method: (1000 * result.seconds[method][n_shot], 100 * accuracy[method][n_shot].mean)
         for method in reversed(result.methods)
@@ -51,7 +55,8 @@ def accuracy_by_time(
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("milliseconds to fit and to answer, a task")
         axes.set_title("% right", loc="left")
-        return drawing.to_svg()
+        below = [name for name in result.methods if name in measured and name not in points]
+        return drawing.to_svg(), below
 
 
 def _draw_path(axes: Axes, path: list[tuple[str, float, float]]) -> None:

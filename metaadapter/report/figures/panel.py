@@ -82,6 +82,7 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "font.size": FONT_SIZE,
+        "axes.titlesize": FONT_SIZE,
         "text.color": colour("ink"),
         "axes.edgecolor": colour("line"),
         "axes.facecolor": "none",
