@@ -46,5 +46,5 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, of
         axes.set_xticks(shots, labels=[str(n_shot) for n_shot in shots])
         axes.minorticks_off()
         axes.set_xlabel("labelled pictures of each class")
-        axes.set_title("% right", loc="left")
+        drawing.show_percentages()
         return drawing.to_svg()

@@ -54,7 +54,7 @@ def accuracy_by_time(
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("milliseconds to fit and to answer, a task")
-        axes.set_title("% right", loc="left")
+        drawing.show_percentages()
         below = [name for name in result.methods if name in measured and name not in points]
         return drawing.to_svg(), below
 

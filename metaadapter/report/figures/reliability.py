@@ -27,5 +27,5 @@ def reliability(bins: Sequence[ReliabilityBin], style: MethodStyle, name: str, o
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
         axes.set_xlabel("confidence, %")
-        axes.set_title("% right", loc="left")
+        drawing.show_percentages()
         return drawing.to_svg()
