@@ -78,16 +78,16 @@ def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
         counts[name] = _n_changed(_answers(stores, method, move), straight, shots)
         moved_exact = _answers(doubles, exact, move)
         counts[f"{name}, in float64"] = _n_changed(moved_exact, straight_exact, shots)
-    head = {"shots": [str(k) for k in shots]}
-    bent = {name: [each.signed() for each in row.values()] for name, row in changes.items()}
+    head = ["shots", *map(str, shots)]
+    bent = [[name, *(each.signed() for each in row.values())] for name, row in changes.items()]
     n_answers = sum(int(own[shots[0]].there_TQ.sum()) for own in straight)
     return "\n\n".join(
         [
             "Points of accuracy, bent less straight:",
-            markdown_table(head | bent),
+            markdown_table(head, bent),
             _worst(changes),
             f"Answers that change, of {n_answers:,}; in float64 none should:",
-            markdown_table(head | counts),
+            markdown_table(head, ([name, *row] for name, row in counts.items())),
         ]
     )
 

@@ -160,7 +160,10 @@ def _passes(is_met: bool) -> str:
 
 
 def _table(title: str, shots: Iterable[int], rows: dict[str, list[str]]) -> str:
-    return f"### {title}\n\n" + markdown_table({"shots": [str(k) for k in shots]} | rows)
+    table = markdown_table(
+        ["shots", *map(str, shots)], ([name, *row] for name, row in rows.items())
+    )
+    return f"### {title}\n\n" + table
 
 
 def document(stores: dict[str, Store]) -> dict[str, Any]:

@@ -23,8 +23,9 @@ def clip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
     W₂ starts at zero and has no ReLU after it, unlike the original: training starts at zero-shot
     CLIP and the result is an `AdapterWeights`. W₁ starts alike in all tasks.
     """
-    n_tasks, _, width = support.text_TND.shape
-    down_TRD = _first_layer(support.text_TND, width // REDUCTION).requires_grad_()
+    down_TRD = _first_layer(
+        support.text_TND, support.text_TND.shape[-1] // REDUCTION
+    ).requires_grad_()
     up_TDR = torch.zeros_like(down_TRD.mT).requires_grad_()
     rows_TMD, text_TND = support.rows_TMD, support.text_TND
     ratio = RATIO / (1 - RATIO)
@@ -35,15 +36,7 @@ def clip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
         return support.cross_entropy_T(logit_scale * adapted_TMD @ text_TND.mT)
 
     descend(loss_T, torch.optim.Adam([down_TRD, up_TDR], lr=LEARNING_RATE), N_STEPS)
-    return support.head(
-        text_TND,
-        logit_scale,
-        centre=text_TND.new_zeros(n_tasks, width),
-        down=down_TRD.detach(),
-        bias=text_TND.new_zeros(n_tasks, down_TRD.shape[1]),
-        up=up_TDR.detach(),
-        visual_ratio=text_TND.new_full((n_tasks,), ratio),
-    )
+    return support.head_behind_adapter(text_TND, logit_scale, down_TRD, up_TDR, ratio)
 
 
 def _first_layer(like_TND: torch.Tensor, n_hidden: int) -> torch.Tensor:

@@ -74,9 +74,8 @@ def _adapt(
     support: Support, logit_scale: float, learned: Start, *, moves_adapter: bool
 ) -> AdapterWeights:
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
-    n_tasks, _, width = start_TND.shape
     down_TRD, up_TDR = (
-        each.to(start_TND).repeat(n_tasks, 1, 1) for each in (learned.down_RD, learned.up_DR)
+        each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
     )
     residual_TND = torch.zeros_like(start_TND)
     moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
@@ -91,12 +90,4 @@ def _adapt(
     rate = float(learned.log_rate.exp()) / logit_scale**2
     descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
     classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
-    return support.head(
-        classes_TND,
-        logit_scale,
-        centre=start_TND.new_zeros(n_tasks, width),
-        down=down_TRD.detach(),
-        bias=start_TND.new_zeros(n_tasks, down_TRD.shape[1]),
-        up=up_TDR.detach(),
-        visual_ratio=start_TND.new_full((n_tasks,), VISUAL_RATIO),
-    )
+    return support.head_behind_adapter(classes_TND, logit_scale, down_TRD, up_TDR, VISUAL_RATIO)

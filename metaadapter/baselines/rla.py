@@ -33,14 +33,7 @@ def rla(support: Support, logit_scale: float) -> AdapterWeights:
         return fit_T + anchor_T * change_TDD.square().sum((1, 2))
 
     descend(loss_T, torch.optim.Adam([change_TDD], lr=LEARNING_RATE), N_STEPS)
-    trained_TDD = change_TDD.detach()
     both_signs_RD = torch.cat([torch.eye(width), -torch.eye(width)]).to(classes_TND)
-    return support.head(
-        classes_TND,
-        logit_scale,
-        centre=classes_TND.new_zeros(n_tasks, width),
-        down=both_signs_RD.expand(n_tasks, -1, -1),
-        bias=classes_TND.new_zeros(n_tasks, 2 * width),
-        up=torch.cat([trained_TDD, -trained_TDD], dim=-1),
-        visual_ratio=classes_TND.new_ones(n_tasks),
-    )
+    down_TRD = both_signs_RD.expand(n_tasks, -1, -1)
+    up_TDR = torch.cat([change_TDD, -change_TDD], dim=-1)
+    return support.head_behind_adapter(classes_TND, logit_scale, down_TRD, up_TDR, 1.0)

@@ -105,6 +105,26 @@ class Support:
             **parts,
         )
 
+    def head_behind_adapter(
+        self,
+        classes_TND: Float[Tensor, "T N D"],
+        logit_scale: float,
+        down_TRD: Float[Tensor, "T R D"],
+        up_TDR: Float[Tensor, "T D R"],
+        visual_ratio: float,
+    ) -> AdapterWeights:
+        """As `head`, for pictures x' = normalise(x + ratio · up ReLU(down x))."""
+        n_tasks, n_hidden, width = down_TRD.shape
+        return self.head(
+            classes_TND,
+            logit_scale,
+            centre=classes_TND.new_zeros(n_tasks, width),
+            down=down_TRD.detach(),
+            bias=classes_TND.new_zeros(n_tasks, n_hidden),
+            up=up_TDR.detach(),
+            visual_ratio=classes_TND.new_full((n_tasks,), visual_ratio),
+        )
+
     def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
         """Mean cross-entropy of each task's pictures, differentiable; 0 without a picture."""
         ruled_out_T1N = ~self.class_mask_TN[:, None]

@@ -139,7 +139,7 @@ def evaluate(
             f"{settings.seeds * settings.tasks} draw(s) make wide intervals; --seeds "
             f"{FEWEST_DRAWS} or more make some that can be printed"
         )
-    if json_output or quiet:
+    if json_output:  # the text of the result has them
         for box in found.failed:
             console.warn(f"{box.name}: {box.detail}")
     if json_output:

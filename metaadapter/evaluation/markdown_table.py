@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 __all__ = ["markdown_table"]
 
 
-def markdown_table(rows: Mapping[str, Sequence[str]]) -> str:
-    """The first row is the head; each begins with its name."""
-    head, *others = [f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()]
-    n_columns = 1 + len(next(iter(rows.values())))
-    return "\n".join([head, "|---" * n_columns + "|", *others])
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A line for the head, a rule, and a line a row; each row has as many cells as the head."""
+    first, *others = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([first, "|---" * len(head) + "|", *others])

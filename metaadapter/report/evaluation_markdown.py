@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation.markdown_table import markdown_table
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
     METRIC_NAMES,
@@ -98,7 +99,7 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
         ]
         for method, cost in result.costs.items()
     }
-    title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets"
+    title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets and draws"
     yield from ("", title + part_told(result.judged), "", _aligned(["method", *head], rows))
 
 
@@ -144,8 +145,7 @@ def _aligned(head: list[str], rows: dict[str, list[str]]) -> str:
     table = [head, *([escaped(name), *cells] for name, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
-    lines = [f"| {' | '.join(cells)} |" for cells in padded]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
+    return markdown_table(padded[0], padded[1:])
 
 
 def _number(value: float | None, factor: float = 1.0) -> str:

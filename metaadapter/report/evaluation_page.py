@@ -8,7 +8,6 @@ from typing import Any
 from markupsafe import Markup
 
 from metaadapter.evaluation.estimate import Estimate
-from metaadapter.evaluation.summary import MEAN
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
 from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
@@ -64,7 +63,6 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         result=result,
         overall=overall,
         judged=part_told(result.judged),
-        mean_over_sets=MEAN,
         metric_names=METRIC_NAMES,
         notes={name: note for name, note in METHOD_NOTES.items() if name in result.methods},
         thumbnails=thumbnails,
@@ -81,6 +79,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         confusions={
             found.name: Markup(confusion(found, f"confusion-{number}"))
             for number, found in enumerate(result.sets)
+            if found.classes
         },
     )
     return printable(html)

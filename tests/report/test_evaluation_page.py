@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from metaadapter.evaluation import Box, Estimate, EvaluationConfig, evaluate
+from metaadapter.evaluation.summary import collect
+from metaadapter.report.evaluation_markdown import markdown
 from metaadapter.report.evaluation_page import page
 from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.report.findings import find
@@ -78,6 +80,21 @@ def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
     assert "classes left out, with too few pictures: owl (2)." in words
     assert "4, 1 left out" in words
     assert "APE" in words.split("Below: ")[1].split(".")[0]
+
+
+def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_page):
+    run = EvaluationRun.read(finished)
+    tables = {
+        name: [row for row in rows if row["method"] != "closed-form"]
+        for name, rows in run.tables.items()
+    }
+
+    found = find(replace(run, tables=tables, samples=collect(tables["rows"])))
+
+    words = read_page(page(found, {})).words
+    assert "No figure of closed-form could be scored." in words
+    assert "Two methods differ if their ranks are" in words
+    assert "No figure of closed-form" in markdown(found)
 
 
 def test_page__one_method__has_no_section_without_a_table(make_store, read_page, tmp_path):

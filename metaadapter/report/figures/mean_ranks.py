@@ -17,8 +17,8 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
     told = "Mean ranks: " + "; ".join(f"{method} {rank:.1f}" for method, rank in ranks.mean.items())
     with panel(name, told, height=18 * len(methods) + 60) as drawing:
         axes = drawing.axes
-        if ranks.critical_difference is not None:
-            own = ranks.mean[result.reference]
+        own = ranks.mean.get(result.reference)
+        if own is not None and ranks.critical_difference is not None:
             low, high = own - ranks.critical_difference, own + ranks.critical_difference
             axes.axvspan(max(low, 1), min(high, len(methods)), color=colour("line"), alpha=0.5)
         for row, (method, rank) in enumerate(ranks.mean.items()):
