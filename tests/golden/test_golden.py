@@ -1,0 +1,149 @@
+"""The commands give what they gave when the golden file was written.
+
+To write it anew after a change that is meant: python tests/golden/test_golden.py
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from contextlib import redirect_stdout
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaadapter.commands.app import main
+
+GOLDEN = Path(__file__).with_name("golden.json")
+# Another processor rounds otherwise, and one picture of 16 that moves is 0.06 of an accuracy.
+PROBABILITY, FIGURE = 2e-3, 5e-3
+N_CLASSES, N_LABELLED, N_PICTURES = 4, 4, 8
+ADAPTERS = {
+    "one-shot": (),
+    "closed-form": ("--generator", "closed-form"),
+    "pictures-alone": ("--no-text",),
+    "drawn": ("--shots", "1", "--seed", "3"),
+    "named": ("--text", "dress=an evening dress", "--add-class", "wool_scarf"),
+    "views": ("--views", "3", "--shots", "2"),
+    "finetune": ("--mode", "finetune"),
+}
+METHODS = "default,closed-form,finetune,finetune@5,peers,meta-peers"
+KEYS = ("method", "store", "part", "n_shot", "seed", "task", "n_way", "n_query")
+COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Run all commands within a folder, and collect predictions and rows."""
+    shots, queries = _pictures(folder)
+    found: dict[str, Any] = {}
+    for name, options in ADAPTERS.items():
+        adapter = folder / name
+        _run("adapt", shots, "--out", adapter, "--json", *options)
+        found[name] = _predictions(_run("predict", adapter, queries, "--json"))
+    store = folder / "store"
+    _run("encode", folder / "all", "--out", store, "--json")
+    _run("adapt", store, "--out", folder / "stored", "--shots", "2", "--json")
+    found["from a store"] = _predictions(_run("predict", folder / "stored", queries, "--json"))
+    for name, options in {
+        "rows": ("--methods", METHODS, "--shots", "1,4", "--seeds", "2"),
+        "rows with unknown classes": (
+            *("--methods", "default,GDA", "--shots", "2", "--seeds", "2", "--tasks", "3"),
+            *("--ways", "4", "--queries", "3", "--unknown", "0.5"),
+        ),
+        "rows from base to new": (
+            *("--methods", "default,TaskRes", "--shots", "2", "--seeds", "1", "--base-to-new"),
+        ),
+    }.items():
+        run = folder / name
+        _run("evaluate", store, "--out", run, "--jobs", "1", "--json", *options)
+        found[name] = _rows(run / "rows.csv")
+    return found
+
+
+def _pictures(folder: Path) -> tuple[Path, Path]:
+    """Labelled pictures and others of the demo's, a folder a class; and all in one folder."""
+    source = files("metaadapter") / "assets" / "demo" / "pictures"
+    for each in sorted(source.iterdir(), key=lambda it: it.name)[:N_CLASSES]:
+        pictures = sorted(each.iterdir(), key=lambda it: it.name)[:N_PICTURES]
+        for number, picture in enumerate(pictures):
+            part = "shots" if number < N_LABELLED else "queries"
+            for kind in (part, "all"):
+                (folder / kind / each.name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(picture), folder / kind / each.name / picture.name)
+    return folder / "shots", folder / "queries"
+
+
+def _run(*arguments: object) -> dict[str, Any]:
+    printed = StringIO()
+    with redirect_stdout(printed):
+        code = main([*map(str, arguments), "--quiet"])
+    assert code == 0, arguments
+    document: dict[str, Any] = json.loads(printed.getvalue())
+    return document
+
+
+def _predictions(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        Path(each["path"]).name: {"label": each["label"], "probabilities": each["probabilities"]}
+        for each in document["predictions"]
+    }
+
+
+def _rows(path: Path) -> dict[str, dict[str, float]]:
+    with path.open(newline="") as file:
+        return {
+            " ".join(row[key] for key in KEYS): {
+                name: round(float(row[name]), 6) for name in COMPARED if row[name]
+            }
+            for row in csv.DictReader(file)
+        }
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return results(tmp_path_factory.mktemp("golden"))
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return json.loads(GOLDEN.read_text())
+
+
+def test_the_same_commands_were_run(found, golden):
+    assert list(found) == list(golden)
+
+
+def test_predictions_are_those_of_the_golden_file(found, golden):
+    compared = 0
+    for name, predictions in golden.items():
+        if name.startswith("rows"):
+            continue
+        assert set(found[name]) == set(predictions)
+        for path, old in predictions.items():
+            new = found[name][path]
+            assert new["label"] == old["label"], (name, path)
+            assert new["probabilities"] == pytest.approx(old["probabilities"], abs=PROBABILITY)
+            compared += 1
+    assert compared >= 8 * 16
+
+
+def test_rows_are_those_of_the_golden_file(found, golden):
+    compared = 0
+    for name, rows in golden.items():
+        if not name.startswith("rows"):
+            continue
+        assert set(found[name]) == set(rows)
+        for key, old in rows.items():
+            assert found[name][key] == pytest.approx(old, rel=FIGURE, abs=FIGURE), (name, key)
+            compared += 1
+    assert compared > 100
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        GOLDEN.write_text(json.dumps(results(Path(place)), indent=1) + "\n")
