@@ -140,7 +140,7 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
 
 
 def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
-    with pytest.raises(UsageError, match="inverse temperature is needed here .*pass logit_scale"):
+    with pytest.raises(UsageError, match=r"inverse temperature is needed here .*pass logit_scale"):
         fine_tune(shipped, make_tasks(1, 3, 2).support, FineTune(modalities=0.1))
 
 
