@@ -31,7 +31,6 @@ from metaadapter.adapter import Support, classify
 from metaadapter.baselines import Peer
 from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.markdown_table import markdown_table
-from metaadapter.evaluation.methods import as_peer
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source
@@ -56,7 +55,7 @@ def main() -> None:
     torch.set_num_threads(1)
     single, double = load_generator(args.generator), load_generator(args.generator).double()
     stores = [StoreTasks.draw(load_source(folder), args.tasks) for folder in args.stores]
-    text = report(stores, as_peer(single), as_peer(double))
+    text = report(stores, single.predict, double.predict)
     print(text)
     if args.card:
         rewrite_section(args.card, "cone", text)

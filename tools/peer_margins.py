@@ -23,7 +23,7 @@ from metaadapter.adapter import Support, classify
 from metaadapter.atomic_files import replace_file
 from metaadapter.baselines import META_PEERS, PEERS, Peer
 from metaadapter.evaluation.calibration import calibration_error
-from metaadapter.evaluation.methods import as_peer, load_method
+from metaadapter.evaluation.methods import load_method
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.peer_margins_table import Measured, document, markdown
@@ -37,7 +37,7 @@ def main() -> None:
     args = _arguments()
     torch.set_num_threads(1)
     methods = {name: load_method(name).fit for name in args.only or PEERS}
-    methods["generator"] = as_peer(load_generator(args.generator))
+    methods["generator"] = load_generator(args.generator).predict
     measured: dict[str, dict[str, dict[int, Measured]]] = {}
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
