@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
+from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.features import FrozenEncoder
@@ -25,6 +26,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose `fit` ends in an adapter, however it comes to it."""
 
     class_texts: Mapping[Any, Any] | None
+    logit_scale: float | None
     classes_: np.ndarray
     """Sorted labels; column order of `predict_proba`."""
     adapter_: AdapterWeights
@@ -32,7 +34,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_: int
     """Width of the features."""
     n_shots_: np.ndarray
-    """Pictures of each class."""
+    """The number of pictures of each class."""
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
@@ -55,7 +57,8 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             ensure_min_samples=0 if self.class_texts else 1,
         )
-        check_classification_targets(y)
+        if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
+            check_classification_targets(y)
         return X, cast("list[Any]", y.tolist())
 
     def _take_classes(self, labels: list[Any]) -> None:
@@ -71,6 +74,16 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
                 "add pictures of another class, or its name to class_texts"
             )
+
+    def _temperature(self, encoder: FrozenEncoder | None) -> float | None:
+        """The encoder's inverse temperature, `None` where it is not known."""
+        if self.logit_scale is None:
+            return None if encoder is None else float(encoder.logit_scale)
+        if not self.logit_scale > 0:
+            raise UsageError(
+                f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
+            )
+        return float(self.logit_scale)
 
     def _support(
         self,

@@ -261,10 +261,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
             raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
-        if self.logit_scale is not None and not self.logit_scale > 0:
-            raise UsageError(
-                f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
-            )
 
     def _loaded_encoder(self) -> FrozenEncoder | None:
         if not isinstance(self.encoder, str):
@@ -296,11 +292,6 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     def _generator_name(self) -> str:
         return CUSTOM if isinstance(self.generator, AdapterGenerator) else str(self.generator)
-
-    def _temperature(self, encoder: FrozenEncoder | None) -> float | None:
-        if self.logit_scale is not None or encoder is None:
-            return self.logit_scale
-        return float(encoder.logit_scale)
 
 
 def _origin_of(encoder: FrozenEncoder | None) -> Origin:
