@@ -56,7 +56,7 @@ def test_of_tasks__pictures_alone__fills_in_the_rest():
     assert (support.n_tasks, support.n_way) == (2, 3)
 
 
-@pytest.mark.parametrize("logit_scale", [20, 20.0, torch.tensor([20.0, 20.0])])
+@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 20.0])])
 def test_of_tasks__temperature__is_one_a_task_in_the_precision_of_the_features(logit_scale):
     support = Support.of_tasks(torch.rand(2, 3, 4, 5).double(), logit_scale=logit_scale)
 
