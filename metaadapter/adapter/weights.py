@@ -30,20 +30,20 @@ class AdapterWeights:
     """Class vectors: the adapted text, of any length."""
     class_bias: Float[Tensor, "*T N"]
     logit_scale: Float[Tensor, "*T"]
-    """Inverse temperature of the class vectors; the cache is not scaled by it."""
+    """The inverse temperature of the class vectors; it does not scale the cache."""
     centre: Float[Tensor, "*T D"] | None = None
     down: Float[Tensor, "*T R D"] | None = None
     bias: Float[Tensor, "*T R"] | None = None
     up: Float[Tensor, "*T D R"] | None = None
     visual_ratio: Float[Tensor, "*T"] | None = None
     keys: Float[Tensor, "*T M D"] | None = None
-    """Cached unit rows."""
+    """The unit rows in the cache."""
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
-    """How sharply the affinity to each key falls with the distance from it."""
+    """How sharply the affinity to each key falls with the distance from the key."""
     reject_threshold: Float[Tensor, "*T"] | None = None
-    """A query whose largest probability lies below is of none of the classes."""
+    """A query whose largest probability lies below it belongs to none of the classes."""
 
     def __post_init__(self) -> None:
         for part in (_VISUAL, _CACHE):
@@ -73,12 +73,12 @@ class AdapterWeights:
 
     @property
     def n_way(self) -> int:
-        """Number of classes."""
+        """The number of classes."""
         return self.classes.shape[-2]
 
     @property
     def width(self) -> int:
-        """Feature width."""
+        """The width of the features."""
         return self.classes.shape[-1]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -87,7 +87,7 @@ class AdapterWeights:
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     def map(self, change: Callable[[Tensor], Tensor]) -> AdapterWeights:
-        """The same adapter with `change` applied to every tensor."""
+        """This adapter with `change` applied to every tensor."""
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
 
     def task(self, index: int) -> AdapterWeights:
@@ -97,7 +97,7 @@ class AdapterWeights:
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> AdapterWeights:
-        """The same adapter on another device or in another precision."""
+        """This adapter on another device or in another precision."""
         return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:

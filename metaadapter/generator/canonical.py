@@ -29,7 +29,7 @@ class CanonicalSupport:
     text_TND: Float[Tensor, "T N D"]
     """(text − text_centre) / text_spread; zeros where there is no text."""
     means_TND: Float[Tensor, "T N D"]
-    """Class means of the shots; zeros where a class has no picture."""
+    """The class means of the shots; zeros where a class has no picture."""
     shot_mask_TNK: Bool[Tensor, "T N K"]
     text_mask_TN: Bool[Tensor, "T N"]
     class_mask_TN: Bool[Tensor, "T N"]
@@ -39,7 +39,7 @@ class CanonicalSupport:
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     logit_scale_T: Float[Tensor, " T"]
-    """The encoder's own inverse temperature, as given."""
+    """The encoder's inverse temperature."""
 
     @property
     def has_shots_T(self) -> Bool[Tensor, " T"]:

@@ -71,7 +71,7 @@ class _Pairs:
         return (values * self._other).sum((1, 2)) / self._n_other
 
     def centred(self, values: Tensor) -> Tensor:
-        """Off the diagonal, less their mean."""
+        """The values off the diagonal, less their mean."""
         return (values - self.others(values)[:, None, None]) * self._other
 
     def size(self, centred: Tensor) -> Tensor:
@@ -81,11 +81,11 @@ class _Pairs:
         return self.size(self.centred(values))
 
     def correlation(self, left: Tensor, right: Tensor) -> Tensor:
-        """Of two centred matrices."""
+        """The correlation of two centred matrices."""
         return self.others(left * right) / (self.size(left) * self.size(right))
 
     def own_after_margins(self, values: Tensor) -> Tensor:
-        """Diagonal against the rest once each row's and each column's mean is taken away."""
+        """The diagonal over the rest once each row's and each column's mean is taken away."""
         pairs = self._own + self._other
         count = self._n_own[:, None, None]
         left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs
@@ -128,7 +128,7 @@ def _zero_shot(support: CanonicalSupport, to_text_TNKN: Tensor) -> dict[str, Ten
 def _fraction_of_best(
     values: Float[Tensor, "*X N"], is_own: Bool[Tensor, "*#X N"]
 ) -> Float[Tensor, " *X"]:
-    """1 where the largest value is a picture's own, 0 where not, shared among equal ones.
+    """1 where the largest value is a picture's own, 0 where not, 1/n among n largest ones.
 
     Without texts all classes are equal, and the first of them must not count for more.
     """

@@ -22,9 +22,9 @@ class SetEncoder(nn.Module):
     """A transformer over the classes of a task; permuting classes permutes its tokens.
 
     Args:
-        width: of a token.
-        n_layers: of attention and feed-forward.
-        n_heads: of attention, each with its own edge bias in each layer.
+        width: The width of a token.
+        n_layers: The number of layers of attention and feed-forward.
+        n_heads: The number of attention heads, each with its own edge bias in each layer.
     """
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
@@ -39,7 +39,7 @@ class SetEncoder(nn.Module):
     def forward(
         self, relations: Relations, class_mask_TN: Bool[Tensor, "T N"]
     ) -> tuple[Float[Tensor, "T N H"], Float[Tensor, "T N N E"]]:
-        """Class tokens and embedded edges; tokens of masked classes mean nothing."""
+        """Class tokens and embedded edges; the tokens of masked classes mean nothing."""
         tokens_TNH = self.embed(relations.classes_TNC)
         edges_TNNE = self.embed_edges(relations.edges_TNNE)
         # A query whose keys are all masked would be NaN: every class may at least see itself.
