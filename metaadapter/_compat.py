@@ -1,7 +1,8 @@
-"""The one door to learn2learn and higher, two packages that nobody maintains any more.
+"""Imports of learn2learn and higher, two packages that nobody maintains any more.
 
-Both are imported only when used: a missing or broken build costs the function that asked for it,
-never `predict`.
+learn2learn trains the peers MAML and ANIL and is what tests hold them against; higher is what tests
+hold gradient steps against. Both are imported only when used: a missing or broken build costs the
+function that asked for it, never `predict`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["import_higher", "import_learn2learn"]
 
 _LEARN2LEARN_INSTALL = """\
 a plain `pip install learn2learn` fails to build on Python 3.11 and later, or takes numpy back below
-version 2. In a checkout, `make test` installs it rightly. Elsewhere (a C compiler is needed):
+version 2. In a checkout, `make test` installs it. Elsewhere (a C compiler is needed):
     pip install gym requests tqdm torchvision
     pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
 

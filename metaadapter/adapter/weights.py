@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["AdapterWeights"]
+from metaadapter.errors import UsageError
+
+__all__ = ["AdapterWeights", "require_adapters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +109,25 @@ class AdapterWeights:
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
 _CACHE = ("keys", "values", "alpha", "beta")
+
+
+def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
+    """Check that what somebody's code gave for some tasks are their adapters.
+
+    Args:
+        found: What it gave.
+        shape: The numbers of tasks and ways, and the width.
+        owner: What to call the code, as in "peer 'mine'".
+
+    Raises:
+        UsageError: It is something else, or of another shape.
+    """
+    got = type(found).__name__
+    if isinstance(found, AdapterWeights):
+        if found.classes.shape == shape:
+            return found
+        got = f"classes of shape {tuple(found.classes.shape)}"
+    raise UsageError(
+        f"{owner} must return AdapterWeights of all tasks, with classes of shape {tuple(shape)} "
+        f"(tasks, ways, width); got {got}"
+    )

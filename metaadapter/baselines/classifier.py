@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.errors import UsageError
@@ -65,13 +65,8 @@ class PeerClassifier(AdapterClassifier):
         peer, logit_scale = self._peer(), self._temperature(self.encoder)
         self._take_classes(labels)
         support = self._support(X, labels, self.encoder, logit_scale).exact
-        adapters = peer(support)
-        wanted = support.text_TND.shape
-        if not isinstance(adapters, AdapterWeights) or adapters.classes.shape != wanted:
-            raise UsageError(
-                f"peer {self.peer!r} must return AdapterWeights of all tasks, with classes of "
-                f"shape {tuple(wanted)} (tasks, ways, width); got {_described(adapters)}"
-            )
+        shape = support.text_TND.shape
+        adapters = require_adapters(peer(support), shape, owner=f"peer {self.peer!r}")
         self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
@@ -87,9 +82,3 @@ class PeerClassifier(AdapterClassifier):
             known = ", ".join([*PEERS, *META_PEERS])
             raise UsageError(f"no peer {self.peer!r}; there are: {known}")
         return PEERS[self.peer]
-
-
-def _described(value: Any) -> str:
-    if isinstance(value, AdapterWeights):
-        return f"classes of shape {tuple(value.classes.shape)}"
-    return type(value).__name__

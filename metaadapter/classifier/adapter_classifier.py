@@ -1,4 +1,4 @@
-"""What every classifier over an adapter shares: labelled rows in, probabilities out."""
+"""What is common to classifiers over an adapter: labelled rows in, probabilities out."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     class_texts: Mapping[Any, Any] | None
     logit_scale: float | None
     classes_: np.ndarray
-    """Sorted labels; column order of `predict_proba`."""
+    """The sorted labels, the order of the columns of `predict_proba`."""
     adapter_: AdapterWeights
-    """The weights, float64."""
+    """The adapter's weights, float64."""
     n_features_in_: int
-    """Width of the features."""
+    """The width of the features."""
     n_shots_: np.ndarray
     """The number of pictures of each class."""
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
+        """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
@@ -49,7 +49,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return labels
 
     def _labelled(self, X: Any, y: Any) -> tuple[Float[np.ndarray, "n D"], list[Any]]:
-        """Rows and labels, once they are known to be usable."""
+        """The rows and labels, checked."""
         X, y = validate_data(
             self,
             X,
@@ -62,7 +62,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return X, cast("list[Any]", y.tolist())
 
     def _take_classes(self, labels: list[Any]) -> None:
-        """Set `classes_`: all labels, and those of `class_texts`.
+        """Set `classes_` to all labels and those of `class_texts`.
 
         Raises:
             ValueError: Labels are of different kinds, or of one class only.
@@ -93,7 +93,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         logit_scale: float | None,
         views: Float32[torch.Tensor, "n V D"] | None = None,
     ) -> Support:
-        """The support by `classes_`, float32; sets `n_shots_`."""
+        """The support, its classes in the order of `classes_`, float32; sets `n_shots_`."""
         classes = self.classes_.tolist()
         place = {label: row for row, label in enumerate(classes)}
         numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
@@ -108,6 +108,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
 
 def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
-    """Rows of length 1; a row of zeros stays."""
+    """The rows scaled to length 1; a row of zeros stays."""
     rows = torch.from_numpy(np.array(X, dtype=np.float64))
     return torch.nn.functional.normalize(rows, dim=-1).float()

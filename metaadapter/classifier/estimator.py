@@ -1,4 +1,4 @@
-"""A classifier that is predicted, not trained: scikit-learn's face of the generator."""
+"""A classifier whose adapter a generator predicts, as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ class MetaAdapterClassifier(AdapterClassifier):
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given; without it the classifier works from pictures alone.
-        mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
-            there, as many as pictures left out of the support bear out.
+        mode: `"one_shot"` takes the generator's prediction as it is; `"finetune"` takes gradient
+            steps from there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
             an `AdapterGenerator`.
-        encoder: the `FrozenEncoder` the features come from, or its name. It reads names, tells its
-            temperature, and is written into a saved adapter.
-        logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. It is what
-            a fit without any picture needs; with pictures the temperature follows from the support.
-        fine_tuning: what moves and how far, in mode `"finetune"`.
+        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names, tells
+            its temperature, and is written into a saved adapter.
+        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`. A fit
+            without any picture needs it; with pictures the generator estimates one.
+        fine_tuning: How the steps of mode `"finetune"` go.
     """
 
     support_: Support | None
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
-    """Which weights predicted it."""
+    """The identity of the generator that predicted the adapter."""
     logit_scale_: float | None
-    """The encoder's own inverse temperature, as far as it is known."""
+    """The encoder's inverse temperature; `None` where it is not known."""
     picture_hashes_: tuple[str, ...]
-    """SHA-256 of the pictures of the support, as far as they are known."""
+    """The SHA-256 of the support's pictures, as far as they are known."""
     origin_: Origin
-    """Where the features come from, as far as it is known."""
+    """The encoder and views that the features come from, as far as they are known."""
     n_steps_: int
-    """Gradient steps that `fit` took; 0 in mode `"one_shot"`, and where none was borne out."""
+    """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes, which gives zero-shot CLIP.
-            y: (n,) their labels.
+            y: (n,) labels of the pictures.
             views: (n, V, D) features of the views that each picture is the mean of, for the
                 gradient steps of mode `"finetune"`.
 
         Raises:
-            ValueError: if X, y or views are not usable, or there are fewer than two classes.
+            ValueError: X, y or views are not usable, or there are fewer than two classes.
         """
         X, labels = self._labelled(X, y)
         self._check_parameters()
@@ -116,14 +116,14 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
-            label: a label that is not there yet, of the same kind as the others.
-            X: (n, D) features of its pictures, or `None` when its text is to do.
-            text: its vector, or its name when `encoder` is given.
+            label: A label that is not there yet, of the same kind as the others.
+            X: (n, D) features of its pictures, or `None` when it has a text alone.
+            text: The vector of its text, or its name when `encoder` is given.
 
         Raises:
-            UsageError: if the label is there already or of another kind, neither pictures nor a
-                text are given, or the adapter was saved without its support features.
-            IncompatibleArtifact: if another generator predicted the adapter.
+            UsageError: The label is there already or of another kind, neither pictures nor a text
+                are given, or the adapter was saved without its support features.
+            IncompatibleArtifact: Another generator predicted the adapter.
         """
         check_is_fitted(self)
         known = self.classes_.tolist()
@@ -168,12 +168,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Write the adapter's folder: configuration, safetensors, card; no pickle, no picture.
 
         Args:
-            folder: new, empty, or an adapter that is to be replaced.
-            origin: encoder and views of the features, where `encoder` does not tell or the adapter
-                was not loaded.
+            folder: A new or empty folder, or an adapter that is to be replaced.
+            origin: The encoder and views of the features; those of `encoder`, or of the adapter
+                that was loaded, by default.
             class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: SHA-256 of the support's pictures, to recognise them among queries,
-                beside those in `picture_hashes_`.
+            picture_hashes: The SHA-256 of the support's pictures, beside those in
+                `picture_hashes_`, to recognise them among queries.
         """
         check_is_fitted(self)
         names = class_names or self.class_texts
@@ -203,14 +203,14 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Read a saved adapter.
 
         Args:
-            folder: written by `save`.
-            encoder: the encoder that features will come from; when given, it must be the one that
-                the adapter was made with.
-            generator: the one that predicted it, where it was given as a `Generator`; only adding
-                a class needs it.
+            folder: A folder that `save` wrote.
+            encoder: The encoder that features will come from; it must be the one that the adapter
+                was made with.
+            generator: The generator that predicted it, where it was given as an object; only
+                adding a class needs it.
 
         Raises:
-            IncompatibleArtifact: if the folder is no adapter, is damaged, or belongs to another
+            IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another
                 encoder.
         """
         stored = load_adapter(Path(folder))

@@ -1,4 +1,4 @@
-"""Generators by name or from a folder."""
+"""Generators by name, from a folder, or from a file of one's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA, SCHEMA_WITHOUT_CONSTANTS = "metaadapter.generator/2", "metaadapter.generator/1"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
-# What every generator was trained with whose file does not say: today's defaults may differ.
+# The constants of generators whose file has none; the defaults may become others.
 FIRST_CONSTANTS = ClosedForm(
     ridge=0.5,
     linear_ridge=1.0,
@@ -71,14 +71,13 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
 
 
 def shared_generator(name: str | Path) -> tuple[AdapterGenerator, str]:
-    """As `load_generator`, with its identity; kept between calls until its files change.
+    """`load_generator` and `generator_id`, kept between calls until a file changes.
 
-    The weights are shared: whoever changes them loads a generator of his own.
+    All callers get one generator: to change its weights, load another.
     """
-    folder = SHIPPED if str(name) == "default" else Path(str(name).rpartition("@")[2])
-    files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE]
-    if is_own_code(str(name).partition("@")[0]):
-        files.append(Path(str(name).partition("@")[0].rpartition(":")[0]))
+    code, _, place = str(name).partition("@")
+    folder = SHIPPED if code == "default" else Path(place or code)
+    files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
     return _shared(str(name), str(Path.cwd()), changed)
 
@@ -98,13 +97,13 @@ def save_generator(generator: AdapterGenerator, folder: Path) -> None:
 
 
 def generator_id(generator: AdapterGenerator) -> str:
-    """Twelve hexadecimal digits that change with any weight, with the shape and the constants.
+    """Twelve hexadecimal digits that change with any weight, the shape and the constants.
 
-    For a generator of one's own they also change with its code.
+    Those of a generator of one's own also change with its code.
     """
     if isinstance(generator, Generator):
         described = asdict(generator.config)
-        # Adapters that were saved before constants had a place name the generator without them.
+        # Adapters that were saved before generators had constants name one without them.
         if generator.config.closed_form == FIRST_CONSTANTS:
             del described["closed_form"]
         text = json.dumps(described, sort_keys=True)
@@ -177,7 +176,7 @@ def _own(code: str) -> AdapterGenerator:
 
 
 def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:
-    """The same weights in every process, without touching the caller's random state."""
+    """A new generator, with the same weights in every process; the caller's random state stays."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return kind()

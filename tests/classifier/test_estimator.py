@@ -594,3 +594,10 @@ def test_add_class__by_a_generator_with_other_constants__is_refused(data):
         classifier.add_class("eel", data.X_new[:2])
     classifier.generator = load_generator("closed-form")
     assert "eel" in classifier.add_class("eel", data.X_new[:2]).classes_
+
+
+def test_own_generator__that_gives_no_adapter__says_what_was_expected(data, own):
+    own.file.write_text(OWN.replace("support.head", "(lambda rows, **_: (rows,))"))
+
+    with pytest.raises(UsageError, match=r"generator Mine must return .*\(1, 4, 32\).* got tuple"):
+        MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
