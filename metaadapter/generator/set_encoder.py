@@ -44,9 +44,9 @@ class SetEncoder(nn.Module):
         edges_TNNE = self.embed_edges(relations.edges_TNNE)
         # A query whose keys are all masked would be NaN: every class may at least see itself.
         itself = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
-        visible_T1NN = (class_mask_TN[:, None] | itself)[:, None]
+        hidden_T1NN = ~(class_mask_TN[:, None] | itself)[:, None]
         for layer in self.layers:
-            tokens_TNH = layer(tokens_TNH, edges_TNNE, visible_T1NN)
+            tokens_TNH = layer(tokens_TNH, edges_TNNE, hidden_T1NN)
         return self.norm(tokens_TNH), edges_TNNE
 
 
@@ -65,12 +65,10 @@ class _Layer(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
-    def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, visible_T1NN: Tensor) -> Tensor:
-        q, k, v = (
-            part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-            for part in self.qkv(self.attention_norm(tokens_TNH)).chunk(3, -1)
-        )
-        bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(~visible_T1NN, -torch.inf)
+    def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, hidden_T1NN: Tensor) -> Tensor:
+        qkv: Tensor = self.qkv(self.attention_norm(tokens_TNH))
+        q, k, v = qkv.reshape(*qkv.shape[:2], 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(hidden_T1NN, -torch.inf)
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         tokens_TNH = tokens_TNH + self.out(mixed.transpose(1, 2).flatten(2))
         fed_TNH: Tensor = self.feed(self.feed_norm(tokens_TNH))
