@@ -44,7 +44,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given; without it the classifier works from pictures alone.
+            given, which reads `"red_fox"` as "red fox"; without it the classifier works from
+            pictures alone.
         mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
             there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
@@ -112,32 +113,31 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.origin_ = _origin_of(encoder)
         return self
 
-    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
+    def add_class(
+        self,
+        label: Any,
+        X: Any = None,
+        *,
+        text: Any = None,
+        picture_hashes: Sequence[str] = (),
+    ) -> MetaAdapterClassifier:
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
             label: a label that is not there yet, of the same kind as the others.
             X: (n, D) features of its pictures, or `None` when its text is to do.
             text: its vector, or its name when `encoder` is given.
+            picture_hashes: SHA-256 of its pictures, to recognise them among queries.
 
         Raises:
             UsageError: if the label is there already or of another kind, neither pictures nor a
                 text are given, or the adapter was saved without its support features.
             IncompatibleArtifact: if another generator predicted the adapter.
         """
-        check_is_fitted(self)
-        known = self.classes_.tolist()
-        if label in known:
-            raise UsageError(f"class {label!r} is there already; classes: {known}")
-        require_one_kind([*known, label])
+        support, generator = self.require_addable(label)
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
-        if self.support_ is None:
-            raise UsageError(
-                "this adapter was saved without its support features, so no class can be added; "
-                "fit it again from the pictures"
-            )
-        generator = self._same_generator()
+        known = self.classes_.tolist()
         encoder = self._loaded_encoder() if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
         rows = none if X is None else validate_data(self, X, reset=False)
@@ -147,7 +147,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.adapter_, self.support_ = append_class(
             generator,
             self.adapter_,
-            self.support_,
+            support,
             position,
             unit_rows(rows),
             torch.from_numpy(vector),
@@ -155,7 +155,29 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.array([*known[:position], label, *known[position:]])
         self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
+        self.picture_hashes_ = (*self.picture_hashes_, *picture_hashes)
         return self
+
+    def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
+        """Check that `add_class` takes a label, before its pictures are encoded.
+
+        Returns:
+            What the class is added to, and the generator that does it.
+
+        Raises:
+            UsageError, IncompatibleArtifact: as `add_class` does.
+        """
+        check_is_fitted(self)
+        known = self.classes_.tolist()
+        if label in known:
+            raise UsageError(f"class {label!r} is there already; classes: {known}")
+        require_one_kind([*known, label])
+        if self.support_ is None:
+            raise UsageError(
+                "this adapter was saved without its support features, so no class can be added; "
+                "fit it again from the pictures"
+            )
+        return self.support_, self._same_generator()
 
     def save(
         self,
