@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from metaadapter.features import Progress
+    from metaadapter.images import UnreadableImage
 
-__all__ = ["Console", "calm_warnings", "print_error", "write_document"]
+__all__ = ["Console", "calm_warnings", "print_error", "quarantined_json", "write_document"]
 
 MAX_LISTED = 10
 
@@ -50,14 +51,20 @@ class Console:
         """Tell something that may hurt, on stderr."""
         _say(self._stderr, f"warning: {text}", style="yellow")
 
-    def warn_of(self, heading: str, items: Sequence[str]) -> None:
+    def note_all(self, heading: str, items: Sequence[object]) -> None:
+        """Tell several things of a kind: the first ten, then how many more."""
+        if items:
+            self.note(_listed(heading, items))
+
+    def warn_of(self, heading: str, items: Sequence[object]) -> None:
         """Warn of several things of a kind: the first ten, then how many more."""
-        if not items:
-            return
-        shown = [f"  {item}" for item in items[:MAX_LISTED]]
-        if len(items) > MAX_LISTED:
-            shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
-        self.warn("\n".join([heading, *shown]))
+        if items:
+            self.warn(_listed(heading, items))
+
+    def warn_unreadable(self, pictures: Sequence[UnreadableImage]) -> None:
+        """Warn of pictures that are left out because they cannot be read."""
+        reasons = [f"{picture.path}: {picture.reason}" for picture in pictures]
+        self.warn_of(f"left out, because unreadable: {len(pictures)}", reasons)
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout."""
@@ -124,6 +131,11 @@ def write_document(command: str, content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
 
 
+def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:
+    """The JSON form of pictures that cannot be read."""
+    return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
+
+
 def print_error(message: str, *, kind: str, exit_code: int, json_output: bool) -> None:
     """Say what went wrong on stderr, with `json_output` also as a document on stdout."""
     _say(RichConsole(stderr=True), f"error: {message}", style="red")
@@ -157,6 +169,13 @@ _FOR_PROGRAMMERS = (
 )
 
 _STAGES = {"hash": "comparing", "encode": "encoding"}
+
+
+def _listed(heading: str, items: Sequence[object]) -> str:
+    shown = [f"  {item}" for item in items[:MAX_LISTED]]
+    if len(items) > MAX_LISTED:
+        shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
+    return "\n".join([heading, *shown])
 
 
 def _say(console: RichConsole, text: str, *, style: str) -> None:

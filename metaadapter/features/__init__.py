@@ -1,5 +1,9 @@
 """Pictures and class names into frozen features, and the store that keeps them."""
 
+from metaadapter.features.encoded_pictures import EncodedPictures as EncodedPictures
+from metaadapter.features.encoded_pictures import encode_rows as encode_rows
+from metaadapter.features.encoded_pictures import is_store as is_store
+from metaadapter.features.encoded_pictures import read_store as read_store
 from metaadapter.features.encoder import FrozenEncoder as FrozenEncoder
 from metaadapter.features.extraction import encode_to_store as encode_to_store
 from metaadapter.features.fingerprint import Fingerprint as Fingerprint

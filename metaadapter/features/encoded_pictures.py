@@ -11,7 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.errors import DataError
-from metaadapter.features import FeatureStore, FrozenEncoder, Progress, encode_to_store
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.progress import Progress
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 
 __all__ = ["EncodedPictures", "encode_rows", "is_store", "read_store"]

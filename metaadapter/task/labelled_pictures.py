@@ -1,8 +1,8 @@
-"""The labelled pictures that an adapter is predicted from, wherever they come from."""
+"""The labelled pictures that an adapter is predicted from, and where they come from."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,18 +10,20 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter import Origin
-from metaadapter.commands.pictures import EncodedPictures, encode_rows, read_store
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder, Progress
+from metaadapter.features import (
+    EncodedPictures,
+    FeatureStore,
+    Fingerprint,
+    FrozenEncoder,
+    Progress,
+    encode_rows,
+    read_store,
+)
 from metaadapter.images import ImageTable, UnreadableImage
+from metaadapter.task.shots import draw_shots
 
-__all__ = [
-    "Selection",
-    "Support",
-    "draw_shots",
-    "support_of_pictures",
-    "support_of_store",
-]
+__all__ = ["LabelledPictures", "Selection", "encode_labelled", "read_labelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,13 @@ class Selection:
     shots: int | None = None
     """Pictures of each class to draw; all by default."""
     views: int | None = None
-    """Of each picture; those of the store, or one, by default."""
+    """Views of each picture; those of the store, or one, by default."""
     seed: int = 0
-    """Of the draw and of the views."""
+    """Seed of the draw and of the views."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Support:
+class LabelledPictures:
     """Labelled features, where they come from, and what was noticed on the way."""
 
     pictures: EncodedPictures
@@ -47,21 +49,21 @@ class Support:
     encoder: FrozenEncoder | None
     """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
-    """Of each class, where they come from a store and the encoder is not loaded."""
+    """Text feature of each class, where it comes from a store and no encoder is loaded."""
     warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
-        """Pictures of each class, sorted by label."""
+        """Number of pictures of each class, sorted by label."""
         return dict(sorted(Counter(self.pictures.labels).items()))
 
 
-def support_of_pictures(
+def encode_labelled(
     table: ImageTable,
     encoder: FrozenEncoder,
     selection: Selection,
     progress: Callable[[Progress], None] | None = None,
-) -> Support:
+) -> LabelledPictures:
     """Encode labelled pictures, as `read_images` found them in the split that is selected.
 
     Raises:
@@ -73,12 +75,12 @@ def support_of_pictures(
     pictures = encode_rows(rows, encoder, views=views, seed=selection.seed, progress=progress)
     _require_pictures_of(table.classes, pictures.labels, pictures.quarantined)
     origin = _origin(encoder.name, encoder.fingerprint, views, selection.seed)
-    return Support(pictures, origin, encoder.logit_scale, encoder, warnings=table.warnings)
+    return LabelledPictures(pictures, origin, encoder.logit_scale, encoder, warnings=table.warnings)
 
 
-def support_of_store(
+def read_labelled(
     store: FeatureStore, encoder: FrozenEncoder | None, selection: Selection
-) -> Support:
+) -> LabelledPictures:
     """Take labelled features from a store; `encoder` only where names are to be read.
 
     Raises:
@@ -105,30 +107,11 @@ def support_of_store(
     pictures = pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed))
     origin = _origin(store.encoder, store.fingerprint, store.n_views, store.header.recipe.seed)
     texts = store.class_texts() if encoder is None else None
-    return Support(pictures, origin, store.logit_scale, encoder, stored_texts=texts)
+    return LabelledPictures(pictures, origin, store.logit_scale, encoder, stored_texts=texts)
 
 
 def _origin(encoder: str, fingerprint: Fingerprint, n_views: int, seed: int) -> Origin:
     return Origin(encoder=encoder, fingerprint=fingerprint.to_dict(), n_views=n_views, seed=seed)
-
-
-def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
-    """Numbers of at most `shots` pictures of each class, sorted.
-
-    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and a class
-    has the same ones whatever other classes there are.
-    """
-    if shots is None:
-        return list(range(len(labels)))
-    numbers = defaultdict(list)
-    for number, label in enumerate(labels):
-        numbers[label].append(number)
-    drawn = []
-    for label, of_class in numbers.items():
-        # An undecodable folder name is carried by surrogates, which plain UTF-8 refuses.
-        rng = np.random.default_rng([seed, *label.encode(errors="surrogateescape")])
-        drawn.append(rng.permutation(of_class)[:shots])
-    return sorted(np.concatenate(drawn).tolist())
 
 
 def _require_pictures_of(
