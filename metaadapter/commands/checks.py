@@ -169,5 +169,6 @@ def _version(name: str) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """(2, 13) of "2.13.0+cpu"."""
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    """(2, 13) for "2.13.0+cpu", and (2, 6) for "2.6+cpu": what follows a + names a build."""
+    public = version.partition("+")[0]
+    return tuple(int(part) for part in public.split(".")[:2] if part.isdigit())

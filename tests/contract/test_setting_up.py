@@ -1,7 +1,8 @@
-"""What `make` and `.ci/run` do on a bare machine, with stand-ins for the interpreters and for make."""
+"""What `make` and `.ci/run` do on a bare machine, with stand-ins for interpreters and for make."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,6 +22,9 @@ esac
 """
 NOTE = "torch from PyPI brings CUDA"
 
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
@@ -34,7 +38,7 @@ def machine(tmp_path):
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    add(tmp_path, "uname", '#!/bin/sh\necho Linux\n')
+    add(tmp_path, "uname", "#!/bin/sh\necho Linux\n")
     return tmp_path
 
 
@@ -76,7 +80,7 @@ def test_make__nothing_to_save__says_nothing_of_it(machine, case):
     if case == "a card":
         add(machine, "nvidia-smi")
     if case == "another system":
-        add(machine, "uname", '#!/bin/sh\necho Darwin\n')
+        add(machine, "uname", "#!/bin/sh\necho Darwin\n")
     if case == "torch is here":
         (machine / "torch-is-here").touch()
 
@@ -162,3 +166,17 @@ def test_ci__no_interpreter__fails_and_says_what_is_missing(ci):
     assert done.returncode == 1
     assert "No Python from 3.11 to 3.14" in done.stderr
     assert made == []
+
+
+def test_docs__lines_of_setting_up__ask_make_for_what_it_has_and_apt_for_the_same():
+    lines = [
+        line.split("#")[0].strip()
+        for page in PAGES
+        for block in SHELL.findall(page.read_text(encoding="utf-8"))
+        for line in block.splitlines()
+    ]
+
+    verbs = {line.split()[1] for line in lines if line.startswith("make ")}
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {"demo", "test"} <= verbs <= set(phony[1].split())
+    assert len({line for line in lines if "python3-torch" in line}) == 1
