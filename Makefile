@@ -43,7 +43,7 @@ clean:
 $(VENV)/.installed: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "metaadapter needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV): minutes the first time." >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@test "$$(uname -s)" != Linux || command -v nvidia-smi >/dev/null || test -n "$$PIP_EXTRA_INDEX_URL" \
 		|| $(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo 'torch from PyPI brings CUDA (6 GB), and no NVIDIA card is seen: for the small way see CONTRIBUTING.md, "A small environment".' >&2

@@ -95,7 +95,7 @@ def test_make__environment_is_there__is_filled_and_not_made_anew(machine):
 
     calls = (machine / "calls").read_text().splitlines()
     assert [call for call in calls if call.startswith("venv")] == ["venv .venv"]
-    assert len(calls) == 4
+    assert len([call for call in calls if " install " in call]) == 3
 
 
 @pytest.fixture
