@@ -98,7 +98,7 @@ def _optional(name: str) -> Check:
 
 
 def _witnesses() -> Iterator[Check]:
-    """Two dormant packages that only training and tests use."""
+    """Two dormant packages that only `tools/`, `benchmarks/` and tests use."""
     from metaadapter._compat import import_higher, import_learn2learn
 
     for name, load in (("learn2learn", import_learn2learn), ("higher", import_higher)):
