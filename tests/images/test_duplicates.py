@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from metaadapter.images import (
     ImageRow,
     UnreadableImage,
-    check_duplicates,
     content_hash,
     duplicates,
 )
+from metaadapter.images.duplicates import check_duplicates
 
 
 @pytest.fixture
