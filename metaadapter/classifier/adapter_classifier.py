@@ -16,7 +16,7 @@ from metaadapter.adapter import AdapterWeights, SupportSet, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["AdapterClassifier", "unit_rows"]
 
@@ -73,7 +73,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _support_set(
-        self, X: Float[np.ndarray, "n D"], labels: list[Any], encoder: FrozenEncoder | None
+        self, X: Float[np.ndarray, "n D"], labels: list[Any], encoder: ImageEncoder | None
     ) -> SupportSet:
         """The support by `classes_`; sets `n_shots_`."""
         classes = self.classes_.tolist()

@@ -132,9 +132,8 @@ def _read(
     console: Console,
 ) -> Support:
     """Pictures through the encoder, or a store, whose encoder is loaded only to read names."""
-    from metaadapter.commands.pictures import is_store
     from metaadapter.commands.support import support_of_pictures, support_of_store
-    from metaadapter.features import FeatureStore
+    from metaadapter.features import FeatureStore, is_store
     from metaadapter.images import read_images
 
     if is_store(source):
@@ -160,7 +159,7 @@ def _fit(
 
     texts: Mapping[str, Any] | None = names
     if names is not None and examples.stored_texts is not None:
-        texts = {label: examples.stored_texts[label] for label in names}
+        texts = {label: text for label, text in examples.stored_texts.items() if label in names}
     classifier = MetaAdapterClassifier(
         texts,
         mode=mode,

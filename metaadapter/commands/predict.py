@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metaadapter.adapter import AdapterConfig, StoredAdapter
-    from metaadapter.commands.pictures import EncodedPictures
     from metaadapter.commands.predictions import Prediction
     from metaadapter.commands.scores import Scores
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import EncodedPictures, ImageEncoder
 
 __all__ = ["predict"]
 
@@ -118,7 +117,7 @@ def _load_encoder(
     override: str | None,
     device: str,
     precision: Literal["fp32", "bf16", "fp16"],
-) -> FrozenEncoder:
+) -> ImageEncoder:
     """The encoder that the adapter was made with, checked by its fingerprint."""
     from metaadapter.features import FrozenEncoder
 

@@ -1,4 +1,4 @@
-"""What may stand for a picture: a path, bytes, an open file, an open picture, an array of pixels."""
+"""What may be given as a picture: a path, bytes, a file, an open picture, an array of pixels."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ KEYS = {
     "n_reused",
     "n_removed",
     "n_total",
+    "n_dropped",
+    "duplicates",
     "quarantined",
     "warnings",
     "seconds",
