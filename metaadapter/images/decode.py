@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -70,7 +69,7 @@ def decode_image(image: ImageInput) -> Image.Image:
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
-def _decode(path: Path | str, source: BinaryIO | Image.Image) -> Image.Image:
+def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
     try:
         return _upright_rgb(path, source)
     except UnreadableImage:
@@ -82,7 +81,7 @@ def _decode(path: Path | str, source: BinaryIO | Image.Image) -> Image.Image:
         raise UnreadableImage(path, reason) from error
 
 
-def _upright_rgb(path: Path | str, source: BinaryIO | Image.Image) -> Image.Image:
+def _upright_rgb(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
     is_open = isinstance(source, Image.Image)
     image = source if isinstance(source, Image.Image) else _open(path, source)
     _refuse_bomb(path, image)
@@ -98,7 +97,7 @@ def _upright_rgb(path: Path | str, source: BinaryIO | Image.Image) -> Image.Imag
     return upright
 
 
-def _open(path: Path | str, file: BinaryIO) -> Image.Image:
+def _open(path: Path | str, file: BufferedIOBase) -> Image.Image:
     # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
     # caught without changing the filters of all threads.
     Image.init()

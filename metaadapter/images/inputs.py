@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,7 @@ from metaadapter.errors import UsageError
 
 __all__ = ["ImageInput", "Picture", "as_picture", "name_of"]
 
-ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray"
+ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | np.ndarray"
 """A path, the bytes of a picture file, a binary file object, an open picture of Pillow, or an array
 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8: grey, grey, RGB, RGBA."""
 
@@ -21,8 +21,8 @@ Picture: TypeAlias = "Path | bytes | Image.Image"
 """What `as_picture` makes of an `ImageInput`; unlike a file object it can be read twice."""
 
 
-def as_picture(image: ImageInput) -> Picture:
-    """Reduce an input to a path, bytes or an open picture; nothing is decoded.
+def as_picture(image: Any) -> Picture:
+    """Reduce an `ImageInput` to a path, bytes or an open picture; nothing is decoded.
 
     A file object is read whole, from its beginning if it can be rewound.
 

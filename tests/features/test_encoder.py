@@ -10,16 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from PIL import Image
+from PIL import ExifTags, Image
 from safetensors.torch import load_file
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features import FrozenEncoder
+from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
 from metaadapter.features.encoder_source import EMBEDDED, EncoderSource
 from metaadapter.features.open_clip_model import OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.views import view_pixels
-from metaadapter.images import UnreadableImage, decode_image
+from metaadapter.images import ImageRow, ImageTable, UnreadableImage, decode_image
 
 # What a feature loses on the way through a float16, as a store keeps it.
 FLOAT16 = 2e-4
@@ -125,13 +125,94 @@ def test_images__different_pictures__have_different_features(clip, photos):
     assert cosine[~np.eye(len(photos), dtype=bool)].max() < 0.99
 
 
-def test_images__paths_and_open_pictures__may_be_mixed(clip, photos, tmp_path):
-    photos[0].save(tmp_path / "fox.png")
+def test_images__paths_bytes_files_open_pictures_and_arrays__give_the_same_to_the_last_bit(
+    clip, photos, tmp_path
+):
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for path, photo in zip(paths, photos, strict=False):
+        photo.save(path)
 
-    paths = clip.encode_images([tmp_path / "fox.png", str(tmp_path / "fox.png")], views=2)
-    mixed = clip.encode_images([photos[0], tmp_path / "fox.png"], views=2)
+    with paths[2].open("rb") as file:
+        mixed = [str(paths[0]), paths[1].read_bytes(), file, photos[3], np.array(photos[4])]
+        features = clip.encode_images(mixed, views=2)
 
-    np.testing.assert_array_equal(paths, mixed)
+    np.testing.assert_array_equal(features, clip.encode_images(paths, views=2))
+    opened = [Image.open(path) for path in paths]
+    np.testing.assert_array_equal(features, clip.encode_images(opened, views=2))
+
+
+def test_images__open_picture_turned_or_transparent__is_treated_as_its_file(clip, tmp_path):
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / "turned.jpg", tmp_path / "clear.png", tmp_path / "deep.png"]
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)).save(paths[0], exif=exif)
+    Image.fromarray(rng.integers(0, 256, (30, 50, 4), dtype=np.uint8)).save(paths[1])
+    Image.fromarray(rng.integers(0, 4096, (30, 50), dtype=np.uint16)).save(paths[2])
+
+    opened = clip.encode_images([Image.open(path) for path in paths])
+
+    np.testing.assert_array_equal(opened, clip.encode_images(paths))
+    bare = clip.encode_images([Image.open(paths[0]).convert("RGB").copy().crop((0, 0, 50, 30))])
+    np.testing.assert_allclose(bare[0], opened[0], atol=FLOAT16)  # Pillow carries the EXIF along
+
+
+def test_images__skip__gives_the_rest_and_what_was_skipped_and_why(clip, photos, tmp_path):
+    (tmp_path / "fox.jpg").write_text("no picture")
+    images = [photos[0], tmp_path / "fox.jpg", photos[1], b"", tmp_path / "none.png"]
+
+    features, skipped = clip.encode_images(images, on_error="skip")
+
+    np.testing.assert_array_equal(features, clip.encode_images(photos[:2]))
+    assert {number: (error.path, error.reason) for number, error in skipped.items()} == {
+        1: (tmp_path / "fox.jpg", skipped[1].reason),
+        3: ("a picture of 0 bytes", "the file is empty"),
+        4: (tmp_path / "none.png", "there is no such file"),
+    }
+    assert skipped[1].reason.startswith("not a picture of a known kind")
+
+
+def test_images__skip_without_failures__tells_nothing(clip, photos):
+    features, skipped = clip.encode_images(photos[:2], on_error="skip")
+
+    assert features.shape == (2, 48)
+    assert skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([3], r"images\[0\]: expected a picture: a path, bytes.*got builtins\.int"),
+        ([np.zeros((3, 8, 9), np.uint8)], r"images\[0\].*\(3, 8, 9\) of uint8"),
+        ([np.zeros((8, 9, 3), np.float32)], r"images\[0\].*of float32"),
+        (np.zeros((8, 9, 3), np.uint8), r"expected a list of pictures"),
+        (b"fox", r"expected a list of pictures"),
+    ],
+)
+def test_images__something_else__says_what_a_picture_is(clip, images, message):
+    with pytest.raises(UsageError, match=message):
+        clip.encode_images(images)
+
+
+def test_images__one_array_of_pictures__is_as_many(clip, photos):
+    pixels = np.stack([np.array(photo.resize((40, 40))) for photo in photos])
+
+    features = clip.encode_images(pixels)
+
+    np.testing.assert_array_equal(features, clip.encode_images(list(pixels)))
+
+
+def test_images__in_memory__are_those_of_a_store_to_the_last_bit(clip, photos, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(len(photos))]
+    for path, photo in zip(paths, photos, strict=True):
+        photo.save(path)
+    table = ImageTable(tuple(ImageRow(path, None) for path in paths), "pictures")
+    options = {"views": 3, "seed": 4, "batch_size": 6}
+
+    encode_to_store(table, clip, tmp_path / "store", **options)
+
+    stored, _ = FeatureStore.open(tmp_path / "store").mean_features()
+    np.testing.assert_array_equal(clip.encode_images(photos, **options), stored)
 
 
 def test_images__open_picture_of_another_mode__becomes_rgb(clip, photos):
