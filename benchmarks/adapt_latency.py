@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import normalize
 
+from metaadapter.adapter import Support
 from metaadapter.generator import load_generator
 
 N_WAY, N_SHOT, WIDTH, N_TASKS, REPEATS = 10, 4, 512, 64, 20
@@ -24,8 +25,11 @@ def measure() -> dict[str, float]:
     torch.set_num_threads(1)
     try:
         return {
-            "ms_alone": _median_ms(lambda: generator.predict(support[:1], text[:1])),
-            "ms_each_of_64": _median_ms(lambda: generator.predict(support, text)) / N_TASKS,
+            "ms_alone": _median_ms(
+                lambda: generator.predict(Support.of_tasks(support[:1], text[:1]))
+            ),
+            "ms_each_of_64": _median_ms(lambda: generator.predict(Support.of_tasks(support, text)))
+            / N_TASKS,
         }
     finally:
         torch.set_num_threads(threads)

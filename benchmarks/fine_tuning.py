@@ -7,6 +7,7 @@ import time
 import torch
 from torch.nn.functional import normalize
 
+from metaadapter.adapter import Support
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.generator import load_generator
 
@@ -27,7 +28,9 @@ def measure() -> dict[str, float]:
             started = time.perf_counter()
             for part in range(0, N_TASKS, size):
                 tasks = slice(part, part + size)
-                fine_tune(generator, shots[tasks], texts[tasks], settings=settings)
+                fine_tune(
+                    generator, Support.of_tasks(shots[tasks], texts[tasks]), settings=settings
+                )
             return time.perf_counter() - started
 
         seconds(N_TASKS)

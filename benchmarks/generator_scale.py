@@ -11,13 +11,14 @@ N_WAY, N_SHOT, WIDTH = 1_000, 16, 512
 CODE = f"""
 import resource, time, torch
 from torch.nn.functional import normalize
+from metaadapter.adapter import Support
 from metaadapter.generator import load_generator
 draw = torch.Generator().manual_seed(0)
 support = normalize(torch.randn(1, {N_WAY}, {N_SHOT}, {WIDTH}, generator=draw), dim=-1)
 text = normalize(torch.randn(1, {N_WAY}, {WIDTH}, generator=draw), dim=-1)
 generator = load_generator("default")
 start = time.perf_counter()
-weights = generator.predict(support, text)
+weights = generator.predict(Support.of_tasks(support, text))
 seconds = time.perf_counter() - start
 assert weights.classes.isfinite().all()
 print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from episodes import EpisodeRows, TaskSource, cross_domain_draws, gather, nested_draws
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.features import FeatureStore
 from metaadapter.generator import Generator
 from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart
@@ -104,11 +104,13 @@ def accuracy_by_shots(generator: Generator, evaluation: Evaluation) -> dict[int,
 def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> list[float]:
     batch = gather(rows, source).batch
     weights = generator.predict(
-        batch.support_TNKD,
-        batch.text_TND,
-        batch.support_mask_TNK,
-        batch.class_mask_TN,
-        logit_scale=source.logit_scale,
+        Support.of_tasks(
+            batch.support_TNKD,
+            batch.text_TND,
+            batch.support_mask_TNK,
+            batch.class_mask_TN,
+            logit_scale=source.logit_scale,
+        )
     )
     there_TQ = batch.query_labels_TQ >= 0
     answers_TQ = classify(batch.query_TQD, weights).argmax(-1)

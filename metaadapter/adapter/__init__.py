@@ -4,11 +4,11 @@ from metaadapter.adapter.apply import apply_adapter, classify, probabilities
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
     StoredAdapter,
-    SupportSet,
     load_adapter,
     require_adapter_folder,
     save_adapter,
 )
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "AdapterWeights",
     "Origin",
     "StoredAdapter",
-    "SupportSet",
+    "Support",
     "apply_adapter",
     "classify",
     "load_adapter",

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
 __all__ = [
@@ -48,12 +49,13 @@ def symmetric_divergences(
     return 0.5 * (_divergences(left_TQN, right_TQN) + _divergences(right_TQN, left_TQN))
 
 
-def zero_shot(
-    text_TND: Float[Tensor, "T N D"], class_mask_TN: Bool[Tensor, "T N"], logit_scale: float
-) -> AdapterWeights:
-    """CLIP's own classifier of the classes that are there."""
-    weights = AdapterWeights.zero_shot(text_TND, logit_scale)
-    return replace(weights, class_bias=weights.class_bias.masked_fill(~class_mask_TN, -torch.inf))
+def zero_shot(support: Support) -> AdapterWeights:
+    """CLIP's own classifier of the classes that are there.
+
+    Raises:
+        UsageError: The encoder's temperature is not known.
+    """
+    return support.head(support.text_TND)
 
 
 def text_alone(weights: AdapterWeights) -> AdapterWeights:

@@ -5,41 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import safetensors
-from jaxtyping import Float32, Int
 from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.adapter.card import CARD_FILE, card
 from metaadapter.adapter.config import CONFIG_FILE, AdapterConfig, read_config, warn_of_unknown
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 
-__all__ = ["StoredAdapter", "SupportSet", "load_adapter", "require_adapter_folder", "save_adapter"]
+__all__ = ["StoredAdapter", "load_adapter", "require_adapter_folder", "save_adapter"]
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 SUPPORT_FILE = "support.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class SupportSet:
-    """The features that an adapter was predicted from: enough to add a class, never a picture."""
-
-    features: Float32[Tensor, "n D"]
-    """Unit rows."""
-    labels: Int[Tensor, " n"]
-    """Index of each row's class."""
-    text: Float32[Tensor, "N D"]
-    """Text feature of each class; zeros where it has none."""
-    picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of the pictures, where known, in no order: to recognise them, not to see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +34,10 @@ class StoredAdapter:
 
     weights: AdapterWeights
     config: AdapterConfig
-    support: SupportSet | None
-    """`None` when the folder was saved without it."""
+    support: Support | None
+    """The one task that it was predicted from; `None` when the folder was saved without it."""
+    picture_hashes: tuple[str, ...] = ()
+    """SHA-256 of its pictures, where known, in no order: to recognise them, not to see them."""
 
 
 def require_adapter_folder(folder: Path) -> None:
@@ -75,7 +63,11 @@ def require_adapter_folder(folder: Path) -> None:
 
 
 def save_adapter(
-    folder: Path, weights: AdapterWeights, config: AdapterConfig, support: SupportSet | None = None
+    folder: Path,
+    weights: AdapterWeights,
+    config: AdapterConfig,
+    support: Support | None = None,
+    picture_hashes: Sequence[str] = (),
 ) -> None:
     """Write one adapter (no task axis); an adapter that is there already is replaced.
 
@@ -88,8 +80,9 @@ def save_adapter(
     require_adapter_folder(folder)
     contents = {WEIGHTS_FILE: _pack(weights.tensors())}
     if support is not None:
-        named = {"features": support.features, "labels": support.labels, "text": support.text}
-        hashes = json.dumps(sorted(support.picture_hashes))
+        rows, labels = support.labelled_rows()
+        named = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
+        hashes = json.dumps(sorted(picture_hashes))
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     config = config.model_copy(update={"files": digests})
@@ -119,7 +112,7 @@ def load_adapter(folder: Path) -> StoredAdapter:
         tensors = load(contents[WEIGHTS_FILE])
         warn_of_unknown(folder / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
-        support = _unpack_support(contents.get(SUPPORT_FILE))
+        support, hashes = _unpack_support(contents.get(SUPPORT_FILE), config.logit_scale)
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise IncompatibleArtifact(f"{folder} is damaged: {error}; adapt again") from error
     if weights.classes.shape != (len(config.classes), config.width):
@@ -127,7 +120,7 @@ def load_adapter(folder: Path) -> StoredAdapter:
             f"{folder} is damaged: {len(config.classes)} classes of width {config.width} in "
             f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; adapt again"
         )
-    return StoredAdapter(weights, config, support)
+    return StoredAdapter(weights, config, support, hashes)
 
 
 def _write_all(data: bytes, file: IO[bytes]) -> None:
@@ -153,11 +146,14 @@ def _read(path: Path, digest: str) -> bytes:
     return data
 
 
-def _unpack_support(data: bytes | None) -> SupportSet | None:
+def _unpack_support(
+    data: bytes | None, logit_scale: float | None
+) -> tuple[Support | None, tuple[str, ...]]:
     if data is None:
-        return None
+        return None, ()
     tensors = load(data)
     # safetensors: eight bytes of length, then the header as JSON.
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    hashes = json.loads(header["__metadata__"]["picture_hashes"])
-    return SupportSet(tensors["features"], tensors["labels"], tensors["text"], tuple(hashes))
+    hashes = tuple(json.loads(header["__metadata__"]["picture_hashes"]))
+    rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
+    return Support.of_rows(rows, labels, text, logit_scale=logit_scale), hashes

@@ -7,7 +7,7 @@ have weights from training tasks, as a generator has, and take the features of o
 
 from collections.abc import Callable
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.ape import ape
 from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
@@ -20,7 +20,6 @@ from metaadapter.baselines.proto_net import proto_net
 from metaadapter.baselines.prototypes import prototypes
 from metaadapter.baselines.rla import rla
 from metaadapter.baselines.ss_text import ss_text
-from metaadapter.baselines.support import Support
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
 from metaadapter.baselines.tip_adapter import tip_adapter
@@ -28,10 +27,10 @@ from metaadapter.baselines.tip_adapter_f import tip_adapter_f
 from metaadapter.baselines.zero_shot import zero_shot
 from metaadapter.baselines.zs_lp import zs_lp
 
-__all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "Support", "load_meta_peer"]
+__all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "load_meta_peer"]
 
-Peer = Callable[[Support, float], AdapterWeights]
-"""The support of T tasks and the encoder's logit scale → adapters with a leading task axis."""
+Peer = Callable[[Support], AdapterWeights]
+"""The support of T tasks → their adapters, with a leading task axis."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": zero_shot,

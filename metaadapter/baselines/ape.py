@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["ape"]
 
@@ -22,7 +21,7 @@ ALPHA, BETA, GAMMA = 2.0, 1.0, 0.1
 KEPT, SIMILARITY_WEIGHT, VARIANCE_WEIGHT = 0.7, 0.7, 0.3
 
 
-def ape(support: Support, logit_scale: float) -> AdapterWeights:
+def ape(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − cos_Q(x, x_i))) exp(γ KL_i).
 
     cos_Q is the cosine over the kept channels Q. There the length of a query is taken to be the
@@ -42,7 +41,6 @@ def ape(support: Support, logit_scale: float) -> AdapterWeights:
     surprise_TM1 = (surprise_TMN * targets_TMN).sum(-1, keepdim=True)
     return support.head(
         support.text_TND,
-        logit_scale,
         keys=keys_TMD / length_T[:, None, None],
         values=targets_TMN * (GAMMA * surprise_TM1).exp(),
         alpha=torch.full_like(length_T, ALPHA),

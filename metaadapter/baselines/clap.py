@@ -5,14 +5,13 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.zs_lp import probe_from_texts
 
 __all__ = ["clap"]
 
 
-def clap(support: Support, logit_scale: float) -> AdapterWeights:
+def clap(support: Support) -> AdapterWeights:
     """ZS-LP whose loss has the penalty mean_c λ_c ‖w_c − t_c‖².
 
     λ_c is set once: the mean probability that zero-shot CLIP gives class c on its own pictures. It
@@ -20,18 +19,18 @@ def clap(support: Support, logit_scale: float) -> AdapterWeights:
     a text.
     """
     start_TND = support.start_TND
-    share_TN = _text_trust(support, logit_scale) / support.class_mask_TN.sum(-1, keepdim=True)
+    share_TN = _text_trust(support) / support.class_mask_TN.sum(-1, keepdim=True)
 
     def penalty_T(classes_TND: Tensor) -> Tensor:
         return (share_TN * (classes_TND - start_TND).square().sum(-1)).sum(-1)
 
-    return probe_from_texts(support, logit_scale, penalty_T)
+    return probe_from_texts(support, penalty_T)
 
 
-def _text_trust(support: Support, logit_scale: float) -> Float[Tensor, "T N"]:
+def _text_trust(support: Support) -> Float[Tensor, "T N"]:
     """λ_c; 0 where a class is not there. Classes without a text take no part in the softmax."""
     named_TN = support.text_TND.any(-1) & support.class_mask_TN
-    logits_TMN = logit_scale * support.rows_TMD @ support.text_TND.mT
+    logits_TMN = support.scale_T11 * support.rows_TMD @ support.text_TND.mT
     # Finite, so that a task without any text has no 0 / 0.
     chance_TMN = logits_TMN.masked_fill(~named_TN[:, None], -1e9).softmax(-1)
     n_TN = support.present_TNK.sum(-1)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from metaadapter.adapter import SupportSet
-from metaadapter.baselines import META_PEERS, PEERS, Peer, Support, load_meta_peer
+from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
-from metaadapter.classifier.one_shot import by_class
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +59,8 @@ class PeerClassifier(AdapterClassifier):
         X, labels = self._labelled(X, y)
         method, logit_scale = self._method(), self._temperature()
         self._take_classes(labels)
-        support = self._support_set(X, labels, self.encoder)
-        self.adapter_ = method(_batch_of_one(support), logit_scale).task(0)
+        support = self._support(X, labels, self.encoder, logit_scale)
+        self.adapter_ = method(support.exact).task(0)
         return self
 
     def _method(self) -> Peer:
@@ -91,14 +87,3 @@ class PeerClassifier(AdapterClassifier):
                 "CLIPs), or encoder=FrozenEncoder.load(…)"
             )
         return float(self.encoder.logit_scale)
-
-
-def _batch_of_one(support: SupportSet) -> Support:
-    """A batch of one task, float64."""
-    shots_NKD, mask_NK = by_class(support)
-    return Support(
-        shots_NKD[None].double(),
-        mask_NK[None],
-        support.text[None].double(),
-        torch.ones(1, len(support.text), dtype=torch.bool),
-    )

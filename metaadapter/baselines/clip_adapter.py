@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 
 __all__ = ["clip_adapter"]
 
@@ -17,7 +16,7 @@ LEARNING_RATE, N_STEPS = 1e-3, 200
 SEED = 0
 
 
-def clip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
+def clip_adapter(support: Support) -> AdapterWeights:
     """Logits s · x' · t_c with x' = normalise(r · W₂ ReLU(W₁ x) + (1 − r) · x).
 
     W₂ starts at zero and has no ReLU after it, unlike the original: training starts at zero-shot
@@ -33,10 +32,10 @@ def clip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
     def loss_T() -> torch.Tensor:
         moved_TMD = (rows_TMD @ down_TRD.mT).relu() @ up_TDR.mT
         adapted_TMD = normalize(rows_TMD + ratio * moved_TMD, dim=-1)
-        return support.cross_entropy_T(logit_scale * adapted_TMD @ text_TND.mT)
+        return support.cross_entropy_T(support.scale_T11 * adapted_TMD @ text_TND.mT)
 
     descend(loss_T, torch.optim.Adam([down_TRD, up_TDR], lr=LEARNING_RATE), N_STEPS)
-    return support.head_behind_adapter(text_TND, logit_scale, down_TRD, up_TDR, ratio)
+    return support.head_behind_adapter(text_TND, down_TRD, up_TDR, ratio)
 
 
 def _first_layer(like_TND: torch.Tensor, n_hidden: int) -> torch.Tensor:

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["gda"]
 
@@ -17,7 +16,7 @@ __all__ = ["gda"]
 ALPHA = {1: 3e-2, 2: 1e-1, 4: 1e-1, 8: 1.0, 16: 10.0}
 
 
-def gda(support: Support, logit_scale: float) -> AdapterWeights:
+def gda(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α (x · P μ_c − ½ μ_c · P μ_c), P = D · [Σ r rᵀ + tr(S) I]⁻¹.
 
     r are the pictures about their class means μ_c and S is their covariance. Where no class has
@@ -31,8 +30,8 @@ def gda(support: Support, logit_scale: float) -> AdapterWeights:
     )
     scale_T1 = (_alpha(exact) * exact.text_TND.shape[-1] / _trace(exact))[:, None]
     return support.head(
-        support.text_TND + (scale_T1[..., None] * classes_TND / logit_scale).to(support.text_TND),
-        logit_scale,
+        support.text_TND
+        + (scale_T1[..., None] * classes_TND / exact.scale_T11).to(support.text_TND),
         (scale_T1 * bias_TN).to(support.text_TND),
     )
 

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["logistic_probe"]
 
@@ -17,7 +16,7 @@ __all__ = ["logistic_probe"]
 C = 10.0
 
 
-def logistic_probe(support: Support, _logit_scale: float) -> AdapterWeights:
+def logistic_probe(support: Support) -> AdapterWeights:
     """Logits w_c · x + b_c of scikit-learn's solver, task by task; the texts are not read.
 
     The scale is not read either. A class without a picture gets a logit below the lowest that
@@ -32,7 +31,7 @@ def logistic_probe(support: Support, _logit_scale: float) -> AdapterWeights:
     classes_TND, bias_TN = (
         torch.from_numpy(np.stack(parts)).to(support.text_TND) for parts in zip(*heads, strict=True)
     )
-    return support.head(classes_TND, 1.0, bias_TN)
+    return support.head(classes_TND, bias_TN, logit_scale=1.0)
 
 
 def _probe(

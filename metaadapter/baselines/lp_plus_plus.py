@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["lp_plus_plus"]
 
@@ -18,7 +17,7 @@ N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10
 TEXT_WEIGHT_PER_SCALE = 2.5
 
 
-def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
+def lp_plus_plus(support: Support) -> AdapterWeights:
     """Logits x · w_c + b_c + α_c x · t_c.
 
     The start is w_c = Σ_{i∈c} x_i, b = 0 and α = 2.5 s times the mean of x_i · t_c over classes
@@ -30,8 +29,8 @@ def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
     along_text_TMN = rows_TMD @ text_TND.mT
     classes_TND = exact.targets_TMN.mT @ rows_TMD
     bias_TN = torch.zeros_like(classes_TND[..., 0])
-    text_weight = TEXT_WEIGHT_PER_SCALE * logit_scale
-    alpha_TN = (text_weight * _mean_own_text(exact, along_text_TMN)).expand_as(bias_TN)
+    text_weight_T1 = TEXT_WEIGHT_PER_SCALE * exact.scale_T[:, None]
+    alpha_TN = (text_weight_T1 * _mean_own_text(exact, along_text_TMN)).expand_as(bias_TN)
     step_T11, text_step_T1 = _step_sizes(exact, along_text_TMN)
     speed_TND, bias_speed_TN = torch.zeros_like(classes_TND), torch.zeros_like(bias_TN)
     slope = _slope(exact)
@@ -46,7 +45,7 @@ def lp_plus_plus(support: Support, logit_scale: float) -> AdapterWeights:
             alpha_TN = alpha_TN - text_step_T1 * (slope_TMN * along_text_TMN).sum(1)
     classes_TND = classes_TND + alpha_TN[..., None] * text_TND
     dtype = support.text_TND.dtype
-    return support.head(classes_TND.to(dtype), 1.0, bias_TN.to(dtype))
+    return support.head(classes_TND.to(dtype), bias_TN.to(dtype), logit_scale=1.0)
 
 
 def _slope(support: Support) -> Callable[[Tensor], Tensor]:

@@ -9,10 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.clip_adapter import RATIO
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 
 __all__ = ["Start", "anil", "logits", "loss_weight", "maml"]
 
@@ -32,18 +31,18 @@ class Start:
     """Natural logarithm of the learning rate times s², which suits encoders of any temperature."""
 
 
-def maml(support: Support, logit_scale: float, learned: Start) -> AdapterWeights:
+def maml(support: Support, learned: Start) -> AdapterWeights:
     """A few steps of plain SGD on the support, of the visual adapter and of the class vectors.
 
     `logits` says of what. The class vectors' residuals start at zero, so that one start serves
     all classes.
     """
-    return _adapt(support, logit_scale, learned, moves_adapter=True)
+    return _adapt(support, learned, moves_adapter=True)
 
 
-def anil(support: Support, logit_scale: float, learned: Start) -> AdapterWeights:
+def anil(support: Support, learned: Start) -> AdapterWeights:
     """As `maml`, but with steps of the class vectors alone: all tasks have one visual adapter."""
-    return _adapt(support, logit_scale, learned, moves_adapter=False)
+    return _adapt(support, learned, moves_adapter=False)
 
 
 def logits(
@@ -52,7 +51,7 @@ def logits(
     down: Float[Tensor, "*T R D"],
     up: Float[Tensor, "*T D R"],
     residual: Float[Tensor, "*T N D"],
-    logit_scale: float,
+    logit_scale: Tensor | float,
 ) -> Float[Tensor, "*T n N"]:
     """Logits s · x' · normalise(t_c + a r_c) with x' = normalise(x + ratio · up ReLU(down x))."""
     moved = (rows @ down.mT).relu() @ up.mT
@@ -70,9 +69,7 @@ def loss_weight(
     return n_pictures / n_shot.sqrt()
 
 
-def _adapt(
-    support: Support, logit_scale: float, learned: Start, *, moves_adapter: bool
-) -> AdapterWeights:
+def _adapt(support: Support, learned: Start, *, moves_adapter: bool) -> AdapterWeights:
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
     down_TRD, up_TDR = (
         each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
@@ -83,11 +80,12 @@ def _adapt(
         each.requires_grad_()
 
     def loss_T() -> torch.Tensor:
-        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, logit_scale)
+        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
         return weight_T * support.cross_entropy_T(logits_TMN)
 
-    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T)
-    rate = float(learned.log_rate.exp()) / logit_scale**2
+    # Plain SGD moves by rate times gradient, so the rate of each task can be in its loss.
+    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
+    rate = float(learned.log_rate.exp())
     descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
     classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
-    return support.head_behind_adapter(classes_TND, logit_scale, down_TRD, up_TDR, VISUAL_RATIO)
+    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, VISUAL_RATIO)

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["Attention", "meta_adapter"]
 
@@ -25,7 +24,7 @@ class Attention:
     gate_bias: Float[Tensor, ""]
 
 
-def meta_adapter(support: Support, logit_scale: float, learned: Attention) -> AdapterWeights:
+def meta_adapter(support: Support, learned: Attention) -> AdapterWeights:
     """Logits s · x · normalise(t_c + g_c Σ_z a_z z) with the gate g_c = σ(gate · t_c + bias).
 
     z are t_c and the pictures of c, a = softmax((query t_c) · (key z) / √D) over them. A class
@@ -40,4 +39,4 @@ def meta_adapter(support: Support, logit_scale: float, learned: Attention) -> Ad
     share_TNL = affinity_TNL.masked_fill(~there_TNL, -1e9).softmax(-1)
     attended_TND = (share_TNL[:, :, None] @ tokens_TNLD).squeeze(2)
     gate_TN1 = (text_TND @ learned.gate_D + learned.gate_bias).sigmoid()[..., None]
-    return support.head(normalize(text_TND + gate_TN1 * attended_TND, dim=-1), logit_scale)
+    return support.head(normalize(text_TND + gate_TN1 * attended_TND, dim=-1))

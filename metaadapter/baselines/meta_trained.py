@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -15,20 +14,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.atomic_files import replace_file
-from metaadapter.baselines import clip_adapter, descent, support
 from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
-from metaadapter.baselines.support import Support
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import IncompatibleArtifact, UsageError
 
 __all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
 SCHEMA = "metaadapter.peer/1"
-SHARED_CODE = (descent, support)
-"""Modules that decide what peers answer, beside each one's own."""
 SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
 
 
@@ -37,7 +33,7 @@ class Formula(NamedTuple):
 
     learned: type[Any]
     """Frozen dataclass of tensors."""
-    fit: Callable[[Support, float, Any], AdapterWeights]
+    fit: Callable[[Support, Any], AdapterWeights]
 
 
 META_PEERS: dict[str, Formula] = {
@@ -61,7 +57,7 @@ class MetaPeer:
     learned: Mapping[str, Tensor]
     """Fields of the formula's dataclass."""
 
-    def __call__(self, support: Support, logit_scale: float) -> AdapterWeights:
+    def __call__(self, support: Support) -> AdapterWeights:
         """Adapters of T tasks.
 
         Raises:
@@ -72,7 +68,7 @@ class MetaPeer:
             raise UsageError(self._unfit(f"the features have width {width}"))
         formula = META_PEERS[self.name]
         placed = {name: each.to(support.text_TND) for name, each in self.learned.items()}
-        return formula.fit(support, logit_scale, formula.learned(**placed))
+        return formula.fit(support, formula.learned(**placed))
 
     def require_encoder(self, encoder: str, *, owner: str) -> None:
         """Check whose features it is to take: widths do not tell, for many encoders have 512.
@@ -92,9 +88,8 @@ class MetaPeer:
 
     @property
     def identity(self) -> str:
-        """Twelve hex digits that change with the formula's code or any weight."""
-        formula = inspect.getmodule(META_PEERS[self.name].fit) or type(self)
-        code = "".join(map(inspect.getsource, (formula, clip_adapter, *SHARED_CODE)))
+        """Twelve hexadecimal digits that change with the formula's code or any weight."""
+        code = code_identity(META_PEERS[self.name].fit)
         digest = sha256(f"{self.name}\n{code}".encode())
         for name, tensor in sorted(self.learned.items()):
             digest.update(name.encode())

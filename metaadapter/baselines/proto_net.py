@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["proto_net"]
 
 
-def proto_net(support: Support, logit_scale: float) -> AdapterWeights:
+def proto_net(support: Support) -> AdapterWeights:
     """Logits −s/2 · ‖x − μ_c‖², less what is alike for all classes; without a picture μ_c = t_c.
 
     `prototypes` reads the direction of μ_c alone. Here its length matters too: pictures of a class
@@ -18,4 +17,4 @@ def proto_net(support: Support, logit_scale: float) -> AdapterWeights:
     """
     pictured_TN1 = support.present_TNK.any(-1, keepdim=True)
     means_TND = torch.where(pictured_TN1, support.means_TND, support.text_TND)
-    return support.head(means_TND, logit_scale, -0.5 * logit_scale * means_TND.square().sum(-1))
+    return support.head(means_TND, -0.5 * support.scale_T[:, None] * means_TND.square().sum(-1))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 
 __all__ = ["rla"]
 
@@ -16,7 +15,7 @@ __all__ = ["rla"]
 LEARNING_RATE, N_STEPS = 1e-3, 100
 
 
-def rla(support: Support, logit_scale: float) -> AdapterWeights:
+def rla(support: Support) -> AdapterWeights:
     """Logits s · cos(A x, t_c), A trained by Adam from I under the penalty ‖A − I‖² / n.
 
     n is the mean number of shots. ReLU(z) − ReLU(−z) = z makes A a bottleneck of 2 D units, so
@@ -29,11 +28,11 @@ def rla(support: Support, logit_scale: float) -> AdapterWeights:
 
     def loss_T() -> torch.Tensor:
         adapted_TMD = normalize(rows_TMD + rows_TMD @ change_TDD.mT, dim=-1)
-        fit_T = support.cross_entropy_T(logit_scale * adapted_TMD @ classes_TND.mT)
+        fit_T = support.cross_entropy_T(support.scale_T11 * adapted_TMD @ classes_TND.mT)
         return fit_T + anchor_T * change_TDD.square().sum((1, 2))
 
     descend(loss_T, torch.optim.Adam([change_TDD], lr=LEARNING_RATE), N_STEPS)
     both_signs_RD = torch.cat([torch.eye(width), -torch.eye(width)]).to(classes_TND)
     down_TRD = both_signs_RD.expand(n_tasks, -1, -1)
     up_TDR = torch.cat([change_TDD, -change_TDD], dim=-1)
-    return support.head_behind_adapter(classes_TND, logit_scale, down_TRD, up_TDR, 1.0)
+    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, 1.0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 
 __all__ = ["task_res"]
 
@@ -16,15 +15,15 @@ RESIDUAL_SCALE, LEARNING_RATE = 0.5, 2e-3
 N_STEPS = 200
 
 
-def task_res(support: Support, logit_scale: float) -> AdapterWeights:
+def task_res(support: Support) -> AdapterWeights:
     """Logits s · cos(x, t_c + a · r_c), the residual r trained by Adam from zero."""
     start_TND, rows_TMD = support.start_TND, support.rows_TMD
     residual_TND = torch.zeros_like(start_TND).requires_grad_()
 
     def loss_T() -> torch.Tensor:
         classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND, dim=-1)
-        return support.cross_entropy_T(logit_scale * rows_TMD @ classes_TND.mT)
+        return support.cross_entropy_T(support.scale_T11 * rows_TMD @ classes_TND.mT)
 
     descend(loss_T, torch.optim.Adam([residual_TND], lr=LEARNING_RATE), N_STEPS)
     trained_TND = start_TND + RESIDUAL_SCALE * residual_TND.detach()
-    return support.head(normalize(trained_TND, dim=-1), logit_scale)
+    return support.head(normalize(trained_TND, dim=-1))

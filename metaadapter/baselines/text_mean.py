@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["text_mean"]
 
 
-def text_mean(support: Support, logit_scale: float) -> AdapterWeights:
+def text_mean(support: Support) -> AdapterWeights:
     """Logits s · cos(x, t_c + μ_c), μ_c the mean picture."""
-    return support.head(normalize(support.text_TND + support.means_TND, dim=-1), logit_scale)
+    return support.head(normalize(support.text_TND + support.means_TND, dim=-1))

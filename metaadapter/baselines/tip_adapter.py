@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["tip_adapter"]
 
@@ -13,12 +12,11 @@ __all__ = ["tip_adapter"]
 ALPHA, BETA = 1.17, 1.0
 
 
-def tip_adapter(support: Support, logit_scale: float) -> AdapterWeights:
+def tip_adapter(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i))."""
     text_TND = support.text_TND
     return support.head(
         text_TND,
-        logit_scale,
         keys=normalize(support.rows_TMD, dim=-1),
         values=support.targets_TMN,
         alpha=text_TND.new_full(text_TND.shape[:1], ALPHA),

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 from metaadapter.baselines.tip_adapter import tip_adapter
 
 __all__ = ["tip_adapter_f"]
@@ -18,9 +17,9 @@ __all__ = ["tip_adapter_f"]
 LEARNING_RATE, EPSILON, N_STEPS = 1e-3, 1e-4, 200
 
 
-def tip_adapter_f(support: Support, logit_scale: float) -> AdapterWeights:
+def tip_adapter_f(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · k_i)), k trained from the pictures x_i."""
-    untrained = tip_adapter(support, logit_scale)
+    untrained = tip_adapter(support)
     keys_TMD = support.rows_TMD.clone().requires_grad_()
     rows_TMD = support.rows_TMD
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines.support import Support
+from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["zero_shot"]
 
 
-def zero_shot(support: Support, logit_scale: float) -> AdapterWeights:
+def zero_shot(support: Support) -> AdapterWeights:
     """Logits s · x · t_c."""
-    return support.head(support.text_TND, logit_scale)
+    return support.head(support.text_TND)

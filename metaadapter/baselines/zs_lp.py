@@ -9,9 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.descent import descend
-from metaadapter.baselines.support import Support
 
 __all__ = ["probe_from_texts", "zs_lp"]
 
@@ -19,14 +18,13 @@ __all__ = ["probe_from_texts", "zs_lp"]
 LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
 
 
-def zs_lp(support: Support, logit_scale: float) -> AdapterWeights:
+def zs_lp(support: Support) -> AdapterWeights:
     """Logits s · cos(x, w_c), w trained from the texts by SGD with a cosine schedule."""
-    return probe_from_texts(support, logit_scale)
+    return probe_from_texts(support)
 
 
 def probe_from_texts(
     support: Support,
-    logit_scale: float,
     penalty_T: Callable[[Float[Tensor, "T N D"]], Float[Tensor, " T"]] | None = None,
 ) -> AdapterWeights:
     """The trained probe; `penalty_T` of its class vectors is added to each task's loss."""
@@ -34,10 +32,10 @@ def probe_from_texts(
     classes_TND = support.start_TND.clone().requires_grad_()
 
     def loss_T() -> torch.Tensor:
-        logits_TMN = logit_scale * rows_TMD @ normalize(classes_TND, dim=-1).mT
+        logits_TMN = support.scale_T11 * rows_TMD @ normalize(classes_TND, dim=-1).mT
         fit_T = support.cross_entropy_T(logits_TMN)
         return fit_T if penalty_T is None else fit_T + penalty_T(classes_TND)
 
     optimizer = torch.optim.SGD([classes_TND], lr=LEARNING_RATE, momentum=MOMENTUM)
     descend(loss_T, optimizer, N_STEPS, cosine=True)
-    return support.head(normalize(classes_TND.detach(), dim=-1), logit_scale)
+    return support.head(normalize(classes_TND.detach(), dim=-1))

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metaadapter.adapter import AdapterWeights, SupportSet, probabilities
+from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
 
 if TYPE_CHECKING:
@@ -72,19 +72,26 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 "add pictures of another class, or its name to class_texts"
             )
 
-    def _support_set(
-        self, X: Float[np.ndarray, "n D"], labels: list[Any], encoder: ImageEncoder | None
-    ) -> SupportSet:
-        """The support by `classes_`; sets `n_shots_`."""
+    def _support(
+        self,
+        X: Float[np.ndarray, "n D"],
+        labels: list[Any],
+        encoder: ImageEncoder | None,
+        logit_scale: float | None,
+        views: Float32[torch.Tensor, "n V D"] | None = None,
+    ) -> Support:
+        """The support by `classes_`, float32; sets `n_shots_`."""
         classes = self.classes_.tolist()
         place = {label: row for row, label in enumerate(classes)}
-        support = SupportSet(
-            features=unit_rows(X),
-            labels=torch.tensor([place[label] for label in labels], dtype=torch.long),
-            text=torch.from_numpy(text_features(self.class_texts, classes, X.shape[1], encoder)),
+        numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
+        self.n_shots_ = np.bincount(numbers, minlength=len(classes))
+        return Support.of_rows(
+            unit_rows(X),
+            numbers,
+            torch.from_numpy(text_features(self.class_texts, classes, X.shape[1], encoder)),
+            logit_scale=logit_scale,
+            views=views,
         )
-        self.n_shots_ = np.bincount(support.labels, minlength=len(classes))
-        return support
 
 
 def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:

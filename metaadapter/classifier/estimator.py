@@ -16,7 +16,7 @@ from metaadapter.adapter import (
     AdapterConfig,
     AdapterWeights,
     Origin,
-    SupportSet,
+    Support,
     load_adapter,
     save_adapter,
 )
@@ -25,7 +25,7 @@ from metaadapter.classifier.class_texts import require_one_kind, text_features, 
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator import Generator, generator_id, load_generator
+from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -47,7 +47,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             given; without it the classifier works from pictures alone.
         mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
             there, as many as pictures left out of the support bear out.
-        generator: `"default"`, `"closed-form"`, a folder, or a `Generator`.
+        generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
+            an `AdapterGenerator`.
         encoder: the `FrozenEncoder` the features come from, or its name. It reads names, tells its
             temperature, and is written into a saved adapter.
         logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. It is what
@@ -55,12 +56,14 @@ class MetaAdapterClassifier(AdapterClassifier):
         fine_tuning: what moves and how far, in mode `"finetune"`.
     """
 
-    support_: SupportSet | None
+    support_: Support | None
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
     """Which weights predicted it."""
     logit_scale_: float | None
     """The encoder's own inverse temperature, as far as it is known."""
+    picture_hashes_: tuple[str, ...]
+    """SHA-256 of the pictures of the support, as far as they are known."""
     origin_: Origin
     """Where the features come from, as far as it is known."""
     n_steps_: int
@@ -71,7 +74,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         class_texts: Mapping[Any, Any] | None = None,
         *,
         mode: Mode = "one_shot",
-        generator: str | Path | Generator = "default",
+        generator: str | Path | AdapterGenerator = "default",
         encoder: ImageEncoder | str | None = None,
         logit_scale: float | None = None,
         fine_tuning: FineTune | None = None,
@@ -100,14 +103,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         self._check_parameters()
         self._take_classes(labels)
         encoder = self._loaded_encoder()
-        support = self._support_set(X, labels, encoder)
-        generator = self._loaded_generator()
-        self.support_ = support
         self.logit_scale_ = self._temperature(encoder)
-        self.adapter_, self.n_steps_ = self._adapter_of(
-            generator, support, None if views is None else self._unit_views(views, X.shape)
-        )
-        self.generator_id_ = generator_id(generator)
+        unit_views = None if views is None else self._unit_views(views, X.shape)
+        support = self._support(X, labels, encoder, self.logit_scale_, unit_views)
+        generator, self.generator_id_ = self._loaded_generator()
+        self.adapter_, self.n_steps_ = self._adapter_of(generator, support)
+        self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
         self.origin_ = _origin_of(encoder)
         return self
 
@@ -150,7 +151,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             position,
             unit_rows(rows),
             torch.from_numpy(vector),
-            self.logit_scale_,
         )
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.array([*known[:position], label, *known[position:]])
@@ -172,7 +172,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             origin: encoder and views of the features, where `encoder` does not tell or the adapter
                 was not loaded.
             class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: SHA-256 of the support pictures, to recognise them among queries.
+            picture_hashes: SHA-256 of the support's pictures, to recognise them among queries,
+                beside those in `picture_hashes_`.
         """
         check_is_fitted(self)
         names = class_names or self.class_texts
@@ -188,10 +189,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             class_names=text_names(names, self.classes_.tolist()),
             origin=origin or self.origin_,
         )
-        support = self.support_
-        if support is not None and picture_hashes is not None:
-            support = replace(support, picture_hashes=tuple(picture_hashes))
-        save_adapter(Path(folder), self.adapter_, config, support)
+        hashes = {*self.picture_hashes_, *(picture_hashes or ())}
+        save_adapter(Path(folder), self.adapter_, config, self.support_, tuple(hashes))
 
     @classmethod
     def load(
@@ -199,7 +198,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         folder: str | Path,
         *,
         encoder: ImageEncoder | None = None,
-        generator: str | Path | Generator | None = None,
+        generator: str | Path | AdapterGenerator | None = None,
     ) -> MetaAdapterClassifier:
         """Read a saved adapter.
 
@@ -232,17 +231,18 @@ class MetaAdapterClassifier(AdapterClassifier):
         classifier.n_shots_ = np.array(config.n_shots)
         classifier.generator_id_ = config.generator_id
         classifier.support_ = stored.support
+        classifier.picture_hashes_ = stored.picture_hashes
         classifier.logit_scale_ = config.logit_scale
         classifier.origin_ = config.origin
         classifier.n_steps_ = config.n_steps
         return classifier
 
     def _adapter_of(
-        self, generator: Generator, support: SupportSet, views: torch.Tensor | None
+        self, generator: AdapterGenerator, support: Support
     ) -> tuple[AdapterWeights, int]:
         if self.mode == "one_shot":
-            return predict_adapter(generator, support, self.logit_scale_), 0
-        return fine_tune_adapter(generator, support, self.logit_scale_, self.fine_tuning, views)
+            return predict_adapter(generator, support), 0
+        return fine_tune_adapter(generator, support, self.fine_tuning)
 
     def _unit_views(self, views: Any, shape: tuple[int, ...]) -> Float32[torch.Tensor, "n V D"]:
         if self.mode != "finetune":
@@ -273,28 +273,29 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         return FrozenEncoder.load(self.encoder)
 
-    def _loaded_generator(self) -> Generator:
-        if isinstance(self.generator, Generator):
-            return self.generator
-        return load_generator(self.generator)
+    def _loaded_generator(self) -> tuple[AdapterGenerator, str]:
+        """The generator and its identity."""
+        if isinstance(self.generator, AdapterGenerator):
+            return self.generator, generator_id(self.generator)
+        return shared_generator(self.generator)
 
-    def _same_generator(self) -> Generator:
+    def _same_generator(self) -> AdapterGenerator:
         if self.generator == CUSTOM:
             raise UsageError(
-                "the adapter was predicted by a Generator of your own; to add a class, load it "
+                "the adapter was predicted by a generator of your own; to add a class, load it "
                 "with generator=… that one"
             )
-        generator = self._loaded_generator()
-        if generator_id(generator) != self.generator_id_:
+        generator, identity = self._loaded_generator()
+        if identity != self.generator_id_:
             raise IncompatibleArtifact(
                 f"the adapter was predicted by generator {self.generator_id_}, and "
-                f"{self._generator_name()!r} is now {generator_id(generator)}; load it with "
+                f"{self._generator_name()!r} is now {identity}; load it with "
                 "generator=… the one that predicted it, or fit again"
             )
         return generator
 
     def _generator_name(self) -> str:
-        return CUSTOM if isinstance(self.generator, Generator) else str(self.generator)
+        return CUSTOM if isinstance(self.generator, AdapterGenerator) else str(self.generator)
 
     def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         if self.logit_scale is not None or encoder is None:

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, SupportSet
-from metaadapter.adapter.consistency import zero_shot
-from metaadapter.classifier.gradient_steps import Moves, gradient_steps, per_task, with_mlp
-from metaadapter.classifier.one_shot import as_task, sort_by_class
+from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.classifier.gradient_steps import gradient_steps, per_task
 from metaadapter.classifier.support_loss import Consistency, own_log_probability
 from metaadapter.errors import UsageError
-from metaadapter.generator import Generator
+from metaadapter.generator import AdapterGenerator
 
 __all__ = ["FineTune", "FineTuned", "fine_tune", "fine_tune_adapter"]
 
 # Numbers of steps that left-out pictures choose from.
 CHECKED = (5, 10, 20, 40, 80)
+# Into how many parts the shots of a class are divided to be left out in turn.
+N_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class FineTune:
     """How a predicted adapter is refined."""
 
-    moves: Moves = "classes"
     n_steps: int | None = None
-    """Steps; 0 is the prediction itself. `None` takes what pictures left out of the support bear
-    out: 0 to 80."""
+    """Gradient steps; 0 is the prediction itself. `None` takes what pictures left out of the support
+    bear out: 0 to 80."""
     lr: float = 0.02
     anchor: float = 1.0
     """Strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
     ProLIP (Fahes et al. 2024)."""
-    n_folds: int = 4
-    """Into how many parts the shots of a class are divided to be left out in turn."""
     # Neither weight wins anything on the training sets: docs/fine-tuning.md.
     modalities: float = 0.0
     """Weight of the divergence between the visual adapter alone and the text adapter alone; of
@@ -53,8 +50,6 @@ class FineTune:
             raise UsageError(
                 f"lr must be above 0 and anchor at least 0, got lr {self.lr}, anchor {self.anchor}"
             )
-        if self.n_folds < 2:
-            raise UsageError(f"n_folds must be at least 2, got {self.n_folds}")
         if not (0 <= self.modalities < math.inf and 0 <= self.views < math.inf):
             raise UsageError(
                 "the weights of modalities and views must be numbers of at least 0, got "
@@ -75,15 +70,7 @@ class FineTuned:
 
 
 def fine_tune(
-    generator: Generator,
-    support_TNKD: Float[Tensor, "T N K D"],
-    text_TND: Float[Tensor, "T N D"],
-    support_mask_TNK: Bool[Tensor, "T N K"] | None = None,
-    class_mask_TN: Bool[Tensor, "T N"] | None = None,
-    *,
-    logit_scale: Float[Tensor, " T"] | float | None = None,
-    settings: FineTune | None = None,
-    views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
+    generator: AdapterGenerator, support: Support, settings: FineTune | None = None
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
@@ -94,46 +81,25 @@ def fine_tune(
     so does one whose steps end in numbers that are not finite.
 
     Args:
-        generator: predicts the start.
-        support_TNKD: unit rows of the pictures.
-        text_TND: unit rows of the class names; zeros where a class has no text.
-        support_mask_TNK: which pictures are there; all by default.
-        class_mask_TN: which classes are there; all by default.
-        logit_scale: the encoder's inverse temperature, needed for tasks without a picture and to
-            hold modalities against each other.
-        settings: what moves, and how far.
-        views_TNKVD: unit rows of the views that each picture is the mean of. The steps then learn
-            from each view; the start is predicted from the pictures, and left-out ones judge it.
+        generator: Predicts the start.
+        support: The tasks. From the views of its pictures, where they are given, the steps learn
+            one by one; the start is predicted from the pictures, and left-out ones judge it.
+        settings: How far the steps go.
 
     Raises:
-        UsageError: a temperature is needed and missing.
+        UsageError: A temperature is needed and missing.
     """
     settings = settings or FineTune()
-    if support_mask_TNK is None:
-        support_mask_TNK = support_TNKD.new_ones(support_TNKD.shape[:3], dtype=torch.bool)
-    if class_mask_TN is None:
-        class_mask_TN = text_TND.new_ones(text_TND.shape[:2], dtype=torch.bool)
-    mask_TNK = support_mask_TNK & class_mask_TN[..., None]
-    consistency = Consistency(views_TNKVD, settings.views, modalities=settings.modalities)
-    if settings.modalities:
-        consistency = replace(
-            consistency, zero_shot=_zero_shot(text_TND, class_mask_TN, logit_scale)
-        )
+    consistency = Consistency(settings.views, settings.modalities)
 
-    def path(kept_TNK: Tensor, steps: Sequence[int]) -> list[AdapterWeights]:
+    def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
         """The prediction from the kept pictures, and the adapters after so many steps."""
-        predicted = generator.predict(
-            support_TNKD, text_TND, kept_TNK, class_mask_TN, logit_scale=logit_scale
-        )
-        start = with_mlp(predicted) if settings.moves == "mlp" else predicted
-        n_shot_T = _mean_shots(kept_TNK).to(support_TNKD.dtype)
+        start = generator.predict(kept)
         every = gradient_steps(
             start,
-            support_TNKD,
-            kept_TNK,
-            moves=settings.moves,
+            kept,
             lr=settings.lr,
-            anchor_T=settings.anchor / n_shot_T,
+            anchor_T=settings.anchor / kept.n_shot_T,
             consistency=consistency,
         )
         taken = islice(every, max(steps, default=0))
@@ -143,80 +109,39 @@ def fine_tune(
     steps: tuple[int, ...] = CHECKED
     if settings.n_steps is not None:
         steps = (settings.n_steps,) if settings.n_steps else ()
-        wanted_T = len(steps) * mask_TNK.flatten(1).any(-1)
-        gain_T = support_TNKD.new_full((len(mask_TNK),), torch.nan)
+        wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
+        gain_T = support.text_TND.new_full((support.n_tasks,), torch.nan)
     else:
-        losses = _left_out_losses(path, support_TNKD, mask_TNK, settings.n_folds)
-        wanted_T, gain_T = _choose(*losses)
+        wanted_T, gain_T = _choose(*_left_out_losses(path, support))
         steps = CHECKED[: max(wanted_T.tolist(), default=0)]
-    return _at(path(mask_TNK, steps), steps, wanted_T, gain_T)
+    return _at(path(support, steps), steps, wanted_T, gain_T)
 
 
 def fine_tune_adapter(
-    generator: Generator,
-    support: SupportSet,
-    logit_scale: float | None,
-    settings: FineTune | None = None,
-    views: Float[Tensor, "n V D"] | None = None,
+    generator: AdapterGenerator, support: Support, settings: FineTune | None = None
 ) -> tuple[AdapterWeights, int]:
-    """The refined adapter of one support set, without a task axis, and the steps it took.
-
-    `views` are unit rows of the views of each picture of the support.
-    """
-    shots_TNKD, text_TND, mask_TNK = as_task(generator, support)
-    views_TNKVD = None
-    if views is not None:
-        views_NKVD, _ = sort_by_class(views, support.labels, len(support.text))
-        views_TNKVD = views_NKVD[None].to(shots_TNKD)
-    tuned = fine_tune(
-        generator,
-        shots_TNKD,
-        text_TND,
-        mask_TNK,
-        logit_scale=logit_scale,
-        settings=settings,
-        views_TNKVD=views_TNKVD,
-    )
+    """The refined adapter of the one task of a support, without a task axis, and its steps."""
+    tuned = fine_tune(generator, support.to(device=generator.device).exact, settings)
     return tuned.weights.task(0).to(device="cpu", dtype=torch.float64), int(tuned.n_steps_T[0])
 
 
-def _zero_shot(
-    text_TND: Tensor, class_mask_TN: Tensor, logit_scale: Tensor | float | None
-) -> AdapterWeights:
-    if logit_scale is None:
-        raise UsageError(
-            "modalities holds the adapter against zero-shot CLIP, which needs the encoder's "
-            "temperature: pass logit_scale (FrozenEncoder.logit_scale)"
-        )
-    scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(len(text_TND))
-    return replace(zero_shot(text_TND, class_mask_TN, 1.0), logit_scale=scale_T)
-
-
-def _mean_shots(mask_TNK: Tensor) -> Tensor:
-    """(T,) mean number of pictures of the classes that have any; at least 1."""
-    n_pictured_T = mask_TNK.any(-1).sum(-1).clamp(min=1)
-    return (mask_TNK.sum((1, 2)) / n_pictured_T).clamp(min=1)
-
-
 def _left_out_losses(
-    path: Callable[[Tensor, Sequence[int]], list[AdapterWeights]],
-    support_TNKD: Tensor,
-    mask_TNK: Tensor,
-    n_folds: int,
+    path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
     """Cross-entropy of each left-out picture after 0 and each of the `CHECKED` steps.
 
     The pictures that count are those of classes with several.
     """
+    mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
-    fold_TNK = (mask_TNK.cumsum(-1) - 1) % n_folds
-    losses_STNK = support_TNKD.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
-    for fold in range(min(n_folds, mask_TNK.shape[-1])):
+    fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
+    losses_STNK = support.text_TND.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
+    for fold in range(min(N_FOLDS, mask_TNK.shape[-1])):
         left_TNK = mask_TNK & several_TN1 & (fold_TNK == fold)
         if not left_TNK.any():
             continue
-        for number, weights in enumerate(path(mask_TNK & ~left_TNK, CHECKED)):
-            loss_TNK = -own_log_probability(weights, support_TNKD)
+        for number, weights in enumerate(path(support.kept(~left_TNK), CHECKED)):
+            loss_TNK = -own_log_probability(weights, support)
             losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 

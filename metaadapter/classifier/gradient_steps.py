@@ -4,45 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.classifier.support_loss import Consistency, support_objective
 
-__all__ = ["Moves", "gradient_steps", "per_task", "with_mlp"]
+__all__ = ["gradient_steps", "per_task"]
 
-Moves = Literal["classes", "bottleneck", "both", "mlp"]
-"""What the steps change: class vectors and biases; the visual bottleneck; both; or the class
-vectors and a bottleneck as wide as CLIP-Adapter's, D/4, beside the predicted one."""
-
-CLASSES = ("classes", "class_bias")
-BOTTLENECK = ("down", "bias", "up")
-MLP_SHARE = 4
+MOVED = ("classes", "class_bias")
+"""What the steps change. Moving the visual bottleneck too wins nothing: docs/fine-tuning.md."""
 # torch's own: what keeps Adam from stepping along gradients that are rounding alone.
 EPSILON = 1e-8
-MOVED: dict[Moves, tuple[str, ...]] = {
-    "classes": CLASSES,
-    "bottleneck": BOTTLENECK,
-    "both": CLASSES + BOTTLENECK,
-    "mlp": CLASSES + BOTTLENECK,
-}
 
 
 def gradient_steps(
     start: AdapterWeights,
-    support_TNKD: Float[Tensor, "T N K D"],
-    support_mask_TNK: Bool[Tensor, "T N K"],
+    support: Support,
     *,
-    moves: Moves,
     lr: float,
     anchor_T: Float[Tensor, " T"],
     consistency: Consistency | None = None,
 ) -> Iterator[AdapterWeights]:
-    """The adapters after 1, 2, 3 … full-batch steps of Adam; endless.
+    """The adapters after 1, 2, 3 … full-batch steps of Adam on class vectors and biases; endless.
 
     Each changed tensor is θ₀ + u v with u the root mean square of θ₀, and the loss of a task is
     the mean cross-entropy of its support, plus the terms of `consistency`, plus anchor · the sum
@@ -52,34 +38,21 @@ def gradient_steps(
 
     Args:
         start: Predicted, with a leading task axis.
-        support_TNKD: Unit rows.
-        support_mask_TNK: Which rows are there. A task without any stays.
-        moves: What is changed.
-        lr: Of Adam, in units of u.
+        support: What is learned from. A task without any picture stays.
+        lr: The learning rate of Adam, in units of u.
         anchor_T: How strongly each task holds to its start.
         consistency: What else a task is held to; nothing by default.
-
-    Raises:
-        ValueError: the bottleneck is to move and the adapter has none.
     """
-    if moves != "classes" and start.visual is None:
-        raise ValueError(f"moves={moves!r} needs an adapter with a bottleneck, and this has none")
     fixed = start.map(torch.Tensor.detach)
-    places = {name: getattr(fixed, name) for name in MOVED[moves]}
+    places = {name: getattr(fixed, name) for name in MOVED}
     # What belongs to a class that is not there neither sets a unit nor counts in a mean.
     is_there_TN = fixed.class_bias.isfinite()
-    shares = {name: _shares(name, tensor, is_there_TN) for name, tensor in places.items()}
+    shares = {name: _shares(tensor, is_there_TN) for name, tensor in places.items()}
     units = {name: _unit(tensor, shares[name]) for name, tensor in places.items()}
     offsets = {name: torch.zeros_like(tensor).requires_grad_() for name, tensor in places.items()}
     optimizer = torch.optim.Adam(offsets.values(), lr=lr, eps=EPSILON)
-    has_shots_T = support_mask_TNK.flatten(1).any(-1)
-    loss_of = support_objective(
-        fixed,
-        support_TNKD,
-        support_mask_TNK,
-        consistency or Consistency(),
-        only_classes=moves == "classes",
-    )
+    has_shots_T = support.present_TNK.flatten(1).any(-1)
+    loss_of = support_objective(fixed, support, consistency or Consistency())
     while True:
         optimizer.zero_grad()
         with torch.enable_grad():
@@ -97,33 +70,10 @@ def gradient_steps(
             yield _moved(fixed, units, offsets)
 
 
-def with_mlp(start: AdapterWeights) -> AdapterWeights:
-    """The same function with D/4 hidden units more, whose outputs are zero until they are moved.
-
-    Their inputs are random directions, the same for every task, as long as the predicted ones.
-    """
-    assert start.visual is not None
-    _, down, bias, up, _ = start.visual
-    width = down.shape[-1]
-    n_new = max(1, width // MLP_SHARE)
-    generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(n_new, width, generator=generator, dtype=torch.float64)
-    directions = directions / directions.norm(dim=-1, keepdim=True)
-    length = down.norm(dim=-1).mean(-1)[..., None, None]
-    new_down = length * directions.to(down)
-    return replace(
-        start,
-        down=torch.cat([down, new_down], -2),
-        bias=torch.cat([bias, bias.new_zeros(*bias.shape[:-1], n_new)], -1),
-        up=torch.cat([up, up.new_zeros(*up.shape[:-1], n_new)], -1),
-    )
-
-
-def _shares(name: str, tensor: Tensor, is_there_TN: Tensor) -> Tensor:
-    """Weight of each entry in a mean over a task's entries, of the classes that are there."""
+def _shares(tensor: Tensor, is_there_TN: Tensor) -> Tensor:
+    """The weight of each entry in a mean over a task's entries, of the classes that are there."""
     there = torch.ones_like(tensor)
-    if name in CLASSES:
-        there = there * is_there_TN.reshape(*is_there_TN.shape, *[1] * (tensor.ndim - 2))
+    there = there * is_there_TN.reshape(*is_there_TN.shape, *[1] * (tensor.ndim - 2))
     return there / per_task(there.flatten(1).sum(1).clamp(min=1), tensor)
 
 

@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.adapter import SupportSet, classify
-from metaadapter.classifier.one_shot import by_class
-from metaadapter.generator import Generator
+from metaadapter.adapter import Support, classify
+from metaadapter.generator import AdapterGenerator
 
 __all__ = ["leave_one_out"]
 
 TASKS_AT_ONCE = 32
 
 
-def leave_one_out(
-    support: SupportSet, generator: Generator, logit_scale: float | None
-) -> list[bool]:
-    """Whether an adapter predicted from all the other pictures labels each one rightly.
+def leave_one_out(support: Support, generator: AdapterGenerator) -> list[bool]:
+    """Whether an adapter predicted from all the other pictures predicts each one's class.
 
     A picture that is the only one of its class is not asked: without it nothing shows its class.
 
     Args:
-        support: unit rows, labels and texts.
-        generator: predicts each adapter.
-        logit_scale: of the encoder.
+        support: One task.
+        generator: Predicts each adapter.
 
     Returns:
         An answer for each picture that is asked, class by class; none if every class has one
         picture at most.
     """
-    device = next(generator.parameters()).device
-    shots_NKD, mask_NK = (part.to(device) for part in by_class(support))
-    text_ND = support.text.to(device)
+    support = support.to(device=generator.device)
+    (mask_NK,) = support.present_TNK
     asked = (mask_NK & (mask_NK.sum(1, keepdim=True) > 1)).nonzero()
-    right: list[bool] = []
+    correct: list[bool] = []
     for some in torch.split(asked, TASKS_AT_ONCE):
         classes, places = some.unbind(1)
-        mask_TNK = mask_NK.repeat(len(some), 1, 1)
-        mask_TNK[range(len(some)), classes, places] = False
-        weights = generator.predict(
-            shots_NKD.expand(len(some), -1, -1, -1),
-            text_ND.expand(len(some), -1, -1),
-            mask_TNK,
-            logit_scale=logit_scale,
-        )
-        logits_TN = classify(shots_NKD[classes, places][:, None], weights)[:, 0]
-        right += (logits_TN.argmax(1) == classes).tolist()
-    return right
+        many = support.repeated(len(some))
+        left_TNK = torch.ones_like(many.support_mask_TNK)
+        left_TNK[range(len(some)), classes, places] = False
+        weights = generator.predict(many.kept(left_TNK))
+        pictures_TD = support.support_TNKD[0, classes, places]
+        logits_TN = classify(pictures_TD[:, None], weights)[:, 0]
+        correct += (logits_TN.argmax(1) == classes).tolist()
+    return correct

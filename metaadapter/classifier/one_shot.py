@@ -1,48 +1,33 @@
-"""One support set → one adapter, by a forward pass; and one class more, later."""
+"""One support → one adapter, by a forward pass; and one class more, later."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Float32
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, SupportSet
-from metaadapter.generator import Generator
+from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.generator import AdapterGenerator
 
-__all__ = ["append_class", "as_task", "by_class", "predict_adapter", "sort_by_class"]
+__all__ = ["append_class", "predict_adapter"]
 
 
-def predict_adapter(
-    generator: Generator, support: SupportSet, logit_scale: float | None
-) -> AdapterWeights:
-    """The adapter of a support set, without a task axis, float64 on the CPU."""
-    batch = generator.predict(*as_task(generator, support), logit_scale=logit_scale)
+def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
+    """The adapter of the one task of a support, without a task axis, float64 on the CPU."""
+    batch = generator.predict(support.to(device=generator.device).exact)
     return batch.task(0).to(device="cpu", dtype=torch.float64)
 
 
-def as_task(generator: Generator, support: SupportSet) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures (1, N, K, D), texts (1, N, D) and mask (1, N, K) where the generator is, exact."""
-    device = next(generator.parameters()).device
-    exact = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPU has no float64
-    shots_NKD, mask_NK = by_class(support)
-    return (
-        shots_NKD[None].to(device, exact),
-        support.text[None].to(device, exact),
-        mask_NK[None].to(device),
-    )
-
-
 def append_class(
-    generator: Generator,
+    generator: AdapterGenerator,
     weights: AdapterWeights,
-    support: SupportSet,
+    support: Support,
     position: int,
     rows: Float32[Tensor, "n D"],
     text: Float32[Tensor, " D"],
-    logit_scale: float | None,
-) -> tuple[AdapterWeights, SupportSet]:
+) -> tuple[AdapterWeights, Support]:
     """Insert a class at `position`; the vectors and biases of the others stay as they are.
 
     The whole task, old classes and new, is predicted anew, and what it says of the new class less
@@ -52,19 +37,18 @@ def append_class(
     the encoder's, which is no measure of targets, and there differences of logits are kept.
 
     Returns:
-        The larger adapter and support set.
+        The larger adapter and support.
     """
-    larger = SupportSet(
-        features=torch.cat([support.features, rows]),
-        labels=torch.cat(
-            [support.labels + (support.labels >= position), torch.full((len(rows),), position)]
-        ),
-        text=_insert(support.text, text, position),
-        picture_hashes=support.picture_hashes,
+    old_rows, old_labels = support.labelled_rows()
+    larger = Support.of_rows(
+        torch.cat([old_rows, rows]),
+        torch.cat([old_labels + (old_labels >= position), torch.full((len(rows),), position)]),
+        _insert(support.text_TND[0], text, position),
     )
-    predicted = predict_adapter(generator, larger, logit_scale)
+    larger = replace(larger, logit_scale_T=support.logit_scale_T)
+    predicted = predict_adapter(generator, larger)
     to_scale = weights.logit_scale / predicted.logit_scale
-    unit = to_scale.new_ones(()) if len(support.features) else 1 / to_scale
+    unit = to_scale.new_ones(()) if len(old_rows) else 1 / to_scale
     own_bias = unit * to_scale * _above_others(predicted.class_bias, position)
     own_vector = unit * _above_others(predicted.classes, position)
     grown = replace(
@@ -99,24 +83,6 @@ def _grown_cache(
         "alpha": alpha,
         "beta": torch.cat([beta, new_beta]),
     }
-
-
-def by_class(support: SupportSet) -> tuple[Float[Tensor, "N K D"], Bool[Tensor, "N K"]]:
-    """Rows sorted into classes, padded to the largest; the order within a class is kept."""
-    return sort_by_class(support.features, support.labels, len(support.text))
-
-
-def sort_by_class(
-    rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
-) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
-    """`by_class` for rows of any shape."""
-    counts = labels.bincount(minlength=n_way)
-    order = labels.argsort(stable=True)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(len(labels)) - first[labels[order]]
-    shots = rows.new_zeros(len(counts), int(counts.max()), *rows.shape[1:])
-    shots[labels[order], place] = rows[order]
-    return shots, torch.arange(shots.shape[1]) < counts[:, None]
 
 
 def _insert(rows: Tensor, row: Tensor, position: int) -> Tensor:

@@ -4,68 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, apply_adapter, classify
+from metaadapter.adapter import AdapterWeights, Support, apply_adapter, classify
 from metaadapter.adapter.apply import cache_logits
-from metaadapter.adapter.consistency import symmetric_divergences, text_alone, visual_alone
+from metaadapter.adapter.consistency import (
+    symmetric_divergences,
+    text_alone,
+    visual_alone,
+    zero_shot,
+)
 
 __all__ = ["Consistency", "own_log_probability", "support_loss", "support_objective"]
 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """What an adapter is held to on its support beside the labels; nothing by default."""
+    """What an adapter is held to on its support beside the labels; nothing by default.
 
-    views_TNKVD: Float[Tensor, "T N K V D"] | None = None
-    """Unit rows of V views of each picture. Cross-entropy is then over all of them."""
+    Where the support has the views of its pictures, cross-entropy is over all of them.
+    """
+
     views: float = 0.0
     """Weight of the divergence between what is said of a view and of the picture, the mean of its
     views."""
-    zero_shot: AdapterWeights | None = None
-    """CLIP's own classifier of each task."""
     modalities: float = 0.0
-    """Weight of the divergence between the visual adapter alone, with `zero_shot`, and the text
-    adapter alone; in tasks whose classes all have texts."""
+    """Weight of the divergence between the visual adapter alone, with zero-shot CLIP's texts, and
+    the text adapter alone; in tasks whose classes all have texts."""
 
 
 def support_objective(
-    start: AdapterWeights,
-    support_TNKD: Float[Tensor, "T N K D"],
-    support_mask_TNK: Bool[Tensor, "T N K"],
-    consistency: Consistency,
-    *,
-    only_classes: bool,
+    start: AdapterWeights, support: Support, consistency: Consistency
 ) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
     """The loss of a task as a function of its adapter; 0 for a task without a shot.
 
     Args:
-        start: Where the steps begin.
-        support_TNKD: Unit rows.
-        support_mask_TNK: Which rows are there.
+        start: Where the steps begin; only class vectors and biases may differ from it, so that the
+            rest is computed once.
+        support: The pictures, and the views of each where there are any.
         consistency: What is added to the cross-entropy.
-        only_classes: Nothing but class vectors and biases differs from `start`, so that the rest
-            is computed once.
+
+    Raises:
+        UsageError: Modalities are to be held against each other, which needs the temperature.
     """
-    rows_TMD, mask_TM = support_TNKD.flatten(1, 2), support_mask_TNK.flatten(1)
-    views_TNKVD = consistency.views_TNKVD
+    mask_TNK, views_TNKVD = support.present_TNK, support.views_TNKVD
+    rows_TMD, mask_TM = support.support_TNKD.flatten(1, 2), mask_TNK.flatten(1)
     if views_TNKVD is None:
-        views_TNKVD = support_TNKD[..., None, :]
+        views_TNKVD = support.support_TNKD[..., None, :]
     n_views = views_TNKVD.shape[3]
-    has_view_TNX = support_mask_TNK.repeat_interleave(n_views, -1)
-    read = partial(_reader, only_classes=only_classes)
-    of_views = read(start, views_TNKVD.flatten(1, 3))
+    has_view_TNX = mask_TNK.repeat_interleave(n_views, -1)
+    of_views = _reader(start, views_TNKVD.flatten(1, 3))
 
     def labels(weights: AdapterWeights) -> Tensor:
         return _cross_entropy(of_views(weights), has_view_TNX)
 
     terms = [(1.0, labels)]
     if consistency.views and n_views > 1:
-        of_rows = read(start, rows_TMD)
+        of_rows = _reader(start, rows_TMD)
 
         def between_views(weights: AdapterWeights) -> Tensor:
             whole_TXN = of_rows(weights).repeat_interleave(n_views, 1)
@@ -73,13 +71,14 @@ def support_objective(
             return _mean(apart_TX, has_view_TNX.flatten(1))
 
         terms.append((consistency.views, between_views))
-    zero_shot = consistency.zero_shot
-    if consistency.modalities and zero_shot is not None:
-        of_text = read(text_alone(start), rows_TMD)
-        counts_TM = mask_TM & _is_named(zero_shot)[:, None]
+    if consistency.modalities:
+        unadapted = zero_shot(support)
+        of_text = _reader(text_alone(start), rows_TMD)
+        is_named_T = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1)
+        counts_TM = mask_TM & is_named_T[:, None]
 
         def between_modalities(weights: AdapterWeights) -> Tensor:
-            visual_TMN = classify(rows_TMD, visual_alone(weights, zero_shot))
+            visual_TMN = classify(rows_TMD, visual_alone(weights, unadapted))
             apart_TM = symmetric_divergences(of_text(text_alone(weights)), visual_TMN)
             return _mean(apart_TM, counts_TM)
 
@@ -91,30 +90,21 @@ def support_objective(
     return loss_of
 
 
-def support_loss(
-    weights: AdapterWeights,
-    support_TNKD: Float[Tensor, "T N K D"],
-    support_mask_TNK: Bool[Tensor, "T N K"],
-) -> Float[Tensor, " T"]:
-    """Mean cross-entropy of the shots that are there; 0 without any."""
-    return _cross_entropy(classify(support_TNKD.flatten(1, 2), weights), support_mask_TNK)
+def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
+    """The mean cross-entropy of the shots that are there; 0 without any."""
+    logits_TMN = classify(support.support_TNKD.flatten(1, 2), weights)
+    return _cross_entropy(logits_TMN, support.present_TNK)
 
 
-def own_log_probability(
-    weights: AdapterWeights, support_TNKD: Float[Tensor, "T N K D"]
-) -> Float[Tensor, "T N K"]:
-    """Log-probability of each picture's own class."""
-    n_way, n_shot = support_TNKD.shape[1:3]
-    own_TX = _own(classify(support_TNKD.flatten(1, 2), weights), n_way, n_shot)
+def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tensor, "T N K"]:
+    """The log-probability of each picture's own class."""
+    n_way, n_shot = support.support_TNKD.shape[1:3]
+    own_TX = _own(classify(support.support_TNKD.flatten(1, 2), weights), n_way, n_shot)
     return own_TX.reshape(-1, n_way, n_shot)
 
 
-def _reader(
-    start: AdapterWeights, rows_TXD: Tensor, *, only_classes: bool
-) -> Callable[[AdapterWeights], Tensor]:
+def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
     """`classify` of the rows, without what the steps do not change."""
-    if not only_classes:
-        return partial(classify, rows_TXD)
     adapted_TXD = apply_adapter(rows_TXD, start)
     scaled_TXD = start.logit_scale[:, None, None] * adapted_TXD
     from_cache = cache_logits(adapted_TXD, start)
@@ -126,11 +116,6 @@ def _reader(
         return logits_TXN + weights.class_bias[:, None] + from_cache
 
     return read
-
-
-def _is_named(zero_shot: AdapterWeights) -> Bool[Tensor, " T"]:
-    """Which tasks have a text for every class: CLIP has no opinion on a class without one."""
-    return (zero_shot.classes.any(-1) | ~zero_shot.class_bias.isfinite()).all(-1)
 
 
 def _cross_entropy(logits_TXN: Tensor, support_mask_TNK: Tensor) -> Tensor:

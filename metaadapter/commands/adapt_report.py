@@ -116,7 +116,7 @@ def _estimate(support: Support, classifier: MetaAdapterClassifier) -> Proportion
     if classifier.support_ is None or len(support.pictures) > MAX_LEFT_OUT:
         return None
     generator = load_generator(str(classifier.generator))
-    right = leave_one_out(classifier.support_, generator, support.logit_scale)
+    right = leave_one_out(classifier.support_, generator)
     return Proportion(sum(right), len(right)) if right else None
 
 

@@ -140,7 +140,7 @@ def _predict(
     from metaadapter.adapter import probabilities
     from metaadapter.commands.predictions import predictions_of
 
-    support = set(stored.support.picture_hashes) if stored.support is not None else set()
+    support = set(stored.picture_hashes)
     known = [sha256 in support for sha256 in queries.sha256]
     shares = probabilities(torch.from_numpy(queries.features), stored.weights)
     return predictions_of(queries.paths, known, classes, shares.numpy())

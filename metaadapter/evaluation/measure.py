@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from episodes import EpisodeRows, gather
-from metaadapter.adapter import classify
-from metaadapter.baselines import Support
+from metaadapter.adapter import Support, classify
 from metaadapter.errors import DataError
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
@@ -70,10 +69,10 @@ def _measure_piece(
     method: Method, of: EvaluationSet, rows: EpisodeRows, base_to_new: bool
 ) -> dict[str, PartResult]:
     device = of.source.features_nVD.device
-    examination, scale = _examine(of, rows), of.source.logit_scale
+    examination = _examine(of, rows)
     before = reset_peak(device)
     with trained_numbers() as trained:
-        weights, fit_seconds = timed(lambda: method.fit(examination.support, scale), device)
+        weights, fit_seconds = timed(lambda: method.fit(examination.support), device)
         peak = peak_mib(device, before)
     with torch.no_grad():
         logits_TQN, predict_seconds = timed(
@@ -122,7 +121,7 @@ def _examine(of: EvaluationSet, rows: EpisodeRows) -> _Examination:
     episodes = gather(placed, of.source)
     batch = episodes.batch
     return _Examination(
-        Support.of(batch),
+        Support.of_batch(batch, of.source.logit_scale),
         batch.query_TQD,
         episodes.off_class_TOD,
         episodes.off_class_mask_TO,

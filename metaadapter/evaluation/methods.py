@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from metaadapter.adapter import AdapterWeights, consistency
-from metaadapter.baselines import META_PEERS, PEERS, Peer, Support, load_meta_peer
-from metaadapter.baselines.meta_trained import SHARED_CODE, is_meta_peer, shipped_folder
-from metaadapter.classifier import fine_tune as fine_tune_module
-from metaadapter.classifier import gradient_steps as gradient_steps_module
-from metaadapter.classifier import support_loss as support_loss_module
+from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
+from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.meta_training import (
     CLOSED_FORM,
@@ -25,9 +22,9 @@ from metaadapter.evaluation.meta_training import (
     MetaTraining,
     read_meta_training,
 )
-from metaadapter.evaluation.own_method import is_own_method, load_own_method
-from metaadapter.generator import Generator, load_generator
-from metaadapter.generator.pretrained import generator_id
+from metaadapter.evaluation.own_method import load_own_method
+from metaadapter.generator import AdapterGenerator, generator_id, load_generator
+from metaadapter.own_code import is_own_code
 
 __all__ = ["AT", "Method", "as_peer", "load_method", "resolve_names"]
 
@@ -70,16 +67,15 @@ def load_method(name: str) -> Method:
     """
     if name in PEERS:
         peer = PEERS[name]
-        return Method(name, _code_id(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
+        return Method(name, code_identity(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
     if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
         return _meta_trained(name)
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
-        modules = (fine_tune_module, gradient_steps_module, support_loss_module, consistency)
-        code = "".join(map(inspect.getsource, modules))
+        code = code_identity(fine_tune, type(start))
         identity = _digest(code + repr(settings) + generator_id(start))
         return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
-    if is_own_method(name):
+    if is_own_code(name.partition("@")[0]):
         function, identity = load_own_method(name)
         return Method(name, identity, function, None)
     try:
@@ -91,7 +87,8 @@ def load_method(name: str) -> Method:
             "meta-trained peers, and FILE.py:FUNCTION"
         ) from error
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
-    return Method(name, generator_id(generator), as_peer(generator), card)
+    identity = _digest(code_identity(type(generator)) + generator_id(generator))
+    return Method(name, identity, as_peer(generator), card)
 
 
 def _alike(name: str) -> str:
@@ -109,11 +106,6 @@ def _meta_trained(name: str) -> Method:
     if card is not None:
         card = replace(card, chosen_on=card.chosen_on | META_PEERS_STUDIED)
     return Method(name, peer.identity, peer, card)
-
-
-def _code_id(peer: Peer) -> str:
-    """Twelve hex digits of the file that a peer is in, and of what peers share."""
-    return _digest("".join(map(inspect.getsource, (inspect.getmodule(peer) or peer, *SHARED_CODE))))
 
 
 def _digest(text: str) -> str:
@@ -147,31 +139,13 @@ def _asked_steps(name: str) -> int | None:
     return int(number)
 
 
-def _fine_tuned(generator: Generator, settings: FineTune) -> Peer:
-    def fit(support: Support, logit_scale: float) -> AdapterWeights:
-        return fine_tune(
-            generator,
-            support.support_TNKD,
-            support.text_TND,
-            support.support_mask_TNK,
-            support.class_mask_TN,
-            logit_scale=logit_scale,
-            settings=settings,
-        ).weights
+def _fine_tuned(generator: AdapterGenerator, settings: FineTune) -> Peer:
+    def fit(support: Support) -> AdapterWeights:
+        return fine_tune(generator, support, settings).weights
 
     return fit
 
 
-def as_peer(generator: Generator) -> Peer:
+def as_peer(generator: AdapterGenerator) -> Peer:
     """A generator behind the face of the methods that it is measured against."""
-
-    def predict(support: Support, logit_scale: float) -> AdapterWeights:
-        return generator.predict(
-            support.support_TNKD,
-            support.text_TND,
-            support.support_mask_TNK,
-            support.class_mask_TN,
-            logit_scale=logit_scale,
-        )
-
-    return predict
+    return generator.predict

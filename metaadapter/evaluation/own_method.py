@@ -1,82 +1,50 @@
-"""A method of one's own: a function in a Python file, named FILE.py:FUNCTION."""
+"""A method of one's own: a function of a support, or a generator, in a Python file."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import sys
-import traceback
-from pathlib import Path
-from typing import Any
+from typing import cast
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines import Peer, Support
+from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.baselines import Peer
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.label_guard import LabelsRead
+from metaadapter.generator import AdapterGenerator, generator_id, load_generator
+from metaadapter.own_code import explain, load_own_code
 
-__all__ = ["is_own_method", "load_own_method"]
-
-
-def is_own_method(name: str) -> bool:
-    """Whether a name is of the form FILE.py:FUNCTION."""
-    return name.rpartition(":")[0].endswith(".py")
+__all__ = ["load_own_method"]
 
 
 def load_own_method(name: str) -> tuple[Peer, str]:
-    """The function, and twelve hex digits that change with its file.
+    """The function that FILE.py:NAME names, and twelve digits that change with its code.
 
-    The file is run as a script would be, its folder first among those that modules are looked for
-    in. What it imports from there is not in the digits.
+    NAME may also be a subclass of `AdapterGenerator`, then @FOLDER may follow with its weights.
 
     Raises:
-        UsageError: There is no such file or function, or the file cannot be run.
+        UsageError: There is no such file or name, or the file cannot be run.
     """
-    file, _, function = name.rpartition(":")
-    path = Path(file)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"method {name!r}: cannot read {file}: {error.strerror or error}"
-        ) from error
-    identity = hashlib.sha256(content).hexdigest()[:12]
-    found = getattr(_run(path, identity, name), function, None)
+    found = load_own_code(name.partition("@")[0], kind="method")
+    if isinstance(found, type) and issubclass(found, AdapterGenerator):
+        generator = load_generator(name)
+        return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
-        raise UsageError(f"method {name!r}: there is no function {function!r} in {file}")
-    return _checked(name, found), identity
-
-
-def _run(path: Path, identity: str, name: str) -> Any:
-    # By content, so that two files of one name stand side by side.
-    spec = importlib.util.spec_from_file_location(f"own_method_{identity}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise UsageError(f"method {name!r} cannot be loaded: {_told(error)}") from error
-    return module
+        raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
+    return _checked(name, cast(Peer, found)), code_identity(found)
 
 
 def _checked(name: str, function: Peer) -> Peer:
     """The function, its faults told as its own."""
 
-    def fit(support: Support, logit_scale: float) -> AdapterWeights:
+    def fit(support: Support) -> AdapterWeights:
         try:
-            weights = function(support, logit_scale)
+            weights = function(support)
         except LabelsRead:
             raise
         except Exception as error:
             n_tasks, n_way, n_shot = support.support_mask_TNK.shape
             raise UsageError(
                 f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
-                f"{_told(error)}"
+                f"{explain(error)}"
             ) from error
         wanted = tuple(support.text_TND.shape)
         if not isinstance(weights, AdapterWeights) or tuple(weights.classes.shape) != wanted:
@@ -90,12 +58,3 @@ def _checked(name: str, function: Peer) -> Peer:
         return weights
 
     return fit
-
-
-def _told(error: Exception) -> str:
-    """What went wrong, and in which line."""
-    places = traceback.extract_tb(error.__traceback__)
-    where = ""
-    if places and places[-1].filename != __file__:
-        where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})"
-    return f"{type(error).__name__}: {error}{where}"

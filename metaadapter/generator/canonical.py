@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from metaadapter.adapter import Support
+
 __all__ = ["CanonicalSupport", "canonicalise"]
 
 SPREAD_FLOOR = 1e-6
@@ -48,27 +50,23 @@ class CanonicalSupport:
         return self.shot_mask_TNK.any(dim=(-1, -2))
 
 
-def canonicalise(
-    support_TNKD: Float[Tensor, "T N K D"],
-    text_TND: Float[Tensor, "T N D"],
-    shot_mask_TNK: Bool[Tensor, "T N K"],
-    class_mask_TN: Bool[Tensor, "T N"],
-    logit_scale_T: Float[Tensor, " T"],
-) -> CanonicalSupport:
+def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> CanonicalSupport:
     """Centre and scale a batch of support sets.
 
     The image centre is the mean of the class means, so that a class with many pictures does not
     pull it. A task without pictures keeps its coordinates (centre 0, spread 1), one without
-    texts likewise. A row of zeros in `text_TND` is a class without a text; a class that is not
-    there has no shots.
+    texts likewise.
+
+    Args:
+        support: The tasks.
+        logit_scale_T: The encoder's inverse temperature.
     """
-    text_mask_TN = class_mask_TN & (text_TND != 0).any(-1)
-    present_TNK1 = shot_mask_TNK[..., None].to(support_TNKD.dtype)
+    text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
+    text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
+    present_TNK1 = shot_mask_TNK[..., None].to(text_TND.dtype)
     n_shot_TN1 = present_TNK1.sum(2)
-    raw_means_TND = (support_TNKD * present_TNK1).sum(2) / n_shot_TN1.clamp(min=1)
-    pictured_TN = shot_mask_TNK.any(-1)
-    image_centre_TD = _masked_mean(raw_means_TND, pictured_TN)
-    shots_TNKD = (support_TNKD - image_centre_TD[:, None, None]) * present_TNK1
+    image_centre_TD = _masked_mean(support.means_TND, shot_mask_TNK.any(-1))
+    shots_TNKD = (support.shots_TNKD - image_centre_TD[:, None, None]) * present_TNK1
     image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
     shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
     text_centre_TD = _masked_mean(text_TND, text_mask_TN)
@@ -80,7 +78,7 @@ def canonicalise(
         means_TND=shots_TNKD.sum(2) / n_shot_TN1.clamp(min=1),
         shot_mask_TNK=shot_mask_TNK,
         text_mask_TN=text_mask_TN,
-        class_mask_TN=class_mask_TN,
+        class_mask_TN=support.class_mask_TN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,

@@ -9,14 +9,9 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.closed_forms import kernel_ridge, ridge_towards_prior
 from metaadapter.generator.heads import Corrections
-from metaadapter.generator.regression import (
-    LINEAR_RIDGE,
-    RIDGE,
-    Regression,
-    regression,
-)
+from metaadapter.generator.regression import Regression, linear_ridge
+from metaadapter.generator.ridge import kernel_ridge
 
 __all__ = ["emit"]
 
@@ -25,26 +20,26 @@ VISUAL_RATIO = 0.2
 
 
 def emit(
-    support: CanonicalSupport, corrections: Corrections, scale_T: Float[Tensor, " T"]
+    problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
 ) -> AdapterWeights:
     """Combine the support into an adapter.
 
     In canonical coordinates z = (x − c) / r the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
     the texts times their trust plus the learned combinations, and a is the kernel ridge towards
-    the texts, kept as a cache. In raw ones W/r · x − W c / r. A task with more than
-    `MOST_KERNEL_ROWS` pictures has a linear ridge in W and an empty cache; one without a picture
-    is zero-shot CLIP.
+    the texts, kept as a cache. In raw ones W/r · x − W c / r. A task with too many pictures for a
+    kernel has a linear ridge in W and an empty cache; one without a picture is zero-shot CLIP.
 
     Args:
-        support: What is known.
-        corrections: Of the closed form's constants, and what is added to it.
+        problem: What is known.
+        corrections: What the network changes about the closed form's constants, and adds to it.
         scale_T: κ before its correction, of tasks with a picture.
     """
-    problem = regression(
-        support, corrections.log_noise_TNK, corrections.log_trust_TN, corrections.log_sharpness_T
-    )
+    support = problem.support
+    prior_TND = problem.prior_TND(corrections.log_trust_TN)
+    noise_TX = problem.noise_TX(corrections.log_noise_TNK)
+    sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
     pictured_T1 = support.has_shots_T[:, None]
-    classes_TND = _class_vectors(support, corrections, problem)
+    classes_TND = _class_vectors(problem, corrections, prior_TND, noise_TX)
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
     scale_T = torch.where(
         support.has_shots_T,
@@ -54,22 +49,28 @@ def emit(
     raw_TND = classes_TND / support.image_spread_T[:, None, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
     bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
+    values_TMN = kernel_ridge(
+        problem.distance_TMM,
+        problem.present_TM,
+        problem.residual_TMN(prior_TND),
+        problem.take(noise_TX),
+        sharpness_T,
+    )
     weights = AdapterWeights(
         classes=raw_TND,
         class_bias=bias_TN.masked_fill(~support.class_mask_TN, -torch.inf),
         logit_scale=scale_T,
         **_bottleneck(support, corrections),
-        **_cache(support, problem.without_large(), scale_T),
+        **_cache(problem, values_TMN, sharpness_T, scale_T),
     )
     return weights.to(dtype=support.shots_TNKD.dtype)
 
 
 def _class_vectors(
-    support: CanonicalSupport, corrections: Corrections, problem: Regression
+    problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
 ) -> Tensor:
     """Prior and learned combinations; in tasks too large for a kernel also the linear ridge."""
-    prior_TND = problem.prior_TND
-    text, means = support.text_TND.to(prior_TND), support.means_TND.to(prior_TND)
+    text, means = problem.support.text_TND.to(prior_TND), problem.support.means_TND.to(prior_TND)
     learned_TND = (
         corrections.from_text_TNN.to(prior_TND) @ text
         + corrections.from_means_TNN.to(prior_TND) @ means
@@ -77,8 +78,7 @@ def _class_vectors(
     is_large_T = problem.is_large_T
     if not is_large_T.any():
         return prior_TND + learned_TND
-    noise_TM = LINEAR_RIDGE / RIDGE * problem.noise_TM
-    ridge_TND = ridge_towards_prior(problem.rows_TMD, problem.targets_TMN, noise_TM, prior_TND)
+    ridge_TND = linear_ridge(problem, noise_TX, prior_TND)
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 
@@ -97,20 +97,16 @@ def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str
     }
 
 
-def _cache(support: CanonicalSupport, problem: Regression, scale_T: Tensor) -> dict[str, Tensor]:
+def _cache(
+    problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
+) -> dict[str, Tensor]:
     """The kernel as a Tip-Adapter cache: for unit rows 1 − cos is half a squared distance."""
-    values_TMN = kernel_ridge(
-        problem.rows_TMD,
-        problem.present_TM,
-        problem.residual_TMN,
-        problem.noise_TM,
-        problem.sharpness_T,
-    )
+    support, present_TM1 = problem.support, problem.present_TM[..., None]
     spread_T11 = support.image_spread_T[:, None, None]
     keys_TMD = problem.rows_TMD * spread_T11 + support.image_centre_TD[:, None]
-    sharpness_T1 = problem.sharpness_T[:, None]
+    sharpness_T1 = sharpness_T[:, None]
     return {
-        "keys": keys_TMD * problem.present_TM[..., None],
+        "keys": keys_TMD * present_TM1,
         "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
         "alpha": scale_T,
         "beta": sharpness_T1 / support.image_spread_T[:, None] ** 2 * problem.present_TM,

@@ -5,57 +5,50 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.gram import GramBlocks
 from metaadapter.generator.leave_one_out import LeftOut
-from metaadapter.generator.regression import base_scale
+from metaadapter.generator.scalars import TASK_SCALARS, stacked
 
-__all__ = ["N_TASK_SCALARS", "task_evidence"]
+__all__ = ["task_evidence"]
 
-N_TASK_SCALARS = 20
 # Inverse temperatures of the zero-shot likelihood: about tiny's best, and a third of it.
 SOFT, SHARP = 5.0, 15.0
 TINY = 1e-6
 
 
-def task_evidence(support: CanonicalSupport, left_out: LeftOut) -> Float[Tensor, "T E"]:
-    """`N_TASK_SCALARS` numbers a task, unchanged by rotation, width, order and padding.
-
-    How much closer texts are to their own class mean than to others; whether classes that are
-    alike by text are alike by pictures; how many directions pictures, texts and means spread over;
-    how likely the texts alone make the labels of the pictures; and how likely the untrained
-    classifier of all other pictures makes each one's label.
-    """
-    text_TND = normalize(support.text_TND, dim=-1)
-    mean_TND = normalize(support.means_TND, dim=-1)
+def task_evidence(
+    support: CanonicalSupport, blocks: GramBlocks, left_out: LeftOut
+) -> Float[Tensor, "T E"]:
+    """The `TASK_SCALARS` of each task, unchanged by rotation, width, order and padding."""
     both_TN = support.text_mask_TN & support.shot_mask_TNK.any(-1)
-    cross = text_TND @ mean_TND.mT
+    cross = blocks.cross_TNN
     pairs = _Pairs.among(both_TN.to(cross.dtype))
-    text, mean = pairs.centred(text_TND @ text_TND.mT), pairs.centred(mean_TND @ mean_TND.mT)
+    text, mean = pairs.centred(blocks.text_TNN), pairs.centred(blocks.mean_TNN)
     mixed = pairs.centred((cross + cross.mT) / 2)
-    n_shots_T = support.n_shot_TN.sum(-1).clamp(min=1)
-    shot_spread_T = _directions(support.shots_TNKD.flatten(1, 2))
+    n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
+    directions_T = _directions(support.shots_TNKD.flatten(1, 2))
     n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
     n_mean_T = support.shot_mask_TNK.any(-1).sum(-1).clamp(min=1)
-    scalars = [
-        (pairs.own(cross) - pairs.others(cross)) / pairs.deviation(cross),
-        pairs.own_after_margins(cross),
-        pairs.correlation(text, mean),
-        pairs.correlation(text, mixed),
-        pairs.correlation(mean, mixed),
-        3 * pairs.size(text),
-        3 * pairs.size(mean),
-        3 * pairs.deviation(cross),
-        shot_spread_T / n_shots_T,
-        shot_spread_T.clamp(min=1).log(),
-        _directions(support.text_TND) / n_text_T,
-        _directions(support.means_TND) / n_mean_T,
-        support.means_TND.square().sum((1, 2)) / n_mean_T,
-        *_zero_shot(support, text_TND),
-        *_leave_one_out(support, left_out),
-    ]
-    return torch.stack(scalars, -1)
+    scalars = {
+        "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / pairs.deviation(cross),
+        "own_text_gap_centred": pairs.own_after_margins(cross),
+        "text_mean_correlation": pairs.correlation(text, mean),
+        "text_cross_correlation": pairs.correlation(text, mixed),
+        "mean_cross_correlation": pairs.correlation(mean, mixed),
+        "text_spread": 3 * pairs.size(text),
+        "mean_spread": 3 * pairs.size(mean),
+        "cross_spread": 3 * pairs.deviation(cross),
+        "picture_directions": directions_T / n_pictures_T,
+        "log_picture_directions": directions_T.clamp(min=1).log(),
+        "text_directions": _directions(support.text_TND) / n_text_T,
+        "mean_directions": _directions(support.means_TND) / n_mean_T,
+        "mean_energy": support.means_TND.square().sum((1, 2)) / n_mean_T,
+        **_zero_shot(support, blocks.to_text_TNKN),
+        **_leave_one_out(support, left_out),
+    }
+    return stacked(scalars, TASK_SCALARS)
 
 
 class _Pairs:
@@ -108,28 +101,31 @@ def _directions(rows_TXD: Tensor) -> Tensor:
     return trace_T.square() / (gram.square().sum((1, 2)) + TINY)
 
 
-def _zero_shot(support: CanonicalSupport, text_TND: Tensor) -> list[Tensor]:
-    """Three (T,) gains over guessing, in nats: likelihood at two temperatures, and accuracy."""
-    shots_TNKD, n_way = normalize(support.shots_TNKD, dim=-1), text_TND.shape[1]
-    cosines = torch.einsum("tnkd,tmd->tnkm", shots_TNKD, text_TND)
-    cosines = cosines.masked_fill(~support.class_mask_TN[:, None, None], -torch.inf)
-    own = torch.eye(n_way, dtype=torch.bool, device=text_TND.device)[None, :, None]
-    n_shots_T = support.n_shot_TN.sum(-1).clamp(min=1)
-    log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(text_TND.dtype).log()
+def _zero_shot(support: CanonicalSupport, to_text_TNKN: Tensor) -> dict[str, Tensor]:
+    """How likely the texts alone make the labels of the pictures, over guessing."""
+    n_way = to_text_TNKN.shape[-1]
+    cosines = to_text_TNKN.masked_fill(~support.class_mask_TN[:, None, None], -torch.inf)
+    own = torch.eye(n_way, dtype=torch.bool, device=cosines.device)[None, :, None]
+    n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
+    log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(cosines.dtype).log()
 
     def mean_of_shots(values_TNK: Tensor) -> Tensor:
         counted = torch.where(support.shot_mask_TNK, values_TNK, 0.0)
-        return counted.sum((1, 2)) / n_shots_T
+        return counted.sum((1, 2)) / n_pictures_T
 
     def gain(sharpness: float) -> Tensor:
         log_p = (sharpness * cosines).log_softmax(-1)
         return mean_of_shots(torch.where(own, log_p, 0.0).sum(-1)) + log_way_T
 
-    right_TNK = _share_of_best(cosines, own)
-    return [gain(SOFT), gain(SHARP), log_way_T * mean_of_shots(right_TNK)]
+    correct_TNK = _fraction_of_best(cosines, own)
+    return {
+        "zero_shot_soft": gain(SOFT),
+        "zero_shot_sharp": gain(SHARP),
+        "zero_shot_accuracy": log_way_T * mean_of_shots(correct_TNK),
+    }
 
 
-def _share_of_best(
+def _fraction_of_best(
     values: Float[Tensor, "*X N"], is_own: Bool[Tensor, "*#X N"]
 ) -> Float[Tensor, " *X"]:
     """1 where the largest value is a picture's own, 0 where not, shared among equal ones.
@@ -140,15 +136,11 @@ def _share_of_best(
     return torch.where(is_own, best, 0.0).sum(-1) / best.sum(-1)
 
 
-def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> list[Tensor]:
-    """Four (T,) numbers on the pictures of classes with several.
-
-    Gains over guessing in nats, of likelihood and of accuracy; the logarithm of the temperature
-    that suits them over its base; and whether there are such pictures.
-    """
+def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> dict[str, Tensor]:
+    """What the closed form of all other pictures says of those of classes with several."""
     log_p_TMN, asked_TM = left_out.log_p_TMN, left_out.asked_TM
     own_TM = torch.where(left_out.is_own_TMN, log_p_TMN, 0.0).sum(-1)
-    right_TM = _share_of_best(log_p_TMN, left_out.is_own_TMN)
+    correct_TM = _fraction_of_best(log_p_TMN, left_out.is_own_TMN)
     n_asked_T = asked_TM.sum(-1).clamp(min=1)
     log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(own_TM.dtype).log()
     has_any_T = asked_TM.any(-1).to(own_TM.dtype)
@@ -156,9 +148,9 @@ def _leave_one_out(support: CanonicalSupport, left_out: LeftOut) -> list[Tensor]
     def mean(values_TM: Tensor) -> Tensor:
         return torch.where(asked_TM, values_TM, 0.0).sum(-1) / n_asked_T
 
-    return [
-        mean(own_TM) + log_way_T * has_any_T,
-        mean(right_TM) * log_way_T,
-        (left_out.scale_T / base_scale(support)).log(),
-        has_any_T,
-    ]
+    return {
+        "left_out_gain": mean(own_TM) + log_way_T * has_any_T,
+        "left_out_accuracy": mean(correct_TM) * log_way_T,
+        "left_out_scale": (left_out.scale_T / left_out.base_scale_T).log(),
+        "has_left_out": has_any_T,
+    }

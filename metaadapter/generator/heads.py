@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from metaadapter.generator.relations import N_SHOT_SCALARS, Relations
+from metaadapter.generator.relations import Relations
+from metaadapter.generator.scalars import SHOT_SCALARS
 from metaadapter.generator.set_encoder import EDGE_WIDTH
 
 __all__ = ["Corrections", "Heads"]
@@ -57,7 +58,7 @@ class Heads(nn.Module):
         self.task = _zero(nn.Linear(width, 4))
         self.classes = _zero(nn.Linear(width, 3))
         self.shots = nn.Sequential(
-            nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
+            nn.Linear(len(SHOT_SCALARS), EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
         )
         self.pair_query = _zero(nn.Linear(width, 2 * EDGE_WIDTH))
         self.pair_key = nn.Linear(width, 2 * EDGE_WIDTH)

@@ -9,16 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.closed_forms import left_out_residuals
-from metaadapter.generator.regression import base_scale, regression
+from metaadapter.generator.regression import Regression, base_scale
+from metaadapter.generator.ridge import left_out_residuals
 
 __all__ = ["LeftOut", "leave_one_out"]
 
 # Log-normal prior of the inverse temperature around its base, and where it is looked for.
 PRIOR_DEVIATION = 0.4
 FARTHEST, N_SCALES = 1.2, 25
-# Measured on the training sets: docs/closed-form.md.
-WEAKENING = 0.45
 # Single precision serves here; below this noise its factors would not.
 LEAST_NOISE = 1e-3
 
@@ -35,36 +33,39 @@ class LeftOut:
     """The pictures that count: those of classes with several."""
     scale_T: Float[Tensor, " T"]
     """Inverse temperature: mean of its posterior given these answers; its base if none count."""
+    base_scale_T: Float[Tensor, " T"]
+    """Inverse temperature before these answers were seen."""
 
 
-def leave_one_out(support: CanonicalSupport) -> LeftOut:
-    """Leave-one-out answers of the closed form, and the temperature that suits them."""
-    problem = regression(support).without_large()
+def leave_one_out(problem: Regression) -> LeftOut:
+    """Leave-one-out answers of the untrained closed form, and the temperature that suits them."""
+    support, constants = problem.support, problem.constants
     dtype = support.shots_TNKD.dtype
     targets_TMN = problem.targets_TMN.to(dtype)
     left_TMN = left_out_residuals(
-        problem.rows_TMD.to(dtype),
+        problem.distance_TMM.to(dtype),
         problem.present_TM,
-        problem.residual_TMN.to(dtype),
-        problem.noise_TM.to(dtype).clamp(min=LEAST_NOISE),
-        problem.sharpness_T.to(dtype),
+        problem.residual_TMN(problem.prior_TND()).to(dtype),
+        problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
+        problem.sharpness_T().to(dtype),
     )
     answers_TMN = (targets_TMN - left_TMN).masked_fill(~support.class_mask_TN[:, None], -torch.inf)
     several_TN = (support.n_shot_TN > 1).to(dtype)
     asked_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
     is_own_TMN = targets_TMN > 0
-    answers_TMN = _weakening(support)[:, None, None] * answers_TMN
-    scale_T = _posterior_scale(answers_TMN, is_own_TMN, asked_TM, base_scale(support))
+    answers_TMN = _weakening(support, constants.weakening)[:, None, None] * answers_TMN
+    base_T = base_scale(support, constants)
+    scale_T = _posterior_scale(answers_TMN, is_own_TMN, asked_TM, base_T)
     log_p_TMN = (scale_T[:, None, None] * answers_TMN).log_softmax(-1)
-    return LeftOut(log_p_TMN, is_own_TMN, asked_TM, scale_T)
+    return LeftOut(log_p_TMN, is_own_TMN, asked_TM, scale_T, base_T)
 
 
-def _weakening(support: CanonicalSupport) -> Float[Tensor, " T"]:
+def _weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
     """How much less sharp the temperature has to be for a class that lacks a picture."""
     several_TN = support.n_shot_TN > 1
     total_T = (support.n_shot_TN * several_TN).sum(-1)
     n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
-    return (1 - 1 / n_shot_T) ** WEAKENING
+    return (1 - 1 / n_shot_T) ** power
 
 
 def _posterior_scale(

@@ -4,87 +4,180 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["generator_id", "load_generator", "save_generator"]
+__all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-SCHEMA = "metaadapter.generator/1"
+SCHEMA, SCHEMA_WITHOUT_CONSTANTS = "metaadapter.generator/2", "metaadapter.generator/1"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
+# What every generator was trained with whose file does not say: today's defaults may differ.
+FIRST_CONSTANTS = ClosedForm(
+    ridge=0.5,
+    linear_ridge=1.0,
+    sharpness=0.6,
+    text_trust=0.5,
+    bare_text_trust=3.0,
+    balance=2.0,
+    scale_at_one_shot=17.6,
+    scale_decay=0.18,
+    weakening=0.45,
+    most_kernel_rows=2048,
+)
 
 
-def load_generator(name: str | Path = "default") -> Generator:
-    """A generator in evaluation mode.
+def load_generator(name: str | Path = "default") -> AdapterGenerator:
+    """A generator in evaluation mode, with the constants that it was trained with.
 
     Args:
         name: `"default"` (the trained one that the package ships, for any encoder),
-            `"closed-form"` (untrained: kernel ridge towards the text), or the path of a folder
-            written by `save_generator`.
+            `"closed-form"` (untrained: kernel ridge towards the text), the path of a folder
+            written by `save_generator`, FILE.py:CLASS with an `AdapterGenerator` of one's own, or
+            FILE.py:CLASS@FOLDER with the weights that a training run gave it.
 
     Raises:
-        UsageError: if there is no such generator.
-        IncompatibleArtifact: if the folder's files do not fit this version.
+        UsageError: There is no such generator.
+        IncompatibleArtifact: The folder's files do not fit this version.
     """
-    if str(name) == "closed-form":
-        return _untrained()
-    folder = SHIPPED if str(name) == "default" else Path(name)
+    text = str(name)
+    if text == "closed-form":
+        return _seeded(Generator).eval()
+    code, _, place = text.partition("@")
+    if is_own_code(code):
+        generator = _own(code)
+        return _with_weights(generator, Path(place)).eval() if place else generator.eval()
+    folder = SHIPPED if text == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no generator {str(name)!r}: expected 'default', 'closed-form' or a folder that holds "
-            f"{CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"no generator {text!r}: expected 'default', 'closed-form', FILE.py:CLASS or a folder "
+            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
-    try:
-        stored = json.loads((folder / CONFIG_FILE).read_bytes())
-    except ValueError as error:
-        raise IncompatibleArtifact(
-            f"{folder / CONFIG_FILE} is no JSON ({error}); restore it from a copy, or train the "
-            "generator again"
-        ) from error
-    schema = stored.get("schema") if isinstance(stored, dict) else None
-    if schema != SCHEMA:
-        raise IncompatibleArtifact(
-            f"{folder / CONFIG_FILE}: expected schema {SCHEMA!r}, found {schema!r}; "
-            "upgrade metaadapter or train the generator again"
-        )
-    try:
-        generator = Generator(GeneratorConfig(**stored["network"]))
-        generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    except (TypeError, KeyError, RuntimeError, OSError, SafetensorError) as error:
-        raise IncompatibleArtifact(
-            f"{folder}: the generator's weights do not fit its configuration or this version of "
-            f"metaadapter: {error}"
-        ) from error
-    return generator.eval()
+    return _with_weights(Generator(_config(folder)), folder).eval()
 
 
-def save_generator(generator: Generator, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors`; no pickle."""
+def shared_generator(name: str | Path) -> tuple[AdapterGenerator, str]:
+    """As `load_generator`, with its identity; kept between calls until its files change.
+
+    The weights are shared: whoever changes them loads a generator of his own.
+    """
+    folder = SHIPPED if str(name) == "default" else Path(str(name).rpartition("@")[2])
+    files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE]
+    if is_own_code(str(name).partition("@")[0]):
+        files.append(Path(str(name).partition("@")[0].rpartition(":")[0]))
+    changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
+    return _shared(str(name), str(Path.cwd()), changed)
+
+
+def save_generator(generator: AdapterGenerator, folder: Path) -> None:
+    """Write `config.json` and `model.safetensors`; no pickle, and no code."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     replace_file(folder / WEIGHTS_FILE, save(weights, metadata={"format": "pt"}))
-    config = {"schema": SCHEMA, "network": generator.describe()}
+    config: dict[str, Any] = {"schema": SCHEMA}
+    if isinstance(generator, Generator):
+        network = asdict(generator.config)
+        config |= {"closed_form": network.pop("closed_form"), "network": network}
+    else:
+        config |= {"class": type(generator).__qualname__}
     replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
 
 
-def generator_id(generator: Generator) -> str:
-    """Twelve hex digits that change with any weight of the generator or with its shape."""
-    digest = hashlib.sha256(json.dumps(generator.describe(), sort_keys=True).encode())
+def generator_id(generator: AdapterGenerator) -> str:
+    """Twelve hexadecimal digits that change with any weight, with the shape and the constants.
+
+    For a generator of one's own they also change with its code.
+    """
+    if isinstance(generator, Generator):
+        described = asdict(generator.config)
+        # Adapters that were saved before constants had a place name the generator without them.
+        if generator.config.closed_form == FIRST_CONSTANTS:
+            del described["closed_form"]
+        text = json.dumps(described, sort_keys=True)
+    else:
+        text = f"{type(generator).__qualname__} {code_identity(type(generator))}"
+    digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(generator.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
-def _untrained() -> Generator:
+@lru_cache(maxsize=8)
+def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGenerator, str]:
+    generator = load_generator(name)
+    return generator, generator_id(generator)
+
+
+def _config(folder: Path) -> GeneratorConfig:
+    path = folder / CONFIG_FILE
+    try:
+        stored = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise IncompatibleArtifact(
+            f"{path} is no JSON ({error}); restore it from a copy, or train the generator again"
+        ) from error
+    schema = stored.get("schema") if isinstance(stored, dict) else None
+    if schema not in (SCHEMA, SCHEMA_WITHOUT_CONSTANTS):
+        raise IncompatibleArtifact(
+            f"{path}: expected schema {SCHEMA!r}, found {schema!r}; "
+            "upgrade metaadapter or train the generator again"
+        )
+    if "class" in stored:
+        raise IncompatibleArtifact(
+            f"{folder} holds weights of a generator of one's own, {stored['class']}, whose code is "
+            f"not in it: name both, as in FILE.py:{stored['class']}@{folder}"
+        )
+    try:
+        constants = FIRST_CONSTANTS
+        if schema == SCHEMA:
+            constants = ClosedForm(**stored["closed_form"])
+        return GeneratorConfig(**stored["network"], closed_form=constants)
+    except (TypeError, KeyError) as error:
+        raise IncompatibleArtifact(
+            f"{path} does not describe a generator of this version of metaadapter: {error}"
+        ) from error
+
+
+def _with_weights(generator: AdapterGenerator, folder: Path) -> AdapterGenerator:
+    try:
+        generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except (KeyError, RuntimeError, OSError, SafetensorError) as error:
+        raise IncompatibleArtifact(
+            f"{folder}: the generator's weights do not fit its configuration or this version of "
+            f"metaadapter: {error}"
+        ) from error
+    return generator
+
+
+def _own(code: str) -> AdapterGenerator:
+    kind = load_own_code(code, kind="generator")
+    if not (isinstance(kind, type) and issubclass(kind, AdapterGenerator)):
+        raise UsageError(f"generator {code!r} must be a subclass of AdapterGenerator, got {kind!r}")
+    try:
+        return _seeded(kind)
+    except Exception as error:
+        raise UsageError(
+            f"generator {code!r} cannot be made without arguments: {explain(error)}"
+        ) from error
+
+
+def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:
     """The same weights in every process, without touching the caller's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Generator().eval()
+        return kind()

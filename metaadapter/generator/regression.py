@@ -1,119 +1,127 @@
-"""The regression behind a classifier: rows, targets, noise, prior, and untrained constants."""
+"""The regression behind a classifier: pictures to be mapped to one-hot labels, and a prior."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.ridge import ridge_towards_prior, squared_distances
 
-__all__ = ["LINEAR_RIDGE", "MOST_KERNEL_ROWS", "RIDGE", "Regression", "base_scale", "regression"]
-
-# Chosen on the training sets alone: docs/closed-form.md.
-RIDGE = 0.5
-LINEAR_RIDGE = 1.0
-SHARPNESS = 0.6
-TEXT_TRUST = 0.5
-BARE_TEXT_TRUST = 3.0
-BALANCE = 2.0
-SCALE_AT_ONE_SHOT = 17.6
-SCALE_DECAY = 0.18
-# Beyond so many pictures a kernel matrix is too large for a small machine; a linear one is not.
-MOST_KERNEL_ROWS = 2048
+__all__ = ["Regression", "base_scale", "linear_ridge", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """T tasks of M places for pictures of N classes, in canonical coordinates."""
+    """The pictures of T tasks in canonical coordinates, and what depends on constants of theirs.
 
+    X = N·K are the places for pictures of a task. M are the places of the fullest task that is
+    small enough for a kernel: there the pictures that exist come first, and a larger task has none.
+    What costs most, the distances among pictures, is computed once for all that is solved.
+    """
+
+    support: CanonicalSupport
+    constants: ClosedForm
+    places_TM: Int[Tensor, "T M"]
+    """Which of the X places each of the M is."""
+    present_TM: Bool[Tensor, "T M"]
     rows_TMD: Float[Tensor, "T M D"]
     targets_TMN: Float[Tensor, "T M N"]
     """One-hot labels; rows of zeros where nothing is."""
-    noise_TM: Float[Tensor, "T M"]
-    """How far each target may be missed; 1 where nothing is."""
-    present_TM: Bool[Tensor, "T M"]
-    prior_TND: Float[Tensor, "T N D"]
-    """Class vectors before any picture is seen: texts times the trust in them."""
-    sharpness_T: Float[Tensor, " T"]
-    """Of the kernel."""
-
-    @property
-    def residual_TMN(self) -> Float[Tensor, "T M N"]:
-        """What the prior leaves to explain."""
-        return self.targets_TMN - self.rows_TMD @ self.prior_TND.mT
+    distance_TMM: Float[Tensor, "T M M"]
+    """Squared distances among the rows."""
 
     @property
     def is_large_T(self) -> Bool[Tensor, " T"]:
         """Tasks with too many pictures for a kernel."""
-        return self.present_TM.sum(1) > MOST_KERNEL_ROWS
+        n_pictures_T = self.support.shot_mask_TNK.sum((1, 2))
+        return n_pictures_T > self.constants.most_kernel_rows
 
-    def without_large(self) -> Regression:
-        """No row in the large tasks, and in the others those that are there first.
+    def noise_TX(self, log_correction_TNK: Tensor | None = None) -> Float[Tensor, "T X"]:
+        """How far each target may be missed, 1 where there is no picture.
 
-        There are as many places as the fullest task needs.
+        The noise grows with the shots of a class, so that one with many does not outvote others.
         """
-        if not self.is_large_T.any() and self.present_TM.all():
-            return self
-        present_TM = self.present_TM & ~self.is_large_T[:, None]
-        most = max(present_TM.sum(1).tolist(), default=0)
-        order_TM = (~present_TM).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
-        present_TM = present_TM.gather(1, order_TM)
-        there_TM1 = present_TM[..., None]
+        constants, mask_TNK = self.constants, self.support.shot_mask_TNK
+        n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
+        mean_T1 = _mean_shots(self.support).to(n_shot_TN)[:, None]
+        share_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
+        noise_TNK = constants.ridge * share_TN1**constants.balance
+        if log_correction_TNK is not None:
+            noise_TNK = noise_TNK * log_correction_TNK.to(noise_TNK).exp()
+        return torch.where(mask_TNK, noise_TNK, 1.0).flatten(1)
 
-        def taken(rows: Tensor) -> Tensor:
-            return rows.gather(1, order_TM[..., None].expand(-1, -1, rows.shape[-1])) * there_TM1
+    def prior_TND(self, log_correction_TN: Tensor | None = None) -> Float[Tensor, "T N D"]:
+        """Class vectors before any picture is seen: the texts times the trust in them."""
+        trust_TN = torch.where(
+            self.support.n_shot_TN > 0, self.constants.text_trust, self.constants.bare_text_trust
+        ).to(self.rows_TMD.dtype)
+        if log_correction_TN is not None:
+            trust_TN = trust_TN * log_correction_TN.to(trust_TN).exp()
+        return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
-        return replace(
-            self,
-            rows_TMD=taken(self.rows_TMD),
-            targets_TMN=taken(self.targets_TMN),
-            noise_TM=torch.where(present_TM, self.noise_TM.gather(1, order_TM), 1.0),
-            present_TM=present_TM,
-        )
+    def sharpness_T(self, log_correction_T: Tensor | None = None) -> Float[Tensor, " T"]:
+        """β of the kernel."""
+        sharpness_T = self.rows_TMD.new_full((len(self.rows_TMD),), self.constants.sharpness)
+        if log_correction_T is None:
+            return sharpness_T
+        return sharpness_T * log_correction_T.to(sharpness_T).exp()
+
+    def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
+        """A value a place, for the M places; 1 where there is no picture."""
+        return torch.where(self.present_TM, values_TX.gather(1, self.places_TM), 1.0)
+
+    def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
+        """What a prior leaves to explain of the targets."""
+        return self.targets_TMN - self.rows_TMD @ prior_TND.mT
 
 
-def regression(
-    support: CanonicalSupport,
-    log_noise_TNK: Float[Tensor, "T N K"] | None = None,
-    log_trust_TN: Float[Tensor, "T N"] | None = None,
-    log_sharpness_T: Float[Tensor, " T"] | None = None,
-) -> Regression:
-    """The regression of a batch of support sets, with corrections of its constants.
-
-    The noise grows with the shots of a class, so that one with many does not outvote the others.
-    """
-    # The factors need float64 at thousands of shots; Apple's GPU has none.
+def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
+    """The regression of a batch of support sets, in the precision that its factors need."""
+    # Thousands of shots need float64; Apple's GPU has none.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
-    n_shot_TN = support.n_shot_TN.to(solver)
-    share_TN1 = (n_shot_TN.clamp(min=1) / _mean_shots(support).to(solver)[:, None])[..., None]
-    noise_TNK = RIDGE * share_TN1**BALANCE * _factor(log_noise_TNK, support.shot_mask_TNK, solver)
-    # A text that stands alone has to reach as far as pictures do.
-    trust_TN = torch.where(n_shot_TN > 0, TEXT_TRUST, BARE_TEXT_TRUST)
-    trust_TN = trust_TN * _factor(log_trust_TN, support.text_mask_TN, solver)
-    present_TM = support.shot_mask_TNK.flatten(1)
+    there_TX = support.shot_mask_TNK.flatten(1)
+    n_pictures_T = there_TX.sum(1)
+    kept_TX = there_TX & (n_pictures_T <= constants.most_kernel_rows)[:, None]
+    most = max(kept_TX.sum(1).tolist(), default=0)
+    places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
+    present_TM = kept_TX.gather(1, places_TM)
+    rows_TXD = support.shots_TNKD.flatten(1, 2).to(solver)
+    rows_TMD = rows_TXD.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
+    targets_TXN = _one_hot_targets(support).to(solver)
+    targets_TMN = targets_TXN.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
     return Regression(
-        rows_TMD=support.shots_TNKD.flatten(1, 2).to(solver),
-        targets_TMN=_one_hot_targets(support).to(solver),
-        noise_TM=torch.where(present_TM, noise_TNK.flatten(1), 1.0),
+        support=support,
+        constants=constants,
+        places_TM=places_TM,
         present_TM=present_TM,
-        prior_TND=trust_TN[..., None] * support.text_TND.to(solver),
-        sharpness_T=SHARPNESS * _factor(log_sharpness_T, support.has_shots_T, solver),
+        rows_TMD=rows_TMD,
+        targets_TMN=targets_TMN,
+        distance_TMM=squared_distances(rows_TMD),
     )
 
 
-def base_scale(support: CanonicalSupport) -> Float[Tensor, " T"]:
-    """Inverse temperature κ: falls slowly with the shots, for ridge predictions sharpen."""
-    return SCALE_AT_ONE_SHOT * _mean_shots(support) ** -SCALE_DECAY
+def base_scale(support: CanonicalSupport, constants: ClosedForm) -> Float[Tensor, " T"]:
+    """The inverse temperature κ before any evidence: it falls slowly with the shots."""
+    return constants.scale_at_one_shot * _mean_shots(support) ** -constants.scale_decay
 
 
-def _factor(logarithm: Tensor | None, like: Tensor, dtype: torch.dtype) -> Tensor:
-    if logarithm is None:
-        return torch.ones(like.shape, dtype=dtype, device=like.device)
-    return logarithm.to(dtype).exp()
+def linear_ridge(
+    problem: Regression, noise_TX: Float[Tensor, "T X"], prior_TND: Float[Tensor, "T N D"]
+) -> Float[Tensor, "T N D"]:
+    """Class vectors of the linear ridge over all pictures, which has no kernel matrix."""
+    constants, support = problem.constants, problem.support
+    return ridge_towards_prior(
+        support.shots_TNKD.flatten(1, 2).to(prior_TND),
+        _one_hot_targets(support).to(prior_TND),
+        constants.linear_ridge / constants.ridge * noise_TX,
+        prior_TND,
+    )
 
 
 def _mean_shots(support: CanonicalSupport) -> Tensor:

@@ -9,19 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
+from metaadapter.generator.evidence import task_evidence
+from metaadapter.generator.gram import GramBlocks
 from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.scalars import (
+    CLASS_SCALARS,
+    PAIR_SCALARS,
+    SHOT_SCALARS,
+    TASK_SCALARS,
+    stacked,
+)
 
-__all__ = ["N_CLASS_SCALARS", "N_EDGES", "N_SHOT_SCALARS", "Relations", "relate"]
+__all__ = ["N_CLASS_SCALARS", "Relations", "relate"]
 
-N_CLASS_SCALARS = 13 + N_TASK_SCALARS
-N_SHOT_SCALARS = 6
-N_EDGES = 10
+N_CLASS_SCALARS = len(CLASS_SCALARS) + len(TASK_SCALARS)
+"""Numbers that the network reads of a class: its own, and those of its task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,47 +47,16 @@ class Relations:
 
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
-    """Read the Gram blocks text–text, text–image and image–image of a batch of support sets.
-
-    Returns:
-        Relations with `N_CLASS_SCALARS`, `N_SHOT_SCALARS` and `N_EDGES` numbers each.
-    """
-    blocks = _gram_blocks(support)
+    """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
+    blocks = GramBlocks.of_support(support)
     return Relations(
         classes_TNC=_class_scalars(support, blocks, left_out),
-        shots_TNKS=_shot_scalars(support),
-        edges_TNNE=_edges(support, blocks),
+        shots_TNKS=_shot_scalars(support, blocks),
+        edges_TNNE=_pair_scalars(support, blocks),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _GramBlocks:
-    """Cosines between the texts and the class means of a task."""
-
-    text_TNN: Tensor
-    mean_TNN: Tensor
-    cross_TNN: Tensor
-    """`[t, c, d]`: text of c against mean of d."""
-    text_pairs_TNN: Tensor
-    mean_pairs_TNN: Tensor
-    cross_pairs_TNN: Tensor
-
-
-def _gram_blocks(support: CanonicalSupport) -> _GramBlocks:
-    text_TND = normalize(support.text_TND, dim=-1)
-    mean_TND = normalize(support.means_TND, dim=-1)
-    texts_TN, means_TN = support.text_mask_TN, support.shot_mask_TNK.any(-1)
-    return _GramBlocks(
-        text_TNN=text_TND @ text_TND.mT,
-        mean_TNN=mean_TND @ mean_TND.mT,
-        cross_TNN=text_TND @ mean_TND.mT,
-        text_pairs_TNN=_pairs(texts_TN, texts_TN),
-        mean_pairs_TNN=_pairs(means_TN, means_TN),
-        cross_pairs_TNN=_pairs(texts_TN, means_TN),
-    )
-
-
-def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks, left_out: LeftOut) -> Tensor:
+def _class_scalars(support: CanonicalSupport, blocks: GramBlocks, left_out: LeftOut) -> Tensor:
     """How tight a class is, how its text and pictures agree, its rivals; and the whole task."""
     diagonal = torch.eye(blocks.text_TNN.shape[1], dtype=torch.bool, device=blocks.text_TNN.device)
     cross = blocks.cross_TNN
@@ -90,24 +66,25 @@ def _class_scalars(support: CanonicalSupport, blocks: _GramBlocks, left_out: Lef
     n_shot = support.n_shot_TN
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
     n_way = support.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
-    scalars = [
-        support.means_TND.norm(dim=-1),
-        _within_scatter(support),
-        own_agreement,
-        _largest(blocks.text_TNN, blocks.text_pairs_TNN & ~diagonal),
-        _largest(blocks.mean_TNN, blocks.mean_pairs_TNN & ~diagonal),
-        own_agreement - best_mean_of_text,
-        own_agreement - best_text_of_mean,
-        both * (own_agreement > best_mean_of_text),
-        both * (own_agreement > best_text_of_mean),
-        n_shot.clamp(min=1).log() * (n_shot > 0),
-        (n_shot > 0).to(cross.dtype),
-        support.text_mask_TN.to(cross.dtype),
-        n_way.log(),
-    ]
-    evidence_TNE = task_evidence(support, left_out)[:, None].expand(-1, n_shot.shape[1], -1)
-    of_class_TNC = torch.cat([torch.stack(scalars, -1), evidence_TNE], -1)
-    return of_class_TNC * support.class_mask_TN[..., None]
+    scalars = {
+        "mean_length": support.means_TND.norm(dim=-1),
+        "scatter": _within_scatter(support),
+        "agreement": own_agreement,
+        "rival_text": _largest(blocks.text_TNN, blocks.text_pairs_TNN & ~diagonal),
+        "rival_mean": _largest(blocks.mean_TNN, blocks.mean_pairs_TNN & ~diagonal),
+        "text_margin": own_agreement - best_mean_of_text,
+        "mean_margin": own_agreement - best_text_of_mean,
+        "text_finds_mean": both * (own_agreement > best_mean_of_text),
+        "mean_finds_text": both * (own_agreement > best_text_of_mean),
+        "log_shots": n_shot.clamp(min=1).log() * (n_shot > 0),
+        "has_pictures": (n_shot > 0).to(cross.dtype),
+        "has_text": support.text_mask_TN.to(cross.dtype),
+        "log_ways": n_way.log(),
+    }
+    evidence_TE = task_evidence(support, blocks, left_out)
+    evidence_TNE = evidence_TE[:, None].expand(-1, n_shot.shape[1], -1)
+    scalars_TNC = torch.cat([stacked(scalars, CLASS_SCALARS), evidence_TNE], -1)
+    return scalars_TNC * support.class_mask_TN[..., None]
 
 
 def _within_scatter(support: CanonicalSupport) -> Tensor:
@@ -118,54 +95,48 @@ def _within_scatter(support: CanonicalSupport) -> Tensor:
     return around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1)
 
 
-def _shot_scalars(support: CanonicalSupport) -> Tensor:
+def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> Tensor:
     """How each picture stands to its own class, left out of it, and to the nearest rivals."""
-    n_way = support.shots_TNKD.shape[1]
+    to_mean, to_text = blocks.to_mean_TNKN, blocks.to_text_TNKN
     unit_TNKD = normalize(support.shots_TNKD, dim=-1)
     n_shot = support.n_shot_TN[..., None]
     others_TNKD = support.means_TND[:, :, None] * n_shot[..., None] - support.shots_TNKD
     leave_one_out = (unit_TNKD * normalize(others_TNKD, dim=-1)).sum(-1) * (n_shot > 1)
-    to_mean = torch.einsum("tnkd,tmd->tnkm", unit_TNKD, normalize(support.means_TND, dim=-1))
-    to_text = torch.einsum("tnkd,tmd->tnkm", unit_TNKD, normalize(support.text_TND, dim=-1))
-    own = torch.eye(n_way, dtype=torch.bool, device=to_mean.device)[None, :, None]
+    own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
     pictured = support.shot_mask_TNK.any(-1)[:, None, None] & ~own
-    texted = support.text_mask_TN[:, None, None] & ~own
+    named = support.text_mask_TN[:, None, None] & ~own
     own_text = torch.where(own, to_text, 0).sum(-1)
-    rival_mean = _largest(to_mean, pictured)
-    rival_text = _largest(to_text, texted)
-    scalars = [
-        support.shots_TNKD.norm(dim=-1),
-        leave_one_out,
-        own_text,
-        rival_mean,
-        rival_text,
-        own_text - rival_text,
-    ]
-    return torch.stack(scalars, -1) * support.shot_mask_TNK[..., None]
+    rival_text = _largest(to_text, named)
+    scalars = {
+        "length": support.shots_TNKD.norm(dim=-1),
+        "own_mean": leave_one_out,
+        "own_text": own_text,
+        "rival_mean": _largest(to_mean, pictured),
+        "rival_text": rival_text,
+        "text_margin": own_text - rival_text,
+    }
+    return stacked(scalars, SHOT_SCALARS) * support.shot_mask_TNK[..., None]
 
 
-def _edges(support: CanonicalSupport, blocks: _GramBlocks) -> Tensor:
+def _pair_scalars(support: CanonicalSupport, blocks: GramBlocks) -> Tensor:
     """Cosines of each pair of classes, raw and standardised within the task."""
-    pairs_TNN = _pairs(support.class_mask_TN, support.class_mask_TN)
+    pairs_TNN = support.class_mask_TN[:, :, None] & support.class_mask_TN[:, None]
     identity = torch.eye(pairs_TNN.shape[1], dtype=blocks.text_TNN.dtype, device=pairs_TNN.device)
-    cross, cross_pairs = blocks.cross_TNN, blocks.cross_pairs_TNN
-    edges = [
-        blocks.text_TNN,
-        blocks.mean_TNN,
-        cross,
-        cross.mT,
-        _standardise(blocks.text_TNN, blocks.text_pairs_TNN),
-        _standardise(blocks.mean_TNN, blocks.mean_pairs_TNN),
-        _standardise(cross, cross_pairs),
-        _standardise(cross, cross_pairs).mT,
-        identity.expand_as(cross),
-        torch.ones_like(cross),
-    ]
-    return torch.stack(edges, -1) * pairs_TNN[..., None]
-
-
-def _pairs(left_TN: Bool[Tensor, "T N"], right_TN: Bool[Tensor, "T N"]) -> Tensor:
-    return left_TN[:, :, None] & right_TN[:, None]
+    cross = blocks.cross_TNN
+    standardised = _standardise(cross, blocks.cross_pairs_TNN)
+    scalars = {
+        "texts": blocks.text_TNN,
+        "means": blocks.mean_TNN,
+        "text_mean": cross,
+        "mean_text": cross.mT,
+        "texts_standardised": _standardise(blocks.text_TNN, blocks.text_pairs_TNN),
+        "means_standardised": _standardise(blocks.mean_TNN, blocks.mean_pairs_TNN),
+        "text_mean_standardised": standardised,
+        "mean_text_standardised": standardised.mT,
+        "same": identity.expand_as(cross),
+        "constant": torch.ones_like(cross),
+    }
+    return stacked(scalars, PAIR_SCALARS) * pairs_TNN[..., None]
 
 
 def _largest(values: Tensor, mask: Tensor) -> Tensor:

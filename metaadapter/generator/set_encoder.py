@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from metaadapter.generator.relations import N_CLASS_SCALARS, N_EDGES, Relations
+from metaadapter.generator.relations import N_CLASS_SCALARS, Relations
+from metaadapter.generator.scalars import PAIR_SCALARS
 
 __all__ = ["SetEncoder"]
 
@@ -31,7 +32,7 @@ class SetEncoder(nn.Module):
         self.embed = nn.Sequential(
             nn.Linear(N_CLASS_SCALARS, width), nn.GELU(), nn.Linear(width, width)
         )
-        self.embed_edges = nn.Sequential(nn.Linear(N_EDGES, EDGE_WIDTH), nn.GELU())
+        self.embed_edges = nn.Sequential(nn.Linear(len(PAIR_SCALARS), EDGE_WIDTH), nn.GELU())
         self.layers = nn.ModuleList(_Layer(width, n_heads) for _ in range(n_layers))
         self.norm = nn.LayerNorm(width)
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from threading import Lock
+from typing import IO, cast
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -108,7 +109,7 @@ def _open(path: Path | str, file: BufferedIOBase) -> Image.Image:
         factory, accept = Image.OPEN[name]
         if accept is not None and accept(start) is True:
             file.seek(0)
-            return factory(file, str(path))
+            return factory(cast("IO[bytes]", file), str(path))
     raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
 
 

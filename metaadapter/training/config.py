@@ -38,6 +38,7 @@ Name = Annotated[str, Field(min_length=1)]
 
 def _possible(network: GeneratorConfig) -> GeneratorConfig:
     sizes = asdict(network)
+    del sizes["closed_form"]
     wrong = {key: size for key, size in sizes.items() if size < (key != "n_layers")}
     if wrong:
         raise ValueError(f"expected sizes of at least 1, and n_layers of at least 0, got {wrong}")

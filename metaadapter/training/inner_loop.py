@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights
+from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.classifier.support_loss import support_loss
 
 __all__ = ["adapt_steps"]
@@ -17,8 +16,7 @@ __all__ = ["adapt_steps"]
 
 def adapt_steps(
     weights: AdapterWeights,
-    support_TNKD: Float[Tensor, "T N K D"],
-    support_mask_TNK: Bool[Tensor, "T N K"],
+    support: Support,
     *,
     n_steps: int,
     lr: float,
@@ -32,8 +30,7 @@ def adapt_steps(
 
     Args:
         weights: Predicted, with a leading task axis; a masked class has a bias of −∞.
-        support_TNKD: Unit rows.
-        support_mask_TNK: Which rows are there. A task without any is not changed.
+        support: The tasks; one without any picture is not changed.
         n_steps: Steps; 0 gives the weights back.
         lr: Length of a step.
         anchor: How strongly the predicted values hold.
@@ -42,9 +39,7 @@ def adapt_steps(
     """
     classes_TND, bias_TN = weights.classes, weights.class_bias
     for _ in range(n_steps):
-        steps = _gradients(
-            weights, classes_TND, bias_TN, support_TNKD, support_mask_TNK, anchor, order
-        )
+        steps = _gradients(weights, classes_TND, bias_TN, support, anchor, order)
         classes_TND = classes_TND - lr * steps[0]
         bias_TN = bias_TN - lr * steps[1]
     return replace(weights, classes=classes_TND, class_bias=bias_TN)
@@ -54,8 +49,7 @@ def _gradients(
     start: AdapterWeights,
     classes_TND: Tensor,
     bias_TN: Tensor,
-    support_TNKD: Tensor,
-    support_mask_TNK: Tensor,
+    support: Support,
     anchor: float,
     order: str,
 ) -> tuple[Tensor, ...]:
@@ -66,8 +60,8 @@ def _gradients(
     with torch.enable_grad():
         point = tuple(_differentiable(tensor) for tensor in (classes_TND, bias_TN))
         current = replace(start, classes=point[0], class_bias=point[1])
-        loss_T = support_loss(current, support_TNKD, support_mask_TNK)
-        loss_T = loss_T + anchor * _distance(current, start, support_mask_TNK)
+        loss_T = support_loss(current, support)
+        loss_T = loss_T + anchor * _distance(current, start, support.present_TNK)
         return torch.autograd.grad(loss_T.sum(), point, create_graph=second)
 
 

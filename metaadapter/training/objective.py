@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch, Episodes
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
@@ -20,11 +20,11 @@ from metaadapter.adapter.consistency import (
     zero_shot,
 )
 from metaadapter.errors import UsageError
-from metaadapter.generator import Generator
+from metaadapter.generator import AdapterGenerator
 
 __all__ = ["Adapt", "LossWeights", "objective", "query_loss"]
 
-Adapt = Callable[[AdapterWeights, Tensor, Tensor], AdapterWeights]
+Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,11 @@ class LossWeights:
 
 
 def objective(
-    generator: Generator, episodes: Episodes, weights: LossWeights, *, adapt: Adapt | None = None
+    generator: AdapterGenerator,
+    episodes: Episodes,
+    weights: LossWeights,
+    *,
+    adapt: Adapt | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Loss terms of a batch of tasks, unweighted, by name.
 
@@ -70,26 +74,33 @@ def objective(
         episodes: Tasks with what their predictions are held against. A term that its tasks cannot
             give (views of a source that has one each) is left out.
         weights: Terms with weight 0 are left out.
-        adapt: Gradient steps (adapter, support, mask) → adapter, before the queries are judged.
+        adapt: Gradient steps (adapter, support) → adapter, before the queries are judged.
     """
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
-    predicted = _predict(generator, episodes, batch.support_TNKD, batch.support_mask_TNK)
+    support = Support.of_batch(batch, episodes.logit_scale)
+    predicted = generator(support)
     logits_TQN = judged_TQN = classify(batch.query_TQD, predicted)
     if adapt is not None:
-        adapted = adapt(predicted, batch.support_TNKD, batch.support_mask_TNK)
+        adapted = adapt(predicted, support)
         judged_TQN = classify(batch.query_TQD, adapted)
     terms = {"query": query_loss(judged_TQN, batch)}
     if weights.draws and episodes.twin_mask_TNK.any():
-        twin = _predict(generator, episodes, episodes.twin_TNKD, episodes.twin_mask_TNK)
+        twin = generator(
+            replace(
+                support,
+                support_TNKD=episodes.twin_TNKD,
+                support_mask_TNK=episodes.twin_mask_TNK,
+            )
+        )
         # A task without a twin would be held against zero-shot CLIP.
         has_twin_TQ = counts_TQ & episodes.twin_mask_TNK.any(-1).any(-1, keepdim=True)
         twin_TQN = classify(batch.query_TQD, twin)
         terms["draws"] = symmetric_divergence(logits_TQN, twin_TQN, has_twin_TQ)
     if weights.views and episodes.has_views:
-        other = _predict(generator, episodes, episodes.other_views_TNKD, batch.support_mask_TNK)
+        other = generator(replace(support, support_TNKD=episodes.other_views_TNKD))
         other_TQN = classify(batch.query_TQD, other)
         terms["views"] = symmetric_divergence(logits_TQN, other_TQN, counts_TQ)
-    unadapted = zero_shot(batch.text_TND, batch.class_mask_TN, episodes.logit_scale)
+    unadapted = zero_shot(support)
     # Zero-shot CLIP has no opinion on a class without a text: its logit would be 0 as if it had.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
     if weights.modalities and is_named_T1.any():
@@ -113,15 +124,3 @@ def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float
     n_queries_T = (labels_TQ >= 0).sum(-1).clamp(min=1)
     n_way_T = batch.class_mask_TN.sum(-1).clamp(min=2).to(logits_TQN.dtype)
     return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
-
-
-def _predict(
-    generator: Generator, episodes: Episodes, support_TNKD: Tensor, support_mask_TNK: Tensor
-) -> AdapterWeights:
-    return generator.forward(
-        support_TNKD,
-        episodes.batch.text_TND,
-        support_mask_TNK,
-        episodes.batch.class_mask_TN,
-        logit_scale=episodes.logit_scale,
-    )

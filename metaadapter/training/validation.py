@@ -10,8 +10,8 @@ from typing import Any, Literal, final
 from torch import Tensor
 
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
-from metaadapter.adapter import classify
-from metaadapter.generator import Generator
+from metaadapter.adapter import Support, classify
+from metaadapter.generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.objective import query_loss
 
@@ -94,7 +94,7 @@ class Validator:
         """Whether there is no validation set."""
         return not any(self._sets.values())
 
-    def __call__(self, generator: Generator, step: int) -> Validation:
+    def __call__(self, generator: AdapterGenerator, step: int) -> Validation:
         """Classify all tasks with the generator's adapters."""
         accuracy: Tables = {kind: {} for kind in self._sets}
         loss: Tables = {kind: {} for kind in self._sets}
@@ -124,20 +124,16 @@ def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
     return tuple(n for n in shots if n < second_largest) or (min(shots),)
 
 
-def _judge(generator: Generator, source: TaskSource, rows: EpisodeRows) -> tuple[float, float]:
+def _judge(
+    generator: AdapterGenerator, source: TaskSource, rows: EpisodeRows
+) -> tuple[float, float]:
     """Share of all queries that are right, and the mean over tasks of their loss."""
     right = total = 0
     losses = 0.0
     for chunk in _chunks(rows):
         episodes = gather(chunk, source)
         batch = episodes.batch
-        weights = generator.predict(
-            batch.support_TNKD,
-            batch.text_TND,
-            batch.support_mask_TNK,
-            batch.class_mask_TN,
-            logit_scale=episodes.logit_scale,
-        )
+        weights = generator.predict(Support.of_batch(batch, episodes.logit_scale))
         logits_TQN = classify(batch.query_TQD, weights)
         there_TQ = batch.query_labels_TQ >= 0
         right += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())

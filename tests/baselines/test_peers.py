@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter import classify
-from metaadapter.baselines import META_PEERS, PEERS, Support
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import META_PEERS, PEERS
 
 
 @pytest.fixture(scope="session", params=[*PEERS, *META_PEERS])

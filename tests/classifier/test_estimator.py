@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from metaadapter.adapter import Origin, classify, load_adapter
+from metaadapter.adapter import Origin, Support, classify, load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -81,7 +81,7 @@ def test_fit__equals_the_generator_and_classify(data):
     support, text = (
         torch.nn.functional.normalize(t, dim=-1).float().double() for t in (support, text)
     )
-    weights = load_generator().predict(support, text[None])
+    weights = load_generator().predict(Support.of_tasks(support, text[None]))
     query = torch.nn.functional.normalize(torch.from_numpy(data.X_new).double(), dim=-1)
     expected = classify(query[None], weights)[0].softmax(-1)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-9)
@@ -162,7 +162,7 @@ def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
     rows = torch.from_numpy(data.X).double()[None].unflatten(1, (4, 3))
     text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
     text = torch.nn.functional.normalize(text, dim=-1).float().double()
-    tuned = fine_tune(load_generator("default"), rows, text, settings=settings)
+    tuned = fine_tune(load_generator("default"), Support.of_tasks(rows, text), settings=settings)
     assert (predicted.n_steps_, classifier.n_steps_) == (0, 9)
     np.testing.assert_allclose(classifier.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
     assert not torch.allclose(classifier.adapter_.classes, predicted.adapter_.classes, atol=1e-3)
@@ -207,7 +207,9 @@ def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
     text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
     text = torch.nn.functional.normalize(text, dim=-1).float().double()
     generator = load_generator("default")
-    tuned = fine_tune(generator, rows[0], text, settings=settings, views_TNKVD=rows[1])
+    tuned = fine_tune(
+        generator, Support.of_tasks(rows[0], text, views_TNKVD=rows[1]), settings=settings
+    )
     np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
 
 

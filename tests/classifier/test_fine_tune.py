@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import zero_shot
 from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
 from metaadapter.classifier.gradient_steps import gradient_steps
@@ -20,9 +20,11 @@ from metaadapter.errors import UsageError
 def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks, moves):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(moves=moves, n_steps=0))
+    tuned = fine_tune(
+        shipped, Support.of_tasks(*task.fields()), settings=FineTune(moves=moves, n_steps=0)
+    )
 
-    predicted = shipped.predict(*task.fields())
+    predicted = shipped.predict(Support.of_tasks(*task.fields()))
     assert tuned.n_steps_T.tolist() == [0, 0]
     for name, tensor in predicted.tensors().items():
         assert torch.equal(getattr(tuned.weights, name), tensor)
@@ -35,11 +37,7 @@ def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks)
 
     tuned = fine_tune(
         shipped,
-        fields[0],
-        fields[1],
-        there,
-        *fields[3:],
-        logit_scale=20.0,
+        Support.of_tasks(fields[0], fields[1], there, *fields[3:], logit_scale=20.0),
         settings=FineTune(n_steps=3),
     )
 
@@ -49,9 +47,11 @@ def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks)
 def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=7, anchor=0.6))
+    tuned = fine_tune(
+        shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=7, anchor=0.6)
+    )
 
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     expected = list(
         islice(
             gradient_steps(
@@ -84,7 +84,7 @@ def slow_choice(generator, task, settings):
                     left.append((c, k))
         if not left:
             continue
-        start = generator.predict(task.support, task.text, kept, task.classes)
+        start = generator.predict(Support.of_tasks(task.support, task.text, kept, task.classes))
         shots = [int(n) for n in kept[0].sum(-1) if n]
         anchor = torch.tensor([settings.anchor / (sum(shots) / len(shots))], dtype=torch.float64)
         walk = gradient_steps(
@@ -110,7 +110,9 @@ def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tas
     tasks = [make_tasks(1, 4, 5, seed=seed) for seed in range(6)]
     tasks[1].mask[0, 0, 2:] = tasks[1].mask[0, 1, 1:] = False
 
-    found = [fine_tune(shipped, *task.fields(), settings=settings) for task in tasks]
+    found = [
+        fine_tune(shipped, Support.of_tasks(*task.fields()), settings=settings) for task in tasks
+    ]
 
     expected = [slow_choice(shipped, task, settings) for task in tasks]
     assert [int(tuned.n_steps_T) for tuned in found] == [steps for steps, _ in expected]
@@ -123,10 +125,14 @@ def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
     task = make_tasks(6, 4, 5)
     settings = FineTune(anchor=0.1, lr=0.05)
 
-    together = fine_tune(shipped, *task.fields(), settings=settings)
+    together = fine_tune(shipped, Support.of_tasks(*task.fields()), settings=settings)
 
     alone = [
-        fine_tune(shipped, *(field[t : t + 1] for field in task.fields()), settings=settings)
+        fine_tune(
+            shipped,
+            Support.of_tasks(*(field[t : t + 1] for field in task.fields())),
+            settings=settings,
+        )
         for t in range(6)
     ]
     assert together.n_steps_T.tolist() == [int(one.n_steps_T) for one in alone]
@@ -146,13 +152,15 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
     settings = FineTune(n_steps=4, modalities=0.3, views=0.4)
 
     tuned = fine_tune(
-        shipped, *task.fields(), logit_scale=logit_scale, settings=settings, views_TNKVD=views
+        shipped,
+        Support.of_tasks(*task.fields(), logit_scale=logit_scale, views_TNKVD=views),
+        settings=settings,
     )
 
     unadapted = zero_shot(task.text, task.classes, 1.0)
     scale = torch.as_tensor(logit_scale).double().expand(2)
     walk = gradient_steps(
-        shipped.predict(*task.fields()),
+        shipped.predict(Support.of_tasks(*task.fields())),
         task.support,
         task.mask,
         moves="classes",
@@ -162,43 +170,53 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
     )
     expected = list(islice(walk, 4))[-1]
     torch.testing.assert_close(tuned.weights.classes, expected.classes)
-    plain = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=4))
+    plain = fine_tune(shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=4))
     assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
 
 
 def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
     with pytest.raises(UsageError, match="needs the encoder's temperature: pass logit_scale"):
-        fine_tune(shipped, *make_tasks(1, 3, 2).fields(), settings=FineTune(modalities=0.1))
+        fine_tune(
+            shipped,
+            Support.of_tasks(*make_tasks(1, 3, 2).fields()),
+            settings=FineTune(modalities=0.1),
+        )
 
 
 def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tasks):
     task = make_tasks(3, 5, 1)
 
-    tuned = fine_tune(shipped, *task.fields())
+    tuned = fine_tune(shipped, Support.of_tasks(*task.fields()))
 
     assert tuned.n_steps_T.tolist() == [0, 0, 0]
     assert tuned.gain_T.tolist() == [0, 0, 0]
-    assert torch.equal(tuned.weights.classes, shipped.predict(*task.fields()).classes)
+    assert torch.equal(
+        tuned.weights.classes, shipped.predict(Support.of_tasks(*task.fields())).classes
+    )
 
 
 @pytest.mark.parametrize("n_steps", [None, 3])
 def test_fine_tune__steps_that_diverge__give_the_prediction_back(shipped, make_tasks, n_steps):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(shipped, *task.fields(), settings=FineTune(n_steps=n_steps, lr=1e308))
+    tuned = fine_tune(
+        shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=n_steps, lr=1e308)
+    )
 
     assert tuned.n_steps_T.tolist() == [0, 0]
-    assert torch.equal(tuned.weights.classes, shipped.predict(*task.fields()).classes)
+    assert torch.equal(
+        tuned.weights.classes, shipped.predict(Support.of_tasks(*task.fields())).classes
+    )
 
 
 def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
     task = make_tasks(1, 4, 2)
     task.mask[:] = False
 
-    tuned = fine_tune(shipped, *task.fields(), logit_scale=20.0)
+    tuned = fine_tune(shipped, Support.of_tasks(*task.fields(), logit_scale=20.0))
 
     assert int(tuned.n_steps_T) == 0
-    expected = shipped.predict(*task.fields(), logit_scale=20.0)
+    expected = shipped.predict(Support.of_tasks(*task.fields(), logit_scale=20.0))
     assert torch.equal(tuned.weights.classes, expected.classes)
 
 

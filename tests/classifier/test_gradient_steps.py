@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, normalize
 
 from metaadapter._compat import import_higher
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier import gradient_steps as gradient_steps_module
 from metaadapter.classifier.gradient_steps import gradient_steps, with_mlp
@@ -91,7 +91,7 @@ def torch_divergence(left, right):
 def test_gradient_steps__are_those_of_higher(shipped, make_tasks, moves, monkeypatch):
     monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
     task = make_tasks(2, 4, 3)
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
 
     after = steps(start, task, moves)
 
@@ -123,7 +123,7 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(
     )
     views = normalize(views, dim=-1)
     unadapted = zero_shot(task.text, task.classes, 20.0)
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
 
     after = steps(start, task, moves, Consistency(views, 0.4, unadapted, 0.3))
 
@@ -157,10 +157,12 @@ def test_gradient_steps__padded_batch__is_each_task_alone(shipped, make_tasks, m
     batch.support[1], batch.text[1] = large.support[0], large.text[0]
     query = normalize(torch.randn(2, 6, 24, dtype=torch.float64), dim=-1)
 
-    together = classify(query, steps(shipped.predict(*batch.fields()), batch, moves))
+    together = classify(
+        query, steps(shipped.predict(Support.of_tasks(*batch.fields())), batch, moves)
+    )
 
     for number, task in enumerate((small, large)):
-        alone = steps(shipped.predict(*task.fields()), task, moves)
+        alone = steps(shipped.predict(Support.of_tasks(*task.fields())), task, moves)
         n_way = task.text.shape[1]
         # A bottleneck's rows are combinations of all classes, so its unit is not padded either.
         torch.testing.assert_close(
@@ -173,7 +175,7 @@ def test_gradient_steps__padded_batch__is_each_task_alone(shipped, make_tasks, m
 
 def test_gradient_steps__lower_the_loss_and_the_anchor_holds(shipped, make_tasks):
     task = make_tasks(3, 4, 5)
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     before = support_loss(start, task.support, task.mask)
 
     free, held = (
@@ -201,7 +203,7 @@ def test_gradient_steps__lower_the_loss_and_the_anchor_holds(shipped, make_tasks
 def test_gradient_steps__a_task_without_pictures__stays(shipped, make_tasks):
     task = make_tasks(2, 3, 2)
     task.mask[1] = False
-    start = shipped.predict(*task.fields(), logit_scale=20.0)
+    start = shipped.predict(Support.of_tasks(*task.fields(), logit_scale=20.0))
 
     after = steps(start, task, "both")
 
@@ -219,7 +221,7 @@ def test_gradient_steps__bottleneck_that_is_not_there__is_refused(make_tasks):
 
 def test_with_mlp__is_the_same_function_until_it_is_moved(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     query = normalize(torch.randn(2, 7, 24, dtype=torch.float64), dim=-1)
 
     wider = with_mlp(start)

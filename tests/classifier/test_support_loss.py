@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier.support_loss import (
     Consistency,
@@ -51,7 +51,7 @@ def there(task, t):
 
 
 def test_support_loss__is_that_of_a_slow_loop(shipped, task):
-    weights = shipped.predict(*task.fields())
+    weights = shipped.predict(Support.of_tasks(*task.fields()))
 
     loss = support_loss(weights, task.support, task.mask)
 
@@ -66,7 +66,7 @@ def test_support_loss__is_that_of_a_slow_loop(shipped, task):
 
 @pytest.mark.parametrize("only_classes", [True, False])
 def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, views, only_classes):
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     unadapted = zero_shot(task.text, task.classes, 20.0)
     consistency = Consistency(views, 0.4, unadapted, 0.3)
 
@@ -90,7 +90,7 @@ def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, v
 
 
 def test_support_objective__classes_that_moved__are_read_beside_what_is_kept(shipped, task, views):
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     moved = replace(start, classes=1.1 * start.classes)
     consistency = Consistency(views, 0.4, zero_shot(task.text, task.classes, 20.0), 0.3)
 
@@ -103,7 +103,7 @@ def test_support_objective__classes_that_moved__are_read_beside_what_is_kept(shi
 
 
 def test_support_objective__one_view_that_is_the_picture__changes_nothing(shipped, task):
-    start = shipped.predict(*task.fields())
+    start = shipped.predict(Support.of_tasks(*task.fields()))
     same = Consistency(task.support[..., None, :], views=5.0)
 
     loss = support_objective(start, task.support, task.mask, same, only_classes=True)(start)
@@ -113,7 +113,7 @@ def test_support_objective__one_view_that_is_the_picture__changes_nothing(shippe
 
 def test_support_objective__task_without_a_shot__is_0_with_a_gradient_of_0(shipped, task, views):
     task.mask[0] = False
-    start = shipped.predict(*task.fields(), logit_scale=20.0)
+    start = shipped.predict(Support.of_tasks(*task.fields(), logit_scale=20.0))
     start.classes.requires_grad_()
     consistency = Consistency(views, 0.4, zero_shot(task.text, task.classes, 20.0), 0.3)
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import META_PEERS, PEERS, Support, load_meta_peer
+from metaadapter.adapter import Support
+from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
 from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.errors import DataError, UsageError
@@ -59,7 +60,9 @@ def support():
 
 def predicted(generator, support):
     return load_generator(generator).predict(
-        support.support_TNKD, support.text_TND, support.support_mask_TNK, logit_scale=20.0
+        Support.of_tasks(
+            support.support_TNKD, support.text_TND, support.support_mask_TNK, logit_scale=20.0
+        )
     )
 
 

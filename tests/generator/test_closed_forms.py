@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-
 from metaadapter.generator.closed_forms import kernel_ridge, left_out_residuals, ridge_towards_prior
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 import metaadapter
 from metaadapter import FrozenEncoder
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
 
 PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
@@ -38,7 +38,9 @@ class Photographs:
     def accuracy(self, support, text=None, query=None):
         """Mean accuracy in %."""
         weights = self.generator.predict(
-            support, self.text if text is None else text, logit_scale=self.logit_scale
+            Support.of_tasks(
+                support, self.text if text is None else text, logit_scale=self.logit_scale
+            )
         )
         answers = classify(self.query if query is None else query, weights).argmax(-1)
         return 100 * float((answers == self.truth).double().mean())

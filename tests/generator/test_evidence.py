@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
@@ -54,7 +54,7 @@ def test_task_evidence__leave_one_out__is_about_the_untrained_classifier(make_ta
         for k in range(6):
             mask = task.mask.clone()
             mask[0, c, k] = False
-            weights = generator.predict(task.support, task.text, mask)
+            weights = generator.predict(Support.of_tasks(task.support, task.text, mask))
             p = classify(task.support[:, c, k][:, None], weights)[0, 0].softmax(-1)
             log_p.append(float(p[c].log()))
             right.append(float(p.argmax() == c))

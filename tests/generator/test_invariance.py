@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize, pad
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
@@ -21,10 +21,12 @@ def generator(request, trained_like):
 
 def logits(generator, task, support=None, text=None, query=None, mask=None, classes=None):
     weights = generator.predict(
-        task.support if support is None else support,
-        task.text if text is None else text,
-        task.mask if mask is None else mask,
-        task.classes if classes is None else classes,
+        Support.of_tasks(
+            task.support if support is None else support,
+            task.text if text is None else text,
+            task.mask if mask is None else mask,
+            task.classes if classes is None else classes,
+        )
     )
     return classify(task.query if query is None else query, weights)
 
@@ -112,7 +114,7 @@ def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task):
         support[t, :n_way, :n_shot], text[t, :n_way] = task.support[0], task.text[0]
         mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
 
-    together = generator.predict(support, text, mask, classes)
+    together = generator.predict(Support.of_tasks(support, text, mask, classes))
 
     for t, (task, (n_way, _)) in enumerate(zip(tasks, SHAPES, strict=True)):
         both = classify(task.query, together.map(lambda tensor, t=t: tensor[t : t + 1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator, regression
 
 
@@ -59,13 +59,15 @@ def test_trained__large_and_small_tasks_in_a_batch__are_as_each_alone(
     counts = torch.tensor([[4] * 5, [4, 3, 2, 2, 1], [1] * 5])
     task.mask = torch.arange(4) < counts[..., None]
 
-    together = trained_like.predict(task.support, task.text, task.mask)
+    together = trained_like.predict(Support.of_tasks(task.support, task.text, task.mask))
 
     logits = classify(task.query, together)
     for t, n_shot in enumerate(counts.amax(1).tolist()):
         one = slice(t, t + 1)
         alone = trained_like.predict(
-            task.support[one, :, :n_shot], task.text[one], task.mask[one, :, :n_shot]
+            Support.of_tasks(
+                task.support[one, :, :n_shot], task.text[one], task.mask[one, :, :n_shot]
+            )
         )
         torch.testing.assert_close(classify(task.query[one], alone)[0], logits[t])
     assert [int(rows.any(-1).sum()) for rows in together.values] == [0, 12, 5]

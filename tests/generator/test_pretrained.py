@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from metaadapter.adapter import Support
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import (
     Generator,
@@ -23,7 +24,7 @@ def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, ma
     loaded = load_generator(tmp_path).double()
 
     assert generator_id(loaded) == generator_id(trained_like)
-    expected = trained_like.predict(task.support, task.text).tensors()
+    expected = trained_like.predict(Support.of_tasks(task.support, task.text)).tensors()
     for name, tensor in loaded.predict(task.support, task.text).tensors().items():
         assert torch.equal(tensor, expected[name])
 

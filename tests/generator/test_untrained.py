@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator import load_generator
 
@@ -86,7 +86,7 @@ def test_untrained__any_shots_and_bare_classes__equals_the_slow_closed_form(coun
     for c, shots in enumerate(support):
         padded[0, c, : len(shots)], mask[0, c, : len(shots)] = shots, True
 
-    weights = load_generator("closed-form").predict(padded, text[None], mask)
+    weights = load_generator("closed-form").predict(Support.of_tasks(padded, text[None], mask))
 
     expected = slow_closed_form(support, text, query)
     torch.testing.assert_close(classify(query[None], weights)[0], expected, rtol=1e-6, atol=1e-6)
@@ -96,7 +96,9 @@ def test_untrained__any_shots_and_bare_classes__equals_the_slow_closed_form(coun
 def test_untrained__float32_features_of_any_width__equal_the_closed_form(make_task, width):
     task = make_task(1, 6, 4, width)
 
-    weights = load_generator("closed-form").predict(task.support.float(), task.text.float())
+    weights = load_generator("closed-form").predict(
+        Support.of_tasks(task.support.float(), task.text.float())
+    )
 
     logits = classify(task.query.float(), weights)[0]
     expected = slow_closed_form(list(task.support[0]), task.text[0], task.query[0])
@@ -106,7 +108,9 @@ def test_untrained__float32_features_of_any_width__equal_the_closed_form(make_ta
 def test_untrained__no_pictures__is_zero_shot_clip(make_task):
     task = make_task(2, 5, 0, 32)
 
-    weights = load_generator("closed-form").predict(task.support, task.text, logit_scale=15.0)
+    weights = load_generator("closed-form").predict(
+        Support.of_tasks(task.support, task.text, logit_scale=15.0)
+    )
 
     zero_shot = classify(task.query, AdapterWeights.zero_shot(task.text[0], 15.0))
     predicted = classify(task.query[:1], weights.map(lambda t: t[:1]))
@@ -117,7 +121,7 @@ def test_predict__no_pictures_and_no_temperature__says_where_it_is(make_task):
     task = make_task(1, 5, 0, 32)
 
     with pytest.raises(UsageError, match="pass logit_scale"):
-        load_generator("closed-form").predict(task.support, task.text)
+        load_generator("closed-form").predict(Support.of_tasks(task.support, task.text))
 
 
 def test_untrained__twice__is_the_same_network():
@@ -140,6 +144,8 @@ def test_load_generator__callers_random_state__is_left_alone():
 def test_predict__no_text__works_from_pictures_alone(make_task):
     task = make_task(1, 5, 8, 64)
 
-    weights = load_generator("closed-form").predict(task.support, torch.zeros_like(task.text))
+    weights = load_generator("closed-form").predict(
+        Support.of_tasks(task.support, torch.zeros_like(task.text))
+    )
 
     assert (classify(task.query, weights)[0].argmax(1) == torch.arange(5)).float().mean() > 0.6

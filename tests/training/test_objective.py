@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import text_alone
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator, GeneratorConfig
@@ -115,7 +115,9 @@ def slow_objective(generator, episodes):
         batch, n_way = one.batch, one.batch.text_TND.shape[1]
 
         def predict(support, mask, batch=batch):
-            return generator.predict(support, batch.text_TND, mask, logit_scale=20.0)
+            return generator.predict(
+                Support.of_tasks(support, batch.text_TND, mask, logit_scale=20.0)
+            )
 
         def answers(weights, features=batch.query_TQD):
             return classify(features, weights)[0].tolist()

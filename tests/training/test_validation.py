@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from episodes import EpisodeError, gather, nested_draws, synthetic_source
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.validation import Validation, Validator
@@ -32,7 +32,9 @@ def test_validator__its_figures__are_those_of_one_task_after_the_other(source):
         right, losses = 0, 0.0
         for task in range(CONFIG.tasks):
             weights = generator.predict(
-                batch.support_TNKD[task : task + 1], batch.text_TND[task : task + 1]
+                Support.of_tasks(
+                    batch.support_TNKD[task : task + 1], batch.text_TND[task : task + 1]
+                )
             )
             logits, labels = (
                 classify(batch.query_TQD[task : task + 1], weights)[0],

@@ -1,4 +1,4 @@
-"""Classifiers with a formula: what a generator starts from and corrects."""
+"""Ridge regression in closed form: with a kernel, linear, and with each row left out in turn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["kernel_ridge", "left_out_residuals", "ridge_towards_prior"]
+__all__ = ["kernel_ridge", "left_out_residuals", "ridge_towards_prior", "squared_distances"]
 
 
 def ridge_towards_prior(
@@ -22,10 +22,10 @@ def ridge_towards_prior(
     shot is a row of zeros with a target of zeros and does not matter.
 
     Args:
-        shots_TMD: M canonical pictures of all classes.
-        targets_TMN: their one-hot labels.
-        noise_TM: positive; how far each target may be missed.
-        prior_TND: where the vectors stay when no picture pulls them.
+        shots_TMD: The M canonical pictures of all classes.
+        targets_TMN: Their one-hot labels.
+        noise_TM: Positive; how far each target may be missed.
+        prior_TND: Where the vectors stay when no picture pulls them.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:
@@ -39,7 +39,7 @@ def ridge_towards_prior(
 
 
 def kernel_ridge(
-    rows_TMD: Float[Tensor, "T M D"],
+    distance_TMM: Float[Tensor, "T M M"],
     present_TM: Bool[Tensor, "T M"],
     residual_TMN: Float[Tensor, "T M N"],
     noise_TM: Float[Tensor, "T M"],
@@ -51,18 +51,18 @@ def kernel_ridge(
     The blunter (β → 0), the closer to a linear kernel. Rows that are not there get zeros.
 
     Args:
-        rows_TMD: M canonical pictures of all classes.
-        present_TM: which are there.
-        residual_TMN: their one-hot labels less what the prior says of them.
-        noise_TM: positive; how far each may be missed.
+        distance_TMM: Squared distances among the M canonical pictures of all classes.
+        present_TM: Which are there.
+        residual_TMN: Their one-hot labels less what the prior says of them.
+        noise_TM: Positive; how far each may be missed.
         sharpness_T: β.
     """
-    factor = _kernel_factor(rows_TMD, present_TM, noise_TM, sharpness_T)
+    factor = _kernel_factor(distance_TMM, present_TM, noise_TM, sharpness_T)
     return torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)
 
 
 def left_out_residuals(
-    rows_TMD: Float[Tensor, "T M D"],
+    distance_TMM: Float[Tensor, "T M M"],
     present_TM: Bool[Tensor, "T M"],
     residual_TMN: Float[Tensor, "T M N"],
     noise_TM: Float[Tensor, "T M"],
@@ -72,19 +72,24 @@ def left_out_residuals(
 
     In closed form (Rasmussen and Williams 2006, equation 5.12): A_m / [(K + noise)⁻¹]_mm.
     """
-    factor = _kernel_factor(rows_TMD, present_TM, noise_TM, sharpness_T)
+    factor = _kernel_factor(distance_TMM, present_TM, noise_TM, sharpness_T)
     values = torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)
     return values / torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)[..., None]
 
 
-def _kernel_factor(
-    rows_TMD: Tensor, present_TM: Tensor, noise_TM: Tensor, sharpness_T: Tensor
-) -> Tensor:
-    """Cholesky factor of kernel + noise; a row that is not there has its noise alone."""
+def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
+    """‖z_l − z_m‖² for each pair of rows."""
     square_TM = rows_TMD.square().sum(-1)
     distance_TMM = square_TM[:, :, None] + square_TM[:, None] - 2 * rows_TMD @ rows_TMD.mT
+    return distance_TMM.clamp(min=0)
+
+
+def _kernel_factor(
+    distance_TMM: Tensor, present_TM: Tensor, noise_TM: Tensor, sharpness_T: Tensor
+) -> Tensor:
+    """Cholesky factor of kernel + noise; a row that is not there has its noise alone."""
     beta_T11 = sharpness_T[:, None, None]
-    kernel_TMM = (-0.5 * beta_T11 * distance_TMM.clamp(min=0)).exp() / beta_T11
+    kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
     both_TMM = present_TM[:, :, None] & present_TM[:, None]
     factor: Tensor = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
     return factor

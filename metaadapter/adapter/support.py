@@ -1,0 +1,287 @@
+"""What is known of few-shot tasks before any question is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from episodes import EpisodeBatch
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import UsageError
+
+__all__ = ["Support", "sort_by_class"]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
+
+    It is the one value that a classifier, an evaluation and a trainer hand to a generator or to a
+    peer. Every part may be missing: a class its pictures or its text, a task its temperature. Build
+    it with `of_tasks` or `of_rows`, which fill in what is not given.
+
+    M = N·K counts the places for pictures of a task, class by class.
+    """
+
+    support_TNKD: Float[Tensor, "T N K D"]
+    support_mask_TNK: Bool[Tensor, "T N K"]
+    """Which pictures are there."""
+    text_TND: Float[Tensor, "T N D"]
+    """Text feature of each class name; a row of zeros where a class has no text."""
+    class_mask_TN: Bool[Tensor, "T N"]
+    """Which classes are there."""
+    logit_scale_T: Float[Tensor, " T"] | None = None
+    """The encoder's inverse temperature, 100 for most CLIPs; `None` where nobody knows it."""
+    views_TNKVD: Float[Tensor, "T N K V D"] | None = None
+    """Unit rows of the V views that each picture is the mean of, where they were kept."""
+
+    @classmethod
+    def of_tasks(
+        cls,
+        support_TNKD: Float[Tensor, "T N K D"],
+        text_TND: Float[Tensor, "T N D"] | None = None,
+        support_mask_TNK: Bool[Tensor, "T N K"] | None = None,
+        class_mask_TN: Bool[Tensor, "T N"] | None = None,
+        *,
+        logit_scale: Float[Tensor, " T"] | float | None = None,
+        views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
+    ) -> Support:
+        """The support of many tasks.
+
+        Args:
+            support_TNKD: Unit rows of the pictures; K may be 0.
+            text_TND: Unit rows of the class names, zeros where a class has none; none by default.
+            support_mask_TNK: Which pictures are there; all by default.
+            class_mask_TN: Which classes are there; all by default.
+            logit_scale: The encoder's inverse temperature, one for all tasks or one a task.
+            views_TNKVD: Unit rows of the views of each picture.
+        """
+        shape = support_TNKD.shape
+        if text_TND is None:
+            text_TND = support_TNKD.new_zeros(*shape[:2], shape[3])
+        if support_mask_TNK is None:
+            support_mask_TNK = support_TNKD.new_ones(shape[:3], dtype=torch.bool)
+        if class_mask_TN is None:
+            class_mask_TN = support_TNKD.new_ones(shape[:2], dtype=torch.bool)
+        scale_T = None
+        if logit_scale is not None:
+            scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(shape[0])
+        return cls(support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD)
+
+    @classmethod
+    def of_batch(cls, batch: EpisodeBatch, logit_scale: float | None) -> Support:
+        """The support of drawn tasks, without their queries."""
+        return cls.of_tasks(
+            batch.support_TNKD,
+            batch.text_TND,
+            batch.support_mask_TNK,
+            batch.class_mask_TN,
+            logit_scale=logit_scale,
+        )
+
+    @classmethod
+    def of_rows(
+        cls,
+        rows: Float[Tensor, "n D"],
+        labels: Int[Tensor, " n"],
+        text: Float[Tensor, "N D"],
+        *,
+        logit_scale: float | None = None,
+        views: Float[Tensor, "n V D"] | None = None,
+    ) -> Support:
+        """The support of one task from labelled rows.
+
+        Args:
+            rows: Unit rows of the pictures.
+            labels: Class of each, 0 … N − 1.
+            text: Unit rows of the class names; zeros where a class has none.
+            logit_scale: The encoder's inverse temperature.
+            views: Unit rows of the views of each picture.
+        """
+        pictures, mask = sort_by_class(rows, labels, len(text))
+        return cls.of_tasks(
+            pictures[None],
+            text[None],
+            mask[None],
+            logit_scale=logit_scale,
+            views_TNKVD=None if views is None else sort_by_class(views, labels, len(text))[0][None],
+        )
+
+    @property
+    def n_tasks(self) -> int:
+        """The number of tasks T."""
+        return len(self.text_TND)
+
+    @property
+    def n_way(self) -> int:
+        """The number of places for classes N."""
+        return self.text_TND.shape[1]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Support:
+        """The same with `change` applied to every part that is there."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: change(part) for name, part in parts.items() if part is not None}
+        return replace(self, **changed)
+
+    def to(
+        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Support:
+        """The same support on another device, its features in another precision."""
+
+        def placed(part: Tensor) -> Tensor:
+            return part.to(device=device, dtype=dtype if part.is_floating_point() else None)
+
+        return self.map(placed)
+
+    @property
+    def exact(self) -> Support:
+        """The same in float64 where the device has it, for what float32 would spoil."""
+        on_apple = self.text_TND.device.type == "mps"
+        return self.to(dtype=torch.float32 if on_apple else torch.float64)
+
+    def repeated(self, n_tasks: int) -> Support:
+        """The one task of this support, so many times."""
+        return self.map(lambda part: part.expand(n_tasks, *part.shape[1:]))
+
+    def kept(self, mask_TNK: Bool[Tensor, "T N K"]) -> Support:
+        """The same with the pictures alone that `mask_TNK` keeps."""
+        return replace(self, support_mask_TNK=self.support_mask_TNK & mask_TNK)
+
+    def labelled_rows(self) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
+        """Pictures of one task class by class, and the class of each: what `of_rows` takes."""
+        (there_NK,) = self.present_TNK
+        return self.support_TNKD[0][there_NK], there_NK.nonzero()[:, 0]
+
+    @property
+    def present_TNK(self) -> Bool[Tensor, "T N K"]:
+        """Which pictures are there, of classes that are there."""
+        return self.support_mask_TNK & self.class_mask_TN[..., None]
+
+    @property
+    def shots_TNKD(self) -> Float[Tensor, "T N K D"]:
+        """The pictures, zeros where there is none."""
+        return self.support_TNKD.masked_fill(~self.present_TNK[..., None], 0.0)
+
+    @property
+    def rows_TMD(self) -> Float[Tensor, "T M D"]:
+        """The pictures class by class, zeros where there is none."""
+        return self.shots_TNKD.flatten(1, 2)
+
+    @property
+    def targets_TMN(self) -> Float[Tensor, "T M N"]:
+        """One-hot classes of `rows_TMD`, zeros where there is no picture."""
+        _, n_way, n_shot = self.support_mask_TNK.shape
+        labels_M = torch.arange(n_way, device=self.text_TND.device).repeat_interleave(n_shot)
+        targets_MN = one_hot(labels_M, n_way).to(self.text_TND.dtype)
+        return targets_MN * self.present_TNK.flatten(1)[..., None]
+
+    @property
+    def n_pictures_T(self) -> Float[Tensor, " T"]:
+        """The number of pictures of each task, at least 1."""
+        return self.present_TNK.sum((1, 2)).clamp(min=1).to(self.text_TND.dtype)
+
+    @property
+    def n_shot_T(self) -> Float[Tensor, " T"]:
+        """The mean number of pictures of the classes that have any, at least 1."""
+        n_pictured_T = self.present_TNK.any(-1).sum(-1).clamp(min=1)
+        return self.n_pictures_T / n_pictured_T
+
+    @property
+    def means_TND(self) -> Float[Tensor, "T N D"]:
+        """The mean picture of each class, zeros where a class has none."""
+        n_TN1 = self.present_TNK.sum(-1, keepdim=True).clamp(min=1)
+        return self.shots_TNKD.sum(2) / n_TN1
+
+    @property
+    def start_TND(self) -> Float[Tensor, "T N D"]:
+        """Where class vectors start to be trained: the text; without one, the mean picture."""
+        return torch.where(self.text_TND.any(-1, keepdim=True), self.text_TND, self.means_TND)
+
+    @property
+    def scale_T(self) -> Float[Tensor, " T"]:
+        """The encoder's inverse temperature, for a method that cannot do without.
+
+        Raises:
+            UsageError: It is not known.
+        """
+        if self.logit_scale_T is None:
+            raise UsageError(
+                "the encoder's inverse temperature is needed here and is not known: pass "
+                "logit_scale=… (FrozenEncoder.logit_scale; 100 for most CLIPs), or encoder=…"
+            )
+        return self.logit_scale_T
+
+    @property
+    def scale_T11(self) -> Float[Tensor, "T 1 1"]:
+        """As `scale_T`, to be multiplied with logits."""
+        return self.scale_T[:, None, None]
+
+    def head(
+        self,
+        classes_TND: Float[Tensor, "T N D"],
+        class_bias_TN: Float[Tensor, "T N"] | None = None,
+        *,
+        logit_scale: float | None = None,
+        **parts: Tensor,
+    ) -> AdapterWeights:
+        """Adapters with these class vectors; a class that is not there is ruled out.
+
+        Args:
+            classes_TND: The class vectors, of any length.
+            class_bias_TN: Added to the logits; zeros by default.
+            logit_scale: What the products of pictures and class vectors are multiplied with; the
+                encoder's own inverse temperature by default.
+            parts: Further fields of `AdapterWeights`: a visual bottleneck, a cache.
+        """
+        if class_bias_TN is None:
+            class_bias_TN = classes_TND.new_zeros(classes_TND.shape[:2])
+        scale_T = self.scale_T if logit_scale is None else torch.tensor(logit_scale)
+        return AdapterWeights(
+            classes=classes_TND,
+            class_bias=class_bias_TN.masked_fill(~self.class_mask_TN, -torch.inf),
+            logit_scale=scale_T.to(classes_TND).expand(self.n_tasks),
+            **parts,
+        )
+
+    def head_behind_adapter(
+        self,
+        classes_TND: Float[Tensor, "T N D"],
+        down_TRD: Float[Tensor, "T R D"],
+        up_TDR: Float[Tensor, "T D R"],
+        visual_ratio: float,
+    ) -> AdapterWeights:
+        """As `head`, for pictures x' = normalise(x + ratio · up ReLU(down x))."""
+        n_tasks, n_hidden, width = down_TRD.shape
+        return self.head(
+            classes_TND,
+            centre=classes_TND.new_zeros(n_tasks, width),
+            down=down_TRD.detach(),
+            bias=classes_TND.new_zeros(n_tasks, n_hidden),
+            up=up_TDR.detach(),
+            visual_ratio=classes_TND.new_full((n_tasks,), visual_ratio),
+        )
+
+    def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
+        """The mean cross-entropy of each task's pictures, differentiable; 0 without a picture."""
+        ruled_out_T1N = ~self.class_mask_TN[:, None]
+        # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
+        log_TMN = logits_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)
+        return -(log_TMN * self.targets_TMN).sum((1, 2)) / self.n_pictures_T
+
+
+def sort_by_class(
+    rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
+) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
+    """Rows sorted into classes, padded to the largest class; the order within a class is kept."""
+    counts = labels.bincount(minlength=n_way)
+    order = labels.argsort(stable=True)
+    first = counts.cumsum(0) - counts
+    place = torch.arange(len(labels)) - first[labels[order]]
+    shots = rows.new_zeros(len(counts), int(counts.max()), *rows.shape[1:])
+    shots[labels[order], place] = rows[order]
+    return shots, torch.arange(shots.shape[1]) < counts[:, None]

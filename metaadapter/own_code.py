@@ -1,0 +1,80 @@
+"""Code of one's own: a function or a class in a Python file, named FILE.py:NAME."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from metaadapter.errors import UsageError
+
+__all__ = ["explain", "is_own_code", "load_own_code"]
+
+PACKAGE = Path(__file__).parent
+
+
+def is_own_code(name: str) -> bool:
+    """Whether a name is of the form FILE.py:NAME."""
+    return name.rpartition(":")[0].endswith(".py")
+
+
+def load_own_code(name: str, *, kind: str) -> Any:
+    """What FILE.py:NAME names.
+
+    The file is run as a script would be, its folder first among those that modules are looked for
+    in. It is run because the user named it: nothing that lies on a disk makes code run by itself.
+
+    Args:
+        name: FILE.py:NAME.
+        kind: What is asked for, as in "method" or "encoder", for messages.
+
+    Raises:
+        UsageError: There is no such file or name, or the file cannot be run.
+    """
+    file, _, attribute = name.rpartition(":")
+    path = Path(file)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{kind} {name!r}: cannot read {file}: {error.strerror or error}"
+        ) from error
+    module = _run(path, hashlib.sha256(content).hexdigest()[:12], name, kind)
+    if not hasattr(module, attribute):
+        raise UsageError(
+            f"{kind} {name!r}: {file} has no {attribute!r}; write the name of a function or class "
+            "that it defines after the colon"
+        )
+    return getattr(module, attribute)
+
+
+def explain(error: Exception) -> str:
+    """What went wrong in code of somebody else's, and in which line."""
+    places = traceback.extract_tb(error.__traceback__)
+    theirs = [each for each in places if not Path(each.filename).is_relative_to(PACKAGE)]
+    where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _run(path: Path, digest: str, name: str, kind: str) -> Any:
+    # By content, so that two files of one name stand side by side, and a changed one is run again.
+    title = f"own_code_{digest}"
+    spec = importlib.util.spec_from_file_location(title, path.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    if title in sys.modules and getattr(sys.modules[title], "__file__", None) == spec.origin:
+        return sys.modules[title]
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[title] = module  # where dataclasses and pickled functions look for it
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[title]
+        raise UsageError(f"{kind} {name!r} cannot be loaded: {explain(error)}") from error
+    return module
