@@ -269,9 +269,9 @@ class MetaAdapterClassifier(AdapterClassifier):
     def _loaded_encoder(self) -> ImageEncoder | None:
         if not isinstance(self.encoder, str):
             return self.encoder
-        from metaadapter.features import FrozenEncoder
+        from metaadapter.features import load_encoder
 
-        return FrozenEncoder.load(self.encoder)
+        return load_encoder(self.encoder)
 
     def _loaded_generator(self) -> tuple[AdapterGenerator, str]:
         """The generator and its identity."""

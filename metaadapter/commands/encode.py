@@ -70,10 +70,10 @@ def encode(
             "--drop-duplicates goes without --shard, for equal pictures may lie in two shards"
         )
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
+    from metaadapter.features import FeatureStore, encode_to_store, load_encoder
 
     table = _read(images, labelled=labels, split=split, console=console)
-    loaded = FrozenEncoder.load(
+    loaded = load_encoder(
         encoder,
         device=device,
         precision=precision,

@@ -9,6 +9,7 @@ from metaadapter.features.extraction import encode_to_store as encode_to_store
 from metaadapter.features.fingerprint import Fingerprint as Fingerprint
 from metaadapter.features.image_encoder import CLIP_LOGIT_SCALE as CLIP_LOGIT_SCALE
 from metaadapter.features.image_encoder import ImageEncoder as ImageEncoder
+from metaadapter.features.load_encoder import load_encoder as load_encoder
 from metaadapter.features.model_encoder import ModelEncoder as ModelEncoder
 from metaadapter.features.picture_features import PictureFeatures as PictureFeatures
 from metaadapter.features.picture_features import encode_pictures as encode_pictures

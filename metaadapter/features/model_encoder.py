@@ -65,9 +65,8 @@ class ModelEncoder(ImageEncoder):
         self._model = model.eval().requires_grad_(False).to(self.device)
         self._encode_names = _by_name(texts) if isinstance(texts, Mapping) else texts
         picture = self.encode_pixels(preprocess(probe_picture())[None])[0].numpy()
-        sentence = None
-        if callable(texts):
-            sentence = unit_rows(np.asarray(texts([PROBE_SENTENCE]), dtype=np.float32))[0]
+        # A table of vectors has none of a sentence.
+        sentence = self._texts([PROBE_SENTENCE], len(picture))[0] if callable(texts) else None
         self.fingerprint = Fingerprint.of(name, picture, sentence, digest=digest)
 
     def encode_pixels(
@@ -90,13 +89,16 @@ class ModelEncoder(ImageEncoder):
         Raises:
             UsageError: The encoder has no text of a name, or its texts have another width.
         """
+        return self._texts(names, self.dim)
+
+    def _texts(self, names: Sequence[str], dim: int) -> Float32[np.ndarray, "n dim"]:
         if self._encode_names is None or not len(names):
-            return np.zeros((len(names), self.dim), dtype=np.float32)
+            return np.zeros((len(names), dim), dtype=np.float32)
         rows = np.asarray(self._encode_names(names), dtype=np.float32)
-        if rows.shape != (len(names), self.dim):
+        if rows.shape != (len(names), dim):
             raise UsageError(
-                f"the texts of the encoder {self.name!r} should be {(len(names), self.dim)}, as "
-                f"wide as its features of pictures; got {rows.shape}"
+                f"the texts of the encoder {self.name!r} should be {(len(names), dim)}, as wide as "
+                f"its features of pictures; got {rows.shape}"
             )
         return unit_rows(rows)
 

@@ -58,13 +58,17 @@ def create_store(
     n_views, dim = first.shape[1:]
     stream = _Stream(chain([first], batches), n_views, dim)
     with hold_folder(folder), write_errors(folder, "Nothing of it is kept."):
-        # All is checked before a store is there: its header is written last.
-        replace_file(folder / features_file(1), stream.write)
-        pictures = _pictures(stream.hashes, columns)
-        classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
         recipe = _recipe(encoder, dim, n_views, logit_scale)
-        contents = StoreContents(recipe, pictures, classes, (), ())
-        commit_store(folder, contents, _texts(texts, pictures, dim))
+        path = folder / features_file(1)
+        replace_file(path, stream.write)
+        try:
+            pictures = _pictures(stream.hashes, columns)
+            unit_texts = _texts(texts, pictures, dim)
+        except DataError:
+            path.unlink()
+            raise
+        classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
+        commit_store(folder, StoreContents(recipe, pictures, classes, (), ()), unit_texts)
 
 
 class _Stream:
