@@ -101,7 +101,9 @@ def test_fingerprint__another_thing_computed__does_not_match(encoder, other):
 
 
 def test_model__feature_maps__says_how_to_leave_out_the_classifier():
-    with pytest.raises(UsageError, match=r"should give features \(pictures, width\).*num_classes=0"):
+    with pytest.raises(
+        UsageError, match=r"should give features \(pictures, width\).*num_classes=0"
+    ):
         wrap(torch.nn.Identity())
 
 

@@ -142,7 +142,10 @@ def test_create__row_that_is_no_feature__is_named_and_leaves_no_store(
         ({"groups": ["a"] * 11}, "expected groups of as many"),
         ({"labels": ["heron"] * 9 + [float("nan")]}, r"labels\[9\] is nan, and should be text"),
         ({"labels": ["heron"] * 9 + ["lynx"]}, r"no entry for 'lynx', the label of row 9"),
-        ({"texts": {"heron": np.ones(3), "stork": np.ones(WIDTH)}}, r"text of 'heron'.*row 0.*24 f"),
+        (
+            {"texts": {"heron": np.ones(3), "stork": np.ones(WIDTH)}},
+            r"text of 'heron'.*row 0.*24 f",
+        ),
         ({"texts": {"heron": np.ones(WIDTH), "stork": np.zeros(WIDTH)}}, r"text of 'stork'.*row 1"),
     ],
 )
@@ -169,9 +172,7 @@ def test_create__over_a_store__refuses(tmp_path, rows):
         FeatureStore.create(tmp_path / "store", rows)
 
 
-def test_create__with_the_encoder__has_its_fingerprint_and_temperature(
-    tmp_path, encoder, pictures
-):
+def test_create__with_the_encoder__has_its_fingerprint_and_temperature(tmp_path, encoder, pictures):
     features = encoder.encode_images(sorted(pictures.rglob("*.png")))
 
     store = FeatureStore.create(tmp_path / "store", features, encoder=encoder)
