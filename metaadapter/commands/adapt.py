@@ -77,9 +77,8 @@ def adapt(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder
     from metaadapter.commands.adapt_report import AdaptReport
-    from metaadapter.features import FrozenEncoder
-    from metaadapter.task.adaptation import fit_adapter, read_support
-    from metaadapter.task.labelled_pictures import Selection
+    from metaadapter.features import load_encoder
+    from metaadapter.task.labelled_pictures import Selection, fit_adapter, read_support
     from metaadapter.task.left_out_estimate import estimate
     from metaadapter.task.support_check import check_support
 
@@ -89,7 +88,7 @@ def adapt(
         labelled = read_support(
             support,
             Selection(split, shots, views, seed),
-            partial(FrozenEncoder.load, device=device, precision=precision, templates=templates),
+            partial(load_encoder, device=device, precision=precision, templates=templates),
             encoder=encoder,
             reads_names=bool(text or add_class or templates),
             check_labels=name,

@@ -11,7 +11,7 @@ import typer
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 __all__ = ["add"]
 
@@ -53,9 +53,10 @@ def add(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder
     from metaadapter.adapter.config import read_config
+    from metaadapter.atomic_files import change_folder
     from metaadapter.classifier import MetaAdapterClassifier
+    from metaadapter.features import EncodedPictures
     from metaadapter.task.adapter_encoder import load_adapter_encoder
-    from metaadapter.task.class_pictures import ClassPictures, replace_adapter
     from metaadapter.task.queries import read_queries
 
     if out is not None:
@@ -66,18 +67,30 @@ def add(
         text = label  # as `metaadapter adapt` takes the names of folders
     load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
     with console.progress() as progress:
-        parts = read_queries(
-            pictures or (), config, load, labelled=False, split=None, progress=progress
+        added = EncodedPictures.joined(
+            read_queries(
+                pictures or (), config, load, labelled=False, split=None, progress=progress
+            ),
+            width=config.width,
         )
-        added = ClassPictures.of_parts(parts)
     if text is not None:
         classifier.set_params(encoder=load())
-    repeated = added.among(classifier.picture_hashes_)
-    classifier.add_class(label, added.features, text=text, picture_hashes=added.sha256)
-    if out is None:
-        replace_adapter(adapter, classifier)
-    else:
-        classifier.save(out)
+    known = {*classifier.picture_hashes_}
+    repeated = [
+        path for path, sha256 in zip(added.paths, added.sha256, strict=True) if sha256 in known
+    ]
+    classifier.add_class(
+        label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
+    )
+    try:
+        if out is not None:
+            classifier.save(out)
+        else:
+            change_folder(adapter, classifier.save)
+    except OSError as error:
+        raise DataError(
+            f"cannot replace the adapter {adapter}: {error.strerror}; write another with --out"
+        ) from error
 
     console.warn_of(
         f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated

@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from metaadapter.adapter import AdapterConfig
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features import (
     EncodedPictures,
     FeatureStore,
-    FrozenEncoder,
+    ImageEncoder,
     Progress,
     encode_rows,
     is_store,
     read_store,
 )
-from metaadapter.images import ImageRow, UnreadableImage, decode_image, read_images
+from metaadapter.features.picture_features import require_some
+from metaadapter.images import ImageRow, UnreadableImage, read_images
 from metaadapter.task.scores import require_known_labels
 
 __all__ = ["read_queries"]
@@ -31,7 +30,7 @@ PICTURES_AT_ONCE = 128
 def read_queries(
     sources: Sequence[Path],
     config: AdapterConfig,
-    load: Callable[[], FrozenEncoder],
+    load: Callable[[], ImageEncoder],
     *,
     labelled: bool,
     split: str | None,
@@ -76,44 +75,19 @@ def read_queries(
 
 def _encode(
     rows: Sequence[ImageRow],
-    encoder: FrozenEncoder,
+    encoder: ImageEncoder,
     config: AdapterConfig,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    n_read = 0
+    views, seed = config.origin.n_views, config.origin.seed
+    unreadable: list[UnreadableImage] = []
     for start in range(0, len(rows), PICTURES_AT_ONCE):
         some = rows[start : start + PICTURES_AT_ONCE]
-        part = _encode_some(some, encoder, config, _among(progress, start, len(rows)))
-        n_read += len(part)
-        if not n_read and start + len(some) == len(rows):
-            first = "; ".join(str(picture) for picture in part.quarantined[:3])
-            raise DataError(f"not one of the {len(rows)} picture(s) can be read: {first}")
+        tell = _among(progress, start, len(rows))
+        part = encode_rows(some, encoder, views=views, seed=seed, progress=tell)
+        unreadable += part.quarantined
         yield part
-
-
-def _encode_some(
-    rows: Sequence[ImageRow],
-    encoder: FrozenEncoder,
-    config: AdapterConfig,
-    progress: Callable[[Progress], None] | None,
-) -> EncodedPictures:
-    views, seed = config.origin.n_views, config.origin.seed
-    try:
-        return encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
-    except DataError:
-        unreadable = [why for row in rows if (why := _why_unreadable(row.path)) is not None]
-        if len(unreadable) < len(rows):
-            raise
-        nothing = np.empty((0, encoder.dim), dtype=np.float32)
-        return EncodedPictures((), (), (), nothing, quarantined=tuple(unreadable))
-
-
-def _why_unreadable(path: Path) -> UnreadableImage | None:
-    try:
-        decode_image(path)
-    except UnreadableImage as error:
-        return error
-    return None
+    require_some(len(rows), unreadable)
 
 
 def _among(
