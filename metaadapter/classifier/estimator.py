@@ -26,6 +26,7 @@ from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
+from metaadapter.own_code import is_own_code
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -228,8 +229,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             folder: written by `save`.
             encoder: the encoder that features will come from; when given, it must be the one that
                 the adapter was made with.
-            generator: the one that predicted it, where it was given as a `Generator`; only adding
-                a class needs it.
+            generator: the one that predicted it, where it is one of your own; only adding a class
+                needs it.
 
         Raises:
             IncompatibleArtifact: if the folder is no adapter, is damaged, or belongs to another
@@ -239,11 +240,15 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
+        if generator is None:
+            # A saved adapter never makes code run by itself.
+            own = is_own_code(config.generator.partition("@")[0])
+            generator = CUSTOM if own else config.generator
         names = zip(config.classes, config.class_names or [], strict=False)
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
             mode=cast("Mode", config.mode),
-            generator=config.generator if generator is None else generator,
+            generator=generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -304,8 +309,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     def _same_generator(self) -> AdapterGenerator:
         if self.generator == CUSTOM:
             raise UsageError(
-                "the adapter was predicted by a generator of your own; to add a class, load it "
-                "with generator=… that one"
+                "the adapter was predicted by a generator of your own, which is code; if you trust "
+                "it, load the adapter with generator=… (--generator) that one to add a class"
             )
         generator, identity = self._loaded_generator()
         if identity != self.generator_id_:

@@ -37,7 +37,11 @@ def adapt(
         ),
     ] = "one_shot",
     generator: Annotated[
-        str, typer.Option(metavar="NAME", help="default, closed-form (untrained), or a folder.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="default, closed-form (untrained), a folder, or FILE.py:CLASS, one of your own.",
+        ),
     ] = "default",
     text: Annotated[
         list[str] | None,
@@ -106,7 +110,9 @@ def adapt(
     warnings = (*labelled.warnings, *check_support(labelled.counts, names or {}))
     console.warn_of("about the labelled pictures:", warnings)
     console.warn_unreadable(labelled.pictures.quarantined)
-    report = AdaptReport(out, labelled, classifier, estimate(labelled, classifier), warnings)
+    unheard = quiet and not json_output
+    found = None if unheard else estimate(labelled, classifier)
+    report = AdaptReport(out, labelled, classifier, found, warnings)
     if json_output:
         write_document("adapt", report.to_dict())
     else:

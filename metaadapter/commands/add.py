@@ -38,6 +38,13 @@ def add(
         ),
     ] = None,
     encoder: options.MovedEncoder = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The generator that predicted the adapter, if it was moved or is one of your own.",
+        ),
+    ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     json_output: options.Json = False,
@@ -61,7 +68,8 @@ def add(
 
     if out is not None:
         require_adapter_folder(out)  # better told now than after minutes of encoding
-    classifier, config = MetaAdapterClassifier.load(adapter), read_config(adapter)
+    classifier = MetaAdapterClassifier.load(adapter, generator=generator)
+    config = read_config(adapter)
     support, _ = classifier.require_addable(label)
     if text is None and support.text_TND.any():
         text = label  # as `metaadapter adapt` takes the names of folders

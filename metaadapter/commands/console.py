@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 from rich.console import Console as RichConsole
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
     from rich.table import Table
 
     from metaadapter.features import Progress
@@ -77,17 +78,7 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """A bar with rate and time left while a block runs; silent unless a person is watching."""
-        from rich import progress as bars
-
-        columns = (
-            bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[speed]}"),
-            bars.TimeRemainingColumn(),
-        )
-        silent = self._quiet or self._json or not self._stderr.is_terminal
-        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
+        with self._bar("{task.fields[speed]}") as bar:
             tasks: dict[str, Any] = {}
 
             def show(moment: Progress) -> None:
@@ -97,26 +88,29 @@ class Console:
                         bar.update(finished, visible=False)
                     tasks[stage] = bar.add_task(_STAGES[stage], total=moment.total, speed="")
                 speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
-                bar.update(tasks[stage], completed=moment.done, speed=speed)
+                bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
 
             yield show
 
     @contextmanager
     def counting(self, description: str) -> Iterator[Callable[[int, int], None]]:
         """A bar of work done with the time left; silent unless a person is watching."""
+        with self._bar("{task.elapsed:.0f} s") as bar:
+            task = bar.add_task(description, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def _bar(self, measure: str) -> Bars:
         from rich import progress as bars
 
         columns = (
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
-            bars.TimeElapsedColumn(),
-            bars.TimeRemainingColumn(elapsed_when_finished=True),
+            bars.TextColumn(measure),
+            bars.TimeRemainingColumn(),
         )
         silent = self._quiet or self._json or not self._stderr.is_terminal
-        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
-            task = bar.add_task(description, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return bars.Progress(*columns, console=self._stderr, transient=True, disable=silent)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -188,6 +189,20 @@ def test_add__picture_of_another_class__is_pointed_out(run, own, labelled):
 
 def test_add__other_encoder__ends_with_4(run, own, wolves, other_encoder):
     assert run("add", own, "wolf", wolves, "--encoder", other_encoder).code == 4
+
+
+def test_add__generator_of_code__runs_only_if_it_is_named(run, own, wolves, tmp_path):
+    code, config = tmp_path / "mine.py", own / "adapter_config.json"
+    code.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"generator": f"{code}:Mine"}))
+
+    unnamed = run("add", own, "wolf", wolves)
+    named = run("add", own, "wolf", wolves, "--generator", "default")
+
+    assert unnamed.code == 2
+    assert "--generator" in unnamed.err
+    assert not (tmp_path / "was run").exists()
+    assert named.code == 0
 
 
 def test_add__json__is_one_document_and_quiet_says_nothing_more(run, own, wolves):
