@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.json_entries import read_entries
 
 __all__ = [
     "PROBE_SENTENCE",
@@ -127,12 +127,11 @@ class Fingerprint:
             IncompatibleArtifact: A key is missing or its value is of the wrong kind.
         """
         try:
-            return TypeAdapter(cls).validate_python(values)
-        except ValidationError as error:
-            wrong = ", ".join(str(item["loc"][0]) for item in error.errors() if item["loc"])
+            return read_entries(cls, values)
+        except ValueError as error:
             raise IncompatibleArtifact(
-                f"an encoder's fingerprint cannot be read: {wrong or 'all of it'} is missing or of "
-                "the wrong kind; the file it is in is damaged: make it anew"
+                f"an encoder's fingerprint cannot be read: {error}; the file it is in is damaged: "
+                "make it anew"
             ) from error
 
     def _difference(self, other: Fingerprint) -> str | None:

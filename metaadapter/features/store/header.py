@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
-
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.recipe import Recipe
 
@@ -117,14 +116,9 @@ class StoreHeader:
     @classmethod
     def _from_dict(cls, values: dict[str, Any], path: Path) -> StoreHeader:
         try:
-            return TypeAdapter(cls).validate_python({**values, "recipe": values})
-        except ValidationError as error:
-            wrong = ", ".join(
-                ".".join(str(key) for key in item["loc"] if key != "recipe")
-                + (" is missing" if item["type"] == "missing" else " is of the wrong kind")
-                for item in error.errors()
-            )
-            raise DataError(f"an entry of {path} cannot be read: {wrong}; {REMEDY}") from error
+            return read_entries(cls, {**values, "recipe": values})
+        except ValueError as error:
+            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
 
 def features_file(generation: int) -> str:

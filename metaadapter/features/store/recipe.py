@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.json_entries import read_entries
 
 __all__ = ["Recipe"]
 
@@ -72,4 +73,4 @@ class Recipe:
         Raises:
             ValueError: An entry is missing or of the wrong kind.
         """
-        return TypeAdapter(cls).validate_python(values)
+        return read_entries(cls, values)
