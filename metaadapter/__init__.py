@@ -20,7 +20,7 @@ from metaadapter.errors import (
 if TYPE_CHECKING:
     from metaadapter.adapter import AdapterWeights, Support
     from metaadapter.classifier import MetaAdapterClassifier
-    from metaadapter.features import FeatureStore, FrozenEncoder
+    from metaadapter.features import FeatureStore, FrozenEncoder, ImageEncoder
     from metaadapter.generator import AdapterGenerator, Generator
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "FeatureStore",
     "FrozenEncoder",
     "Generator",
+    "ImageEncoder",
     "IncompatibleArtifact",
     "MetaAdapterClassifier",
     "MetaAdapterError",
@@ -47,6 +48,7 @@ _HOMES = {
     "FeatureStore": "metaadapter.features",
     "FrozenEncoder": "metaadapter.features",
     "Generator": "metaadapter.generator",
+    "ImageEncoder": "metaadapter.features",
     "MetaAdapterClassifier": "metaadapter.classifier",
     "Support": "metaadapter.adapter",
 }

@@ -13,7 +13,7 @@ from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["PeerClassifier"]
 
@@ -40,7 +40,7 @@ class PeerClassifier(AdapterClassifier):
         peer: str | Peer = "GDA",
         class_texts: Mapping[Any, Any] | None = None,
         *,
-        encoder: FrozenEncoder | None = None,
+        encoder: ImageEncoder | None = None,
         logit_scale: float | None = None,
     ) -> None:
         self.peer = peer

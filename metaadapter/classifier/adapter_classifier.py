@@ -10,16 +10,16 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "unit_rows"]
+__all__ = ["AdapterClassifier", "unit_rows", "unit_views"]
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -75,10 +75,10 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 "add pictures of another class, or its name to class_texts"
             )
 
-    def _temperature(self, encoder: FrozenEncoder | None) -> float | None:
+    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         """The encoder's inverse temperature, `None` where it is not known."""
         if self.logit_scale is None:
-            return None if encoder is None else float(encoder.logit_scale)
+            return None if encoder is None else encoder.logit_scale
         if not self.logit_scale > 0:
             raise UsageError(
                 f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
@@ -89,7 +89,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         self,
         X: Float[np.ndarray, "n D"],
         labels: list[Any],
-        encoder: FrozenEncoder | None,
+        encoder: ImageEncoder | None,
         logit_scale: float | None,
         views: Float32[torch.Tensor, "n V D"] | None = None,
     ) -> Support:
@@ -98,10 +98,17 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         place = {label: row for row, label in enumerate(classes)}
         numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
         self.n_shots_ = np.bincount(numbers, minlength=len(classes))
+        texts = text_features(self.class_texts, classes, X.shape[1], encoder)
+        unknown = np.flatnonzero((self.n_shots_ == 0) & ~texts.any(1))
+        if len(unknown):
+            raise UsageError(
+                f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
+                "the encoder knows no texts; give it a picture, or leave it out"
+            )
         return Support.of_rows(
             unit_rows(X),
             numbers,
-            torch.from_numpy(text_features(self.class_texts, classes, X.shape[1], encoder)),
+            torch.from_numpy(texts),
             logit_scale=logit_scale,
             views=views,
         )
@@ -111,3 +118,19 @@ def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]
     """The rows scaled to length 1; a row of zeros stays."""
     rows = torch.from_numpy(np.array(X, dtype=np.float64))
     return torch.nn.functional.normalize(rows, dim=-1).float()
+
+
+def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
+    """The views of pictures whose features have this shape (n, D), scaled to length 1.
+
+    Raises:
+        ValueError: They are not finite numbers, or of other pictures or another width.
+    """
+    views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
+    if views.ndim != 3 or views.shape[::2] != shape:
+        n, width = shape
+        raise UsageError(
+            f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
+            f"got {views.shape}"
+        )
+    return unit_rows(views)

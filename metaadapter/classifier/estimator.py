@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaadapter.adapter import (
     AdapterConfig,
@@ -20,19 +19,24 @@ from metaadapter.adapter import (
     load_adapter,
     save_adapter,
 )
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows, unit_views
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
+from metaadapter.classifier.named_generator import (
+    generator_and_id,
+    generator_name,
+    name_to_trust,
+    same_generator,
+)
 from metaadapter.classifier.one_shot import append_class, predict_adapter
-from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
+from metaadapter.errors import UsageError
+from metaadapter.generator import AdapterGenerator
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["MetaAdapterClassifier"]
 
-CUSTOM = "custom"
 Mode = Literal["one_shot", "finetune"]
 
 
@@ -44,7 +48,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given; without it the classifier works from pictures alone.
+            given, which reads `"red_fox"` as "red fox"; without it the classifier works from
+            pictures alone.
         mode: `"one_shot"` takes the generator's prediction as it is; `"finetune"` takes gradient
             steps from there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
@@ -75,7 +80,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         *,
         mode: Mode = "one_shot",
         generator: str | Path | AdapterGenerator = "default",
-        encoder: FrozenEncoder | str | None = None,
+        encoder: ImageEncoder | str | None = None,
         logit_scale: float | None = None,
         fine_tuning: FineTune | None = None,
     ) -> None:
@@ -100,44 +105,43 @@ class MetaAdapterClassifier(AdapterClassifier):
             ValueError: X, y or views are not usable, or there are fewer than two classes.
         """
         X, labels = self._labelled(X, y)
-        self._check_parameters()
+        self._check_parameters(views)
         self._take_classes(labels)
         encoder = self._loaded_encoder()
         self.logit_scale_ = self._temperature(encoder)
-        unit_views = None if views is None else self._unit_views(views, X.shape)
-        support = self._support(X, labels, encoder, self.logit_scale_, unit_views)
-        generator, self.generator_id_ = self._loaded_generator()
+        rows = None if views is None else unit_views(views, X.shape)
+        support = self._support(X, labels, encoder, self.logit_scale_, rows)
+        generator, self.generator_id_ = generator_and_id(self.generator)
         self.adapter_, self.n_steps_ = self._adapter_of(generator, support)
         self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
         self.origin_ = _origin_of(encoder)
         return self
 
-    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
+    def add_class(
+        self,
+        label: Any,
+        X: Any = None,
+        *,
+        text: Any = None,
+        picture_hashes: Sequence[str] = (),
+    ) -> MetaAdapterClassifier:
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
             label: A label that is not there yet, of the same kind as the others.
             X: (n, D) features of its pictures, or `None` when it has a text alone.
             text: The vector of its text, or its name when `encoder` is given.
+            picture_hashes: The SHA-256 of its pictures, to recognise them among queries.
 
         Raises:
             UsageError: The label is there already or of another kind, neither pictures nor a text
                 are given, or the adapter was saved without its support features.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
-        check_is_fitted(self)
-        known = self.classes_.tolist()
-        if label in known:
-            raise UsageError(f"class {label!r} is there already; classes: {known}")
-        require_one_kind([*known, label])
+        support, generator = self.require_addable(label)
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
-        if self.support_ is None:
-            raise UsageError(
-                "this adapter was saved without its support features, so no class can be added; "
-                "fit it again from the pictures"
-            )
-        generator = self._same_generator()
+        known = self.classes_.tolist()
         encoder = self._loaded_encoder() if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
         rows = none if X is None else validate_data(self, X, reset=False)
@@ -147,7 +151,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.adapter_, self.support_ = append_class(
             generator,
             self.adapter_,
-            self.support_,
+            support,
             position,
             unit_rows(rows),
             torch.from_numpy(vector),
@@ -155,7 +159,30 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.array([*known[:position], label, *known[position:]])
         self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
+        self.picture_hashes_ = (*self.picture_hashes_, *picture_hashes)
         return self
+
+    def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
+        """Check that `add_class` takes a label, before its pictures are encoded.
+
+        Returns:
+            The support that the class is added to, and the generator that predicts its vector.
+
+        Raises:
+            UsageError: `add_class` does not take the label.
+            IncompatibleArtifact: Another generator predicted the adapter.
+        """
+        check_is_fitted(self)
+        known = self.classes_.tolist()
+        if label in known:
+            raise UsageError(f"class {label!r} is there already; classes: {known}")
+        require_one_kind([*known, label])
+        if self.support_ is None:
+            raise UsageError(
+                "this adapter was saved without its support features, so no class can be added; "
+                "fit it again from the pictures"
+            )
+        return self.support_, same_generator(self.generator, self.generator_id_)
 
     def save(
         self,
@@ -183,7 +210,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             n_shots=self.n_shots_.tolist(),
             mode=self.mode,
             n_steps=self.n_steps_,
-            generator=self._generator_name(),
+            generator=generator_name(self.generator),
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
             class_names=text_names(names, self.classes_.tolist()),
@@ -197,7 +224,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         cls,
         folder: str | Path,
         *,
-        encoder: FrozenEncoder | None = None,
+        encoder: ImageEncoder | None = None,
         generator: str | Path | AdapterGenerator | None = None,
     ) -> MetaAdapterClassifier:
         """Read a saved adapter.
@@ -206,8 +233,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             folder: A folder that `save` wrote.
             encoder: The encoder that features will come from; it must be the one that the adapter
                 was made with.
-            generator: The generator that predicted it, where it was given as an object; only
-                adding a class needs it.
+            generator: The generator that predicted it, where it is one of your own; only adding a
+                class needs it.
 
         Raises:
             IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another
@@ -221,7 +248,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
             mode=cast("Mode", config.mode),
-            generator=config.generator if generator is None else generator,
+            generator=name_to_trust(config.generator) if generator is None else generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -244,57 +271,23 @@ class MetaAdapterClassifier(AdapterClassifier):
             return predict_adapter(generator, support), 0
         return fine_tune_adapter(generator, support, self.fine_tuning)
 
-    def _unit_views(self, views: Any, shape: tuple[int, ...]) -> Float32[torch.Tensor, "n V D"]:
-        if self.mode != "finetune":
-            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
-        views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
-        n, width = shape
-        if views.ndim != 3 or views.shape[::2] != shape:
-            raise UsageError(
-                f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
-                f"got {views.shape}"
-            )
-        return unit_rows(views)
-
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, views: Any) -> None:
         if self.mode not in get_args(Mode):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
             raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
+        if views is not None and self.mode != "finetune":
+            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
 
-    def _loaded_encoder(self) -> FrozenEncoder | None:
+    def _loaded_encoder(self) -> ImageEncoder | None:
         if not isinstance(self.encoder, str):
             return self.encoder
-        from metaadapter.features import FrozenEncoder
+        from metaadapter.features import load_encoder
 
-        return FrozenEncoder.load(self.encoder)
-
-    def _loaded_generator(self) -> tuple[AdapterGenerator, str]:
-        """The generator and its identity."""
-        if isinstance(self.generator, AdapterGenerator):
-            return self.generator, generator_id(self.generator)
-        return shared_generator(self.generator)
-
-    def _same_generator(self) -> AdapterGenerator:
-        if self.generator == CUSTOM:
-            raise UsageError(
-                "the adapter was predicted by a generator of your own; to add a class, load it "
-                "with generator=… that one"
-            )
-        generator, identity = self._loaded_generator()
-        if identity != self.generator_id_:
-            raise IncompatibleArtifact(
-                f"the adapter was predicted by generator {self.generator_id_}, and "
-                f"{self._generator_name()!r} is now {identity}; load it with "
-                "generator=… the one that predicted it, or fit again"
-            )
-        return generator
-
-    def _generator_name(self) -> str:
-        return CUSTOM if isinstance(self.generator, AdapterGenerator) else str(self.generator)
+        return load_encoder(self.encoder)
 
 
-def _origin_of(encoder: FrozenEncoder | None) -> Origin:
+def _origin_of(encoder: ImageEncoder | None) -> Origin:
     if encoder is None:
         return Origin()
     return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 
 import pytest
@@ -57,6 +56,14 @@ def train(run, config, tmp_path):
     return command
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A program that a shell starts in the background ignores Ctrl-C, and so would the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def interrupt_at(monkeypatch):
     """Ctrl-C during a step of the next run, so many times."""
@@ -68,7 +75,7 @@ def interrupt_at(monkeypatch):
                 tell(moment)
                 if moment.step == step:
                     for _ in range(times):
-                        os.kill(os.getpid(), signal.SIGINT)
+                        signal.raise_signal(signal.SIGINT)
 
             return original(*arguments, tell=tell_and_interrupt, **options)
 
@@ -200,7 +207,7 @@ def test_train__interrupted_twice__ends_at_once_and_the_command_goes_on(
 def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(train, monkeypatch):
     def interrupted(*_arguments, **_options):
         for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("metaadapter.training.run.load_training_data", interrupted)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.json_entries import read_entries
 
 __all__ = ["Recipe"]
 
@@ -20,16 +23,17 @@ class Recipe:
         encoder: The name that `FrozenEncoder.load` takes.
         fingerprint: What the encoder computes, whatever its name.
         precision: How exactly the encoder calculated, as `FrozenEncoder.load` takes it.
-        logit_scale: The encoder's temperature: logits are this times the cosine.
+        logit_scale: The encoder's inverse temperature: logits are this times the cosine; None if
+            it is unknown.
         n_views: Rows of features per picture: the centre view and random crops.
-        seed: Of the random crops.
+        seed: The seed of the random crops.
     """
 
     encoder: str
     fingerprint: Fingerprint
     precision: str
-    logit_scale: float
-    n_views: int
+    logit_scale: float | None
+    n_views: Annotated[int, Field(ge=1)]
     seed: int
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
@@ -60,31 +64,13 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "encoder": self.encoder,
-            "fingerprint": self.fingerprint.to_dict(),
-            "precision": self.precision,
-            "logit_scale": self.logit_scale,
-            "n_views": self.n_views,
-            "seed": self.seed,
-        }
+        return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+    def from_dict(cls, values: Any) -> Recipe:
         """Read the JSON form; unknown keys are ignored.
 
         Raises:
-            KeyError, TypeError, ValueError: An entry is missing or of another kind.
-            IncompatibleArtifact: The fingerprint cannot be read.
+            ValueError: An entry is missing or of the wrong kind.
         """
-        n_views = int(values["n_views"])
-        if n_views < 1:
-            raise ValueError(f"n_views is {n_views}")
-        return cls(
-            encoder=str(values["encoder"]),
-            fingerprint=Fingerprint.from_dict(values["fingerprint"]),
-            precision=str(values["precision"]),
-            logit_scale=float(values["logit_scale"]),
-            n_views=n_views,
-            seed=int(values["seed"]),
-        )
+        return read_entries(cls, values)
