@@ -35,6 +35,10 @@ class CanonicalSupport:
     class_mask_TN: Bool[Tensor, "T N"]
     n_shot_TN: Float[Tensor, "T N"]
     """The number of pictures of each class."""
+    n_shot_T: Float[Tensor, " T"]
+    """The mean number of pictures of the classes that have any, at least 1."""
+    targets_TXN: Float[Tensor, "T X N"]
+    """The one-hot class of each of the X = N·K places for pictures; zeros where there is none."""
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
@@ -77,6 +81,8 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
         text_mask_TN=text_mask_TN,
         class_mask_TN=support.class_mask_TN,
         n_shot_TN=n_shot_TN,
+        n_shot_T=support.n_shot_T,
+        targets_TXN=support.targets_TMN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,

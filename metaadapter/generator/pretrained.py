@@ -19,7 +19,7 @@ from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.own_code import explain, is_own_code, load_own_code
+from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
@@ -45,27 +45,29 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     """A generator in evaluation mode, with the constants that it was trained with.
 
     Args:
-        name: `"default"` (the trained one that the package ships, for any encoder),
-            `"closed-form"` (untrained: kernel ridge towards the text), the path of a folder
-            written by `save_generator`, FILE.py:CLASS with an `AdapterGenerator` of one's own, or
-            FILE.py:CLASS@FOLDER with the weights that a training run gave it.
+        name: One of these:
+
+            - `"default"`: the trained generator that ships, for any encoder;
+            - `"closed-form"`: an untrained one, which is kernel ridge towards the text;
+            - a folder that `save_generator` wrote;
+            - FILE.py:CLASS: an `AdapterGenerator` of one's own;
+            - FILE.py:CLASS@FOLDER: the same with weights from training.
 
     Raises:
         UsageError: There is no such generator.
         IncompatibleArtifact: The folder's files do not fit this version.
     """
-    text = str(name)
-    if text == "closed-form":
+    if name == "closed-form":
         return _seeded(Generator).eval()
-    code, _, place = text.partition("@")
-    if is_own_code(code):
+    code, place = own_code_and_folder(str(name))
+    if code:
         generator = _own(code)
         return _with_weights(generator, Path(place)).eval() if place else generator.eval()
-    folder = SHIPPED if text == "default" else Path(name)
+    folder = SHIPPED if name == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no generator {text!r}: expected 'default', 'closed-form', FILE.py:CLASS or a folder "
-            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"no generator {str(name)!r}: expected 'default', 'closed-form', FILE.py:CLASS or a "
+            f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     return _with_weights(Generator(_config(folder)), folder).eval()
 
@@ -75,8 +77,8 @@ def shared_generator(name: str | Path) -> tuple[AdapterGenerator, str]:
 
     All callers get one generator: to change its weights, load another.
     """
-    code, _, place = str(name).partition("@")
-    folder = SHIPPED if code == "default" else Path(place or code)
+    code, place = own_code_and_folder(str(name))
+    folder = SHIPPED if name == "default" else Path(place or name)
     files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
     return _shared(str(name), str(Path.cwd()), changed)

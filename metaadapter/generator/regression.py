@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
@@ -49,7 +48,7 @@ class Regression:
         """
         constants, mask_TNK = self.constants, self.support.shot_mask_TNK
         n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
-        mean_T1 = _mean_shots(self.support).to(n_shot_TN)[:, None]
+        mean_T1 = self.support.n_shot_T.to(n_shot_TN)[:, None]
         relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
         noise_TNK = constants.ridge * relative_TN1**constants.balance
         if log_correction_TNK is not None:
@@ -93,7 +92,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     present_TM = kept_TX.gather(1, places_TM)
     rows_TXD = support.shots_TNKD.flatten(1, 2).to(solver)
     rows_TMD = rows_TXD.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
-    targets_TXN = _one_hot_targets(support).to(solver)
+    targets_TXN = support.targets_TXN.to(solver)
     targets_TMN = targets_TXN.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
     return Regression(
         support=support,
@@ -108,7 +107,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
 
 def base_scale(support: CanonicalSupport, constants: ClosedForm) -> Float[Tensor, " T"]:
     """The inverse temperature κ before any evidence: it falls slowly with the shots."""
-    return constants.scale_at_one_shot * _mean_shots(support) ** -constants.scale_decay
+    return constants.scale_at_one_shot * support.n_shot_T**-constants.scale_decay
 
 
 def linear_ridge(
@@ -118,20 +117,7 @@ def linear_ridge(
     constants, support = problem.constants, problem.support
     return ridge_towards_prior(
         support.shots_TNKD.flatten(1, 2).to(prior_TND),
-        _one_hot_targets(support).to(prior_TND),
+        support.targets_TXN.to(prior_TND),
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )
-
-
-def _mean_shots(support: CanonicalSupport) -> Tensor:
-    """(T,) mean number of pictures of the classes that have any; at least 1."""
-    n_shot = support.n_shot_TN
-    return (n_shot.sum(-1) / (n_shot > 0).sum(-1).clamp(min=1)).clamp(min=1)
-
-
-def _one_hot_targets(support: CanonicalSupport) -> Tensor:
-    """(T, NK, N) labels of the shots, rows of zeros for padding."""
-    n_way, n_shot = support.shot_mask_TNK.shape[1:]
-    labels = torch.arange(n_way, device=support.shot_mask_TNK.device).repeat_interleave(n_shot)
-    return one_hot(labels, n_way) * support.shot_mask_TNK.flatten(1)[..., None]
