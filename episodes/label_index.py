@@ -37,14 +37,13 @@ class LabelIndex:
         """Sort a table's rows by label.
 
         Args:
-            labels: one text or whole number a row, as an array, tensor or sequence.
-            domains: domain of each row, 0 … M − 1; without it there is one.
-            n_classes: if given, labels are class numbers 0 … n_classes − 1 and classes without
+            labels: One text or whole number a row, as an array, tensor or sequence.
+            domains: The domain of each row, 0 … M − 1; without it there is one.
+            n_classes: If given, labels are class numbers 0 … n_classes − 1 and classes without
                 a row keep their number; −1 marks a row without label, which is left out.
 
         Raises:
-            EpisodeError: if the labels are of another kind or out of range, or the domains do not
-                fit them.
+            EpisodeError: The labels are of another kind or out of range, or the domains do not fit.
         """
         codes, names = _encode(np.asarray(labels), n_classes)
         domain_of = _as_domains(domains, len(codes))
@@ -69,12 +68,8 @@ class LabelIndex:
 
     def to(self, device: str | torch.device) -> LabelIndex:
         """The same index with its tensors on a device."""
-        return LabelIndex(
-            names=self.names,
-            rows_n=self.rows_n.to(device),
-            starts_CM=self.starts_CM.to(device),
-            counts_CM=self.counts_CM.to(device),
-        )
+        parts = (self.rows_n, self.starts_CM, self.counts_CM)
+        return LabelIndex(self.names, *(part.to(device) for part in parts))
 
     @property
     def n_classes(self) -> int:
@@ -113,14 +108,10 @@ def _encode(labels: np.ndarray, n_classes: int | None) -> tuple[np.ndarray, tupl
 
 
 def _as_domains(domains: Any, n_rows: int) -> np.ndarray:
-    if domains is None:
-        return np.zeros(n_rows, dtype=np.int64)
-    domain_of = np.asarray(domains)
-    if domain_of.shape != (n_rows,) or domain_of.dtype.kind not in "iu":
+    domain_of = np.zeros(n_rows, dtype=np.int64) if domains is None else np.asarray(domains)
+    if domain_of.shape != (n_rows,) or domain_of.dtype.kind not in "iu" or (domain_of < 0).any():
         raise EpisodeError(
-            f"domains must be one whole number for each of the {n_rows} rows, "
-            f"got shape {domain_of.shape} of {domain_of.dtype}"
+            f"domains must be one whole number of at least 0 for each of the {n_rows} rows, got "
+            f"shape {domain_of.shape} of {domain_of.dtype}, the least {domain_of.min(initial=0)}"
         )
-    if n_rows and domain_of.min() < 0:
-        raise EpisodeError(f"domains are numbered from 0, got {domain_of.min()}")
     return domain_of.astype(np.int64, copy=False)

@@ -16,7 +16,7 @@ class EpisodeSpec:
     """Sizes of few-shot tasks. Ways and shots are drawn log-uniformly over their range.
 
     Raises:
-        EpisodeError: if a range is empty or a size cannot be.
+        EpisodeError: A range is empty or a size cannot be.
     """
 
     n_way: tuple[int, int]
@@ -44,26 +44,24 @@ class EpisodeSpec:
         A class takes part with two pictures or more: one shot and one query.
 
         Args:
-            index: the pictures of each class.
+            index: The pictures of each class.
 
         Returns:
             A specification with no more ways than there are such classes, and no more shots or
             queries than the largest class can give. Smaller classes give what they have.
 
         Raises:
-            EpisodeError: if not even the least ways or the least shots can be had.
+            EpisodeError: Not even the least ways or the least shots can be had.
         """
-        counts = index.counts_C
-        n_usable = int((counts >= 2).sum())
-        if n_usable < self.n_way[0]:
-            raise EpisodeError(_too_few_classes(index, n_usable, self.n_way[0]))
-        largest = int(counts.argmax())
-        most = int(counts[largest]) - 1
-        if most < self.n_shot[0]:
+        n_usable, most = (
+            int((index.counts_C >= 2).sum()),
+            max(index.counts_C.tolist(), default=0) - 1,
+        )
+        if n_usable < self.n_way[0] or most < self.n_shot[0]:
             raise EpisodeError(
-                f"the largest class, {index.names[largest]!r}, has {most + 1} pictures but "
-                f"{self.n_shot[0]} shots and 1 query = {self.n_shot[0] + 1} are needed; "
-                f"lower n_shot to {most} or add pictures"
+                f"{self.n_way[0]} classes of 2 or more pictures are needed, one of them of "
+                f"{self.n_shot[0]} shots and 1 query; here are {n_usable}, and the largest class "
+                f"has {most + 1}. Add pictures or classes, or lower n_way or n_shot"
             )
         return replace(
             self,
@@ -78,12 +76,3 @@ def _require_range(name: str, ends: tuple[int, int], *, least: int) -> None:
         raise EpisodeError(
             f"{name} must be (least, most) with {least} <= least <= most, got {ends}"
         )
-
-
-def _too_few_classes(index: LabelIndex, n_usable: int, needed: int) -> str:
-    message = f"{needed} classes of 2 or more pictures are needed, {n_usable} of them are here"
-    too_small = index.counts_C.masked_fill(index.counts_C >= 2, -1)
-    if len(too_small) and too_small.max() >= 0:
-        name, count = index.names[int(too_small.argmax())], int(too_small.max())
-        message += f"; class {name!r} has {count}, and a shot and a query need 2"
-    return f"{message}. Add pictures or classes, or lower n_way"

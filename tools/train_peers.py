@@ -29,9 +29,9 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.atomic_files import replace_file
-from metaadapter.baselines import META_PEERS, MetaPeer, Support
+from metaadapter.baselines import META_PEERS, MetaPeer
 from metaadapter.baselines.maml import Start
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.baselines.meta_trained import save_meta_peer
@@ -40,7 +40,7 @@ from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.objective import query_loss
 from metaadapter.training.random_streams import stream
-from metaadapter.training.schedule import learning_rate
+from metaadapter.training.schedule import MOST_GRADIENT, WEIGHT_DECAY, make_schedule
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
@@ -155,13 +155,10 @@ def learn(
             },
         ],
         lr=optim.lr,
-        weight_decay=optim.weight_decay,
+        weight_decay=WEIGHT_DECAY,
     )
-    highest = [group["lr"] for group in optimizer.param_groups]
+    schedule = make_schedule(optimizer, optim.steps)
     for step in range(optim.steps):
-        share = learning_rate(step, optim) / optim.lr
-        for group, most in zip(optimizer.param_groups, highest, strict=True):
-            group["lr"] = share * most
         optimizer.zero_grad()
         total = 0.0
         for _ in range(optim.draws_per_step):
@@ -175,8 +172,9 @@ def learn(
                 f"{name}: the loss of step {step} is {total}; look for rows of zeros or NaN in the "
                 "feature stores, or lower the rates in tools/train_peers.py"
             )
-        clip_grad_norm_(learned.values(), optim.clip)
+        clip_grad_norm_(learned.values(), MOST_GRADIENT)
         optimizer.step()
+        schedule.step()
         tell(total)
     encoders = frozenset(source.encoder for source in data.sources)
     return MetaPeer(name, width, encoders, {key: each.detach() for key, each in learned.items()})
@@ -207,7 +205,7 @@ def describe(
 
 
 def _shorter(recipe: Recipe, steps: int) -> Recipe:
-    optim = recipe.optim.model_copy(update={"steps": steps, "warmup": steps // 5})
+    optim = recipe.optim.model_copy(update={"steps": steps})
     return replace(recipe, optim=optim)
 
 
@@ -234,7 +232,7 @@ def _first(
 def _attention_losses(
     learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float
 ) -> Iterable[Tensor]:
-    weights = meta_adapter(Support.of(batch), scale, Attention(**learned))
+    weights = meta_adapter(Support.of_batch(batch, scale), Attention(**learned))
     yield len(batch.text_TND) * query_loss(classify(batch.query_TQD, weights), batch)
 
 

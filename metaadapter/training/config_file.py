@@ -84,8 +84,9 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read the `resolved.json` of a run, changed as by `load_config`."""
     try:
         content = json.loads(path.read_bytes())
+        content.pop("code", None)  # identities, which are no part of the configuration
         config = TrainConfig.model_validate(content)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path} is not the resolved configuration of a training run: {error}; give --resume "
             "the folder that `metaadapter train` wrote"
@@ -190,9 +191,24 @@ def _table(annotation: Any) -> Any:
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     """Absolute paths, so that a run can be gone on with from anywhere."""
-    data = config.data.with_splits(lambda path: str(find_path(path, folder)))
-    data = data.model_copy(update={"root": str(find_path(data.root, folder))})
-    return config.model_copy(update={"data": data})
+
+    def absolute(path: str) -> str:
+        return str(find_path(path, folder))
+
+    def own_code(name: str) -> str:
+        file, _, attribute = name.rpartition(":")
+        return f"{absolute(file)}:{attribute}"
+
+    content = _plain(config)
+    data, loss = content["data"], content["loss"]
+    data["root"] = absolute(data["root"])
+    for source in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
+        if source["classes"]:
+            source["classes"]["split"] = absolute(source["classes"]["split"])
+    if content["generator"]:
+        content["generator"] = own_code(content["generator"])
+    loss["own"] = {own_code(name): weight for name, weight in loss["own"].items()}
+    return TrainConfig.model_validate(content)
 
 
 def find_path(path: str, folder: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from episodes import Guard
 from metaadapter.errors import DataError
 from metaadapter.features import FeatureStore, readable_name
 from metaadapter.training.sources import LoadedSource
@@ -28,33 +27,28 @@ def keep_apart(
         domains: Held-out domains.
 
     Raises:
-        EpisodeError: A source has a class or a picture that is held out.
-        DataError: A source has the store of a held-out domain.
+        DataError: A source has something that is held out.
     """
-    guard = Guard(
-        {each.tasks.name: each.classes for each in classes},
-        {each.tasks.name: each.picture_hashes for each in (*classes, *domains)},
-        # What the text tower reads: "n07753592 banana" and "banana" are one class.
-        name_of=readable_name,
-    )
     for source in sources:
         for judged in domains:
             for store in judged.folders:
                 _require_not_in(source, store, f"which is judged as {judged.tasks.name!r}")
-        guard.check(source.tasks.name, source.classes, source.picture_hashes, forbid_classes=True)
+        for judged in classes:
+            _require_other_classes(source, judged)
+        for judged in (*classes, *domains):
+            _require_other_pictures(source, judged.picture_hashes, judged.tasks.name)
 
 
 def require_unseen(reserved: Path, loaded: Sequence[LoadedSource]) -> None:
-    """Refuse all that has a store, by whatever path it is named, or a picture of it.
+    """Refuse every source that has a store, by whatever path it is named, or a picture of it.
 
     Raises:
-        EpisodeError: A source has a picture of the store.
-        DataError: A source has the store, or there is none.
+        DataError: A source has the store or a picture of it, or there is no such store.
     """
     pictures = frozenset(map(str, FeatureStore.open(reserved).rows.sha256))
     for source in loaded:
         _require_not_in(source, reserved, "which is reserved")
-        Guard({}, {str(reserved): pictures}).check(source.tasks.name, (), source.picture_hashes)
+        _require_other_pictures(source, pictures, str(reserved))
 
 
 def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
@@ -64,3 +58,32 @@ def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
             f"the source {source.tasks.name!r} has the store {same[0]}, {role}: figures on "
             "it would mean nothing. Take it out of this source, or out of the evaluation"
         )
+
+
+def _require_other_classes(source: LoadedSource, judged: LoadedSource) -> None:
+    """Labels are compared as the text tower reads them: "n07753592 banana" is "banana"."""
+    given, there = (
+        {readable_name(label).casefold(): label for label in each.classes}
+        for each in (source, judged)
+    )
+    shared = sorted(given.keys() & there.keys())
+    if shared:
+        pairs = [f"{given[name]!r} ({there[name]!r} there)" for name in shared]
+        raise DataError(
+            f"the source {source.tasks.name!r} has {len(shared)} class(es) of the evaluation set "
+            f"{judged.tasks.name!r}: {_first(pairs)}. Leave them out of training, for example "
+            "with a class split"
+        )
+
+
+def _require_other_pictures(source: LoadedSource, hashes: frozenset[str], owner: str) -> None:
+    shared = sorted(source.picture_hashes & hashes)
+    if shared:
+        raise DataError(
+            f"the source {source.tasks.name!r} has {len(shared)} picture(s) of the evaluation set "
+            f"{owner!r}, with hash {_first(shared)}. Leave them out of training"
+        )
+
+
+def _first(found: list[str]) -> str:
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

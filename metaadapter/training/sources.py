@@ -1,4 +1,4 @@
-"""Feature stores → task sources, with nothing of the evaluation among what is trained on."""
+"""Feature stores as sources of tasks."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class LoadedSource:
     stores: tuple[str, ...]
     """As the configuration names them."""
     folders: tuple[Path, ...]
-    """Of the stores."""
+    """Where the stores lie."""
     encoder: str
     picture_hashes: frozenset[str]
     digest: str
     """Changes with any feature, label, text or class name."""
 
     def describe(self) -> dict[str, Any]:
-        """What a model card says of it."""
+        """What a model card says of the source."""
         return {
             "name": self.tasks.name,
             "encoder": self.encoder,
@@ -56,9 +56,9 @@ class LoadedSource:
 
 
 def spec_of(episodes: EpisodesConfig, source: SourceConfig | None = None) -> EpisodeSpec:
-    """Sizes of the tasks; a source may have ways and shots of its own."""
+    """Sizes of the tasks; a source may have shots of its own."""
     return EpisodeSpec(
-        n_way=(source and source.n_way) or episodes.n_way,
+        n_way=episodes.n_way,
         n_shot=(source and source.n_shot) or episodes.n_shot,
         n_query=episodes.n_query,
         imbalance=episodes.imbalance,
@@ -98,7 +98,7 @@ def load_source(
             np.concatenate([_unit(features, average_views) for features, _ in parts])
         ),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
-        text_SCD=torch.from_numpy(texts)[None],
+        text_CD=torch.from_numpy(texts),
         logit_scale=stores[0].logit_scale,
         weight=config.weight,
         domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
@@ -163,7 +163,7 @@ def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
 
 
 def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
-    """Of what is stored: what is computed of it may differ in its last bits between machines."""
+    """A digest of what is stored: what is computed of it may differ in its last bits elsewhere."""
     found = hashlib.sha256(json.dumps(values).encode())
     for array in arrays:
         found.update(f"{array.dtype.str} {array.shape}".encode())
@@ -217,4 +217,4 @@ def _synthetic(
 
 
 def _own_spec(config: SourceConfig, episodes: EpisodesConfig) -> EpisodeSpec | None:
-    return spec_of(episodes, config) if config.n_way or config.n_shot else None
+    return spec_of(episodes, config) if config.n_shot else None

@@ -43,7 +43,7 @@ class TrainingData:
             return Validator(sets, config.validation, seed=config.seed)
 
     def digests(self) -> dict[str, str]:
-        """By name of the source or validation set; changes with anything in its stores."""
+        """A digest of each source and validation set, which changes with anything in its stores."""
         loaded = (*self.sources, *self.validation["classes"], *self.validation["domains"])
         return {each.tasks.name: each.digest for each in loaded}
 
