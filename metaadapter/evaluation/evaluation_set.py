@@ -14,7 +14,7 @@ from episodes import TaskSource
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.meta_training import same_name
-from metaadapter.features import FeatureStore
+from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 
 __all__ = ["EvaluationSet", "load_sets"]
 
@@ -131,13 +131,13 @@ def _of_stores(
         numbers = [number.get(same_name(label) if rename else label, -1) for label in y.tolist()]
         features.append(X)
         labels.append(np.where(pool_n == UNUSED, -1, numbers))
-    texts = stores[0].class_texts()
+    texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
     source = TaskSource(
         name=name,
         features_nVD=torch.from_numpy(np.concatenate(features))[:, None],
         labels_n=torch.from_numpy(np.concatenate(labels)),
-        text_CD=torch.from_numpy(np.stack([texts[label] for label in texts_of])),
-        logit_scale=stores[0].logit_scale,
+        text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in texts_of])),
+        logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         domains_n=torch.from_numpy(np.concatenate([pool_n for _, pool_n in pools]).clip(0)),
     )
     return EvaluationSet(
