@@ -46,7 +46,7 @@ def nested_draws(
     usable_C = (counts_C > n_shot).nonzero()[:, 0]
     if len(usable_C) < 2:
         largest = counts_C.argsort(descending=True)[:3].tolist()
-        listed = ", ".join(f"class {index.names[c]!r} has {int(counts_C[c])}" for c in largest)
+        listed = ", ".join(f"class {c} has {int(counts_C[c])}" for c in largest)
         raise EpisodeError(
             f"2 classes of {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; {listed} "
             "(the largest). Add pictures or ask for fewer shots"

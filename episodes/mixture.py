@@ -24,20 +24,17 @@ class Mixture:
     Args:
         sources: Data sets through encoders; widths may differ between them.
         spec: Sizes of the tasks of all sources that have none of their own.
-        hard_share: Fraction of the tasks whose classes look alike, by their mean features.
 
     Raises:
         EpisodeError: There is no source, two have one name, or one cannot give such tasks.
     """
 
-    def __init__(
-        self, sources: Sequence[TaskSource], spec: EpisodeSpec, *, hard_share: float = 0.0
-    ) -> None:
+    def __init__(self, sources: Sequence[TaskSource], spec: EpisodeSpec) -> None:
         names = [source.name for source in sources]
         if not names or len(set(names)) < len(names):
             raise EpisodeError(f"sources must be one or more of different names, got {names}")
         self.sources = tuple(sources)
-        self._samplers = [_sampler_of(source, spec, hard_share) for source in sources]
+        self._samplers = [_sampler_of(source, source.spec or spec) for source in sources]
         self._weights = torch.tensor([source.weight for source in sources], dtype=torch.float64)
 
     def draw(
@@ -66,13 +63,13 @@ class Mixture:
         return gather(rows, self.sources[number], generator)
 
 
-def _sampler_of(source: TaskSource, spec: EpisodeSpec, hard_share: float) -> EpisodeSampler:
+def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:
+    means_CD = source.class_means_CD
     try:
         return EpisodeSampler(
             source.index,
-            source.spec or spec,
-            similarity_CC=source.class_means_CD @ source.class_means_CD.T if hard_share else None,
-            hard_share=hard_share,
+            spec,
+            similarity_CC=means_CD @ means_CD.T if spec.hard_share else None,
             cross_domain_share=source.cross_domain_share,
             device=source.features_nVD.device,
         )

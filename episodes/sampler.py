@@ -32,7 +32,6 @@ class EpisodeSampler:
         index: The pictures of each class.
         spec: Sizes of the tasks, narrowed to what the index can give.
         similarity_CC: Likeness of each two classes; needed for hard tasks.
-        hard_share: Fraction of the tasks whose classes are a random one and neighbours of it.
         cross_domain_share: Fraction of the tasks with the support in one domain and the queries,
             with the twin support, in another. In all other tasks the domains are mixed.
         device: Where the row numbers are made.
@@ -47,17 +46,17 @@ class EpisodeSampler:
         spec: EpisodeSpec,
         *,
         similarity_CC: Float[Tensor, "C C"] | None = None,
-        hard_share: float = 0.0,
         cross_domain_share: float = 0.0,
         device: str | torch.device = "cpu",
     ) -> None:
-        for name, value in (("hard_share", hard_share), ("cross_domain_share", cross_domain_share)):
-            if not 0 <= value <= 1:
-                raise EpisodeError(f"{name} must be within 0 to 1, got {value}")
-        if hard_share and similarity_CC is None:
+        if not 0 <= cross_domain_share <= 1:
+            raise EpisodeError(
+                f"cross_domain_share must be within 0 to 1, got {cross_domain_share}"
+            )
+        if spec.hard_share and similarity_CC is None:
             raise EpisodeError("hard tasks need similarity_CC, the likeness of each two classes")
         self.spec = spec.feasible(index)
-        self._hard_share, self._cross_share = hard_share, cross_domain_share
+        self._cross_share = cross_domain_share
         self._pairs_P2 = _domain_pairs(index, self.spec.n_way[0]).to(device)
         if cross_domain_share and len(self._pairs_P2) == 0:
             raise EpisodeError(
@@ -148,14 +147,14 @@ class EpisodeSampler:
         n_way_T: Int[Tensor, " T"],
         generator: torch.Generator,
     ) -> Int[Tensor, "T N"]:
-        if not (self._cross_share or self._hard_share):
+        if not (self._cross_share or self.spec.hard_share):
             n_usable_T = torch.full_like(n_way_T, self._n_usable)
             return self._usable_c[draw_distinct(n_usable_T, n_way_T, generator)]
         counts_T2C = self._counts_XC[domains_T2, :-1]
         enough_TC = (counts_T2C >= 1 + is_mixed_T1.long()[..., None]).all(1)
-        if not self._hard_share:
+        if not self.spec.hard_share:
             return draw_classes(enough_TC, n_way_T, generator)
-        is_hard_T = uniform((len(n_way_T),), generator, n_way_T.device) < self._hard_share
+        is_hard_T = uniform((len(n_way_T),), generator, n_way_T.device) < self.spec.hard_share
         return draw_classes(
             enough_TC, n_way_T, generator, similarity_CC=self._similarity_CC, is_hard_T=is_hard_T
         )

@@ -1,4 +1,4 @@
-"""What tasks to draw: ranges of ways and shots, queries, imbalance."""
+"""What tasks to draw: ranges of ways and shots, queries, imbalance, likeness of classes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ __all__ = ["EpisodeSpec"]
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:
-    """Sizes of few-shot tasks. Ways and shots are drawn log-uniformly over their range.
+    """Shape of few-shot tasks. Ways and shots are drawn log-uniformly over their range.
 
     Raises:
         EpisodeError: A range is empty or a size cannot be.
     """
 
-    n_way: tuple[int, int]
+    n_way: tuple[int, int] = (2, 20)
     """Least and most classes of a task."""
-    n_shot: tuple[int, int]
+    n_shot: tuple[int, int] = (1, 16)
     """Least and most labelled pictures a class."""
-    n_query: int
+    n_query: int = 10
     """Pictures to classify, a class."""
     imbalance: float = 0.0
     """Each class's shots are the task's times e^u, u uniform within ± this; 0: all equal."""
     alike: bool = False
     """All tasks of one draw have the same ways and shots: no padding, so faster."""
+    hard_share: float = 0.0
+    """Fraction of the tasks whose classes look alike, by their mean features."""
 
     def __post_init__(self) -> None:
         _require_range("n_way", self.n_way, least=2)
@@ -37,6 +39,8 @@ class EpisodeSpec:
             raise EpisodeError(f"n_query must be at least 1, got {self.n_query}")
         if not (self.imbalance >= 0 and math.isfinite(self.imbalance)):
             raise EpisodeError(f"imbalance must be 0 or more, got {self.imbalance}")
+        if not 0 <= self.hard_share <= 1:
+            raise EpisodeError(f"hard_share must be within 0 to 1, got {self.hard_share}")
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:
         """Narrow the ranges to what these labelled pictures can give.

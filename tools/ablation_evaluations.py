@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from episodes import EpisodeRows, TaskSource, cross_domain_draws, gather, nested_draws
+from episodes import EpisodeRows, EpisodeSpec, TaskSource, cross_domain_draws, gather, nested_draws
 from metaadapter.adapter import Support, classify
 from metaadapter.features import FeatureStore
 from metaadapter.generator import AdapterGenerator
-from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart
+from metaadapter.training.config import SourceConfig, SplitPart
 from metaadapter.training.sources import load_source
 
 __all__ = ["Evaluation", "accuracy_by_shots", "load_evaluations"]
@@ -143,7 +143,7 @@ def _shift(
 
 def _source(root: Path, name: str, *stores: str, classes: SplitPart | None = None) -> TaskSource:
     config = SourceConfig(name=name, stores=stores, classes=classes)
-    return load_source(config, root, EpisodesConfig(), average_views=True).tasks
+    return load_source(config, root, EpisodeSpec(), average_views=True).tasks
 
 
 def _photographs_and_cifar(root: Path) -> TaskSource:

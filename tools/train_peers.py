@@ -196,7 +196,7 @@ def describe(
             "validation_domains": [],
         },
         "accuracy": accuracy,
-        "episodes": config.episodes.model_dump(mode="json"),
+        "episodes": asdict(config.episodes),
         "recipe": {**asdict(recipe), "optim": recipe.optim.model_dump(mode="json")},
         "seed": config.seed,
         "seconds": round(seconds, 1),

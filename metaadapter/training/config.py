@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from metaadapter.generator import GeneratorConfig
 from metaadapter.own_code import is_own_code
@@ -15,7 +16,6 @@ from metaadapter.training.objective import LossWeights
 
 __all__ = [
     "DataConfig",
-    "EpisodesConfig",
     "InnerConfig",
     "OptimConfig",
     "SourceConfig",
@@ -128,17 +128,6 @@ class DataConfig(Strict):
         return (*self.sources, *self.validation_classes, *self.validation_domains)
 
 
-class EpisodesConfig(Strict):
-    """Shape of the tasks; ways and shots are drawn log-uniformly from their ranges."""
-
-    n_way: Range = (2, 20)
-    n_shot: Range = (1, 16)
-    n_query: Count = 10
-    imbalance: Annotated[float, Field(ge=0)] = 0.0
-    alike: bool = False
-    hard_share: Fraction = 0.0
-
-
 class InnerConfig(Strict):
     """Gradient steps from the predicted adapter on the support, inside the objective."""
 
@@ -181,7 +170,7 @@ class TrainConfig(Strict):
     schema_version: Literal[1] = 1
     seed: Seed = 0
     data: DataConfig
-    episodes: EpisodesConfig = EpisodesConfig()
+    episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
     generator: str | None = None
     """FILE.py:CLASS, an `AdapterGenerator` of one's own in place of the network that ships."""

@@ -40,11 +40,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
             what was expected, what came, and the nearest known key.
         UsageError: An override has no `=`, or leads through something that is not a table.
     """
-    content = read_toml(path)
-    for override in overrides:
-        _apply(content, override)
-    config = checked(TrainConfig, content, owner=f"the configuration {path}")
-    return _resolve_paths(config, path.parent)
+    return _config(read_toml(path), overrides, path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -85,18 +81,12 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     try:
         content = json.loads(path.read_bytes())
         content.pop("code", None)  # identities, which are no part of the configuration
-        config = TrainConfig.model_validate(content)
     except (OSError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path} is not the resolved configuration of a training run: {error}; give --resume "
             "the folder that `metaadapter train` wrote"
         ) from error
-    if not overrides:
-        return config
-    for override in overrides:
-        _apply(content, override)
-    config = checked(TrainConfig, content, owner=f"the configuration {path}")
-    return _resolve_paths(config, path.parent)
+    return _config(content, overrides, path)
 
 
 def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
@@ -107,6 +97,13 @@ def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     was, now = _flat(_plain(old)), _flat(_plain(new))
     keys = [key for key in {**was, **now} if was.get(key) != now.get(key) and key != "data.root"]
     return [f"{key}: {was.get(key, 'absent')} → {now.get(key, 'absent')}" for key in keys]
+
+
+def _config(content: dict[str, Any], overrides: Sequence[str], path: Path) -> TrainConfig:
+    for override in overrides:
+        _apply(content, override)
+    config = checked(TrainConfig, content, owner=f"the configuration {path}")
+    return _resolve_paths(config, path.parent)
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

@@ -14,7 +14,7 @@ from episodes import EpisodeError, Mixture
 from metaadapter.errors import DataError
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.held_out import keep_apart, require_unseen
-from metaadapter.training.sources import LoadedSource, load_source, spec_of
+from metaadapter.training.sources import LoadedSource, load_source
 from metaadapter.training.validation import Kind, Validator
 
 __all__ = ["TrainingData", "load_training_data"]
@@ -31,7 +31,7 @@ class TrainingData:
         """The stream of training tasks."""
         tasks = [source.tasks.to(device) for source in self.sources]
         with _as_data_errors():
-            return Mixture(tasks, spec_of(config.episodes), hard_share=config.episodes.hard_share)
+            return Mixture(tasks, config.episodes)
 
     def validator(self, config: TrainConfig, device: torch.device | str) -> Validator:
         """The fixed validation tasks."""

@@ -57,7 +57,7 @@ def test_mixture__hard__asks_only_for_classes_that_look_alike(make_source, draw)
     source = replace(source, features_nVD=near.repeat_interleave(4, 0)[:, None])
     labels_of = {tuple(row.tolist()): c for c, row in enumerate(source.text_CD)}
 
-    tasks = Mixture([source], SPEC, hard_share=1.0).draw(100, draw).batch.text_TND
+    tasks = Mixture([source], replace(SPEC, hard_share=1.0)).draw(100, draw).batch.text_TND
 
     flocks = [[labels_of[tuple(text.tolist())] // 5 for text in task] for task in tasks]
     assert {tuple(flock) for flock in flocks} == {(0, 0), (1, 1)}

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from episodes import ClassSplit
+from episodes import ClassSplit, EpisodeSpec
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart, SyntheticConfig
+from metaadapter.training.config import SourceConfig, SplitPart, SyntheticConfig
 from metaadapter.training.sources import load_source
 
-EPISODES = EpisodesConfig(n_way=(2, 5), n_shot=(1, 3))
+EPISODES = EpisodeSpec(n_way=(2, 5), n_shot=(1, 3))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_load_source__part_of_a_split__has_these_classes_only(load, make_store, 
 
     assert source.classes == ("crane", "stork")
     assert source.tasks.labels_n.tolist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match=r"has no part 'test'; it has rest, train"):
+    with pytest.raises(DataError, match=r"in a part 'test'; it has parts rest, train"):
         load("a", classes=SplitPart(split=split, part="test"))
 
 
@@ -81,7 +81,7 @@ def test_load_source__part_without_classes__is_told(load, make_store, tmp_path):
     make_store("a", {"crane": 2})
     ClassSplit({"train": ("crane",), "rest": ()}).save(tmp_path / "split.json")
 
-    with pytest.raises(DataError, match=r"'birds': the part 'rest' of .*json has no classes"):
+    with pytest.raises(DataError, match=r"'birds': .*json has no classes in a part 'rest'; it"):
         load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="rest"))
 
 
