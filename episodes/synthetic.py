@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -48,54 +47,26 @@ def synthetic_source(
     Returns:
         A source with one view of each picture.
     """
-    world = _World(width, spectrum_decay, gap, generator)
-    means_AD = world.draw_means(n_classes)
-    features_AnD = world.as_pictures(world.draw_pictures(means_AD, n_pictures))
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator)
+
+    spectrum_D = torch.arange(1, width + 1, dtype=torch.float64) ** -spectrum_decay
+    # A picture is about one unit away from its class's mean.
+    deviations_D = (spectrum_D / spectrum_D.sum()).sqrt().float()
+    offset_D = gap * normalize(normal(width), dim=0)
+    turn_DD = torch.linalg.qr(normal(width, width)).Q
+    # Two standard normal vectors are √(2 · width) apart.
+    step = SEPARATION / (2 * width) ** 0.5
+    means_AD = step * normal(n_classes, width) * deviations_D
+    pictures_AnD = means_AD[:, None] + normal(n_classes, n_pictures, width) * deviations_D
+    spread_AD = normal(n_classes, width) * deviations_D
+    texts_AD = means_AD + means_AD.norm(dim=1).mean() * (text_noise * spread_AD - offset_D)
     return TaskSource(
         name=name,
-        features_nVD=features_AnD.flatten(0, 1)[:, None],
+        features_nVD=normalize((pictures_AnD + offset_D) @ turn_DD, dim=-1).flatten(0, 1)[:, None],
         labels_n=torch.arange(n_classes).repeat_interleave(n_pictures),
-        text_CD=world.as_texts(means_AD, text_noise),
+        text_CD=normalize(texts_AD @ turn_DD, dim=1),
         logit_scale=LOGIT_SCALE,
         weight=weight,
     )
-
-
-class _World:
-    """The covariance that all classes share, and where the two modalities are.
-
-    Coordinates are the covariance's own axes until the features leave through `as_pictures` and
-    `as_texts`, which turn them at random.
-    """
-
-    def __init__(
-        self, width: int, spectrum_decay: float, gap: float, generator: torch.Generator
-    ) -> None:
-        self._generator = generator
-        spectrum_D = torch.arange(1, width + 1, dtype=torch.float64) ** -spectrum_decay
-        # A picture is about one unit away from its class's mean.
-        self._deviations_D = (spectrum_D / spectrum_D.sum()).sqrt().float()
-        self._offset_D = gap * normalize(self._normal(width), dim=0)
-        self._turn_DD = torch.linalg.qr(self._normal(width, width)).Q
-
-    def draw_means(self, n_classes: int) -> Float[Tensor, "A D"]:
-        width = len(self._deviations_D)
-        # Two standard normal vectors are √(2 · width) apart.
-        step: float = SEPARATION / (2 * width) ** 0.5
-        return step * self._normal(n_classes, width) * self._deviations_D
-
-    def draw_pictures(self, means_AD: Float[Tensor, "A D"], n: int) -> Float[Tensor, "A n D"]:
-        noise_AnD = self._normal(len(means_AD), n, means_AD.shape[1])
-        return means_AD[:, None] + noise_AnD * self._deviations_D
-
-    def as_pictures(self, pictures_AnD: Float[Tensor, "A n D"]) -> Float[Tensor, "A n D"]:
-        return normalize((pictures_AnD + self._offset_D) @ self._turn_DD, dim=-1)
-
-    def as_texts(self, means_AD: Float[Tensor, "A D"], noise: float) -> Float[Tensor, "A D"]:
-        length = means_AD.norm(dim=1).mean()
-        spread_AD = self._normal(*means_AD.shape) * self._deviations_D
-        texts_AD = means_AD + length * (noise * spread_AD - self._offset_D)
-        return normalize(texts_AD @ self._turn_DD, dim=1)
-
-    def _normal(self, *shape: int) -> Float[Tensor, ...]:
-        return torch.randn(shape, generator=self._generator)

@@ -112,8 +112,9 @@ class DataConfig(Strict):
 
     @model_validator(mode="after")
     def _has_distinct_names(self) -> DataConfig:
-        counts = Counter(each.name.casefold() for each in self.all_sources)
-        twice = sorted({each.name for each in self.all_sources if counts[each.name.casefold()] > 1})
+        sources = (*self.sources, *self.validation_classes, *self.validation_domains)
+        counts = Counter(each.name.casefold() for each in sources)
+        twice = sorted({each.name for each in sources if counts[each.name.casefold()] > 1})
         if twice:
             raise ValueError(
                 "expected another name for each entry of sources, validation_classes and "
@@ -121,11 +122,6 @@ class DataConfig(Strict):
                 "more than once; rename all but one"
             )
         return self
-
-    @property
-    def all_sources(self) -> tuple[SourceConfig, ...]:
-        """The sources of training, then those of validation."""
-        return (*self.sources, *self.validation_classes, *self.validation_domains)
 
 
 class InnerConfig(Strict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal, final
 
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
@@ -53,8 +54,7 @@ class Validation:
         tables = [table for sets in self.accuracy.values() for table in sets.values()]
         shots = sorted({n_shot for table in tables for n_shot in table})
         return {
-            n_shot: _mean([table[n_shot] for table in tables if n_shot in table])
-            for n_shot in shots
+            n_shot: fmean(table[n_shot] for table in tables if n_shot in table) for n_shot in shots
         }
 
     def to_dict(self) -> dict[str, object]:
@@ -145,20 +145,11 @@ def _judge(
 
 def _numbered(tables: Mapping[Kind, Mapping[str, Mapping[str, float]]]) -> Tables:
     return {
-        kind: {
-            name: {int(n_shot): figure for n_shot, figure in table.items()}
-            for name, table in sets.items()
-        }
+        kind: {name: {int(n): each for n, each in table.items()} for name, table in sets.items()}
         for kind, sets in tables.items()
     }
 
 
 def _mean_of_kinds(tables: Tables) -> float:
     kinds = [sets for sets in tables.values() if sets]
-    return _mean(
-        [_mean([_mean(list(table.values())) for table in sets.values()]) for sets in kinds]
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    return fmean(fmean(fmean(table.values()) for table in sets.values()) for sets in kinds)

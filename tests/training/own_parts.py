@@ -21,9 +21,10 @@ class Blend(AdapterGenerator):
 
     def forward(self, support: Support) -> AdapterWeights:
         """A head between texts and mean pictures, with a temperature that is learned."""
+        support = support.to(dtype=torch.float32)  # a classifier hands over float64
         means_TND = support.means_TND
         alike_TN = (means_TND * support.text_TND).sum(-1)
-        shots_TN = support.present_TNK.sum(-1).to(alike_TN.dtype)
+        shots_TN = support.present_TNK.sum(-1)
         inputs_TN2 = torch.stack([alike_TN, shots_TN.log1p()], dim=-1)
         trust_TN, warmth_TN = self.network(inputs_TN2).sigmoid().unbind(-1)
         has_pictures_TN = support.present_TNK.any(-1)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from episodes import gather, nested_draws, synthetic_source
+from metaadapter.adapter import Support, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator import generator_id, load_generator
 from metaadapter.training import load_config, open_run, train
@@ -58,6 +60,12 @@ def test_train__generator_of_one_s_own__learns_and_is_evaluated_with_its_weights
     best = load_checkpoint(folder / "checkpoint.safetensors").tensors["best"]
     torch.testing.assert_close(dict(trained.state_dict()), best, rtol=0, atol=0)
     assert not trained.training
+    draw = torch.Generator().manual_seed(0)
+    source = synthetic_source(n_classes=6, width=24, generator=draw)
+    task = gather(nested_draws(source.index, (4,), 15, 10, 6, seed=0), source)
+    adapters = trained.predict(Support.of_batch(task.batch, task.logit_scale).exact)
+    predicted_TQ = classify(task.batch.query_TQD, adapters).argmax(-1)
+    assert float((predicted_TQ == task.batch.query_labels_TQ).float().mean()) > 0.5
 
 
 def test_train__generator_of_one_s_own_with_dropout__resumes_to_the_same_bits(own):
