@@ -119,6 +119,10 @@ class _Draw:
         shape = (self.n_tasks, *[1] * n_axes)
         return (high * uniform(shape, self.generator, self.like.device)).to(self.like.dtype)
 
+    def level(self, fraction: float, most: float, *, n_axes: int) -> Tensor:
+        """How strong a change is: up to `most` in the tasks that it befalls, else 0."""
+        return self.chosen(fraction, n_axes=n_axes) * self.uniform(most, n_axes=n_axes)
+
     def normal(self, *shape: int) -> Tensor:
         numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
         return numbers.to(self.like)
@@ -134,13 +138,11 @@ def _perturb_text(
         text_TND = torch.where(swapped, _permuted(text_TND, present_TN1, draw), text_TND)
     named_TND, spread = text_TND, _spread(text_TND, present_TN1)
     if fractions.text_help:
-        level = draw.chosen(fractions.text_help, n_axes=2) * draw.uniform(MOST_TEXT_HELP, n_axes=2)
+        level = draw.level(fractions.text_help, MOST_TEXT_HELP, n_axes=2)
         centred = _centred(means_TND, present_TN1)
         text_TND = text_TND + level * spread * centred / _spread(means_TND, present_TN1)
     if fractions.text_noise:
-        level = draw.chosen(fractions.text_noise, n_axes=2) * draw.uniform(
-            MOST_TEXT_NOISE, n_axes=2
-        )
+        level = draw.level(fractions.text_noise, MOST_TEXT_NOISE, n_axes=2)
         text_TND = text_TND + level * spread * normalize(draw.normal(*text_TND.shape), dim=-1)
     return _unit(text_TND, was=named_TND)
 
@@ -162,7 +164,7 @@ def _domain_shift(batch: EpisodeBatch, fractions: Perturbations, draw: _Draw) ->
     if fractions.scaling:
         exponent = SCALING_DEVIATION * draw.normal(draw.n_tasks, width)
         stretch_TD = (draw.chosen(fractions.scaling, n_axes=1) * exponent).exp()
-    level_T1 = draw.chosen(fractions.noise, n_axes=1) * draw.uniform(MOST_NOISE, n_axes=1)
+    level_T1 = draw.level(fractions.noise, MOST_NOISE, n_axes=1)
     is_query_TQ1 = (batch.query_labels_TQ >= 0)[..., None].to(batch.query_TQD.dtype)
     deviation_T1 = level_T1 * _spread(batch.query_TQD, is_query_TQ1)[..., 0] / width**0.5
 
@@ -185,8 +187,8 @@ def _withheld(
     """
     shape = tuple(batch.class_mask_TN.shape)
     number_TN = uniform(shape, draw.generator, batch.text_TND.device)
-    bare_T1 = draw.chosen(fractions.bare, n_axes=1) * draw.uniform(MOST_BARE, n_axes=1)
-    nameless_T1 = draw.chosen(fractions.nameless, n_axes=1) * draw.uniform(MOST_NAMELESS, n_axes=1)
+    bare_T1 = draw.level(fractions.bare, MOST_BARE, n_axes=1)
+    nameless_T1 = draw.level(fractions.nameless, MOST_NAMELESS, n_axes=1)
     loses_pictures_TN = (number_TN < bare_T1) & batch.text_TND.any(-1)
     # A task without a single picture would be zero-shot CLIP, which nothing can be learned from.
     loses_pictures_TN &= (batch.support_mask_TNK.any(-1) & ~loses_pictures_TN).any(1, keepdim=True)
