@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
+from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -85,10 +86,17 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         place = {label: row for row, label in enumerate(classes)}
         numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
         self.n_shots_ = np.bincount(numbers, minlength=len(classes))
+        texts = text_features(self.class_texts, classes, X.shape[1], encoder)
+        unknown = np.flatnonzero((self.n_shots_ == 0) & ~texts.any(1))
+        if len(unknown):
+            raise UsageError(
+                f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
+                "the encoder knows no texts; give it a picture, or leave it out"
+            )
         return Support.of_rows(
             unit_rows(X),
             numbers,
-            torch.from_numpy(text_features(self.class_texts, classes, X.shape[1], encoder)),
+            torch.from_numpy(texts),
             logit_scale=logit_scale,
             views=views,
         )

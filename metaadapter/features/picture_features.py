@@ -127,21 +127,8 @@ def encode_new(
 ) -> Encoding:
     """Encode those pictures of a list whose content is not known yet, each content once.
 
-    Args:
-        images: As for `encode_pictures`, as are the other arguments.
-        encoder: Gives one unit row for each view.
-        views: The number of views of each picture.
-        seed: The seed of the random views.
-        batch_size: The number of views that the encoder takes at a time.
-        workers: The number of threads.
-        known: The content hashes that need no features.
-        keep: Takes the content hashes and the features of each finished batch.
-        on_error: Whether a picture that cannot be read ends the call or is left out.
-        progress: Called after each batch.
-
-    Raises:
-        UnreadableImage: A picture cannot be read, and `on_error` is "raise".
-        UsageError: `images` is not a list of pictures, or an argument is out of range.
+    `known` holds the content hashes that need no features, and `keep` takes the content hashes and
+    the features of each finished batch. All else is as for `encode_pictures`.
     """
     workers = torch.get_num_threads() if workers is None else workers
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():

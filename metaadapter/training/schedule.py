@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torch.optim.lr_scheduler import LambdaLR
 
 __all__ = ["MOST_GRADIENT", "WEIGHT_DECAY", "make_optimizer", "make_schedule"]
 
@@ -26,12 +27,17 @@ def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY)
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> SequentialLR:
+def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
     """Rates of `n_steps` steps: a linear rise over 100, or a fifth of a shorter run, then a cosine.
 
     The first rate is set at once; `step()` follows each step of the optimizer.
     """
     warmup = max(1, min(MOST_WARMUP, n_steps // 5))
-    rise = LinearLR(optimizer, start_factor=1 / warmup, total_iters=warmup - 1)
-    fall = CosineAnnealingLR(optimizer, T_max=max(1, n_steps - warmup))
-    return SequentialLR(optimizer, [rise, fall], milestones=[warmup])
+
+    # In one formula: torch before 2.8 warns of how its own SequentialLR joins two schedules.
+    def fraction(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
+
+    return LambdaLR(optimizer, fraction)

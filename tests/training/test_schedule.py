@@ -33,6 +33,20 @@ def test_schedule__rates__rise_along_a_line_and_fall_along_half_a_cosine(n_steps
     assert found == pytest.approx(rise + fall, abs=1e-12)
 
 
+# Older torch warns of how its own SequentialLR calls the scheduler that comes next.
+@pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
+def test_schedule__rates__are_those_of_torch_s_own_line_and_cosine():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    rise = torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=9)
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)
+    both = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], milestones=[10])
+
+    for rate in rates(50):
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        both.step()
+
+
 def test_schedule__one_step__learns_at_the_full_rate():
     assert rates(1)[0] == 0.3
 

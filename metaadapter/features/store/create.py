@@ -28,7 +28,7 @@ __all__ = ["create_store"]
 # Pictures of a whole array that are scaled at a time.
 CHUNK_PICTURES = 8_192
 
-Columns = Mapping[str, Sequence[Any] | None]
+Columns = Mapping[str, Sequence[Any] | np.ndarray | None]
 
 
 def create_store(
