@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import open_clip
+import pandas
 import pytest
 import torch
 from hypothesis import given, settings
@@ -182,11 +184,22 @@ def test_images__skip_without_failures__tells_nothing(clip, photos):
         ([np.zeros((8, 9, 3), np.float32)], r"images\[0\].*of float32"),
         (np.zeros((8, 9, 3), np.uint8), r"expected a list of pictures"),
         (b"fox", r"expected a list of pictures"),
+        (io.BytesIO(b"fox"), r"expected a list of pictures"),
     ],
 )
 def test_images__something_else__says_what_a_picture_is(clip, images, message):
     with pytest.raises(UsageError, match=message):
         clip.encode_images(images)
+
+
+def test_images__column_of_a_table__is_a_list(clip, photos, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for path, photo in zip(paths, photos, strict=False):
+        photo.save(path)
+
+    column = pandas.Series([str(path) for path in paths], index=[7, 3])
+
+    np.testing.assert_array_equal(clip.encode_images(column), clip.encode_images(paths))
 
 
 def test_images__one_array_of_pictures__is_as_many(clip, photos):
