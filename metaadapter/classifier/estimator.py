@@ -26,6 +26,7 @@ from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
+from metaadapter.own_code import is_own_code
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -44,7 +45,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given; without it the classifier works from pictures alone.
+            given, which reads `"red_fox"` as "red fox"; without it the classifier works from
+            pictures alone.
         mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
             there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
@@ -112,32 +114,31 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.origin_ = _origin_of(encoder)
         return self
 
-    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> MetaAdapterClassifier:
+    def add_class(
+        self,
+        label: Any,
+        X: Any = None,
+        *,
+        text: Any = None,
+        picture_hashes: Sequence[str] = (),
+    ) -> MetaAdapterClassifier:
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
             label: a label that is not there yet, of the same kind as the others.
             X: (n, D) features of its pictures, or `None` when its text is to do.
             text: its vector, or its name when `encoder` is given.
+            picture_hashes: SHA-256 of its pictures, to recognise them among queries.
 
         Raises:
             UsageError: if the label is there already or of another kind, neither pictures nor a
                 text are given, or the adapter was saved without its support features.
             IncompatibleArtifact: if another generator predicted the adapter.
         """
-        check_is_fitted(self)
-        known = self.classes_.tolist()
-        if label in known:
-            raise UsageError(f"class {label!r} is there already; classes: {known}")
-        require_one_kind([*known, label])
+        support, generator = self.require_addable(label)
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
-        if self.support_ is None:
-            raise UsageError(
-                "this adapter was saved without its support features, so no class can be added; "
-                "fit it again from the pictures"
-            )
-        generator = self._same_generator()
+        known = self.classes_.tolist()
         encoder = self._loaded_encoder() if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
         rows = none if X is None else validate_data(self, X, reset=False)
@@ -147,7 +148,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.adapter_, self.support_ = append_class(
             generator,
             self.adapter_,
-            self.support_,
+            support,
             position,
             unit_rows(rows),
             torch.from_numpy(vector),
@@ -155,7 +156,29 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.array([*known[:position], label, *known[position:]])
         self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
+        self.picture_hashes_ = (*self.picture_hashes_, *picture_hashes)
         return self
+
+    def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
+        """Check that `add_class` takes a label, before its pictures are encoded.
+
+        Returns:
+            What the class is added to, and the generator that does it.
+
+        Raises:
+            UsageError, IncompatibleArtifact: as `add_class` does.
+        """
+        check_is_fitted(self)
+        known = self.classes_.tolist()
+        if label in known:
+            raise UsageError(f"class {label!r} is there already; classes: {known}")
+        require_one_kind([*known, label])
+        if self.support_ is None:
+            raise UsageError(
+                "this adapter was saved without its support features, so no class can be added; "
+                "fit it again from the pictures"
+            )
+        return self.support_, self._same_generator()
 
     def save(
         self,
@@ -206,8 +229,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             folder: written by `save`.
             encoder: the encoder that features will come from; when given, it must be the one that
                 the adapter was made with.
-            generator: the one that predicted it, where it was given as a `Generator`; only adding
-                a class needs it.
+            generator: the one that predicted it, where it is one of your own; only adding a class
+                needs it.
 
         Raises:
             IncompatibleArtifact: if the folder is no adapter, is damaged, or belongs to another
@@ -217,11 +240,15 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
+        if generator is None:
+            # A saved adapter never makes code run by itself.
+            own = is_own_code(config.generator.partition("@")[0])
+            generator = CUSTOM if own else config.generator
         names = zip(config.classes, config.class_names or [], strict=False)
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
             mode=cast("Mode", config.mode),
-            generator=config.generator if generator is None else generator,
+            generator=generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -282,8 +309,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     def _same_generator(self) -> AdapterGenerator:
         if self.generator == CUSTOM:
             raise UsageError(
-                "the adapter was predicted by a generator of your own; to add a class, load it "
-                "with generator=… that one"
+                "the adapter was predicted by a generator of your own, which is code; if you trust "
+                "it, load the adapter with generator=… (--generator) that one to add a class"
             )
         generator, identity = self._loaded_generator()
         if identity != self.generator_id_:

@@ -476,3 +476,31 @@ def test_load__beside_another_encoder__is_refused(data, tmp_path):
     assert same.predict(data.X_new[:1]).shape == (1,)
     with pytest.raises(IncompatibleArtifact, match="fake"):
         MetaAdapterClassifier.load(tmp_path / "a", encoder=FakeEncoder({}, other))
+
+
+def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):
+    X = np.eye(6, 8)
+    classifier = MetaAdapterClassifier(logit_scale=100.0).fit(X[:4], ["a", "a", "b", "b"])
+
+    classifier.add_class("c", X[4:], picture_hashes=["4th", "5th"])
+    classifier.save(tmp_path, picture_hashes=["0th", "1st", "2nd", "3rd"])
+
+    loaded = MetaAdapterClassifier.load(tmp_path)
+    assert set(loaded.picture_hashes_) == {"0th", "1st", "2nd", "3rd", "4th", "5th"}
+    loaded.add_class("d", X[:1], picture_hashes=["6th"]).save(tmp_path)
+    assert "6th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
+    assert "0th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
+
+
+def test_fit__name_with_underscores__is_read_as_the_command_line_reads_it(data):
+    texts = {f"a {name}": vector for name, vector in data.texts.items()}
+    encoder = FakeEncoder(texts, fingerprint())
+
+    spaced, joined = (
+        MetaAdapterClassifier({name: text.format(name) for name in NAMES}, encoder=encoder).fit(
+            data.X, data.y
+        )
+        for text in ("a {}", "a_{}")
+    )
+
+    np.testing.assert_array_equal(joined.adapter_.classes, spaced.adapter_.classes)

@@ -56,6 +56,14 @@ def train(run, config, tmp_path):
     return command
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A program that a shell starts in the background ignores Ctrl-C, and so would the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def interrupt_at(monkeypatch):
     """Ctrl-C during a step of the next run, so many times."""
@@ -66,7 +74,6 @@ def interrupt_at(monkeypatch):
             def tell_and_interrupt(moment):
                 tell(moment)
                 if moment.step == step:
-                    # Not os.kill: another thread may take it, and two that wait count as one.
                     for _ in range(times):
                         signal.raise_signal(signal.SIGINT)
 

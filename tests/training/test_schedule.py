@@ -8,6 +8,8 @@ from metaadapter.training.config import OptimConfig
 from metaadapter.training.schedule import learning_rate, make_optimizer
 
 
+# Older torch warns of how its own SequentialLR calls the scheduler that comes next.
+@pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
 def test_learning_rate__warm_up_and_cosine__are_those_of_torch():
     config = OptimConfig(steps=50, warmup=10, lr=0.3)
     weight = nn.Parameter(torch.zeros(1))
