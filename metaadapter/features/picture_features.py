@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,19 +43,15 @@ class PictureFeatures:
         return mean_of_views(self.views)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What `encode_new` did.
-
-    Attributes:
-        contents: For each picture its content hash, or why it could not be read.
-        n_new: The number of contents that were encoded.
-        images_per_second: How fast they were encoded, without the comparison before.
-    """
+class Encoding(NamedTuple):
+    """What `encode_new` did."""
 
     contents: tuple[str | UnreadableImage, ...]
+    """For each picture its content hash, or why it could not be read."""
     n_new: int
+    """The number of contents that were encoded."""
     images_per_second: float
+    """How fast they were encoded, without the comparison before."""
 
 
 def encode_pictures(
