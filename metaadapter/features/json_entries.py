@@ -1,4 +1,4 @@
-"""Values out of the JSON that a store or an adapter keeps, with a message for each that is wrong."""
+"""Values out of the JSON that a store or an adapter keeps; what is wrong with them in words."""
 
 from __future__ import annotations
 
