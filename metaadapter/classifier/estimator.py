@@ -20,10 +20,10 @@ from metaadapter.adapter import (
     load_adapter,
     save_adapter,
 )
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows
+from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
-from metaadapter.classifier.one_shot import append_class, predict_adapter
+from metaadapter.classifier.one_shot import append_class, predict_adapter, unit_rows
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
 from metaadapter.own_code import is_own_code
@@ -309,8 +309,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     def _same_generator(self) -> AdapterGenerator:
         if self.generator == CUSTOM:
             raise UsageError(
-                "the adapter was predicted by a generator of your own, which is code; if you trust "
-                "it, load the adapter with generator=… (--generator) that one to add a class"
+                "the adapter was predicted by a generator of your own, which never runs by itself; "
+                "to add a class, load it with generator=… (--generator) that one"
             )
         generator, identity = self._loaded_generator()
         if identity != self.generator_id_:
