@@ -5,7 +5,7 @@ import pytest
 from metaadapter.commands.console import Console
 from metaadapter.features import Progress
 
-HALFWAY = Progress("encode", 50, 100, 25.0, 2.0, 0)
+HALFWAY = Progress("encode", 50, 100, 25.0)
 
 
 @pytest.fixture
