@@ -85,7 +85,6 @@ def test_train__document__is_as_documented(run, tmp_path):
         "n_heads = 2\n"
         "[optim]\n"
         "steps = 1\n"
-        "warmup = 0\n"
         "tasks_per_draw = 2\n"
     )
 
