@@ -8,7 +8,6 @@ from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines import Peer
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
-from metaadapter.evaluation.label_guard import LabelsRead
 from metaadapter.generator import AdapterGenerator, generator_id, load_generator
 from metaadapter.own_code import explain, load_own_code
 
@@ -38,8 +37,6 @@ def _checked(name: str, function: Peer) -> Peer:
     def fit(support: Support) -> AdapterWeights:
         try:
             weights = function(support)
-        except LabelsRead:
-            raise
         except Exception as error:
             n_tasks, n_way, n_shot = support.support_mask_TNK.shape
             raise UsageError(
