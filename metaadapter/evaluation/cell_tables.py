@@ -24,7 +24,7 @@ def cell_tables(
     part: str,
     answers: Answers,
     classes_TN: Int[np.ndarray, "T N"],
-    more: Mapping[str, Sequence[float | None]],
+    more: Mapping[str, Sequence[Any]],
 ) -> Tables:
     """The tables of some of the classes, judged among themselves.
 
@@ -74,7 +74,7 @@ def _with_part(part: str, columns: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {"part": [part] * len(next(iter(values.values()))), **values}
 
 
-def _plain(column: np.ndarray | Sequence[float | None]) -> list[Any]:
+def _plain(column: np.ndarray | Sequence[Any]) -> list[Any]:
     """Plain numbers; JSON has no NaN."""
     values = column.tolist() if isinstance(column, np.ndarray) else column
     return [None if value is None or value != value else value for value in values]

@@ -69,20 +69,23 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
     """
     try:
         names = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
-        chunks = pd.read_csv(
+        texts = [name for name in names if _kind(name) == TEXT]
+        found = []
+        with pd.read_csv(
             path,
             encoding_errors="surrogateescape",
             dtype={name: _kind(name) for name in names},
             # A class may be called NA.
             keep_default_na=False,
-            na_values={name: [""] for name in names if _kind(name) != TEXT},
+            na_values={name: [""] for name in names if name not in texts},
             chunksize=CHUNK,
-        )
-        found = []
-        for chunk in chunks:
-            for name, values in wanted.items():
-                chunk = chunk[chunk[name].isin(list(values))]
-            found.append(chunk)
+        ) as chunks:
+            for chunk in chunks:
+                if chunk[texts].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
+                    raise ValueError("a line has another number of columns than the first one")
+                for name, values in wanted.items():
+                    chunk = chunk[chunk[name].isin(list(values))]
+                found.append(chunk)
         return pd.concat(found, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(
