@@ -38,11 +38,15 @@ docs: $(VENV)/.installed-docs
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-# One stamp an installation: it is redone when what it was made from changes.
+# One stamp an installation: it is redone when what it was made from changes. An environment that is already there is
+# kept: it may have been made with --system-site-packages (CONTRIBUTING.md, "A small environment").
 $(VENV)/.installed: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "metaadapter needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV): minutes the first time." >&2
-	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@test "$$(uname -s)" != Linux || command -v nvidia-smi >/dev/null || test -n "$$PIP_EXTRA_INDEX_URL" \
+		|| $(BIN)/python -c 'import torch' 2>/dev/null \
+		|| echo 'torch from PyPI brings CUDA (6 GB), and no NVIDIA card is seen: for the small way see CONTRIBUTING.md, "A small environment".' >&2
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --editable ".[parquet,report]" --group test --group lint --group learn2learn-needs
 	$(PIP) --no-deps --requirement requirements/learn2learn.txt

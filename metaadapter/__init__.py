@@ -19,7 +19,7 @@ from metaadapter.errors import (
 
 if TYPE_CHECKING:
     from metaadapter.classifier import MetaAdapterClassifier
-    from metaadapter.features import FeatureStore, FrozenEncoder
+    from metaadapter.features import FeatureStore, FrozenEncoder, ImageEncoder
     from metaadapter.generator import Generator
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "FeatureStore",
     "FrozenEncoder",
     "Generator",
+    "ImageEncoder",
     "IncompatibleArtifact",
     "MetaAdapterClassifier",
     "MetaAdapterError",
@@ -41,6 +42,7 @@ _HOMES = {
     "FeatureStore": "metaadapter.features",
     "FrozenEncoder": "metaadapter.features",
     "Generator": "metaadapter.generator",
+    "ImageEncoder": "metaadapter.features",
     "MetaAdapterClassifier": "metaadapter.classifier",
 }
 

@@ -1,7 +1,7 @@
-"""The one door to learn2learn and higher, two packages that nobody maintains any more.
+"""Imports learn2learn and higher, two packages that nobody maintains any more, when they are used.
 
-Both are imported only when used: a missing or broken build costs the function that asked for it,
-never `predict`.
+A missing or broken build costs the function that asked for it, never `predict`. Nothing else
+imports them but `episodes.learn2learn_bridge`, since `episodes` imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["import_higher", "import_learn2learn"]
 
 _LEARN2LEARN_INSTALL = """\
 a plain `pip install learn2learn` fails to build on Python 3.11 and later, or takes numpy back below
-version 2. In a checkout, `make test` installs it rightly. Elsewhere (a C compiler is needed):
+version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C compiler is needed):
     pip install gym requests tqdm torchvision
     pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
 
 
 def import_learn2learn() -> ModuleType:
-    """Import learn2learn (about a second) without the notice that its passenger gym prints.
+    """Import learn2learn (about a second) without the notice that gym prints, which it imports.
 
     Returns:
         The module `learn2learn`.
@@ -36,7 +36,7 @@ def import_learn2learn() -> ModuleType:
 
 
 def import_higher() -> ModuleType:
-    """Import higher, the independent witness of gradients through an inner loop.
+    """Import higher, by which the tests check gradients through an inner loop.
 
     Returns:
         The module `higher`.

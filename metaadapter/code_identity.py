@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import sys
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -18,121 +19,93 @@ __all__ = ["code_identity", "modules_run_through"]
 PROJECT = ("metaadapter", "episodes")
 
 
-def code_identity(*objects: Any) -> str:
-    """Twelve hexadecimal digits of the code that functions, classes or modules run through.
+def code_identity(*code: Any) -> str:
+    """Twelve hexadecimal digits that change with the code that functions and classes run through.
 
-    Covered are their own modules and, from there on, every module of this project or beside an own
-    file that they import; comments, docstrings and layout do not count. Other packages are not
-    covered: their versions stand in an evaluation's summary.
+    That is all files of `modules_run_through`, without their comments, docstrings and layout.
+
+    Args:
+        code: Functions and classes, or the paths of Python files.
     """
-    found = modules_run_through(*objects)
-    return _digest(_program(Path(file), _changed(file)) for file in found)
-
-
-def modules_run_through(*objects: Any) -> list[str]:
-    """The files that `code_identity` covers, sorted."""
-    waiting = [_file_of(sys.modules[each.__module__]) for each in map(_with_module, objects)]
-    seen: set[str] = set()
-    while waiting:
-        file = waiting.pop()
-        if file not in seen:
-            seen.add(file)
-            waiting += _imported(file, _changed(file))
-    return sorted(seen)
-
-
-def _with_module(each: Any) -> Any:
-    return _Named(each.__name__) if isinstance(each, ModuleType) else each
-
-
-class _Named:
-    """A module where an object that names its module is expected."""
-
-    def __init__(self, name: str) -> None:
-        self.__module__ = name
-
-
-def _file_of(module: ModuleType) -> str:
-    assert module.__file__ is not None
-    return module.__file__
-
-
-def _changed(file: str) -> int:
-    """When a file was last changed: what was read of it before that is not used again."""
-    return Path(file).stat().st_mtime_ns
-
-
-def _digest(parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode())
+    for file in modules_run_through(*code):
+        digest.update(f"{file.name} {_program(file.read_bytes())}".encode())
     return digest.hexdigest()[:12]
 
 
-@cache
-def _program(file: Path, _changed: int) -> str:
+def modules_run_through(*code: Any) -> list[Path]:
+    """The files that functions, classes or files run through, sorted.
+
+    They are the files that the code stands in and, from there on, each file that these import from,
+    as far as it belongs to this project or lies beside a file of one's own. Other packages are left
+    out, and so is what only a type checker imports.
+    """
+    waiting = [each if isinstance(each, Path) else _file(each.__module__) for each in code]
+    found: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _imported(file.read_bytes(), file.parent)
+    return sorted(found)
+
+
+# By content: a file that was edited is read as a new one.
+@lru_cache(maxsize=512)
+def _program(source: bytes) -> str:
     """The program of a file without comments, docstrings and layout."""
-    tree = ast.parse(file.read_bytes())
+    tree = ast.parse(source)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # Documentation of attributes is a bare string, too, wherever it stands.
-            node.body = [each for each in body if not _is_documentation(each)]  # type: ignore[attr-defined]
-    return f"{file.name} {ast.dump(tree)}"
+        if isinstance(body := getattr(node, "body", None), list):
+            # The documentation of an attribute is a bare string, too, wherever it stands.
+            node.body = [each for each in body if not _is_string(each)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
 
 
-def _is_documentation(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+def _is_string(node: ast.AST) -> bool:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False
 
 
-@cache
-def _imported(file: str, _changed: int) -> tuple[str, ...]:
-    """Files of the project, or of the folder of a file outside it, that a file imports from."""
-    tree = ast.parse(Path(file).read_bytes())
-    found = dict.fromkeys(_files(tree, Path(file).parent))
-    return tuple(found)
+@lru_cache(maxsize=512)
+def _imported(source: bytes, folder: Path) -> tuple[Path, ...]:
+    """The files of the project, or of the folder, that a file imports from."""
+    files: list[Path] = []
+    for name, member in _imports(ast.parse(source)):
+        if name.partition(".")[0] in PROJECT:
+            files.append(_file(_defining_module(name, member)))
+        else:
+            places = [folder.joinpath(*name.split(".")), folder.joinpath(*name.split("."), member)]
+            beside = [f for each in places for f in (each.with_suffix(".py"), each / "__init__.py")]
+            files += [file for file in beside if file.is_file()]
+    return tuple(files)
 
 
-def _files(tree: ast.AST, folder: Path) -> Iterator[str]:
-    for node in _run(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _file_of_name(alias.name, folder)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                yield from _file_of_member(node.module, alias.name, folder)
-
-
-def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those that only a type checker looks at."""
+def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Modules, and what is imported from each: "" for the module itself."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
-        yield node
-        yield from _run(node)
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.module, alias.name) for alias in node.names)
+        yield from _imports(node)
 
 
-def _file_of_member(module: str, name: str, folder: Path) -> Iterator[str]:
-    """Where a name is defined, not where it is handed on from."""
-    if module.partition(".")[0] not in PROJECT:
-        yield from _file_of_name(module, folder)
-        return
-    if find_spec(f"{module}.{name}") if hasattr(import_module(module), "__path__") else None:
-        yield from _file_of_name(f"{module}.{name}", folder)
-        return
-    home = getattr(getattr(import_module(module), name, None), "__module__", None)
-    is_ours = isinstance(home, str) and home.partition(".")[0] in PROJECT
-    yield from _file_of_name(home if is_ours and home else module, folder)
+def _defining_module(module: str, member: str) -> str:
+    """The module that defines what is imported, which may only be handed on by the one named."""
+    value = resolve_name(f"{module}.{member}") if member else import_module(module)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    # A constant does not know its module: then it is the one named, with all that it imports.
+    is_code = inspect.isclass(value) or inspect.isroutine(value)
+    home = value.__module__ if is_code else module
+    return home if home.partition(".")[0] in PROJECT else module
 
 
-def _file_of_name(name: str, folder: Path) -> Iterator[str]:
-    if name.partition(".")[0] in PROJECT:
-        yield _file_of(import_module(name))
-        return
-    place = folder.joinpath(*name.split("."))
-    beside = (place.with_suffix(".py"), place / "__init__.py")
-    yield from (str(path) for path in beside if path.is_file())
+def _file(module: str) -> Path:
+    import_module(module)
+    return Path(inspect.getfile(sys.modules[module]))

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import errno
-import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from metaadapter.errors import DataError
 
-__all__ = ["lock_file", "require_own_or_empty"]
+__all__ = ["hold_lock", "require_own_or_empty"]
 
-# What flock says on file systems that cannot lock, such as many network drives.
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+# The answers of file systems that cannot lock, such as those of many network drives.
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
-    """Check that nothing of somebody else's lies in a folder that is to be written to.
+    """Check that a folder that is to be written to holds nothing of somebody else's.
 
     Args:
-        folder: Is there.
+        folder: An existing folder.
         marks: Names of files by which a folder of this kind is known.
-        kind: What it holds, for messages.
+        kind: What the folder holds, for messages.
 
     Raises:
-        DataError: It holds files, and none of the marks.
+        DataError: The folder holds files, and none of the marks.
     """
     if any((folder / name).exists() for name in marks):
         return
-    # Hidden ones are left by file managers, and nothing that is kept has such a name.
+    # Hidden files are left by file managers, and nothing that is kept has such a name.
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
         raise DataError(
@@ -39,20 +38,28 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
         )
 
 
-def lock_file(file: IO[bytes], owner: str) -> None:
-    """Hold an open file until it is closed; where the drive cannot lock, warn and go on.
+@contextmanager
+def hold_lock(file: Path, owner: str) -> Iterator[None]:
+    """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
 
-    The system frees it when the process ends, however it ends.
+    The system frees the lock when the process ends, however it ends.
 
     Args:
-        file: Open for writing.
-        owner: What the file guards, for messages.
+        file: The lock file. It stays: removing it would let two later runs lock two files.
+        owner: What the lock guards, for messages.
 
     Raises:
-        DataError: Another process holds it, or it cannot be locked.
+        DataError: Another process holds the lock, or the file cannot be locked.
     """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(file, timeout=0)
     try:
-        locked = _try_lock(file)
+        lock.acquire()
+    except Timeout as error:
+        raise DataError(
+            f"another run is writing to {owner}; wait until it has ended, or choose another --out"
+        ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise DataError(
@@ -61,31 +68,9 @@ def lock_file(file: IO[bytes], owner: str) -> None:
         warnings.warn(
             f"the drive of {owner} cannot lock files ({error.strerror}); take care that no other "
             "run writes to this folder meanwhile",
-            stacklevel=2,
+            stacklevel=4,
         )
-        return
-    if not locked:
-        raise DataError(
-            f"another run is writing to {owner}; wait until it has ended, or choose another --out"
-        )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    try:
+        yield
+    finally:
+        lock.release()

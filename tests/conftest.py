@@ -65,10 +65,11 @@ def store_in():
     """
     from metaadapter.features import FeatureStore
     from metaadapter.features.fingerprint import Fingerprint
-    from metaadapter.features.store.feature_store import unit_rows
+    from metaadapter.features.store.feature_index import FeatureIndex
     from metaadapter.features.store.recipe import Recipe
     from metaadapter.features.store.rows import StoredPicture
-    from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+    from metaadapter.features.store.writer import StoreContents, write_store
+    from metaadapter.features.unit_rows import unit_rows
 
     def make(
         folder, name, counts, *, width=8, n_views=1, seed=0, encoder="dots", spread=None, **facts

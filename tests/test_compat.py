@@ -1,14 +1,46 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+import metaadapter._compat
 from metaadapter._compat import import_higher, import_learn2learn
 from metaadapter.errors import MissingPackage
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported_by(path):
+    """First names of the modules that a file imports, by a statement or through a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+            yield from (
+                str(each.value).split(".")[0]
+                for each in node.args
+                if isinstance(each, ast.Constant)
+            )
+
+
+def test_compat__what_imports_the_two_packages__is_this_module_and_the_one_that_it_names():
+    importing = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for folder in ("metaadapter", "episodes", "tools", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        if {"learn2learn", "higher"} & set(imported_by(path))
+    }
+
+    assert importing == {"metaadapter._compat", "episodes.learn2learn_bridge"}
+    assert "`episodes.learn2learn_bridge`" in metaadapter._compat.__doc__
 
 
 def test_learn2learn__imported__says_nothing():

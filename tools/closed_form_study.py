@@ -12,36 +12,34 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import classify
-from metaadapter.baselines import PEERS, Peer, Support
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import PEERS, Peer
 from metaadapter.evaluation.estimate import Estimate
-from metaadapter.evaluation.methods import as_peer
-from metaadapter.generator import leave_one_out, load_generator, regression
+from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 
-GRID: dict[str, dict[str, float]] = {
-    "linear ridge": {"MOST_KERNEL_ROWS": 0},
+CHOSEN = ClosedForm()
+LINEAR = replace(CHOSEN, most_kernel_rows=0)
+GRID = {
+    "linear ridge": LINEAR,
     **{
-        f"ridge {ridge}, sharpness {sharpness}": {"RIDGE": ridge, "SHARPNESS": sharpness}
+        f"ridge {ridge}, sharpness {sharpness}": replace(CHOSEN, ridge=ridge, sharpness=sharpness)
         for ridge in (0.25, 0.5, 1.0)
         for sharpness in (0.3, 0.6, 1.2)
     },
-    **{f"text trust {trust}": {"TEXT_TRUST": trust} for trust in (0.0, 0.25, 0.75, 1.0)},
+    **{f"text trust {x}": replace(CHOSEN, text_trust=x) for x in (0.0, 0.25, 0.75, 1.0)},
 }
-"""Changes of the closed form's constants, by name."""
+"""Constants around the chosen ones, by what is other about them."""
 Shots = Callable[[tuple[int, ...], torch.Generator], Tensor]
 """Number of shots of each class, for a shape (T, N)."""
-CLOSED_FORM = as_peer(load_generator("closed-form"))
 
 
 def main() -> None:
@@ -64,9 +62,9 @@ def main() -> None:
 def print_grid(stores: list[StoreTasks]) -> None:
     print_head("head", SHOTS)
     print_row("GDA, α(n)", [mean(accuracies(stores, n_shot, PEERS["GDA"])) for n_shot in SHOTS])
-    for name, changes in GRID.items():
-        with constants(**changes):
-            print_row(name, [mean(accuracies(stores, n_shot)) for n_shot in SHOTS])
+    for name, constants in GRID.items():
+        head = closed_form(constants)
+        print_row(name, [mean(accuracies(stores, n_shot, head)) for n_shot in SHOTS])
 
 
 def print_kernel_gain(stores: list[StoreTasks]) -> None:
@@ -74,9 +72,7 @@ def print_kernel_gain(stores: list[StoreTasks]) -> None:
     print_head("kernel ridge − linear ridge", SHOTS)
     gains = []
     for n_shot in SHOTS:
-        kernel = accuracies(stores, n_shot)
-        with constants(MOST_KERNEL_ROWS=0):
-            linear = accuracies(stores, n_shot)
+        kernel, linear = (accuracies(stores, n_shot, closed_form(c)) for c in (CHOSEN, LINEAR))
         pairs = zip(kernel, linear, strict=True)
         gains.append(
             Estimate.over_stores([(one - other).mean(1).double().numpy() for one, other in pairs])
@@ -94,10 +90,10 @@ def print_weakening(stores: list[StoreTasks]) -> None:
     """How much too low leave-one-out alone finds ln κ: of each task, then their mean."""
     shots = SHOTS[1:]
     print_head("ln κ of least loss − by leave-one-out alone", shots)
-    with constants(leave_one_out, WEAKENING=0.0):
-        for store in stores:
-            row = [shortfall_of_temperature(store, n_shot) for n_shot in shots]
-            print(f"| {store.source.name} | " + " | ".join(f"{x:+.2f}" for x in row) + " |")
+    head = closed_form(replace(CHOSEN, weakening=0.0))
+    for store in stores:
+        row = [shortfall_of_temperature(store, n_shot, head) for n_shot in shots]
+        print(f"| {store.source.name} | " + " | ".join(f"{x:+.2f}" for x in row) + " |")
 
 
 def print_balance(stores: list[StoreTasks]) -> None:
@@ -107,35 +103,29 @@ def print_balance(stores: list[StoreTasks]) -> None:
     }
     print_head("balance", kinds)
     for balance in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
-        with constants(BALANCE=balance):
-            print_row(balance, [mean(accuracies(stores, 16, shots=s)) for s in kinds.values()])
+        head = closed_form(replace(CHOSEN, balance=balance))
+        print_row(balance, [mean(accuracies(stores, 16, head, s)) for s in kinds.values()])
 
 
 def print_bare_trust(stores: list[StoreTasks]) -> None:
     print_head("trust in the text of a bare class", ["all classes", "bare", "with pictures"])
     for trust in (0.5, 1.0, 2.0, 3.0, 4.0, 6.0):
-        with constants(BARE_TEXT_TRUST=trust):
-            found = accuracies(stores, 4, shots=lambda shape, _: 4 * second_half(shape))
-        bare = [right[~second_half(right.shape)] for right in found]
-        pictured = [right[second_half(right.shape)] for right in found]
+        head = closed_form(replace(CHOSEN, bare_text_trust=trust))
+        found = accuracies(stores, 4, head, lambda shape, _: 4 * second_half(shape))
+        bare = [each[~second_half(each.shape)] for each in found]
+        pictured = [each[second_half(each.shape)] for each in found]
         print_row(trust, [mean(found), mean(bare), mean(pictured)])
 
 
-@contextmanager
-def constants(module: ModuleType = regression, **values: float) -> Iterator[None]:
-    """The closed form with some of its constants changed."""
-    before = {name: getattr(module, name) for name in values}
-    vars(module).update(values)
-    try:
-        yield
-    finally:
-        vars(module).update(before)
+def closed_form(constants: ClosedForm) -> Peer:
+    """The untrained generator with these constants."""
+    return Generator(GeneratorConfig(closed_form=constants)).eval().predict
 
 
 def accuracies(
-    stores: list[StoreTasks], n_shot: int, head: Peer = CLOSED_FORM, shots: Shots | None = None
+    stores: list[StoreTasks], n_shot: int, head: Peer, shots: Shots | None = None
 ) -> list[Tensor]:
-    """Of each store: (T, N) share of each class's queries that are right, in %."""
+    """(T, N) accuracy on the queries of each class in %, for each store."""
     draw = torch.Generator().manual_seed(5)
     found = []
     for store in stores:
@@ -155,29 +145,30 @@ def with_shots(batch: EpisodeBatch, shots: Shots | None, draw: torch.Generator) 
 
 
 def class_accuracy(batch: EpisodeBatch, head: Peer, logit_scale: float) -> Tensor:
-    answers_TQ = classify(batch.query_TQD, head(Support.of(batch), logit_scale)).argmax(-1)
-    labels_TQ = batch.query_labels_TQ
-    of_class_TQN = labels_TQ[..., None] == torch.arange(batch.class_mask_TN.shape[1])
-    right_TQN = of_class_TQN & (answers_TQ == labels_TQ)[..., None]
-    return 100 * right_TQN.sum(1) / of_class_TQN.sum(1)
+    """(T, N) accuracy on the queries of each class in %."""
+    weights = head(Support.of_batch(batch, logit_scale))
+    predicted_TQ, labels_TQ = classify(batch.query_TQD, weights).argmax(-1), batch.query_labels_TQ
+    is_of_class_TQN = labels_TQ[..., None] == torch.arange(batch.class_mask_TN.shape[1])
+    correct_TQN = is_of_class_TQN & (predicted_TQ == labels_TQ)[..., None]
+    return 100 * correct_TQN.sum(1) / is_of_class_TQN.sum(1)
 
 
 def best_temperature(store: StoreTasks, n_shot: int) -> float:
     """The factor on logits of scale 1 that gives the queries of all tasks the least loss."""
-    logits, truth, _ = zip(*answers(store, n_shot), strict=True)
+    logits, truth, _ = zip(*answers(store, n_shot, closed_form(CHOSEN)), strict=True)
     return least_loss(torch.cat(logits), torch.cat(truth))
 
 
-def shortfall_of_temperature(store: StoreTasks, n_shot: int) -> float:
+def shortfall_of_temperature(store: StoreTasks, n_shot: int, head: Peer) -> float:
     """Mean over tasks of ln(best temperature / predicted one)."""
-    ratios = [least_loss(logits, truth) / scale for logits, truth, scale in answers(store, n_shot)]
+    ratios = [least_loss(logits, y) / scale for logits, y, scale in answers(store, n_shot, head)]
     return float(torch.tensor(ratios).log().mean())
 
 
-def answers(store: StoreTasks, n_shot: int) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Of each task: logits of its queries at scale 1, their labels, and the predicted scale."""
+def answers(store: StoreTasks, n_shot: int, head: Peer) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Logits at scale 1 of each task's queries, their labels, and the predicted scale."""
     for batch in store.batches(n_shot):
-        weights = CLOSED_FORM(Support.of(batch), store.source.logit_scale)
+        weights = head(Support.of_batch(batch, store.source.logit_scale))
         unscaled_TQN = classify(batch.query_TQD, weights) / weights.logit_scale[:, None, None]
         there_TQ = batch.query_labels_TQ >= 0
         for task, there_Q in enumerate(there_TQ):
@@ -194,8 +185,8 @@ def second_half(shape: tuple[int, ...]) -> Tensor:
     return (torch.arange(shape[-1]) >= shape[-1] // 2).expand(shape)
 
 
-def mean(of_stores: Iterable[Tensor]) -> float:
-    return float(torch.stack([of_store.mean() for of_store in of_stores]).mean())
+def mean(stores: Iterable[Tensor]) -> float:
+    return float(torch.stack([each.mean() for each in stores]).mean())
 
 
 def print_head(name: str, columns: Iterable[object]) -> None:

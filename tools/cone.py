@@ -27,11 +27,10 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from episodes import TaskSource
-from metaadapter.adapter import classify
-from metaadapter.baselines import Peer, Support
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import Peer
 from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.markdown_table import markdown_table
-from metaadapter.evaluation.methods import as_peer
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source
@@ -56,7 +55,7 @@ def main() -> None:
     torch.set_num_threads(1)
     single, double = load_generator(args.generator), load_generator(args.generator).double()
     stores = [StoreTasks.draw(load_source(folder), args.tasks) for folder in args.stores]
-    text = report(stores, as_peer(single), as_peer(double))
+    text = report(stores, single.predict, double.predict)
     print(text)
     if args.card:
         rewrite_section(args.card, "cone", text)
@@ -94,21 +93,21 @@ def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Of T tasks with up to Q queries."""
+    """The classes chosen for the queries of T tasks, and their labels; at most Q a task."""
 
     chosen_TQ: Tensor
     labels_TQ: Tensor
 
     @property
     def there_TQ(self) -> Tensor:
-        """Which queries are no padding."""
+        """Which places have a query."""
         return self.labels_TQ >= 0
 
     @property
     def accuracy_T(self) -> np.ndarray:
-        """In %."""
-        right_T = (self.chosen_TQ == self.labels_TQ).sum(-1)
-        return (100 * right_T.double() / self.there_TQ.sum(-1)).numpy()
+        """The accuracy of each task in %."""
+        n_correct_T = (self.chosen_TQ == self.labels_TQ).sum(-1)
+        return (100 * n_correct_T.double() / self.there_TQ.sum(-1)).numpy()
 
 
 def answer(store: StoreTasks, method: Peer) -> dict[int, Answers]:
@@ -117,7 +116,7 @@ def answer(store: StoreTasks, method: Peer) -> dict[int, Answers]:
     for n_shot in store.shots:
         chosen, labels = [], []
         for batch in store.batches(n_shot):
-            weights = method(Support.of(batch), store.source.logit_scale)
+            weights = method(Support.of_batch(batch, store.source.logit_scale))
             chosen.append(classify(batch.query_TQD, weights).argmax(-1))
             labels.append(batch.query_labels_TQ)
         found[n_shot] = Answers(torch.cat(chosen), torch.cat(labels))

@@ -19,11 +19,11 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.atomic_files import replace_file
-from metaadapter.baselines import META_PEERS, PEERS, Peer, Support
+from metaadapter.baselines import META_PEERS, PEERS, Peer
 from metaadapter.evaluation.calibration import calibration_error
-from metaadapter.evaluation.methods import as_peer, load_method
+from metaadapter.evaluation.methods import load_method
 from metaadapter.generator import load_generator
 from tools.card_section import rewrite_section
 from tools.peer_margins_table import Measured, document, markdown
@@ -37,7 +37,7 @@ def main() -> None:
     args = _arguments()
     torch.set_num_threads(1)
     methods = {name: load_method(name).fit for name in args.only or PEERS}
-    methods["generator"] = as_peer(load_generator(args.generator))
+    methods["generator"] = load_generator(args.generator).predict
     measured: dict[str, dict[str, dict[int, Measured]]] = {}
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -58,16 +58,16 @@ def main() -> None:
 
 def measure(method: Peer, tasks: StoreTasks, n_shot: int) -> Measured:
     """Accuracy of each task, and the calibration error over all queries."""
-    accuracy, confidence, right = [], [], []
+    accuracy, confidence, correct = [], [], []
     for batch in tasks.batches(n_shot):
-        weights = method(Support.of(batch), tasks.source.logit_scale)
-        confidence_TQ, answers_TQ = classify(batch.query_TQD, weights).softmax(-1).max(-1)
+        weights = method(Support.of_batch(batch, tasks.source.logit_scale))
+        confidence_TQ, predicted_TQ = classify(batch.query_TQD, weights).softmax(-1).max(-1)
         there_TQ = batch.query_labels_TQ >= 0
-        right_TQ = answers_TQ == batch.query_labels_TQ
-        accuracy.append(100 * right_TQ.sum(-1).double() / there_TQ.sum(-1))
+        correct_TQ = predicted_TQ == batch.query_labels_TQ
+        accuracy.append(100 * correct_TQ.sum(-1).double() / there_TQ.sum(-1))
         confidence.append(confidence_TQ[there_TQ])
-        right.append(right_TQ[there_TQ])
-    error = calibration_error(torch.cat(confidence).numpy(), torch.cat(right).numpy())
+        correct.append(correct_TQ[there_TQ])
+    error = calibration_error(torch.cat(confidence).numpy(), torch.cat(correct).numpy())
     return Measured(torch.cat(accuracy).numpy(), 100 * error)
 
 

@@ -29,9 +29,9 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.atomic_files import replace_file
-from metaadapter.baselines import META_PEERS, MetaPeer, Support
+from metaadapter.baselines import META_PEERS, MetaPeer
 from metaadapter.baselines.maml import Start
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.baselines.meta_trained import save_meta_peer
@@ -159,9 +159,9 @@ def learn(
     )
     highest = [group["lr"] for group in optimizer.param_groups]
     for step in range(optim.steps):
-        share = learning_rate(step, optim) / optim.lr
+        fraction = learning_rate(step, optim) / optim.lr
         for group, most in zip(optimizer.param_groups, highest, strict=True):
-            group["lr"] = share * most
+            group["lr"] = fraction * most
         optimizer.zero_grad()
         total = 0.0
         for _ in range(optim.draws_per_step):
@@ -234,7 +234,7 @@ def _first(
 def _attention_losses(
     learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float
 ) -> Iterable[Tensor]:
-    weights = meta_adapter(Support.of(batch), scale, Attention(**learned))
+    weights = meta_adapter(Support.of_batch(batch, scale), Attention(**learned))
     yield len(batch.text_TND) * query_loss(classify(batch.query_TQD, weights), batch)
 
 

@@ -18,10 +18,11 @@ from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
 from metaadapter.features.open_clip_model import build_model
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.feature_store import unit_rows
+from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+from metaadapter.features.store.writer import StoreContents, write_store
+from metaadapter.features.unit_rows import unit_rows
 
 GEOMETRIES = ("raw", "root", "narrow")
 POOLED = ".pooled"

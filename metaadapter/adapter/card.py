@@ -54,9 +54,10 @@ licence also applies, and holds no picture.
 {rows}
 
 ```python
-from metaadapter import FrozenEncoder, MetaAdapterClassifier
+from metaadapter import MetaAdapterClassifier
+from metaadapter.features import load_encoder
 
-encoder = FrozenEncoder.load("{origin.encoder or "…"}")
+encoder = load_encoder("{origin.encoder or "…"}")
 classifier = MetaAdapterClassifier.load("path/of/this/folder")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

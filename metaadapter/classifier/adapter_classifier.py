@@ -16,7 +16,7 @@ from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["AdapterClassifier", "unit_rows"]
 
@@ -76,7 +76,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         self,
         X: Float[np.ndarray, "n D"],
         labels: list[Any],
-        encoder: FrozenEncoder | None,
+        encoder: ImageEncoder | None,
         logit_scale: float | None,
         views: Float32[torch.Tensor, "n V D"] | None = None,
     ) -> Support:

@@ -39,9 +39,11 @@ def text_features(
         )
     if names:
         encoded = encoder.encode_texts(list(names.values()))
-        named |= dict(zip(names, encoded, strict=True))
+        rows_of_names = zip(names, encoded, strict=True)
+        # An encoder that knows no texts gives rows of zeros.
+        named |= {label: row if row.any() else None for label, row in rows_of_names}
     for row, label in enumerate(classes):
-        if label in named:
+        if named.get(label) is not None:
             rows[row] = _unit_vector(named[label], label, width)
     return rows
 

@@ -28,7 +28,7 @@ from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["MetaAdapterClassifier"]
 
@@ -75,7 +75,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         *,
         mode: Mode = "one_shot",
         generator: str | Path | AdapterGenerator = "default",
-        encoder: FrozenEncoder | str | None = None,
+        encoder: ImageEncoder | str | None = None,
         logit_scale: float | None = None,
         fine_tuning: FineTune | None = None,
     ) -> None:
@@ -197,7 +197,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         cls,
         folder: str | Path,
         *,
-        encoder: FrozenEncoder | None = None,
+        encoder: ImageEncoder | None = None,
         generator: str | Path | AdapterGenerator | None = None,
     ) -> MetaAdapterClassifier:
         """Read a saved adapter.
@@ -266,12 +266,12 @@ class MetaAdapterClassifier(AdapterClassifier):
                 f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
             )
 
-    def _loaded_encoder(self) -> FrozenEncoder | None:
+    def _loaded_encoder(self) -> ImageEncoder | None:
         if not isinstance(self.encoder, str):
             return self.encoder
-        from metaadapter.features import FrozenEncoder
+        from metaadapter.features import load_encoder
 
-        return FrozenEncoder.load(self.encoder)
+        return load_encoder(self.encoder)
 
     def _loaded_generator(self) -> tuple[AdapterGenerator, str]:
         """The generator and its identity."""
@@ -297,13 +297,13 @@ class MetaAdapterClassifier(AdapterClassifier):
     def _generator_name(self) -> str:
         return CUSTOM if isinstance(self.generator, AdapterGenerator) else str(self.generator)
 
-    def _temperature(self, encoder: FrozenEncoder | None) -> float | None:
+    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         if self.logit_scale is not None or encoder is None:
             return self.logit_scale
-        return float(encoder.logit_scale)
+        return encoder.logit_scale
 
 
-def _origin_of(encoder: FrozenEncoder | None) -> Origin:
+def _origin_of(encoder: ImageEncoder | None) -> Origin:
     if encoder is None:
         return Origin()
     return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())

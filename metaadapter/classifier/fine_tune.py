@@ -30,8 +30,8 @@ class FineTune:
     """How a predicted adapter is refined."""
 
     n_steps: int | None = None
-    """Gradient steps; 0 is the prediction itself. `None` takes what pictures left out of the support
-    bear out: 0 to 80."""
+    """The number of gradient steps; 0 is the prediction itself. `None` takes as many as pictures
+    left out of the support bear out: 0 to 80."""
     lr: float = 0.02
     anchor: float = 1.0
     """Strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in

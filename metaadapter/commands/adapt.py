@@ -17,7 +17,7 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.commands.support import Selection, Support
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["adapt"]
 
@@ -84,12 +84,12 @@ def adapt(
     from metaadapter.adapter import require_adapter_folder
     from metaadapter.commands.adapt_report import AdaptReport
     from metaadapter.commands.support import Selection
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import load_encoder
 
     require_adapter_folder(out)  # better told now than after minutes of encoding
 
     load = partial(
-        FrozenEncoder.load,
+        load_encoder,
         device=device,
         precision=precision,
         templates=templates,
@@ -125,23 +125,25 @@ def _read(
     source: Path,
     selection: Selection,
     encoder: str | None,
-    load: Callable[[str], FrozenEncoder],
+    load: Callable[..., ImageEncoder],
     name: Callable[[Iterable[str]], Mapping[str, str]],
     *,
     reads_names: bool,
     console: Console,
 ) -> Support:
     """Pictures through the encoder, or a store, whose encoder is loaded only to read names."""
-    from metaadapter.commands.pictures import is_store
     from metaadapter.commands.support import support_of_pictures, support_of_store
-    from metaadapter.features import FeatureStore
+    from metaadapter.features import FeatureStore, is_store
     from metaadapter.images import read_images
 
     if is_store(source):
         store = FeatureStore.open(source)
         needed = encoder is not None or reads_names
+        owner = None if encoder is not None else f"the feature store {source}"
         return support_of_store(
-            store, load(encoder or store.encoder) if needed else None, selection
+            store,
+            load(encoder or store.encoder, remembered_by=owner) if needed else None,
+            selection,
         )
     table = read_images(source, split=selection.split)
     name(table.classes)  # a slip in --text is better told now than after minutes of encoding
@@ -160,7 +162,7 @@ def _fit(
 
     texts: Mapping[str, Any] | None = names
     if names is not None and examples.stored_texts is not None:
-        texts = {label: examples.stored_texts[label] for label in names}
+        texts = {label: text for label, text in examples.stored_texts.items() if label in names}
     classifier = MetaAdapterClassifier(
         texts,
         mode=mode,

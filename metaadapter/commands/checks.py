@@ -98,7 +98,7 @@ def _optional(name: str) -> Check:
 
 
 def _witnesses() -> Iterator[Check]:
-    """Two dormant packages that only training and tests use."""
+    """Two dormant packages that only `tools/`, `benchmarks/` and tests use."""
     from metaadapter._compat import import_higher, import_learn2learn
 
     for name, load in (("learn2learn", import_learn2learn), ("higher", import_higher)):
@@ -169,5 +169,6 @@ def _version(name: str) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """(2, 13) of "2.13.0+cpu"."""
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    """(2, 13) for "2.13.0+cpu", and (2, 6) for "2.6+cpu": what follows a + names a build."""
+    public = version.partition("+")[0]
+    return tuple(int(part) for part in public.split(".")[:2] if part.isdigit())

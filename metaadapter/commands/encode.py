@@ -13,7 +13,10 @@ from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from metaadapter.features import EncodeReport, FeatureStore
+    from metaadapter.features.store.rows import StoredPicture
     from metaadapter.images import ImageTable
 
 __all__ = ["encode"]
@@ -43,6 +46,12 @@ def encode(
         str | None,
         typer.Option(metavar="I/N", help="Encode only the I-th of N parts, for N machines."),
     ] = None,
+    drop_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--drop-duplicates", help="Keep one of pictures of equal bytes, the first by path."
+        ),
+    ] = False,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     batch_size: options.BatchSize = 32,
@@ -56,11 +65,15 @@ def encode(
     goes on where it stopped when the same command is given again.
     """
     part = _shard(shard)
+    if drop_duplicates and part is not None:
+        raise UsageError(
+            "--drop-duplicates goes without --shard, for equal pictures may lie in two shards"
+        )
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
+    from metaadapter.features import FeatureStore, encode_to_store, load_encoder
 
     table = _read(images, labelled=labels, split=split, console=console)
-    loaded = FrozenEncoder.load(
+    loaded = load_encoder(
         encoder,
         device=device,
         precision=precision,
@@ -76,6 +89,7 @@ def encode(
             batch_size=batch_size,
             workers=workers,
             shard=part,
+            drop_duplicates=drop_duplicates,
             progress=progress,
         )
     store = FeatureStore.open(out)
@@ -123,15 +137,40 @@ def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
         f"left out, because unreadable: {len(report.quarantined)}",
         [f"{picture.path}: {picture.reason}" for picture in report.quarantined],
     )
+    _warn_of_duplicates(report, console)
+
+
+def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
+    n_copies = sum(len(group) - 1 for group in report.duplicates)
+    if not n_copies:
+        return
+    heading = (
+        f"pictures whose bytes are those of another one: {n_copies}; evaluations of this store "
+        "will fail their check of support and queries; to keep one of each: --drop-duplicates"
+    )
+    if report.n_dropped:
+        heading = f"left out, because their bytes are those of another picture: {report.n_dropped}"
+    console.warn_of(heading, [_equal(group) for group in report.duplicates])
+
+
+def _equal(group: Sequence[StoredPicture]) -> str:
+    is_contradiction = len({picture.label for picture in group}) > 1
+    named = (
+        f"{picture.path} ({picture.label or 'no label'})" if is_contradiction else picture.path
+        for picture in group
+    )
+    return " = ".join(named)
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
     n_unreadable = len(report.quarantined)
+    dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
-        f"{report.n_reused} reused, {report.n_removed} removed, {n_unreadable} unreadable); "
+        f"{report.n_reused} reused, {report.n_removed} removed, {n_unreadable} unreadable"
+        f"{dropped}); "
         f"encoder {store.encoder}, {store.n_views} view(s){speed}"
     )
 
@@ -149,6 +188,11 @@ def _document(report: EncodeReport, store: FeatureStore, table: ImageTable) -> d
         "n_reused": report.n_reused,
         "n_removed": report.n_removed,
         "n_total": report.n_total,
+        "n_dropped": report.n_dropped,
+        "duplicates": [
+            [{"path": picture.path, "label": picture.label} for picture in group]
+            for group in report.duplicates
+        ],
         "quarantined": [
             {"path": str(picture.path), "reason": picture.reason} for picture in report.quarantined
         ],

@@ -24,7 +24,7 @@ __all__ = [
 
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
-    "example ViT-B-32/laion2b_s34b_b79k, or a folder."
+    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY, one of your own."
 )
 _VIEWS_HELP = "Views of each picture to average: the centre, then random crops."
 

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metaadapter.adapter import AdapterConfig, StoredAdapter
-    from metaadapter.commands.pictures import EncodedPictures
     from metaadapter.commands.predictions import Prediction
     from metaadapter.commands.scores import Scores
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import EncodedPictures, ImageEncoder
 
 __all__ = ["predict"]
 
@@ -118,9 +117,9 @@ def _load_encoder(
     override: str | None,
     device: str,
     precision: Literal["fp32", "bf16", "fp16"],
-) -> FrozenEncoder:
+) -> ImageEncoder:
     """The encoder that the adapter was made with, checked by its fingerprint."""
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import load_encoder
 
     name = override or config.origin.encoder
     if name is None:
@@ -128,8 +127,10 @@ def _load_encoder(
             f"the adapter {adapter} was made from features and does not say by which encoder; "
             "name it with --encoder"
         )
-    encoder = FrozenEncoder.load(name, device=device, precision=precision)
-    config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {adapter}")
+    owner = f"the adapter {adapter}"
+    remembered_by = owner if override is None else None
+    encoder = load_encoder(name, device=device, precision=precision, remembered_by=remembered_by)
+    config.origin.require_encoder(encoder.fingerprint, owner=owner)
     return encoder
 
 

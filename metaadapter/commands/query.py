@@ -8,9 +8,15 @@ from pathlib import Path
 
 from metaadapter.adapter import AdapterConfig
 from metaadapter.commands.console import Console
-from metaadapter.commands.pictures import EncodedPictures, encode_rows, is_store, read_store
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features import FeatureStore, FrozenEncoder
+from metaadapter.features import (
+    EncodedPictures,
+    FeatureStore,
+    ImageEncoder,
+    encode_rows,
+    is_store,
+    read_store,
+)
 from metaadapter.images import read_images
 
 __all__ = ["read_queries"]
@@ -19,7 +25,7 @@ __all__ = ["read_queries"]
 def read_queries(
     sources: Sequence[Path],
     config: AdapterConfig,
-    load: Callable[[], FrozenEncoder],
+    load: Callable[[], ImageEncoder],
     *,
     labelled: bool,
     split: str | None,

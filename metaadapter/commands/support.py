@@ -10,9 +10,16 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter import Origin
-from metaadapter.commands.pictures import EncodedPictures, encode_rows, read_store
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features import FeatureStore, Fingerprint, FrozenEncoder, Progress
+from metaadapter.features import (
+    EncodedPictures,
+    FeatureStore,
+    Fingerprint,
+    ImageEncoder,
+    Progress,
+    encode_rows,
+    read_store,
+)
 from metaadapter.images import ImageTable, UnreadableImage
 
 __all__ = [
@@ -43,8 +50,8 @@ class Support:
 
     pictures: EncodedPictures
     origin: Origin
-    logit_scale: float
-    encoder: FrozenEncoder | None
+    logit_scale: float | None
+    encoder: ImageEncoder | None
     """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """Of each class, where they come from a store and the encoder is not loaded."""
@@ -58,7 +65,7 @@ class Support:
 
 def support_of_pictures(
     table: ImageTable,
-    encoder: FrozenEncoder,
+    encoder: ImageEncoder,
     selection: Selection,
     progress: Callable[[Progress], None] | None = None,
 ) -> Support:
@@ -77,7 +84,7 @@ def support_of_pictures(
 
 
 def support_of_store(
-    store: FeatureStore, encoder: FrozenEncoder | None, selection: Selection
+    store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
 ) -> Support:
     """Take labelled features from a store; `encoder` only where names are to be read.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from episodes import LabelIndex
 from metaadapter.errors import DataError
-from metaadapter.features import FeatureStore, readable_name
+from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore, readable_name
 from metaadapter.features.store.feature_store import unit_rows
 
 __all__ = ["QUERY", "SUPPORT", "EvaluationSet", "same_name"]
@@ -165,12 +165,12 @@ def _of_stores(
     pool_n = np.concatenate([pool_n for _, pool_n in pools])
     numbers_n = np.array([known[label] for label in _column(stores, "label").tolist()], dtype=int)
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
-    texts = stores[0].class_texts()
+    texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
     return EvaluationSet(
         name=name,
         features=tuple(store.by_picture() for store in stores),
-        text_CD=torch.from_numpy(np.stack([texts[label] for label in text_labels])),
-        logit_scale=stores[0].logit_scale,
+        text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in text_labels])),
+        logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         index=LabelIndex.from_labels(labels_n, pool_n.clip(0), n_classes=len(classes)),
         classes=classes,
         labels_n=labels_n,

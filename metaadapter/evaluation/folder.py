@@ -13,7 +13,7 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.draw_config import DrawConfig
-from metaadapter.own_folder import lock_file, require_own_or_empty
+from metaadapter.own_folder import hold_lock, require_own_or_empty
 
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
@@ -75,14 +75,11 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
-        # The lock file stays: removing it would let two later runs lock two different files.
-        file = (folder / LOCK_FILE).open("ab")
     except OSError as error:
         raise DataError(
             f"cannot write the evaluation {folder}: {error.strerror or error}; choose another --out"
         ) from error
-    with file:
-        lock_file(file, f"the evaluation {folder}")
+    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
         _take_up(folder, record)
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 from metaadapter.adapter import AdapterWeights, Support
@@ -28,7 +29,7 @@ def load_own_method(name: str) -> tuple[Peer, str]:
         return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
         raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
-    return _checked(name, cast(Peer, found)), code_identity(found)
+    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]))
 
 
 def _checked(name: str, function: Peer) -> Peer:

@@ -79,8 +79,7 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     base, new = of_part["base"], of_part["new"]
     one, other = base["accuracy"], new["accuracy"]
-    harmonic = table({name: base[name] for name in (*CELL, "task")})
-    harmonic["part"] = table({"part": ["harmonic"] * len(base)})["part"]
+    harmonic = base[[*CELL, "task"]].assign(part=table({"part": ["harmonic"] * len(base)})["part"])
     harmonic["n_query"] = base["n_query"] + new["n_query"]
     harmonic["accuracy"] = (2 * one * other / (one + other)).fillna(0.0)
     return pd.concat([rows, harmonic], ignore_index=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -21,13 +19,11 @@ from metaadapter.features.fingerprint import (
     Fingerprint,
     digest_weights,
     probe_picture,
-    summarise,
     uses_quick_gelu,
 )
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.open_clip_model import OpenClipModel, build_model
 from metaadapter.features.prompts import fill_template, resolve_templates
-from metaadapter.features.views import view_pixels
-from metaadapter.images import decode_image
 
 __all__ = ["FrozenEncoder"]
 
@@ -38,7 +34,7 @@ SENTENCES_PER_BATCH = 256
 
 
 @final
-class FrozenEncoder:
+class FrozenEncoder(ImageEncoder):
     """A CLIP-like model that is used and never trained; see `load`.
 
     Attributes:
@@ -56,6 +52,8 @@ class FrozenEncoder:
         std: What it divides by.
         interpolation: How it scales: "bicubic" or "bilinear".
     """
+
+    logit_scale: float
 
     def __init__(
         self,
@@ -119,40 +117,6 @@ class FrozenEncoder:
         model = build_model(source)
         return cls(model, source, device=device, precision=precision, templates=chosen)
 
-    def encode_images(
-        self,
-        images: Sequence[str | Path | Image.Image],
-        *,
-        views: int = 1,
-        seed: int = 0,
-        batch_size: int = 32,
-    ) -> Float32[np.ndarray, "n dim"]:
-        """Features of pictures, one unit row each.
-
-        Args:
-            images: Paths, or pictures that are open already, or both.
-            views: The centre view and `views` − 1 random crops are averaged into one feature.
-            seed: Of the crops.
-            batch_size: Views that go through the network at a time; does not change the result.
-
-        Raises:
-            UnreadableImage: A picture cannot be read.
-            UsageError: `images` is not a list, or `views` or `batch_size` is below 1.
-        """
-        if isinstance(images, str | Path):
-            raise UsageError(f"expected a list of pictures, got the single path {str(images)!r}")
-        for option, value in {"views": views, "batch_size": batch_size}.items():
-            if value < 1:
-                raise UsageError(f"{option} must be 1 or more, got {value}")
-        n_pictures = max(1, batch_size // views)
-        rows = [np.empty((0, self.dim), dtype=np.float32)]
-        for start in range(0, len(images), n_pictures):
-            pictures = [_rgb(image) for image in images[start : start + n_pictures]]
-            pixels = [view_pixels(picture, self.preprocess, views, seed) for picture in pictures]
-            features = self.encode_pixels(torch.cat(pixels)).reshape(len(pictures), views, -1)
-            rows.append(normalize(features.mean(1), dim=-1).numpy())
-        return np.concatenate(rows)
-
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch dim"]:
@@ -190,11 +154,6 @@ class FrozenEncoder:
             rows.append(normalize(features.mean(1), dim=-1).numpy())
         return np.concatenate(rows)
 
-    @property
-    def dim(self) -> int:
-        """Width D of the features."""
-        return self.fingerprint.dim
-
     def _encode_sentences(self, sentences: list[str]) -> Float32[Tensor, "n dim"]:
         with torch.inference_mode(), self._autocast():
             features = self._network.encode_text(self._tokenize(sentences).to(self.device))
@@ -207,13 +166,13 @@ class FrozenEncoder:
     def _take_fingerprint(self, digest: str) -> Fingerprint:
         picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
         sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
-        return Fingerprint(
-            encoder=self.name,
+        return Fingerprint.of(
+            self.name,
+            picture,
+            sentence,
             weights=self.weights,
-            dim=len(picture),
-            quick_gelu=uses_quick_gelu(self._network),
             digest=digest,
-            probe=summarise(picture) + summarise(sentence),
+            quick_gelu=uses_quick_gelu(self._network),
         )
 
 
@@ -227,7 +186,3 @@ def _settle(network: Any, device: torch.device, precision: Precision) -> Any:
         convert_weights_to_lp(network, DTYPES[precision])
     # Convolutions on a CPU take up to a quarter less time in this layout; the rest minds nothing.
     return network.to(device, memory_format=torch.channels_last)
-
-
-def _rgb(image: str | Path | Image.Image) -> Image.Image:
-    return image.convert("RGB") if isinstance(image, Image.Image) else decode_image(image)

@@ -8,21 +8,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from PIL import Image
+from jaxtyping import Float16, Float32
 from torch import Tensor
 
-from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import view_pixels
 from metaadapter.images import UnreadableImage, content_hash, decode_image
+from metaadapter.images.inputs import Picture, name_of
 
-__all__ = ["EncodedBatch", "ImageEncoder", "encode_pictures", "hash_pictures"]
+__all__ = ["EncodedBatch", "encode_batches", "hash_pictures"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,68 +28,37 @@ Result = TypeVar("Result")
 HASHES_AT_ONCE = 256
 
 
-@runtime_checkable
-class ImageEncoder(Protocol):
-    """What extraction asks of an encoder; `FrozenEncoder` is one."""
-
-    @property
-    def name(self) -> str:
-        """As `FrozenEncoder.load` takes it."""
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """What the encoder computes."""
-
-    @property
-    def precision(self) -> str:
-        """How exactly it calculates: "fp32", "bf16" or "fp16"."""
-
-    @property
-    def logit_scale(self) -> float:
-        """Logits are this times the cosine."""
-
-    @property
-    def templates(self) -> tuple[str, ...]:
-        """Prompts over which `encode_texts` averages."""
-
-    @property
-    def preprocess(self) -> Callable[[Image.Image], Tensor]:
-        """From a picture to (3, H, W)."""
-
-    def encode_pixels(self, batch: Tensor) -> Tensor:
-        """Unit rows (n, dim) of pictures (n, 3, H, W)."""
-
-    def encode_texts(self, names: Sequence[str]) -> np.ndarray:
-        """Unit rows (n, dim)."""
-
-
 class EncodedBatch(NamedTuple):
-    """Pictures of a batch by content hash: those that were encoded, and the others."""
+    """The pictures of a batch by content hash: those that were encoded, and the others."""
 
     hashes: list[str]
-    features: Float32[np.ndarray, "pictures views dim"]
+    features: Float16[np.ndarray, "pictures views dim"]
     failures: dict[str, UnreadableImage]
 
 
-def hash_pictures(paths: Sequence[Path], workers: int) -> Iterator[list[str | UnreadableImage]]:
+def hash_pictures(
+    pictures: Sequence[Picture], workers: int
+) -> Iterator[list[str | UnreadableImage]]:
     """The content hash of each picture, or why it has none, in order, some at a time."""
 
-    def hash_or_failure(path: Path) -> str | UnreadableImage:
+    def hash_or_failure(picture: Picture) -> str | UnreadableImage:
         try:
-            return content_hash(path)
+            return content_hash(picture)
         except UnreadableImage as error:
             return error
 
     ahead = 2 * HASHES_AT_ONCE
-    with closing(_map_ahead(hash_or_failure, paths, workers=workers, ahead=ahead)) as hashes:
+    with closing(_map_ahead(hash_or_failure, pictures, workers=workers, ahead=ahead)) as hashes:
         while some := list(islice(hashes, HASHES_AT_ONCE)):
             yield some
 
 
-def encode_pictures(
-    paths_of_hash: Mapping[str, Sequence[Path]],
+def encode_batches(
+    pictures_of_hash: Mapping[str, Sequence[Picture]],
     encoder: ImageEncoder,
-    recipe: Recipe,
+    *,
+    views: int,
+    seed: int,
     batch_size: int,
     workers: int,
 ) -> Iterator[EncodedBatch]:
@@ -99,35 +66,42 @@ def encode_pictures(
 
     Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
     another. On a CPU the workers part torch's threads among themselves: whole batches side by side
-    are a third faster than one batch on all threads, which wait for each other at every layer.
+    are a third faster than one batch on all threads, which wait for each other at every layer. A
+    single batch has all threads.
 
     Args:
-        paths_of_hash: For each content hash the files that have it; one of them is read.
+        pictures_of_hash: For each content hash the pictures that have it; one of them is read.
         encoder: Runs in the workers.
-        recipe: How many views, and their seed.
-        batch_size: Rows per batch; a batch has at least one picture.
+        views: Views of each picture.
+        seed: The seed of the random views.
+        batch_size: Views in a batch; a batch has at least one picture.
         workers: Threads.
     """
 
-    def encode(batch: list[tuple[str, Sequence[Path]]]) -> EncodedBatch:
+    def encode(batch: list[tuple[str, Sequence[Picture]]]) -> EncodedBatch:
         read = {
-            sha256: _pixels_of_first_readable(paths, encoder, recipe) for sha256, paths in batch
+            sha256: _pixels_of_first_readable(pictures, encoder, views, seed)
+            for sha256, pictures in batch
         }
         pixels = {sha256: it for sha256, it in read.items() if isinstance(it, Tensor)}
         failures = {sha256: it for sha256, it in read.items() if isinstance(it, UnreadableImage)}
-        features = np.empty((0, recipe.n_views, encoder.fingerprint.dim), dtype=np.float32)
+        features = np.empty((0, views, encoder.dim), dtype=np.float16)
         if pixels:
             rows = encoder.encode_pixels(torch.cat(list(pixels.values())))
-            features = rows.numpy().reshape(len(pixels), recipe.n_views, -1)
+            features = rows.numpy().reshape(len(pixels), views, -1).astype(np.float16)
         return EncodedBatch(list(pixels), features, failures)
 
+    n_pictures = max(1, batch_size // views)
+    batches = _in_batches(pictures_of_hash.items(), n_pictures)
+    workers = min(workers, -(-len(pictures_of_hash) // n_pictures))
+    if workers <= 1:
+        yield from map(encode, batches)
+        return
     threads = torch.get_num_threads()
-    share = partial(torch.set_num_threads, max(1, threads // workers))
-    batches = _in_batches(paths_of_hash.items(), max(1, batch_size // recipe.n_views))
+    part = partial(torch.set_num_threads, max(1, threads // workers))
     try:
-        with closing(
-            _map_ahead(encode, batches, workers=workers, ahead=workers, start=share)
-        ) as encoded:
+        encoded = _map_ahead(encode, batches, workers=workers, ahead=workers, start=part)
+        with closing(encoded):
             yield from encoded
     finally:
         torch.set_num_threads(threads)
@@ -140,27 +114,27 @@ def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _pixels_of_first_readable(
-    paths: Sequence[Path], encoder: ImageEncoder, recipe: Recipe
+    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views 3 height width"] | UnreadableImage:
     # Equal files at several paths: one of them may have been deleted since it was hashed.
     failures = []
-    for path in paths:
+    for picture in pictures:
         try:
-            return _pixels(path, encoder, recipe)
+            return _pixels(picture, encoder, views, seed)
         except UnreadableImage as error:
             failures.append(error)
     return failures[0]
 
 
 def _pixels(
-    path: Path, encoder: ImageEncoder, recipe: Recipe
+    picture: Picture, encoder: ImageEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views 3 height width"]:
-    picture = decode_image(path)
+    upright = decode_image(picture)
     try:
-        return view_pixels(picture, encoder.preprocess, recipe.n_views, recipe.seed)
+        return view_pixels(upright, encoder.preprocess, views, seed)
     except Exception as error:  # one picture that is too much must not end a run over millions
         reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
-        raise UnreadableImage(path, reason) from error
+        raise UnreadableImage(name_of(picture), reason) from error
 
 
 def _map_ahead(
@@ -174,7 +148,7 @@ def _map_ahead(
     """Like `map`, with `workers` threads that are up to `ahead` items in front of the reader.
 
     Results come in the order of the items; an exception of `function` is raised at its place. Each
-    thread calls `start` first.
+    thread calls `start` first. Unlike `Executor.map` it does not submit all items at once.
     """
     waiting: deque[Future[Result]] = deque()
     executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=start)

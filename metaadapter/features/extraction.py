@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
-from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoding_loop import (
-    EncodedBatch,
-    ImageEncoder,
-    encode_pictures,
-    hash_pictures,
-)
-from metaadapter.features.progress import EncodeReport, Progress, ProgressMeter
+from metaadapter.errors import UsageError
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.picture_features import encode_new, require_some
+from metaadapter.features.progress import EncodeReport, Progress
 from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
 from metaadapter.features.store.header import Quarantined
-from metaadapter.features.store.journal import BlockWriter, Journal
+from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.shards import pick_shard
-from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+from metaadapter.features.store.writer import StoreContents, write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 
 __all__ = ["encode_to_store"]
@@ -46,6 +42,7 @@ def encode_to_store(
     batch_size: int = 32,
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
+    drop_duplicates: bool = False,
     block_seconds: float = BLOCK_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
@@ -56,13 +53,14 @@ def encode_to_store(
 
     Args:
         table: What `read_images` found.
-        encoder: A `FrozenEncoder`.
-        out: Folder of the store; made if it is not there.
+        encoder: A `FrozenEncoder`, or any other `ImageEncoder`.
+        out: The folder of the store; made if it is not there.
         views: Rows per picture: the centre view and `views` − 1 random crops.
-        seed: Of the random crops.
+        seed: The seed of the random crops.
         batch_size: Rows that the encoder takes at a time.
-        workers: Threads that read and encode pictures; as many as torch uses if `None`.
+        workers: Threads that read and encode pictures; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
+        drop_duplicates: Keep one of pictures of equal bytes, the first by path.
         block_seconds: Time between two writes of finished features.
         progress: Called after each batch.
 
@@ -73,8 +71,11 @@ def encode_to_store(
         IncompatibleArtifact: The store is of another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
-    workers = torch.get_num_threads() if workers is None else workers
-    _require_positive(views=views, batch_size=batch_size, workers=workers)
+    if drop_duplicates and shard is not None:
+        raise UsageError(
+            "drop_duplicates goes without a shard: equal pictures may lie in two of them; encode "
+            "without shards, or keep the duplicates"
+        )
     pictures = pick_shard(table.rows, shard)
     recipe = Recipe(
         encoder.name, encoder.fingerprint, encoder.precision, encoder.logit_scale, views, seed
@@ -83,14 +84,25 @@ def encode_to_store(
         index = FeatureIndex()
         before = _open_previous(out, recipe, index)
         journal = Journal(out, recipe, index)
-        hashes = _hash(pictures, workers, progress)
-        missing = _paths_of_missing(pictures, hashes, index)
-        meter = ProgressMeter("encode", len(missing), progress, n_quarantined=_n_unreadable(hashes))
         with journal.writer(block_seconds) as writer:
-            batches = encode_pictures(missing, encoder, recipe, batch_size, workers)
-            failures = _collect(batches, writer, meter)
-        rate = meter.rate
-        stored, quarantined = _sort_out(pictures, hashes, failures)
+            encoding = encode_new(
+                [picture.path for picture in pictures],
+                encoder,
+                views=views,
+                seed=seed,
+                batch_size=batch_size,
+                workers=workers,
+                known=index,
+                keep=writer.add,
+                progress=progress,
+            )
+        stored, quarantined = _sort_out(pictures, encoding.contents)
+        require_some(len(pictures), quarantined)
+        duplicates = equal_pictures(stored)
+        n_copies = sum(len(group) - 1 for group in duplicates)
+        if drop_duplicates:
+            dropped = {picture for group in duplicates for picture in group[1:]}
+            stored = tuple(picture for picture in stored if picture not in dropped)
         contents = StoreContents(
             recipe if before is None else before.header.recipe,
             stored,
@@ -100,26 +112,29 @@ def encode_to_store(
         )
         _commit(out, contents, encoder, index, before)
         journal.remove()
-    n_new = len(missing) - len(failures)
     return EncodeReport(
-        n_new=n_new,
-        n_reused=len(stored) - n_new,
+        n_new=encoding.n_new,
+        n_reused=len(stored) - encoding.n_new,
         n_removed=_n_removed(before, stored),
         n_total=len(stored),
+        n_dropped=n_copies if drop_duplicates else 0,
+        duplicates=duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
-        images_per_second=rate,
+        images_per_second=encoding.images_per_second,
     )
 
 
-def _require_positive(**arguments: int) -> None:
-    for name, value in arguments.items():
-        if value < 1:
-            raise UsageError(f"{name} must be 1 or more, and {value} came")
+def equal_pictures(pictures: Sequence[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
+    """The groups of two or more pictures of equal bytes, each sorted by path."""
+    by_content: dict[str, list[StoredPicture]] = {}
+    for picture in pictures:
+        by_content.setdefault(picture.sha256, []).append(picture)
+    return tuple(tuple(sorted(group)) for group in by_content.values() if len(group) > 1)
 
 
 def _open_previous(out: Path, recipe: Recipe, index: FeatureIndex) -> FeatureStore | None:
-    """The store that `out` holds already, its pictures entered into `index`."""
+    """The store that `out` holds already; its pictures are entered into `index`."""
     if not (out / HEADER_FILE).exists():
         return None
     store = FeatureStore.open(out)
@@ -128,68 +143,18 @@ def _open_previous(out: Path, recipe: Recipe, index: FeatureIndex) -> FeatureSto
     return store
 
 
-def _hash(
-    pictures: Sequence[ImageRow], workers: int, progress: Callable[[Progress], None] | None
-) -> list[str | UnreadableImage]:
-    hashes: list[str | UnreadableImage] = []
-    meter = ProgressMeter("hash", len(pictures), progress)
-    for some in hash_pictures([picture.path for picture in pictures], workers):
-        hashes += some
-        meter.advance(len(some), n_unreadable=_n_unreadable(some))
-    return hashes
-
-
-def _n_unreadable(entries: Iterable[str | UnreadableImage]) -> int:
-    return sum(isinstance(entry, UnreadableImage) for entry in entries)
-
-
-def _paths_of_missing(
-    pictures: Sequence[ImageRow], hashes: Sequence[str | UnreadableImage], index: FeatureIndex
-) -> dict[str, list[Path]]:
-    """The files of each content that has no features yet."""
-    missing: dict[str, list[Path]] = {}
-    for picture, sha256 in zip(pictures, hashes, strict=True):
-        if isinstance(sha256, str) and sha256 not in index:
-            missing.setdefault(sha256, []).append(picture.path)
-    return missing
-
-
-def _collect(
-    batches: Iterable[EncodedBatch], writer: BlockWriter, meter: ProgressMeter
-) -> dict[str, UnreadableImage]:
-    """Hand the features to the writer; returns what could not be read, by content hash."""
-    failures: dict[str, UnreadableImage] = {}
-    for batch in batches:
-        writer.add(batch.hashes, batch.features)
-        failures |= batch.failures
-        n_finished = len(batch.hashes) + len(batch.failures)
-        meter.advance(n_finished, n_unreadable=len(batch.failures))
-    return failures
-
-
 def _sort_out(
-    pictures: Sequence[ImageRow],
-    hashes: Sequence[str | UnreadableImage],
-    failures: Mapping[str, UnreadableImage],
+    pictures: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
 ) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
     """Part the pictures into those that have features and those that could not be read."""
     stored: list[StoredPicture] = []
     quarantined: list[UnreadableImage] = []
-    for picture, sha256 in zip(pictures, hashes, strict=True):
-        if isinstance(sha256, UnreadableImage):
-            quarantined.append(sha256)
-        elif sha256 in failures:
-            quarantined.append(UnreadableImage(picture.path, failures[sha256].reason))
+    for picture, content in zip(pictures, contents, strict=True):
+        if isinstance(content, UnreadableImage):
+            quarantined.append(content)
         else:
             facts = (picture.label or "", picture.split or "", picture.group or "")
-            stored.append(StoredPicture(str(picture.path), *facts, sha256))
-    if not pictures:
-        raise DataError("there are no pictures to encode; name a folder or a list that has some")
-    if not stored:
-        raise DataError(
-            f"none of the {len(pictures)} pictures could be read, so there is nothing to store. "
-            "The first: " + "; ".join(str(error) for error in quarantined[:3])
-        )
+            stored.append(StoredPicture(str(picture.path), *facts, content))
     return tuple(stored), tuple(quarantined)
 
 

@@ -35,7 +35,7 @@ N_SUMMARY = 16
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Identity of an encoder.
+    """The identity of an encoder.
 
     Two fingerprints match if width, activation and weights are the same and the features of a
     fixed picture and sentence agree. The weights are compared exactly, by a hash of all of them.
@@ -49,8 +49,10 @@ class Fingerprint:
         dim: Width of the features.
         quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights trained with one
             activation run without complaint, and badly, with the other.
-        digest: Of the weights, 16 hexadecimal digits, the same for each precision.
-        probe: Summary of the features of a fixed picture, then of a fixed sentence.
+        digest: A hash of the weights, 16 hexadecimal digits, the same for each precision; "" for
+            an encoder without weights.
+        probe: A summary of the features of a fixed picture, then of a fixed sentence (zeros if the
+            encoder has no texts).
     """
 
     encoder: str
@@ -63,15 +65,42 @@ class Fingerprint:
     def __str__(self) -> str:
         return f"{self.encoder} (weights {self.weights}, {self.digest})"
 
-    def matches(self, other: Fingerprint) -> bool:
-        """Whether features of the two encoders can be compared."""
-        return self._difference(other) is None
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        picture: Float[np.ndarray, " dim"],
+        sentence: Float[np.ndarray, " dim"] | None = None,
+        *,
+        weights: str = "own",
+        digest: str = "",
+        quick_gelu: bool = False,
+    ) -> Fingerprint:
+        """The fingerprint of an encoder that gives these features.
+
+        Args:
+            name: The name of the encoder.
+            picture: The unit feature of `probe_picture()`.
+            sentence: The unit feature of `PROBE_SENTENCE`; None from an encoder without texts.
+            weights: What to call the weights.
+            digest: `digest_weights` of the network, where there is one. Without it only the
+                features tell two encoders apart, with a tolerance.
+            quick_gelu: Whether the network has OpenAI's approximation of GELU.
+        """
+        told = (0.0,) * N_SUMMARY if sentence is None else summarise(sentence)
+        return cls(name, weights, len(picture), quick_gelu, digest, summarise(picture) + told)
+
+    @classmethod
+    def of_name(cls, name: str, dim: int) -> Fingerprint:
+        """The fingerprint of an encoder of which nothing but its name and width is known."""
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
         """Check that what was made with this encoder may be used with the other.
 
         Args:
-            other: Of the encoder in hand.
+            other: The fingerprint of the encoder in hand.
             owner: What was made with this encoder, as in "the adapter birds/".
 
         Raises:

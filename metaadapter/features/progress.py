@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from metaadapter.features.store.rows import StoredPicture
 from metaadapter.images import UnreadableImage
 
 __all__ = ["EncodeReport", "Progress", "ProgressMeter", "Stage"]
@@ -16,7 +17,7 @@ Stage = Literal["hash", "encode"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A moment of `encode_to_store`.
+    """How far a run over pictures is.
 
     Attributes:
         stage: "hash" while pictures are compared with what the store holds, then "encode".
@@ -44,8 +45,11 @@ class EncodeReport:
         n_reused: Pictures whose features were there already, or that are copies of another.
         n_removed: Pictures that the store held before and that are no longer in the table.
         n_total: Pictures in the store now.
+        n_dropped: Pictures left out as copies of another.
+        duplicates: The groups of pictures of equal bytes, each sorted by path; where copies are
+            dropped, the first of each group is kept.
         quarantined: Pictures that could not be read; they are tried again by the next run.
-        seconds: The whole run.
+        seconds: The time of the whole run.
         images_per_second: Pictures encoded in a second, without the comparison before.
     """
 
@@ -53,6 +57,8 @@ class EncodeReport:
     n_reused: int
     n_removed: int
     n_total: int
+    n_dropped: int
+    duplicates: tuple[tuple[StoredPicture, ...], ...]
     quarantined: tuple[UnreadableImage, ...]
     seconds: float
     images_per_second: float

@@ -33,16 +33,13 @@ class CanonicalSupport:
     shot_mask_TNK: Bool[Tensor, "T N K"]
     text_mask_TN: Bool[Tensor, "T N"]
     class_mask_TN: Bool[Tensor, "T N"]
+    n_shot_TN: Float[Tensor, "T N"]
+    """The number of pictures of each class."""
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     logit_scale_T: Float[Tensor, " T"]
     """The encoder's own inverse temperature, as given."""
-
-    @property
-    def n_shot_TN(self) -> Float[Tensor, "T N"]:
-        """Pictures of each class."""
-        return self.shot_mask_TNK.sum(-1).to(self.shots_TNKD.dtype)
 
     @property
     def has_shots_T(self) -> Bool[Tensor, " T"]:
@@ -64,7 +61,7 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
     present_TNK1 = shot_mask_TNK[..., None].to(text_TND.dtype)
-    n_shot_TN1 = present_TNK1.sum(2)
+    n_shot_TN = shot_mask_TNK.sum(-1).to(text_TND.dtype)
     image_centre_TD = _masked_mean(support.means_TND, shot_mask_TNK.any(-1))
     shots_TNKD = (support.shots_TNKD - image_centre_TD[:, None, None]) * present_TNK1
     image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
@@ -75,10 +72,11 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
     return CanonicalSupport(
         shots_TNKD=shots_TNKD,
         text_TND=texts_TND / text_spread_T[:, None, None],
-        means_TND=shots_TNKD.sum(2) / n_shot_TN1.clamp(min=1),
+        means_TND=shots_TNKD.sum(2) / n_shot_TN[..., None].clamp(min=1),
         shot_mask_TNK=shot_mask_TNK,
         text_mask_TN=text_mask_TN,
         class_mask_TN=support.class_mask_TN,
+        n_shot_TN=n_shot_TN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,

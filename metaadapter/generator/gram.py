@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -36,14 +35,15 @@ class GramBlocks:
         """Compute all of them."""
         text_TND = normalize(support.text_TND, dim=-1)
         mean_TND = normalize(support.means_TND, dim=-1)
-        shots_TNKD = normalize(support.shots_TNKD, dim=-1)
+        places = support.shot_mask_TNK.shape[1:]
+        rows_TXD = normalize(support.shots_TNKD, dim=-1).flatten(1, 2)
         texts_TN, means_TN = support.text_mask_TN, support.shot_mask_TNK.any(-1)
         return cls(
             text_TNN=text_TND @ text_TND.mT,
             mean_TNN=mean_TND @ mean_TND.mT,
             cross_TNN=text_TND @ mean_TND.mT,
-            to_text_TNKN=torch.einsum("tnkd,tmd->tnkm", shots_TNKD, text_TND),
-            to_mean_TNKN=torch.einsum("tnkd,tmd->tnkm", shots_TNKD, mean_TND),
+            to_text_TNKN=(rows_TXD @ text_TND.mT).unflatten(1, places),
+            to_mean_TNKN=(rows_TXD @ mean_TND.mT).unflatten(1, places),
             text_pairs_TNN=texts_TN[:, :, None] & texts_TN[:, None],
             mean_pairs_TNN=means_TN[:, :, None] & means_TN[:, None],
             cross_pairs_TNN=texts_TN[:, :, None] & means_TN[:, None],

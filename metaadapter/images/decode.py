@@ -1,13 +1,17 @@
-"""From a picture file to an upright RGB picture."""
+"""From whatever holds a picture to an upright RGB picture."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from threading import Lock
+from typing import IO, cast
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from metaadapter.images.inputs import ImageInput, as_picture, name_of
 from metaadapter.images.unreadable import UnreadableImage, open_readable
 
 __all__ = ["decode_image"]
@@ -22,6 +26,8 @@ LONGEST_ASPECT = 100
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
 
+_LOADING = Lock()
+
 # What undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,7 +40,7 @@ UPRIGHT = {
 }
 
 
-def decode_image(path: Path | str) -> Image.Image:
+def decode_image(image: ImageInput) -> Image.Image:
     """Read a picture as RGB, upright, transparent parts on white; the first frame if it moves.
 
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
@@ -44,34 +50,46 @@ def decode_image(path: Path | str) -> Image.Image:
     Safe to call from several threads.
 
     Args:
-        path: JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file; the content decides, not the name.
+        image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
+            object (the content decides, not the name); an open picture, in its current frame; or
+            an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8.
 
     Returns:
-        A picture of mode "RGB" without metadata, independent of the file.
+        A picture of mode "RGB" without metadata, independent of what was given.
 
     Raises:
-        UnreadableImage: missing, empty, damaged, not a picture, or larger than Pillow's
+        UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
             `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
             times as long as wide, which would grow beyond memory when it is scaled.
+        UsageError: What was given is none of the above.
     """
-    path = Path(path)
-    with open_readable(path) as file:
-        try:
-            return _decode(path, file)
-        except UnreadableImage:
-            raise
-        except MemoryError as error:
-            raise UnreadableImage(path, "too large for the memory of this machine") from error
-        except Exception as error:  # damaged files surface as nearly any type of error
-            reason = f"truncated or damaged ({str(error) or type(error).__name__})"
-            raise UnreadableImage(path, reason) from error
+    picture = as_picture(image)
+    if isinstance(picture, Path):
+        with open_readable(picture) as file:
+            return _decode(picture, file)
+    return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
-def _decode(path: Path, file: BinaryIO) -> Image.Image:
-    image = _open(path, file)
+def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
+    try:
+        return _upright_rgb(path, source)
+    except UnreadableImage:
+        raise
+    except MemoryError as error:
+        raise UnreadableImage(path, "too large for the memory of this machine") from error
+    except Exception as error:  # damaged files surface as nearly any type of error
+        reason = f"truncated or damaged ({str(error) or type(error).__name__})"
+        raise UnreadableImage(path, reason) from error
+
+
+def _upright_rgb(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
+    is_open = isinstance(source, Image.Image)
+    image = source if isinstance(source, Image.Image) else _open(path, source)
     _refuse_bomb(path, image)
     _refuse_strip(path, image)
-    image.load()
+    # The same open picture may be in two threads at once, and its file is read only once.
+    with _LOADING if is_open else nullcontext():
+        image.load()
     # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
     turn = UPRIGHT.get(_orientation(image))
     rgb = _to_rgb(image)
@@ -80,7 +98,7 @@ def _decode(path: Path, file: BinaryIO) -> Image.Image:
     return upright
 
 
-def _open(path: Path, file: BinaryIO) -> Image.Image:
+def _open(path: Path | str, file: BufferedIOBase) -> Image.Image:
     # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
     # caught without changing the filters of all threads.
     Image.init()
@@ -91,11 +109,11 @@ def _open(path: Path, file: BinaryIO) -> Image.Image:
         factory, accept = Image.OPEN[name]
         if accept is not None and accept(start) is True:
             file.seek(0)
-            return factory(file, str(path))
+            return factory(cast("IO[bytes]", file), str(path))
     raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
 
 
-def _refuse_bomb(path: Path, image: Image.Image) -> None:
+def _refuse_bomb(path: Path | str, image: Image.Image) -> None:
     pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
     if limit is not None and pixels > limit:
         raise UnreadableImage(
@@ -105,7 +123,7 @@ def _refuse_bomb(path: Path, image: Image.Image) -> None:
         )
 
 
-def _refuse_strip(path: Path, image: Image.Image) -> None:
+def _refuse_strip(path: Path | str, image: Image.Image) -> None:
     if max(image.size) > LONGEST_ASPECT * min(image.size):
         raise UnreadableImage(
             path,

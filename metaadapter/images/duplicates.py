@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from pathlib import Path
 
+from metaadapter.images.content_hash import content_hash
 from metaadapter.images.table import ImageRow
 from metaadapter.images.unreadable import UnreadableImage, open_readable
 
-__all__ = ["check_duplicates", "content_hash"]
+__all__ = ["check_duplicates"]
 
 HEAD_BYTES = 4096  # one block of most disks: enough to tell apart nearly all files of equal size
 
@@ -22,7 +21,7 @@ def check_duplicates(rows: Sequence[ImageRow]) -> tuple[str, ...]:
     on large collections. Files that cannot be read are left to the decoder to report.
 
     Args:
-        rows: labelled pictures; those without a label are not compared.
+        rows: Pictures; those without a label are not compared.
 
     Returns:
         One sentence for each picture found in two or more classes, naming the files.
@@ -31,22 +30,6 @@ def check_duplicates(rows: Sequence[ImageRow]) -> tuple[str, ...]:
     for key in (_size, _head, lambda row: content_hash(row.path)):
         groups = [part for group in groups for part in _divide(group, key)]
     return tuple(_warning(group) for group in groups)
-
-
-def content_hash(path: Path | str) -> str:
-    """Hash the bytes of a file: equal files, wherever they lie, have equal hashes.
-
-    Args:
-        path: the file.
-
-    Returns:
-        SHA-256 in 64 hexadecimal digits, as `sha256sum` prints it.
-
-    Raises:
-        UnreadableImage: the file is missing or may not be read.
-    """
-    with open_readable(Path(path)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _divide(

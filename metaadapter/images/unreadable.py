@@ -16,11 +16,11 @@ class UnreadableImage(DataError):
     """A picture that cannot be read; callers collect these as their quarantine list.
 
     Attributes:
-        path: the file.
-        reason: why it cannot be read, in a few words.
+        path: The file; words such as "an open picture" where there was no path.
+        reason: Why the picture cannot be read, in a few words.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         # Both go to the base class so that the error survives the way back from a worker process.
         super().__init__(path, reason)
         self.path = path
@@ -32,7 +32,7 @@ class UnreadableImage(DataError):
 
 @contextmanager
 def open_readable(path: Path) -> Iterator[BufferedReader]:
-    """Open a file for reading; any fault, then or while reading, is an `UnreadableImage`."""
+    """Open a file for reading; any fault of the system becomes an `UnreadableImage`."""
     try:
         if not path.exists():
             raise UnreadableImage(path, "there is no such file")

@@ -9,7 +9,7 @@ from pathlib import Path
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
-from metaadapter.own_folder import lock_file
+from metaadapter.own_folder import hold_lock
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, read_resolved
 
@@ -45,9 +45,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
         _require_empty(folder)
     with _write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK_FILE).open("ab")
-    with file:
-        lock_file(file, f"the run folder {folder}")
+    with hold_lock(folder / LOCK_FILE, f"the run folder {folder}"):
         if is_new:  # another run may have come and gone before the lock was had
             _require_empty(folder)
         yield

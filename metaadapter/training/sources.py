@@ -15,8 +15,8 @@ import torch
 
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
-from metaadapter.features import FeatureStore
-from metaadapter.features.store.feature_store import unit_rows
+from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
+from metaadapter.features.unit_rows import unit_rows
 from metaadapter.training.config import (
     EpisodesConfig,
     SourceConfig,
@@ -99,7 +99,7 @@ def load_source(
         ),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
         text_SCD=torch.from_numpy(texts)[None],
-        logit_scale=stores[0].logit_scale,
+        logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
         domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
         spec=_own_spec(config, episodes),
@@ -186,7 +186,8 @@ def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray
     known: dict[str, np.ndarray] = {}
     for store in reversed(stores):
         known |= store.class_texts()
-    return np.stack([known[name] for name in classes]).astype(np.float32)
+    none = np.zeros(stores[0].fingerprint.dim)
+    return np.stack([known.get(name, none) for name in classes]).astype(np.float32)
 
 
 def _require_same_views(name: str, parts: Sequence[np.ndarray]) -> None:

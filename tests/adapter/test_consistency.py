@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
@@ -115,6 +115,12 @@ def test_symmetric_divergence__value__is_the_mean_of_both_directions(two_predict
     torch.testing.assert_close(symmetric_divergence(right, left, counts), value)
 
 
+def unpictured(text_TND, class_mask_TN=None):
+    """Supports of texts alone."""
+    pictures = text_TND[:, :, None][:, :, :0]
+    return Support.of_tasks(pictures, text_TND, None, class_mask_TN, logit_scale=30.0)
+
+
 def dot(left, right):
     return sum(a * b for a, b in zip(left, right, strict=True))
 
@@ -137,7 +143,7 @@ def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make
     text_TND = weights.classes.flip(1) + 1  # other vectors than those of the adapter
     mask_TN = torch.tensor([[True, True, True], [True, False, True]])
 
-    visual = visual_alone(weights, zero_shot(text_TND, mask_TN, 30.0))
+    visual = visual_alone(weights, zero_shot(unpictured(text_TND, mask_TN)))
 
     logits = classify(query_TQD, visual)
     for task, queries in enumerate(query_TQD.tolist()):
@@ -156,7 +162,7 @@ def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make
 
 def test_visual_alone__adapter_without_bottleneck__is_zero_shot(make_adapter):
     weights, _, _, query_TQD = make_adapter()
-    unadapted = zero_shot(weights.classes, torch.ones(2, 3, dtype=torch.bool), 30.0)
+    unadapted = zero_shot(unpictured(weights.classes))
 
     visual = visual_alone(text_alone(weights), unadapted)
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import MetaPeer, Support
+from metaadapter.adapter import Support
+from metaadapter.baselines import MetaPeer
 
 SCALE = 17.0
 
@@ -21,11 +22,11 @@ def random_support(n_shots_per_class, width=12, seed=0, n_tasks=1):
     directions_TND = randn(width)
     support_TNKD = normalize(directions_TND[:, :, None] + randn(n_shot, width), dim=-1)
     mask_TNK = (torch.arange(n_shot) < counts_N[:, None]).expand(n_tasks, -1, -1)
-    return Support(
-        support_TNKD=torch.where(mask_TNK[..., None], support_TNKD, 5 + 0 * support_TNKD),
-        support_mask_TNK=mask_TNK,
-        text_TND=normalize(directions_TND + randn(width), dim=-1),
-        class_mask_TN=torch.ones(n_tasks, n_way, dtype=torch.bool),
+    return Support.of_tasks(
+        torch.where(mask_TNK[..., None], support_TNKD, 5.0),
+        normalize(directions_TND + randn(width), dim=-1),
+        mask_TNK,
+        logit_scale=SCALE,
     )
 
 

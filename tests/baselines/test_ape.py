@@ -42,7 +42,7 @@ def cached(support, rows, labels, x_length, x):
 
 
 def check(support, rows, labels, query, scale, length_of):
-    found = classify(query, PEERS["APE"](support, scale))[0]
+    found = classify(query, PEERS["APE"](support))[0]
 
     text = support.text_TND[0]
     wanted = [

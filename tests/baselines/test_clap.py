@@ -30,15 +30,15 @@ def test_clap__written_out_for_one_task__agrees(make_support, pictures_of, scale
     support = make_support(shots)
     rows, labels = pictures_of(support)
     text = support.text_TND[0]
-    chances = [(scale * text @ row).softmax(0)[c] for row, c in zip(rows, labels, strict=True)]
+    own = [(scale * text @ row).softmax(0)[c] for row, c in zip(rows, labels, strict=True)]
     trust = [
-        float(sum(p for p, c in zip(chances, labels, strict=True) if c == wanted)) / shots[wanted]
+        float(sum(p for p, c in zip(own, labels, strict=True) if c == wanted)) / shots[wanted]
         if shots[wanted]
         else 1.0
         for wanted in range(3)
     ]
 
-    found = classify(query, PEERS["CLAP"](support, scale))[0]
+    found = classify(query, PEERS["CLAP"](support))[0]
 
     classes = trained(rows, labels, text, trust, scale)
     torch.testing.assert_close(found, scale * query[0] @ normalize(classes, dim=1).T)
@@ -51,19 +51,19 @@ def test_clap__class_without_text__is_free_and_others_ignore_it(
     support.text_TND[0, 0] = 0
     rows, labels = pictures_of(support)
     start = torch.cat([support.means_TND[0, :1], support.text_TND[0, 1:]])
-    chances = (scale * rows @ support.text_TND[0, 1:].T).softmax(1)
-    trust = [0.0, float(chances[labels == 1, 0].mean()), float(chances[labels == 2, 1].mean())]
+    p = (scale * rows @ support.text_TND[0, 1:].T).softmax(1)
+    trust = [0.0, float(p[labels == 1, 0].mean()), float(p[labels == 2, 1].mean())]
 
-    found = classify(query, PEERS["CLAP"](support, scale))[0]
+    found = classify(query, PEERS["CLAP"](support))[0]
 
     classes = trained(rows, labels, start, trust, scale)
     torch.testing.assert_close(found, scale * query[0] @ normalize(classes, dim=1).T)
 
 
-def test_clap__texts_that_pictures_agree_with__move_less_than_in_zs_lp(make_support, scale):
+def test_clap__texts_that_pictures_agree_with__move_less_than_in_zs_lp(make_support):
     support = make_support((4, 4, 4))
 
     def moved(name):
-        return 1 - (PEERS[name](support, scale).classes * support.text_TND).sum(-1)
+        return 1 - (PEERS[name](support).classes * support.text_TND).sum(-1)
 
     assert (moved("CLAP") < moved("ZS-LP")).all()

@@ -8,8 +8,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from metaadapter.adapter import classify
-from metaadapter.baselines import PEERS, Support
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import PEERS
 from metaadapter.baselines.classifier import PeerClassifier
 from metaadapter.errors import UsageError
 
@@ -58,8 +58,7 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
     # Features and texts are kept in float32, as they come from an encoder.
     shots = unit([[X[y == name] for name in NAMES]]).float().double()
     text = unit([list(texts.values())]).float().double()
-    present = torch.ones(1, 3, 3, dtype=torch.bool)
-    weights = PEERS[peer](Support(shots, present, text, present[..., 0]), SCALE)
+    weights = PEERS[peer](Support.of_tasks(shots, text, logit_scale=SCALE))
     wanted = classify(unit(X_new)[None], weights)[0].softmax(-1)
     # Another order of the pictures rounds otherwise.
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
@@ -99,9 +98,9 @@ def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, 
 def test_peer_classifier__no_pictures_but_names__gives_probabilities(peer, texts):
     classifier = PeerClassifier(peer, texts, logit_scale=SCALE)
 
-    chances = classifier.fit(np.empty((0, 16)), []).predict_proba(np.stack(list(texts.values())))
+    found = classifier.fit(np.empty((0, 16)), []).predict_proba(np.stack(list(texts.values())))
 
-    np.testing.assert_allclose(chances.sum(1), 1)
+    np.testing.assert_allclose(found.sum(1), 1)
 
 
 def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(texts, rng):

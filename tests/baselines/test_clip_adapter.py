@@ -27,14 +27,14 @@ def test_clip_adapter__module_trained_on_one_task__agrees(make_support, pictures
         cross_entropy(logits(rows), labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["CLIP-Adapter"](support, scale))[0]
+    found = classify(query, PEERS["CLIP-Adapter"](support))[0]
 
     torch.testing.assert_close(found, logits(query[0]).detach())
 
 
-def test_clip_adapter__callers_random_state__is_left_alone(make_support, scale):
+def test_clip_adapter__callers_random_state__is_left_alone(make_support):
     before = torch.random.get_rng_state()
 
-    PEERS["CLIP-Adapter"](make_support((1, 1)), scale)
+    PEERS["CLIP-Adapter"](make_support((1, 1)))
 
     assert torch.equal(torch.random.get_rng_state(), before)

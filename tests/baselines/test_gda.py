@@ -31,7 +31,7 @@ def test_gda__scikit_learns_discriminant__agrees(
     support = make_support(shots)
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
-    found = classify(query, PEERS["GDA"](support, scale))[0]
+    found = classify(query, PEERS["GDA"](support))[0]
 
     residuals = np.concatenate([rows[labels == c] - rows[labels == c].mean(0) for c in range(3)])
     covariance = np.cov(residuals.T)
@@ -51,7 +51,7 @@ def test_gda__one_shot__is_spherical_about_the_pictures(make_support, scale, que
     support = make_support((1, 1, 1))
     pictures = support.support_TNKD[0, :, 0]
 
-    found = classify(query, PEERS["GDA"](support, scale))[0]
+    found = classify(query, PEERS["GDA"](support))[0]
 
     precision = 12 / np.trace(np.cov(pictures.numpy().T))
     halved = 0.5 * pictures.square().sum(-1)
@@ -68,7 +68,7 @@ def test_gda__other_shots__weight_is_interpolated_and_kept_beyond(
 ):
     support = make_support(shots)
 
-    weights = PEERS["GDA"](support, scale)
+    weights = PEERS["GDA"](support)
 
     vectors = scale * (weights.classes - support.text_TND)[0]
     assert _alpha_of(support, vectors) == pytest.approx(alpha)

@@ -35,7 +35,7 @@ def test_meta_adapter__loop_over_classes_and_tokens__agrees(
         support.text_TND[0, 1] = 0
     peer = make_meta_peer("Meta-Adapter")
 
-    found = classify(query, peer(support, scale))[0]
+    found = classify(query, peer(support))[0]
 
     wanted = []
     for c, text in enumerate(support.text_TND[0]):
@@ -52,15 +52,13 @@ class Learned:
         self.__dict__.update(peer.learned)
 
 
-def test_meta_adapter__projections_of_zero__attend_to_all_alike(
-    make_meta_peer, make_support, scale
-):
+def test_meta_adapter__projections_of_zero__attend_to_all_alike(make_meta_peer, make_support):
     support = make_support((3, 3))
     peer = make_meta_peer("Meta-Adapter")
     for name in ("query_DD", "gate_D", "gate_bias"):
         peer.learned[name].zero_()
 
-    found = peer(support, scale).classes[0]
+    found = peer(support).classes[0]
 
     text_ND, sums_ND = support.text_TND[0], support.shots_TNKD[0].sum(1)
     wanted = torch.nn.functional.normalize(text_ND + 0.5 * (text_ND + sums_ND) / 4, dim=-1)

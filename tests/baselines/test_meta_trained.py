@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.baselines import META_PEERS, Support, load_meta_peer
+from metaadapter.adapter import Support
+from metaadapter.baselines import META_PEERS, load_meta_peer
 from metaadapter.baselines.classifier import PeerClassifier
 from metaadapter.baselines.meta_trained import SHIPPED, save_meta_peer
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -18,7 +19,7 @@ every_name = pytest.mark.parametrize("name", META_PEERS)
 
 @every_name
 def test_meta_peer__saved_and_loaded__answers_in_half_precision(
-    name, make_meta_peer, make_support, scale, tmp_path
+    name, make_meta_peer, make_support, tmp_path
 ):
     peer = make_meta_peer(name)
 
@@ -27,7 +28,7 @@ def test_meta_peer__saved_and_loaded__answers_in_half_precision(
 
     assert (loaded.name, loaded.width, loaded.encoders) == (name, 12, {"dots"})
     support = make_support((2, 1, 3))
-    found, wanted = (each(support, scale).classes for each in (loaded, peer))
+    found, wanted = (each(support).classes for each in (loaded, peer))
     torch.testing.assert_close(found, wanted, rtol=0, atol=5e-3)
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "model.safetensors",
@@ -36,9 +37,7 @@ def test_meta_peer__saved_and_loaded__answers_in_half_precision(
 
 
 @every_name
-def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(
-    name, make_support, scale
-):
+def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(name, make_support):
     peer = load_meta_peer(name)
 
     with pytest.raises(
@@ -46,17 +45,16 @@ def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(
         match=rf"{name}: its weights are for features of width 512 of the encoder tiny or .*, "
         r"but the features have width 12\. .*python -m tools\.train_peers",
     ):
-        peer(make_support((2, 1)), scale)
+        peer(make_support((2, 1)))
 
 
 @every_name
 def test_shipped_weights__tasks_of_their_width__give_unit_class_vectors(name):
     draw = torch.Generator().manual_seed(0)
     shots = normalize(torch.randn(2, 3, 2, 512, generator=draw), dim=-1)
-    there = torch.ones(2, 3, 2, dtype=torch.bool)
-    support = Support(shots, there, normalize(shots.sum(2), dim=-1), there[..., 0])
+    support = Support.of_tasks(shots, normalize(shots.sum(2), dim=-1), logit_scale=17.0)
 
-    weights = load_meta_peer(name)(support, 17.0)
+    weights = load_meta_peer(name)(support)
 
     torch.testing.assert_close(weights.classes.norm(dim=-1), torch.ones(2, 3))
 

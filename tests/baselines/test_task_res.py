@@ -19,17 +19,17 @@ def test_task_res__one_task_by_itself__agrees(make_support, pictures_of, scale, 
         cross_entropy(logits, labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["TaskRes"](support, scale))[0]
+    found = classify(query, PEERS["TaskRes"](support))[0]
 
     wanted = scale * query[0] @ normalize(text + 0.5 * residual.detach(), dim=1).T
     torch.testing.assert_close(found, wanted)
 
 
-def test_task_res__class_without_text__starts_at_its_mean_picture(make_support, scale):
+def test_task_res__class_without_text__starts_at_its_mean_picture(make_support):
     support = make_support((3, 1, 2))
     support.text_TND[0, 0] = 0
 
-    weights = PEERS["TaskRes"](support, scale)
+    weights = PEERS["TaskRes"](support)
 
     along = weights.classes[0, 0] @ normalize(support.means_TND[0, 0], dim=0)
     assert along > 0.9

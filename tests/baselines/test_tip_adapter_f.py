@@ -28,15 +28,15 @@ def test_tip_adapter_f__one_task_by_itself__agrees(make_support, pictures_of, sc
         cross_entropy(logits(rows), labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["Tip-Adapter-F"](support, scale))[0]
+    found = classify(query, PEERS["Tip-Adapter-F"](support))[0]
 
     torch.testing.assert_close(found, logits(query[0]).detach())
 
 
-def test_tip_adapter_f__keys__moved_from_the_pictures(make_support, scale):
+def test_tip_adapter_f__keys__moved_from_the_pictures(make_support):
     support = make_support((2, 2))
 
-    weights = PEERS["Tip-Adapter-F"](support, scale)
+    weights = PEERS["Tip-Adapter-F"](support)
 
     distances = (weights.keys - support.rows_TMD).norm(dim=-1)
     assert distances.min() > 1e-3

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.adapter import Support
 from metaadapter.generator import Generator, load_generator
 
 
@@ -14,13 +15,24 @@ from metaadapter.generator import Generator, load_generator
 class Tasks:
     """Pictures around a direction per class, texts near it, and which are there."""
 
-    support: Tensor
+    pictures: Tensor
     text: Tensor
     mask: Tensor
     classes: Tensor
 
-    def fields(self):
-        return self.support, self.text, self.mask, self.classes
+    @property
+    def support(self):
+        return self.with_scale(None)
+
+    def with_scale(self, logit_scale, views=None):
+        return Support.of_tasks(
+            self.pictures,
+            self.text,
+            self.mask,
+            self.classes,
+            logit_scale=logit_scale,
+            views_TNKVD=views,
+        )
 
 
 @pytest.fixture
@@ -33,7 +45,7 @@ def make_tasks():
 
         directions = noise(n_way)
         return Tasks(
-            support=normalize(directions[:, :, None] + 1.2 * noise(n_way, n_shot), dim=-1),
+            pictures=normalize(directions[:, :, None] + 1.2 * noise(n_way, n_shot), dim=-1),
             text=normalize(directions + noise(n_way), dim=-1),
             mask=torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool),
             classes=torch.ones(n_tasks, n_way, dtype=torch.bool),

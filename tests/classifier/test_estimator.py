@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import Origin, Support, classify, load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
@@ -20,6 +21,11 @@ from metaadapter.features import Fingerprint
 from metaadapter.generator import Generator, load_generator
 
 NAMES = ("ant", "bee", "cat", "dog")
+
+
+def as_kept(rows):
+    """Unit rows as a classifier keeps them: rounded to float32, as they come from an encoder."""
+    return normalize(torch.from_numpy(np.array(rows)).double(), dim=-1).float().double()
 
 
 class Features:
@@ -34,6 +40,11 @@ class Features:
         self.X_new = self.around(self.y_new, rng)
         texts = self.directions + rng.normal(size=(len(NAMES), width))
         self.texts = dict(zip(NAMES, texts, strict=True))
+
+    @property
+    def support(self):
+        pictures = as_kept(self.X).unflatten(0, (len(NAMES), -1))
+        return Support.of_tasks(pictures[None], as_kept([*self.texts.values()])[None])
 
     def around(self, labels, rng):
         rows = self.directions[[NAMES.index(label) for label in labels]]
@@ -75,14 +86,8 @@ def test_fit__equals_the_generator_and_classify(data):
 
     probabilities = classifier.predict_proba(data.X_new)
 
-    support = torch.from_numpy(data.X).double().reshape(1, 4, 3, -1)
-    text = torch.from_numpy(np.stack([data.texts[name] for name in NAMES]))
-    # Features are kept in float32, as they come from an encoder.
-    support, text = (
-        torch.nn.functional.normalize(t, dim=-1).float().double() for t in (support, text)
-    )
-    weights = load_generator().predict(Support.of_tasks(support, text[None]))
-    query = torch.nn.functional.normalize(torch.from_numpy(data.X_new).double(), dim=-1)
+    weights = load_generator().predict(data.support)
+    query = normalize(torch.from_numpy(data.X_new).double(), dim=-1)
     expected = classify(query[None], weights)[0].softmax(-1)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-9)
 
@@ -159,10 +164,7 @@ def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
     classifier.fit(data.X, data.y)
 
     predicted = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
-    rows = torch.from_numpy(data.X).double()[None].unflatten(1, (4, 3))
-    text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
-    text = torch.nn.functional.normalize(text, dim=-1).float().double()
-    tuned = fine_tune(load_generator("default"), Support.of_tasks(rows, text), settings=settings)
+    tuned = fine_tune(load_generator("default"), data.support, settings)
     assert (predicted.n_steps_, classifier.n_steps_) == (0, 9)
     np.testing.assert_allclose(classifier.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
     assert not torch.allclose(classifier.adapter_.classes, predicted.adapter_.classes, atol=1e-3)
@@ -201,15 +203,9 @@ def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
 
     # The steps know no order of pictures; the folds that choose their number would.
     np.testing.assert_allclose(first.adapter_.classes, second.adapter_.classes, atol=1e-5)
-    rows = [torch.from_numpy(part).double() for part in (data.X, views)]
-    rows = [torch.nn.functional.normalize(part, dim=-1).float().double() for part in rows]
-    rows = [part.unflatten(0, (4, 3))[None] for part in rows]
-    text = torch.from_numpy(np.stack(list(data.texts.values())))[None]
-    text = torch.nn.functional.normalize(text, dim=-1).float().double()
-    generator = load_generator("default")
-    tuned = fine_tune(
-        generator, Support.of_tasks(rows[0], text, views_TNKVD=rows[1]), settings=settings
-    )
+    kept_views = as_kept(views).unflatten(0, (4, 3))[None]
+    support = replace(data.support, views_TNKVD=kept_views)
+    tuned = fine_tune(load_generator("default"), support, settings)
     np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
 
 
@@ -316,7 +312,7 @@ def test_save__of_a_loaded_adapter__keeps_where_it_comes_from(data, tmp_path):
 
     stored = load_adapter(tmp_path / "two")
     assert stored.config.origin == origin
-    assert stored.support.picture_hashes == ("ab", "cd")
+    assert stored.picture_hashes == ("ab", "cd")
 
 
 def test_fit__no_pictures_but_names__is_zero_shot_clip(data):

@@ -8,38 +8,29 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.adapter.consistency import zero_shot
+from metaadapter.adapter import classify
 from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
 from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.classifier.support_loss import Consistency
 from metaadapter.errors import UsageError
 
 
-@pytest.mark.parametrize("moves", ["classes", "bottleneck", "both"])
-def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks, moves):
+def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(
-        shipped, Support.of_tasks(*task.fields()), settings=FineTune(moves=moves, n_steps=0)
-    )
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=0))
 
-    predicted = shipped.predict(Support.of_tasks(*task.fields()))
+    predicted = shipped.predict(task.support)
     assert tuned.n_steps_T.tolist() == [0, 0]
     for name, tensor in predicted.tensors().items():
         assert torch.equal(getattr(tuned.weights, name), tensor)
 
 
 def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks):
-    fields = make_tasks(2, 4, 3).fields()
-    there = fields[2].clone()
-    there[0] = False
+    task = make_tasks(2, 4, 3)
+    task.mask[0] = False
 
-    tuned = fine_tune(
-        shipped,
-        Support.of_tasks(fields[0], fields[1], there, *fields[3:], logit_scale=20.0),
-        settings=FineTune(n_steps=3),
-    )
+    tuned = fine_tune(shipped, task.with_scale(20.0), FineTune(n_steps=3))
 
     assert tuned.n_steps_T.tolist() == [0, 3]
 
@@ -47,24 +38,12 @@ def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks)
 def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(
-        shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=7, anchor=0.6)
-    )
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=7, anchor=0.6))
 
-    start = shipped.predict(Support.of_tasks(*task.fields()))
-    expected = list(
-        islice(
-            gradient_steps(
-                start,
-                task.support,
-                task.mask,
-                moves="classes",
-                lr=FineTune().lr,
-                anchor_T=torch.full((2,), 0.2, dtype=torch.float64),
-            ),
-            7,
-        )
-    )[-1]
+    start = shipped.predict(task.support)
+    anchor = torch.full((2,), 0.2, dtype=torch.float64)
+    walk = gradient_steps(start, task.support, lr=FineTune().lr, anchor_T=anchor)
+    expected = list(islice(walk, 7))[-1]
     assert tuned.n_steps_T.tolist() == [7, 7]
     torch.testing.assert_close(tuned.weights.classes, expected.classes, rtol=1e-12, atol=0)
 
@@ -72,28 +51,28 @@ def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
 def slow_choice(generator, task, settings):
     """Steps of one task by refitting without each fold, picture by picture."""
     n_way, n_shot = task.mask.shape[1:]
+    n_folds = 4
     gains = {number: [] for number in CHECKED}
-    for fold in range(settings.n_folds):
+    for fold in range(n_folds):
         kept = task.mask.clone()
         left = []
         for c in range(n_way):
             there = [k for k in range(n_shot) if task.mask[0, c, k]]
             for rank, k in enumerate(there):
-                if rank % settings.n_folds == fold and len(there) > 1:
+                if rank % n_folds == fold and len(there) > 1:
                     kept[0, c, k] = False
                     left.append((c, k))
         if not left:
             continue
-        start = generator.predict(Support.of_tasks(task.support, task.text, kept, task.classes))
+        support = task.support.kept(kept)
+        start = generator.predict(support)
         shots = [int(n) for n in kept[0].sum(-1) if n]
         anchor = torch.tensor([settings.anchor / (sum(shots) / len(shots))], dtype=torch.float64)
-        walk = gradient_steps(
-            start, task.support, kept, moves="classes", lr=settings.lr, anchor_T=anchor
-        )
+        walk = gradient_steps(start, support, lr=settings.lr, anchor_T=anchor)
         path = dict(enumerate(islice(walk, max(CHECKED)), 1))
 
         def loss(weights, c, k):
-            logits = classify(task.support[:, c, k][:, None], weights)[0, 0]
+            logits = classify(task.pictures[:, c, k][:, None], weights)[0, 0]
             return -float(logits.log_softmax(-1)[c])
 
         for number in CHECKED:
@@ -110,9 +89,7 @@ def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tas
     tasks = [make_tasks(1, 4, 5, seed=seed) for seed in range(6)]
     tasks[1].mask[0, 0, 2:] = tasks[1].mask[0, 1, 1:] = False
 
-    found = [
-        fine_tune(shipped, Support.of_tasks(*task.fields()), settings=settings) for task in tasks
-    ]
+    found = [fine_tune(shipped, task.support, settings) for task in tasks]
 
     expected = [slow_choice(shipped, task, settings) for task in tasks]
     assert [int(tuned.n_steps_T) for tuned in found] == [steps for steps, _ in expected]
@@ -125,14 +102,10 @@ def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
     task = make_tasks(6, 4, 5)
     settings = FineTune(anchor=0.1, lr=0.05)
 
-    together = fine_tune(shipped, Support.of_tasks(*task.fields()), settings=settings)
+    together = fine_tune(shipped, task.support, settings)
 
     alone = [
-        fine_tune(
-            shipped,
-            Support.of_tasks(*(field[t : t + 1] for field in task.fields())),
-            settings=settings,
-        )
+        fine_tune(shipped, task.support.map(lambda part, t=t: part[t : t + 1]), settings)
         for t in range(6)
     ]
     assert together.n_steps_T.tolist() == [int(one.n_steps_T) for one in alone]
@@ -148,75 +121,57 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
 ):
     task = make_tasks(2, 4, 3)
     noise = 0.1 * torch.randn(2, 4, 3, 2, 24, generator=torch.Generator().manual_seed(1))
-    views = normalize(task.support[..., None, :] + noise, dim=-1)
+    views = normalize(task.pictures[..., None, :] + noise, dim=-1)
     settings = FineTune(n_steps=4, modalities=0.3, views=0.4)
 
-    tuned = fine_tune(
-        shipped,
-        Support.of_tasks(*task.fields(), logit_scale=logit_scale, views_TNKVD=views),
-        settings=settings,
-    )
+    tuned = fine_tune(shipped, task.with_scale(logit_scale, views), settings)
 
-    unadapted = zero_shot(task.text, task.classes, 1.0)
-    scale = torch.as_tensor(logit_scale).double().expand(2)
     walk = gradient_steps(
-        shipped.predict(Support.of_tasks(*task.fields())),
-        task.support,
-        task.mask,
-        moves="classes",
+        shipped.predict(task.support),
+        task.with_scale(logit_scale, views),
         lr=settings.lr,
         anchor_T=torch.full((2,), 1 / 3, dtype=torch.float64),
-        consistency=Consistency(views, 0.4, replace(unadapted, logit_scale=scale), 0.3),
+        consistency=Consistency(views=0.4, modalities=0.3),
     )
     expected = list(islice(walk, 4))[-1]
     torch.testing.assert_close(tuned.weights.classes, expected.classes)
-    plain = fine_tune(shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=4))
+    plain = fine_tune(shipped, task.support, FineTune(n_steps=4))
     assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
 
 
 def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
-    with pytest.raises(UsageError, match="needs the encoder's temperature: pass logit_scale"):
-        fine_tune(
-            shipped,
-            Support.of_tasks(*make_tasks(1, 3, 2).fields()),
-            settings=FineTune(modalities=0.1),
-        )
+    with pytest.raises(UsageError, match=r"inverse temperature is needed here .*pass logit_scale"):
+        fine_tune(shipped, make_tasks(1, 3, 2).support, FineTune(modalities=0.1))
 
 
 def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tasks):
     task = make_tasks(3, 5, 1)
 
-    tuned = fine_tune(shipped, Support.of_tasks(*task.fields()))
+    tuned = fine_tune(shipped, task.support)
 
     assert tuned.n_steps_T.tolist() == [0, 0, 0]
     assert tuned.gain_T.tolist() == [0, 0, 0]
-    assert torch.equal(
-        tuned.weights.classes, shipped.predict(Support.of_tasks(*task.fields())).classes
-    )
+    assert torch.equal(tuned.weights.classes, shipped.predict(task.support).classes)
 
 
 @pytest.mark.parametrize("n_steps", [None, 3])
 def test_fine_tune__steps_that_diverge__give_the_prediction_back(shipped, make_tasks, n_steps):
     task = make_tasks(2, 4, 3)
 
-    tuned = fine_tune(
-        shipped, Support.of_tasks(*task.fields()), settings=FineTune(n_steps=n_steps, lr=1e308)
-    )
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=n_steps, lr=1e308))
 
     assert tuned.n_steps_T.tolist() == [0, 0]
-    assert torch.equal(
-        tuned.weights.classes, shipped.predict(Support.of_tasks(*task.fields())).classes
-    )
+    assert torch.equal(tuned.weights.classes, shipped.predict(task.support).classes)
 
 
 def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
     task = make_tasks(1, 4, 2)
     task.mask[:] = False
 
-    tuned = fine_tune(shipped, Support.of_tasks(*task.fields(), logit_scale=20.0))
+    tuned = fine_tune(shipped, task.with_scale(20.0))
 
     assert int(tuned.n_steps_T) == 0
-    expected = shipped.predict(Support.of_tasks(*task.fields(), logit_scale=20.0))
+    expected = shipped.predict(task.with_scale(20.0))
     assert torch.equal(tuned.weights.classes, expected.classes)
 
 
@@ -226,7 +181,6 @@ def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
         ({"n_steps": -1}, "n_steps must be at least 0"),
         ({"lr": 0.0}, "lr must be above 0"),
         ({"anchor": -1.0}, "anchor at least 0"),
-        ({"n_folds": 1}, "n_folds must be at least 2"),
         ({"modalities": -0.1}, "weights of modalities and views must be numbers of at least 0"),
         ({"views": math.nan}, "got modalities 0.0, views nan"),
     ],

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier.support_loss import (
     Consistency,
@@ -43,7 +43,7 @@ def task(make_tasks):
 def views(task):
     draw = torch.Generator().manual_seed(1)
     noise = torch.randn(2, 4, 3, N_VIEWS, 24, generator=draw, dtype=torch.float64)
-    return normalize(task.support[..., None, :] + 0.1 * noise, dim=-1)
+    return normalize(task.pictures[..., None, :] + 0.1 * noise, dim=-1)
 
 
 def there(task, t):
@@ -51,73 +51,59 @@ def there(task, t):
 
 
 def test_support_loss__is_that_of_a_slow_loop(shipped, task):
-    weights = shipped.predict(Support.of_tasks(*task.fields()))
+    weights = shipped.predict(task.support)
 
-    loss = support_loss(weights, task.support, task.mask)
+    loss = support_loss(weights, task.support)
 
     own = own_log_probability(weights, task.support)
     for t in range(2):
         each = [
-            log_probabilities(task.support[t, c, k], weights.task(t))[c] for c, k in there(task, t)
+            log_probabilities(task.pictures[t, c, k], weights.task(t))[c] for c, k in there(task, t)
         ]
         assert float(loss[t]) == pytest.approx(-sum(each) / len(each))
         assert own[t][task.mask[t]].tolist() == pytest.approx(each)
 
 
-@pytest.mark.parametrize("only_classes", [True, False])
-def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, views, only_classes):
-    start = shipped.predict(Support.of_tasks(*task.fields()))
-    unadapted = zero_shot(task.text, task.classes, 20.0)
-    consistency = Consistency(views, 0.4, unadapted, 0.3)
+@pytest.mark.parametrize("stretch", [1.0, 1.1])
+def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, views, stretch):
+    start = shipped.predict(task.support)
+    support = task.with_scale(20.0, views)
+    moved = replace(start, classes=stretch * start.classes)
 
-    loss = support_objective(
-        start, task.support, task.mask, consistency, only_classes=only_classes
-    )(start)
+    loss = support_objective(start, support, Consistency(views=0.4, modalities=0.3))(moved)
 
-    for t, weights in enumerate(map(start.task, range(2))):
+    unadapted = zero_shot(support)
+    for t, weights in enumerate(map(moved.task, range(2))):
         expected = 0.0
         for c, k in there(task, t):
-            whole = log_probabilities(task.support[t, c, k], weights)
+            whole = log_probabilities(task.pictures[t, c, k], weights)
             for view in views[t, c, k]:
                 seen = log_probabilities(view, weights)
                 expected += (0.4 * divergence(seen, whole) - seen[c]) / N_VIEWS
             if t == 0:
-                text = log_probabilities(task.support[t, c, k], text_alone(weights))
+                text = log_probabilities(task.pictures[t, c, k], text_alone(weights))
                 alone = visual_alone(weights, unadapted.task(t))
-                visual = log_probabilities(task.support[t, c, k], alone)
+                visual = log_probabilities(task.pictures[t, c, k], alone)
                 expected += 0.3 * divergence(text, visual)
         assert float(loss[t]) == pytest.approx(expected / len(there(task, t)))
 
 
-def test_support_objective__classes_that_moved__are_read_beside_what_is_kept(shipped, task, views):
-    start = shipped.predict(Support.of_tasks(*task.fields()))
-    moved = replace(start, classes=1.1 * start.classes)
-    consistency = Consistency(views, 0.4, zero_shot(task.text, task.classes, 20.0), 0.3)
-
-    fast, slow = (
-        support_objective(start, task.support, task.mask, consistency, only_classes=only)(moved)
-        for only in (True, False)
-    )
-
-    torch.testing.assert_close(fast, slow)
-
-
 def test_support_objective__one_view_that_is_the_picture__changes_nothing(shipped, task):
-    start = shipped.predict(Support.of_tasks(*task.fields()))
-    same = Consistency(task.support[..., None, :], views=5.0)
+    start = shipped.predict(task.support)
+    same = task.with_scale(None, task.pictures[..., None, :])
 
-    loss = support_objective(start, task.support, task.mask, same, only_classes=True)(start)
+    loss = support_objective(start, same, Consistency(views=5.0))(start)
 
-    torch.testing.assert_close(loss, support_loss(start, task.support, task.mask))
+    torch.testing.assert_close(loss, support_loss(start, task.support))
 
 
 def test_support_objective__task_without_a_shot__is_0_with_a_gradient_of_0(shipped, task, views):
     task.mask[0] = False
-    start = shipped.predict(Support.of_tasks(*task.fields(), logit_scale=20.0))
+    support = task.with_scale(20.0, views)
+    start = shipped.predict(support)
     start.classes.requires_grad_()
-    consistency = Consistency(views, 0.4, zero_shot(task.text, task.classes, 20.0), 0.3)
 
-    loss = support_objective(start, task.support, task.mask, consistency, only_classes=False)(start)
+    loss = support_objective(start, support, Consistency(views=0.4, modalities=0.3))(start)
     (gradient,) = torch.autograd.grad(loss.sum(), [start.classes])
 
     assert float(loss[0].detach()) == 0

@@ -302,3 +302,45 @@ def test_adapt__same_picture_in_two_classes__is_pointed_out(adapt, labelled, tmp
     shutil.copy(support / "lynx" / "0.png", support / "heron" / "stray.png")
 
     assert "the same picture stands in 'heron'" in adapt(support).err
+
+
+def test_adapt__folder_and_its_store__give_the_same_adapter_to_the_last_bit(
+    run, labelled, unlabelled, encoder, tmp_path
+):
+    from metaadapter.adapter import load_adapter
+
+    options = ("--encoder", encoder, "--views", "2", "--seed", "3")
+    run("adapt", labelled, "--out", tmp_path / "of folder", *options)
+    run("encode", labelled, "--out", tmp_path / "store", *options)
+    run("adapt", tmp_path / "store", "--out", tmp_path / "of store")
+    run("encode", unlabelled, "--out", tmp_path / "new", *options)
+
+    one, other = (load_adapter(tmp_path / name) for name in ("of folder", "of store"))
+    for name, tensor in one.weights.tensors().items():
+        np.testing.assert_array_equal(tensor, other.weights.tensors()[name])
+    answers = [
+        run("predict", tmp_path / "of folder", source, "--json").document["predictions"]
+        for source in (unlabelled, tmp_path / "new")
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_adapt__python_from_open_pictures__gives_the_same_adapter_to_the_last_bit(
+    run, labelled, encoder, tmp_path
+):
+    from PIL import Image
+
+    from metaadapter.adapter import load_adapter
+
+    run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder)
+    loaded = FrozenEncoder.load(str(encoder))
+    paths = sorted(labelled.rglob("*.png"))
+    names = {"heron": "heron", "lynx": "lynx", "red_fox": "red fox"}
+
+    X = loaded.encode_images([Image.open(path) for path in paths])
+    classifier = MetaAdapterClassifier(names, encoder=loaded)
+    classifier.fit(X, [path.parent.name for path in paths])
+
+    stored = load_adapter(tmp_path / "adapter").weights.tensors()
+    for name, tensor in classifier.adapter_.tensors().items():
+        np.testing.assert_array_equal(tensor, stored[name])

@@ -60,6 +60,15 @@ def test_doctor__torch_too_old__is_a_problem_with_the_remedy(run, versions):
     assert check["detail"] == "2.1.0 is too old: `pip install -U 'torch>=2.6'`"
 
 
+@pytest.mark.parametrize("version", ["2.15.0+cu132", "2.6.0+debian", "2.6+cpu"])
+def test_doctor__torch_of_some_build__is_as_new_as_its_public_version(run, versions, version):
+    versions["torch"] = version
+
+    check = found(run, "torch")
+
+    assert (check["status"], check["detail"]) == ("ok", version)
+
+
 def test_doctor__numpy_held_back_by_qpth__is_a_note_with_the_remedy(run, versions):
     versions |= {"numpy": "1.26.4", "qpth": "0.0.18"}
 

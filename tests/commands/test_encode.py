@@ -21,6 +21,8 @@ KEYS = {
     "n_reused",
     "n_removed",
     "n_total",
+    "n_dropped",
+    "duplicates",
     "quarantined",
     "warnings",
     "seconds",
@@ -166,3 +168,67 @@ def test_encode__quiet__says_nothing_but_the_result(encode, unlabelled):
 
     assert result.err == ""
     assert result.out.count("\n") == 1
+
+
+@pytest.fixture
+def with_copies(labelled, tmp_path):
+    """Nine pictures, of which one stands a second time in its class and once in another."""
+    source = shutil.copytree(labelled, tmp_path / "pictures")
+    shutil.copy(source / "heron" / "1.png", source / "heron" / "0-copy.png")
+    shutil.copy(source / "heron" / "1.png", source / "lynx" / "copy.png")
+    return source
+
+
+def test_encode__equal_pictures__are_pointed_out_with_their_labels(encode, with_copies):
+    told = encode(with_copies)
+    document = encode(with_copies, "--json").document
+
+    assert told.code == 0
+    message = " ".join(told.err.split())
+    assert "pictures whose bytes are those of another one: 2; evaluations of this store" in message
+    assert "to keep one of each: --drop-duplicates" in message
+    assert f"{with_copies / 'heron' / '0-copy.png'} (heron) =" in message
+    assert f"= {with_copies / 'lynx' / 'copy.png'} (lynx)" in message
+    assert (document["n_total"], document["n_dropped"]) == (11, 0)
+    assert document["duplicates"] == [
+        [
+            {"path": str(with_copies / "heron" / "0-copy.png"), "label": "heron"},
+            {"path": str(with_copies / "heron" / "1.png"), "label": "heron"},
+            {"path": str(with_copies / "lynx" / "copy.png"), "label": "lynx"},
+        ]
+    ]
+
+
+def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, tmp_path):
+    result = encode(with_copies, "--drop-duplicates")
+
+    assert "9 pictures, 3 classes (9 new, " in result.out
+    assert "0 unreadable, 2 duplicates dropped)" in result.out
+    assert "left out, because their bytes are those of another picture: 2" in result.err
+    store = FeatureStore.open(tmp_path / "store")
+    names = [picture.path.removeprefix(str(with_copies)) for picture in store.rows.pictures()]
+    assert len(set(store.rows.sha256)) == len(names) == 9
+    assert "/heron/0-copy.png" in names
+    assert not {"/heron/1.png", "/lynx/copy.png"} & set(names)
+
+
+def test_encode__drop_duplicates_from_a_store__needs_no_encoding(encode, with_copies):
+    encode(with_copies)
+
+    document = encode(with_copies, "--drop-duplicates", "--json").document
+
+    assert [document[f"n_{what}"] for what in ("new", "total", "dropped")] == [0, 9, 2]
+
+
+def test_encode__drop_duplicates_of_a_shard__is_refused(encode, labelled):
+    result = encode(labelled, "--drop-duplicates", "--shard", "1/2")
+
+    assert result.code == 2
+    assert "equal pictures may lie in two shards" in result.err
+
+
+def test_encode__no_equal_pictures__says_nothing(encode, labelled):
+    result = encode(labelled, "--json")
+
+    assert "bytes" not in result.err
+    assert result.document["duplicates"] == []

@@ -86,6 +86,6 @@ def test_docs__navigation__lists_every_page_once():
 
 
 def headings(page):
-    """Of a page, as the addresses that its headings get."""
+    """The addresses that the headings of a page get."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.images import ImageRow, ImageTable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ DIM = 16
 SIDE = 8
 
 
-class MeanColourEncoder:
+class MeanColourEncoder(ImageEncoder):
     """An encoder in a few lines: mean colours of a picture through a fixed random matrix."""
 
     logit_scale = 50.0

@@ -266,7 +266,7 @@ def test_encode__no_pictures__says_so(encoder, tmp_path):
 
 @pytest.mark.parametrize("name", ["views", "batch_size", "workers"])
 def test_encode__argument_below_one__names_it(pictures, read_table, encoder, tmp_path, name):
-    with pytest.raises(UsageError, match=f"{name} must be 1 or more, and 0 came"):
+    with pytest.raises(UsageError, match=f"{name} must be 1 or more, got 0"):
         encode_to_store(read_table(pictures), encoder, tmp_path / "store", **{name: 0})
 
 

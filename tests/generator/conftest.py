@@ -5,7 +5,10 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from metaadapter.generator import Generator, GeneratorConfig
+from metaadapter.adapter import Support
+from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.regression import regression
 
 
 class Task:
@@ -20,10 +23,27 @@ class Task:
         directions = randn(n_tasks, n_way, width)
         self.text = normalize(directions + randn(n_tasks, n_way, width), dim=-1)
         noise = randn(n_tasks, n_way, n_shot, width)
-        self.support = normalize(directions[:, :, None] + 1.5 * noise, dim=-1)
+        self.pictures = normalize(directions[:, :, None] + 1.5 * noise, dim=-1)
         self.query = normalize(directions + 1.5 * randn(n_tasks, n_way, width), dim=-1)
         self.mask = torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool)
         self.classes = torch.ones(n_tasks, n_way, dtype=torch.bool)
+
+    @property
+    def support(self):
+        return Support.of_tasks(self.pictures, self.text, self.mask, self.classes)
+
+    def with_scale(self, logit_scale):
+        return Support.of_tasks(
+            self.pictures, self.text, self.mask, self.classes, logit_scale=logit_scale
+        )
+
+    @property
+    def canonical(self):
+        return canonicalise(self.support, self.text.new_ones(len(self.text)))
+
+    @property
+    def regression(self):
+        return regression(self.canonical, ClosedForm())
 
 
 @pytest.fixture

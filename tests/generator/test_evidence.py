@@ -8,9 +8,10 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
-from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
+from metaadapter.generator.evidence import task_evidence
+from metaadapter.generator.gram import GramBlocks
 from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.scalars import TASK_SCALARS
 
 LEFT_OUT = slice(-4, None)
 ZERO_SHOT_ACCURACY = -5
@@ -19,9 +20,10 @@ ZERO_SHOT_ACCURACY = -5
 @pytest.fixture
 def evidence_of():
     def evidence_of(task):
-        temperature = torch.ones(len(task.support), dtype=torch.float64)
-        support = canonicalise(task.support, task.text, task.mask, task.classes, temperature)
-        return task_evidence(support, leave_one_out(support))
+        support = task.canonical
+        return task_evidence(
+            support, GramBlocks.of_support(support), leave_one_out(task.regression)
+        )
 
     return evidence_of
 
@@ -31,15 +33,15 @@ def test_task_evidence__zero_shot_accuracy__is_that_of_a_loop(make_task, evidenc
 
     evidence = evidence_of(task)[0]
 
-    means = task.support[0].mean(1).mean(0)
+    means = task.pictures[0].mean(1).mean(0)
     texts = normalize(task.text[0] - task.text[0].mean(0), dim=-1)
-    right = [
-        int((texts @ (task.support[0, c, k] - means)).argmax()) == c
+    correct = [
+        int((texts @ (task.pictures[0, c, k] - means)).argmax()) == c
         for c in range(5)
         for k in range(3)
     ]
-    assert evidence.shape == (N_TASK_SCALARS,)
-    assert evidence[ZERO_SHOT_ACCURACY] == pytest.approx(math.log(5) * sum(right) / len(right))
+    assert evidence.shape == (len(TASK_SCALARS),)
+    assert evidence[ZERO_SHOT_ACCURACY] == pytest.approx(math.log(5) * sum(correct) / len(correct))
 
 
 def test_task_evidence__leave_one_out__is_about_the_untrained_classifier(make_task, evidence_of):
@@ -49,18 +51,18 @@ def test_task_evidence__leave_one_out__is_about_the_untrained_classifier(make_ta
     gain, accuracy, _, has_any = evidence_of(task)[0, LEFT_OUT].tolist()
 
     # Refitted without each picture; there the centre and the spread are a little different too.
-    log_p, right = [], []
+    log_p, correct = [], []
     for c in range(4):
         for k in range(6):
             mask = task.mask.clone()
             mask[0, c, k] = False
-            weights = generator.predict(Support.of_tasks(task.support, task.text, mask))
-            p = classify(task.support[:, c, k][:, None], weights)[0, 0].softmax(-1)
+            weights = generator.predict(Support.of_tasks(task.pictures, task.text, mask))
+            p = classify(task.pictures[:, c, k][:, None], weights)[0, 0].softmax(-1)
             log_p.append(float(p[c].log()))
-            right.append(float(p.argmax() == c))
+            correct.append(float(p.argmax() == c))
     assert has_any == 1
     assert gain == pytest.approx(math.log(4) + sum(log_p) / 24, abs=0.1)
-    assert accuracy == pytest.approx(math.log(4) * sum(right) / 24, abs=0.15)
+    assert accuracy == pytest.approx(math.log(4) * sum(correct) / 24, abs=0.15)
 
 
 def test_task_evidence__one_shot__has_no_leave_one_out(make_task, evidence_of):
@@ -75,7 +77,7 @@ def test_task_evidence__without_texts__does_not_favour_the_first_class(make_task
     task.mask[0, 1, 1:] = task.mask[0, 2, 2:] = False
 
     evidence = evidence_of(task)
-    for field in ("support", "text", "mask"):
+    for field in ("pictures", "text", "mask"):
         setattr(task, field, getattr(task, field).flip(1))
 
     assert float(evidence[0, ZERO_SHOT_ACCURACY]) == pytest.approx(math.log(4) / 4)

@@ -19,15 +19,8 @@ def generator(request, trained_like):
     )
 
 
-def logits(generator, task, support=None, text=None, query=None, mask=None, classes=None):
-    weights = generator.predict(
-        Support.of_tasks(
-            task.support if support is None else support,
-            task.text if text is None else text,
-            task.mask if mask is None else mask,
-            task.classes if classes is None else classes,
-        )
-    )
+def logits(generator, task, support=None, query=None):
+    weights = generator.predict(task.support if support is None else support)
     return classify(task.query if query is None else query, weights)
 
 
@@ -48,8 +41,7 @@ def test_rotation__of_all_features__changes_nothing(generator, make_task, seed):
     turned = logits(
         generator,
         task,
-        task.support @ rotation,
-        task.text @ rotation,
+        Support.of_tasks(task.pictures @ rotation, task.text @ rotation),
         task.query @ rotation,
     )
 
@@ -62,8 +54,7 @@ def test_width__embedded_in_a_wider_space__changes_nothing(generator, make_task)
     wider = logits(
         generator,
         task,
-        pad(task.support, (0, 80)),
-        pad(task.text, (0, 80)),
+        Support.of_tasks(pad(task.pictures, (0, 80)), pad(task.text, (0, 80))),
         pad(task.query, (0, 80)),
     )
 
@@ -74,7 +65,9 @@ def test_classes__permuted__permute_the_logits(generator, make_task):
     task = make_task(2, 6, 3, 48)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
 
-    permuted = logits(generator, task, task.support[:, order], task.text[:, order])
+    permuted = logits(
+        generator, task, Support.of_tasks(task.pictures[:, order], task.text[:, order])
+    )
 
     torch.testing.assert_close(permuted, logits(generator, task)[..., order], **CLOSE)
 
@@ -82,7 +75,9 @@ def test_classes__permuted__permute_the_logits(generator, make_task):
 def test_shots__permuted__change_nothing(generator, make_task):
     task = make_task(2, 5, 4, 48)
 
-    permuted = logits(generator, task, task.support[:, :, torch.tensor([2, 0, 3, 1])])
+    permuted = logits(
+        generator, task, Support.of_tasks(task.pictures[:, :, [2, 0, 3, 1]], task.text)
+    )
 
     torch.testing.assert_close(permuted, logits(generator, task), **CLOSE)
 
@@ -92,13 +87,13 @@ def test_padding__shots_and_classes_that_are_not_there__change_nothing(generator
     rubbish = torch.Generator().manual_seed(9)
     support = torch.randn(2, 8, 6, 48, generator=rubbish, dtype=torch.float64)
     text = torch.randn(2, 8, 48, generator=rubbish, dtype=torch.float64)
-    support[:, :5, :3], text[:, :5] = task.support, task.text
+    support[:, :5, :3], text[:, :5] = task.pictures, task.text
     mask = torch.zeros(2, 8, 6, dtype=torch.bool)
     mask[:, :5, :3] = True
     classes = torch.zeros(2, 8, dtype=torch.bool)
     classes[:, :5] = True
 
-    padded = logits(generator, task, support, text, mask=mask, classes=classes)
+    padded = logits(generator, task, Support.of_tasks(support, text, mask, classes))
 
     torch.testing.assert_close(padded[..., :5], logits(generator, task), **CLOSE)
     assert torch.isneginf(padded[..., 5:]).all()
@@ -111,7 +106,7 @@ def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task):
     mask = torch.zeros(len(tasks), 7, 5, dtype=torch.bool)
     classes = torch.zeros(len(tasks), 7, dtype=torch.bool)
     for t, (task, (n_way, n_shot)) in enumerate(zip(tasks, SHAPES, strict=True)):
-        support[t, :n_way, :n_shot], text[t, :n_way] = task.support[0], task.text[0]
+        support[t, :n_way, :n_shot], text[t, :n_way] = task.pictures[0], task.text[0]
         mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
 
     together = generator.predict(Support.of_tasks(support, text, mask, classes))
@@ -136,8 +131,10 @@ def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
     bent = logits(
         generator,
         task,
-        normalize(0.8 * task.support + first, dim=-1),
-        normalize(0.65 * task.text + second, dim=-1),
+        Support.of_tasks(
+            normalize(0.8 * task.pictures + first, dim=-1),
+            normalize(0.65 * task.text + second, dim=-1),
+        ),
         normalize(0.8 * task.query + first, dim=-1),
     )
 

@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator import ClosedForm
 from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.regression import base_scale
 
 
-@pytest.fixture
-def canonical():
-    def canonical(task):
-        temperature = torch.ones(len(task.support), dtype=task.support.dtype)
-        return canonicalise(task.support, task.text, task.mask, task.classes, temperature)
+def test_scale__one_picture_a_class__is_the_base(make_task):
+    task = make_task(2, 4, 1, 24)
 
-    return canonical
-
-
-def test_scale__one_picture_a_class__is_the_base(make_task, canonical):
-    support = canonical(make_task(2, 4, 1, 24))
-
-    left_out = leave_one_out(support)
+    left_out = leave_one_out(task.regression)
 
     assert not left_out.asked_TM.any()
-    torch.testing.assert_close(left_out.scale_T, base_scale(support))
+    torch.testing.assert_close(left_out.scale_T, base_scale(task.canonical, ClosedForm()))
 
 
-def test_scale__labels_that_say_nothing__is_lower(make_task, canonical):
+def test_scale__labels_that_say_nothing__is_lower(make_task):
     task = make_task(1, 5, 8, 24)
     draw = torch.Generator().manual_seed(2)
     meaningless = make_task(1, 5, 8, 24)
     order = torch.randperm(40, generator=draw)
-    meaningless.support = task.support.flatten(1, 2)[:, order].unflatten(1, (5, 8))
+    meaningless.pictures = task.pictures.flatten(1, 2)[:, order].unflatten(1, (5, 8))
 
-    sure, unsure = (leave_one_out(canonical(each)).scale_T for each in (task, meaningless))
+    sure, unsure = (leave_one_out(each.regression).scale_T for each in (task, meaningless))
 
     assert unsure < 0.6 * sure
 
 
-def test_scale__padding_and_masked_tasks__change_nothing(make_task, canonical):
+def test_scale__padding_and_masked_tasks__change_nothing(make_task):
     task, padded = make_task(1, 4, 3, 24), make_task(2, 6, 5, 24, seed=3)
     padded.classes[0, 4:] = padded.mask[0, 4:] = False
     padded.mask[0, :, 3:] = False
-    padded.support[0, :4, :3], padded.text[0, :4] = task.support[0], task.text[0]
+    padded.pictures[0, :4, :3], padded.text[0, :4] = task.pictures[0], task.text[0]
     padded.classes[1] = padded.mask[1] = False
 
-    alone, among = leave_one_out(canonical(task)), leave_one_out(canonical(padded))
+    alone, among = leave_one_out(task.regression), leave_one_out(padded.regression)
 
     torch.testing.assert_close(among.scale_T[0], alone.scale_T[0])
     assert among.scale_T.isfinite().all()
 
 
-def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task, canonical):
+def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task):
     task, single = make_task(1, 4, 60, 24), make_task(1, 4, 60, 24)
     for each in (task, single):
         each.mask[0, 1:, 2:] = False
-    single.support, single.text = single.support.float(), single.text.float()
+    single.pictures, single.text = single.pictures.float(), single.text.float()
 
-    expected, found = leave_one_out(canonical(task)), leave_one_out(canonical(single))
+    expected, found = leave_one_out(task.regression), leave_one_out(single.regression)
 
     torch.testing.assert_close(found.scale_T.double(), expected.scale_T, rtol=1e-3, atol=0)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from metaadapter.adapter import Support, classify
-from metaadapter.generator import load_generator, regression
+from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
+
+# A limit that the tasks here can pass.
+CONSTANTS = ClosedForm(most_kernel_rows=12)
 
 
 @pytest.fixture
-def most_rows(monkeypatch):
-    """A limit that the tests' tasks can pass."""
-    monkeypatch.setattr(regression, "MOST_KERNEL_ROWS", 12)
+def untrained():
+    return Generator(GeneratorConfig(closed_form=CONSTANTS)).double()
 
 
 def slow_linear_ridge(support, text, query):
@@ -33,40 +37,40 @@ def slow_linear_ridge(support, text, query):
     return 17.6 * n_shot**-0.18 * ((query - centre) / spread) @ vectors
 
 
-def test_untrained__more_pictures_than_a_kernel_takes__is_linear_ridge(make_task, most_rows):
+def test_untrained__more_pictures_than_a_kernel_takes__is_linear_ridge(make_task, untrained):
     task = make_task(1, 5, 3, 32)
 
-    weights = load_generator("closed-form").double().predict(task.support, task.text)
+    weights = untrained.predict(task.support)
 
-    expected = slow_linear_ridge(task.support[0], task.text[0], task.query[0])
+    expected = slow_linear_ridge(task.pictures[0], task.text[0], task.query[0])
     torch.testing.assert_close(classify(task.query, weights)[0], expected)
     assert weights.keys.shape[1] == 0
 
 
-def test_untrained__as_many_pictures_as_a_kernel_takes__keeps_them(make_task, most_rows):
+def test_untrained__as_many_pictures_as_a_kernel_takes__keeps_them(make_task, untrained):
     task = make_task(1, 4, 3, 32)
 
-    weights = load_generator("closed-form").double().predict(task.support, task.text)
+    weights = untrained.predict(task.support)
 
     assert weights.keys.shape[1] == 12
 
 
-def test_trained__large_and_small_tasks_in_a_batch__are_as_each_alone(
-    make_task, trained_like, most_rows
-):
+def test_trained__large_and_small_tasks_in_a_batch__are_as_each_alone(make_task, trained_like):
+    generator = Generator(replace(trained_like.config, closed_form=CONSTANTS)).double()
+    generator.load_state_dict(trained_like.state_dict())
     task = make_task(3, 5, 4, 32)
     # 20 pictures, 12 of five classes, 5: only the first is too large for a kernel.
     counts = torch.tensor([[4] * 5, [4, 3, 2, 2, 1], [1] * 5])
     task.mask = torch.arange(4) < counts[..., None]
 
-    together = trained_like.predict(Support.of_tasks(task.support, task.text, task.mask))
+    together = generator.predict(task.support)
 
     logits = classify(task.query, together)
     for t, n_shot in enumerate(counts.amax(1).tolist()):
         one = slice(t, t + 1)
-        alone = trained_like.predict(
+        alone = generator.predict(
             Support.of_tasks(
-                task.support[one, :, :n_shot], task.text[one], task.mask[one, :, :n_shot]
+                task.pictures[one, :, :n_shot], task.text[one], task.mask[one, :, :n_shot]
             )
         )
         torch.testing.assert_close(classify(task.query[one], alone)[0], logits[t])

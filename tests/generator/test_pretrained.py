@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, astuple, fields, replace
 
 import pytest
 import torch
 
-from metaadapter.adapter import Support
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import (
+    ClosedForm,
     Generator,
     GeneratorConfig,
     generator_id,
     load_generator,
     pretrained,
     save_generator,
+    shared_generator,
 )
 
 
@@ -24,8 +26,8 @@ def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, ma
     loaded = load_generator(tmp_path).double()
 
     assert generator_id(loaded) == generator_id(trained_like)
-    expected = trained_like.predict(Support.of_tasks(task.support, task.text)).tensors()
-    for name, tensor in loaded.predict(task.support, task.text).tensors().items():
+    expected = trained_like.predict(task.support).tensors()
+    for name, tensor in loaded.predict(task.support).tensors().items():
         assert torch.equal(tensor, expected[name])
 
 
@@ -37,6 +39,83 @@ def make_small():
             return Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2, bottleneck=2)).eval()
 
     return make
+
+
+CONSTANTS = [constant.name for constant in fields(ClosedForm)]
+OTHERS = ClosedForm(**{name: 1.1 + number for number, name in enumerate(CONSTANTS[:-1])})
+
+
+def test_generator_id__of_what_ships__is_that_which_saved_adapters_name():
+    assert generator_id(load_generator("default")) == "724820cf3b1e"
+    assert generator_id(load_generator("closed-form")) == "b70fb6d1ce0b"
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_generator_id__any_constant_changed__changes(make_small, name):
+    generator, before = make_small(0), generator_id(make_small(0))
+    constants = generator.config.closed_form
+
+    changed = replace(constants, **{name: 2 * getattr(constants, name)})
+    generator.config = replace(generator.config, closed_form=changed)
+
+    assert generator_id(generator) != before
+
+
+def test_load_generator__saved_with_constants__brings_them_whatever_the_defaults(
+    tmp_path, make_small, change_defaults
+):
+    generator = make_small(0)
+    save_generator(generator, tmp_path)
+    constants, identity = generator.config.closed_form, generator_id(generator)
+
+    change_defaults(OTHERS)
+
+    assert ClosedForm() == OTHERS
+    loaded = load_generator(tmp_path)
+    assert loaded.config.closed_form == constants
+    assert generator_id(loaded) == identity
+
+
+def test_load_generator__file_without_constants__has_the_first_ones(
+    tmp_path, make_small, change_defaults
+):
+    save_generator(make_small(0), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config.pop("closed_form") == asdict(ClosedForm())
+    config["schema"] = "metaadapter.generator/1"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    change_defaults(OTHERS)
+
+    loaded = load_generator(tmp_path)
+    first = (0.5, 1.0, 0.6, 0.5, 3.0, 2.0, 17.6, 0.18, 0.45, 2048)
+    assert astuple(loaded.config.closed_form) == first
+
+
+@pytest.fixture
+def change_defaults(monkeypatch):
+    """Gives `ClosedForm` other defaults, as an edit of its file would."""
+
+    init = ClosedForm.__init__
+
+    def change(constants):
+        monkeypatch.setattr(
+            ClosedForm, "__init__", lambda self, **given: init(self, **(asdict(constants) | given))
+        )
+
+    return change
+
+
+def test_shared_generator__same_folder__is_loaded_again_only_when_it_changes(tmp_path, make_small):
+    save_generator(make_small(0), tmp_path)
+    first, again = shared_generator(tmp_path), shared_generator(tmp_path)
+
+    save_generator(make_small(1), tmp_path)
+
+    assert first[0] is again[0]
+    other, identity = shared_generator(tmp_path)
+    assert other is not first[0]
+    assert identity == generator_id(make_small(1)) != first[1]
 
 
 @pytest.mark.parametrize("fails_at", range(3))
@@ -96,7 +175,7 @@ def test_load_generator__no_such_name__lists_what_there_is():
     [
         ({"schema": "metaadapter.generator/9"}, "expected schema"),
         ({"network": {"width": 64}}, "do not fit"),
-        ({"network": {"depth": 3}}, "do not fit"),
+        ({"network": {"depth": 3}}, "does not describe a generator"),
     ],
 )
 def test_load_generator__configuration_of_another__is_refused(tmp_path, change, message):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import load_generator
+from metaadapter.generator import gram, load_generator, regression
 
 
 def slow_closed_form(support, text, query):
@@ -96,21 +96,17 @@ def test_untrained__any_shots_and_bare_classes__equals_the_slow_closed_form(coun
 def test_untrained__float32_features_of_any_width__equal_the_closed_form(make_task, width):
     task = make_task(1, 6, 4, width)
 
-    weights = load_generator("closed-form").predict(
-        Support.of_tasks(task.support.float(), task.text.float())
-    )
+    weights = load_generator("closed-form").predict(task.support.to(dtype=torch.float32))
 
     logits = classify(task.query.float(), weights)[0]
-    expected = slow_closed_form(list(task.support[0]), task.text[0], task.query[0])
+    expected = slow_closed_form(list(task.pictures[0]), task.text[0], task.query[0])
     torch.testing.assert_close(logits.double(), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_untrained__no_pictures__is_zero_shot_clip(make_task):
     task = make_task(2, 5, 0, 32)
 
-    weights = load_generator("closed-form").predict(
-        Support.of_tasks(task.support, task.text, logit_scale=15.0)
-    )
+    weights = load_generator("closed-form").predict(task.with_scale(15.0))
 
     zero_shot = classify(task.query, AdapterWeights.zero_shot(task.text[0], 15.0))
     predicted = classify(task.query[:1], weights.map(lambda t: t[:1]))
@@ -121,7 +117,7 @@ def test_predict__no_pictures_and_no_temperature__says_where_it_is(make_task):
     task = make_task(1, 5, 0, 32)
 
     with pytest.raises(UsageError, match="pass logit_scale"):
-        load_generator("closed-form").predict(Support.of_tasks(task.support, task.text))
+        load_generator("closed-form").predict(task.support)
 
 
 def test_untrained__twice__is_the_same_network():
@@ -145,7 +141,28 @@ def test_predict__no_text__works_from_pictures_alone(make_task):
     task = make_task(1, 5, 8, 64)
 
     weights = load_generator("closed-form").predict(
-        Support.of_tasks(task.support, torch.zeros_like(task.text))
+        Support.of_tasks(task.pictures, torch.zeros_like(task.text))
     )
 
     assert (classify(task.query, weights)[0].argmax(1) == torch.arange(5)).float().mean() > 0.6
+
+
+@pytest.mark.parametrize("n_shot", [1, 4])
+def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkeypatch, n_shot):
+    calls = []
+
+    def counted(name, function):
+        def count(*arguments):
+            calls.append(name)
+            return function(*arguments)
+
+        return count
+
+    distances = counted("distances", regression.squared_distances)
+    monkeypatch.setattr(regression, "squared_distances", distances)
+    blocks = counted("blocks", gram.GramBlocks.of_support)
+    monkeypatch.setattr(gram.GramBlocks, "of_support", blocks)
+
+    load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
+
+    assert calls.count("distances") == calls.count("blocks") == 1

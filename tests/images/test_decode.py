@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from metaadapter.errors import UsageError
 from metaadapter.images import UnreadableImage, decode_image
+from metaadapter.images.inputs import as_picture
 
 # EXIF orientation: how the stored pixels relate to the upright ones (EXIF 2.32, figure of tag 274).
 STORED = {
@@ -411,3 +413,145 @@ def test_decode__many_threads__give_the_same_as_one(tmp_path):
         together = [image.tobytes() for image in pool.map(decode_image, paths * 4)]
 
     assert together == one_by_one * 4
+
+
+def as_open(path):
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def as_bytes(path):
+    return path.read_bytes()
+
+
+def as_file(path):
+    file = io.BytesIO(path.read_bytes())
+    file.seek(0, io.SEEK_END)  # as one that was just written
+    return file
+
+
+OTHER_INPUTS = [as_open, as_bytes, as_file]
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_decode__other_input_turned__is_as_its_file(tmp_path, colours, give, suffix, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(colours).save(path, exif=exif)
+
+    image = decode_image(give(path))
+
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(decode_image(path)))
+    assert image.size == ((6, 9) if orientation == 6 else (9, 6))
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "1", "I;16"])
+def test_decode__other_input_of_any_mode__is_as_its_file(tmp_path, colours, give, mode):
+    path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
+    picture_of_mode(mode, colours).save(path)
+
+    image = decode_image(give(path))
+
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(decode_image(path)))
+
+
+def picture_of_mode(mode, colours):
+    if mode == "I;16":
+        return Image.fromarray(np.arange(54, dtype=np.uint16).reshape(6, 9) * 70)
+    if mode in ("RGBA", "LA"):
+        alpha = np.arange(54, dtype=np.uint8).reshape(6, 9, 1) * 4
+        return Image.fromarray(np.concatenate([colours, alpha], axis=-1)).convert(mode)
+    return Image.fromarray(colours).convert(mode)
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+def test_decode__other_input_cut_off__is_unreadable(tmp_path, give):
+    whole = io.BytesIO()
+    Image.fromarray(smooth(64, 48)).save(whole, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(whole.getvalue()[:700])
+
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        decode_image(give(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+def test_decode__other_input_too_large_or_narrow__is_refused(tmp_path, monkeypatch, give):
+    Image.new("L", (50, 40)).save(tmp_path / "large.png")
+    Image.new("L", (500, 4)).save(tmp_path / "narrow.png")
+    large, narrow = give(tmp_path / "large.png"), give(tmp_path / "narrow.png")
+
+    with pytest.raises(UnreadableImage, match=r"too narrow: 500 x 4 pixels"):
+        decode_image(narrow)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1999)
+    with pytest.raises(UnreadableImage, match=r"too large: 50 x 40 = 2,000 pixels"):
+        decode_image(large)
+
+
+def test_decode__open_picture__is_left_as_it_was(tmp_path, colours):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
+    image = Image.open(tmp_path / "a.png")
+
+    turned = decode_image(image)
+
+    assert (image.size, turned.size) == ((9, 6), (6, 9))
+    assert image.getexif()[ExifTags.Base.Orientation] == 6
+    plain = Image.fromarray(colours)
+    assert decode_image(plain) is not plain
+    np.testing.assert_array_equal(np.asarray(decode_image(plain)), colours)
+
+
+def test_decode__open_gif__gives_its_current_frame(tmp_path):
+    first, second = Image.new("RGB", (4, 3), "red"), Image.new("RGB", (4, 3), "blue")
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    image = as_open(tmp_path / "a.gif")
+    image.seek(1)
+
+    assert decode_image(image).getcolors() == [(12, (0, 0, 255))]
+
+
+def test_decode__array__is_grey_rgb_or_rgba(colours):
+    alpha = np.full((6, 9, 1), 255, dtype=np.uint8)
+    grey = colours[..., 0]
+
+    np.testing.assert_array_equal(np.asarray(decode_image(colours)), colours)
+    opaque = decode_image(np.concatenate([colours, alpha], axis=-1))
+    np.testing.assert_array_equal(np.asarray(opaque), colours)
+    clear = decode_image(np.concatenate([colours, 0 * alpha], axis=-1))
+    assert clear.getcolors() == [(54, (255, 255, 255))]
+    for array in (grey, grey[..., None], np.asfortranarray(grey)):
+        np.testing.assert_array_equal(grey_levels(decode_image(array)), grey)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), r"of uint8, got \(4, 4, 2\) of uint8"),
+        (np.zeros((4, 4), np.float32), r"got \(4, 4\) of float32"),
+        (io.StringIO("text"), "opened in binary mode"),
+    ],
+)
+def test_decode__no_picture__says_what_is_one(given, message):
+    with pytest.raises(UsageError, match=message):
+        as_picture(given)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0)])
+def test_decode__array_without_pixels__is_unreadable(shape):
+    with pytest.raises(UnreadableImage):
+        decode_image(np.zeros(shape, np.uint8))
+
+
+def test_decode__one_open_picture_in_many_threads__is_loaded_once(tmp_path):
+    Image.fromarray(smooth(640, 480)).save(tmp_path / "a.jpg")
+    image = Image.open(tmp_path / "a.jpg")
+
+    with ThreadPoolExecutor(8) as pool:
+        decoded = list(pool.map(decode_image, [image] * 16))
+
+    expected = np.asarray(decode_image(tmp_path / "a.jpg"))
+    assert all((np.asarray(each) == expected).all() for each in decoded)

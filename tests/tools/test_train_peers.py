@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import classify
-from metaadapter.baselines import META_PEERS, Support, load_meta_peer
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import META_PEERS, load_meta_peer
 from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.errors import DataError
 from metaadapter.evaluation.methods import load_method
@@ -153,7 +153,7 @@ def test_task_losses__batch_of_unlike_tasks__are_those_of_the_peer(peer, moves_a
     found = list(task_losses(learned, batch, 9.0, moves_adapter=moves_adapter))
 
     plain = {name: each.detach() for name, each in learned.items()}
-    weights = peer(Support.of(batch), 9.0, Start(**plain))
+    weights = peer(Support.of_batch(batch, 9.0), Start(**plain))
     logits_TQN = classify(batch.query_TQD, weights)
     for task, n_way in enumerate((4, 3)):
         wanted = cross_entropy(logits_TQN[task], batch.query_labels_TQ[task], ignore_index=-1)

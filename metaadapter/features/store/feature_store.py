@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
-from jaxtyping import Float, Float16, Float32, Shaped
+from jaxtyping import Float16, Float32, Shaped
 
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
+from metaadapter.features.unit_rows import mean_of_views
 
-__all__ = ["FeatureStore", "unit_rows"]
-
-# Rows turned into float32 at a time, so that averaging a large store needs little memory.
-CHUNK_ROWS = 65_536
+__all__ = ["FeatureStore"]
 
 
 @final
@@ -27,11 +27,12 @@ class FeatureStore:
     """Unit features of pictures, with a table of what they show.
 
     Attributes:
-        folder: Where the store lies.
+        folder: The folder of the store.
         header: The contents of `store.json`.
         rows: Aligned columns `picture`, `view`, `path`, `label`, `split`, `group`, `sha256`.
         features: One unit row per picture and view, read from disk when used, read-only.
-        texts: One unit row per name in `classes`; None if the pictures have no labels.
+        texts: One unit row per name in `classes`, zeros where a class has no text; None if the
+            pictures have no labels.
     """
 
     folder: Path
@@ -46,7 +47,8 @@ class FeatureStore:
 
         Args:
             folder: The store.
-            fingerprint: Of the encoder whose features are to be compared with the store's.
+            fingerprint: What the encoder computes whose features are to be compared with the
+                store's.
 
         Raises:
             DataError: There is no complete store, or a file of it is missing or damaged.
@@ -66,6 +68,56 @@ class FeatureStore:
                 if newer.generation == header.generation:
                     raise _damaged(folder, str(error)) from error
                 header = newer
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        features: np.ndarray | Iterable[np.ndarray],
+        labels: Sequence[str | int | None] | None = None,
+        *,
+        texts: Mapping[Any, np.ndarray] | None = None,
+        groups: Sequence[str | None] | None = None,
+        splits: Sequence[str | None] | None = None,
+        paths: Sequence[str | Path] | None = None,
+        encoder: str | ImageEncoder = "own features",
+        logit_scale: float | None = None,
+    ) -> FeatureStore:
+        """Make a store of features from elsewhere; every command takes it in place of pictures.
+
+        A picture of such a store is known by a hash of its features, in place of its file's bytes:
+        pictures of equal features count as the same picture in the checks of an evaluation.
+
+        Args:
+            folder: A new or empty folder.
+            features: One row for each picture, (n, D), or one for each view, (n, V, D) with the
+                centre view first; or an iterable of such batches, which need not fit in memory.
+                Rows are scaled to length 1 and kept as float16.
+            labels: The class of each picture; None for pictures without a class.
+            texts: Label → text feature (D,) from the same encoder, for every label; they are scaled
+                to length 1, and those of other labels are left out. Without it the classes have no
+                texts.
+            groups: Pictures of one group (a burst, a patient) stay on one side of a split.
+            splits: The split of each picture, for instance "train" or "test".
+            paths: What to call each picture; "picture 0", "picture 1", … if None.
+            encoder: The encoder that made the features; or a name of your own. Stores of the same
+                name and width count as features of the same encoder.
+            logit_scale: The inverse temperature of that encoder: logits are this times the cosine.
+                That of `encoder` if None, or unknown if that is a name.
+
+        Returns:
+            The store, open.
+
+        Raises:
+            DataError: A row is of another width, not finite or zero; a column has another length;
+                a label has no text; the folder holds other files or cannot be written.
+            UsageError: The folder is a feature store already.
+        """
+        from metaadapter.features.store.create import create_store
+
+        columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
+        create_store(Path(folder), features, columns, texts, encoder, logit_scale)
+        return cls.open(folder)
 
     @classmethod
     def _read(cls, folder: Path, header: StoreHeader) -> FeatureStore:
@@ -92,8 +144,8 @@ class FeatureStore:
         return self.header.recipe.fingerprint
 
     @property
-    def logit_scale(self) -> float:
-        """The encoder's temperature: logits are this times the cosine."""
+    def logit_scale(self) -> float | None:
+        """The encoder's inverse temperature: logits are this times the cosine; None if unknown."""
         return self.header.recipe.logit_scale
 
     @property
@@ -116,8 +168,11 @@ class FeatureStore:
         return self.features.reshape(self.n_pictures, self.n_views, -1)
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
-        """The text feature of each class, as `MetaAdapterClassifier` takes them."""
-        return {} if self.texts is None else dict(zip(self.classes, self.texts, strict=True))
+        """The text feature of each class that has one, as `MetaAdapterClassifier` takes them."""
+        if self.texts is None:
+            return {}
+        named = zip(self.classes, self.texts, strict=True)
+        return {name: text for name, text in named if text.any()}
 
     def mean_features(
         self,
@@ -127,20 +182,8 @@ class FeatureStore:
         Returns:
             Features in memory, float32, and the label of each picture ("" if it has none).
         """
-        pictures = self.by_picture()
-        means = np.empty((len(pictures), pictures.shape[2]), dtype=np.float32)
-        step = max(1, CHUNK_ROWS // self.n_views)
-        for start in range(0, len(pictures), step):
-            chunk = pictures[start : start + step].astype(np.float32)
-            means[start : start + step] = unit_rows(chunk.mean(axis=1))
+        means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
-
-
-def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
-    """Scale each row to length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    unit: np.ndarray = features / np.maximum(lengths, np.finfo(features.dtype).tiny)
-    return unit
 
 
 def _require_agreement(

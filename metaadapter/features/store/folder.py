@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.errors import DataError
-from metaadapter.own_folder import lock_file, require_own_or_empty
+from metaadapter.own_folder import hold_lock, require_own_or_empty
 
 __all__ = [
     "HEADER_FILE",
@@ -56,8 +56,5 @@ def hold_folder(folder: Path) -> Iterator[None]:
     with write_errors(folder, "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE), "feature store")
-        # The lock file stays: removing it would let two later runs lock two different files.
-        file = (folder / LOCK_FILE).open("ab")
-    with file:  # closing it unlocks it
-        lock_file(file, f"the feature store {folder}")
+    with hold_lock(folder / LOCK_FILE, f"the feature store {folder}"):
         yield

@@ -12,7 +12,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.recipe import Recipe
 
-__all__ = ["SCHEMA", "Quarantined", "StoreHeader"]
+__all__ = ["SCHEMA", "Quarantined", "StoreHeader", "features_file"]
 
 SCHEMA = "metaadapter.store/1"
 
@@ -50,7 +50,7 @@ class StoreHeader:
     def files(self) -> dict[str, str]:
         """File names by content: "features", "rows", and "texts" if the pictures have labels."""
         names = {
-            "features": f"features-{self.generation:04d}.npy",
+            "features": features_file(self.generation),
             "rows": f"rows-{self.generation:04d}.csv",
         }
         if self.classes:
@@ -130,6 +130,11 @@ class StoreHeader:
             raise DataError(f"{path} lacks the entry {error}; {REMEDY}") from None
         except (TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path} has an entry of the wrong kind ({error}); {REMEDY}") from error
+
+
+def features_file(generation: int) -> str:
+    """The name of the file of features."""
+    return f"features-{generation:04d}.npy"
 
 
 def _absent(folder: Path) -> str:

@@ -14,9 +14,9 @@ from jaxtyping import Float
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.folder import JOURNAL_FOLDER, write_errors
 from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.writer import FeatureIndex
 
 __all__ = ["BlockWriter", "Journal"]
 

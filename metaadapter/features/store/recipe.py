@@ -20,15 +20,16 @@ class Recipe:
         encoder: The name that `FrozenEncoder.load` takes.
         fingerprint: What the encoder computes, whatever its name.
         precision: How exactly the encoder calculated, as `FrozenEncoder.load` takes it.
-        logit_scale: The encoder's temperature: logits are this times the cosine.
+        logit_scale: The encoder's inverse temperature: logits are this times the cosine; None if
+            it is unknown.
         n_views: Rows of features per picture: the centre view and random crops.
-        seed: Of the random crops.
+        seed: The seed of the random crops.
     """
 
     encoder: str
     fingerprint: Fingerprint
     precision: str
-    logit_scale: float
+    logit_scale: float | None
     n_views: int
     seed: int
 
@@ -77,14 +78,14 @@ class Recipe:
             KeyError, TypeError, ValueError: An entry is missing or of another kind.
             IncompatibleArtifact: The fingerprint cannot be read.
         """
-        n_views = int(values["n_views"])
+        n_views, logit_scale = int(values["n_views"]), values["logit_scale"]
         if n_views < 1:
             raise ValueError(f"n_views is {n_views}")
         return cls(
             encoder=str(values["encoder"]),
             fingerprint=Fingerprint.from_dict(values["fingerprint"]),
             precision=str(values["precision"]),
-            logit_scale=float(values["logit_scale"]),
+            logit_scale=None if logit_scale is None else float(logit_scale),
             n_views=n_views,
             seed=int(values["seed"]),
         )

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.errors import UsageError
+from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.writer import FeatureIndex, StoreContents, write_store
+from metaadapter.features.store.writer import StoreContents, write_store
 from metaadapter.images import ImageRow
 
 __all__ = ["merge_stores", "pick_shard"]

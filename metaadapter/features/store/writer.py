@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from jaxtyping import Float16, Float32
+from jaxtyping import Float32
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.header import Quarantined, StoreHeader
+from metaadapter.features.store.header import Quarantined, StoreHeader, features_file
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, StoreRows
 
-__all__ = ["FeatureIndex", "StoreContents", "write_store"]
+__all__ = ["StoreContents", "commit_store", "write_features_head", "write_store"]
 
 # Pictures gathered in memory at a time.
 CHUNK_PICTURES = 8_192
@@ -71,38 +72,6 @@ class StoreContents:
         )
 
 
-class FeatureIndex:
-    """Features of many pictures, in several arrays that may lie on disk."""
-
-    def __init__(self) -> None:
-        self._sources: list[np.ndarray] = []
-        self._places: dict[str, tuple[int, int]] = {}
-
-    def add(
-        self, hashes: Iterable[str], features: Float16[np.ndarray, "pictures views dim"]
-    ) -> None:
-        """Add pictures; one that is here already keeps its features."""
-        source = len(self._sources)
-        self._sources.append(features)
-        for row, sha256 in enumerate(hashes):
-            self._places.setdefault(sha256, (source, row))
-
-    def add_store(self, store: FeatureStore) -> None:
-        """Add the pictures of a store."""
-        self.add((picture.sha256 for picture in store.rows.pictures()), store.by_picture())
-
-    def gather(self, hashes: Sequence[str]) -> Float16[np.ndarray, "pictures views dim"]:
-        """The features of these pictures, in this order, in memory."""
-        places = (self._places[sha256] for sha256 in hashes)
-        return np.stack([self._sources[source][row] for source, row in places])
-
-    def __contains__(self, sha256: str) -> bool:
-        return sha256 in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
 def write_store(
     folder: Path,
     contents: StoreContents,
@@ -117,16 +86,29 @@ def write_store(
         folder: An existing folder.
         contents: At least one picture.
         index: Knows the features of each picture by its hash.
-        texts: Unit feature of each class.
+        texts: The unit feature of each class; zeros are written for a class that has none.
         generation: A number that the store has not had.
     """
+    path = folder / features_file(generation)
+    replace_file(path, lambda file: _write_features(file, contents, index))
+    commit_store(folder, contents, texts, generation=generation)
+
+
+def commit_store(
+    folder: Path,
+    contents: StoreContents,
+    texts: Mapping[str, Float32[np.ndarray, " dim"]],
+    *,
+    generation: int = 1,
+) -> None:
+    """Write all but the features, which are there already; the arguments are `write_store`'s."""
     header = contents.header(generation)
     files = header.files
     rows = StoreRows.of_pictures(contents.pictures, contents.recipe.n_views)
-    replace_file(folder / files["features"], lambda file: _write_features(file, contents, index))
     replace_file(folder / files["rows"], rows.write)
     if contents.classes:
-        rows_of_text = np.stack([texts[name] for name in contents.classes])
+        none = np.zeros(contents.recipe.fingerprint.dim, dtype=np.float32)
+        rows_of_text = np.stack([texts.get(name, none) for name in contents.classes])
         replace_file(folder / files["texts"], lambda file: np.save(file, rows_of_text))
     header.write(folder)
     _remove_other_files(folder, set(files.values()))
@@ -135,13 +117,18 @@ def write_store(
 def _write_features(file: IO[bytes], contents: StoreContents, index: FeatureIndex) -> None:
     # Written in sequence, not through a memory map: a full disk kills a process that writes
     # through a map, without an error that could be told.
-    shape = (len(contents.pictures) * contents.recipe.n_views, contents.recipe.fingerprint.dim)
-    head = {"descr": "<f2", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, head)
+    n_rows = len(contents.pictures) * contents.recipe.n_views
+    write_features_head(file, n_rows, contents.recipe.fingerprint.dim)
     for start in range(0, len(contents.pictures), CHUNK_PICTURES):
         chunk = contents.pictures[start : start + CHUNK_PICTURES]
         features = index.gather([picture.sha256 for picture in chunk])
         file.write(np.ascontiguousarray(features, dtype="<f2").tobytes())
+
+
+def write_features_head(file: IO[bytes], n_rows: int, dim: int) -> None:
+    """Begin a `.npy` file of float16; numpy gives the head the same length for any `n_rows`."""
+    head = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
+    np.lib.format.write_array_header_1_0(file, head)
 
 
 def _remove_other_files(folder: Path, kept: set[str]) -> None:

@@ -1,8 +1,7 @@
-"""Features of a list of pictures: what can be read, what cannot, and each file's hash."""
+"""Pictures with their paths, labels and features, from picture files or from a feature store."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.errors import DataError
-from metaadapter.features import FeatureStore, FrozenEncoder, Progress, encode_to_store
-from metaadapter.images import ImageRow, ImageTable, UnreadableImage
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.picture_features import encode_pictures, require_some
+from metaadapter.features.progress import Progress
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.folder import HEADER_FILE
+from metaadapter.images import ImageRow, UnreadableImage
 
 __all__ = ["EncodedPictures", "encode_rows", "is_store", "read_store"]
 
@@ -22,12 +25,12 @@ class EncodedPictures:
     """Pictures that were read, in aligned columns.
 
     Attributes:
-        paths: as they were given.
-        labels: "" where a picture has none.
-        sha256: hash of each file's bytes.
-        features: one unit row per picture, the mean of its views.
-        quarantined: pictures that could not be read.
-        warnings: what was noticed when they were listed.
+        paths: The paths as they were given.
+        labels: The label of each picture, "" where it has none.
+        sha256: The content hash of each picture.
+        features: One unit row for each picture, the mean of its views.
+        quarantined: The pictures that could not be read.
+        warnings: What was noticed when the pictures were listed.
     """
 
     paths: tuple[str, ...]
@@ -38,7 +41,7 @@ class EncodedPictures:
     warnings: tuple[str, ...] = ()
 
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
-        """Only the pictures with these numbers, in this order."""
+        """The pictures with these numbers alone, in this order."""
         return replace(
             self,
             paths=tuple(self.paths[number] for number in numbers),
@@ -63,45 +66,55 @@ class EncodedPictures:
 
 def encode_rows(
     rows: Sequence[ImageRow],
-    encoder: FrozenEncoder,
+    encoder: ImageEncoder,
     *,
     views: int,
     seed: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
-    """Encode pictures as `metaadapter encode` would, and keep no store.
+    """Encode the pictures of a table, as `encode_to_store` does, and keep no store.
+
+    Args:
+        rows: The pictures.
+        encoder: Gives the features.
+        views: The number of views that are averaged for each picture.
+        seed: The seed of the random views.
+        progress: Called after each batch.
 
     Raises:
-        DataError: not one of them can be read.
+        DataError: There is no picture, or not one of them can be read.
     """
-    # Their texts are encoded elsewhere, by the names that the user gives: hence no labels here.
-    unlabelled = ImageTable(tuple(replace(row, label=None) for row in rows), "pictures")
-    with tempfile.TemporaryDirectory(prefix="metaadapter-") as folder:
-        report = encode_to_store(
-            unlabelled, encoder, Path(folder), views=views, seed=seed, progress=progress
-        )
-        stored = read_store(FeatureStore.open(folder))
-    unreadable = {picture.path for picture in report.quarantined}
-    labels = tuple(row.label or "" for row in rows if row.path not in unreadable)
-    return replace(stored, labels=labels, quarantined=report.quarantined)
+    found = encode_pictures(
+        [row.path for row in rows], encoder, views=views, seed=seed, progress=progress
+    )
+    quarantined = tuple(found.unreadable.values())
+    require_some(len(rows), quarantined)
+    read = [row for number, row in enumerate(rows) if number not in found.unreadable]
+    return EncodedPictures(
+        tuple(str(row.path) for row in read),
+        tuple(row.label or "" for row in read),
+        found.sha256,
+        found.means(),
+        quarantined,
+    )
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
     """The pictures of a feature store, or of one of its splits.
 
     Raises:
-        DataError: the store has no such split.
+        DataError: The store has no such split.
     """
     features, _ = store.mean_features()
     pictures = store.rows.pictures()
-    all_of_it = EncodedPictures(
+    whole = EncodedPictures(
         tuple(picture.path for picture in pictures),
         tuple(picture.label for picture in pictures),
         tuple(picture.sha256 for picture in pictures),
         features,
     )
     if split is None or split == "all":
-        return all_of_it
+        return whole
     numbers = [number for number, picture in enumerate(pictures) if picture.split == split]
     if not numbers:
         splits = sorted({picture.split for picture in pictures if picture.split})
@@ -109,9 +122,9 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
             f"the feature store {store.folder} has no split {split!r}; "
             + (f"it has {', '.join(splits)}" if splits else "its pictures are not divided")
         )
-    return all_of_it.select(numbers)
+    return whole.select(numbers)
 
 
 def is_store(path: Path) -> bool:
     """Whether a path is a feature store and not pictures."""
-    return (path / "store.json").is_file()
+    return (path / HEADER_FILE).is_file()

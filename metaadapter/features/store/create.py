@@ -1,0 +1,203 @@
+"""A feature store out of arrays, batch by batch: features that another program has computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from numbers import Integral
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from jaxtyping import Float16, Float32
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.header import features_file
+from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.writer import StoreContents, commit_store, write_features_head
+from metaadapter.features.unit_rows import unit_rows
+
+__all__ = ["create_store"]
+
+# Pictures of a whole array that are scaled at a time.
+CHUNK_PICTURES = 8_192
+
+Columns = Mapping[str, Sequence[Any] | None]
+
+
+def create_store(
+    folder: Path,
+    features: np.ndarray | Iterable[np.ndarray],
+    columns: Columns,
+    texts: Mapping[Any, np.ndarray] | None,
+    encoder: str | ImageEncoder,
+    logit_scale: float | None,
+) -> None:
+    """Write a store; see `FeatureStore.create`.
+
+    Args:
+        folder: The folder of the store.
+        features: An array or batches.
+        columns: "labels", "groups", "splits" and "paths", each perhaps None.
+        texts: Label → text feature.
+        encoder: The encoder, or its name.
+        logit_scale: The inverse temperature of the encoder.
+    """
+    if (folder / HEADER_FILE).exists():
+        raise UsageError(f"{folder} is a feature store already; choose a new folder")
+    batches = _batches(features)
+    first = next(batches, None)
+    if first is None:
+        raise DataError("expected the features of at least one picture, got none")
+    n_views, dim = first.shape[1:]
+    stream = _Stream(chain([first], batches), n_views, dim)
+    with hold_folder(folder), write_errors(folder, "Nothing of it is kept."):
+        recipe = _recipe(encoder, dim, n_views, logit_scale)
+        path = folder / features_file(1)
+        replace_file(path, stream.write)
+        try:
+            pictures = _pictures(stream.hashes, columns)
+            unit_texts = _texts(texts, pictures, dim)
+        except DataError:
+            path.unlink()
+            raise
+        classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
+        commit_store(folder, StoreContents(recipe, pictures, classes, (), ()), unit_texts)
+
+
+class _Stream:
+    """Batches on their way into a file, whose hashes stay behind."""
+
+    def __init__(self, batches: Iterable[np.ndarray], n_views: int, dim: int) -> None:
+        self.hashes: list[str] = []
+        self._batches = batches
+        self._shape = (n_views, dim)
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write all batches as one `.npy` file."""
+        n_views, dim = self._shape
+        write_features_head(file, 0, dim)
+        for batch in self._batches:
+            rows = self._checked(batch)
+            file.write(rows.tobytes())
+            self.hashes += [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
+        file.seek(0)
+        write_features_head(file, len(self.hashes) * n_views, dim)
+
+    def _checked(self, batch: np.ndarray) -> Float16[np.ndarray, "pictures views dim"]:
+        number = len(self.hashes)
+        if batch.shape[1:] != self._shape:
+            raise DataError(
+                f"expected features of {self._shape} (views, width) as in the first batch, got "
+                f"{batch.shape[1:]} from row {number} on"
+            )
+        rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
+        lengths = np.linalg.norm(rows, axis=1)
+        wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+        if len(wrong):
+            kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+            raise DataError(
+                f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
+                f"those of {len(wrong) - 1} more in its batch; leave such pictures out"
+            )
+        return unit_rows(rows).reshape(batch.shape).astype("<f2")
+
+
+def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """(m, V, D) at a time, at least one picture."""
+    whole = np.asarray(features) if hasattr(features, "shape") else None
+    parts = _parts(whole) if whole is not None else features
+    for part in parts:
+        batch = np.asarray(part)
+        if batch.ndim not in (2, 3) or not np.issubdtype(batch.dtype, np.floating):
+            raise DataError(
+                "expected features as an array (pictures, width) or (pictures, views, width) of "
+                f"floating-point numbers, or batches of them; got {batch.shape} of {batch.dtype}"
+            )
+        if len(batch):
+            yield batch[:, None] if batch.ndim == 2 else batch
+
+
+def _parts(whole: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(whole) if whole.ndim else 1, CHUNK_PICTURES):
+        yield whole[start : start + CHUNK_PICTURES] if whole.ndim else whole
+
+
+def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
+    for name, column in columns.items():
+        if column is not None and len(column) != len(hashes):
+            raise DataError(
+                f"expected {name} of as many pictures as there are features, {len(hashes)}; got "
+                f"{len(column)}"
+            )
+    paths = columns["paths"]
+    return tuple(
+        StoredPicture(
+            path=f"picture {row}" if paths is None else str(paths[row]),
+            label=_entry(columns, "labels", row),
+            split=_entry(columns, "splits", row),
+            group=_entry(columns, "groups", row),
+            sha256=sha256,
+        )
+        for row, sha256 in enumerate(hashes)
+    )
+
+
+def _entry(columns: Columns, name: str, row: int) -> str:
+    column = columns[name]
+    value = None if column is None else column[row]
+    if value is None:
+        return ""
+    if isinstance(value, str | Integral):
+        return str(value)
+    raise DataError(
+        f"{name}[{row}] is {value!r}, and should be text, a whole number, or None for none"
+    )
+
+
+def _texts(
+    texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
+) -> dict[str, Float32[np.ndarray, " dim"]]:
+    """The unit text feature of each label; the first row of a label without one is named."""
+    if texts is None:
+        return {}
+    given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}
+    found: dict[str, np.ndarray] = {}
+    for row, picture in enumerate(pictures):
+        label = picture.label
+        if not label or label in found:
+            continue
+        if label not in given:
+            raise DataError(
+                f"texts has no entry for {label!r}, the label of row {row}; give every label a "
+                "text, or none"
+            )
+        text = given[label]
+        if text.shape != (dim,) or not np.isfinite(text).all() or not text.any():
+            raise DataError(
+                f"the text of {label!r}, the label of row {row}, should be {dim} finite numbers, "
+                f"not all zero, as wide as the features; it has the shape {text.shape}"
+            )
+        found[label] = unit_rows(text[None])[0]
+    return found
+
+
+def _recipe(
+    encoder: str | ImageEncoder, dim: int, n_views: int, logit_scale: float | None
+) -> Recipe:
+    if isinstance(encoder, str):
+        fingerprint = Fingerprint.of_name(encoder, dim)
+        return Recipe(encoder, fingerprint, "unknown", logit_scale, n_views, seed=0)
+    if encoder.dim != dim:
+        raise DataError(
+            f"expected features of the encoder {encoder.name}, which are {encoder.dim} wide, got "
+            f"{dim}"
+        )
+    scale = encoder.logit_scale if logit_scale is None else logit_scale
+    return Recipe(encoder.name, encoder.fingerprint, encoder.precision, scale, n_views, seed=0)

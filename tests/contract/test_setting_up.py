@@ -1,0 +1,182 @@
+"""What `make` and `.ci/run` do on a bare machine, with stand-ins for interpreters and for make."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ("bash", "sh", "awk", "cat", "cp", "dirname", "mkdir", "touch")
+# Makes an environment that is a copy of itself, and writes down what else it is asked for.
+INTERPRETER = """\
+#!/bin/sh
+case "$*" in
+  "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "venv $3" >> calls ;;
+  *"import torch"*) test -e torch-is-here ;;
+  "-m pip "*) echo "$*" >> calls; echo "pip asked" >&2 ;;
+esac
+"""
+NOTE = "torch from PyPI brings CUDA"
+
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A checkout's two entries, and a PATH of few programs, to which a test adds its own."""
+    (tmp_path / "bin").mkdir()
+    for name in TOOLS:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    add(tmp_path, "uname", "#!/bin/sh\necho Linux\n")
+    return tmp_path
+
+
+def add(machine, name, script="#!/bin/sh\n"):
+    path = machine / "bin" / name
+    path.write_text(script)
+    path.chmod(0o755)
+
+
+def run(machine, *command, **environment):
+    return subprocess.run(
+        command,
+        cwd=machine,
+        env={"PATH": str(machine / "bin"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def install(machine, **environment):
+    add(machine, "python3", INTERPRETER)
+    done = run(machine, shutil.which("make"), ".venv/.installed", **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_make__linux_without_a_card__names_the_small_way_before_anything_is_downloaded(machine):
+    said = install(machine)
+
+    assert said.index(NOTE) < said.index("pip asked")
+    heading = said.split(NOTE)[1].split('"')[1]
+    assert f"## {heading}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", ["a card", "another system", "another index", "torch is here"])
+def test_make__nothing_to_save__says_nothing_of_it(machine, case):
+    environment = {"PIP_EXTRA_INDEX_URL": "https://…"} if case == "another index" else {}
+    if case == "a card":
+        add(machine, "nvidia-smi")
+    if case == "another system":
+        add(machine, "uname", "#!/bin/sh\necho Darwin\n")
+    if case == "torch is here":
+        (machine / "torch-is-here").touch()
+
+    assert NOTE not in install(machine, **environment)
+
+
+def test_make__environment_is_there__is_filled_and_not_made_anew(machine):
+    add(machine, "python3", INTERPRETER)
+    run(machine, "python3", "-m", "venv", ".venv")
+
+    install(machine)
+
+    calls = (machine / "calls").read_text().splitlines()
+    assert [call for call in calls if call.startswith("venv")] == ["venv .venv"]
+    assert len([call for call in calls if " install " in call]) == 3
+
+
+@pytest.fixture
+def ci(machine):
+    """Runs `.ci/run` with the given interpreters; returns what make was asked for."""
+    add(machine, "make", '#!/bin/sh\necho "$*" >> made\ntest ! -e fails\n')
+
+    def run_ci(*versions, free_gb=100):
+        for version in versions:
+            add(machine, f"python{version}")
+        add(machine, "df", f"#!/bin/sh\necho head\necho disk 9 9 {free_gb}000000 1% /\n")
+        done = run(machine, "bash", ".ci/run")
+        made = machine / "made"
+        return done, [
+            (next(word for word in line.split() if word.startswith("VENV=")), line.split(" PY")[0])
+            for line in (made.read_text().splitlines() if made.exists() else ())
+        ]
+
+    return run_ci
+
+
+def test_ci__several_interpreters__tests_oldest_and_newest_and_lints_once(ci):
+    done, made = ci("3.11", "3.12", "3.13")
+
+    assert done.returncode == 0, done.stderr
+    assert made == [
+        ("VENV=.venv-3.11", "demo test"),
+        ("VENV=.venv-3.13", "demo test"),
+        ("VENV=.venv-3.11", "lint"),
+    ]
+
+
+def test_ci__one_interpreter__is_tested_once(ci):
+    _, made = ci("3.12")
+
+    assert made == [("VENV=.venv-3.12", "demo test"), ("VENV=.venv-3.12", "lint")]
+
+
+def test_ci__shim_of_a_version_that_is_not_chosen__is_passed_over(ci, machine):
+    add(machine, "python3.13", "#!/bin/sh\nexit 127\n")
+
+    done, made = ci("3.11")
+
+    assert done.returncode == 0
+    assert {venv for venv, _ in made} == {"VENV=.venv-3.11"}
+
+
+def test_ci__too_little_disk_for_the_newest__says_so_and_goes_on(ci):
+    done, made = ci("3.11", "3.13", free_gb=14)
+
+    assert done.returncode == 0
+    assert "Python 3.13: NOT TESTED, for 14 GB are free" in done.stderr
+    assert [verb for _, verb in made] == ["demo test", "lint"]
+
+
+def test_ci__something_fails__fails_at_once(ci, machine):
+    (machine / "fails").touch()
+
+    done, made = ci("3.11", "3.13")
+
+    assert done.returncode != 0
+    assert len(made) == 1
+
+
+def test_ci__no_interpreter__fails_and_says_what_is_missing(ci):
+    done, made = ci()
+
+    assert done.returncode == 1
+    assert "No Python from 3.11 to 3.14" in done.stderr
+    assert made == []
+
+
+def test_docs__lines_of_setting_up__ask_make_for_what_it_has_and_apt_for_the_same():
+    lines = [
+        line.split("#")[0].strip()
+        for page in PAGES
+        for block in SHELL.findall(page.read_text(encoding="utf-8"))
+        for line in block.splitlines()
+    ]
+
+    verbs = {line.split()[1] for line in lines if line.startswith("make ")}
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {"demo", "test"} <= verbs <= set(phony[1].split())
+    assert len({line for line in lines if "python3-torch" in line}) == 1

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metaadapter
+from metaadapter.baselines import META_PEERS, PEERS
+from metaadapter.classifier.fine_tune import fine_tune
+from metaadapter.code_identity import code_identity, modules_run_through
+from metaadapter.generator import Generator
+
+ROOT = Path(metaadapter.__file__).parents[1]
+PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}
+PARTS["fine-tuning"] = fine_tune
+
+OWN = '''\
+"""A method of one's own."""
+
+import json
+from os import path
+from typing import TYPE_CHECKING
+
+from metaadapter.baselines.zero_shot import zero_shot
+
+import helper
+
+if TYPE_CHECKING:
+    import drawn
+
+
+def method(support):
+    """Say what the texts say."""
+    # As they are.
+    import later
+
+    return helper.scaled(zero_shot(support), later.FACTOR)
+'''
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A file of one's own with helpers beside it, one of which only a type checker reads."""
+    for name, text in {
+        "own": OWN,
+        "helper": "from parts import inner\nFACTOR = 1\n",
+        "later": "FACTOR = 1\n",
+        "drawn": "FACTOR = 1\n",
+        "parts/__init__": "",
+        "parts/inner": "FACTOR = 1\n",
+    }.items():
+        (tmp_path / f"{name}.py").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").write_text(text)
+    return tmp_path / "own.py"
+
+
+def names(files):
+    """Those of the project, such as metaadapter/errors.py."""
+    return {str(file.relative_to(ROOT)) for file in files if file.is_relative_to(ROOT)}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_code_identity__line_changed_in_any_module_run_through__changes(part, monkeypatch):
+    before = code_identity(PARTS[part])
+    read_bytes = Path.read_bytes
+
+    for file in modules_run_through(PARTS[part]):
+        edited = read_bytes(file) + b"\nEDITED = True\n"
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Path, "read_bytes", lambda f, of=file, new=edited: new if f == of else read_bytes(f)
+            )
+            assert code_identity(PARTS[part]) != before, file
+    assert code_identity(PARTS[part]) == before
+
+
+def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
+    assert names(modules_run_through(PEERS["zero-shot"])) >= {
+        "metaadapter/baselines/zero_shot.py",
+        "metaadapter/adapter/support.py",
+        "metaadapter/adapter/weights.py",
+    }
+    clap = names(modules_run_through(PEERS["CLAP"]))
+    assert clap >= {
+        "metaadapter/baselines/clap.py",
+        "metaadapter/baselines/zs_lp.py",
+        "metaadapter/baselines/descent.py",
+    }
+    assert not clap & {"metaadapter/baselines/gda.py", "metaadapter/baselines/__init__.py"}
+    assert not any(name.startswith("metaadapter/generator/") for name in clap)
+
+
+def test_modules_run_through__generator__are_all_that_a_prediction_calls():
+    """Seen by the interpreter while it predicts, in a process of its own."""
+    code = """
+import sys, torch
+from pathlib import Path
+from metaadapter.adapter import Support
+from metaadapter.generator import load_generator
+generator, support = load_generator(), Support.of_tasks(torch.eye(4)[None, :, None])
+called = set()
+sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename))
+generator.predict(support)
+sys.setprofile(None)
+print(*sorted(called))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    called = names(map(Path, done.stdout.split()))
+
+    assert len(called) > 10
+    assert called <= names(modules_run_through(Generator))
+
+
+@pytest.mark.parametrize("name", ["own", "helper", "later", "parts/inner"])
+def test_code_identity__own_file_or_a_helper_changed__changes(own, name):
+    before = code_identity(own)
+
+    with (own.parent / f"{name}.py").open("a") as file:
+        file.write("CHANGED = True\n")
+
+    assert code_identity(own) != before
+
+
+def test_modules_run_through__own_file__are_its_helpers_and_the_project_alone(own):
+    files = modules_run_through(own)
+
+    beside = {str(f.relative_to(own.parent)) for f in files if f.is_relative_to(own.parent)}
+    assert beside == {"own.py", "helper.py", "later.py", "parts/__init__.py", "parts/inner.py"}
+    assert "metaadapter/baselines/zero_shot.py" in names(files)
+    assert all(f.is_relative_to(own.parent) or f.is_relative_to(ROOT) for f in files)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""Say what the texts say."""', '"""Say what they say."""'),
+        ("    # As they are.\n", ""),
+        ("import helper\n", "import helper\n\n\n"),
+    ],
+)
+def test_code_identity__docstring_comment_or_layout_changed__stays(own, old, new):
+    before = code_identity(own)
+
+    assert old in OWN
+    own.write_text(OWN.replace(old, new))
+
+    assert code_identity(own) == before
