@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import product
+from pathlib import Path
 
 import torch
 
@@ -13,12 +14,12 @@ from metaadapter.code_identity import code_identity
 from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import load_method
 from metaadapter.evaluation.own_metric import load_metrics
+from metaadapter.evaluation.store_sets import load_sets
 
-__all__ = ["Bench", "load_sets"]
+__all__ = ["Bench"]
 
 
 class Bench:
@@ -47,7 +48,8 @@ class Bench:
     @property
     def identity(self) -> str:
         """Changes with the program that draws, fits, answers and scores, whatever the method."""
-        return code_identity(draw_tasks, measure, *self.metrics.values())
+        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
+        return code_identity(draw_tasks, measure, *files)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last ones are remembered."""
@@ -77,16 +79,3 @@ class Bench:
             metrics=self.metrics,
             device=self.device,
         )
-
-
-def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
-    """The sets of an evaluation.
-
-    Raises:
-        DataError: A store is missing or has fewer than two classes; two stores share fewer.
-        IncompatibleArtifact: Stores to be joined are of different encoders.
-    """
-    if config.support_from is None or config.queries_from is None:
-        return tuple(map(EvaluationSet.from_store, config.stores))
-    (name,) = config.set_names
-    return (EvaluationSet.joined(name, config.support_from, config.queries_from),)

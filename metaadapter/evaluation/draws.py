@@ -59,8 +59,8 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
         raise DataError(
-            f"the set {data.name}: expected two classes or more with {max(config.shots)} pictures to "
-            f"learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
+            f"the set {data.name}: expected two classes or more with {max(config.shots)} pictures "
+            f"to learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
@@ -108,8 +108,8 @@ def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
     n_known = n_way - round(fraction * n_way)
     if not 2 <= n_known < n_way:
         raise DataError(
-            f"the set {name}: a fraction of {fraction} unknown among {n_way} classes leaves {n_known} "
-            "known; at least two must stay and one must go: choose another --unknown"
+            f"the set {name}: a fraction of {fraction} unknown among {n_way} classes leaves "
+            f"{n_known} known; at least two must stay and one must go: choose another --unknown"
         )
     return replace(
         rows,

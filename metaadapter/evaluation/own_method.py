@@ -29,7 +29,8 @@ def load_own_method(name: str) -> tuple[Peer, str]:
         return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
         raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
-    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]))
+    # It computes with the support's own methods, whether or not its file imports the class.
+    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]), Support)
 
 
 def _checked(name: str, function: Peer) -> Peer:

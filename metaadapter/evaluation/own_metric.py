@@ -51,5 +51,4 @@ def _checked(name: str, function: Metric) -> Metric:
                 f"metric {name!r} failed on {n} queries of {n_way} classes: {explain(error)}"
             ) from error
 
-    metric.__module__ = function.__module__  # whose program the metric's identity covers
     return metric

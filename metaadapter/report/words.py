@@ -79,7 +79,7 @@ def signed(estimate: Estimate) -> str:
 
 
 def signed_points(difference: float) -> str:
-    """A difference of fractions, in percentage points; without a sign where it rounds to nothing."""
+    """A difference of fractions, in percentage points; no sign where it rounds to nothing."""
     text = f"{100 * difference:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.evaluation import EvaluationConfig
-from metaadapter.evaluation.bench import load_sets
+from metaadapter.evaluation.store_sets import load_sets
 
 COUNTS = {"ant": 9, "bee": 9, "cow": 9, "dog": 9}
 

@@ -6,7 +6,7 @@ import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.evaluation import EvaluationConfig
-from metaadapter.evaluation.bench import load_sets
+from metaadapter.evaluation.store_sets import load_sets
 
 
 def cross(support, query):

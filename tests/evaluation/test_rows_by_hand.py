@@ -18,8 +18,8 @@ from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter import FeatureStore, FrozenEncoder
 from metaadapter.evaluation import EvaluationConfig, evaluate
-from metaadapter.evaluation.bench import load_sets
 from metaadapter.evaluation.draws import draw_tasks
+from metaadapter.evaluation.store_sets import load_sets
 
 SHOTS = (1, 4)
 METHODS = ("zero-shot", "Tip-Adapter", "GDA", "LP++", "CLIP-Adapter")

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.evaluation import Cell
-from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.journal import CellResult
+from metaadapter.evaluation.store_sets import set_of_store
 from metaadapter.evaluation.tables import TASK_COLUMNS, all_tables
 
 COUNTS = np.array([[5, 2, 0], [1, 6, 0], [0, 3, 4]])
@@ -51,7 +51,7 @@ def tables(make_store):
         }
         cells = [Cell("GDA", "pets", 4, seed) for seed in range(seeds)]
         results = [CellResult(cell, "m", "b", joined) for cell in cells]
-        return all_tables(results, {"pets": EvaluationSet.from_store(store.folder)})
+        return all_tables(results, {"pets": set_of_store(store.folder)})
 
     return make
 
