@@ -1,14 +1,15 @@
-"""Files that exist whole or not at all, also after a crash."""
+"""Files and folders that exist whole or not at all, also after a crash."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["replace_file"]
+__all__ = ["change_folder", "replace_file"]
 
 
 def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -34,6 +35,34 @@ def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object
         unfinished.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
+    """Let `change` work on a copy of a folder, which then takes the folder's place as a whole.
+
+    If it fails, the folder is as it was. A process that is killed while the two change places
+    leaves the old one beside it, as `.NAME.old`.
+
+    Raises:
+        OSError: The copy cannot be made or moved.
+    """
+    folder = folder.resolve()
+    copy, old = (folder.with_name(f".{folder.name}.{which}") for which in ("new", "old"))
+    for left_behind in (copy, old):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    try:
+        shutil.copytree(folder, copy, symlinks=True)
+        change(copy)
+        folder.rename(old)
+        try:
+            copy.rename(folder)
+        except BaseException:
+            old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+    _sync_folder(folder.parent)
+    shutil.rmtree(old)
 
 
 def _fill(file: IO[bytes], content: bytes | str | Callable[[IO[bytes]], object]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "DataError",
     "IncompatibleArtifact",
+    "Interrupted",
     "MetaAdapterError",
     "MissingPackage",
     "UsageError",
@@ -37,6 +38,12 @@ class IncompatibleArtifact(MetaAdapterError, ValueError):
     """A stored artifact, or an encoder, does not fit what it is used with."""
 
     exit_code = 4
+
+
+class Interrupted(MetaAdapterError):
+    """Ctrl-C came, and the message tells what is kept."""
+
+    exit_code = 130
 
 
 class MissingPackage(MetaAdapterError, ImportError):

@@ -1,4 +1,4 @@
-"""What a user says about the names of classes → one text feature per class."""
+"""What a user says about the names of classes → one text feature for each class."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.errors import UsageError
+from metaadapter.features.prompts import readable_name
 
 __all__ = ["require_one_kind", "require_shared_labels", "text_features", "text_names"]
 
@@ -16,13 +17,17 @@ __all__ = ["require_one_kind", "require_shared_labels", "text_features", "text_n
 def text_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
 ) -> Float32[np.ndarray, "N D"]:
-    """(N, D) unit rows in the order of `classes`; zeros where a class has no text.
+    """The text feature of each class, in the order of `classes`.
 
     Args:
-        class_texts: label → vector of the encoder's text tower, or label → name; or `None`.
+        class_texts: label → vector of the encoder's text tower, or label → name, which is made
+            readable first (`"red_fox"` is read as "red fox"); or `None`.
         classes: the labels.
         width: feature width of the pictures.
         encoder: a `FrozenEncoder`, needed where a text is a name.
+
+    Returns:
+        (N, D) unit rows; zeros where a class has no text.
 
     Raises:
         UsageError: if a name comes without an encoder, or a vector has another width than the
@@ -30,7 +35,7 @@ def text_features(
     """
     rows = np.zeros((len(classes), width), dtype=np.float32)
     named = dict(class_texts or {})
-    names = {label: text for label, text in named.items() if isinstance(text, str)}
+    names = {label: readable_name(it) for label, it in named.items() if isinstance(it, str)}
     if names and encoder is None:
         label, name = next(iter(names.items()))
         raise UsageError(
@@ -51,11 +56,13 @@ def text_features(
 def text_names(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[str] | None:
-    """The names that were read for the classes, `None` where a class came with a vector."""
-    names = [(class_texts or {}).get(label) for label in classes]
-    if not any(isinstance(name, str) for name in names):
-        return None
-    return [name if isinstance(name, str) else "" for name in names]
+    """The name of each class as the encoder reads it, "" where it has none but a vector or nothing.
+
+    `None` where no class has a name.
+    """
+    texts = [(class_texts or {}).get(label) for label in classes]
+    names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
+    return names if any(names) else None
 
 
 def require_shared_labels(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,11 +12,6 @@ from metaadapter.commands import options
 from metaadapter.commands.class_names import class_names
 from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.classifier import MetaAdapterClassifier
-    from metaadapter.commands.support import Selection, Support
-    from metaadapter.features import ImageEncoder
 
 __all__ = ["adapt"]
 
@@ -43,7 +37,11 @@ def adapt(
         ),
     ] = "one_shot",
     generator: Annotated[
-        str, typer.Option(metavar="NAME", help="default, closed-form (untrained), or a folder.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="default, closed-form (untrained), a folder, or FILE.py:CLASS, one of your own.",
+        ),
     ] = "default",
     text: Annotated[
         list[str] | None,
@@ -81,93 +79,37 @@ def adapt(
     if no_text and (text or add_class or templates):
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import require_adapter_folder
+    from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.commands.adapt_report import AdaptReport
-    from metaadapter.commands.support import Selection
     from metaadapter.features import load_encoder
+    from metaadapter.task.fit_adapter import fit_adapter
+    from metaadapter.task.labelled_pictures import Selection, read_support
+    from metaadapter.task.left_out_estimate import estimate
+    from metaadapter.task.support_check import check_support
 
-    require_adapter_folder(out)  # better told now than after minutes of encoding
-
-    load = partial(
-        load_encoder,
-        device=device,
-        precision=precision,
-        templates=templates,
-    )
+    require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
     name = partial(class_names, texts=text or (), added=add_class or ())
-    examples = _read(
-        support,
-        Selection(split, shots, views, seed),
-        encoder,
-        load,
-        name,
-        reads_names=bool(text or add_class or templates),
-        console=console,
-    )
-    names = name(examples.counts)
-    classifier = _fit(examples, None if no_text else names, mode, generator)
-    classifier.save(
-        out,
-        origin=examples.origin,
-        class_names=None if no_text else names,
-        picture_hashes=examples.pictures.sha256,
-    )
+    with console.progress() as progress:
+        labelled = read_support(
+            support,
+            Selection(split, shots, views, seed),
+            partial(load_encoder, device=device, precision=precision, templates=templates),
+            encoder=encoder,
+            reads_names=bool(text or add_class or templates),
+            check_labels=name,
+            progress=progress,
+        )
+    names = None if no_text else name(labelled.counts)
+    stored = fit_adapter(labelled, names, mode=mode, generator=generator)
+    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
-    report = AdaptReport.of(out, examples, classifier, {} if no_text else names)
-    report.warn(console)
+    warnings = (*labelled.warnings, *check_support(labelled.counts, names or {}))
+    console.warn_of("about the labelled pictures:", warnings)
+    console.warn_unreadable(labelled.pictures.quarantined)
+    unheard = quiet and not json_output
+    found = None if unheard else estimate(labelled.paths_by_class, stored)
+    report = AdaptReport(out, labelled, stored.config, found, warnings)
     if json_output:
         write_document("adapt", report.to_dict())
     else:
         report.show(console)
-
-
-def _read(
-    source: Path,
-    selection: Selection,
-    encoder: str | None,
-    load: Callable[..., ImageEncoder],
-    name: Callable[[Iterable[str]], Mapping[str, str]],
-    *,
-    reads_names: bool,
-    console: Console,
-) -> Support:
-    """Pictures through the encoder, or a store, whose encoder is loaded only to read names."""
-    from metaadapter.commands.support import support_of_pictures, support_of_store
-    from metaadapter.features import FeatureStore, is_store
-    from metaadapter.images import read_images
-
-    if is_store(source):
-        store = FeatureStore.open(source)
-        needed = encoder is not None or reads_names
-        owner = None if encoder is not None else f"the feature store {source}"
-        return support_of_store(
-            store,
-            load(encoder or store.encoder, remembered_by=owner) if needed else None,
-            selection,
-        )
-    table = read_images(source, split=selection.split)
-    name(table.classes)  # a slip in --text is better told now than after minutes of encoding
-    loaded = load(encoder or "tiny")
-    with console.progress() as progress:
-        return support_of_pictures(table, loaded, selection, progress)
-
-
-def _fit(
-    examples: Support,
-    names: Mapping[str, str] | None,
-    mode: Literal["one_shot", "finetune"],
-    generator: str,
-) -> MetaAdapterClassifier:
-    from metaadapter.classifier import MetaAdapterClassifier
-
-    texts: Mapping[str, Any] | None = names
-    if names is not None and examples.stored_texts is not None:
-        texts = {label: text for label, text in examples.stored_texts.items() if label in names}
-    classifier = MetaAdapterClassifier(
-        texts,
-        mode=mode,
-        generator=generator,
-        encoder=examples.encoder,
-        logit_scale=examples.logit_scale,
-    )
-    return classifier.fit(examples.pictures.features, examples.pictures.labels)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, final
 from rich.console import Console as RichConsole
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
     from rich.table import Table
 
     from metaadapter.features import Progress
+    from metaadapter.images import UnreadableImage
 
-__all__ = ["Console", "calm_warnings", "print_error", "write_document"]
+__all__ = ["Console", "calm_warnings", "print_error", "quarantined_json", "write_document"]
 
 MAX_LISTED = 10
 
@@ -50,14 +52,20 @@ class Console:
         """Tell something that may hurt, on stderr."""
         _say(self._stderr, f"warning: {text}", style="yellow")
 
-    def warn_of(self, heading: str, items: Sequence[str]) -> None:
+    def note_all(self, heading: str, items: Sequence[object]) -> None:
+        """Tell several things of a kind: the first ten, then how many more."""
+        if items:
+            self.note(_listed(heading, items))
+
+    def warn_of(self, heading: str, items: Sequence[object]) -> None:
         """Warn of several things of a kind: the first ten, then how many more."""
-        if not items:
-            return
-        shown = [f"  {item}" for item in items[:MAX_LISTED]]
-        if len(items) > MAX_LISTED:
-            shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
-        self.warn("\n".join([heading, *shown]))
+        if items:
+            self.warn(_listed(heading, items))
+
+    def warn_unreadable(self, pictures: Sequence[UnreadableImage]) -> None:
+        """Warn of pictures that are left out because they cannot be read."""
+        reasons = [f"{picture.path}: {picture.reason}" for picture in pictures]
+        self.warn_of(f"left out, because unreadable: {len(pictures)}", reasons)
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout."""
@@ -70,17 +78,7 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """A bar with rate and time left while a block runs; silent unless a person is watching."""
-        from rich import progress as bars
-
-        columns = (
-            bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[speed]}"),
-            bars.TimeRemainingColumn(),
-        )
-        silent = self._quiet or self._json or not self._stderr.is_terminal
-        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
+        with self._bar("{task.fields[speed]}") as bar:
             tasks: dict[str, Any] = {}
 
             def show(moment: Progress) -> None:
@@ -90,26 +88,29 @@ class Console:
                         bar.update(finished, visible=False)
                     tasks[stage] = bar.add_task(_STAGES[stage], total=moment.total, speed="")
                 speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
-                bar.update(tasks[stage], completed=moment.done, speed=speed)
+                bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
 
             yield show
 
     @contextmanager
     def counting(self, description: str) -> Iterator[Callable[[int, int], None]]:
         """A bar of work done with the time left; silent unless a person is watching."""
+        with self._bar("{task.elapsed:.0f} s") as bar:
+            task = bar.add_task(description, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def _bar(self, measure: str) -> Bars:
         from rich import progress as bars
 
         columns = (
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
-            bars.TimeElapsedColumn(),
-            bars.TimeRemainingColumn(elapsed_when_finished=True),
+            bars.TextColumn(measure),
+            bars.TimeRemainingColumn(),
         )
         silent = self._quiet or self._json or not self._stderr.is_terminal
-        with bars.Progress(*columns, console=self._stderr, transient=True, disable=silent) as bar:
-            task = bar.add_task(description, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return bars.Progress(*columns, console=self._stderr, transient=True, disable=silent)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:
@@ -122,6 +123,11 @@ def write_document(command: str, content: Mapping[str, Any]) -> None:
     document = {"schema": f"metaadapter.{command}/1", **content}
     # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+
+
+def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:
+    """The JSON form of pictures that cannot be read."""
+    return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
 
 
 def print_error(message: str, *, kind: str, exit_code: int, json_output: bool) -> None:
@@ -157,6 +163,13 @@ _FOR_PROGRAMMERS = (
 )
 
 _STAGES = {"hash": "comparing", "encode": "encoding"}
+
+
+def _listed(heading: str, items: Sequence[object]) -> str:
+    shown = [f"  {item}" for item in items[:MAX_LISTED]]
+    if len(items) > MAX_LISTED:
+        shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
+    return "\n".join([heading, *shown])
 
 
 def _say(console: RichConsole, text: str, *, style: str) -> None:

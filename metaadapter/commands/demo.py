@@ -17,7 +17,7 @@ from metaadapter.errors import DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from metaadapter.report.demo_result import DemoResult
+    from metaadapter.task.demo_result import DemoResult
 
 __all__ = ["demo"]
 
@@ -43,10 +43,10 @@ def demo(
     _require_place(page_file)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
-    from metaadapter.commands.demo_experiment import run_demo
     from metaadapter.features import FrozenEncoder
     from metaadapter.images import read_images
     from metaadapter.report.demo_page import page
+    from metaadapter.task.demo_experiment import run_demo
 
     with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
         result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)
@@ -94,7 +94,7 @@ def _table(result: DemoResult) -> Table:
         table.add_row(
             each.method,
             str(each.n_shot),
-            f"{accuracy.n_right} of {accuracy.n}",
+            f"{accuracy.n_correct} of {accuracy.n}",
             f"{accuracy.value:.1%}",
             "{:.1%} to {:.1%}".format(*accuracy.interval),
             "–" if seconds is None else f"{seconds:.2f} s",

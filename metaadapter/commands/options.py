@@ -1,17 +1,20 @@
-"""Options that several commands have, each defined once."""
+"""Arguments and options that several commands have, each defined once."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 __all__ = [
+    "Adapter",
     "BatchSize",
     "Device",
     "Encoder",
     "EncoderOfPictures",
     "Json",
+    "MovedEncoder",
     "Precision",
     "Quiet",
     "Seed",
@@ -35,6 +38,16 @@ EncoderOfPictures = Annotated[
     str | None, typer.Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
 ]
 ViewsOfPictures = Annotated[int | None, typer.Option(min=1, help=_VIEWS_HELP, show_default="1")]
+Adapter = Annotated[
+    Path, typer.Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
+]
+MovedEncoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Where the adapter's encoder is now, if it was moved; it must be the same one.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")

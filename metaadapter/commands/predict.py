@@ -1,36 +1,32 @@
-"""`metaadapter predict`: an adapter's answer to new pictures."""
+"""`metaadapter predict`: what an adapter predicts for new pictures."""
 
 from __future__ import annotations
 
 import csv
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from metaadapter.commands import options
 from metaadapter.commands.class_names import require_label
-from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metaadapter.adapter import AdapterConfig, StoredAdapter
-    from metaadapter.commands.predictions import Prediction
-    from metaadapter.commands.scores import Scores
-    from metaadapter.features import EncodedPictures, ImageEncoder
+    from metaadapter.images import UnreadableImage
+    from metaadapter.task.predictions import Prediction
 
 __all__ = ["predict"]
 
 
 def predict(
-    adapter: Annotated[
-        Path,
-        typer.Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`."),
-    ],
+    adapter: options.Adapter,
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -43,7 +39,8 @@ def predict(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a table with the probability of each class, in place of the list.",
+            help="Write a table with the probability of each class, in place of the list. It grows "
+            "in FILE.partial, which an interrupted run leaves.",
         ),
     ] = None,
     rank: Annotated[
@@ -58,17 +55,11 @@ def predict(
     labelled: Annotated[
         bool,
         typer.Option(
-            "--labelled", help="The pictures have classes: tell how many answers are right."
+            "--labelled", help="The pictures have classes: tell how many are predicted correctly."
         ),
     ] = False,
     split: options.Split = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Where the adapter's encoder is now, if it was moved; it must be the same one.",
-        ),
-    ] = None,
+    encoder: options.MovedEncoder = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     json_output: options.Json = False,
@@ -83,84 +74,63 @@ def predict(
         raise UsageError("--rank and --sort are two orders; give one of them")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
-    from metaadapter.commands.predictions import ranked, write_csv
-    from metaadapter.commands.query import read_queries
-    from metaadapter.commands.scores import Scores
+    from metaadapter.task.adapter_encoder import load_adapter_encoder
+    from metaadapter.task.prediction_table import PredictionTable
+    from metaadapter.task.predictions import predict_pictures, ranked
+    from metaadapter.task.queries import read_queries
+    from metaadapter.task.scores import Scores
 
     stored = load_adapter(adapter)
     config = stored.config
     classes = [str(label) for label in config.classes]
     if rank is not None:
         require_label(rank, classes, option="--rank")
-    load = partial(_load_encoder, adapter, config, encoder, device, precision)
-    queries = read_queries(images, config, load, labelled=labelled, split=split, console=console)
-    predictions = _predict(stored, queries, classes)
-    answers = [prediction.label for prediction in predictions]
-    scores = Scores.of(queries.labels, answers, classes) if labelled else None
-    _warn(queries, predictions, console)
+    load = partial(load_adapter_encoder, adapter, config, encoder, device, precision)
+    predictions: list[Prediction] = []
+    warnings: list[str] = []
+    unreadable: list[UnreadableImage] = []
+    with nullcontext() if csv_file is None else PredictionTable(csv_file, classes) as table:
+        with console.progress() as progress:
+            for pictures in read_queries(
+                images, config, load, labelled=labelled, split=split, progress=progress
+            ):
+                predictions += (some := predict_pictures(stored, pictures))
+                warnings += pictures.warnings
+                unreadable += pictures.quarantined
+                if table is not None:
+                    table.add(some)
+        listed = ranked(predictions, label=rank, order=sort)[:top]
+        if table is not None:
+            table.finish(listed if rank or sort or top else None)
 
-    listed = ranked(predictions, label=rank, order=sort)[:top]
-    if csv_file is not None:
-        write_csv(csv_file, listed, classes)
-        console.note(f"wrote {len(listed)} predictions to {csv_file}")
-    if json_output:
-        write_document("predict", _document(adapter, config, queries, listed, scores))
-    elif csv_file is None:
-        _show(listed, rank, console)
-    if scores is not None:
-        console.note(str(scores), asked_for=True)
-
-
-def _load_encoder(
-    adapter: Path,
-    config: AdapterConfig,
-    override: str | None,
-    device: str,
-    precision: Literal["fp32", "bf16", "fp16"],
-) -> ImageEncoder:
-    """The encoder that the adapter was made with, checked by its fingerprint."""
-    from metaadapter.features import load_encoder
-
-    name = override or config.origin.encoder
-    if name is None:
-        raise UsageError(
-            f"the adapter {adapter} was made from features and does not say by which encoder; "
-            "name it with --encoder"
-        )
-    owner = f"the adapter {adapter}"
-    remembered_by = owner if override is None else None
-    encoder = load_encoder(name, device=device, precision=precision, remembered_by=remembered_by)
-    config.origin.require_encoder(encoder.fingerprint, owner=owner)
-    return encoder
-
-
-def _predict(
-    stored: StoredAdapter, queries: EncodedPictures, classes: Sequence[str]
-) -> list[Prediction]:
-    import torch
-
-    from metaadapter.adapter import probabilities
-    from metaadapter.commands.predictions import predictions_of
-
-    support = set(stored.picture_hashes)
-    known = [sha256 in support for sha256 in queries.sha256]
-    shares = probabilities(torch.from_numpy(queries.features), stored.weights)
-    return predictions_of(queries.paths, known, classes, shares.numpy())
-
-
-def _warn(queries: EncodedPictures, predictions: Sequence[Prediction], console: Console) -> None:
     known = [prediction.path for prediction in predictions if prediction.in_support]
     console.warn_of(
         f"the adapter was predicted from {len(known)} of these very pictures, so their labels show "
         "memory, not skill:",
         known,
     )
-    console.warn_of("about these pictures:", queries.warnings)
-    unreadable = queries.quarantined
-    console.warn_of(
-        f"left out, because unreadable: {len(unreadable)}",
-        [f"{picture.path}: {picture.reason}" for picture in unreadable],
-    )
+    console.warn_of("about these pictures:", warnings)
+    console.warn_unreadable(unreadable)
+    scores = Scores.of_predictions(predictions) if labelled else None
+    if csv_file is not None:
+        console.note(f"wrote {len(listed)} predictions to {csv_file}")
+    if json_output:
+        document = {
+            "adapter": str(adapter),
+            "encoder": config.origin.encoder,
+            "n_views": config.origin.n_views,
+            "classes": classes,
+            "n_pictures": len(predictions),
+            "predictions": [prediction.to_dict() for prediction in listed],
+            "scores": None if scores is None else scores.to_dict(),
+            "warnings": warnings,
+            "quarantined": quarantined_json(unreadable),
+        }
+        write_document("predict", document)
+    elif csv_file is None:
+        _show(listed, rank, console)
+    if scores is not None:
+        console.note(str(scores), asked_for=True)
 
 
 def _show(predictions: Sequence[Prediction], rank: str | None, console: Console) -> None:
@@ -187,25 +157,3 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
     for row in rows:
         table.add_row(*map(Text, row))
     console.table(table)
-
-
-def _document(
-    adapter: Path,
-    config: AdapterConfig,
-    queries: EncodedPictures,
-    predictions: Sequence[Prediction],
-    scores: Scores | None,
-) -> dict[str, Any]:
-    return {
-        "adapter": str(adapter),
-        "encoder": config.origin.encoder,
-        "n_views": config.origin.n_views,
-        "classes": [str(label) for label in config.classes],
-        "n_pictures": len(queries),
-        "predictions": [prediction.to_dict() for prediction in predictions],
-        "scores": None if scores is None else scores.to_dict(),
-        "warnings": list(queries.warnings),
-        "quarantined": [
-            {"path": str(picture.path), "reason": picture.reason} for picture in queries.quarantined
-        ],
-    }

@@ -14,7 +14,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """The device of that name; the fastest one that is here for `None` and "auto".
+    """The device of a name; for `None` and "auto" the fastest one of this machine.
 
     Raises:
         UsageError: No such device, or none that works on this machine.
@@ -39,7 +39,7 @@ def require_precision(precision: str, device: torch.device) -> None:
     """Check that the precision exists and suits the device.
 
     Raises:
-        UsageError: It does not.
+        UsageError: There is no such precision, or the device has no use for it.
     """
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.picture_features import encode_pictures, require_some
+from metaadapter.features.picture_features import encode_pictures
 from metaadapter.features.progress import Progress
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
@@ -50,14 +50,18 @@ class EncodedPictures:
             features=self.features[list(numbers)],
         )
 
-    def __add__(self, other: EncodedPictures) -> EncodedPictures:
-        return EncodedPictures(
-            self.paths + other.paths,
-            self.labels + other.labels,
-            self.sha256 + other.sha256,
-            np.concatenate([self.features, other.features]),
-            self.quarantined + other.quarantined,
-            self.warnings + other.warnings,
+    @classmethod
+    def joined(cls, parts: Iterable[EncodedPictures], *, width: int) -> EncodedPictures:
+        """All pictures of some parts; there may be none, whose features would be this wide."""
+        parts = list(parts)
+        none = np.empty((0, width), dtype=np.float32)
+        return cls(
+            tuple(path for part in parts for path in part.paths),
+            tuple(label for part in parts for label in part.labels),
+            tuple(sha256 for part in parts for sha256 in part.sha256),
+            np.concatenate([none, *(part.features for part in parts)]),
+            tuple(picture for part in parts for picture in part.quarantined),
+            tuple(warning for part in parts for warning in part.warnings),
         )
 
     def __len__(self) -> int:
@@ -80,22 +84,17 @@ def encode_rows(
         views: The number of views that are averaged for each picture.
         seed: The seed of the random views.
         progress: Called after each batch.
-
-    Raises:
-        DataError: There is no picture, or not one of them can be read.
     """
     found = encode_pictures(
         [row.path for row in rows], encoder, views=views, seed=seed, progress=progress
     )
-    quarantined = tuple(found.unreadable.values())
-    require_some(len(rows), quarantined)
     read = [row for number, row in enumerate(rows) if number not in found.unreadable]
     return EncodedPictures(
         tuple(str(row.path) for row in read),
         tuple(row.label or "" for row in read),
         found.sha256,
         found.means(),
-        quarantined,
+        tuple(found.unreadable.values()),
     )
 
 

@@ -39,18 +39,14 @@ class FrozenEncoder(ImageEncoder):
 
     Attributes:
         name: What `load` takes to give this encoder again.
-        weights: Tag or file name of the weights.
-        dim: Width D of the features.
-        logit_scale: The temperature: logits are this times the cosine.
+        weights: The tag or the file name of the weights.
+        dim: The width D of the features.
+        logit_scale: The inverse temperature: logits are this times the cosine.
         fingerprint: What the encoder computes, to be kept beside its features.
-        device: Where it runs.
-        precision: How exactly it calculates; features are float32 whatever it is.
-        templates: Sentences over which `encode_texts` averages.
+        device: The device that the encoder runs on.
+        precision: The number format of the calculation; features are float32 in any case.
+        templates: The sentences over which `encode_texts` averages.
         preprocess: From a picture to (3, height, width), as the weights expect it.
-        image_size: (height, width) in pixels.
-        mean: What `preprocess` subtracts from each colour, in 0 … 1.
-        std: What it divides by.
-        interpolation: How it scales: "bicubic" or "bilinear".
     """
 
     logit_scale: float
@@ -71,12 +67,6 @@ class FrozenEncoder(ImageEncoder):
         require_precision(precision, self.device)
         self.templates = resolve_templates(templates)
         self.preprocess = model.preprocess
-        settings = model.network.visual.preprocess_cfg
-        size = settings["size"]
-        self.image_size = (size, size) if isinstance(size, int) else (size[0], size[1])
-        self.mean = tuple(float(value) for value in settings["mean"])
-        self.std = tuple(float(value) for value in settings["std"])
-        self.interpolation = str(settings["interpolation"])
         # Both are taken from the weights as they came, before a lower precision rounds them.
         self.logit_scale = float(model.network.logit_scale.detach().exp())
         digest = digest_weights(model.network)
@@ -132,8 +122,8 @@ class FrozenEncoder(ImageEncoder):
         """Features of class names, one unit row each: the mean over the templates' unit rows.
 
         Args:
-            names: As people say them: "red fox".
-            templates: As in `load`; the encoder's own if `None`.
+            names: Names as people say them: "red fox".
+            templates: As for `load`; the encoder's own if `None`.
 
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.

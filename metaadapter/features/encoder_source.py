@@ -22,7 +22,7 @@ class EncoderSource:
     """What open_clip needs to build an encoder.
 
     Attributes:
-        name: What `FrozenEncoder.load` takes; it finds the same encoder from any folder.
+        name: What `FrozenEncoder.load` takes to give the same encoder, from any folder.
         model: open_clip's name of the architecture, or "local-dir:" and a folder.
         pretrained: Tag or file of the weights; `None` for a folder, which has them.
         weights: The weights in a word, for people.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.json_entries import read_entries
 
 __all__ = [
     "PROBE_SENTENCE",
@@ -123,27 +124,14 @@ class Fingerprint:
         """Read the JSON form; unknown keys are ignored.
 
         Raises:
-            IncompatibleArtifact: A key is missing or its value is of another kind.
+            IncompatibleArtifact: A key is missing or its value is of the wrong kind.
         """
-        missing = [field.name for field in fields(cls) if field.name not in values]
-        if missing:
-            raise IncompatibleArtifact(
-                f"an encoder's fingerprint lacks {', '.join(missing)}; the file it is in is "
-                "damaged or was written by another version: make it anew"
-            )
         try:
-            return cls(
-                encoder=str(values["encoder"]),
-                weights=str(values["weights"]),
-                dim=int(values["dim"]),
-                quick_gelu=bool(values["quick_gelu"]),
-                digest=str(values["digest"]),
-                probe=tuple(float(value) for value in values["probe"]),
-            )
-        except (TypeError, ValueError) as error:
+            return read_entries(cls, values)
+        except ValueError as error:
             raise IncompatibleArtifact(
-                f"an encoder's fingerprint cannot be read ({error}); the file it is in is "
-                "damaged: make it anew"
+                f"an encoder's fingerprint cannot be read: {error}; the file it is in is damaged: "
+                "make it anew"
             ) from error
 
     def _difference(self, other: Fingerprint) -> str | None:

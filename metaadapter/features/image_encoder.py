@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol, overload, runtime_checkable
 
 import numpy as np
@@ -64,7 +64,7 @@ class ImageEncoder(Protocol):
     @overload
     def encode_images(
         self,
-        images: Sequence[ImageInput] | np.ndarray,
+        images: Iterable[ImageInput] | np.ndarray,
         *,
         views: int = 1,
         seed: int = 0,
@@ -75,7 +75,7 @@ class ImageEncoder(Protocol):
     @overload
     def encode_images(
         self,
-        images: Sequence[ImageInput] | np.ndarray,
+        images: Iterable[ImageInput] | np.ndarray,
         *,
         views: int = 1,
         seed: int = 0,
@@ -85,7 +85,7 @@ class ImageEncoder(Protocol):
 
     def encode_images(
         self,
-        images: Sequence[ImageInput] | np.ndarray,
+        images: Iterable[ImageInput] | np.ndarray,
         *,
         views: int = 1,
         seed: int = 0,

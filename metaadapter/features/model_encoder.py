@@ -34,7 +34,7 @@ class ModelEncoder(ImageEncoder):
     The model is put into evaluation mode, frozen and moved to its device.
 
     Args:
-        name: What to call the encoder; `--encoder FILE.py:FACTORY` is called so itself.
+        name: The name of the encoder; with `--encoder FILE.py:FACTORY` that name takes its place.
         model: From preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
         preprocess: From an upright RGB picture to a tensor (3, H, W).
         texts: The text features of classes in the space of the pictures: a mapping from class name

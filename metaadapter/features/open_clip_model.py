@@ -43,7 +43,7 @@ class OpenClipModel:
 
 
 def build_model(source: EncoderSource) -> OpenClipModel:
-    """Build the model on the CPU in float32, its weights from the hub's cache, hub, or disk.
+    """Build the model on the CPU in float32; its weights come from the disk or from the hub.
 
     Raises:
         DataError: The weights are not here and cannot be fetched.

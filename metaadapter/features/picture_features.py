@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,23 +43,19 @@ class PictureFeatures:
         return mean_of_views(self.views)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What `encode_new` did.
-
-    Attributes:
-        contents: For each picture its content hash, or why it could not be read.
-        n_new: The number of contents that were encoded.
-        images_per_second: How fast they were encoded, without the comparison before.
-    """
+class Encoding(NamedTuple):
+    """What `encode_new` did."""
 
     contents: tuple[str | UnreadableImage, ...]
+    """For each picture its content hash, or why it could not be read."""
     n_new: int
+    """The number of contents that were encoded."""
     images_per_second: float
+    """How fast they were encoded, without the comparison before."""
 
 
 def encode_pictures(
-    images: Sequence[ImageInput] | np.ndarray,
+    images: Iterable[ImageInput] | np.ndarray,
     encoder: ImageEncoder,
     *,
     views: int = 1,
@@ -113,7 +109,7 @@ def encode_pictures(
 
 
 def encode_new(
-    images: Sequence[ImageInput] | np.ndarray,
+    images: Iterable[ImageInput] | np.ndarray,
     encoder: ImageEncoder,
     *,
     views: int,
@@ -127,21 +123,8 @@ def encode_new(
 ) -> Encoding:
     """Encode those pictures of a list whose content is not known yet, each content once.
 
-    Args:
-        images: As for `encode_pictures`, as are the other arguments.
-        encoder: Gives one unit row for each view.
-        views: The number of views of each picture.
-        seed: The seed of the random views.
-        batch_size: The number of views that the encoder takes at a time.
-        workers: The number of threads.
-        known: The content hashes that need no features.
-        keep: Takes the content hashes and the features of each finished batch.
-        on_error: Whether a picture that cannot be read ends the call or is left out.
-        progress: Called after each batch.
-
-    Raises:
-        UnreadableImage: A picture cannot be read, and `on_error` is "raise".
-        UsageError: `images` is not a list of pictures, or an argument is out of range.
+    `known` holds the content hashes that need no features, and `keep` takes the content hashes and
+    the features of each finished batch. All else is as for `encode_pictures`.
     """
     workers = torch.get_num_threads() if workers is None else workers
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
@@ -153,8 +136,7 @@ def encode_new(
     for picture, content in zip(pictures, contents, strict=True):
         if isinstance(content, str) and content not in known:
             new.setdefault(content, []).append(picture)
-    n_unreadable = len(_failures(contents))
-    meter = ProgressMeter("encode", len(new), progress, n_quarantined=n_unreadable)
+    meter = ProgressMeter("encode", len(new), progress)
     failures: dict[str, UnreadableImage] = {}
     for batch in encode_batches(
         new, encoder, views=views, seed=seed, batch_size=batch_size, workers=workers
@@ -162,8 +144,7 @@ def encode_new(
         keep(batch.hashes, batch.features)
         failures |= batch.failures
         _require_readable(batch.failures.values(), on_error)
-        n_finished = len(batch.hashes) + len(batch.failures)
-        meter.advance(n_finished, n_unreadable=len(batch.failures))
+        meter.advance(len(batch.hashes) + len(batch.failures))
     return Encoding(_outcomes(pictures, contents, failures), len(new) - len(failures), meter.rate)
 
 
@@ -182,10 +163,11 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
         )
 
 
-def _as_pictures(images: Sequence[ImageInput] | np.ndarray) -> list[Picture]:
-    is_one = isinstance(images, str | bytes) or (isinstance(images, np.ndarray) and images.ndim < 4)
-    if is_one or not isinstance(images, Sequence | np.ndarray):
-        given = f"the single path {images!r}" if isinstance(images, str) else f"{type(images)}"
+def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
+    is_file = isinstance(images, str | bytes) or hasattr(images, "read")
+    is_one_array = isinstance(images, np.ndarray) and images.ndim < 4
+    if is_file or is_one_array or not isinstance(images, Iterable):
+        given = f"the single path {images!r}" if isinstance(images, str) else str(type(images))
         raise UsageError(f"expected a list of pictures, got {given}")
     pictures = []
     for number, image in enumerate(images):
@@ -206,19 +188,15 @@ def _hash(
     meter = ProgressMeter("hash", len(pictures), progress)
     for some in hash_pictures(pictures, workers):
         contents += some
-        _require_readable(_failures(some), on_error)
-        meter.advance(len(some), n_unreadable=len(_failures(some)))
+        _require_readable(some, on_error)
+        meter.advance(len(some))
     return contents
 
 
-def _failures(contents: Iterable[str | UnreadableImage]) -> list[UnreadableImage]:
-    return [content for content in contents if isinstance(content, UnreadableImage)]
-
-
-def _require_readable(failures: Iterable[UnreadableImage], on_error: OnError) -> None:
-    first = next(iter(failures), None)
-    if first is not None and on_error == "raise":
-        raise first
+def _require_readable(contents: Iterable[str | UnreadableImage], on_error: OnError) -> None:
+    for content in contents:
+        if isinstance(content, UnreadableImage) and on_error == "raise":
+            raise content
 
 
 def _outcomes(

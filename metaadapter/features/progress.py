@@ -23,17 +23,13 @@ class Progress:
         stage: "hash" while pictures are compared with what the store holds, then "encode".
         done: Pictures finished in this stage.
         total: Pictures of this stage; in "encode" only those that the store does not hold yet.
-        rate: Pictures per second since the stage began; 0 before the first.
-        seconds_left: Estimate from `rate`; None before the first picture.
-        n_quarantined: Unreadable pictures so far.
+        rate: Pictures per second since the stage began.
     """
 
     stage: Stage
     done: int
     total: int
     rate: float
-    seconds_left: float | None
-    n_quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +64,21 @@ class ProgressMeter:
     """Counts the pictures of one stage and tells a listener."""
 
     def __init__(
-        self,
-        stage: Stage,
-        total: int,
-        listener: Callable[[Progress], None] | None,
-        *,
-        n_quarantined: int = 0,
+        self, stage: Stage, total: int, listener: Callable[[Progress], None] | None
     ) -> None:
-        self.n_quarantined = n_quarantined
         self._stage: Stage = stage
         self._total = total
         self._listener = listener
         self._done = 0
         self._started = time.monotonic()
 
-    def advance(self, n_pictures: int, *, n_unreadable: int = 0) -> None:
-        """Count `n_pictures` more as finished, `n_unreadable` of them without a result."""
+    def advance(self, n_pictures: int) -> None:
+        """Count `n_pictures` more as finished."""
         self._done += n_pictures
-        self.n_quarantined += n_unreadable
         if self._listener is not None:
-            self._listener(self._now())
+            self._listener(Progress(self._stage, self._done, self._total, self.rate))
 
     @property
     def rate(self) -> float:
         """Pictures per second so far."""
         return self._done / max(time.monotonic() - self._started, 1e-9)
-
-    def _now(self) -> Progress:
-        rate = self.rate
-        left = (self._total - self._done) / rate if rate else None
-        return Progress(self._stage, self._done, self._total, rate, left, self.n_quarantined)

@@ -15,7 +15,7 @@ from torch import Tensor
 __all__ = ["view_pixels"]
 
 # As the gain of views was measured; the aspect ratios are torchvision's default.
-AREA_SHARE = (0.5, 1.0)
+AREA_FRACTION = (0.5, 1.0)
 ASPECT_RATIO = (3 / 4, 4 / 3)
 ATTEMPTS = 10
 # Enough pixels to tell pictures apart, few enough to cost nothing.
@@ -34,10 +34,10 @@ def view_pixels(
     the pictures nor the batch they are in changes them, and more views keep the first ones.
 
     Args:
-        picture: Upright and of mode RGB, as `decode_image` gives it.
+        picture: An upright RGB picture, as `decode_image` gives it.
         preprocess: The encoder's own, from a picture to (3, height, width).
-        n_views: At least 1.
-        seed: Of the crops.
+        n_views: The number of views, at least 1.
+        seed: The seed of the random crops.
     """
     centre = preprocess(picture)
     if n_views == 1:
@@ -72,7 +72,7 @@ def _crop_size(width: int, height: int, rng: np.random.Generator) -> tuple[int, 
     """(width, height) by torchvision's rule: draw area and aspect ratio until the crop fits."""
     low, high = (math.log(ratio) for ratio in ASPECT_RATIO)
     for _ in range(ATTEMPTS):
-        area = width * height * rng.uniform(*AREA_SHARE)
+        area = width * height * rng.uniform(*AREA_FRACTION)
         ratio = math.exp(rng.uniform(low, high))
         crop = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < crop[0] <= width and 0 < crop[1] <= height:

@@ -21,15 +21,15 @@ def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
     """Read a file such as `split_zhou_OxfordPets.json`.
 
     Args:
-        file: the JSON file. Its paths start at its own folder or, as in CoOp's own data sets, at
+        file: The JSON file. Its paths start at its own folder or, as in CoOp's own data sets, at
             a folder beside it (`images`, `jpg`, ...): the first one that holds the pictures.
-        labelled: take the class names as labels; otherwise all labels are None.
+        labelled: Take the class names as labels; otherwise all labels are None.
 
     Returns:
         The pictures in the order of the file, with their splits.
 
     Raises:
-        DataError: another kind of JSON, an index with two names or a name with two indices, or
+        DataError: Another kind of JSON, an index with two names or a name with two indices, or
             no picture is there.
     """
     lists = _lists(file)

@@ -20,15 +20,15 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder.
 
     Args:
-        folder: holds one folder per class, or train/val/test folders that do; pictures in deeper
+        folder: Holds one folder per class, or train/val/test folders that do; pictures in deeper
             folders belong to the class above them. Any arrangement will do if not labelled.
-        labelled: take the class from the folder's name; otherwise all labels are None.
+        labelled: Take the class from the folder's name; otherwise all labels are None.
 
     Returns:
         The pictures sorted by path.
 
     Raises:
-        DataError: no pictures, or pictures without folders for their classes.
+        DataError: No pictures, or pictures without folders for their classes.
     """
     files = walk(folder)
     pictures = [path for path in files if is_picture(path)]

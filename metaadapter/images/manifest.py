@@ -49,15 +49,15 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     Args:
         manifest: CSV (separated by comma, semicolon or tab), JSON lines or Parquet file.
             Relative paths start at its own folder.
-        labelled: demand a label in each row; otherwise all labels are None.
+        labelled: Demand a label in each row; otherwise all labels are None.
 
     Returns:
         The pictures in the order of the manifest. Single files may be missing: that shows when
         they are decoded.
 
     Raises:
-        DataError: a column or a label is missing, a line is broken, or no picture is there.
-        MissingPackage: a Parquet manifest without pyarrow.
+        DataError: A column or a label is missing, a line is broken, or no picture is there.
+        MissingPackage: A Parquet manifest without pyarrow.
     """
     kind = FORMATS[manifest.suffix.lower()]
     columns, iterable = kind.read(manifest)

@@ -32,10 +32,10 @@ def read_images(
     No picture is decoded.
 
     Args:
-        source: the folder or file.
-        labelled: every picture needs a label and there must be two classes; otherwise labels are
+        source: The folder or file.
+        labelled: Every picture needs a label and there must be two classes; otherwise labels are
             ignored and None.
-        split: read only this split of a divided source; "all" reads every split. A labelled
+        split: Read only this split of a divided source; "all" reads every split. A labelled
             source of several splits demands the choice, lest test pictures become examples.
 
     Returns:
@@ -43,9 +43,9 @@ def read_images(
         left out, the same picture in two classes.
 
     Raises:
-        DataError: the source is missing, or does not hold what is needed.
-        UsageError: the split is unknown, or must be chosen.
-        MissingPackage: a Parquet manifest without pyarrow.
+        DataError: The source is missing, or does not hold what is needed.
+        UsageError: The split is unknown, or must be chosen.
+        MissingPackage: A Parquet manifest without pyarrow.
     """
     source = Path(source).expanduser()
     if not source.exists():

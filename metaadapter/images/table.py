@@ -14,10 +14,10 @@ class ImageRow:
     """One picture.
 
     Attributes:
-        path: where the file lies; it may turn out to be unreadable or missing.
-        label: name of its class, or None if it has none.
+        path: The place of the file; it may turn out to be unreadable or missing.
+        label: Name of its class, or None if it has none.
         split: "train", "test", ... if the source is divided, else None.
-        group: pictures of one group (a burst, a patient) must not be divided between splits.
+        group: Pictures of one group (a burst, a patient) must not be divided between splits.
     """
 
     path: Path
@@ -31,9 +31,9 @@ class ImageTable:
     """Pictures with their labels, as found in one source.
 
     Attributes:
-        rows: one for each picture; folders sorted by path, lists in their own order.
-        source: which format was found, for example "class-per-folder".
-        warnings: sentences for the user on what was left out or looks wrong.
+        rows: One for each picture; folders sorted by path, lists in their own order.
+        source: Which format was found, for example "class-per-folder".
+        warnings: Sentences for the user on what was left out or looks wrong.
     """
 
     rows: tuple[ImageRow, ...]

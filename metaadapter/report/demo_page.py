@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metaadapter.report.demo_result import Answers, DemoResult, LabelledPicture
 from metaadapter.report.template import render
+from metaadapter.task.demo_result import Answers, DemoResult, LabelledPicture
 
 __all__ = ["page"]
 
@@ -32,7 +32,7 @@ class _Group:
     cards: list[tuple[LabelledPicture, list[tuple[str, str, float, bool]]]]
 
 
-# (zero-shot is right, the adapter is right) → heading, explanation; what changed comes first.
+# (zero-shot is correct, the adapter is correct) → heading, explanation; what changed comes first.
 _EFFECTS = {
     (False, True): ("Put right by the adapter", "Wrong by the class names alone, right now."),
     (True, False): ("Made wrong by the adapter", "Right by the class names alone, wrong now."),
@@ -46,7 +46,7 @@ def _groups(result: DemoResult) -> Iterator[_Group]:
     for effect, (title, meaning) in _EFFECTS.items():
         members = [
             i
-            for i, seen in enumerate(zip(before.right, after.right, strict=True))
+            for i, seen in enumerate(zip(before.correct, after.correct, strict=True))
             if seen == effect
         ]
         cards = [
@@ -60,7 +60,7 @@ def _answer(answers: Answers, picture: int) -> tuple[str, str, float, bool]:
         answers.method,
         answers.labels[picture],
         answers.probabilities[picture],
-        answers.right[picture],
+        answers.correct[picture],
     )
 
 

@@ -5,11 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from metaadapter.adapter import load_adapter
-from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier import MetaAdapterClassifier, fine_tune
+from metaadapter.classifier.fine_tune import FineTune
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import content_hash
+from metaadapter.task import left_out_estimate
 
 KEYS = {
     "schema",
@@ -25,6 +28,7 @@ KEYS = {
     "n_views",
     "seed",
     "leave_one_out",
+    "mistakes",
     "warnings",
     "quarantined",
 }
@@ -32,6 +36,25 @@ KEYS = {
 
 def refuse_to_load(*_, **__):
     raise AssertionError("the encoder was loaded")
+
+
+def always_step(losses_STX, _asked_TX):
+    """The first number of steps, whatever left-out pictures say."""
+    n_tasks = losses_STX.shape[1]
+    return torch.ones(n_tasks, dtype=torch.long), torch.ones(n_tasks)
+
+
+@pytest.fixture
+def blurred(labelled, tmp_path):
+    """The labelled pictures, one of each class under the label of the next."""
+    folder = tmp_path / "blurred"
+    labels = sorted(path.name for path in labelled.iterdir())
+    for label, other in zip(labels, [*labels[1:], labels[0]], strict=True):
+        for number in range(3):
+            source = labelled / (other if number == 0 else label) / f"{number}.png"
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / label)
+    return folder
 
 
 @pytest.fixture
@@ -49,18 +72,22 @@ def adapt(run, encoder, out):
     return command
 
 
-def test_adapt__class_folders__predicts_what_the_classifier_does(adapt, out, labelled, encoder):
+def test_adapt__class_folders__gives_the_adapter_that_python_gives(
+    adapt, out, labelled, encoder, tmp_path
+):
     assert adapt(labelled).code == 0
 
     paths = sorted(labelled.glob("*/*"))
     loaded = FrozenEncoder.load(str(encoder))
-    names = {"heron": "heron", "lynx": "lynx", "red_fox": "red fox"}
-    expected = MetaAdapterClassifier(names, encoder=loaded).fit(
-        loaded.encode_images(paths), [path.parent.name for path in paths]
+    y = [path.parent.name for path in paths]
+    expected = MetaAdapterClassifier({label: label for label in y}, encoder=loaded).fit(
+        loaded.encode_images(paths), y
     )
-    stored = load_adapter(out)
+    expected.save(tmp_path / "by hand")
+    stored, by_hand = load_adapter(out), load_adapter(tmp_path / "by hand")
+    np.testing.assert_allclose(stored.support.text_TND, by_hand.support.text_TND, atol=1e-6)
     np.testing.assert_allclose(stored.weights.classes, expected.adapter_.classes, atol=5e-3)
-    assert stored.config.class_names == list(names.values())
+    assert stored.config.class_names == by_hand.config.class_names == ["heron", "lynx", "red fox"]
 
 
 def test_adapt__result__tells_classes_an_estimate_with_its_n_and_the_next_command(
@@ -93,11 +120,69 @@ def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, out, labell
     assert document["n_steps"] == stored.config.n_steps == MetaAdapterClassifier.load(out).n_steps_
 
 
+def refit(out, picture, labelled, loaded):
+    """What the saved adapter's recipe predicts for a picture when it is left out."""
+    stored = load_adapter(out)
+    paths = [path for path in sorted(labelled.glob("*/*")) if path != picture]
+    y = [path.parent.name for path in paths]
+    classifier = MetaAdapterClassifier(
+        dict(zip(stored.config.classes, stored.config.class_names, strict=True)),
+        encoder=loaded,
+        mode="finetune",
+        fine_tuning=FineTune(n_steps=stored.config.n_steps),
+    ).fit(loaded.encode_images(paths), y)
+    rows = classifier.predict_proba(loaded.encode_images([picture]))[0]
+    return str(classifier.classes_[rows.argmax()]), float(rows.max())
+
+
+def test_adapt__finetune__estimate_and_mistakes_are_those_of_refined_adapters(
+    adapt, out, blurred, encoder, monkeypatch
+):
+    monkeypatch.setattr(fine_tune, "CHECKED", (30,))
+    monkeypatch.setattr(fine_tune, "_choose", always_step)
+
+    document = adapt(blurred, "--mode", "finetune", "--json").document
+
+    loaded = FrozenEncoder.load(str(encoder))
+    assert document["n_steps"] == 30
+    expected = []
+    for picture in sorted(blurred.glob("*/*")):
+        label, probability = refit(out, picture, blurred, loaded)
+        if label != picture.parent.name:
+            expected.append((str(picture), picture.parent.name, label, probability))
+    found = [tuple(it.values()) for it in document["mistakes"]]
+    assert 0 < len(found) < 9
+    assert [it[:3] for it in found] == [it[:3] for it in expected]
+    assert [it[3] for it in found] == pytest.approx([it[3] for it in expected], abs=2e-2)
+    counts = document["leave_one_out"]
+    assert counts["n"] - counts["n_right"] == len(found)
+
+
+def test_adapt__finetune_of_many_pictures__tells_no_estimate_of_another_adapter(
+    adapt, blurred, monkeypatch
+):
+    monkeypatch.setattr(fine_tune, "_choose", always_step)
+    monkeypatch.setattr(left_out_estimate, "MAX_PICTURES_REFINED", 8)
+
+    assert adapt(blurred, "--mode", "finetune", "--json").document["leave_one_out"] is None
+    assert adapt(blurred, "--json").document["leave_one_out"]["n"] == 9
+
+
+def test_adapt__mistakes__are_named_with_their_labels(adapt, blurred):
+    document = adapt(blurred, "--json").document
+    told = adapt(blurred).err
+
+    assert document["mistakes"]
+    assert "predicted wrongly when left out:" in told
+    for it in document["mistakes"]:
+        assert f"{it['path']}: {it['label']}, predicted {it['predicted']}" in told
+
+
 def test_adapt__folder__knows_its_pictures_by_hash_and_names_no_file(adapt, out, labelled):
     adapt(labelled)
 
     hashes = {content_hash(path) for path in labelled.rglob("*.png")}
-    assert set(load_adapter(out).support.picture_hashes) == hashes
+    assert set(load_adapter(out).picture_hashes) == hashes
     for path in out.iterdir():
         assert b"0.png" not in path.read_bytes()
         assert str(labelled).encode() not in path.read_bytes()
@@ -158,7 +243,7 @@ def test_adapt__no_text__learns_from_pictures_alone(adapt, out, labelled):
 
     stored = load_adapter(out)
     assert stored.config.class_names is None
-    assert not stored.support.text.any()
+    assert not stored.support.text_TND.any()
 
 
 def test_adapt__no_text_with_a_text__ends_with_2(adapt, labelled):
@@ -168,7 +253,7 @@ def test_adapt__no_text_with_a_text__ends_with_2(adapt, labelled):
 def test_adapt__shots__are_drawn_by_seed_and_nested(adapt, out, labelled):
     def support(*arguments):
         assert adapt(labelled, *arguments).code == 0
-        return set(load_adapter(out).support.picture_hashes)
+        return set(load_adapter(out).picture_hashes)
 
     one, two = support("--shots", "1"), support("--shots", "2")
     draws = {frozenset(support("--shots", "1", "--seed", seed)) for seed in range(5)}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +31,17 @@ def test_main__no_arguments__shows_the_commands(run):
     result = run()
 
     assert result.code == 0
-    for command in ("demo", "encode", "adapt", "predict", "train", "evaluate", "report", "doctor"):
+    for command in (
+        "demo",
+        "encode",
+        "adapt",
+        "add",
+        "predict",
+        "train",
+        "evaluate",
+        "report",
+        "doctor",
+    ):
         assert f"\n  {command} " in result.out
     assert "...\n" not in result.out.split("Commands:")[1]  # no sentence is cut
     assert result.err == ""
@@ -166,6 +177,35 @@ def test_main__help_and_usage_errors__load_no_heavy_package():
     )
 
     assert done.stdout.endswith("\n[]\n")
+
+
+def test_adapt_and_predict__load_no_scikit_learn(labelled, encoder, tmp_path):
+    adapt = ["adapt", str(labelled), "--out", str(tmp_path / "a"), "--encoder", str(encoder)]
+    predict = ["predict", str(tmp_path / "a"), str(labelled)]
+    code = f"codes = main({adapt}), main({predict}); print(codes, 'sklearn' in sys.modules)"
+
+    done = subprocess.run(
+        [*PROGRAM[:2], PROGRAM[2] + code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.endswith("\n(0, 0) False\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_main__output_on_a_full_disk__ends_with_3_and_says_so():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM[:2], PROGRAM[2] + "sys.exit(main(['--help']))"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == (
+        "error: cannot write the output: No space left on device; free some space\n"
+    )
 
 
 def test_main__reader_of_the_output_left__ends_quietly():

@@ -2,24 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.commands.class_names import class_names, says_nothing
+from metaadapter.commands.class_names import class_names
 from metaadapter.errors import UsageError
 
 
-@pytest.mark.parametrize(
-    "name", ["3", "0007", "class1", "Class 07", "category_b2"[:8], "New folder (2)", "label-4", ""]
-)
-def test_says_nothing__number_or_placeholder__is_recognised(name):
-    assert says_nothing(name)
-
-
-@pytest.mark.parametrize("name", ["cat", "lynx", "class mammal", "grouper", "b52 bomber", "狐"])
-def test_says_nothing__name_of_a_thing__is_let_through(name):
-    assert not says_nothing(name)
-
-
-def test_class_names__labels__are_made_readable():
-    assert class_names(["red_fox"], texts=[], added=[]) == {"red_fox": "red fox"}
+def test_class_names__labels__are_their_own_names():
+    assert class_names(["red_fox"], texts=[], added=[]) == {"red_fox": "red_fox"}
 
 
 def test_class_names__text__may_hold_an_equals_sign():
@@ -28,8 +16,8 @@ def test_class_names__text__may_hold_an_equals_sign():
     assert names == {"energy": "the formula E = mc²"}
 
 
-def test_class_names__added_class_without_a_name__is_made_readable():
-    assert class_names(["lynx"], texts=[], added=["grey_wolf"])["grey_wolf"] == "grey wolf"
+def test_class_names__added_class_without_a_name__is_its_own_name():
+    assert class_names(["lynx"], texts=[], added=["grey_wolf"])["grey_wolf"] == "grey_wolf"
 
 
 @pytest.mark.parametrize("text", ["", "=", "=fox", "lynx=", "lynx"])

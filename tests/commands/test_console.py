@@ -5,7 +5,7 @@ import pytest
 from metaadapter.commands.console import Console
 from metaadapter.features import Progress
 
-HALFWAY = Progress("encode", 50, 100, 25.0, 2.0, 0)
+HALFWAY = Progress("encode", 50, 100, 25.0)
 
 
 @pytest.fixture
@@ -29,6 +29,16 @@ def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
     assert "50/100" in said.err
     assert "25/s" in said.err
     assert said.out == ""
+
+
+def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
+    with Console().counting("measuring") as tell:
+        tell(1, 4)
+
+    said = capsys.readouterr().err
+    assert "measuring" in said
+    assert "1/4" in said
+    assert "0 s" in said
 
 
 @pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])

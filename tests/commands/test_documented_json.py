@@ -54,6 +54,15 @@ def test_adapt__document__is_as_documented(run, labelled, encoder, tmp_path, sho
     assert agrees(done.document, "metaadapter.adapt/1")
 
 
+@pytest.mark.parametrize("text", [(), ("--text", "a grey wolf")])
+def test_add__document__is_as_documented(run, adapter, labelled, tmp_path, text):
+    source = () if text else (labelled / "lynx",)
+
+    done = run("add", adapter, "wolf", *source, *text, "--out", tmp_path / "more", "--json")
+
+    assert agrees(done.document, "metaadapter.add/1")
+
+
 @pytest.mark.parametrize("more", [(), ("--labelled",)])
 def test_predict__document__is_as_documented(run, adapter, labelled, more):
     done = run("predict", adapter, labelled, "--json", *more)
@@ -116,5 +125,16 @@ def test_error__document__is_as_documented(run):
 
 def test_page__documents_each_schema_once():
     assert re.findall(r"^### `metaadapter\.(\w+)/\d`$", PAGE, re.MULTILINE) == [
-        *("encode", "adapt", "predict", "train", "evaluate", "report", "doctor", "demo", "error")
+        *(
+            "encode",
+            "adapt",
+            "add",
+            "predict",
+            "train",
+            "evaluate",
+            "report",
+            "doctor",
+            "demo",
+            "error",
+        )
     ]

@@ -98,6 +98,15 @@ def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
     assert f"the feature store {store} was made with the encoder {name}" in refused.err
 
 
+def test_own_encoder__class_without_pictures_or_text__is_refused(run, labelled, file, tmp_path):
+    more = ("--encoder", f"{file}:encoder", "--add-class", "wolf")
+
+    result = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+
+    assert result.code == 2
+    assert "nothing is known of the class 'wolf': it has no picture" in result.err
+
+
 def test_own_encoder__same_weights_in_another_file__are_the_same_encoder(
     run, adapted, unlabelled, file, tmp_path
 ):

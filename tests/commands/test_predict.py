@@ -8,6 +8,7 @@ import pytest
 
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.features import FrozenEncoder
+from metaadapter.task import queries
 
 KEYS = {
     "schema",
@@ -230,6 +231,113 @@ def test_predict__csv__has_the_probability_of_each_class(run, adapter, unlabelle
     np.testing.assert_allclose(np.max(shares, axis=1), [float(row["probability"]) for row in rows])
 
 
+def rows_of(file):
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+@pytest.fixture
+def interrupt_after(monkeypatch):
+    """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
+
+    def arrange(n_pictures, error=KeyboardInterrupt):
+        encode, left = queries.encode_rows, [n_pictures]
+
+        def encode_some(rows, *arguments, **options):
+            if left[0] <= 0:
+                raise error
+            left[0] -= len(rows)
+            return encode(rows, *arguments, **options)
+
+        monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(queries, "encode_rows", encode_some)
+
+    return arrange
+
+
+def test_predict__csv_of_an_interrupted_run__holds_what_was_predicted(
+    run, adapter, unlabelled, tmp_path, interrupt_after
+):
+    run("predict", adapter, unlabelled, "--csv", tmp_path / "whole.csv")
+    interrupt_after(4)
+
+    result = run("predict", adapter, unlabelled, "--csv", tmp_path / "answers.csv", "--json")
+
+    partial = tmp_path / "answers.csv.partial"
+    assert result.code == 130
+    assert result.document["error"]["kind"] == "interrupted"
+    assert f"for 4 pictures, are in {partial}" in result.err
+    assert [row["path"] for row in rows_of(partial)] == [
+        str(path) for path in sorted(unlabelled.iterdir())[:4]
+    ]
+    for row, whole in zip(rows_of(partial), rows_of(tmp_path / "whole.csv"), strict=False):
+        assert row["label"] == whole["label"]
+        assert float(row["probability"]) == pytest.approx(float(whole["probability"]), abs=1e-3)
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_predict__csv_interrupted_before_the_first_picture__leaves_no_file(
+    run, adapter, unlabelled, tmp_path, interrupt_after
+):
+    interrupt_after(0)
+
+    result = run("predict", adapter, unlabelled, "--csv", tmp_path / "answers.csv")
+
+    assert result.code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_predict__csv_of_before__is_whole_after_an_interruption(
+    run, adapter, unlabelled, tmp_path, interrupt_after
+):
+    file = tmp_path / "answers.csv"
+    run("predict", adapter, unlabelled, "--csv", file)
+    before = file.read_bytes()
+    interrupt_after(2)
+
+    run("predict", adapter, unlabelled, "--csv", file, "--rank", "lynx")
+
+    assert file.read_bytes() == before
+
+
+def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
+    run, adapter, unlabelled, tmp_path
+):
+    file, order = tmp_path / "answers.csv", ("--rank", "lynx", "--top", "4")
+
+    run("predict", adapter, unlabelled, "--csv", file, *order)
+
+    listed = [line[0] for line in lines(run("predict", adapter, unlabelled, *order))]
+    assert [row["path"] for row in rows_of(file)] == listed
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
+
+
+def test_predict__some_at_a_time__agrees_with_all_at_once(run, adapter, unlabelled, monkeypatch):
+    expected = run("predict", adapter, unlabelled, "--json").document["predictions"]
+    monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 4)
+
+    found = run("predict", adapter, unlabelled, "--json").document["predictions"]
+
+    assert [it["path"] for it in found] == [it["path"] for it in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-3)
+
+
+def test_predict__several_unreadable_pictures_in_a_row__are_listed(
+    run, adapter, unlabelled, tmp_path, monkeypatch
+):
+    source = shutil.copytree(unlabelled, tmp_path / "pictures")
+    broken = [source / f"a-{number}.jpg" for number in range(3)]
+    for path in broken:
+        path.write_bytes(b"no picture")
+    monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 2)
+
+    document = run("predict", adapter, source, "--json").document
+
+    assert [it["path"] for it in document["quarantined"]] == [str(path) for path in broken]
+    assert len(document["predictions"]) == 6
+
+
 def test_predict__csv_into_a_missing_folder__ends_with_3(run, adapter, unlabelled, tmp_path):
     result = run("predict", adapter, unlabelled, "--csv", tmp_path / "nowhere" / "answers.csv")
 
@@ -237,7 +345,7 @@ def test_predict__csv_into_a_missing_folder__ends_with_3(run, adapter, unlabelle
     assert "cannot write" in result.err
 
 
-def test_predict__labelled__tells_how_many_are_right_with_the_interval(run, adapter, labelled):
+def test_predict__labelled__tells_how_many_are_correct_with_the_interval(run, adapter, labelled):
     result = run("predict", adapter, labelled, "--labelled", "--json")
 
     truth = [it["path"].split("/")[-2] for it in result.document["predictions"]]
@@ -250,7 +358,7 @@ def test_predict__labelled__tells_how_many_are_right_with_the_interval(run, adap
 
 
 def test_predict__labelled_and_quiet__still_tells_what_was_asked_for(run, adapter, labelled):
-    assert "right: " in run("predict", adapter, labelled, "--labelled", "--quiet").err
+    assert "predicted correctly: " in run("predict", adapter, labelled, "--labelled", "--quiet").err
 
 
 def test_predict__split__is_read_alone(run, adapter, labelled, unlabelled, tmp_path):

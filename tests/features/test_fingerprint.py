@@ -92,7 +92,7 @@ def test_json__key_of_a_later_version__is_ignored():
 def test_json__key_missing__is_named():
     values = {key: value for key, value in FOX.to_dict().items() if key != "probe"}
 
-    with pytest.raises(IncompatibleArtifact, match="fingerprint lacks probe"):
+    with pytest.raises(IncompatibleArtifact, match="fingerprint cannot be read: probe is missing"):
         Fingerprint.from_dict(values)
 
 

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from metaadapter.report.demo_result import Answers, DemoResult, LabelledPicture
+from metaadapter.task.demo_result import Answers, DemoResult, LabelledPicture
 
 TRUTH = ("fox", "fox", "lynx", "lynx")
 
@@ -55,7 +55,7 @@ def answers(n_shot, labels):
         n_shot=n_shot,
         labels=labels,
         probabilities=(0.51, 0.62, 0.73, 0.84),
-        right=tuple(label == true for label, true in zip(labels, TRUTH, strict=True)),
+        correct=tuple(label == true for label, true in zip(labels, TRUTH, strict=True)),
         adapter_seconds=0.25 if n_shot else None,
     )
 

@@ -13,7 +13,7 @@ def test_demo_result__answers_on_other_pictures__are_refused(make_result):
         make_result(answers=(short,))
 
 
-def test_answers__accuracy__counts_the_right_ones(make_result):
+def test_answers__accuracy__counts_the_correct_ones(make_result):
     accuracy = make_result().answers[0].accuracy
 
-    assert (accuracy.n_right, accuracy.n) == (2, 4)
+    assert (accuracy.n_correct, accuracy.n) == (2, 4)

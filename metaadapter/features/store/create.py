@@ -25,10 +25,10 @@ from metaadapter.features.unit_rows import unit_rows
 
 __all__ = ["create_store"]
 
-# Pictures of a whole array that are scaled at a time.
+# Pictures that are scaled at a time.
 CHUNK_PICTURES = 8_192
 
-Columns = Mapping[str, Sequence[Any] | None]
+Columns = Mapping[str, Sequence[Any] | np.ndarray | None]
 
 
 def create_store(
@@ -39,16 +39,7 @@ def create_store(
     encoder: str | ImageEncoder,
     logit_scale: float | None,
 ) -> None:
-    """Write a store; see `FeatureStore.create`.
-
-    Args:
-        folder: The folder of the store.
-        features: An array or batches.
-        columns: "labels", "groups", "splits" and "paths", each perhaps None.
-        texts: Label → text feature.
-        encoder: The encoder, or its name.
-        logit_scale: The inverse temperature of the encoder.
-    """
+    """Write a store; all as for `FeatureStore.create`, with its columns by their names."""
     if (folder / HEADER_FILE).exists():
         raise UsageError(f"{folder} is a feature store already; choose a new folder")
     batches = _batches(features)
@@ -111,22 +102,16 @@ class _Stream:
 
 def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """(m, V, D) at a time, at least one picture."""
-    whole = np.asarray(features) if hasattr(features, "shape") else None
-    parts = _parts(whole) if whole is not None else features
-    for part in parts:
+    for part in [features] if hasattr(features, "shape") else features:
         batch = np.asarray(part)
         if batch.ndim not in (2, 3) or not np.issubdtype(batch.dtype, np.floating):
             raise DataError(
                 "expected features as an array (pictures, width) or (pictures, views, width) of "
                 f"floating-point numbers, or batches of them; got {batch.shape} of {batch.dtype}"
             )
-        if len(batch):
-            yield batch[:, None] if batch.ndim == 2 else batch
-
-
-def _parts(whole: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(whole) if whole.ndim else 1, CHUNK_PICTURES):
-        yield whole[start : start + CHUNK_PICTURES] if whole.ndim else whole
+        views = batch[:, None] if batch.ndim == 2 else batch
+        for start in range(0, len(views), CHUNK_PICTURES):
+            yield views[start : start + CHUNK_PICTURES]
 
 
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
@@ -19,6 +19,8 @@ from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.unit_rows import mean_of_views
 
 __all__ = ["FeatureStore"]
+
+Column: TypeAlias = Sequence[Any] | np.ndarray
 
 
 @final
@@ -74,12 +76,12 @@ class FeatureStore:
         cls,
         folder: Path | str,
         features: np.ndarray | Iterable[np.ndarray],
-        labels: Sequence[str | int | None] | None = None,
+        labels: Column | None = None,
         *,
         texts: Mapping[Any, np.ndarray] | None = None,
-        groups: Sequence[str | None] | None = None,
-        splits: Sequence[str | None] | None = None,
-        paths: Sequence[str | Path] | None = None,
+        groups: Column | None = None,
+        splits: Column | None = None,
+        paths: Column | None = None,
         encoder: str | ImageEncoder = "own features",
         logit_scale: float | None = None,
     ) -> FeatureStore:

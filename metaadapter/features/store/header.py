@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaadapter.atomic_files import replace_file
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.recipe import Recipe
 
@@ -115,21 +116,9 @@ class StoreHeader:
     @classmethod
     def _from_dict(cls, values: dict[str, Any], path: Path) -> StoreHeader:
         try:
-            return cls(
-                recipe=Recipe.from_dict(values),
-                generation=int(values["generation"]),
-                n_rows=int(values["n_rows"]),
-                counts=dict(values["counts"]),
-                classes=tuple(values["classes"]),
-                templates=tuple(values["templates"]),
-                quarantined=tuple(Quarantined(**entry) for entry in values["quarantined"]),
-            )
-        except MetaAdapterError:
-            raise
-        except KeyError as error:
-            raise DataError(f"{path} lacks the entry {error}; {REMEDY}") from None
-        except (TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path} has an entry of the wrong kind ({error}); {REMEDY}") from error
+            return read_entries(cls, {**values, "recipe": values})
+        except ValueError as error:
+            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
 
 def features_file(generation: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.json_entries import read_entries
 
 __all__ = ["Recipe"]
 
@@ -30,7 +33,7 @@ class Recipe:
     fingerprint: Fingerprint
     precision: str
     logit_scale: float | None
-    n_views: int
+    n_views: Annotated[int, Field(ge=1)]
     seed: int
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
@@ -61,31 +64,13 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "encoder": self.encoder,
-            "fingerprint": self.fingerprint.to_dict(),
-            "precision": self.precision,
-            "logit_scale": self.logit_scale,
-            "n_views": self.n_views,
-            "seed": self.seed,
-        }
+        return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+    def from_dict(cls, values: Any) -> Recipe:
         """Read the JSON form; unknown keys are ignored.
 
         Raises:
-            KeyError, TypeError, ValueError: An entry is missing or of another kind.
-            IncompatibleArtifact: The fingerprint cannot be read.
+            ValueError: An entry is missing or of the wrong kind.
         """
-        n_views, logit_scale = int(values["n_views"]), values["logit_scale"]
-        if n_views < 1:
-            raise ValueError(f"n_views is {n_views}")
-        return cls(
-            encoder=str(values["encoder"]),
-            fingerprint=Fingerprint.from_dict(values["fingerprint"]),
-            precision=str(values["precision"]),
-            logit_scale=None if logit_scale is None else float(logit_scale),
-            n_views=n_views,
-            seed=int(values["seed"]),
-        )
+        return read_entries(cls, values)

@@ -117,7 +117,7 @@ def test_open__entry_missing__names_it(folder):
     del header["n_rows"]
     (folder / "store.json").write_text(json.dumps(header))
 
-    with pytest.raises(DataError, match=r"lacks the entry 'n_rows'"):
+    with pytest.raises(DataError, match=r"n_rows is missing"):
         FeatureStore.open(folder)
 
 
@@ -183,15 +183,18 @@ def test_open__header_that_cannot_be_read__is_no_crash(folder, monkeypatch):
         {"n_views": 0},
         {"counts": 3},
         {"classes": None},
+        {"classes": "heron"},
         {"quarantined": ["a.jpg"]},
-        {"quarantined": [{"file": "a.jpg"}]},
         {"logit_scale": []},
     ],
 )
 def test_open__entry_of_another_kind__says_that_the_header_is_wrong(folder, change):
     edit_header(folder, **change)
 
-    with pytest.raises(DataError, match=r"store\.json has an entry of the wrong kind.*restore it"):
+    with pytest.raises(
+        DataError,
+        match=r"entry of .*store\.json cannot be read: .* wrong kind.*restore it",
+    ):
         FeatureStore.open(folder)
 
 
@@ -199,11 +202,11 @@ def test_open__entry_of_another_kind__says_that_the_header_is_wrong(folder, chan
 def test_open__fingerprint_of_another_kind__is_refused(folder, fingerprint):
     edit_header(folder, fingerprint=fingerprint)
 
-    with pytest.raises((DataError, IncompatibleArtifact), match=r"wrong kind|fingerprint lacks"):
+    with pytest.raises((DataError, IncompatibleArtifact), match=r"cannot be read: .*fingerprint"):
         FeatureStore.open(folder)
 
 
-@pytest.mark.parametrize("classes", ["heron", ["heron"], ["heron", "stork", "egret"]])
+@pytest.mark.parametrize("classes", [["heron"], ["heron", "stork", "egret"]])
 def test_open__classes_do_not_fit_the_texts__says_how(folder, classes):
     edit_header(folder, classes=classes)
 

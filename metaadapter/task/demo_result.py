@@ -1,11 +1,11 @@
-"""What the demo found, as a value: the page, the table and the JSON are three views of it."""
+"""What the demo found, as a value that the page, the table and the JSON show."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from metaadapter.report.proportion import Proportion
+from metaadapter.task.proportion import Proportion
 
 __all__ = ["Answers", "DemoResult", "LabelledPicture"]
 
@@ -15,9 +15,9 @@ class LabelledPicture:
     """A picture and the class it truly belongs to.
 
     Attributes:
-        name: of its file.
+        name: name of its file.
         label: the true class.
-        jpeg: the bytes of the file.
+        jpeg: the bytes of its file.
     """
 
     name: str
@@ -27,33 +27,33 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one method answered on the held-out pictures, in their order.
+    """What one method predicted for the held-out pictures, in their order.
 
     Attributes:
         method: "zero-shot", "1 shot", ...
         n_shot: labelled pictures of each class it was given.
         labels: the most probable class of each picture.
-        probabilities: of that class, between 0 and 1.
-        right: whether it is the true class.
-        adapter_seconds: what reading the names and predicting the adapter took, or None.
+        probabilities: the probability of that class.
+        correct: whether it is the true class.
+        adapter_seconds: time to read the names and predict the adapter; `None` without one.
     """
 
     method: str
     n_shot: int
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
-    right: tuple[bool, ...]
+    correct: tuple[bool, ...]
     adapter_seconds: float | None
 
     @property
     def accuracy(self) -> Proportion:
-        """Share of right answers; the interval covers the draw of the held-out pictures only."""
-        return Proportion(sum(self.right), len(self.right))
+        """Fraction predicted correctly; its interval covers the draw of held-out pictures only."""
+        return Proportion(sum(self.correct), len(self.correct))
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """The demo's story.
+    """The demo's methods side by side, and what is needed to run it again.
 
     Attributes:
         classes: labels, sorted.
@@ -61,10 +61,10 @@ class DemoResult:
         held_out: the pictures that the methods were judged on.
         answers: zero-shot first, then by growing number of shots.
         encoder: name of the encoder.
-        fingerprint: of the encoder.
+        fingerprint: hash of the encoder's weights.
         generator: which generator predicted the adapters.
-        seed: of the draw of the support pictures.
-        encode_seconds: what encoding all pictures took.
+        seed: seed of the draw of the support pictures.
+        encode_seconds: time to encode all pictures.
         versions: name → version of the packages that matter.
     """
 

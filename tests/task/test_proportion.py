@@ -4,16 +4,16 @@ import math
 
 import pytest
 
-from metaadapter.report.proportion import Proportion
+from metaadapter.task.proportion import Proportion
 
 
-@pytest.mark.parametrize(("n_right", "n"), [(0, 7), (7, 7), (2, 4), (66, 120)])
-def test_proportion__interval__is_wilsons_formula(n_right, n):
+@pytest.mark.parametrize(("n_correct", "n"), [(0, 7), (7, 7), (2, 4), (66, 120)])
+def test_proportion__interval__is_wilsons_formula(n_correct, n):
     z = 1.959963984540054
-    centre = (n_right + z**2 / 2) / (n + z**2)
-    half = z / (n + z**2) * math.sqrt(n_right * (n - n_right) / n + z**2 / 4)
+    centre = (n_correct + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * math.sqrt(n_correct * (n - n_correct) / n + z**2 / 4)
 
-    interval = Proportion(n_right, n).interval
+    interval = Proportion(n_correct, n).interval
 
     assert interval == pytest.approx((centre - half, centre + half))
 

@@ -1,0 +1,130 @@
+"""`metaadapter add`: one class more for an adapter that is there."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.errors import DataError, UsageError
+
+__all__ = ["add"]
+
+
+def add(
+    adapter: options.Adapter,
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="Label of the new class.")],
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PICTURES", help="Its pictures: files, and folders with all folders in them."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Its name, which is enough without pictures.", show_default="LABEL"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."
+        ),
+    ] = None,
+    encoder: options.MovedEncoder = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The generator that predicted the adapter, if it was moved or is one of your own.",
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add a class to an adapter, from pictures, a name, or both.
+
+    The vectors and biases of the other classes stay as they are. The adapter is replaced as a
+    whole, or not at all.
+    """
+    if not pictures and text is None:
+        raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter import require_adapter_folder
+    from metaadapter.adapter.config import read_config
+    from metaadapter.atomic_files import change_folder
+    from metaadapter.classifier import MetaAdapterClassifier
+    from metaadapter.features import EncodedPictures
+    from metaadapter.task.adapter_encoder import load_adapter_encoder
+    from metaadapter.task.queries import read_queries
+
+    if out is not None:
+        require_adapter_folder(out)  # better told now than after minutes of encoding
+    classifier = MetaAdapterClassifier.load(adapter, generator=generator)
+    config = read_config(adapter)
+    support, _ = classifier.require_addable(label)
+    if text is None and support.text_TND.any():
+        text = label  # as `metaadapter adapt` takes the names of folders
+    load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
+    with console.progress() as progress:
+        added = EncodedPictures.joined(
+            read_queries(
+                pictures or (), config, load, labelled=False, split=None, progress=progress
+            ),
+            width=config.width,
+        )
+    if text is not None:
+        classifier.set_params(encoder=load())
+    known = {*classifier.picture_hashes_}
+    repeated = [
+        path for path, sha256 in zip(added.paths, added.sha256, strict=True) if sha256 in known
+    ]
+    classifier.add_class(
+        label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
+    )
+    try:
+        if out is not None:
+            classifier.save(out)
+        else:
+            change_folder(adapter, classifier.save)
+    except OSError as error:
+        raise DataError(
+            f"cannot replace the adapter {adapter}: {error.strerror}; write another with --out"
+        ) from error
+
+    console.warn_of(
+        f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated
+    )
+    console.warn_of("about these pictures:", added.warnings)
+    console.warn_unreadable(added.quarantined)
+    folder = out or adapter
+    if json_output:
+        document = {
+            "adapter": str(folder),
+            "label": label,
+            "name": text,
+            "n_pictures": len(added.sha256),
+            "counts": dict(
+                zip(classifier.classes_.tolist(), classifier.n_shots_.tolist(), strict=True)
+            ),
+            "generator": str(classifier.generator),
+            "generator_id": classifier.generator_id_,
+            **config.origin.model_dump(),
+            "warnings": [*added.warnings],
+            "quarantined": quarantined_json(added.quarantined),
+        }
+        write_document("add", document)
+        return
+    console.result(
+        f"{folder}: an adapter for {len(classifier.classes_)} classes, {label} added from "
+        f"{len(added.sha256)} pictures" + ("" if text is None else f" and its name, {text}")
+    )
+    console.note(f"next: metaadapter predict {quote(str(folder))} NEW_PICTURES")

@@ -1,0 +1,107 @@
+"""Predictions as a CSV that grows while pictures are classified."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, final
+
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, Interrupted
+from metaadapter.task.predictions import Prediction
+
+__all__ = ["PredictionTable"]
+
+
+@final
+class PredictionTable:
+    """Rows of predictions in FILE.partial, which becomes FILE when all pictures are classified.
+
+    A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
+    FILE.partial, in the order of the pictures; FILE itself is always whole.
+
+    Args:
+        path: FILE.
+        classes: labels, one column of probabilities each.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._classes = classes
+        self._n_rows = 0
+        with self._explained():
+            self._file = self._partial.open("wb")
+            _write(self._file, [_head(classes)])
+
+    def __enter__(self) -> PredictionTable:
+        return self
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        """Append rows, which are in the file when this returns."""
+        with self._explained():
+            _write(self._file, self._rows(predictions))
+        self._n_rows += len(predictions)
+
+    def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
+        """Make it FILE: the rows that were added, or `ordered` in their place."""
+        with self._explained():
+            self._file.close()
+            if ordered is None:
+                self._partial.replace(self._path)
+                return
+            rows = [_head(self._classes), *self._rows(ordered)]
+            replace_file(self._path, lambda file: _write(file, rows))
+            self._partial.unlink()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        with self._explained():
+            self._file.close()
+        if kind is None:
+            return
+        if not self._n_rows:
+            self._partial.unlink(missing_ok=True)
+        elif issubclass(kind, KeyboardInterrupt):
+            raise Interrupted(
+                f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
+                f"{self._partial}"
+            ) from error
+
+    def _rows(self, predictions: Iterable[Prediction]) -> Iterator[list[object]]:
+        for it in predictions:
+            row = [it.path, it.label, it.probability, it.runner_up, it.runner_up_probability]
+            yield [*row, *(it.probabilities[label] for label in self._classes)]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kept = f"; the rows so far are in {self._partial}" if self._n_rows else ""
+            raise DataError(
+                f"cannot write {self._path}: {error.strerror}; choose another --csv{kept}"
+            ) from error
+
+
+def _head(classes: Sequence[str]) -> list[object]:
+    columns = ["path", "label", "probability", "runner_up", "runner_up_probability"]
+    return [*columns, *(f"p_{label}" for label in classes)]
+
+
+def _write(file: IO[bytes], rows: Iterable[Sequence[object]]) -> None:
+    # A file name of undecodable bytes comes back as the same bytes.
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        csv.writer(text).writerows(rows)
+        text.flush()
+    finally:
+        text.detach()

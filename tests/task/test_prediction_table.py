@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import csv
+import resource
+
+import pytest
+
+from metaadapter.errors import DataError, Interrupted
+from metaadapter.task.prediction_table import PredictionTable
+from metaadapter.task.predictions import Prediction
+
+
+def predictions(*names):
+    probabilities = {"fox": 0.75, "lynx": 0.25}
+    return [Prediction(f"{name}.png", probabilities, "fox", "lynx", False) for name in names]
+
+
+def paths_in(file):
+    with file.open(encoding="utf-8", newline="") as opened:
+        return [row["path"] for row in csv.DictReader(opened)]
+
+
+@pytest.fixture
+def small_disk():
+    """No file grows beyond 300 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_table__rows_that_were_added__are_on_disk_at_once(tmp_path):
+    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+        table.add(predictions("one", "two"))
+        seen = paths_in(tmp_path / "a.csv.partial")
+        table.finish()
+
+    assert seen == paths_in(tmp_path / "a.csv") == ["one.png", "two.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
+    one, two, three = predictions("one", "two", "three")
+
+    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+        table.add([one, two, three])
+        table.finish([three, one])
+
+    assert paths_in(tmp_path / "a.csv") == ["three.png", "one.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def write(file, *parts, error=None):
+    """Add some predictions after the others; then the error, if there is one."""
+    with PredictionTable(file, ["fox", "lynx"]) as table:
+        for names in parts:
+            table.add(predictions(*names))
+        if error is not None:
+            raise error
+        table.finish()
+
+
+def test_table__interrupted__says_where_the_rows_are(tmp_path):
+    with pytest.raises(Interrupted, match=r"for 2 pictures, are in .*a\.csv\.partial"):
+        write(tmp_path / "a.csv", ["one", "two"], error=KeyboardInterrupt())
+
+    assert paths_in(tmp_path / "a.csv.partial") == ["one.png", "two.png"]
+
+
+def test_table__full_disk__is_told_with_what_is_kept(tmp_path, small_disk):
+    file = tmp_path / "a.csv"
+    many = [f"picture-{number}" for number in range(20)]
+
+    with pytest.raises(DataError, match=r"cannot write .*a\.csv: File too large.*so far are in"):
+        write(file, ["one"], many)
+
+    assert paths_in(tmp_path / "a.csv.partial")[0] == "one.png"
+    assert not file.exists()
+
+
+def test_table__file_name_of_undecodable_bytes__comes_back_as_the_same_bytes(tmp_path):
+    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+        table.add(predictions("caf\udce9"))
+        table.finish()
+
+    assert b"caf\xe9.png" in (tmp_path / "a.csv").read_bytes()
