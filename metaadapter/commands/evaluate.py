@@ -62,7 +62,7 @@ def evaluate(
     unknown: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Share of classes kept from the methods, to be told apart."
+            min=0, max=1, help="Fraction of classes kept from the methods, to be told apart."
         ),
     ] = None,
     base_to_new: Annotated[
@@ -78,6 +78,13 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME", help="Method that others are held against.", show_default="the first"
+        ),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="A metric of your own, of probabilities and classes; repeatable.",
         ),
     ] = None,
     jobs: Annotated[
@@ -96,13 +103,14 @@ def evaluate(
 
     The folder holds one row a method, set, number of shots, seed and task, means with intervals,
     paired differences, ranks, and checks of integrity. The same command goes on after an
-    interruption; with more methods, stores or seeds it measures those alone.
+    interruption; with more methods, stores or seeds it measures those alone. Cells of a method that
+    has changed are measured again.
     """
     if out is None:
         raise UsageError("give the folder of the tables: --out RUN")
     given = {
         "stores": [str(store) for store in stores or ()] or None,
-        "methods": [name.strip() for each in methods or () for name in each.split(",")] or None,
+        "methods": _names(methods),
         "shots": None if shots is None else _whole_numbers(shots),
         "seeds": seeds,
         "tasks": tasks,
@@ -113,6 +121,7 @@ def evaluate(
         "support_from": None if support_from is None else str(support_from),
         "queries_from": None if queries_from is None else str(queries_from),
         "reference": reference,
+        "metrics": _names(metrics),
     }
     from metaadapter import evaluation
     from metaadapter.evaluation.config_file import load_evaluation
@@ -125,7 +134,7 @@ def evaluate(
     settings = load_evaluation(config, asked)
     with console.counting("measuring") as tell:
         found = evaluation.evaluate(
-            settings, out, jobs=jobs or _n_cores(), device=device, tell=tell
+            settings, out, jobs=jobs or _n_cores(), device=device, tell=tell, note=console.warn
         )
     for store, facts in found.sets.items():
         if facts["left_out"]:
@@ -152,6 +161,11 @@ def evaluate(
     if strict and found.failed:
         console.warn(f"{len(found.failed)} check(s) failed, so --strict ends with 3")
         raise typer.Exit(DataError.exit_code)
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    """Names that were given one by one, or separated by commas."""
+    return [name.strip() for each in given or () for name in each.split(",")] or None
 
 
 def _whole_numbers(text: str) -> list[int]:

@@ -55,7 +55,7 @@ def report(
     result = find(EvaluationRun.read(run))
     mistakes = [mistake for found in result.sets for mistake in found.mistakes]
     shown = thumbnails(mistakes, [Path(), *(pictures or ())])
-    document = {"schema": "metaadapter.report/1", **result.to_dict()}
+    document = {"schema": "metaadapter.report/2", **result.to_dict()}
     # The page comes last: it alone needs a package that may be missing.
     views: dict[str, Callable[[], str]] = {
         "report.md": lambda: markdown(result),
@@ -73,7 +73,7 @@ def report(
             f"cannot write the report into {folder}: {error.strerror or error}; choose another "
             "--out"
         ) from error
-    n_pictures = len({mistake.sha256 for mistake in mistakes})
+    n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(shown) < n_pictures:
         console.note(
             f"{len(shown)} of {n_pictures} pictures of mistakes were found; --pictures FOLDER "

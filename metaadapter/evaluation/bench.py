@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import torch
 
 from episodes import EpisodeRows
 from metaadapter.baselines import MetaPeer
+from metaadapter.code_identity import code_identity
+from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.evaluation_set import EvaluationSet, load_sets
-from metaadapter.evaluation.journal import CellResult
-from metaadapter.evaluation.label_guard import LabelsRead
 from metaadapter.evaluation.measure import measure
-from metaadapter.evaluation.methods import Method, load_method
-from metaadapter.evaluation.part_result import PartResult
+from metaadapter.evaluation.methods import load_method
+from metaadapter.evaluation.own_metric import load_metrics
+from metaadapter.evaluation.store_sets import load_sets
 
 __all__ = ["Bench"]
 
@@ -30,19 +30,26 @@ class Bench:
         device: Where to calculate.
 
     Raises:
-        UsageError: There is no such method, or it has weights for another encoder than a set's.
+        UsageError: There is no such method or metric, or a method has weights for another encoder
+            than a set's.
     """
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         self.config, self.device = config, device
-        self.sets = {of.name: of for of in load_sets(config)}
+        self.sets = {each.name: each for each in load_sets(config)}
         self.methods = {name: load_method(name) for name in config.method_names}
-        for method, of in product(self.methods.values(), self.sets.values()):
+        self.metrics = load_metrics(config.metrics)
+        for method, data in product(self.methods.values(), self.sets.values()):
             if isinstance(method.fit, MetaPeer):
-                method.fit.require_encoder(of.encoder, owner=f"the store {of.name}")
-        self._on_device: EvaluationSet | None = None
+                method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
         self._draw: tuple[tuple[str, int], EpisodeRows] | None = None
         self._warm: set[str] = set()
+
+    @property
+    def identity(self) -> str:
+        """Changes with the program that draws, fits, answers and scores, whatever the method."""
+        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
+        return code_identity(draw_tasks, measure, *files)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last ones are remembered."""
@@ -51,32 +58,24 @@ class Bench:
             self._draw = (store, seed), rows
         return self._draw[1]
 
-    def measure(self, cell: Cell) -> CellResult:
-        """The figures of a cell; without any, and with its fault, if the method broke the rules."""
-        method, rows = self.methods[cell.method], self.draw(cell.store, cell.seed)
-        try:
-            with warnings.catch_warnings():
-                # One from a peer's library would come again with each of a thousand cells.
-                warnings.simplefilter("ignore")
-                return CellResult(cell, self._measure_warm(method, cell, rows))
-        except LabelsRead as fault:
-            return CellResult(cell, {}, str(fault))
+    def measure(self, cell: Cell) -> Tables:
+        """The rows of a cell."""
+        rows = self.draw(cell.store, cell.seed)
+        with warnings.catch_warnings():
+            # One from a peer's library would come again with each of a thousand cells.
+            warnings.simplefilter("ignore")
+            if cell.method not in self._warm:
+                # What a first call imports and sets up is no cost of the method.
+                self._measure(cell, next(rows.first(1).split(1)))
+                self._warm.add(cell.method)
+            return self._measure(cell, rows.first(cell.n_shot))
 
-    def _measure_warm(self, method: Method, cell: Cell, rows: EpisodeRows) -> dict[str, PartResult]:
-        if cell.method not in self._warm:
-            # What a first call imports and sets up is no cost of the method.
-            self._measure(method, cell.store, next(rows.first(1).split(1)))
-            self._warm.add(cell.method)
-        return self._measure(method, cell.store, rows.first(cell.n_shot))
-
-    def _measure(self, method: Method, store: str, rows: EpisodeRows) -> dict[str, PartResult]:
-        return measure(method, self._placed(store), rows, base_to_new=self.config.base_to_new)
-
-    def _placed(self, store: str) -> EvaluationSet:
-        """The set on the device, where there is room for one."""
-        if self.device.type == "cpu":
-            return self.sets[store]
-        if self._on_device is None or self._on_device.name != store:
-            of = self.sets[store]
-            self._on_device = replace(of, source=of.source.to(self.device))
-        return self._on_device
+    def _measure(self, cell: Cell, rows: EpisodeRows) -> Tables:
+        return measure(
+            self.methods[cell.method],
+            self.sets[cell.store],
+            rows,
+            base_to_new=self.config.base_to_new,
+            metrics=self.metrics,
+            device=self.device,
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from metaadapter.evaluation.draw_config import DrawConfig
 from metaadapter.evaluation.methods import resolve_names
-from metaadapter.training.config import Count, Fraction, Strict
 
 __all__ = ["Cell", "EvaluationConfig"]
 
@@ -24,12 +25,12 @@ class Cell(NamedTuple):
     seed: int
 
 
-class EvaluationConfig(Strict):
+class EvaluationConfig(DrawConfig):
     """One evaluation; equal configurations give equal figures, times apart."""
 
     schema_version: Literal[1] = 1
     stores: tuple[str, ...] = ()
-    """Folders of feature stores, each a set of its own."""
+    """Folders of feature stores, each a set of its own; one that is given twice counts once."""
     support_from: str | None = None
     """Instead of `stores`: the labelled pictures come from this one …"""
     queries_from: str | None = None
@@ -38,19 +39,18 @@ class EvaluationConfig(Strict):
     """Names of methods, folders of generators and peers; "peers", "meta-peers" and "all"."""
     reference: str | None = None
     """The method that others are held against; the first one if not given."""
-    shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8, 16)
-    seeds: Count = 5
-    """Draws 0 … seeds − 1."""
-    tasks: Count = 1
-    """Tasks of a draw."""
-    ways: Annotated[int, Field(ge=2)] | None = None
-    """Classes of a task; all of them if not given."""
-    queries: Literal["all"] | Count = "all"
-    """Pictures to classify, a class; "all" that are in no support of the draw."""
-    unknown: Annotated[Fraction, Field(lt=1)] = 0.0
-    """Share of a task's classes of which the method sees nothing, to be told apart from known."""
-    base_to_new: bool = False
-    """Adapt on the first half of the classes, and judge each half among itself."""
+    metrics: tuple[str, ...] = ()
+    """Metrics of one's own as FILE.py:FUNCTION."""
+
+    @field_validator("stores")
+    @classmethod
+    def _each_once(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(_resolved, stores)))
+
+    @field_validator("support_from", "queries_from")
+    @classmethod
+    def _in_full(cls, store: str | None) -> str | None:
+        return None if store is None else _resolved(store)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> EvaluationConfig:
@@ -62,14 +62,12 @@ class EvaluationConfig(Strict):
                 "expected either stores (STORE…), or support_from and queries_from "
                 "(--support-from, --queries-from)"
             )
-        names = [Path(store).name for store in self.stores]
-        if len(set(names)) < len(names):
+        n_named = Counter(Path(store).name for store in self.stores)
+        if alike := [store for store in self.stores if n_named[Path(store).name] > 1]:
             raise ValueError(
                 "sets are told apart by the names of their folders; rename one of: "
-                + ", ".join(self.stores)
+                + ", ".join(alike)
             )
-        if self.base_to_new and (self.ways is not None or self.unknown):
-            raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods")
         return self
@@ -83,11 +81,6 @@ class EvaluationConfig(Strict):
     def reference_name(self) -> str:
         """The method that others are held against."""
         return self.reference or self.method_names[0]
-
-    @property
-    def ascending_shots(self) -> tuple[int, ...]:
-        """Each number of shots once."""
-        return tuple(sorted(set(self.shots)))
 
     @property
     def set_names(self) -> tuple[str, ...]:
@@ -118,3 +111,11 @@ class EvaluationConfig(Strict):
             for n_shot in self.ascending_shots
             for method in self.method_names
         )
+
+
+def _resolved(store: str) -> str:
+    """The folder itself, whatever leads there: a link and "." have its name."""
+    try:
+        return str(Path(store).resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{store!r} cannot be a path: {error}") from error

@@ -30,12 +30,14 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
         content = read_toml(path)
         if any(key in given for key in STORES):
             content = {key: value for key, value in content.items() if key not in STORES}
+        places = {key: _placed(content[key], path.parent) for key in STORES if key in content}
+        content |= places
     owner = "the evaluation asked for" if path is None else f"the configuration {path}"
-    config = checked(EvaluationConfig, {**content, **given}, owner=owner)
-    folder = Path() if path is None else path.parent
-    places = {
-        "stores": tuple(str(find_path(store, folder)) for store in config.stores),
-        "support_from": config.support_from and str(find_path(config.support_from, folder)),
-        "queries_from": config.queries_from and str(find_path(config.queries_from, folder)),
-    }
-    return config.model_copy(update=places)
+    return checked(EvaluationConfig, {**content, **given}, owner=owner)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """Paths in full; what is none is left for `checked` to complain of."""
+    if isinstance(value, list):
+        return [_placed(each, folder) for each in value]
+    return str(find_path(value, folder)) if isinstance(value, str) else value

@@ -8,13 +8,13 @@ import torch
 
 from episodes import EpisodeError, EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.errors import DataError
-from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.draw_config import DrawConfig
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
 __all__ = ["classes_left_out", "draw_tasks", "n_base_classes"]
 
 
-def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:
+def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
 
     Queries are in no support of the draw. Pictures of held-out classes are `off_class_TO`. For
@@ -23,28 +23,28 @@ def draw_tasks(of: EvaluationSet, config: EvaluationConfig, seed: int) -> Episod
     Raises:
         DataError: Fewer than two classes have enough pictures; four for base-to-new.
     """
-    _require_classes(of, config)
+    _require_classes(data, config)
     try:
-        rows = _draw(of, config, seed)
+        rows = _draw(data, config, seed)
     except EpisodeError as error:
-        raise DataError(f"the set {of.name}: {error}") from error
+        raise DataError(f"the set {data.name}: {error}") from error
     if config.base_to_new:
         rows = _base_to_new(rows)
     if config.queries == "all":
-        rows = _with_the_rest(rows, of.source.index, QUERY if of.has_two_pools else SUPPORT)
+        rows = _with_the_rest(rows, data.index, QUERY if data.has_two_pools else SUPPORT)
     if config.unknown:
-        rows = _hold_out(rows, config.unknown, of.name)
+        rows = _hold_out(rows, config.unknown, data.name)
     return rows
 
 
-def classes_left_out(of: EvaluationSet, config: EvaluationConfig) -> dict[str, int]:
+def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
     """Classes with too few pictures for the most shots and a query, and how many they have."""
-    n_shot, counts_CM = max(config.shots), of.source.index.counts_CM
+    n_shot, counts_CM = max(config.shots), data.index.counts_CM
     counts_C = counts_CM[:, SUPPORT]
     is_enough_C = counts_C > n_shot
-    if of.has_two_pools:
+    if data.has_two_pools:
         is_enough_C = (counts_C >= n_shot) & (counts_CM[:, QUERY] > 0)
-    return {of.classes[c]: int(counts_C[c]) for c in (~is_enough_C).nonzero()[:, 0].tolist()}
+    return {data.classes[c]: int(counts_C[c]) for c in (~is_enough_C).nonzero()[:, 0].tolist()}
 
 
 def n_base_classes(n_classes: int) -> int:
@@ -52,27 +52,27 @@ def n_base_classes(n_classes: int) -> int:
     return (n_classes + 1) // 2
 
 
-def _require_classes(of: EvaluationSet, config: EvaluationConfig) -> None:
-    n_left = len(of.classes) - len(classes_left_out(of, config))
-    counts_C = of.source.index.counts_CM[:, SUPPORT]
+def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
+    n_left = len(data.classes) - len(classes_left_out(data, config))
+    counts_C = data.index.counts_CM[:, SUPPORT]
     if n_left < 2:
         largest = counts_C.argsort(descending=True)[:3].tolist()
-        listed = ", ".join(f"{of.classes[c]} {int(counts_C[c])}" for c in largest)
+        listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
         raise DataError(
-            f"the set {of.name}: expected two classes or more with {max(config.shots)} pictures to "
-            f"learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
+            f"the set {data.name}: expected two classes or more with {max(config.shots)} pictures "
+            f"to learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
-            f"the set {of.name}: --base-to-new needs four classes or more, two in each half; "
+            f"the set {data.name}: --base-to-new needs four classes or more, two in each half; "
             f"{n_left} have enough pictures"
         )
 
 
-def _draw(of: EvaluationSet, config: EvaluationConfig, seed: int) -> EpisodeRows:
-    index, shots = of.source.index, config.ascending_shots
+def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
+    index, shots = data.index, config.ascending_shots
     most_ways = config.ways or index.n_classes
-    if not of.has_two_pools:
+    if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)
     return cross_domain_draws(
@@ -102,14 +102,14 @@ def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> Episode
     return replace(rows, query_TNQ=pool_TNP.masked_fill(drawn_TNP, -1))
 
 
-def _hold_out(rows: EpisodeRows, share: float, name: str) -> EpisodeRows:
+def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
     """Make the last classes of each task unknown ones: ways come in random order."""
     n_way = rows.classes_TN.shape[1]
-    n_known = n_way - round(share * n_way)
+    n_known = n_way - round(fraction * n_way)
     if not 2 <= n_known < n_way:
         raise DataError(
-            f"the set {name}: a share of {share} unknown among {n_way} classes leaves {n_known} "
-            "known; at least two must stay and one must go: choose another --unknown"
+            f"the set {name}: a fraction of {fraction} unknown among {n_way} classes leaves "
+            f"{n_known} known; at least two must stay and one must go: choose another --unknown"
         )
     return replace(
         rows,

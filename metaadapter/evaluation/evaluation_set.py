@@ -1,37 +1,46 @@
-"""Feature stores as sets to evaluate on: features, class names, and what each picture is."""
+"""A set to evaluate on: features, class names, and what each picture is."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from episodes import TaskSource
-from metaadapter.errors import DataError
-from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.evaluation.meta_training import same_name
-from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
+from episodes import LabelIndex
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.unit_rows import mean_of_views
 
-__all__ = ["EvaluationSet", "load_sets"]
+__all__ = ["QUERY", "SUPPORT", "EvaluationSet", "same_name"]
 
-SUPPORT, QUERY, UNUSED = 0, 1, -1
+SUPPORT, QUERY = 0, 1
+"""Pools of an index, where support and queries come from different pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
     """Labelled pictures, one feature each: the mean of its views.
 
-    Where support and queries come from two pools, they are the source's domains 0 and 1.
+    Features stay in their files until tasks ask for them. Where support and queries come from two
+    pools, they are the index's domains 0 and 1.
     """
 
     name: str
-    source: TaskSource
+    features: tuple[np.ndarray, ...]
+    """Of each store (pictures, views, D), float16, read from disk when used."""
+    text_CD: Float[Tensor, "C D"]
+    """Unit rows of the class names."""
+    logit_scale: float
+    """The encoder's inverse temperature."""
+    index: LabelIndex
+    """The pictures of each class and pool."""
     classes: tuple[str, ...]
     """Names, in the order of the class numbers."""
+    labels_n: np.ndarray
+    """Class number of each picture; −1 for one that takes no part."""
     paths_n: np.ndarray
     """File of each picture, as it was given to `encode`."""
     contents_n: np.ndarray
@@ -52,12 +61,23 @@ class EvaluationSet:
     @property
     def has_two_pools(self) -> bool:
         """Whether support and queries are drawn from different pictures."""
-        return self.source.index.n_domains == 2
+        return self.index.n_domains == 2
+
+    def look_up(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
+        """Unit float32 rows of these pictures; zeros for −1."""
+        numbers = pictures.flatten().numpy()
+        rows = np.zeros((len(numbers), self.text_CD.shape[1]), dtype=np.float32)
+        first = 0
+        for table in self.features:
+            is_here = (numbers >= first) & (numbers < first + len(table))
+            rows[is_here] = mean_of_views(table[numbers[is_here] - first])
+            first += len(table)
+        return torch.from_numpy(rows).reshape(*pictures.shape, -1)
 
     def to_dict(self) -> dict[str, Any]:
         """What a report says of it."""
         return {
-            "n_pictures": int((self.source.labels_n >= 0).sum()),
+            "n_pictures": int((self.labels_n >= 0).sum()),
             "n_classes": len(self.classes),
             "encoder": self.encoder,
             "fingerprint": self.fingerprint,
@@ -66,106 +86,6 @@ class EvaluationSet:
         }
 
 
-def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
-    """The sets of an evaluation.
-
-    A store with the splits "train" and "test" gives support from the one and queries from the
-    other, as CoOp's protocol has it, and leaves further splits out.
-
-    Raises:
-        DataError: A store is missing or has fewer than two classes; two stores share fewer.
-        IncompatibleArtifact: Stores to be joined are of different encoders.
-    """
-    if config.support_from is None or config.queries_from is None:
-        return tuple(_from_store(FeatureStore.open(folder)) for folder in config.stores)
-    (name,) = config.set_names
-    return (_joined(name, *map(FeatureStore.open, (config.support_from, config.queries_from))),)
-
-
-def _from_store(store: FeatureStore) -> EvaluationSet:
-    split_n = store.rows.split[store.rows.view == 0].astype(str)
-    pool_n = np.full(len(split_n), SUPPORT)
-    if {"train", "test"} <= set(split_n):
-        pool_n = np.select([split_n == "train", split_n == "test"], [SUPPORT, QUERY], UNUSED)
-    return _of_stores(store.folder.resolve().name, [(store, pool_n)], store.classes, store.classes)
-
-
-def _joined(name: str, support: FeatureStore, query: FeatureStore) -> EvaluationSet:
-    support.fingerprint.require_match(query.fingerprint, owner=f"the store {query.folder}")
-    known = {same_name(label) for label in support.classes}
-    classes = tuple(sorted(known & {same_name(label) for label in query.classes}))
-    if len(classes) < 2:
-        raise DataError(
-            f"expected at least two classes of the same name in {support.folder} and "
-            f"{query.folder}, got {', '.join(classes) or 'none'}; classes are joined by their "
-            f"readable names, and the stores have, among others, {', '.join(support.classes[:3])} "
-            f"and {', '.join(query.classes[:3])}"
-        )
-    pools = [
-        (support, np.full(support.n_pictures, SUPPORT)),
-        (query, np.full(query.n_pictures, QUERY)),
-    ]
-    first = {same_name(label): label for label in reversed(support.classes)}
-    return _of_stores(name, pools, classes, [first[each] for each in classes], rename=True)
-
-
-def _of_stores(
-    name: str,
-    pools: Sequence[tuple[FeatureStore, np.ndarray]],
-    classes: tuple[str, ...],
-    texts_of: Sequence[str],
-    *,
-    rename: bool = False,
-) -> EvaluationSet:
-    """Join pictures; the texts are the first store's, of its classes `texts_of`."""
-    stores = [store for store, _ in pools]
-    if len(classes) < 2:
-        raise DataError(
-            f"expected pictures of at least two classes in the feature store {stores[0].folder}, "
-            f"got {len(classes)}; encode a folder that holds one folder for each class"
-        )
-    number = {label: position for position, label in enumerate(classes)}
-    features, labels = [], []
-    for store, pool_n in pools:
-        X, y = store.mean_features()
-        numbers = [number.get(same_name(label) if rename else label, -1) for label in y.tolist()]
-        features.append(X)
-        labels.append(np.where(pool_n == UNUSED, -1, numbers))
-    texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
-    source = TaskSource(
-        name=name,
-        features_nVD=torch.from_numpy(np.concatenate(features))[:, None],
-        labels_n=torch.from_numpy(np.concatenate(labels)),
-        text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in texts_of])),
-        logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
-        domains_n=torch.from_numpy(np.concatenate([pool_n for _, pool_n in pools]).clip(0)),
-    )
-    return EvaluationSet(
-        name=name,
-        source=source,
-        classes=classes,
-        paths_n=_column(stores, "path"),
-        contents_n=_column(stores, "sha256"),
-        groups_n=_column(stores, "group"),
-        stores=tuple(store.folder.resolve().name for store in stores),
-        encoder=stores[0].encoder,
-        fingerprint=str(stores[0].fingerprint),
-        n_views=max(store.n_views for store in stores),
-        identity=_identity(stores),
-    )
-
-
-def _column(stores: Sequence[FeatureStore], name: str) -> np.ndarray:
-    parts = [getattr(store.rows, name)[store.rows.view == 0].astype(str) for store in stores]
-    column: np.ndarray = np.concatenate(parts)
-    return column
-
-
-def _identity(stores: Sequence[FeatureStore]) -> str:
-    """Sixteen hex digits from what the stores say of themselves and of each picture."""
-    digest = hashlib.sha256()
-    for store in stores:
-        digest.update(store.fingerprint.digest.encode())
-        for column in (store.rows.sha256, store.rows.label, store.rows.split):
-            digest.update("\n".join(column).encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]
+def same_name(label: str) -> str:
+    """What two labels of one class agree in: the readable name, in small letters."""
+    return readable_name(label).casefold()

@@ -12,17 +12,14 @@ from typing import Any
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.draw_config import DrawConfig
 from metaadapter.own_folder import hold_lock, require_own_or_empty
 
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
-CHANGED = {
-    "method": "its code or weights have changed",
-    "set": "its pictures, labels or encoder have changed",
-}
-# Told apart by identity rather than by place, or free to grow.
-FREE = {"methods", "stores", "support_from", "queries_from", "seeds", "reference"}
+# What shapes every task: the number of seeds alone is free to grow.
+DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +45,22 @@ class Record:
         """Why this one cannot go on in the folder of an old one.
 
         Methods, sets and seeds may be added, and the reference may change: no figure that is there
-        changes by it.
+        changes by it. Cells of a method that has changed are measured again.
         """
-        was, now = (each.config.model_dump(exclude=FREE) for each in (old, self))
+        was, now = (each.config.model_dump(include=DRAW) for each in (old, self))
         found = [f"{key}: {was[key]} → {now[key]}" for key in was if was[key] != now[key]]
         if self.config.seeds < old.config.seeds:
             found.append(f"seeds: {old.config.seeds} → {self.config.seeds}")
-        for kind, before, after in (
-            ("method", old.methods, self.methods),
-            ("set", old.sets, self.sets),
-        ):
-            found += [f"the {kind} {name} is left out" for name in before if name not in after]
-            found += [
-                f"the {kind} {name} is another one than before ({CHANGED[kind]})"
-                for name, identity in before.items()
-                if after.get(name, identity) != identity
-            ]
+        found += [
+            f"the method {name} is left out" for name in old.methods if name not in self.methods
+        ]
+        found += [f"the set {name} is left out" for name in old.sets if name not in self.sets]
+        found += [
+            f"the set {name} is another one than before (its pictures, labels or encoder have "
+            "changed)"
+            for name, identity in old.sets.items()
+            if self.sets.get(name, identity) != identity
+        ]
         return found
 
 

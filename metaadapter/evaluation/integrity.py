@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from torch import Tensor
+import pandas as pd
 
-from episodes import EpisodeRows
-from metaadapter.evaluation.evaluation_set import EvaluationSet
-from metaadapter.evaluation.journal import CellResult
-from metaadapter.evaluation.meta_training import MetaTraining, same_name
-from metaadapter.evaluation.methods import Method
+from metaadapter.evaluation.evaluation_set import EvaluationSet, same_name
+from metaadapter.evaluation.meta_training import MetaTraining
+from metaadapter.evaluation.method import Method
 
-__all__ = [
-    "Box",
-    "chosen_elsewhere",
-    "labels_sealed",
-    "support_apart",
-    "unseen_classes",
-    "unseen_sets",
-]
+__all__ = ["Box", "chosen_elsewhere", "support_apart", "unseen_classes", "unseen_sets"]
 
+Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
+TASK = ["store", "seed", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,118 +24,128 @@ class Box:
     """One check, to stand in every report."""
 
     name: str
-    status: Literal["pass", "fail", "unknown"]
+    status: Status
+    """"fail" if it fails for any method, else "unknown" if it is so for any."""
     detail: str
+    methods: Mapping[str, Status] = field(default_factory=dict)
+    """The verdict on each method."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return asdict(self)
 
 
-def labels_sealed(results: Iterable[CellResult]) -> Box:
-    """No method looked at the label of a query before its answers were in."""
-    guilty = dict.fromkeys(result.cell.method for result in results if result.fault)
-    if guilty:
-        return Box("query labels", "fail", f"read before scoring by {_some(guilty)}: not scored")
-    return Box("query labels", "pass", "no method read one before its answers were scored")
-
-
-def support_apart(draws: Iterable[tuple[EvaluationSet, EpisodeRows]]) -> Box:
+def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
     """No picture, and no group of pictures, is in the support and the queries of a task.
 
     Args:
-        draws: Tasks with all their shots.
+        draws: A row for each picture of each task, with all its shots.
+        methods: All are measured on the same tasks, so the verdict is the same on each.
     """
-    name = "support and queries apart"
-    n_tasks, n_unknown, faults = 0, 0, dict[str, int]()
-    for of, rows in draws:
-        for task in range(len(rows.classes_TN)):
-            seen = _pictures(rows.support_TNK[task])
-            asked = np.concatenate(
-                [_pictures(rows.query_TNQ[task]), _pictures(rows.off_class_TO[task])]
-            )
-            n_tasks += 1
-            n_unknown += int((of.contents_n[np.concatenate([seen, asked])] == "").any())
-            shared = sum(
-                len(_shared(keys_n[seen], keys_n[asked])) for keys_n in (of.contents_n, of.groups_n)
-            )
-            if shared:
-                faults[of.name] = max(faults.get(of.name, 0), shared)
-    if faults:
-        told = _some(f"{of}: {count} in a task" for of, count in faults.items())
-        return Box(name, "fail", f"pictures of equal bytes, or of one group, on both sides: {told}")
-    if n_unknown:
-        return Box(name, "unknown", f"{n_unknown} of {n_tasks} tasks have pictures without a hash")
-    return Box(name, "pass", f"compared by the hash of their bytes in {n_tasks} tasks")
+    is_support = draws["role"] == "support"
+    shared = pd.concat([_on_both_sides(draws, is_support, key) for key in ("sha256", "group")])
+    n_tasks = draws.groupby(TASK).ngroups
+    n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
+    status: Status
+    if len(shared):
+        status = "fail"
+        most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
+        told = _some(f"{store}: {count} in a task" for store, count in most.items())
+        detail = f"pictures of equal bytes, or of one group, on both sides: {told}"
+    elif n_unknown:
+        status = "unknown"
+        detail = f"{n_unknown} of {n_tasks} tasks have pictures without a hash"
+    else:
+        status = "pass"
+        detail = (
+            f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
+            "again is not noticed"
+        )
+    return Box(
+        "support and queries apart", status, detail, {method.name: status for method in methods}
+    )
 
 
 def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
     """No method was meta-trained on a data set that it is evaluated on."""
-    return _of_records(
+    return _by_record(
         "data sets unseen in meta-training",
         methods,
         lambda known: _sets_among(sets, known.stores),
         "trained on",
+        "by the names of their stores; a renamed copy is not noticed",
     )
 
 
 def unseen_classes(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
     """No method was meta-trained on a class of the same readable name, of whatever data set."""
-    classes = dict.fromkeys(name for of in sets for name in of.classes)
-    return _of_records(
+    classes = dict.fromkeys(name for data in sets for name in data.classes)
+    return _by_record(
         "classes unseen in meta-training",
         methods,
         lambda known: [name for name in classes if same_name(name) in known.classes],
         "trained on pictures called",
+        "by their readable names; another word for the same thing is not noticed",
     )
 
 
 def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
     """No setting or checkpoint of a method was chosen by its figures on a set evaluated here."""
-    return _of_records(
+    return _by_record(
         "settings chosen elsewhere",
         methods,
         lambda known: _sets_among(sets, known.chosen_on),
         "chosen on",
+        "by the names of their stores; a renamed copy is not noticed",
     )
 
 
-def _of_records(
-    name: str, methods: Sequence[Method], overlap: Callable[[MetaTraining], list[str]], how: str
+def _by_record(
+    name: str,
+    methods: Sequence[Method],
+    overlap: Callable[[MetaTraining], list[str]],
+    how: str,
+    told_by: str,
 ) -> Box:
-    faults, silent = dict[str, list[str]](), []
+    """The verdict by the record of each method; those without one learn from the support alone."""
+    verdicts: dict[str, Status] = {}
+    guilty = dict[str, list[str]]()
     for method in methods:
-        if method.meta_training is None:
-            silent.append(method.name)
-        elif shared := overlap(method.meta_training):
-            faults.setdefault(_some(shared), []).append(method.name)
-    if faults:
-        told = (
-            f"{_some(guilty)} {'was' if len(guilty) == 1 else 'were'} {how} {shared}"
-            for shared, guilty in faults.items()
-        )
-        return Box(name, "fail", "; ".join(told))
-    if silent:
-        return Box(name, "unknown", f"no record of meta-training lies beside {_some(silent)}")
-    return Box(
-        name, "pass", "by the record of each method; those without one learn from the support alone"
-    )
+        record = method.meta_training
+        shared = [] if record is None else overlap(record)
+        verdicts[method.name] = "unknown" if record is None else "fail" if shared else "pass"
+        if shared:
+            guilty.setdefault(_some(shared), []).append(method.name)
+    told = [
+        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {shared}"
+        for shared, names in guilty.items()
+    ]
+    by_status = {
+        status: [each for each, found in verdicts.items() if found == status]
+        for status in ("pass", "unknown", "fail")
+    }
+    if by_status["unknown"]:
+        told.append(f"no record of meta-training lies beside {_some(by_status['unknown'])}")
+    if by_status["pass"]:
+        n_others = len(by_status["pass"])
+        others = f"{n_others} other{'s' if n_others > 1 else ''}" if told else "all methods"
+        told.append(f"it holds for {others}, {told_by}")
+    status: Status = "fail" if by_status["fail"] else "unknown" if by_status["unknown"] else "pass"
+    return Box(name, status, "; ".join(told), verdicts)
 
 
 def _sets_among(sets: Sequence[EvaluationSet], known: Iterable[str]) -> list[str]:
     names = set(known)
-    return [each for of in sets for each in of.stores if each.casefold() in names]
+    return [each for data in sets for each in data.stores if each.casefold() in names]
 
 
-def _pictures(rows: Tensor) -> np.ndarray:
-    pictures: np.ndarray = rows[rows >= 0].cpu().numpy()
-    return pictures
-
-
-def _shared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    both = np.intersect1d(one, other)
-    real: np.ndarray = both[both != ""]
-    return real
+def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
+    """Tasks with the hashes, or groups, that are in their support and among their queries."""
+    known = draws[[*TASK, key]][draws[key] != ""]
+    one, other = (
+        known[side.loc[known.index]].drop_duplicates() for side in (is_support, ~is_support)
+    )
+    return one.merge(other, on=[*TASK, key])[TASK]
 
 
 def _some(names: Iterable[str]) -> str:

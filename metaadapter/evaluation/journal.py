@@ -6,41 +6,32 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from metaadapter.errors import DataError
+from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell
-from metaadapter.evaluation.part_result import PartResult
 
 __all__ = ["CellResult", "Journal"]
 
 
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """What was found for a cell."""
+class CellResult(NamedTuple):
+    """What was found for a cell, and by what."""
 
     cell: Cell
-    parts: dict[str, PartResult]
-    """"all", or "base" and "new"; none if the method broke the rules."""
-    fault: str | None = None
-    """How the method reached for labels of queries, if it did."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        parts = {name: part.to_dict() for name, part in self.parts.items()}
-        return {"cell": self.cell, "parts": parts, "fault": self.fault}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CellResult:
-        """Read the JSON form."""
-        parts = {name: PartResult.from_dict(part) for name, part in values["parts"].items()}
-        return cls(Cell(*values["cell"]), parts, values["fault"])
+    method: str
+    """Identity of the method; "" of a cell that an earlier version measured."""
+    bench: str
+    """Identity of the program that measured it."""
+    tables: Tables
 
 
 class Journal:
-    """A file of JSON lines that only grows; a line cut off at its end never counted."""
+    """A file of JSON lines that only grows; a line cut off at its end never counted.
+
+    Of several lines of one cell the last one counts.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read what is there.
@@ -64,7 +55,7 @@ class Journal:
 
     def append(self, result: CellResult) -> None:
         """Keep a result, for good."""
-        self._file.write(json.dumps(result.to_dict(), allow_nan=False).encode() + b"\n")
+        self._file.write(json.dumps(result._asdict(), allow_nan=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self.results[result.cell] = result
@@ -73,7 +64,7 @@ class Journal:
         lines = content.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                result = CellResult.from_dict(json.loads(line))
+                result = _from_dict(json.loads(line))
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
                     f"line {number} of {self.path} is damaged ({error!r}); delete that line, and "
@@ -81,3 +72,10 @@ class Journal:
                 ) from error
             self.results[result.cell] = result
         self._size = len(content) - len(lines[-1])
+
+
+def _from_dict(values: dict[str, Any]) -> CellResult:
+    cell = Cell(*values["cell"])
+    if "method" not in values:
+        return CellResult(cell, "", "", {})
+    return CellResult(cell, values["method"], values["bench"], values["tables"])

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from episodes import EpisodeRows, gather
+from episodes import EpisodeRows
 from metaadapter.adapter import Support, classify
 from metaadapter.errors import DataError
+from metaadapter.evaluation.answers import UNKNOWN, Answers, read_answers
+from metaadapter.evaluation.cell_tables import Tables, cell_tables
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
-from metaadapter.evaluation.label_guard import SealedLabels
-from metaadapter.evaluation.methods import Method
-from metaadapter.evaluation.metrics import score, unknown_auroc
-from metaadapter.evaluation.mistakes import worst_mistakes
-from metaadapter.evaluation.part_result import PartResult
+from metaadapter.evaluation.method import Method
 
-__all__ = ["measure"]
+__all__ = ["Metric", "measure"]
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""Probabilities (n, N) of a task's queries and their classes (n,), 0 … N − 1 → a figure."""
 
 # Support pictures at a time: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
 MOST_SUPPORT = 8_000
@@ -29,104 +32,62 @@ MOST_SUPPORT = 8_000
 MOST_QUERIES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Examination:
-    """Tasks as a method meets them: what it may see, what it is asked, and sealed answers."""
-
-    support: Support
-    query_TQD: Float[Tensor, "T Q D"]
-    unknown_TOD: Float[Tensor, "T O D"]
-    unknown_mask_TO: Bool[Tensor, "T O"]
-    labels: SealedLabels
-
-
 def measure(
-    method: Method, of: EvaluationSet, rows: EpisodeRows, *, base_to_new: bool = False
-) -> dict[str, PartResult]:
+    method: Method,
+    data: EvaluationSet,
+    rows: EpisodeRows,
+    *,
+    base_to_new: bool = False,
+    metrics: Mapping[str, Metric] | None = None,
+    device: torch.device | None = None,
+) -> Tables:
     """Fit, answer and score.
 
     Args:
         method: What is measured.
-        of: The set, on the device that is to calculate.
+        data: The set.
         rows: The tasks, with as many shots as are to be seen.
         base_to_new: Judge each half of the classes among itself.
+        metrics: Metrics of one's own, by the names of their columns.
+        device: Where to calculate; the CPU by default.
 
     Returns:
-        "all", or "base" and "new".
+        The rows of the tables, of the part "all", or of "base" and "new".
 
     Raises:
-        LabelsRead: The method looked at the labels of queries.
-        DataError: Its answers are not numbers.
+        DataError: The method's answers are not numbers.
     """
+    device = device or torch.device("cpu")
+    parts = _parts(rows.classes_TN.shape[1], base_to_new)
+    answers: defaultdict[str, list[Answers]] = defaultdict(list)
+    more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     n_support, n_query = (each[0].numel() for each in (rows.support_TNK, rows.query_TNQ))
-    n_together = max(1, min(MOST_SUPPORT // n_support, MOST_QUERIES // n_query))
-    pieces = rows.split(n_together)
-    found = [_measure_piece(method, of, each, base_to_new) for each in pieces]
-    return {part: PartResult.join([each[part] for each in found]) for part in found[0]}
-
-
-def _measure_piece(
-    method: Method, of: EvaluationSet, rows: EpisodeRows, base_to_new: bool
-) -> dict[str, PartResult]:
-    device = of.source.features_nVD.device
-    examination = _examine(of, rows)
-    before = reset_peak(device)
-    with trained_numbers() as trained:
-        weights, fit_seconds = timed(lambda: method.fit(examination.support), device)
-        peak = peak_mib(device, before)
-    with torch.no_grad():
-        logits_TQN, predict_seconds = timed(
-            lambda: classify(examination.query_TQD, weights), device
-        )
-        unknown_TON = classify(examination.unknown_TOD, weights)
-    if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
-        raise DataError(
-            f"{method.name} gave answers that are not numbers on {of.name} with "
-            f"{rows.support_TNK.shape[-1]} shot(s); leave it out of --methods"
-        )
-    n_tasks, n_way, width = examination.support.text_TND.shape
-    by_hand = method.trained_by_hand
-    cost = {
-        "fit_seconds": fit_seconds / n_tasks,
-        "predict_seconds": predict_seconds / n_tasks,
-        "peak_mib": peak,
-        "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
-    }
-    labels_TQ = examination.labels.open(logits_TQN).cpu().numpy()
-    pictures_TQ = rows.query_TNQ.flatten(1).numpy()
-    unknown_TO = unknown_TON.double().softmax(-1).amax(-1).cpu().numpy()
-    is_unknown_TO = examination.unknown_mask_TO.cpu().numpy()
-    results = {}
-    for part, ways in _parts(n_way, base_to_new).items():
-        log_chance_TQN = logits_TQN[..., ways].double().log_softmax(-1).cpu().numpy()
-        is_of_part_TQ = (labels_TQ >= ways.start) & (labels_TQ < ways.stop)
-        own_TQ = np.where(is_of_part_TQ, labels_TQ - ways.start, -1)
-        scores = score(log_chance_TQN, own_TQ)
-        figures = {
-            **scores.figures,
-            "unknown_auroc": _auroc(log_chance_TQN, own_TQ, unknown_TO, is_unknown_TO),
-        }
-        n_query_T = (own_TQ >= 0).sum(1)
+    first = 0
+    for piece in rows.split(max(1, min(MOST_SUPPORT // n_support, MOST_QUERIES // n_query))):
+        picture_TQ, way_TQ = _asked(piece)
+        logits_TQN, cost = _answer(method, data, piece, picture_TQ, device)
+        for part, ways in parts.items():
+            is_here_TQ = (way_TQ == UNKNOWN) | ((way_TQ >= ways.start) & (way_TQ < ways.stop))
+            here_TQ = np.where(is_here_TQ, picture_TQ.numpy(), -1)
+            own_TQ = np.where(way_TQ == UNKNOWN, UNKNOWN, way_TQ - ways.start)
+            answers[part].append(read_answers(logits_TQN[..., ways], own_TQ, here_TQ, first))
+            for task, logits_QN in enumerate(logits_TQN[..., ways]):
+                for name, metric in (metrics or {}).items():
+                    is_query_Q = (here_TQ[task] >= 0) & (own_TQ[task] != UNKNOWN)
+                    figure = _figure(metric, logits_QN, own_TQ[task], is_query_Q)
+                    more[part][name].append(figure)
+                for name, value in cost.items():
+                    more[part][name].append(value)
+        first += len(picture_TQ)
+    tables: Tables = {}
+    for part, ways in parts.items():
         classes_TN = rows.classes_TN[:, ways].numpy()
-        mistakes = worst_mistakes(log_chance_TQN, own_TQ, pictures_TQ, classes_TN)
-        results[part] = PartResult.of(
-            replace(scores, figures=figures), classes_TN, n_query_T, cost, mistakes
-        )
-    return results
-
-
-def _examine(of: EvaluationSet, rows: EpisodeRows) -> _Examination:
-    device = of.source.features_nVD.device
-    placed = EpisodeRows(*(getattr(rows, each.name).to(device) for each in fields(rows)))
-    episodes = gather(placed, of.source)
-    batch = episodes.batch
-    return _Examination(
-        Support.of_batch(batch, of.source.logit_scale),
-        batch.query_TQD,
-        episodes.off_class_TOD,
-        episodes.off_class_mask_TO,
-        SealedLabels(batch.query_labels_TQ),
-    )
+        found = cell_tables(part, Answers.join(answers[part]), classes_TN, more[part])
+        for name, columns in found.items():
+            kept = tables.setdefault(name, {column: [] for column in columns})
+            for column, values in columns.items():
+                kept[column] += values
+    return tables
 
 
 def _parts(n_way: int, base_to_new: bool) -> dict[str, slice]:
@@ -136,17 +97,59 @@ def _parts(n_way: int, base_to_new: bool) -> dict[str, slice]:
     return {"base": slice(0, n_base), "new": slice(n_base, n_way)}
 
 
-def _auroc(
-    log_chance_TQN: np.ndarray,
-    labels_TQ: np.ndarray,
-    unknown_TO: np.ndarray,
-    is_unknown_TO: np.ndarray,
-) -> np.ndarray:
-    confidence_TQ = np.exp(log_chance_TQN.max(-1))
-    areas = [
-        unknown_auroc(known_Q[label_Q >= 0], unknown_O[there_O])
-        for known_Q, label_Q, unknown_O, there_O in zip(
-            confidence_TQ, labels_TQ, unknown_TO, is_unknown_TO, strict=True
+def _asked(rows: EpisodeRows) -> tuple[Int[Tensor, "T Q"], Int[np.ndarray, "T Q"]]:
+    """Number of each picture to classify, −1 where there is none, and its way or `UNKNOWN`."""
+    _, n_way, n_query = rows.query_TNQ.shape
+    ways_Q = np.repeat(np.arange(n_way), n_query)
+    way_Q = np.append(ways_Q, np.full(rows.off_class_TO.shape[1], UNKNOWN))
+    picture_TQ = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)
+    return picture_TQ, np.tile(way_Q, (len(picture_TQ), 1))
+
+
+def _answer(
+    method: Method,
+    data: EvaluationSet,
+    rows: EpisodeRows,
+    picture_TQ: Int[Tensor, "T Q"],
+    device: torch.device,
+) -> tuple[Float[Tensor, "T Q N"], dict[str, float | None]]:
+    """Logits of each picture, and what one of the tasks costs."""
+    n_tasks, n_way, n_shot = rows.support_TNK.shape
+    support = Support.of_tasks(
+        data.look_up(rows.support_TNK),
+        data.text_CD[rows.classes_TN],
+        rows.support_TNK >= 0,
+        logit_scale=data.logit_scale,
+    ).to(device=device)
+    query_TQD = data.look_up(picture_TQ).to(device)
+    before = reset_peak(device)
+    with trained_numbers() as trained:
+        weights, fit_seconds = timed(lambda: method.fit(support), device)
+        peak = peak_mib(device, before)
+    with torch.no_grad():
+        logits_TQN, predict_seconds = timed(lambda: classify(query_TQD, weights), device)
+    if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
+        raise DataError(
+            f"{method.name} gave answers that are not numbers on {data.name} with {n_shot} "
+            "shot(s); leave it out of --methods"
         )
-    ]
-    return np.array(areas)
+    by_hand = method.trained_by_hand
+    width = query_TQD.shape[-1]
+    return logits_TQN, {
+        "fit_seconds": fit_seconds / n_tasks,
+        "predict_seconds": predict_seconds / n_tasks,
+        "peak_mib": peak,
+        "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
+    }
+
+
+def _figure(
+    metric: Metric,
+    logits_QN: Float[Tensor, "Q N"],
+    way_Q: Int[np.ndarray, " Q"],
+    is_query_Q: np.ndarray,
+) -> float:
+    """A metric of one's own on one task."""
+    logits_qN = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device)]
+    probabilities_qN = logits_qN.double().softmax(-1).cpu().numpy()
+    return metric(probabilities_qN, way_Q[is_query_Q])

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.errors import DataError
-from metaadapter.features.prompts import readable_name
-from metaadapter.generator.pretrained import SHIPPED
+from metaadapter.evaluation.evaluation_set import same_name
 
 __all__ = [
     "CLOSED_FORM",
@@ -18,7 +17,6 @@ __all__ = [
     "UNTRAINED",
     "MetaTraining",
     "read_meta_training",
-    "same_name",
 ]
 
 # Beside the weights that ship, and one folder above `best/` of a training run.
@@ -43,20 +41,19 @@ UNTRAINED = MetaTraining(frozenset(), frozenset(), frozenset())
 # docs/closed-form.md names them.
 _STUDIED = ("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6", "omniglot56")
 CLOSED_FORM = MetaTraining(frozenset(), frozenset(), frozenset(_STUDIED))
-"""The untrained generator: three constants, chosen on sets that nothing is reported on."""
+"""The untrained generator: its constants were chosen on sets that nothing is reported on."""
 
 # docs/peers.md tells how.
 META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6"))
 """Data sets by which the settings of the meta-trained peers were chosen."""
 
 
-def read_meta_training(name: str) -> MetaTraining | None:
-    """The record of "default", or in the folder of a generator or peer; None where there is none.
+def read_meta_training(folder: Path) -> MetaTraining | None:
+    """The record that lies in or above a generator's or peer's folder; None where there is none.
 
     Raises:
         DataError: The record cannot be read.
     """
-    folder = SHIPPED if name == "default" else Path(name)
     for record in (folder / place for place in RECORDS):
         if record.is_file():
             try:
@@ -66,11 +63,6 @@ def read_meta_training(name: str) -> MetaTraining | None:
                     f"{record}: expected the record of a training run with its data, got {error!r}"
                 ) from error
     return None
-
-
-def same_name(label: str) -> str:
-    """What two labels of one class agree in: the readable name, in small letters."""
-    return readable_name(label).casefold()
 
 
 def _of_data(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> MetaTraining:

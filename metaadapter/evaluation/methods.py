@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -19,14 +19,15 @@ from metaadapter.evaluation.meta_training import (
     CLOSED_FORM,
     META_PEERS_STUDIED,
     UNTRAINED,
-    MetaTraining,
     read_meta_training,
 )
+from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.own_method import load_own_method
 from metaadapter.generator import AdapterGenerator, generator_id, load_generator
+from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import is_own_code
 
-__all__ = ["AT", "Method", "as_peer", "load_method", "resolve_names"]
+__all__ = ["AT", "as_peer", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
 # The gradient path of the generator that ships; with a number after it, exactly so many steps.
@@ -37,21 +38,6 @@ TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
     "logistic probe": lambda n_way, width: n_way * (width + 1),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A few-shot head: support in, adapter out."""
-
-    name: str
-    """As it was asked for, and as rows and reports call it."""
-    identity: str
-    """Changes when its answers may: with a peer's file, or a generator's weights."""
-    fit: Peer
-    meta_training: MetaTraining | None
-    """Data that the method itself was made with; None where nobody wrote it down."""
-    trained_by_hand: Callable[[int, int], int] | None = None
-    """Numbers it trains for N classes of width D, if no torch optimizer does."""
 
 
 def load_method(name: str) -> Method:
@@ -74,7 +60,7 @@ def load_method(name: str) -> Method:
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
         code = code_identity(fine_tune, type(start))
         identity = _digest(code + repr(settings) + generator_id(start))
-        return Method(name, identity, _fine_tuned(start, settings), read_meta_training("default"))
+        return Method(name, identity, _fine_tuned(start, settings), read_meta_training(SHIPPED))
     if is_own_code(name.partition("@")[0]):
         function, identity = load_own_method(name)
         return Method(name, identity, function, None)
@@ -86,7 +72,8 @@ def load_method(name: str) -> Method:
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
             "meta-trained peers, and FILE.py:FUNCTION"
         ) from error
-    card = CLOSED_FORM if name == "closed-form" else read_meta_training(name)
+    folder = SHIPPED if name == "default" else Path(name)
+    card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder)
     identity = _digest(code_identity(type(generator)) + generator_id(generator))
     return Method(name, identity, as_peer(generator), card)
 
@@ -102,7 +89,7 @@ def _alike(name: str) -> str:
 
 def _meta_trained(name: str) -> Method:
     peer = load_meta_peer(name)
-    card = read_meta_training(str(shipped_folder(name) if name in META_PEERS else name))
+    card = read_meta_training(shipped_folder(name) if name in META_PEERS else Path(name))
     if card is not None:
         card = replace(card, chosen_on=card.chosen_on | META_PEERS_STUDIED)
     return Method(name, peer.identity, peer, card)

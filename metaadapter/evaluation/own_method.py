@@ -9,7 +9,6 @@ from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines import Peer
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
-from metaadapter.evaluation.label_guard import LabelsRead
 from metaadapter.generator import AdapterGenerator, generator_id, load_generator
 from metaadapter.own_code import explain, load_own_code
 
@@ -30,7 +29,8 @@ def load_own_method(name: str) -> tuple[Peer, str]:
         return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
         raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
-    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]))
+    # It computes with the support's own methods, whether or not its file imports the class.
+    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]), Support)
 
 
 def _checked(name: str, function: Peer) -> Peer:
@@ -39,8 +39,6 @@ def _checked(name: str, function: Peer) -> Peer:
     def fit(support: Support) -> AdapterWeights:
         try:
             weights = function(support)
-        except LabelsRead:
-            raise
         except Exception as error:
             n_tasks, n_way, n_shot = support.support_mask_TNK.shape
             raise UsageError(

@@ -14,16 +14,17 @@ from multiprocessing.connection import wait
 
 import torch
 
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.evaluation.bench import Bench
+from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell, EvaluationConfig
-from metaadapter.evaluation.journal import CellResult
+from metaadapter.own_code import explain
 
 __all__ = ["measure_cells"]
 
 
-def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[CellResult]:
-    """Results as they come.
+def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+    """Cells with their rows as they come.
 
     Args:
         bench: Of this process; others make their own.
@@ -31,12 +32,14 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[Ce
         jobs: Number of processes; 1 works in this one.
 
     Raises:
+        MetaAdapterError: A method or set cannot be used; what a process says of it arrives here.
         DataError: A process was ended from outside, for instance for want of memory.
     """
     jobs = min(jobs, len(cells))
     if jobs <= 1:
         with _one_thread():
-            yield from map(bench.measure, cells)
+            for cell in cells:
+                yield cell, bench.measure(cell)
         return
     pool = ProcessPoolExecutor(
         jobs,
@@ -59,7 +62,7 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[Ce
         pool.shutdown(cancel_futures=True)
 
 
-_bench: Bench
+_bench: Bench | Exception
 
 
 def _begin(config: EvaluationConfig, device: str) -> None:
@@ -67,7 +70,11 @@ def _begin(config: EvaluationConfig, device: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _bench = Bench(config, torch.device(device))
+    try:
+        _bench = Bench(config, torch.device(device))
+    except Exception as error:
+        # An error of an initializer would break the pool without a word; a cell can tell it.
+        _bench = error
 
 
 def _end_with_parent() -> None:
@@ -78,8 +85,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _measure(cell: Cell) -> CellResult:
-    return _bench.measure(cell)
+def _measure(cell: Cell) -> tuple[Cell, Tables]:
+    try:
+        if isinstance(_bench, Exception):
+            raise _bench
+        return cell, _bench.measure(cell)
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        # An error of somebody else's class need not survive the way to the parent.
+        raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
-from metaadapter.evaluation.summary import Samples
+from metaadapter.evaluation.summary import MEAN
 
 __all__ = ["Ranks", "nemenyi_difference", "rank_methods"]
 
@@ -29,47 +30,39 @@ class Ranks:
     mean: dict[str, float]
     """Method → mean rank over all blocks, the best first."""
     n_blocks: int
-    p_value: float | None
+    friedman_p: float | None
     """Of Friedman's test that all methods are alike; None for fewer than three methods."""
-    critical_difference: float | None
+    critical_difference: float
     """Two mean ranks that lie further apart differ by Nemenyi's test, at 5 %."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "by_set": self.by_set,
-            "mean": self.mean,
-            "n_blocks": self.n_blocks,
-            "friedman_p": self.p_value,
-            "critical_difference": self.critical_difference,
-        }
+        return asdict(self)
 
 
-def rank_methods(samples: Samples, methods: Sequence[str], part: str) -> Ranks | None:
+def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
     """Rank by mean accuracy in each block that has all methods; None where there is no choice.
 
-    A method that has no figure at all is left out.
+    Args:
+        figures: The means of an evaluation.
+        methods: In the order that ties keep. One that has no figure at all is left out.
+        part: Of the classes.
     """
-    measured = {method for method, _, of_part, _ in samples if of_part == part}
-    methods = [method for method in methods if method in measured]
-    blocks = sorted({(store, n_shot) for _, store, of_part, n_shot in samples if of_part == part})
-    keys = {block: [(method, block[0], part, block[1]) for method in methods] for block in blocks}
-    whole = [block for block in blocks if all(key in samples for key in keys[block])]
-    if len(methods) < 2 or not whole:
+    wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
+    of_sets = figures[wanted & (figures["store"] != MEAN)]
+    accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
+    accuracy = accuracy.reindex(columns=[name for name in methods if name in accuracy]).dropna()
+    if len(accuracy.columns) < 2 or not len(accuracy):
         return None
-    accuracy_BM = np.array(
-        [[np.nanmean(samples[key]["accuracy"]) for key in keys[block]] for block in whole]
-    )
-    ranks_BM = stats.rankdata(-accuracy_BM, axis=1)
-    of_set = {store: ranks_BM[[block[0] == store for block in whole]].mean(0) for store, _ in whole}
-    mean_M = ranks_BM.mean(0)
-    best_first = np.argsort(mean_M, kind="stable")
+    ranks = accuracy.rank(axis=1, ascending=False)
+    by_set = ranks.groupby(level="store", sort=False).mean()
+    mean = ranks.mean().sort_values(kind="stable")
     return Ranks(
-        by_set={store: _named(methods, ranks_M) for store, ranks_M in of_set.items()},
-        mean={methods[place]: float(mean_M[place]) for place in best_first},
-        n_blocks=len(whole),
-        p_value=_friedman_p(ranks_BM),
-        critical_difference=nemenyi_difference(len(methods), len(whole)),
+        by_set={store: by_set.loc[store].to_dict() for store in by_set.index},
+        mean=mean.to_dict(),
+        n_blocks=len(ranks),
+        friedman_p=_friedman_p(ranks.to_numpy()),
+        critical_difference=nemenyi_difference(*ranks.shape[::-1]),
     )
 
 
@@ -84,7 +77,3 @@ def _friedman_p(ranks_BM: np.ndarray) -> float | None:
     if n_methods < 3 or n_blocks < 2 or (ranks_BM == ranks_BM[:, :1]).all():
         return None
     return float(stats.friedmanchisquare(*ranks_BM.T).pvalue)
-
-
-def _named(methods: Sequence[str], ranks_M: np.ndarray) -> dict[str, float]:
-    return dict(zip(methods, ranks_M.tolist(), strict=True))

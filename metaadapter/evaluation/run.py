@@ -10,31 +10,28 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation import integrity
 from metaadapter.evaluation.bench import Bench
 from metaadapter.evaluation.config import EvaluationConfig
+from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.journal import CellResult, Journal
 from metaadapter.evaluation.pool import measure_cells
 from metaadapter.evaluation.ranks import Ranks, rank_methods
-from metaadapter.evaluation.summary import Figure, collect, differences, means
+from metaadapter.evaluation.stale_cells import missing_cells
+from metaadapter.evaluation.summary import differences, means, records
 from metaadapter.evaluation.table_files import write_table
-from metaadapter.evaluation.tables import (
-    TASK_COLUMNS,
-    bin_rows,
-    class_rows,
-    confusion_rows,
-    mistake_rows,
-    task_rows,
-)
+from metaadapter.evaluation.tables import all_tables
 from metaadapter.features.device import choose_device
 
 __all__ = ["Evaluation", "evaluate"]
 
-PACKAGES = ("metaadapter", "torch", "numpy", "scipy", "scikit-learn")
+PACKAGES = ("metaadapter", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 COVERS = (
     "95 % intervals of Student's t cover which classes and pictures were drawn (seeds and tasks), "
     "not which data sets were chosen; draws of one set share pictures, so they are a little narrow"
@@ -49,9 +46,10 @@ class Evaluation:
     config: EvaluationConfig
     n_measured: int
     """Cells that this run measured; the others were there."""
-    means: tuple[Figure, ...]
-    differences: tuple[Figure, ...]
-    """Each method less the reference."""
+    means: pd.DataFrame
+    """Columns method, store, part, n_shot, metric, mean, half and n_draws."""
+    differences: pd.DataFrame
+    """Each method less the reference, draw by draw, in the same columns."""
     ranks: dict[str, Ranks]
     """By part."""
     boxes: tuple[Box, ...]
@@ -73,8 +71,8 @@ class Evaluation:
             "n_measured": self.n_measured,
             "intervals": COVERS,
             "reference": self.config.reference_name,
-            "means": [figure.to_dict() for figure in self.means],
-            "differences": [figure.to_dict() for figure in self.differences],
+            "means": records(self.means),
+            "differences": records(self.differences),
             "ranks": {part: ranks.to_dict() for part, ranks in self.ranks.items()},
             "integrity": [box.to_dict() for box in self.boxes],
             "sets": self.sets,
@@ -89,8 +87,9 @@ def evaluate(
     jobs: int = 1,
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda _done, _total: None,
+    note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
-    """Measure what is not measured yet, and write all tables.
+    """Measure what is not measured yet, or by other code than today's, and write all tables.
 
     Args:
         config: What to measure.
@@ -98,23 +97,24 @@ def evaluate(
         jobs: Processes of one thread each.
         device: Name of a device, or "auto".
         tell: Hears of each finished cell: how many of how many in this run.
+        note: Hears why cells that were measured are measured again.
 
     Raises:
-        UsageError: There is no such method or device.
+        UsageError: There is no such method, metric or device.
         DataError: A store cannot be used, or the folder holds something else.
     """
     bench = Bench(config, choose_device(device))
-    record = Record(
-        config,
-        {name: method.identity for name, method in bench.methods.items()},
-        {name: of.identity for name, of in bench.sets.items()},
-    )
+    methods = {name: method.identity for name, method in bench.methods.items()}
+    measured_by = bench.identity
+    record = Record(config, methods, {name: data.identity for name, data in bench.sets.items()})
     with hold_evaluation(folder, record):
         with Journal(folder / JOURNAL_FILE).appending() as journal:
-            missing = [cell for cell in config.cells() if cell not in journal.results]
+            missing, reasons = missing_cells(config.cells(), journal.results, methods, measured_by)
+            for reason in reasons:
+                note(reason)
             tell(0, len(missing))
-            for number, result in enumerate(measure_cells(bench, missing, jobs), start=1):
-                journal.append(result)
+            for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
+                journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
                 tell(number, len(missing))
         results = [journal.results[cell] for cell in config.cells()]
         return _finish(folder, bench, results, len(missing))
@@ -123,34 +123,38 @@ def evaluate(
 def _finish(
     folder: Path, bench: Bench, results: Sequence[CellResult], n_measured: int
 ) -> Evaluation:
-    config, classes = bench.config, {name: of.classes for name, of in bench.sets.items()}
-    rows = task_rows(results)
-    write_table(folder / "rows.csv", rows, columns=TASK_COLUMNS, parquet=True)
-    write_table(folder / "classes.csv", class_rows(results, classes))
-    write_table(folder / "confusion.csv", confusion_rows(results, classes))
-    write_table(folder / "bins.csv", bin_rows(results))
-    pictures = {
-        name: list(zip(of.paths_n.tolist(), of.contents_n.tolist(), strict=True))
-        for name, of in bench.sets.items()
-    }
-    write_table(folder / "mistakes.csv", mistake_rows(results, classes, pictures))
-    samples = collect(rows)
+    config = bench.config
+    methods, sets = list(bench.methods.values()), list(bench.sets.values())
+    draws = draw_table(
+        (data, seed, bench.draw(data.name, seed)) for data in sets for seed in range(config.seeds)
+    )
+    write_table(folder / "draws.csv.gz", draws)
+    tables = all_tables(results, bench.sets)
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table, parquet=name == "rows")
+    rows = tables["rows"]
+    figures = means(rows)
     ranks = {
         part: found
-        for part in dict.fromkeys(row["part"] for row in rows)
-        if (found := rank_methods(samples, config.method_names, part)) is not None
+        for part in dict.fromkeys(rows["part"])
+        if (found := rank_methods(figures, config.method_names, part)) is not None
     }
     evaluation = Evaluation(
         folder,
         config,
         n_measured,
-        tuple(means(samples)),
-        tuple(differences(samples, config.reference_name)),
+        figures,
+        differences(rows, config.reference_name),
         ranks,
-        _boxes(bench, results),
+        (
+            integrity.support_apart(draws, methods),
+            integrity.unseen_sets(methods, sets),
+            integrity.unseen_classes(methods, sets),
+            integrity.chosen_elsewhere(methods, sets),
+        ),
         {
-            name: of.to_dict() | {"left_out": classes_left_out(of, config)}
-            for name, of in bench.sets.items()
+            name: data.to_dict() | {"left_out": classes_left_out(data, config)}
+            for name, data in bench.sets.items()
         },
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
@@ -158,18 +162,6 @@ def _finish(
     _write_json(folder / "integrity.json", "integrity", {"boxes": document.pop("integrity")})
     _write_json(folder / "summary.json", "summary", document)
     return evaluation
-
-
-def _boxes(bench: Bench, results: Sequence[CellResult]) -> tuple[Box, ...]:
-    methods, sets = list(bench.methods.values()), list(bench.sets.values())
-    draws = ((of, bench.draw(of.name, seed)) for of in sets for seed in range(bench.config.seeds))
-    return (
-        integrity.labels_sealed(results),
-        integrity.support_apart(draws),
-        integrity.unseen_sets(methods, sets),
-        integrity.unseen_classes(methods, sets),
-        integrity.chosen_elsewhere(methods, sets),
-    )
 
 
 def _write_json(path: Path, name: str, content: dict[str, Any]) -> None:

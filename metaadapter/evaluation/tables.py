@@ -1,161 +1,147 @@
-"""Results as tidy tables: one row a task, a class, a confusion, a bin of confidence."""
+"""The rows of all cells as tidy tables: a row a task, a class, a confusion, a bin, a mistake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.journal import CellResult
 from metaadapter.evaluation.metrics import METRICS
-from metaadapter.evaluation.table_files import Row
+from metaadapter.evaluation.table_files import table
 
 __all__ = [
+    "COSTS",
     "TASK_COLUMNS",
-    "bin_rows",
-    "class_rows",
-    "confusion_rows",
-    "mistake_rows",
-    "task_rows",
+    "all_tables",
 ]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
-OF_CELL = ("method", "store", "part", "n_shot", "seed")
-TASK_COLUMNS = (*OF_CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
+CELL = ["method", "store", "part", "n_shot", "seed"]
+TASK_COLUMNS = (*CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
 
 
-def task_rows(results: Iterable[CellResult]) -> list[Row]:
-    """One row for each method, set, part, number of shots, seed and task.
+def all_tables(
+    results: Iterable[CellResult], sets: Mapping[str, EvaluationSet]
+) -> dict[str, pd.DataFrame]:
+    """By the names of their files.
 
-    Where base and new classes were judged, further rows have the harmonic mean of both accuracies.
+    - `rows`: the figures of each task; where base and new classes were judged, further rows have
+      the harmonic mean of both accuracies.
+    - `classes`: precision, recall and number of queries of each class, over the tasks of a seed;
+      empty where there is none.
+    - `confusion`: how often a class was predicted to be another, or itself, over all seeds; counts
+      of 0 are left out.
+    - `bins`: mean confidence and fraction of correct answers by bin of confidence, over all seeds.
+    - `mistakes`: the most confident wrong answers of each seed, the worst first.
     """
-    rows = []
+    results = list(results)
+    names = {name: data.classes for name, data in sets.items()}
+    pairs = _gathered(results, "confusion")
+    mistakes = _gathered(results, "mistakes")
+    return {
+        "rows": _rows(_gathered(results, "rows")),
+        "classes": _named(_classes(pairs), names, "class"),
+        "confusion": _named(_confusion(pairs), names, "true", "predicted"),
+        "bins": _bins(_gathered(results, "bins")),
+        "mistakes": _named(_with_files(mistakes, sets), names, "true", "predicted"),
+    }
+
+
+def _gathered(results: Iterable[CellResult], name: str) -> pd.DataFrame:
+    """A table of all cells, classes by their numbers."""
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
     for result in results:
-        for part, found in result.parts.items():
-            for number, task in enumerate(found.tasks):
-                rows.append(_in_order({**_of_cell(result, part), "task": number, **task}))
-        rows += _harmonic(result)
-    return rows
-
-
-def class_rows(results: Iterable[CellResult], classes: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Precision and recall of each class, over the tasks of a seed; empty where it has none.
-
-    Args:
-        results: What was measured.
-        classes: Names of each set's classes.
-    """
-    rows = []
-    for result in results:
-        names = classes[result.cell.store]
-        for part, found in result.parts.items():
-            right, true, called = {}, dict[int, int](), dict[int, int]()
-            for one, other, count in found.confusion:
-                true[one] = true.get(one, 0) + count
-                called[other] = called.get(other, 0) + count
-                if one == other:
-                    right[one] = count
-            for number in sorted({*true, *called}):
-                hits = right.get(number, 0)
-                rows.append(
-                    {
-                        **_of_cell(result, part),
-                        "class": names[number],
-                        "precision": hits / called[number] if number in called else None,
-                        "recall": hits / true[number] if number in true else None,
-                        "support": true.get(number, 0),
-                    }
-                )
-    return rows
-
-
-def confusion_rows(
-    results: Iterable[CellResult], classes: Mapping[str, Sequence[str]]
-) -> list[Row]:
-    """How often a class was called another, or itself, over all seeds; counts of 0 left out."""
-    counts: dict[tuple[Any, ...], int] = {}
-    for result in results:
-        names = classes[result.cell.store]
-        for part, found in result.parts.items():
-            for true, called, count in found.confusion:
-                key = (*_of_draws(result, part), names[true], names[called])
-                counts[key] = counts.get(key, 0) + count
-    head = ("method", "store", "part", "n_shot", "true", "predicted")
-    return [dict(zip((*head, "count"), (*key, n), strict=True)) for key, n in counts.items()]
-
-
-def bin_rows(results: Iterable[CellResult]) -> list[Row]:
-    """Mean confidence and share of right answers by bin of confidence, over all seeds."""
-    sums: dict[tuple[Any, ...], list[float]] = {}
-    for result in results:
-        for part, found in result.parts.items():
-            for number, values in enumerate(found.bins):
-                total = sums.setdefault((*_of_draws(result, part), number), [0.0, 0.0, 0.0])
-                for place, value in enumerate(values):
-                    total[place] += value
-    head = ("method", "store", "part", "n_shot", "bin")
-    return [
+        found = result.tables[name]
+        n_rows = len(found["part"])
+        for key, value in result.cell._asdict().items():
+            columns[key] += [value] * n_rows
+        for key, values in found.items():
+            columns[key] += values
+    numbers = ("true", "predicted", "picture")
+    return pd.DataFrame(
         {
-            **dict(zip(head, key, strict=True)),
-            "n": int(n),
-            "confidence": confidence / n,
-            "right": right / n,
+            key: np.array(values, dtype=int) if key in numbers else table({key: values})[key]
+            for key, values in columns.items()
         }
-        for key, (n, confidence, right) in sums.items()
-        if n
-    ]
+    )
 
 
-def mistake_rows(
-    results: Iterable[CellResult],
-    classes: Mapping[str, Sequence[str]],
-    pictures: Mapping[str, Sequence[tuple[str, str]]],
-) -> list[Row]:
-    """The most confident wrong answers of each seed, the worst first.
-
-    Args:
-        results: What was measured.
-        classes: Names of each set's classes.
-        pictures: Path and hash of each set's pictures.
-    """
-    rows = []
-    for result in results:
-        names, files = classes[result.cell.store], pictures[result.cell.store]
-        for part, found in result.parts.items():
-            for mistake in found.mistakes:
-                path, sha256 = files[mistake.picture]
-                rows.append(
-                    {
-                        **_of_cell(result, part),
-                        "path": path,
-                        "sha256": sha256,
-                        "true": names[mistake.true],
-                        "predicted": names[mistake.called],
-                        "confidence": mistake.confidence,
-                        "own": mistake.own,
-                    }
-                )
-    return rows
+def _rows(rows: pd.DataFrame) -> pd.DataFrame:
+    own = [name for name in rows if name not in TASK_COLUMNS]
+    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *own, *COSTS]]
+    of_part = {part: found.reset_index(drop=True) for part, found in rows.groupby("part")}
+    if "new" not in of_part:
+        return rows
+    base, new = of_part["base"], of_part["new"]
+    one, other = base["accuracy"], new["accuracy"]
+    harmonic = base[[*CELL, "task"]].assign(part=table({"part": ["harmonic"] * len(base)})["part"])
+    harmonic["n_query"] = base["n_query"] + new["n_query"]
+    harmonic["accuracy"] = (2 * one * other / (one + other)).fillna(0.0)
+    return pd.concat([rows, harmonic], ignore_index=True)
 
 
-def _of_cell(result: CellResult, part: str) -> Row:
-    method, store, n_shot, seed = result.cell
-    return dict(zip(OF_CELL, (method, store, part, n_shot, seed), strict=True))
+def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
+    count = pairs["count"]
+    pairs = pairs.assign(cell=pairs.groupby(CELL, sort=False).ngroup())
+    sums = (
+        pd.concat(
+            [
+                pairs.assign(
+                    **{"class": pairs["true"], "support": count, "predictions": 0, "n": 0}
+                ),
+                pairs.assign(
+                    **{"class": pairs["predicted"], "support": 0, "predictions": count},
+                    n=count.where(pairs["true"] == pairs["predicted"], 0),
+                ),
+            ]
+        )
+        .groupby(["cell", *CELL, "class"], as_index=False)[["support", "predictions", "n"]]
+        .sum()
+    )
+    n_correct, n_true, n_predicted = (
+        sums[name].astype(float) for name in ("n", "support", "predictions")
+    )
+    sums["precision"] = n_correct / n_predicted.where(n_predicted > 0)
+    sums["recall"] = n_correct / n_true.where(n_true > 0)
+    return sums[[*CELL, "class", "precision", "recall", "support"]]
 
 
-def _of_draws(result: CellResult, part: str) -> tuple[str, str, str, int]:
-    return result.cell.method, result.cell.store, part, result.cell.n_shot
+def _confusion(pairs: pd.DataFrame) -> pd.DataFrame:
+    keys = [*CELL[:-1], "true", "predicted"]
+    return pairs.groupby(keys, sort=False, as_index=False)["count"].sum()
 
 
-def _in_order(row: Row) -> Row:
-    return {name: row.get(name) for name in TASK_COLUMNS}
+def _bins(bins: pd.DataFrame) -> pd.DataFrame:
+    keys = [*CELL[:-1], "bin"]
+    sums = bins.groupby(keys, sort=False, as_index=False)[["n", "confidence", "right"]].sum()
+    sums = sums[sums["n"] > 0]
+    n = sums["n"].astype(int)
+    return sums.assign(confidence=sums["confidence"] / n, right=sums["right"] / n)
 
 
-def _harmonic(result: CellResult) -> Iterator[Row]:
-    if "new" not in result.parts:
-        return
-    pairs = zip(result.parts["base"].tasks, result.parts["new"].tasks, strict=True)
-    for number, (base, new) in enumerate(pairs):
-        one, other = base["accuracy"], new["accuracy"]
-        mean = 2 * one * other / (one + other) if one + other else 0.0
-        row = {**_of_cell(result, "harmonic"), "task": number, "accuracy": mean}
-        yield _in_order({**row, "n_query": base["n_query"] + new["n_query"]})
+def _with_files(mistakes: pd.DataFrame, sets: Mapping[str, EvaluationSet]) -> pd.DataFrame:
+    for name in ("path", "sha256"):
+        column = "paths_n" if name == "path" else "contents_n"
+        files = [
+            getattr(sets[store], column)[picture]
+            for store, picture in zip(mistakes["store"], mistakes["picture"], strict=True)
+        ]
+        mistakes = mistakes.assign(**{name: table({name: files})[name]})
+    return mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]]
+
+
+def _named(rows: pd.DataFrame, names: Mapping[str, tuple[str, ...]], *columns: str) -> pd.DataFrame:
+    """Names in place of the numbers of classes."""
+    found = {}
+    for column in columns:
+        labels = [
+            names[store][number] for store, number in zip(rows["store"], rows[column], strict=True)
+        ]
+        found[column] = table({column: labels})[column]
+        found[column].index = rows.index
+    return rows.assign(**found)

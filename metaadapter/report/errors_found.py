@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from metaadapter.evaluation.table_files import Row
+import pandas as pd
+
 from metaadapter.features.prompts import readable_name
-from metaadapter.report.evaluation_result import ClassFound, Confusion, SetFound, WorstMistake
+from metaadapter.report.evaluation_result import Row, SetFound
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
 
 __all__ = ["set_found"]
 
-# As many classes as a matrix can name on a phone.
-MOST_IN_MATRIX = 20
+# As many classes as a matrix can name, with a number in each cell, on a phone.
+MOST_IN_MATRIX = 10
 MOST_CONFUSIONS = 6
 MOST_CLASSES = 5
 MOST_MISTAKES = 8
@@ -22,27 +23,30 @@ MOST_MISTAKES = 8
 def set_found(run: EvaluationRun, name: str, method: str, n_shot: int, part: str) -> SetFound:
     """How one method errs on one set at one number of shots, over all draws."""
 
-    def rows_of(table: str, of_method: str = method) -> list[Row]:
-        wanted = (of_method, name, part, n_shot)
-        return [
-            row
-            for row in run.tables[table]
-            if (row["method"], row["store"], row["part"], row["n_shot"]) == wanted
-        ]
+    def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
+        rows = run.tables[table]
+        is_wanted = (rows["method"] == of_method) & (rows["store"] == name)
+        return rows[is_wanted & (rows["part"] == part) & (rows["n_shot"] == n_shot)]
 
-    counts = {(row["true"], row["predicted"]): row["count"] for row in rows_of("confusion")}
+    pairs = rows_of("confusion")
+    counts = {
+        (each.true, each.predicted): int(each.n)
+        for each in pairs.rename(columns={"count": "n"}).itertuples()
+    }
     n_true = Counter[str]()
     for (true, _), count in counts.items():
         n_true[true] += count
     confusions = [
-        Confusion(true, called, count, n_true[true])
-        for (true, called), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        if true != called
+        {"true": true, "predicted": predicted, "n": count, "n_true": n_true[true]}
+        for (true, predicted), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        if true != predicted
     ]
-    named = sorted({name for pair in counts for name in pair})
+    named = sorted({label for pair in counts for label in pair})
     classes = _classes_shown(confusions, named)
     recalls = _recalls(rows_of("classes"), rows_of("classes", ZERO_SHOT))
     n_extreme = min(MOST_CLASSES, len(recalls) // 2)
+    worst = rows_of("mistakes").sort_values("confidence", ascending=False, kind="stable")
+    columns = ["path", "sha256", "true", "predicted", "confidence", "own"]
     return SetFound(
         name=name,
         facts=run.sets[name],
@@ -54,7 +58,9 @@ def set_found(run: EvaluationRun, name: str, method: str, n_shot: int, part: str
         confusions=tuple(confusions[:MOST_CONFUSIONS]),
         hardest=tuple(recalls[:n_extreme]),
         easiest=tuple(recalls[::-1][:n_extreme]),
-        mistakes=_worst(rows_of("mistakes")),
+        mistakes=tuple(
+            worst.drop_duplicates("path")[columns].head(MOST_MISTAKES).to_dict("records")
+        ),
     )
 
 
@@ -64,43 +70,30 @@ def _shown(labels: Iterable[str]) -> dict[str, str]:
     return {label: name if n_called[name] == 1 else label for label, name in names.items()}
 
 
-def _classes_shown(confusions: Iterable[Confusion], classes: Sequence[str]) -> tuple[str, ...]:
+def _classes_shown(confusions: Iterable[Row], classes: Sequence[str]) -> tuple[str, ...]:
     """All classes, or those of the most frequent confusions, in the order of their names."""
     if len(classes) <= MOST_IN_MATRIX:
         return tuple(classes)
-    named = dict.fromkeys(name for each in confusions for name in (each.true, each.called))
+    named = dict.fromkeys(
+        label for each in confusions for label in (each["true"], each["predicted"])
+    )
     return tuple(
         sorted([*named, *(name for name in classes if name not in named)][:MOST_IN_MATRIX])
     )
 
 
-def _recalls(rows: Iterable[Row], by_name: Iterable[Row]) -> list[ClassFound]:
-    """The lowest first."""
-    zero_shot = _share_found(by_name)
-    found = [
-        ClassFound(name, share, zero_shot.get(name, (None, 0))[0], n)
-        for name, (share, n) in _share_found(rows).items()
+def _recalls(rows: pd.DataFrame, by_name: pd.DataFrame) -> list[Row]:
+    """Recall over all draws, with the number of answers; the lowest first."""
+    zero_shot = {each["name"]: each["recall"] for each in _recall(by_name)}
+    found = [{**each, "zero_shot": zero_shot.get(each["name"])} for each in _recall(rows)]
+    return sorted(found, key=lambda each: (each["recall"], each["name"]))
+
+
+def _recall(rows: pd.DataFrame) -> list[Row]:
+    there = rows.dropna(subset="recall")
+    n = there["support"].astype(float)
+    sums = there[["class"]].assign(n=n, correct=n * there["recall"]).groupby("class").sum()
+    return [
+        {"name": each.Index, "recall": each.correct / each.n, "n": int(each.n)}
+        for each in sums.itertuples()
     ]
-    return sorted(found, key=lambda each: (each.recall, each.name))
-
-
-def _share_found(rows: Iterable[Row]) -> Mapping[str, tuple[float, int]]:
-    """Recall over all draws and number of answers, by class."""
-    right, n = defaultdict[str, float](float), Counter[str]()
-    for row in rows:
-        if row["recall"] is not None:
-            right[row["class"]] += row["recall"] * row["support"]
-            n[row["class"]] += row["support"]
-    return {name: (right[name] / count, count) for name, count in n.items()}
-
-
-def _worst(rows: Iterable[Row]) -> tuple[WorstMistake, ...]:
-    """Each picture once, the most confident answer about it."""
-    found: dict[str, WorstMistake] = {}
-    for row in sorted(rows, key=lambda row: -row["confidence"]):
-        mistake = WorstMistake(
-            *(row["path"], row["sha256"], row["true"], row["predicted"]),
-            *(row["confidence"], row["own"]),
-        )
-        found.setdefault(row["path"], mistake)
-    return tuple(found.values())[:MOST_MISTAKES]

@@ -8,17 +8,19 @@ from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.markdown_table import markdown_table
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
-    METRIC_NAMES,
     escaped,
+    fraction,
     metric,
+    metric_name,
     part_told,
     points,
     printable,
-    share,
     signed,
 )
 
 __all__ = ["markdown", "overview"]
+
+BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
 
 
 def markdown(result: EvaluationResult) -> str:
@@ -37,7 +39,7 @@ def markdown(result: EvaluationResult) -> str:
 
 
 def overview(result: EvaluationResult, heading: str = "") -> str:
-    """Accuracy, gains over each method, ranks and integrity."""
+    """Accuracy, gains over each method, log loss, calibration, ranks and integrity."""
     return printable("\n".join(_overview(result, heading)).strip("\n"))
 
 
@@ -50,8 +52,8 @@ def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
         )
         title = f"{heading}What {result.reference} gains over each, in points, {told}"
         yield from _by_shots(result, title, part.gain[place], signed)
-    if "unknown_auroc" in result.quality:
-        yield from _metric(result, "unknown_auroc", heading)
+    for name in BESIDE_ACCURACY:
+        yield from _metric(result, name, heading)
     for part in result.parts:
         if part.ranks is not None:
             listed = ", ".join(f"{method} {rank:.1f}" for method, rank in part.ranks.mean.items())
@@ -80,13 +82,13 @@ def _by_shots(
 
 def _quality(result: EvaluationResult) -> Iterator[str]:
     for name in result.quality:
-        if name != "unknown_auroc":
+        if name not in BESIDE_ACCURACY:
             yield from _metric(result, name, "## ")
 
 
 def _metric(result: EvaluationResult, name: str, heading: str) -> Iterator[str]:
-    title = f"{heading}{METRIC_NAMES[name]}{part_told(result.judged)}"
-    table = result.quality[name]
+    title = f"{heading}{metric_name(name)}{part_told(result.judged)}"
+    table = result.quality.get(name, {})
     yield from _by_shots(result, title, table, lambda estimate: metric(estimate.mean, name))
 
 
@@ -94,8 +96,8 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
     head = ["fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
     rows = {
         method: [
-            *(_number(cost.fit_seconds, 1000.0), _number(cost.predict_seconds, 1000.0)),
-            *(_number(cost.peak_mib), _number(cost.trained_parameters)),
+            *(_number(cost[name], 1000.0) for name in ("fit_seconds", "predict_seconds")),
+            *(_number(cost[name]) for name in ("peak_mib", "trained_parameters")),
         ]
         for method, cost in result.costs.items()
     }
@@ -107,15 +109,18 @@ def _errors(result: EvaluationResult) -> Iterator[str]:
     for found in result.sets:
         yield from ("", _where(found.name, result), "")
         for each in found.confusions:
-            told = f"{found.names[each.true]} is called {found.names[each.called]}"
+            told = (
+                f"{found.names[each['true']]} is predicted to be {found.names[each['predicted']]}"
+            )
             yield (
-                f"- {escaped(told)} in {share(each.n / each.n_true)} of the answers about it "
-                f"({each.n} of {each.n_true})"
+                f"- {escaped(told)} in {fraction(each['n'] / each['n_true'])} of the answers "
+                f"about it ({each['n']} of {each['n_true']})"
             )
         for told, classes in (("hardest", found.hardest), ("easiest", found.easiest)):
             if classes:
                 listed = ", ".join(
-                    f"{escaped(found.names[each.name])} {share(each.recall)}" for each in classes
+                    f"{escaped(found.names[each['name']])} {fraction(each['recall'])}"
+                    for each in classes
                 )
                 yield f"- {told}: {listed}"
 

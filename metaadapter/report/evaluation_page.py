@@ -11,19 +11,19 @@ from metaadapter.evaluation.estimate import Estimate
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
 from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
-from metaadapter.report.figures.confusion import confusion
 from metaadapter.report.figures.mean_ranks import mean_ranks
 from metaadapter.report.figures.method_style import style_of
 from metaadapter.report.figures.reliability import reliability
 from metaadapter.report.template import render
 from metaadapter.report.words import (
     METHOD_NOTES,
-    METRIC_NAMES,
+    fraction,
     metric,
+    metric_name,
     part_told,
     points,
     printable,
-    share,
+    short,
     signed,
     signed_points,
 )
@@ -54,7 +54,11 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             "signed_points": signed_points,
             "metric": metric,
             "sentence": _sentence,
-            "share": share,
+            "fraction": fraction,
+            "metric_name": metric_name,
+            "percent": _percent,
+            "shade": _shade,
+            "short": short,
             "seconds": _seconds,
             "number": _number,
             "told": part_told,
@@ -63,9 +67,13 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         result=result,
         overall=overall,
         judged=part_told(result.judged),
-        metric_names=METRIC_NAMES,
         notes={name: note for name, note in METHOD_NOTES.items() if name in result.methods},
         thumbnails=thumbnails,
+        doubted=[
+            method
+            for method in result.methods
+            if any(box.methods.get(method, box.status) != "pass" for box in result.boxes)
+        ],
         styles={method: style_of(method, result) for method in result.methods},
         by_shots=list(_by_shots(result)),
         points_shown=POINTS_SHOWN,
@@ -76,11 +84,6 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             if part.ranks is not None
         ],
         reliability=list(_reliability(result)),
-        confusions={
-            found.name: Markup(confusion(found, f"confusion-{number}"))
-            for number, found in enumerate(result.sets)
-            if found.classes
-        },
     )
     return printable(html)
 
@@ -88,27 +91,29 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
 def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for part in result.parts:
         for number, (place, accuracy) in enumerate(part.accuracy.items()):
-            of = place + part_told(part.part)
-            yield of, Markup(accuracy_by_shots(result, accuracy, f"shots-{part.part}-{number}", of))
+            title, name = place + part_told(part.part), f"shots-{part.part}-{number}"
+            yield title, Markup(accuracy_by_shots(result, accuracy, name, title))
 
 
 def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup, list[str]]]:
     accuracy = result.parts[0].accuracy[overall]
     shots = sorted({result.shots[0], result.shots[len(result.shots) // 2], result.shots[-1]})
     for n_shot in shots:
-        of = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
-        drawing, below = accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", of)
-        yield of, Markup(drawing), below
+        title = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
+        drawing, below = accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
+        yield title, Markup(drawing), below
 
 
 def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for number, (method, by_shots) in enumerate(result.reliability.items()):
         for n_shot, bins in by_shots.items():
             if bins:
-                of = f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}"
-                style = style_of(method, result)
-                drawing = reliability(bins, style, f"reliability-{number}-{n_shot}", of)
-                yield of, Markup(drawing)
+                title, style = (
+                    f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}",
+                    style_of(method, result),
+                )
+                drawing = reliability(bins, style, f"reliability-{number}-{n_shot}", title)
+                yield title, Markup(drawing)
 
 
 def _tint(estimate: Estimate) -> str:
@@ -118,6 +123,15 @@ def _tint(estimate: Estimate) -> str:
         return ""
     strength = min(1.0, abs(points) / STRONGEST)
     return Markup(f' class="{"gain" if points > 0 else "loss"}" style="--strength: {strength:.2f}"')
+
+
+def _shade(count: int, total: int) -> Markup:
+    """Strength of a cell: the square root, so that a twentieth can be seen beside nine tenths."""
+    return Markup(f' style="--strength: {(count / total) ** 0.5 if total else 0:.2f}"')
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{100 * count / total:.0f}" if count else ""
 
 
 def _sentence(text: str) -> str:

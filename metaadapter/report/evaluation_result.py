@@ -10,20 +10,12 @@ from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.ranks import Ranks
 
-__all__ = [
-    "ByShots",
-    "ClassFound",
-    "Confusion",
-    "Cost",
-    "EvaluationResult",
-    "PartFound",
-    "ReliabilityBin",
-    "SetFound",
-    "WorstMistake",
-]
+__all__ = ["ByShots", "EvaluationResult", "PartFound", "Row", "SetFound"]
 
 ByShots = Mapping[str, Mapping[int, Estimate]]
 """Method → number of shots → estimate."""
+Row = Mapping[str, Any]
+"""Column → value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,80 +25,18 @@ class PartFound:
     part: str
     """"all", or "base", "new" and "harmonic", the harmonic mean of both accuracies."""
     accuracy: Mapping[str, ByShots]
-    """By set, and over the sets, as shares of 1."""
+    """By set, and over the sets, as fractions of 1."""
     gain: Mapping[str, ByShots]
     """The reference less each method, paired by draw; by set, and over the sets."""
     ranks: Ranks | None
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Answers of like confidence."""
-
-    n: int
-    confidence: float
-    """Their mean."""
-    right: float
-    """Share of them that are right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a method costs on one task, the mean over sets and draws, with the most shots.
-
-    Tasks that were fitted side by side have their share of the seconds; the memory is of all.
-    """
-
-    fit_seconds: float | None
-    predict_seconds: float | None
-    peak_mib: float | None
-    """Beyond what was held before the fit."""
-    trained_parameters: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """One class taken for another, over all draws."""
-
-    true: str
-    called: str
-    n: int
-    n_true: int
-    """Answers about pictures of the true class."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassFound:
-    """How many pictures of a class are found."""
-
-    name: str
-    recall: float
-    zero_shot: float | None
-    """The same by the class names alone."""
-    n: int
-    """Answers about its pictures, over all draws."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorstMistake:
-    """A picture that was called something else with much confidence."""
-
-    path: str
-    sha256: str
-    true: str
-    called: str
-    confidence: float
-    """The largest over the draws."""
-    own: float
-    """Probability of its own class in the same answer."""
-
-
-@dataclass(frozen=True, slots=True)
 class SetFound:
-    """How the reference errs on one set, with the most shots."""
+    """How the reference errs on one set, with the most shots, over all draws."""
 
     name: str
-    facts: Mapping[str, Any]
+    facts: Row
     """Pictures, classes and encoder."""
     names: Mapping[str, str]
     """Label → as it is shown: its readable name, if no other class has the same."""
@@ -114,14 +44,17 @@ class SetFound:
     """Those of the confusion matrix: all, or the ones confused most."""
     n_classes: int
     counts: tuple[tuple[int, ...], ...]
-    """True class × class that it was called; the rows lack what other classes took."""
+    """True class × predicted class; the rows lack what other classes took."""
     n_true: tuple[int, ...]
     """Answers about pictures of each of `classes`."""
-    confusions: tuple[Confusion, ...]
-    """The most frequent first."""
-    hardest: tuple[ClassFound, ...]
-    easiest: tuple[ClassFound, ...]
-    mistakes: tuple[WorstMistake, ...]
+    confusions: tuple[Row, ...]
+    """The most frequent first: `true`, `predicted`, `n`, and `n_true` answers about that class."""
+    hardest: tuple[Row, ...]
+    """`name`, `recall`, `zero_shot` (recall by the class names alone, or None), `n` answers."""
+    easiest: tuple[Row, ...]
+    mistakes: tuple[Row, ...]
+    """`path`, `sha256`, `true`, `predicted`, `confidence` (the largest over the draws) and `own`
+    (the probability of the correct class in the same answer)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +75,15 @@ class EvaluationResult:
     parts: tuple[PartFound, ...]
     quality: Mapping[str, ByShots]
     """Further metrics that were measured, by name; means over the sets."""
-    reliability: Mapping[str, Mapping[int, tuple[ReliabilityBin, ...]]]
-    """Method → fewest and most shots → bins that are not empty, over all sets."""
+    reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
+    """Method → fewest and most shots → bins that are not empty, over all sets: `n` answers, their
+    mean `confidence`, and the fraction `correct`."""
     seconds: Mapping[str, Mapping[int, float]]
     """To fit and to answer: method → number of shots → mean over sets and draws, a task."""
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, Mapping[str, float | None]]
+    """Method → `fit_seconds`, `predict_seconds`, `peak_mib` (beyond what was held before the fit)
+    and `trained_parameters` of a task with the most shots, the mean over sets and draws. Tasks
+    that were fitted side by side share the seconds evenly; the memory is of all."""
     sets: tuple[SetFound, ...]
     boxes: tuple[Box, ...]
     intervals: str

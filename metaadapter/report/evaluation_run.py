@@ -1,4 +1,4 @@
-"""The folder of a finished evaluation, read back: every figure of a report comes from its rows."""
+"""The folder of a finished evaluation, read back: a report says what is in it and no more."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from metaadapter.errors import DataError
 from metaadapter.evaluation import EvaluationConfig
 from metaadapter.evaluation.folder import RECORD_FILE
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.summary import Samples, collect
-from metaadapter.evaluation.table_files import Row, read_table
+from metaadapter.evaluation.ranks import Ranks
+from metaadapter.evaluation.summary import of_records
+from metaadapter.evaluation.table_files import read_table
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
 ZERO_SHOT = "zero-shot"
-ERRORS = ("classes", "confusion", "mistakes")
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRun:
     """What was measured."""
 
-    folder: Path
     config: EvaluationConfig
     record: str
     """Twelve hex digits of all that was asked for: methods and sets with their contents."""
-    tables: Mapping[str, list[Row]]
-    """Tidy rows, by name of the table; of errors, those of the reference and of zero-shot with the
-    most shots."""
-    samples: Samples
-    """The rows, sorted for means and paired differences."""
+    means: pd.DataFrame
+    """As `evaluation.summary.means` has them."""
+    differences: pd.DataFrame
+    """Each method less the reference."""
+    ranks: Mapping[str, Ranks]
+    """By part."""
+    tables: Mapping[str, pd.DataFrame]
+    """Tidy rows of `bins`; of `classes`, `confusion` and `mistakes`, those of the reference and of
+    zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
     """What the intervals cover."""
@@ -59,27 +64,32 @@ class EvaluationRun:
             raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
             config = EvaluationConfig.model_validate(summary["config"])
-            methods = {config.reference_name, ZERO_SHOT}
-            of_errors = {"method": methods, "n_shot": {str(config.ascending_shots[-1])}}
-            tables = {
-                name: read_table(folder / f"{name}.csv", **(of_errors if name in ERRORS else {}))
-                for name in (*ERRORS, "rows", "bins")
+            of_errors: dict[str, Any] = {
+                "method": {config.reference_name, ZERO_SHOT},
+                "n_shot": {config.ascending_shots[-1]},
+            }
+            errors = {
+                name: read_table(folder / f"{name}.csv", **of_errors)
+                for name in ("classes", "confusion", "mistakes")
             }
             return cls(
-                folder=folder,
                 config=config,
                 record=_digest(record),
-                tables=tables,
-                samples=collect(tables["rows"]),
+                means=of_records(summary["means"]),
+                differences=of_records(summary["differences"]),
+                ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
+                tables={**errors, "bins": read_table(folder / "bins.csv")},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],
                 versions=summary["versions"],
             )
         except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(
                 f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
-                "measure again into another folder"
+                "give its command again, or measure again into another folder"
             ) from error
 
 

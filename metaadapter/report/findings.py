@@ -1,45 +1,42 @@
-"""From the rows of an evaluation to what it found."""
+"""From the summary and the tables of an evaluation to what it found."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
+import pandas as pd
 
-from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.methods import AT
-from metaadapter.evaluation.metrics import METRICS
-from metaadapter.evaluation.ranks import rank_methods
-from metaadapter.evaluation.summary import MEAN, Figure, differences, means
-from metaadapter.evaluation.table_files import Row
+from metaadapter.evaluation.summary import MEAN
+from metaadapter.evaluation.tables import COSTS
 from metaadapter.report.errors_found import set_found
-from metaadapter.report.evaluation_result import (
-    ByShots,
-    Cost,
-    EvaluationResult,
-    PartFound,
-    ReliabilityBin,
-)
+from metaadapter.report.evaluation_result import ByShots, EvaluationResult, PartFound, Row
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
-from metaadapter.report.words import part_told, signed
+from metaadapter.report.headline import headline
 
-__all__ = ["find", "overall"]
+__all__ = ["find"]
 
 MOST_FEATURED = 6
-SECONDS = ("fit_seconds", "predict_seconds")
 
 
 def find(run: EvaluationRun) -> EvaluationResult:
-    """Means, differences, ranks, calibration, costs and errors."""
+    """Means, differences, ranks, calibration, costs and errors, as a report shows them."""
     reference, shots = run.config.reference_name, run.config.ascending_shots
-    figures, gains = means(run.samples), differences(run.samples, reference)
-    names_of_parts = dict.fromkeys(row["part"] for row in run.tables["rows"]) or ["all"]
+    names = run.config.set_names
+    overall = MEAN if len(names) > 1 else names[0]
+    parts = tuple(
+        _part(run, part, tuple(dict.fromkeys((overall, *names))))
+        for part in dict.fromkeys(run.means["part"])
+    )
     # A harmonic mean has no answers of its own.
-    judged = next(iter(names_of_parts))
-    parts = tuple(_part(run, part, figures, gains) for part in names_of_parts)
+    judged = parts[0].part
+    figures = {
+        name: _by_shots(run.means, overall, judged, name)
+        for name in dict.fromkeys(run.means["metric"])
+        if name != "accuracy"
+    }
     methods = _best_first(run.config.method_names, parts[0])
     path = sorted(
         (name for name in methods if name.startswith(AT)),
@@ -47,11 +44,6 @@ def find(run: EvaluationRun) -> EvaluationResult:
     )
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
-    rows: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
-    for row in run.tables["rows"]:
-        if row["part"] == judged:
-            rows[row["method"], row["n_shot"]].append(row)
-    quality = {name: _by_shots(figures, overall(run), judged, name) for name in METRICS[1:]}
     return EvaluationResult(
         reference=reference,
         methods=methods,
@@ -59,9 +51,9 @@ def find(run: EvaluationRun) -> EvaluationResult:
         judged=judged,
         path=tuple(path),
         shots=shots,
-        headline=_headline(parts[0], overall(run), reference),
+        headline=headline(parts[0], overall, reference),
         parts=parts,
-        quality={name: table for name, table in quality.items() if table},
+        quality={name: table for name, table in figures.items() if name not in COSTS},
         reliability={
             method: {
                 n_shot: _reliability(run.tables["bins"], method, n_shot, judged)
@@ -72,15 +64,19 @@ def find(run: EvaluationRun) -> EvaluationResult:
         },
         seconds={
             method: {
-                n_shot: sum(_mean(rows[method, n_shot], name) or 0.0 for name in SECONDS)
+                n_shot: sum(
+                    _mean(figures, name, method, n_shot) or 0.0
+                    for name in ("fit_seconds", "predict_seconds")
+                )
                 for n_shot in shots
             }
             for method in methods
         },
-        costs={method: _cost(rows[method, shots[-1]]) for method in methods},
-        sets=tuple(
-            set_found(run, name, reference, shots[-1], judged) for name in run.config.set_names
-        ),
+        costs={
+            method: {name: _mean(figures, name, method, shots[-1]) for name in COSTS}
+            for method in methods
+        },
+        sets=tuple(set_found(run, name, reference, shots[-1], judged) for name in names),
         boxes=run.boxes,
         intervals=run.intervals,
         versions=run.versions,
@@ -90,36 +86,24 @@ def find(run: EvaluationRun) -> EvaluationResult:
     )
 
 
-def overall(run: EvaluationRun) -> str:
-    """Where the figures that count stand: the mean over sets, or the only set."""
-    names = run.config.set_names
-    return MEAN if len(names) > 1 else names[0]
-
-
-def _part(
-    run: EvaluationRun, part: str, figures: Sequence[Figure], gains: Sequence[Figure]
-) -> PartFound:
-    places = dict.fromkeys((overall(run), *run.config.set_names))
-    turned = {
-        place: {
-            method: {n: Estimate(-each.mean, each.half) for n, each in by_shots.items()}
-            for method, by_shots in _by_shots(gains, place, part, "accuracy").items()
-        }
-        for place in places
-    }
+def _part(run: EvaluationRun, part: str, places: Sequence[str]) -> PartFound:
+    # The reference less the other, where the summary has the other less the reference.
+    turned = run.differences.assign(mean=-run.differences["mean"])
     return PartFound(
         part=part,
-        accuracy={place: _by_shots(figures, place, part, "accuracy") for place in places},
-        gain=turned,
-        ranks=rank_methods(run.samples, run.config.method_names, part),
+        accuracy={place: _by_shots(run.means, place, part, "accuracy") for place in places},
+        gain={place: _by_shots(turned, place, part, "accuracy") for place in places},
+        ranks=run.ranks.get(part),
     )
 
 
-def _by_shots(figures: Iterable[Figure], place: str, part: str, metric: str) -> ByShots:
+def _by_shots(figures: pd.DataFrame, place: str, part: str, metric: str) -> ByShots:
     found: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
-    for each in figures:
-        if (each.store, each.part, each.metric) == (place, part, metric):
-            found[each.method][each.n_shot] = each.estimate
+    is_wanted = (
+        (figures["store"] == place) & (figures["part"] == part) & (figures["metric"] == metric)
+    )
+    for each in figures[is_wanted].itertuples():
+        found[each.method][int(each.n_shot)] = Estimate(each.mean, each.half)
     return dict(found)
 
 
@@ -129,74 +113,28 @@ def _best_first(methods: Sequence[str], part: PartFound) -> tuple[str, ...]:
     return tuple(sorted(methods, key=lambda name: ranks.get(name, len(methods))))
 
 
-def _headline(part: PartFound, place: str, reference: str) -> str:
-    """What the reference reaches with the most shots, and how far it is from the best peer there.
-
-    Without a peer, from the best of the others.
-    """
-    accuracy, gain = part.accuracy[place], part.gain[place]
-    own = accuracy.get(reference, {})
-    if not own:
-        return f"No figure of {reference} could be scored."
-    n_shot = max(own)
-    pictures = "picture" if n_shot == 1 else "pictures"
-    told = (
-        f"With {n_shot} labelled {pictures} a class, {reference} is right on "
-        f"{100 * own[n_shot].mean:.1f} % of the pictures it has not seen{part_told(part.part)}"
-    )
-    others = {
-        name: found[n_shot].mean
-        for name, found in accuracy.items()
-        if name != reference and n_shot in found
-    }
-    if not others:
-        return told + "."
-    peers = {name: right for name, right in others.items() if name in (*PEERS, *META_PEERS)}
-    best = max(peers or others, key=others.__getitem__)
-    kind = "peers" if peers else "others"
-    told += f"; the best of the {kind} there, {best}, on {100 * others[best]:.1f} %"
-    return f"{told}. {_told_gain(gain[best][n_shot], reference, best)}"
-
-
-def _told_gain(gain: Estimate, reference: str, other: str) -> str:
-    points = f"{abs(100 * gain.mean):.1f}"
-    if math.isnan(gain.half):
-        return f"They are {points} points apart; without a second draw there is no interval."
-    interval = f"± {100 * gain.half:.1f} points (95 %, the same draws)"
-    if abs(gain.mean) <= gain.half:
-        return f"The difference, {signed(gain)} points, is within what the draws alone can make."
-    winner, loser = (reference, other) if gain.mean > 0 else (other, reference)
-    return f"{winner} is ahead of {loser} by {points} {interval}."
-
-
-def _reliability(
-    bins: Iterable[Row], method: str, n_shot: int, part: str
-) -> tuple[ReliabilityBin, ...]:
+def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:
     """Over all sets, each answer counted once."""
-    by_bin: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in bins:
-        if (row["method"], row["n_shot"], row["part"]) == (method, n_shot, part):
-            by_bin[row["bin"]].append(row)
-    found = []
-    for _, rows in sorted(by_bin.items()):
-        n = sum(row["n"] for row in rows)
-        confidence, right = (
-            sum(row["n"] * row[name] for row in rows) / n for name in ("confidence", "right")
-        )
-        found.append(ReliabilityBin(n, confidence, right))
-    return tuple(found)
-
-
-def _cost(rows: Sequence[Row]) -> Cost:
-    return Cost(
-        fit_seconds=_mean(rows, "fit_seconds"),
-        predict_seconds=_mean(rows, "predict_seconds"),
-        peak_mib=_mean(rows, "peak_mib"),
-        trained_parameters=_mean(rows, "trained_parameters"),
+    is_wanted = (bins["method"] == method) & (bins["n_shot"] == n_shot) & (bins["part"] == part)
+    rows = bins[is_wanted]
+    n = rows["n"].astype(float)
+    sums = (
+        rows[["bin"]]
+        .assign(n=n, confidence=n * rows["confidence"], correct=n * rows["right"])
+        .groupby("bin")
+        .sum()
+    )
+    return tuple(
+        {
+            "n": int(each.n),
+            "confidence": each.confidence / each.n,
+            "correct": each.correct / each.n,
+        }
+        for each in sums.itertuples()
     )
 
 
-def _mean(rows: Iterable[Row], name: str) -> float | None:
+def _mean(figures: Mapping[str, ByShots], name: str, method: str, n_shot: int) -> float | None:
     """None where nothing was measured."""
-    there = [value for row in rows if (value := row[name]) is not None]
-    return float(np.mean(there)) if there else None
+    found = figures.get(name, {}).get(method, {}).get(n_shot)
+    return None if found is None else found.mean

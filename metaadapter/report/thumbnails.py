@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from metaadapter.images import UnreadableImage, decode_image
-from metaadapter.report.evaluation_result import WorstMistake
+from metaadapter.report.evaluation_result import Row
 
 __all__ = ["thumbnails"]
 
@@ -16,21 +16,21 @@ SIDE = 160
 QUALITY = 80
 
 
-def thumbnails(mistakes: Iterable[WorstMistake], folders: Sequence[Path]) -> dict[str, bytes]:
+def thumbnails(mistakes: Iterable[Row], folders: Sequence[Path]) -> dict[str, bytes]:
     """JPEG of each picture that is found, by the hash of its bytes.
 
     Paths of two stores may be the same where each began in a folder of its own.
 
     Args:
-        mistakes: Whose pictures.
+        mistakes: The `path` and `sha256` of their pictures.
         folders: Where paths may begin; the first that has a file of the same bytes is taken.
     """
     found = {}
     for mistake in mistakes:
         for folder in folders:
-            path = folder / mistake.path
-            if _is_same(path, mistake.sha256) and (jpeg := _thumbnail(path)):
-                found[mistake.sha256] = jpeg
+            path = folder / mistake["path"]
+            if _is_same(path, mistake["sha256"]) and (jpeg := _thumbnail(path)):
+                found[mistake["sha256"]] = jpeg
                 break
     return found
 

@@ -11,11 +11,12 @@ __all__ = [
     "METHOD_NOTES",
     "METRIC_NAMES",
     "escaped",
+    "fraction",
     "metric",
+    "metric_name",
     "part_told",
     "points",
     "printable",
-    "share",
     "short",
     "signed",
     "signed_points",
@@ -24,12 +25,12 @@ __all__ = [
 METRIC_NAMES = {
     "balanced_accuracy": "Balanced accuracy, %",
     "macro_f1": "Macro-F1, %",
-    "nll": "NLL, nats (small is good)",
+    "nll": "Log loss, nats (small is good)",
     "brier": "Brier score (small is good)",
     "ece": "Calibration error, % (small is good)",
     "unknown_auroc": "AUROC of unknown classes, %",
 }
-"""Metrics beside accuracy; those in % are shares in the rows."""
+"""Metrics beside accuracy; those in % are fractions in the rows."""
 
 METHOD_NOTES = {
     "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
@@ -68,28 +69,35 @@ def part_told(part: str) -> str:
 
 
 def points(estimate: Estimate) -> str:
-    """A share with its interval, as a percentage."""
+    """A fraction with its interval, as a percentage."""
     return _with_half(f"{100 * estimate.mean:.1f}", estimate)
 
 
 def signed(estimate: Estimate) -> str:
-    """A difference of shares with its interval, in percentage points."""
+    """A difference of fractions with its interval, in percentage points."""
     return _with_half(signed_points(estimate.mean), estimate)
 
 
 def signed_points(difference: float) -> str:
-    """A difference of shares, in percentage points; without a sign where it rounds to nothing."""
+    """A difference of fractions, in percentage points; no sign where it rounds to nothing."""
     text = f"{100 * difference:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
+def metric_name(name: str) -> str:
+    """What a table of a metric is called; one of the user's own has its function's name."""
+    return METRIC_NAMES.get(name, name)
+
+
 def metric(value: float, name: str) -> str:
-    """The value of a metric, as `METRIC_NAMES` announces it."""
-    return f"{value:.2f}" if name in ("nll", "brier") else f"{100 * value:.1f}"
+    """The value of a metric, as `metric_name` announces it."""
+    if name not in METRIC_NAMES:
+        return f"{value:.3g}"
+    return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
 
 
-def share(value: float | None) -> str:
-    """A share as a whole percentage; what is not quite all is not called all."""
+def fraction(value: float | None) -> str:
+    """A fraction as a whole percentage; what is not quite all is not called all."""
     if value is None:
         return "–"
     # No line ends between a number and its unit.

@@ -102,7 +102,7 @@ def test_evaluate_and_report__documents__are_as_documented(run, make_store, tmp_
     assert agrees(done.document, "metaadapter.evaluate/1")
 
     told = run("report", tmp_path / "run", "--json")
-    assert agrees(told.document, "metaadapter.report/1")
+    assert agrees(told.document, "metaadapter.report/2")
 
 
 def test_doctor__document__is_as_documented(run):
@@ -123,7 +123,7 @@ def test_error__document__is_as_documented(run):
 
 
 def test_page__documents_each_schema_once():
-    assert re.findall(r"^### `metaadapter\.(\w+)/1`$", PAGE, re.MULTILINE) == [
+    assert re.findall(r"^### `metaadapter\.(\w+)/\d`$", PAGE, re.MULTILINE) == [
         *(
             "encode",
             "adapt",

@@ -33,9 +33,10 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
     assert [line.split("|")[1].strip() for line in lines if line.startswith("| ")] == [
         *("shots", "zero-shot", "prototypes"),  # by rank
         *("shots", "zero-shot"),
+        *("shots", "zero-shot", "prototypes") * 2,  # log loss and calibration error
     ]
     assert "What prototypes gains over each, in points, pets" in lines
-    assert sum(line.startswith("pass: ") for line in lines) == 5
+    assert sum(line.startswith("pass: ") for line in lines) == 4
 
 
 def test_evaluate__given_again__says_that_nothing_was_measured(run, pets, tmp_path):
@@ -65,7 +66,7 @@ def test_evaluate__support_from_elsewhere__joins_the_stores(run, make_store, tmp
     }
 
 
-def test_evaluate__unknown_share_ways_and_sampled_queries__shape_the_tasks(run, pets, tmp_path):
+def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(run, pets, tmp_path):
     shape = ("--unknown", "0.3", "--ways", "3", "--queries", "4", "--tasks", "3")
 
     run("evaluate", pets, "--out", tmp_path / "run", *FEW, *shape)
@@ -152,6 +153,40 @@ def test_evaluate__interrupted__tells_how_to_go_on(run, pets, tmp_path, monkeypa
     assert done.code == 130
     assert "cells measured so far are kept" in done.err
     assert f"metaadapter evaluate {pets} --out run" in done.err
+
+
+def test_evaluate__metric_of_ones_own__is_in_rows_and_report(run, pets, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def hits(probabilities, labels):\n    return (probabilities.argmax(1) == labels).sum()\n"
+    )
+
+    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW, "--metrics", f"{file}:hits")
+
+    assert done.code == 0, done.err
+    assert all(
+        float(row["hits"]) == round(float(row["accuracy"]) * int(row["n_query"]))
+        for row in rows(tmp_path / "run")
+    )
+    assert run("report", tmp_path / "run").code == 0
+    assert "## hits" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "hits" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_evaluate__changed_method__says_what_is_measured_again_and_why(run, pets, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def mine(support):\n    return support.head(support.text_TND)\n")
+    given = ("evaluate", pets, "--out", tmp_path / "run", *FEW, "--methods", f"{file}:mine")
+    run(*given)
+    file.write_text("def mine(support):\n    return support.head(support.start_TND)\n")
+
+    again = run(*given)
+
+    assert again.code == 0, again.err
+    told = " ".join(again.err.split())
+    assert "1 method has changed" in told
+    assert "4 cells are measured again" in told
+    assert "12 cells, 4 of them measured now" in " ".join(again.out.split())
 
 
 def test_counting__not_a_terminal__is_silent(capsys):

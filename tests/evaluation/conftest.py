@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.evaluation import EvaluationConfig
-from metaadapter.evaluation.evaluation_set import load_sets
+from metaadapter.evaluation.store_sets import load_sets
 
 COUNTS = {"ant": 9, "bee": 9, "cow": 9, "dog": 9}
 
@@ -31,7 +31,7 @@ def load(ask):
 
     def make(*stores, **changes):
         config = ask(*stores, **changes)
-        (of,) = load_sets(config)
-        return of, config
+        (data,) = load_sets(config)
+        return data, config
 
     return make

@@ -29,9 +29,36 @@ def test_config__what_does_not_go_together__is_refused(ask, changes, told):
         ask("a", **changes)
 
 
-def test_config__two_stores_of_one_name__are_refused(ask):
+def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_path):
+    one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
+
+    with pytest.raises(ValidationError, match=rf"told apart by the names .*{one}, {other}"):
+        ask(one, other)
+
+
+def test_config__two_links_to_stores_of_one_name__are_refused(ask, tmp_path):
+    for place, link in (("x", "one"), ("y", "other")):
+        (tmp_path / place / "a").mkdir(parents=True)
+        (tmp_path / link).symlink_to(tmp_path / place / "a")
+
     with pytest.raises(ValidationError, match="told apart by the names of their folders"):
-        ask("x/a", "y/a")
+        ask(tmp_path / "one", tmp_path / "other")
+
+
+def test_config__one_store_by_two_ways__counts_once(ask, tmp_path, pets):
+    (tmp_path / "link").symlink_to(pets)
+
+    config = ask(pets, tmp_path / "link", pets / ".." / "pets")
+
+    assert (config.stores, config.set_names) == ((str(pets),), ("pets",))
+
+
+def test_config__store_where_one_is__has_the_name_of_its_folder(ask, pets, monkeypatch):
+    monkeypatch.chdir(pets)
+
+    assert ask(".").set_names == ("pets",)
+    crossing = ask(support_from=".", queries_from=str(pets))
+    assert crossing.set_names == ("pets → pets",)
 
 
 def test_load_evaluation__file_and_options__options_win_and_paths_are_absolute(tmp_path, pets):

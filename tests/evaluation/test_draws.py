@@ -13,14 +13,14 @@ def pictures(rows):
 
 
 def test_draw_tasks__all_queries__are_the_rest_of_each_class(pets, load):
-    of, config = load(pets, tasks=3)
+    data, config = load(pets, tasks=3)
 
-    rows = draw_tasks(of, config, 0)
+    rows = draw_tasks(data, config, 0)
 
     assert rows.classes_TN.shape == (3, 4)
     for task in range(3):
         for way, number in enumerate(rows.classes_TN[task].tolist()):
-            own = (of.source.labels_n == number).nonzero()[:, 0].tolist()
+            own = (data.labels_n == number).nonzero()[0].tolist()
             support, queries = (
                 pictures(each[task, way]) for each in (rows.support_TNK, rows.query_TNQ)
             )
@@ -29,27 +29,27 @@ def test_draw_tasks__all_queries__are_the_rest_of_each_class(pets, load):
 
 
 def test_draw_tasks__fewer_shots__are_the_beginning_of_more(pets, load):
-    of, config = load(pets)
+    data, config = load(pets)
 
-    rows = draw_tasks(of, config, 1)
+    rows = draw_tasks(data, config, 1)
 
     assert rows.first(1).support_TNK.equal(rows.support_TNK[..., :1])
     assert rows.first(1).query_TNQ.equal(rows.query_TNQ)
 
 
 def test_draw_tasks__seed__decides_the_draw(pets, load):
-    of, config = load(pets)
+    data, config = load(pets)
 
-    one, same, other = (draw_tasks(of, config, seed).support_TNK for seed in (0, 0, 1))
+    one, same, other = (draw_tasks(data, config, seed).support_TNK for seed in (0, 0, 1))
 
     assert one.equal(same)
     assert not one.equal(other)
 
 
 def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, load):
-    of, config = load(pets, ways=3, queries=4, tasks=5)
+    data, config = load(pets, ways=3, queries=4, tasks=5)
 
-    rows = draw_tasks(of, config, 0)
+    rows = draw_tasks(data, config, 0)
 
     assert rows.support_TNK.shape == (5, 3, 2)
     assert rows.query_TNQ.shape == (5, 3, 4)
@@ -61,9 +61,9 @@ def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, lo
 def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, load, queries):
     split = (["train"] * 4 + ["test"] * 5 + ["val"] * 3) * 2
     store = make_store("split", {"ant": 12, "bee": 12}, split=split)
-    of, config = load(store.folder, queries=queries)
+    data, config = load(store.folder, queries=queries)
 
-    rows = draw_tasks(of, config, 0)
+    rows = draw_tasks(data, config, 0)
 
     of_picture = np.array(split)
     assert set(of_picture[pictures(rows.support_TNK)]) == {"train"}
@@ -71,64 +71,64 @@ def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, l
     assert len(pictures(rows.query_TNQ)) == 2 * (5 if queries == "all" else 3)
 
 
-def test_draw_tasks__unknown_share__takes_classes_out_of_sight(pets, load):
-    of, config = load(pets, unknown=0.25)
+def test_draw_tasks__unknown_fraction__takes_classes_out_of_sight(pets, load):
+    data, config = load(pets, unknown=0.25)
 
-    rows = draw_tasks(of, config, 0)
+    rows = draw_tasks(data, config, 0)
 
     known = set(rows.classes_TN[0].tolist())
-    labels_n = of.source.labels_n
+    labels_n = data.labels_n
     assert len(known) == 3
     assert set(labels_n[pictures(rows.support_TNK)].tolist()) == known
     assert set(labels_n[pictures(rows.query_TNQ)].tolist()) == known
     assert set(labels_n[pictures(rows.off_class_TO)].tolist()) == set(range(4)) - known
 
 
-@pytest.mark.parametrize("share", [0.1, 0.9])
-def test_draw_tasks__unknown_share_of_none_or_too_many__is_refused(pets, load, share):
-    of, config = load(pets, unknown=share)
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_draw_tasks__unknown_fraction_of_none_or_too_many__is_refused(pets, load, fraction):
+    data, config = load(pets, unknown=fraction)
 
     with pytest.raises(DataError, match="choose another --unknown"):
-        draw_tasks(of, config, 0)
+        draw_tasks(data, config, 0)
 
 
 def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, load):
-    of, config = load(pets, base_to_new=True)
+    data, config = load(pets, base_to_new=True)
 
-    rows = draw_tasks(of, config, 0)
+    rows = draw_tasks(data, config, 0)
 
     assert rows.classes_TN.tolist() == [[0, 1, 2, 3]]
     assert (rows.support_TNK >= 0).sum(-1).tolist() == [[2, 2, 0, 0]]
     assert (rows.query_TNQ >= 0).sum(-1).tolist() == [[7, 7, 9, 9]]
-    assert (of.source.labels_n[rows.support_TNK[0, :2]] == torch.tensor([[0], [1]])).all()
+    assert (data.labels_n[rows.support_TNK[0, :2].numpy()] == np.array([[0], [1]])).all()
 
 
 def test_draw_tasks__base_to_new_of_three_classes__is_refused(make_store, load):
     store = make_store("few", {"ant": 5, "bee": 5, "cow": 5, "dog": 1})
-    of, config = load(store.folder, base_to_new=True)
+    data, config = load(store.folder, base_to_new=True)
 
     with pytest.raises(DataError, match="needs four classes or more, two in each half; 3 have"):
-        draw_tasks(of, config, 0)
+        draw_tasks(data, config, 0)
 
 
 def test_classes_left_out__too_few_pictures__are_told_with_their_number(make_store, load):
     store = make_store("few", {"ant": 5, "bee": 5, "cow": 2, "dog": 1})
-    of, config = load(store.folder, shots=(1, 2))
+    data, config = load(store.folder, shots=(1, 2))
 
-    assert classes_left_out(of, config) == {"cow": 2, "dog": 1}
-    assert draw_tasks(of, config, 0).classes_TN.shape == (1, 2)
+    assert classes_left_out(data, config) == {"cow": 2, "dog": 1}
+    assert draw_tasks(data, config, 0).classes_TN.shape == (1, 2)
 
 
 def test_classes_left_out__two_pools__needs_a_query_of_each(make_store, load):
     splits = ["train"] * 2 + ["test"] + ["train"] * 2 + ["test"] + ["train"] * 2
     store = make_store("few", {"ant": 3, "bee": 3, "cow": 2}, split=splits)
-    of, config = load(store.folder, shots=(2,))
+    data, config = load(store.folder, shots=(2,))
 
-    assert classes_left_out(of, config) == {"cow": 2}
+    assert classes_left_out(data, config) == {"cow": 2}
 
 
 def test_draw_tasks__too_few_pictures__names_the_set(pets, load):
-    of, config = load(pets, shots=(9,))
+    data, config = load(pets, shots=(9,))
 
     with pytest.raises(DataError, match=r"the set pets: .* ant 9, .*fewer --shots"):
-        draw_tasks(of, config, 0)
+        draw_tasks(data, config, 0)

@@ -6,39 +6,41 @@ import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.evaluation import EvaluationConfig
-from metaadapter.evaluation.evaluation_set import load_sets
+from metaadapter.evaluation.store_sets import load_sets
 
 
 def cross(support, query):
     config = EvaluationConfig(support_from=str(support.folder), queries_from=str(query.folder))
-    (of,) = load_sets(config)
-    return of
+    (data,) = load_sets(config)
+    return data
 
 
 def test_load_sets__views__are_averaged(make_store, load):
     store = make_store("views", {"ant": 3, "bee": 3}, n_views=2)
 
-    of, _ = load(store.folder)
+    data, _ = load(store.folder)
 
     mean = store.by_picture().astype(np.float32).mean(1)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(of.source.features_nVD[:, 0], expected, atol=1e-6)
-    assert of.source.labels_n.tolist() == [0, 0, 0, 1, 1, 1]
-    assert not of.has_two_pools
+    found = data.look_up(torch.tensor([[0, 5, 2], [-1, 1, 4]]))
+    np.testing.assert_allclose(found[0], expected[[0, 5, 2]], atol=1e-6)
+    np.testing.assert_allclose(found[1], [np.zeros(8), *expected[[1, 4]]], atol=1e-6)
+    assert data.labels_n.tolist() == [0, 0, 0, 1, 1, 1]
+    assert not data.has_two_pools
 
 
 def test_load_sets__two_stores__are_joined_by_readable_name(make_store):
     support = make_store("photos", {"n02510455 giant_panda": 3, "cat": 3, "tree": 3})
     query = make_store("drawings", {"Cat": 2, "giant panda": 2, "house": 2}, seed=1)
 
-    of = cross(support, query)
+    data = cross(support, query)
 
-    assert of.name == "photos → drawings"
-    assert of.classes == ("cat", "giant panda")
-    assert of.source.index.counts_CM.tolist() == [[3, 2], [3, 2]]
+    assert data.name == "photos → drawings"
+    assert data.classes == ("cat", "giant panda")
+    assert data.index.counts_CM.tolist() == [[3, 2], [3, 2]]
     texts = support.class_texts()
     expected = np.stack([texts["cat"], texts["n02510455 giant_panda"]])
-    assert of.source.text_CD.equal(torch.from_numpy(expected))
+    assert data.text_CD.equal(torch.from_numpy(expected))
 
 
 def test_load_sets__stores_without_a_common_class__shows_names_of_both(make_store):
@@ -71,3 +73,22 @@ def test_identity__changes_with_a_picture_and_not_with_the_place(make_store, loa
     )
 
     assert one == same != other
+
+
+def test_features__stay_in_the_file_until_they_are_asked_for(make_store, load):
+    data, _ = load(make_store("pets", {"ant": 3, "bee": 3}).folder)
+
+    (table,) = data.features
+    while not isinstance(table, np.memmap):
+        table = table.base
+    assert (table.dtype, table.mode) == (np.float16, "r")
+
+
+def test_look_up__pictures_of_two_stores__are_those_of_each(make_store):
+    support = make_store("photos", {"cat": 3, "dog": 3})
+    query = make_store("drawings", {"cat": 2, "dog": 2}, seed=1)
+
+    found = cross(support, query).look_up(torch.tensor([5, 6, 0, 9]))
+
+    both = np.concatenate([store.mean_features()[0] for store in (support, query)])
+    np.testing.assert_array_equal(found.numpy(), both[[5, 6, 0, 9]])

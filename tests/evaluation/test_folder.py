@@ -10,9 +10,9 @@ from metaadapter.evaluation.folder import Record, hold_evaluation
 
 @pytest.fixture
 def record(ask):
-    def make(methods=("GDA", "LP++"), identity="1", **changes):
+    def make(methods=("GDA", "LP++"), identity="1", sets="a", **changes):
         config = ask("pets", methods=methods, **changes)
-        return Record(config, dict.fromkeys(methods, identity), {"pets": "a"})
+        return Record(config, dict.fromkeys(methods, identity), {"pets": sets})
 
     return make
 
@@ -36,7 +36,7 @@ def test_hold__the_same_evaluation_grown__is_taken_up(tmp_path, record):
         ({"seeds": 1}, "seeds: 2 → 1"),
         ({"queries": 5}, "queries: all → 5"),
         ({"methods": ("GDA",)}, r"the method LP\+\+ is left out"),
-        ({"identity": "2"}, "the method GDA is another one than before"),
+        ({"sets": "b"}, r"the set pets is another one than before \(its pictures, labels or"),
     ],
 )
 def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record, changes, told):
@@ -48,6 +48,16 @@ def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record
         hold(tmp_path / "run", record(**changes))
 
     assert (tmp_path / "run" / "evaluation.json").read_bytes() == before
+
+
+def test_hold__a_method_that_has_changed__is_no_other_evaluation(tmp_path, record):
+    hold(tmp_path / "run", record())
+    (tmp_path / "run" / "journal.jsonl").write_text("a finished cell")
+
+    hold(tmp_path / "run", record(identity="2"))
+
+    stored = json.loads((tmp_path / "run" / "evaluation.json").read_bytes())
+    assert stored["methods"] == {"GDA": "2", "LP++": "2"}
 
 
 def test_hold__evaluation_without_a_finished_cell__makes_room_for_another(tmp_path, record):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-import torch
 
-from metaadapter.adapter import AdapterWeights
 from metaadapter.baselines import PEERS
 from metaadapter.errors import UsageError
-from metaadapter.evaluation import EvaluationConfig, bench, evaluate, integrity
-from metaadapter.evaluation.bench import Bench
+from metaadapter.evaluation import EvaluationConfig, evaluate, integrity
+from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.evaluation_set import load_sets
-from metaadapter.evaluation.label_guard import SealedLabels
 from metaadapter.evaluation.meta_training import UNTRAINED, MetaTraining
-from metaadapter.evaluation.methods import Method, load_method
+from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.methods import load_method
+from metaadapter.evaluation.store_sets import load_sets
 
 NONE = frozenset()
 
@@ -25,43 +21,9 @@ def made_with(record, name="mine"):
     return Method(name, "0", PEERS["zero-shot"], record)
 
 
-def peek(support, logit_scale):
-    """Take the sealed labels out of whoever called."""
-    frame = sys._getframe()
-    while frame is not None:
-        for value in list(frame.f_locals.values()):
-            sealed = (
-                getattr(value, "labels", None) if type(value).__name__ == "_Examination" else None
-            )
-            if isinstance(sealed, SealedLabels):
-                sealed.tolist()
-        frame = frame.f_back
-    return AdapterWeights.zero_shot(support.text_TND, logit_scale)
-
-
-def test_query_labels__read_by_a_method__fail_and_its_cells_have_no_figures(
-    pets, ask, tmp_path, monkeypatch
-):
-    def load(name):
-        method = load_method(name)
-        return method if name == "zero-shot" else Method(name, "0", peek, UNTRAINED)
-
-    monkeypatch.setattr(bench, "load_method", load)
-
-    found = evaluate(ask(pets), tmp_path / "run")
-
-    (box,) = [box for box in found.failed if box.name == "query labels"]
-    assert "prototypes" in box.detail
-    assert {figure.method for figure in found.means} == {"zero-shot"}
-
-
-def test_query_labels__left_alone__pass(pets, ask):
-    config = ask(pets)
-    honest = Bench(config, torch.device("cpu"))
-
-    box = integrity.labels_sealed([honest.measure(cell) for cell in config.cells()[:2]])
-
-    assert box.status == "pass"
+def apart(data, config):
+    draws = draw_table([(data, 0, draw_tasks(data, config, 0))])
+    return integrity.support_apart(draws, [made_with(UNTRAINED)])
 
 
 @pytest.mark.parametrize(
@@ -75,11 +37,10 @@ def test_query_labels__left_alone__pass(pets, ask):
 )
 def test_support_apart__equal_pictures_on_both_sides__fail(make_store, load, facts, status):
     store = make_store("pets", {"ant": 9, "bee": 9, "cow": 9, "dog": 9}, **facts)
-    of, config = load(store.folder)
-
-    box = integrity.support_apart([(of, draw_tasks(of, config, 0))])
+    box = apart(*load(store.folder))
 
     assert box.status == status
+    assert box.methods == {"mine": status}
     assert ("pets" in box.detail) is (status == "fail")
 
 
@@ -89,9 +50,16 @@ def test_support_apart__copy_in_the_store_that_queries_come_from__fails(make_sto
     config = EvaluationConfig(
         support_from=str(folders[0]), queries_from=str(folders[1]), shots=(1,)
     )
-    (of,) = load_sets(config)
+    (data,) = load_sets(config)
 
-    assert integrity.support_apart([(of, draw_tasks(of, config, 0))]).status == "fail"
+    assert apart(data, config).status == "fail"
+
+
+def test_support_apart__copy_among_the_unknown_classes__fails(make_store, load):
+    hashes = [f"{number % 27}" for number in range(36)]
+    store = make_store("pets", {"ant": 9, "bee": 9, "cow": 9, "dog": 9}, sha256=hashes)
+
+    assert apart(*load(store.folder, unknown=0.25, shots=(8,))).status == "fail"
 
 
 @pytest.mark.parametrize(
@@ -103,34 +71,49 @@ def test_support_apart__copy_in_the_store_that_queries_come_from__fails(make_sto
     ],
 )
 def test_record__names_what_is_evaluated__fails_that_box_alone(pets, load, box, record):
-    of, _ = load(pets)
+    data, _ = load(pets)
     boxes = (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
 
-    statuses = {each: each([made_with(record)], [of]).status for each in boxes}
+    statuses = {each: each([made_with(record)], [data]).status for each in boxes}
 
     assert statuses == {each: "fail" if each is box else "pass" for each in boxes}
-    assert "mine" in box([made_with(record)], [of]).detail
+    assert "mine" in box([made_with(record)], [data]).detail
 
 
 def test_record__missing__is_unknown(pets, load):
-    of, _ = load(pets)
+    data, _ = load(pets)
 
-    box = integrity.unseen_classes([made_with(UNTRAINED), made_with(None, "folder")], [of])
+    box = integrity.unseen_classes([made_with(UNTRAINED), made_with(None, "folder")], [data])
 
     assert (box.status, "folder" in box.detail) == ("unknown", True)
 
 
+def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets, load):
+    data, _ = load(pets)
+    trained = MetaTraining(frozenset({"pets"}), NONE, NONE)
+    methods = [made_with(UNTRAINED, "peer"), made_with(None, "own"), made_with(trained, "seen")]
+
+    box = integrity.unseen_sets(methods, [data])
+
+    assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail"}
+    assert box.status == "fail"
+    assert "seen was trained on pets" in box.detail
+    assert "no record of meta-training lies beside own" in box.detail
+    assert "it holds for 1 other" in box.detail
+    assert "a renamed copy is not noticed" in box.detail
+
+
 def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_store, load):
-    of, _ = load(make_store("trashnet6", {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
+    data, _ = load(make_store("trashnet6", {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
     peer = [load_method("MAML")]
 
     sets, classes, chosen = (
-        check(peer, [of])
+        check(peer, [data])
         for check in (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
     )
 
     assert {sets.status, classes.status, chosen.status} == {"fail"}
-    assert "MAML was trained on trashnet6" in sets.detail
+    assert sets.detail == "MAML was trained on trashnet6"
     assert "bullfrog" in classes.detail
 
 
@@ -155,7 +138,7 @@ def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, t
 
     found = evaluate(config, tmp_path / "run")
 
-    names = {figure.method for figure in found.means}
+    names = set(found.means["method"])
     assert names == {"zero-shot", "Meta-Adapter", "MAML", "ANIL"}
     rows = (tmp_path / "run" / "rows.csv").read_text().splitlines()
     column = rows[0].split(",").index("trained_parameters")

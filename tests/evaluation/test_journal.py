@@ -7,18 +7,11 @@ import pytest
 from metaadapter.errors import DataError
 from metaadapter.evaluation import Cell
 from metaadapter.evaluation.journal import CellResult, Journal
-from metaadapter.evaluation.mistakes import Mistake
-from metaadapter.evaluation.part_result import PartResult
 
 
-def result(seed):
-    part = PartResult(
-        ({"accuracy": 0.1 + 0.2, "nll": None},),
-        ((0, 1, 7),),
-        ((7.0, 0.3, 2.0),),
-        (Mistake(5, 0, 1, 0.1 + 0.2, 0.1),),
-    )
-    return CellResult(Cell("GDA", "pets", 4, seed), {"all": part})
+def result(seed, bench="b"):
+    tables = {"rows": {"part": ["all"], "accuracy": [0.1 + 0.2], "nll": [None]}}
+    return CellResult(Cell("GDA", "pets", 4, seed), "m", bench, tables)
 
 
 @pytest.fixture
@@ -45,6 +38,24 @@ def test_journal__cut_off_in_a_line__goes_on_after_the_whole_ones(path, n_bytes)
 
     assert [cell.seed for cell in Journal(path).results] == [0, 1, 5]
     assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_journal__cell_measured_twice__counts_as_it_was_last_and_loses_no_line(path):
+    journal = Journal(path)
+    with journal.appending():
+        journal.append(result(1, bench="newer"))
+
+    found = Journal(path).results
+    assert [each.bench for each in found.values()] == ["b", "newer", "b"]
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_journal__line_of_an_earlier_version__has_no_identity(path):
+    path.write_text('{"cell": ["GDA", "pets", 4, 7], "parts": {}, "fault": null}\n')
+
+    (found,) = Journal(path).results.values()
+
+    assert found == CellResult(Cell("GDA", "pets", 4, 7), "", "", {})
 
 
 def test_journal__damaged_line_within__is_named(path):

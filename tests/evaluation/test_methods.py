@@ -12,10 +12,11 @@ from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
 from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.errors import DataError, UsageError
-from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training, same_name
+from metaadapter.evaluation.evaluation_set import same_name
+from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.generator import load_generator
-from metaadapter.generator.pretrained import generator_id, save_generator
+from metaadapter.generator.pretrained import SHIPPED, save_generator
 
 
 def test_load_method__every_peer__is_the_one_of_its_name():
@@ -55,51 +56,39 @@ def support():
     text_TND = normalize(torch.randn(2, 3, 8, generator=draw), dim=-1)
     there = torch.ones(2, 3, 2, dtype=torch.bool)
     there[0, 1, 1] = False
-    return Support(support_TNKD, there, text_TND, torch.ones(2, 3, dtype=torch.bool))
+    return Support.of_tasks(support_TNKD, text_TND, there, logit_scale=20.0)
 
 
 def predicted(generator, support):
-    return load_generator(generator).predict(
-        Support.of_tasks(
-            support.support_TNKD, support.text_TND, support.support_mask_TNK, logit_scale=20.0
-        )
-    )
+    return load_generator(generator).predict(support)
 
 
 def test_load_method__name_that_is_a_folder_too__is_the_name(tmp_path, monkeypatch):
     save_meta_peer(load_meta_peer("ANIL"), tmp_path / "default")
     monkeypatch.chdir(tmp_path)
 
-    assert load_method("default").identity == generator_id(load_generator("default"))
+    assert load_method("default").meta_training == read_meta_training(SHIPPED)
 
 
 def test_load_method__generator__predicts_as_it_does_itself(support):
-    found = load_method("closed-form").fit(support, 20.0)
+    found = load_method("closed-form").fit(support)
 
     assert found.classes.equal(predicted("closed-form", support).classes)
 
 
 def test_load_method__finetune_at_0__is_default_to_the_bit(support):
-    found = load_method("finetune@0").fit(support, 20.0)
+    found = load_method("finetune@0").fit(support)
 
-    default = load_method("default").fit(support, 20.0)
+    default = load_method("default").fit(support)
     for name, tensor in default.tensors().items():
         assert torch.equal(getattr(found, name), tensor), name
 
 
 def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
-    found = load_method("finetune@3").fit(support, 20.0)
+    found = load_method("finetune@3").fit(support)
 
     start = predicted("default", support)
-    shots = support.support_mask_TNK.sum((1, 2)) / 3
-    walk = gradient_steps(
-        start,
-        support.support_TNKD,
-        support.support_mask_TNK,
-        moves="classes",
-        lr=0.02,
-        anchor_T=1 / shots,
-    )
+    walk = gradient_steps(start, support, lr=0.02, anchor_T=1 / support.n_shot_T)
     assert not found.classes.equal(start.classes)
     torch.testing.assert_close(found.classes, list(islice(walk, 3))[-1].classes)
 
@@ -149,12 +138,12 @@ def test_meta_training__of_the_shipped_generator__is_its_record():
 
 def test_meta_training__of_a_run__lies_above_the_best_generator(tmp_path):
     save_generator(load_generator("closed-form"), tmp_path / "best")
-    assert read_meta_training(str(tmp_path / "best")) is None
+    assert read_meta_training(tmp_path / "best") is None
     source = {"name": "s", "stores": ["sub/Birds"], "classes": ["Red_Kite"]}
     data = {"training": [source], "validation_classes": [], "validation_domains": [source]}
     (tmp_path / "summary.json").write_text(json.dumps({"data": data}))
 
-    card = read_meta_training(str(tmp_path / "best"))
+    card = read_meta_training(tmp_path / "best")
 
     assert (card.stores, card.classes, card.chosen_on) == ({"birds"}, {"red kite"}, {"birds"})
 
@@ -163,7 +152,7 @@ def test_meta_training__damaged_record__is_named(tmp_path):
     (tmp_path / "training.json").write_text('{"data": []}')
 
     with pytest.raises(DataError, match="expected the record of a training run"):
-        read_meta_training(str(tmp_path))
+        read_meta_training(tmp_path)
 
 
 def test_same_name__number_of_wordnet_and_capitals__do_not_matter():

@@ -2,15 +2,30 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn import metrics
 
+from metaadapter.evaluation import answers as module
+from metaadapter.evaluation.answers import UNKNOWN, read_answers
 from metaadapter.evaluation.calibration import calibration_error
-from metaadapter.evaluation.metrics import METRICS, score, unknown_auroc
+from metaadapter.evaluation.metrics import METRICS, bin_sums, score
 
 TASKS, QUERIES, WAYS = 4, 30, 5
+
+
+def read(log_probability_TQN, labels_TQ):
+    """The answers; a query of class −1 does not count."""
+    numbers_TQ = np.arange(labels_TQ.size).reshape(labels_TQ.shape)
+    numbers_TQ = np.where(labels_TQ < 0, -1, numbers_TQ)
+    return read_answers(torch.tensor(log_probability_TQN), labels_TQ, numbers_TQ)
+
+
+def figures(log_probability_TQN, labels_TQ):
+    n_tasks, _, n_way = log_probability_TQN.shape
+    return score(read(log_probability_TQN, labels_TQ), n_tasks, n_way)
 
 
 @pytest.fixture
@@ -30,67 +45,74 @@ def answers():
     [
         ("accuracy", metrics.accuracy_score),
         ("balanced_accuracy", metrics.balanced_accuracy_score),
-        ("macro_f1", lambda true, called: metrics.f1_score(true, called, average="macro")),
+        ("macro_f1", lambda true, predicted: metrics.f1_score(true, predicted, average="macro")),
     ],
 )
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_score__what_was_answered__is_as_scikit_learn_has_it(answers, name, witness):
-    log_chance_TQN, labels_TQ = answers
+    log_probability_TQN, labels_TQ = answers
 
-    found = score(*answers).figures[name]
+    found = figures(*answers)[name]
 
     for task, labels_Q in enumerate(labels_TQ):
         there = labels_Q >= 0
-        called = log_chance_TQN[task, there].argmax(-1)
-        assert found[task] == pytest.approx(witness(labels_Q[there], called), abs=1e-12)
+        predicted = log_probability_TQN[task, there].argmax(-1)
+        assert found[task] == pytest.approx(witness(labels_Q[there], predicted), abs=1e-12)
 
 
 def test_score__likelihood__is_as_scikit_learn_has_it(answers):
-    log_chance_TQN, labels_TQ = answers
+    log_probability_TQN, labels_TQ = answers
 
-    found = score(*answers).figures["nll"]
+    found = figures(*answers)["nll"]
 
     for task, labels_Q in enumerate(labels_TQ):
         there = labels_Q >= 0
-        chance = np.exp(log_chance_TQN[task, there])
-        expected = metrics.log_loss(labels_Q[there], chance, labels=range(WAYS))
+        probability = np.exp(log_probability_TQN[task, there])
+        expected = metrics.log_loss(labels_Q[there], probability, labels=range(WAYS))
         assert found[task] == pytest.approx(expected, abs=1e-12)
 
 
 def test_score__brier_and_calibration__are_those_of_each_task_alone(answers):
-    log_chance_TQN, labels_TQ = answers
+    log_probability_TQN, labels_TQ = answers
 
-    found = score(*answers).figures
+    found = figures(*answers)
 
     for task, labels_Q in enumerate(labels_TQ):
         there = labels_Q >= 0
-        chance = np.exp(log_chance_TQN[task, there])
+        probability = np.exp(log_probability_TQN[task, there])
         truth = np.eye(WAYS)[labels_Q[there]]
-        right = chance.argmax(-1) == labels_Q[there]
-        assert found["brier"][task] == pytest.approx(((chance - truth) ** 2).sum(-1).mean())
-        assert found["ece"][task] == pytest.approx(calibration_error(chance.max(-1), right))
+        correct = probability.argmax(-1) == labels_Q[there]
+        assert found["brier"][task] == pytest.approx(((probability - truth) ** 2).sum(-1).mean())
+        assert found["ece"][task] == pytest.approx(calibration_error(probability.max(-1), correct))
 
 
-def test_score__confusion_and_bins__count_each_query_once(answers):
-    log_chance_TQN, labels_TQ = answers
+def test_bin_sums__count_each_query_once(answers):
+    known = read(*answers)
 
-    found = score(*answers)
+    n, confidence, correct = bin_sums(known, TASKS).sum((0, 1))
 
-    for task, labels_Q in enumerate(labels_TQ):
-        there = labels_Q >= 0
-        called = log_chance_TQN[task, there].argmax(-1)
-        expected = metrics.confusion_matrix(labels_Q[there], called, labels=range(WAYS))
-        assert (found.confusion_TNN[task] == expected).all()
-    n, confidence, right = found.bins_B3.sum(0)
-    assert (n, right) == (100, np.trace(found.confusion_TNN.sum(0)))
-    assert confidence == pytest.approx(np.exp(log_chance_TQN.max(-1))[labels_TQ >= 0].sum())
+    log_probability_TQN, labels_TQ = answers
+    hits = log_probability_TQN.argmax(-1) == labels_TQ
+    assert (n, correct) == (100, hits[labels_TQ >= 0].sum())
+    assert confidence == pytest.approx(np.exp(log_probability_TQN.max(-1))[labels_TQ >= 0].sum())
 
 
-def test_score__a_class_ruled_out__has_no_chance_and_costs_nothing():
+def test_read_answers__in_small_chunks__are_the_same(answers, monkeypatch):
+    whole = read(*answers)
+    monkeypatch.setattr(module, "CHUNK", 3 * WAYS)
+
+    pieces = read(*answers)
+
+    assert all(
+        np.array_equal(getattr(pieces, name), getattr(whole, name)) for name in whole.__slots__
+    )
+
+
+def test_score__a_class_ruled_out__has_no_probability_and_costs_nothing():
     with np.errstate(divide="ignore"):
-        log_chance_TQN = np.log(np.array([[[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]]]))
+        log_probability_TQN = np.log(np.array([[[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]]]))
 
-    found = score(log_chance_TQN, np.array([[0, 1]])).figures
+    found = figures(log_probability_TQN, np.array([[0, 1]]))
 
     assert found["accuracy"] == [0.5]  # the tie goes to the first class
     assert found["nll"] == pytest.approx([-(np.log(0.75) + np.log(0.5)) / 2])
@@ -99,36 +121,39 @@ def test_score__a_class_ruled_out__has_no_chance_and_costs_nothing():
 
 @pytest.mark.filterwarnings("error")
 def test_score__a_task_without_queries__has_no_figures():
-    found = score(np.log(np.full((1, 2, 2), 0.5)), np.full((1, 2), -1)).figures
+    found = figures(np.log(np.full((1, 2, 2), 0.5)), np.full((1, 2), -1))
 
-    assert set(found) == set(METRICS) - {"unknown_auroc"}
+    assert tuple(found) == METRICS
     assert all(np.isnan(values).all() for values in found.values())
 
 
 @given(order_N=st.permutations(range(WAYS)), order_Q=st.permutations(range(QUERIES)))
 def test_score__order_of_classes_and_queries__changes_no_figure(order_N, order_Q):
     rng = np.random.default_rng(0)
-    log_chance_TQN = log_softmax(rng.standard_normal((2, QUERIES, WAYS)), axis=-1)
+    log_probability_TQN = log_softmax(rng.standard_normal((2, QUERIES, WAYS)), axis=-1)
     labels_TQ = rng.integers(-1, WAYS, (2, QUERIES))
     place_N = np.append(np.argsort(order_N), -1)  # of each class, and of no class
 
-    found = score(log_chance_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
+    found = figures(log_probability_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
 
-    expected = score(log_chance_TQN, labels_TQ)
-    for name, values in expected.figures.items():
-        assert found.figures[name] == pytest.approx(values), name
-    assert (found.confusion_TNN == expected.confusion_TNN[:, order_N][..., order_N]).all()
+    for name, values in figures(log_probability_TQN, labels_TQ).items():
+        assert found[name] == pytest.approx(values, nan_ok=True), name
 
 
-def test_unknown_auroc__with_ties__is_as_scikit_learn_has_it():
+def test_unknown_auroc__with_ties__is_the_fraction_of_pairs_in_order():
     rng = np.random.default_rng(0)
-    known, unknown = rng.integers(3, 10, 40) / 10, rng.integers(0, 8, 30) / 10
+    known, unknown = rng.integers(5, 10, 40) / 10, rng.integers(5, 8, 30) / 10
+    most_Q = np.concatenate([known, unknown])
+    log_probability_TQN = np.log(np.stack([most_Q, 1 - most_Q], -1))[None]
+    way_TQ = np.array([[0] * 40 + [UNKNOWN] * 30])
 
-    found = unknown_auroc(known, unknown)
+    answers = read_answers(torch.tensor(log_probability_TQN), way_TQ, np.arange(70)[None])
 
-    is_known = np.r_[np.ones(40), np.zeros(30)]
-    assert found == pytest.approx(metrics.roc_auc_score(is_known, np.r_[known, unknown]))
+    (found,) = score(answers, 1, 2)["unknown_auroc"]
+    known_q1, unknown_q = answers.confidence_q[:40, None], answers.confidence_q[40:]
+    pairs = (known_q1 > unknown_q) + 0.5 * (known_q1 == unknown_q)
+    assert found == pytest.approx(pairs.mean())
 
 
-def test_unknown_auroc__nothing_unknown__is_not_a_number():
-    assert np.isnan(unknown_auroc(np.ones(3), np.ones(0)))
+def test_unknown_auroc__nothing_unknown__is_not_a_number(answers):
+    assert np.isnan(figures(*answers)["unknown_auroc"]).all()

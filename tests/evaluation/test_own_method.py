@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from metaadapter.errors import UsageError
@@ -9,34 +11,44 @@ from metaadapter.evaluation.methods import load_method
 MINE = """\
 from dataclasses import dataclass
 
-from metaadapter.adapter import AdapterWeights
-from metaadapter.baselines import Support
+from metaadapter.adapter import AdapterWeights, Support
+from helper import scaled
 from torch.nn.functional import normalize
 
 @dataclass
 class Settings:
     weight: float = 1.0
 
-def nearest_mean(support: Support, logit_scale: float) -> AdapterWeights:
-    weight = Settings().weight
-    return support.head(normalize(weight * support.means_TND, dim=-1), logit_scale)
+def nearest_mean(support: Support) -> AdapterWeights:
+    return support.head(normalize(scaled(support.means_TND, Settings().weight), dim=-1))
 
-def broken(support, logit_scale):
+def broken(support):
     raise RuntimeError("no such thing")
 
-def single(support, logit_scale):
-    return nearest_mean(support, logit_scale).task(0)
+def single(support):
+    return nearest_mean(support).task(0)
 
-def nothing(support, logit_scale):
+def nothing(support):
     return None
 """
 
 
+HELPER = """\
+def scaled(vectors, weight):
+    return weight * vectors
+"""
+
+
 @pytest.fixture
-def mine(tmp_path):
+def mine(tmp_path, monkeypatch):
+    """A method's file with a helper module beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "helper", raising=False)
     path = tmp_path / "mine.py"
     path.write_text(MINE)
-    return path
+    path.with_name("helper.py").write_text(HELPER)
+    yield path
+    sys.modules.pop("helper", None)
 
 
 @pytest.mark.timeout(60)
@@ -48,13 +60,11 @@ def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
 
     found = evaluate(config, tmp_path / "run", jobs=2)
 
-    accuracy = {
-        (each.method, each.n_shot): each.estimate
-        for each in found.means
-        if each.metric == "accuracy"
-    }
-    assert accuracy[name, 2] == accuracy["prototypes", 2]
-    assert [box.status for box in found.boxes] == [*("pass", "pass"), *["unknown"] * 3]
+    accuracy = found.means[found.means["metric"] == "accuracy"].set_index(["method", "n_shot"])
+    assert accuracy["mean"][name, 2] == accuracy["mean"]["prototypes", 2]
+    assert [box.status for box in found.boxes] == ["pass", *["unknown"] * 3]
+    for box in found.boxes[1:]:
+        assert box.methods == {name: "unknown", "prototypes": "pass"}
 
 
 def test_own_method__identity__changes_with_its_file(mine):
@@ -69,10 +79,10 @@ def test_own_method__identity__changes_with_its_file(mine):
     ("function", "message"),
     [
         ("broken", r"failed on 1 task\(s\) of 4 ways and 1 shots: RuntimeError: no such thing "
-                   r"\(mine\.py, line 16\)"),
+                   r"\(mine\.py, line 15\)"),
         ("single", r"classes of shape \(1, 4, 8\) .* got classes of shape \(4, 8\)"),
         ("nothing", "must return AdapterWeights .* got NoneType"),
-        ("missing", "there is no function 'missing' in"),
+        ("missing", "has no 'missing'"),
     ],
 )  # fmt: skip
 def test_own_method__that_does_not_work__is_told_as_its_own_fault(

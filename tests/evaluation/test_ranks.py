@@ -5,17 +5,21 @@ import pytest
 from scipy import stats
 
 from metaadapter.evaluation.ranks import nemenyi_difference, rank_methods
+from metaadapter.evaluation.summary import MEAN, of_records
 
 METHODS = ("GDA", "LP++", "CLAP")
 
 
-def samples(accuracy):
-    """By set and shots, the accuracy of each method."""
-    return {
-        (method, store, "all", n_shot): {"accuracy": np.array([value, value])}
-        for (store, n_shot), values in accuracy.items()
-        for method, value in zip(METHODS, values, strict=True)
-    }
+def figures(accuracy):
+    """By set and shots, the mean accuracy of each method."""
+    return of_records(
+        [
+            {"method": method, "store": store, "part": "all", "n_shot": n_shot}
+            | {"metric": "accuracy", "mean": value, "half": 0.0, "n_draws": 2}
+            for (store, n_shot), values in accuracy.items()
+            for method, value in zip(METHODS, values, strict=True)
+        ]
+    )
 
 
 ACCURACY = {
@@ -27,7 +31,7 @@ ACCURACY = {
 
 
 def test_rank_methods__ties_and_sets__are_worked_by_hand():
-    found = rank_methods(samples(ACCURACY), METHODS, "all")
+    found = rank_methods(figures(ACCURACY), METHODS, "all")
 
     assert found.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
     assert found.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
@@ -36,33 +40,33 @@ def test_rank_methods__ties_and_sets__are_worked_by_hand():
 
 
 def test_rank_methods__method_without_a_figure__is_left_out():
-    found = rank_methods(samples(ACCURACY), (*METHODS, "failed"), "all")
+    found = rank_methods(figures(ACCURACY), (*METHODS, "failed"), "all")
 
-    assert found == rank_methods(samples(ACCURACY), METHODS, "all")
+    assert found == rank_methods(figures(ACCURACY), METHODS, "all")
 
 
 def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
-    found = rank_methods(samples(ACCURACY), METHODS, "all")
+    found = rank_methods(figures(ACCURACY), METHODS, "all")
 
     expected = stats.friedmanchisquare(*np.array(list(ACCURACY.values())).T)
-    assert found.p_value == pytest.approx(expected.pvalue)
+    assert found.friedman_p == pytest.approx(expected.pvalue)
 
 
 def test_rank_methods__a_block_that_lacks_a_method__is_left_out():
-    some = samples(ACCURACY)
-    del some["CLAP", "pets", "all", 1]
+    some = figures(ACCURACY)
+    some = some.drop(some[some.eval("method == 'CLAP' and store == 'pets' and n_shot == 1")].index)
 
     assert rank_methods(some, METHODS, "all").n_blocks == 3
 
 
 def test_rank_methods__all_alike__has_no_p_value():
-    assert (
-        rank_methods(samples(dict.fromkeys(ACCURACY, (0.5,) * 3)), METHODS, "all").p_value is None
-    )
+    alike = figures(dict.fromkeys(ACCURACY, (0.5,) * 3))
+
+    assert rank_methods(alike, METHODS, "all").friedman_p is None
 
 
 def test_rank_methods__one_method__has_no_rank():
-    assert rank_methods(samples(ACCURACY), ("GDA",), "all") is None
+    assert rank_methods(figures(ACCURACY), ("GDA",), "all") is None
 
 
 @pytest.mark.parametrize(("n_methods", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
@@ -70,3 +74,9 @@ def test_nemenyi_difference__is_that_of_demsars_table(n_methods, q):
     expected = q * (n_methods * (n_methods + 1) / (6 * 14)) ** 0.5
 
     assert nemenyi_difference(n_methods, 14) == pytest.approx(expected, rel=1e-3)
+
+
+def test_rank_methods__mean_over_sets__is_no_block():
+    more = figures({**ACCURACY, (MEAN, 1): (0.1, 0.2, 0.3)})
+
+    assert rank_methods(more, METHODS, "all") == rank_methods(figures(ACCURACY), METHODS, "all")

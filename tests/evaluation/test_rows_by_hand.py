@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, normalize
 from metaadapter import FeatureStore, FrozenEncoder
 from metaadapter.evaluation import EvaluationConfig, evaluate
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.evaluation_set import load_sets
+from metaadapter.evaluation.store_sets import load_sets
 
 SHOTS = (1, 4)
 METHODS = ("zero-shot", "Tip-Adapter", "GDA", "LP++", "CLIP-Adapter")
@@ -42,12 +42,12 @@ def measured(tmp_path_factory):
     evaluate(config, folder / "run")
     with (folder / "run" / "rows.csv").open(newline="", encoding="utf-8") as file:
         rows = {(row["method"], int(row["n_shot"])): row for row in csv.DictReader(file)}
-    (of,) = load_sets(config)
-    drawn = draw_tasks(of, config, 0)
+    (data,) = load_sets(config)
+    drawn = draw_tasks(data, config, 0)
     store = FeatureStore.open(folder / "demo")
     X = store.mean_features()[0].astype(np.float64)
     X /= np.linalg.norm(X, axis=1, keepdims=True)
-    text = np.stack([store.class_texts()[of.classes[c]] for c in drawn.classes_TN[0]])
+    text = np.stack([store.class_texts()[data.classes[c]] for c in drawn.classes_TN[0]])
     return rows, X, text.astype(np.float64), drawn, FrozenEncoder.load("tiny").logit_scale
 
 
@@ -142,9 +142,9 @@ HEADS = dict(zip(METHODS, (zero_shot, tip_adapter, gda, lp_plus_plus, clip_adapt
 def test_row__computed_again_by_hand__is_the_same(measured, method, n_shot):
     *pieces, query, truth, scale = task(measured, n_shot)
 
-    log_chance = log_softmax(HEADS[method](*pieces, query, scale), axis=1)
+    log_probability = log_softmax(HEADS[method](*pieces, query, scale), axis=1)
 
     row = measured[0][method, n_shot]
-    assert float(row["accuracy"]) == pytest.approx((log_chance.argmax(1) == truth).mean())
-    nll = -log_chance[np.arange(len(truth)), truth].mean()
+    assert float(row["accuracy"]) == pytest.approx((log_probability.argmax(1) == truth).mean())
+    nll = -log_probability[np.arange(len(truth)), truth].mean()
     assert float(row["nll"]) == pytest.approx(nll, abs=1e-5)

@@ -4,15 +4,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metaadapter.evaluation.summary import MEAN, collect, differences, means
+from metaadapter.evaluation.metrics import METRICS
+from metaadapter.evaluation.summary import MEAN, differences, means, records
+from metaadapter.evaluation.table_files import table
+from metaadapter.evaluation.tables import TASK_COLUMNS
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 
-
-def rows(method, store, accuracies, n_shot=1):
-    empty = dict.fromkeys((*FIGURES, "fit_seconds", "predict_seconds"))
-    head = {"method": method, "store": store, "part": "all", "n_shot": n_shot}
-    return [{**empty, **head, "accuracy": accuracy} for accuracy in accuracies]
+def rows(accuracies, n_shot=1):
+    """Of methods and sets, the accuracies of as many draws; no other figure."""
+    found = [
+        {"method": method, "store": store, "part": "all", "n_shot": n_shot, "seed": seed}
+        | {"task": 0, "accuracy": accuracy}
+        for (method, store), values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return table({name: [row.get(name) for row in found] for name in TASK_COLUMNS})
 
 
 @pytest.fixture
@@ -20,53 +26,74 @@ def samples():
     rng = np.random.default_rng(0)
     hard = rng.normal(0.6, 0.1, (2, 8))
     easy = rng.normal(0.8, 0.02, (2, 5))
-    return collect(
-        rows("GDA", "hard", hard[0])
-        + rows("LP++", "hard", 0.02 + 0.9 * hard[0] + 0.1 * hard[1])
-        + rows("GDA", "easy", easy[0])
-        + rows("LP++", "easy", easy[1])
-        + rows("CLAP", "easy", easy[1])
-    )
+    return {
+        ("GDA", "hard"): hard[0],
+        ("LP++", "hard"): 0.02 + 0.9 * hard[0] + 0.1 * hard[1],
+        ("GDA", "easy"): easy[0],
+        ("LP++", "easy"): easy[1],
+        ("CLAP", "easy"): easy[1],
+    }
 
 
 def one(figures, **wanted):
     (found,) = [
         figure
-        for figure in figures
+        for figure in figures.itertuples()
         if all(getattr(figure, name) == value for name, value in wanted.items())
     ]
     return found
 
 
 def test_means__of_a_set__are_students(samples):
-    found = one(means(samples), method="GDA", store="hard")
+    found = one(means(rows(samples)), method="GDA", store="hard")
 
-    values = samples["GDA", "hard", "all", 1]["accuracy"]
+    values = samples["GDA", "hard"]
     low, high = stats.t.interval(0.95, 7, loc=values.mean(), scale=stats.sem(values))
-    assert found.estimate.mean - found.estimate.half == pytest.approx(low)
-    assert found.estimate.mean + found.estimate.half == pytest.approx(high)
+    assert found.mean - found.half == pytest.approx(low)
+    assert found.mean + found.half == pytest.approx(high)
     assert (found.metric, found.n_draws) == ("accuracy", 8)
 
 
 def test_means__over_sets__weigh_sets_alike_and_need_all(samples):
-    found = means(samples)
+    found = means(rows(samples))
 
-    of_sets = [one(found, method="GDA", store=store).estimate.mean for store in ("hard", "easy")]
-    assert one(found, method="GDA", store=MEAN).estimate.mean == pytest.approx(np.mean(of_sets))
-    assert {each.method for each in found if each.store == MEAN} == {"GDA", "LP++"}
+    of_sets = [one(found, method="GDA", store=store).mean for store in ("hard", "easy")]
+    assert one(found, method="GDA", store=MEAN).mean == pytest.approx(np.mean(of_sets))
+    assert set(found[found["store"] == MEAN]["method"]) == {"GDA", "LP++"}
 
 
 def test_differences__are_paired(samples):
-    found = one(differences(samples, "GDA"), method="LP++", store="hard")
+    found = one(differences(rows(samples), "GDA"), method="LP++", store="hard")
 
-    pair = [samples[name, "hard", "all", 1]["accuracy"] for name in ("LP++", "GDA")]
+    pair = [samples[name, "hard"] for name in ("LP++", "GDA")]
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
-    assert found.estimate.mean - found.estimate.half == pytest.approx(interval.low)
-    assert found.estimate.mean + found.estimate.half == pytest.approx(interval.high)
+    assert found.mean - found.half == pytest.approx(interval.low)
+    assert found.mean + found.half == pytest.approx(interval.high)
+
+
+def test_differences__draws_in_another_order__are_paired_all_the_same(samples):
+    straight = rows(samples)
+    shuffled = straight.sample(frac=1, random_state=0)
+
+    one_way, other = (
+        differences(each, "GDA").set_index(["method", "store"])["mean"]
+        for each in (straight, shuffled)
+    )
+
+    assert other[one_way.index].tolist() == pytest.approx(one_way.tolist())
 
 
 def test_means__of_one_draw__have_no_interval():
-    found = one(means(collect(rows("GDA", "hard", [0.5]))), metric="accuracy")
+    (found,) = records(means(rows({("GDA", "hard"): [0.5]})))
 
-    assert found.to_dict()["mean"] == 0.5
-    assert found.to_dict()["half"] is None
+    assert (found["metric"], found["mean"], found["half"]) == ("accuracy", 0.5, None)
+
+
+def test_means__metric_of_ones_own__is_among_them(samples):
+    own = rows(samples).assign(top_2=0.75)
+
+    found = means(own)
+
+    assert set(found["metric"]) == {"accuracy", "top_2"}
+    assert "top_2" not in METRICS
+    assert one(found, method="GDA", store=MEAN, metric="top_2").mean == 0.75

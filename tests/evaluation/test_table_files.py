@@ -1,44 +1,70 @@
 from __future__ import annotations
 
 import csv
+import gzip
 
 import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation import evaluate
-from metaadapter.evaluation.table_files import read_table, write_table
+from metaadapter.evaluation.table_files import read_table, table, write_table
 
-ROWS = [
-    {"method": "007", "n_shot": 2, "accuracy": 0.1 + 0.2, "nll": None},
-    {"method": "a,\n\udcff", "n_shot": 16, "accuracy": 1e-300, "nll": 2.0},
-]
+COLUMNS = {
+    "method": ["007", "a,\n\udcff", "NA"],
+    "n_shot": [2, 16, 16],
+    "accuracy": [0.1 + 0.2, 1e-300, 1 / 3],
+    "nll": [None, 2.0, 0.5],
+    "trained_parameters": [None, 7, 8],
+}
 
 
-def test_write_table__parquet__has_the_same_rows(tmp_path):
+@pytest.fixture
+def rows():
+    return table(COLUMNS)
+
+
+def test_write_table__parquet__has_the_same_rows(rows, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    rows = [ROWS[0], {**ROWS[1], "method": "GDA"}]
+    some = rows.iloc[[0, 2]]
 
-    write_table(tmp_path / "rows.csv", rows, parquet=True)
+    write_table(tmp_path / "rows.csv", some, parquet=True)
 
-    assert parquet.read_table(tmp_path / "rows.parquet").to_pylist() == rows
+    found = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [row["method"] for row in found] == ["007", "NA"]
+    assert [row["trained_parameters"] for row in found] == [None, 8]
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         stored = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in stored] == [0.1 + 0.2, 1e-300]
-    assert [row["nll"] for row in stored] == ["", "2.0"]
+    assert [float(row["accuracy"]) for row in stored] == [row["accuracy"] for row in found]
+    assert [row["nll"] for row in stored] == ["", "0.5"]
+    assert [row["trained_parameters"] for row in stored] == ["", "8"]
 
 
-def test_read_table__has_what_was_written(tmp_path):
-    write_table(tmp_path / "rows.csv", ROWS)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
+def test_read_table__has_what_was_written(name, rows, tmp_path):
+    write_table(tmp_path / name, rows)
 
-    assert read_table(tmp_path / "rows.csv") == ROWS
+    found = read_table(tmp_path / name)
+
+    assert found.equals(rows)
+    assert found["method"].tolist() == COLUMNS["method"]
 
 
-def test_read_table__some_rows__has_those_alone(tmp_path):
-    write_table(tmp_path / "rows.csv", ROWS)
+def test_write_table__twice__gives_the_same_bytes(rows, tmp_path):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        write_table(tmp_path / folder / "rows.csv.gz", rows)
 
-    assert read_table(tmp_path / "rows.csv", n_shot={"16"}, method={"007", ROWS[1]["method"]}) == [
-        ROWS[1]
-    ]
+    one, other = ((tmp_path / each / "rows.csv.gz").read_bytes() for each in ("one", "other"))
+    assert one == other
+    assert gzip.decompress(one).startswith(b"method,n_shot,")
+
+
+def test_read_table__some_rows__has_those_alone(rows, tmp_path):
+    write_table(tmp_path / "rows.csv", rows)
+
+    found = read_table(tmp_path / "rows.csv", n_shot={16}, method={"007", "NA"})
+
+    assert found["method"].tolist() == ["NA"]
 
 
 def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pets, ask, tmp_path):
@@ -50,14 +76,14 @@ def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pe
         assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-def test_write_table__no_rows__has_a_head_line(tmp_path):
-    write_table(tmp_path / "rows.csv", [], columns=("method", "n_shot"))
+def test_write_table__no_rows__has_a_head_line(rows, tmp_path):
+    write_table(tmp_path / "rows.csv", rows.head(0))
 
-    assert (tmp_path / "rows.csv").read_text().strip() == "method,n_shot"
-    assert read_table(tmp_path / "rows.csv") == []
+    assert (tmp_path / "rows.csv").read_text().strip() == ",".join(COLUMNS)
+    assert not len(read_table(tmp_path / "rows.csv"))
 
 
-@pytest.mark.parametrize("content", ["n_shot,accuracy\n1\n", "n_shot\n1,2\n", "n_shot\nfour\n"])
+@pytest.mark.parametrize("content", ["n_shot\n1,2,3\n1\n", "n_shot\nfour\n", ""])
 def test_read_table__damaged__names_the_file(content, tmp_path):
     (tmp_path / "rows.csv").write_text(content)
 

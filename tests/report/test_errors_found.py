@@ -28,8 +28,8 @@ def test_set_found__confusions__are_the_most_frequent_of_all_draws(finished, run
 
     found = set_found(run, *OF)
 
-    assert [each.n for each in found.confusions] == wrong["count"].head(6).tolist()
-    assert all(each.n_true == 3 * 5 for each in found.confusions)
+    assert [each["n"] for each in found.confusions] == wrong["count"].head(6).tolist()
+    assert all(each["n_true"] == 3 * 5 for each in found.confusions)
     assert sum(map(sum, found.counts)) == sum(found.n_true) == 3 * 4 * 5
 
 
@@ -40,10 +40,10 @@ def test_set_found__recalls__weigh_each_answer_alike(finished, run):
     found = set_found(run, *OF)
 
     for each in (*found.hardest, *found.easiest):
-        assert each.recall == pytest.approx(expected[each.name])
-        assert each.n == 15
-        assert each.zero_shot is not None
-    assert [each.recall for each in (*found.hardest, *found.easiest[::-1])] == sorted(
+        assert each["recall"] == pytest.approx(expected[each["name"]])
+        assert each["n"] == 15
+        assert each["zero_shot"] is not None
+    assert [each["recall"] for each in (*found.hardest, *found.easiest[::-1])] == sorted(
         expected.tolist()
     )
 
@@ -54,15 +54,16 @@ def test_set_found__mistakes__show_each_picture_once_the_surest_first(finished, 
 
     found = set_found(run, *OF)
 
-    assert [each.path for each in found.mistakes] == expected.path.tolist()
-    assert [each.confidence for each in found.mistakes] == expected.confidence.tolist()
-    assert all(each.true != each.called for each in found.mistakes)
+    assert [each["path"] for each in found.mistakes] == expected.path.tolist()
+    assert [each["confidence"] for each in found.mistakes] == expected.confidence.tolist()
+    assert all(each["true"] != each["predicted"] for each in found.mistakes)
 
 
 def test_set_found__many_classes_and_no_mistake__shows_the_first_by_name(run, monkeypatch):
     monkeypatch.setattr(module, "MOST_IN_MATRIX", 2)
-    right = [row for row in run.tables["confusion"] if row["true"] == row["predicted"]]
-    flawless = replace(run, tables={**run.tables, "confusion": right})
+    confusion = run.tables["confusion"]
+    correct = confusion[confusion["true"] == confusion["predicted"]]
+    flawless = replace(run, tables={**run.tables, "confusion": correct})
 
     found = set_found(flawless, *OF)
 
@@ -70,9 +71,11 @@ def test_set_found__many_classes_and_no_mistake__shows_the_first_by_name(run, mo
     assert found.classes == ("<cow> & calf", "bee")
 
 
-def test_set_found__class_that_is_called_but_never_true__is_in_the_matrix(run):
-    row = {**run.tables["confusion"][0], "store": "farm", "method": "closed-form", "n_shot": 4}
-    more = [*run.tables["confusion"], {**row, "true": "bee", "predicted": "elk", "count": 3}]
+def test_set_found__class_that_is_predicted_but_never_true__is_in_the_matrix(run):
+    confusion = run.tables["confusion"]
+    is_farm = (confusion["store"] == "farm") & (confusion["method"] == "closed-form")
+    row = confusion[is_farm].head(1).assign(true="bee", predicted="elk", count=3)
+    more = pd.concat([confusion, row.astype(confusion.dtypes)], ignore_index=True)
 
     found = set_found(replace(run, tables={**run.tables, "confusion": more}), *OF)
 
@@ -87,6 +90,6 @@ def test_set_found__many_classes__shows_those_confused_most(run, monkeypatch):
     found = set_found(run, *OF)
 
     worst = found.confusions[0]
-    assert set(found.classes) == {worst.true, worst.called}
+    assert set(found.classes) == {worst["true"], worst["predicted"]}
     assert found.n_classes == 4
     assert found.n_true == (15, 15)

@@ -12,7 +12,10 @@ def test_overview__terminal__has_tables_ranks_and_boxes(found):
     assert "What closed-form gains over each, in points, mean over sets" in lines
     tables = [line for line in lines if line.startswith("| ")]
     n_methods = len(found.methods)
-    assert len(tables) == (1 + n_methods) + (1 + n_methods - 1)
+    # Accuracy, gains, log loss and calibration error.
+    assert len(tables) == (1 + n_methods) + (1 + n_methods - 1) + 2 * (1 + n_methods)
+    assert "Log loss, nats (small is good)" in lines
+    assert "Calibration error, % (small is good)" in lines
     assert {len(line) for line in tables[: 1 + n_methods]} == {len(tables[0])}
     assert sum(line.startswith("pass: ") for line in lines) == len(found.boxes)
 
@@ -21,7 +24,7 @@ def test_overview__names_with_marks_of_markdown__are_escaped(found):
     methods = tuple("a|<b>" if name == "GDA" else name for name in found.methods)
     (part,) = found.parts
     accuracy = {
-        place: {("a|<b>" if name == "GDA" else name): of for name, of in table.items()}
+        place: {("a|<b>" if name == "GDA" else name): found for name, found in table.items()}
         for place, table in part.accuracy.items()
     }
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from metaadapter.evaluation import Box, Estimate, EvaluationConfig, evaluate
-from metaadapter.evaluation.summary import collect
 from metaadapter.report.evaluation_markdown import markdown
 from metaadapter.report.evaluation_page import page
 from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.report.findings import find
+from metaadapter.report.words import metric
 
 
 def result_of(make_store, folder, labels, *, spread=0.5, **changes):
@@ -45,9 +45,9 @@ def test_page__names_of_elements__are_used_once_and_referred_to_rightly(html, re
 def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(html, found):
     drawn = re.findall(r"<svg viewBox.*?</svg>", html, flags=re.DOTALL)
 
-    n_places, n_ranks, n_times, n_sets = 3, 1, 3, 2
+    n_places, n_ranks, n_times = 3, 1, 3
     n_reliability = 2 * (len(found.featured) + 1)
-    assert len(drawn) == n_places + n_ranks + n_times + n_reliability + n_sets
+    assert len(drawn) == n_places + n_ranks + n_times + n_reliability
     used = set(re.findall(r"(?:fill|stroke): (?!none|var)([^;\"]+)", "".join(drawn)))
     assert used == set()
     defined = set(re.findall(r"(--[\w-]+):", html))
@@ -84,16 +84,14 @@ def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
 
 def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_page):
     run = EvaluationRun.read(finished)
-    tables = {
-        name: [row for row in rows if row["method"] != "closed-form"]
-        for name, rows in run.tables.items()
-    }
+    tables = {name: table[table["method"] != "closed-form"] for name, table in run.tables.items()}
+    means = run.means[run.means["method"] != "closed-form"]
+    nothing = run.differences.head(0)
 
-    found = find(replace(run, tables=tables, samples=collect(tables["rows"])))
+    found = find(replace(run, tables=tables, means=means, differences=nothing))
 
     words = read_page(page(found, {})).words
     assert "No figure of closed-form could be scored." in words
-    assert "Two methods differ if their ranks are" in words
     assert "No figure of closed-form" in markdown(found)
 
 
@@ -116,27 +114,59 @@ def test_page__ranks__are_told_by_set_and_over_all(html, found, read_page):
 
 def test_page__names_with_markup__are_text(html, read_page):
     assert "<cow>" not in html
-    assert "<cow> & calf is called" in read_page(html).words
+    assert "<cow> & calf is predicted to be" in read_page(html).words
 
 
 def test_page__failed_box__is_told_in_words(found, read_page):
-    failed = replace(found, boxes=(Box("query labels", "fail", "read before scoring by X"),))
+    verdicts = dict.fromkeys(found.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
+    failed = replace(found, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
 
     words = read_page(page(failed, {})).words
 
-    assert "Query labels: fails read before scoring by X" in words
+    assert "Classes unseen: fails GDA saw all" in words
+    assert "By method; every check holds for the 5 that are not listed" in words
+    assert "GDA ✗ fails" in words
+    assert "APE ? not known" in words
+    assert "prototypes ✓ holds" not in words
+
+
+def test_page__probabilities__are_judged_beside_accuracy(html, found, read_page):
+    words = read_page(html).words
+    accuracy = words.split("Accuracy against labelled pictures")[0]
+
+    for name, title in (("nll", "Log loss, nats"), ("ece", "Calibration error, %")):
+        cells = " ".join(
+            metric(found.quality[name]["closed-form"][n].mean, name) for n in (1, 2, 4)
+        )
+        assert title in accuracy
+        assert f"closed-form {cells}" in accuracy
+
+
+def test_page__confusion_matrix__has_the_percentages_of_each_row(found, read_page):
+    (one, *others) = found.sets
+    of_two = replace(
+        one, classes=("bee", "dog"), counts=((6, 3), (0, 12)), n_true=(12, 12), n_classes=4
+    )
+
+    words = read_page(page(replace(found, sets=(of_two, *others)), {})).words
+
+    assert "The 2 most confused of 4 classes. bee dog others bee 50 25 25 dog 100" in words
+
+
+def test_page__captions__may_wrap_so_that_no_table_is_wider_than_its_numbers(html):
+    assert not re.search(r"caption[^{]*\{[^}]*nowrap", html)
 
 
 def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
     shown, *others = found.sets[0].mistakes
 
-    reader = read_page(page(found, {shown.sha256: b"jpeg"}))
+    reader = read_page(page(found, {shown["sha256"]: b"jpeg"}))
 
     sources = [image["src"] for image in reader.all("img")]
     assert sources
     assert set(sources) == {"data:image/jpeg;base64,anBlZw=="}
     assert all(image["alt"] for image in reader.all("img"))
-    assert all(other.path in reader.words for other in others)
+    assert all(other["path"] in reader.words for other in others)
 
 
 def test_page__base_to_new__says_of_which_classes_the_rest_is(make_store, read_page, tmp_path):

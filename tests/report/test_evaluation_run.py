@@ -36,10 +36,10 @@ def test_read__evaluation_that_was_to_grow__is_not_finished(copy):
 
 
 def test_read__damaged_table__names_it(copy):
-    lines = (copy / "rows.csv").read_text().splitlines()
-    (copy / "rows.csv").write_text("\n".join([*lines[:3], lines[3][:20]]))
+    lines = (copy / "confusion.csv").read_text().splitlines()
+    (copy / "confusion.csv").write_text("\n".join([*lines[:3], lines[3][:20]]))
 
-    with pytest.raises(DataError, match=r"rows\.csv: line 4"):
+    with pytest.raises(DataError, match=r"confusion\.csv: a line has another number of columns"):
         EvaluationRun.read(copy)
 
 

@@ -13,6 +13,7 @@ from metaadapter.evaluation import EvaluationConfig, evaluate
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.report.findings import find
+from metaadapter.report.words import signed
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +60,16 @@ def test_find__reliability__counts_each_answer_once(found, rows):
         bins = found.reliability[method][n_shot]
         mine = rows[(rows.method == method) & (rows.n_shot == n_shot)]
 
-        assert sum(each.n for each in bins) == mine.n_query.sum()
-        right = sum(each.n * each.right for each in bins)
-        assert right == pytest.approx((mine.accuracy * mine.n_query).sum())
+        assert sum(each["n"] for each in bins) == mine.n_query.sum()
+        correct = sum(each["n"] * each["correct"] for each in bins)
+        assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
 
 
 def test_find__costs_and_seconds__are_means_over_rows(found, rows):
     mine = rows[(rows.method == "GDA") & (rows.n_shot == 4)]
 
-    assert found.costs["GDA"].fit_seconds == pytest.approx(mine.fit_seconds.mean())
-    assert found.costs["GDA"].trained_parameters == 0
+    assert found.costs["GDA"]["fit_seconds"] == pytest.approx(mine.fit_seconds.mean())
+    assert found.costs["GDA"]["trained_parameters"] == 0
     expected = (mine.fit_seconds + mine.predict_seconds).mean()
     assert found.seconds["GDA"][4] == pytest.approx(expected)
 
@@ -77,21 +78,29 @@ def test_find__quality__has_what_was_measured(found):
     assert set(found.quality) == {"balanced_accuracy", "macro_f1", "nll", "brier", "ece"}
 
 
-def test_find__headline__says_who_is_ahead_only_beyond_the_interval(found):
-    own = found.parts[0].accuracy[MEAN]["closed-form"][4].mean
+def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_peer_there(found):
+    (part,) = found.parts
+    accuracy = part.accuracy[MEAN]
+    own = [f"{100 * accuracy['closed-form'][n].mean:.1f}" for n in (1, 2, 4)]
 
-    assert f"With 4 labelled pictures a class, closed-form is right on {100 * own:.1f} %" in (
+    ahead, behind = 0, 0
+    for n_shot in (1, 2, 4):
+        best = max(
+            (name for name in accuracy if name != "closed-form"),
+            key=lambda name, n=n_shot: accuracy[name][n].mean,
+        )
+        gain = part.gain[MEAN][best][n_shot]
+        shots = "shot" if n_shot == 1 else "shots"
+        assert f"{signed(gain)} ({n_shot} {shots}, {best})" in found.headline
+        ahead += gain.mean > gain.half
+        behind += -gain.mean > gain.half
+    assert found.headline.startswith(
+        "With 1, 2 and 4 labelled pictures a class, closed-form is correct on "
+        f"{own[0]}, {own[1]} and {own[2]} % of the pictures it has not seen."
+    )
+    assert f"at {ahead or 'none'} of 3 numbers of shots, and behind at {behind or 'none'}" in (
         found.headline
     )
-    others = {
-        name: by_shots[4].mean
-        for name, by_shots in found.parts[0].accuracy[MEAN].items()
-        if name != "closed-form"
-    }
-    best = max(others, key=others.__getitem__)
-    gain = found.parts[0].gain[MEAN][best][4]
-    assert ("is ahead of" in found.headline) == (abs(gain.mean) > gain.half)
-    assert f"the best of the peers there, {best}," in found.headline
 
 
 def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp_path):
@@ -102,8 +111,10 @@ def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp
         evaluate(config, tmp_path / str(len(methods)))
         told[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
 
-    assert "the best of the peers there, APE," in told[3]
-    assert "the best of the others there, default," in told[2]
+    assert "Less the strongest peer with as many: " in told[3]
+    assert "(1 shot, APE) points" in told[3]
+    assert "Less the best of the others with as many: " in told[2]
+    assert "(1 shot, default) points" in told[2]
 
 
 def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_store, tmp_path):
@@ -123,11 +134,12 @@ def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_sto
 
 def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
     run = EvaluationRun.read(finished)
-    lacking = {key: of for key, of in run.samples.items() if key[0] != "GDA" or key[3] != 4}
+    lacks = "method == 'GDA' and n_shot == 4"
+    means, less = (table.query(f"not ({lacks})") for table in (run.means, run.differences))
 
-    found = find(replace(run, samples=lacking))
+    found = find(replace(run, means=means, differences=less))
 
-    assert "the best of the peers there" in found.headline
+    assert "the strongest peer" in found.headline
     assert 4 not in found.parts[0].accuracy[MEAN]["GDA"]
 
 
@@ -146,7 +158,7 @@ def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
 
     assert [part.part for part in found.parts] == ["base", "new", "harmonic"]
     assert set(found.sets[0].classes) == {"a", "b"}
-    assert "of the pictures it has not seen, base classes;" in found.headline
+    assert "of the pictures it has not seen, base classes." in found.headline
     assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in found.parts)
 
 

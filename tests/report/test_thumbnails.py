@@ -5,12 +5,11 @@ import io
 
 from PIL import Image
 
-from metaadapter.report.evaluation_result import WorstMistake
 from metaadapter.report.thumbnails import SIDE, thumbnails
 
 
 def mistake(path, sha256):
-    return WorstMistake(str(path), sha256, "ant", "bee", 0.9, 0.1)
+    return {"path": str(path), "sha256": sha256}
 
 
 def picture(path, size=(400, 200)):

@@ -5,10 +5,18 @@ import math
 import pytest
 
 from metaadapter.evaluation import Estimate
-from metaadapter.report.words import METRIC_NAMES, metric, points, share, short, signed
+from metaadapter.report.words import (
+    METRIC_NAMES,
+    fraction,
+    metric,
+    metric_name,
+    points,
+    short,
+    signed,
+)
 
 
-def test_points__share__is_a_percentage_with_its_interval():
+def test_points__fraction__is_a_percentage_with_its_interval():
     assert points(Estimate(0.5951, 0.0144)) == "59.5 ± 1.4"
     assert points(Estimate(0.5951, math.nan)) == "59.5"
 
@@ -31,8 +39,8 @@ def test_signed__difference__has_a_sign_unless_it_rounds_to_nothing(mean, text):
         (1.0, "100 %"),
     ],
 )
-def test_share__of_nearly_all__is_not_called_all(value, text):
-    assert share(value).replace("\u00a0", " ") == text
+def test_fraction__of_nearly_all__is_not_called_all(value, text):
+    assert fraction(value).replace("\u00a0", " ") == text
 
 
 def test_short__long_name__keeps_its_end():
@@ -44,4 +52,5 @@ def test_short__long_name__keeps_its_end():
 def test_metric__each__is_as_its_name_announces():
     assert metric(0.0471, "ece") == "4.7"
     assert metric(1.234, "nll") == "1.23"
+    assert (metric_name("top_5"), metric(0.87654, "top_5")) == ("top_5", "0.877")
     assert {name for name, told in METRIC_NAMES.items() if "%" not in told} == {"nll", "brier"}

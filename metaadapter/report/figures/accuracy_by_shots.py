@@ -11,17 +11,17 @@ from metaadapter.report.figures.panel import panel
 __all__ = ["accuracy_by_shots"]
 
 
-def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, of: str) -> str:
+def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> str:
     """Lines with 95 % bands over a doubling axis; methods that are not featured in grey.
 
     Args:
         result: The whole, for colours and order.
         accuracy: What is drawn.
-        name: Of the figure, unique in its page.
-        of: What it is drawn for, in words.
+        name: The figure's name, unique in its page.
+        title: What it is drawn for, in words.
     """
     shots = sorted({n_shot for found in accuracy.values() for n_shot in found})
-    told = f"Accuracy by shots, {of}: " + "; ".join(
+    told = f"Accuracy by shots, {title}: " + "; ".join(
         f"{method} " + ", ".join(f"{100 * accuracy[method][n].mean:.1f} %" for n in shots)
         for method in result.featured
         if all(n in accuracy.get(method, {}) for n in shots)

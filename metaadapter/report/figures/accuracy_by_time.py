@@ -20,7 +20,7 @@ LEAST_RATIO = 1.3
 
 
 def accuracy_by_time(
-    result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, of: str
+    result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, title: str
 ) -> tuple[str, list[str]]:
     """A point a method over a logarithmic axis of time; the gradient path is a line.
 
@@ -32,19 +32,19 @@ def accuracy_by_time(
         for method in reversed(result.methods)
         if n_shot in accuracy.get(method, {}) and result.seconds[method][n_shot] > 0
     }
-    best = max((right for _, right in measured.values()), default=0.0)
+    best = max((percent for _, percent in measured.values()), default=0.0)
     points = {name: at for name, at in measured.items() if at[1] > best - POINTS_SHOWN}
-    told = f"Accuracy by time, {of}: " + "; ".join(
-        f"{method} {right:.1f} % in {time:.3g} ms" for method, (time, right) in points.items()
+    told = f"Accuracy by time, {title}: " + "; ".join(
+        f"{method} {percent:.1f} % in {time:.3g} ms" for method, (time, percent) in points.items()
     )
     with panel(name, told) as drawing:
         from matplotlib.ticker import LogLocator, NullFormatter
 
         axes = drawing.axes
         _draw_path(axes, [(method, *points[method]) for method in result.path if method in points])
-        for method, (time, right) in points.items():
+        for method, (time, percent) in points.items():
             style = style_of(method, result)
-            axes.plot([time], [right], **{**style.line, "marker": style.marker or "o"})
+            axes.plot([time], [percent], **{**style.line, "marker": style.marker or "o"})
         axes.set_xscale("log")
         times = [time for time, _ in points.values()]
         if times:
@@ -61,13 +61,15 @@ def accuracy_by_time(
 
 def _draw_path(axes: Axes, path: list[tuple[str, float, float]]) -> None:
     """A line through the points, each with its number of steps."""
-    axes.plot([time for _, time, _ in path], [right for *_, right in path], color=colour("muted"))
+    axes.plot(
+        [time for _, time, _ in path], [percent for *_, percent in path], color=colour("muted")
+    )
     last = 0.0
-    for method, time, right in path:
+    for method, time, percent in path:
         if time > LEAST_RATIO * last:
             axes.annotate(
                 method.partition("@")[2],
-                (time, right),
+                (time, percent),
                 xytext=(0, -13),
                 textcoords="offset points",
                 horizontalalignment="center",

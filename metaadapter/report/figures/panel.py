@@ -25,7 +25,7 @@ DOTS_PER_INCH = 72
 FONT_SIZE = 12
 # What a page sets for light, dark and print. Matplotlib wants real colours: stand-ins.
 VARIABLES = (
-    *("ink", "muted", "line", "faint", "right", "wrong"),
+    *("ink", "muted", "line", "faint"),
     *(f"method-{number}" for number in range(6)),
 )
 
@@ -44,11 +44,11 @@ class Panel:
         self._name, self._description = name, description
 
     def show_percentages(self) -> None:
-        """Call the upright axis "% right": 2 points or more of what can be."""
+        """Call the upright axis "% correct": 2 points or more of what can be."""
         low, high = self.axes.get_ylim()
         more = max(0.0, 2 - (high - low)) / 2
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
-        self.axes.set_title("% right", loc="left")
+        self.axes.set_title("% correct", loc="left")
 
     def to_svg(self) -> str:
         """An `<svg>` element: same drawing, same text; no script, no font, no other file."""
@@ -67,9 +67,9 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
     """Axes without a frame, in the page's colours.
 
     Args:
-        name: Of the figure, unique in a page.
+        name: The figure's name, unique in a page.
         description: What it shows, for those who do not see it.
-        height: Of a figure 380 wide.
+        height: In pixels, beside a width of 380.
 
     Raises:
         MissingPackage: matplotlib is not installed.
