@@ -22,7 +22,7 @@ from metaadapter.adapter.consistency import (
 )
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
-from metaadapter.own_code import explain, is_own_code
+from metaadapter.own_code import explain, own_code_and_folder
 
 __all__ = ["Adapt", "LossWeights", "OwnLoss", "objective", "query_loss", "weighted_sum"]
 
@@ -56,7 +56,7 @@ class LossWeights:
         shipped = [name for name in asdict(self) if name != "own"]
         named = [*shipped, *map(_function, self.own)]
         for name in self.own:
-            if not is_own_code(name):
+            if own_code_and_folder(name) != (name, ""):
                 raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
             if named.count(_function(name)) > 1:
                 raise UsageError(
