@@ -30,7 +30,7 @@ def measure() -> dict[str, float]:
         name="bench",
         features_nVD=features_nD[:, None],
         labels_n=torch.arange(N_CLASSES).repeat_interleave(N_PICTURES),
-        text_SCD=normalize(torch.randn(1, N_CLASSES, WIDTH, generator=draw), dim=-1),
+        text_CD=normalize(torch.randn(N_CLASSES, WIDTH, generator=draw), dim=-1),
         logit_scale=100.0,
     )
     threads = torch.get_num_threads()

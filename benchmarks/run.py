@@ -22,6 +22,7 @@ from metaadapter import __version__
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",
     "adapt-latency": "benchmarks.adapt_latency",
+    "classifier-latency": "benchmarks.classifier_latency",
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
     "prediction-time": "benchmarks.prediction_time",

@@ -18,7 +18,7 @@ class EpisodeBatch:
     padded batch gives the same as each task alone.
 
     Raises:
-        ValueError: if a query's label points at a class that is not there.
+        ValueError: A query's label points at a class that is not there.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]

@@ -27,11 +27,11 @@ def draw_classes(
     """Draw `n_way_T` of the eligible classes, all equally likely, in random order.
 
     Args:
-        eligible_TC: which classes may be drawn.
-        n_way_T: how many to draw; fewer where fewer are eligible.
-        generator: source of randomness.
-        similarity_CC: likeness of each two classes.
-        is_hard_T: tasks whose classes are a random one and neighbours of it.
+        eligible_TC: Which classes may be drawn.
+        n_way_T: How many to draw; fewer where fewer are eligible.
+        generator: Source of randomness.
+        similarity_CC: Likeness of each two classes.
+        is_hard_T: Tasks whose classes are a random one and neighbours of it.
 
     Returns:
         Class numbers, −1 filling up.

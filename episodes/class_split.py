@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,33 +22,27 @@ class ClassSplit:
     """Named parts of a data set's classes, such as "train" and "validation".
 
     Raises:
-        EpisodeError: if a class is in two parts, or twice in one.
+        EpisodeError: A class is in two parts, or twice in one.
     """
 
     parts: dict[str, tuple[str, ...]]
     """Class names of each part, sorted."""
 
     def __post_init__(self) -> None:
-        part_of: dict[str, str] = {}
-        for part, names in self.parts.items():
-            for name in names:
-                if name in part_of:
-                    raise EpisodeError(
-                        f"class {name!r} is in part {part_of[name]!r} and again in {part!r}; "
-                        "parts must not share a class: leave it in one of them"
-                    )
-                part_of[name] = part
+        counts = Counter(name for names in self.parts.values() for name in names)
+        for name, count in counts.items():
+            if count > 1:
+                owners = [part for part, names in self.parts.items() if name in names]
+                raise EpisodeError(
+                    f"class {name!r} is given {count} times, in part {' and '.join(owners)}; "
+                    "leave it in one place"
+                )
 
     def save(self, path: Path) -> None:
-        """Write the parts as JSON.
-
-        Raises:
-            OSError: if the file cannot be written.
-        """
-        document = {"schema": SCHEMA, "parts": self.parts}
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        """Write the parts as JSON."""
+        text = json.dumps({"schema": SCHEMA, "parts": self.parts}, indent=2, ensure_ascii=False)
         unfinished = path.with_name(f"{path.name}.tmp")
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(text + "\n", encoding="utf-8")
         unfinished.replace(path)
 
     @classmethod
@@ -56,72 +50,59 @@ class ClassSplit:
         """Read what `save` wrote.
 
         Raises:
-            EpisodeError: if the file is not a class split, or its parts share a class.
-            OSError: if it cannot be read.
+            EpisodeError: The file is not a class split, or its parts share a class.
+            OSError: It cannot be read.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as reason:
-            raise EpisodeError(f"{path} is not a class split: it is not JSON ({reason})") from None
-        schema = document.get("schema") if isinstance(document, dict) else None
-        if schema != SCHEMA:
+            if document["schema"] != SCHEMA:
+                raise ValueError(f"schema {document['schema']!r}")
+            parts = {part: tuple(names) for part, names in document["parts"].items()}
+            if not all(isinstance(name, str) for names in parts.values() for name in names):
+                raise ValueError("class names must be texts")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EpisodeError(
-                f"{path} is not a class split: expected an object with "
-                f'"schema": "{SCHEMA}", got {schema!r}; make one with split_classes(…).save(path)'
-            )
-        parts = document.get("parts")
-        if not _is_parts(parts):
-            raise EpisodeError(
-                f'{path}: "parts" must map the name of each part to a list of class names, '
-                'as in {"train": ["heron", "owl"], "validation": ["wren"]}'
-            )
+                f'{path} is not a class split ({error}): expected {{"schema": "{SCHEMA}", "parts": '
+                '{"train": ["heron", "owl"], "validation": ["wren"]}}; make one with '
+                "split_classes(…).save(path)"
+            ) from error
         try:
-            return cls({part: tuple(names) for part, names in parts.items()})
-        except EpisodeError as reason:
-            raise EpisodeError(f"{path}: {reason}") from None
+            return cls(parts)
+        except EpisodeError as error:
+            raise EpisodeError(f"{path}: {error}") from None
 
 
-def split_classes(names: Sequence[str], shares: Mapping[str, float], seed: int) -> ClassSplit:
+def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: int) -> ClassSplit:
     """Divide classes at random.
 
     Args:
-        names: class names; their order does not matter.
-        shares: share of the classes for each part, together 1.
-        seed: another one gives another division.
+        names: Class names; their order does not matter.
+        fractions: The fraction of the classes that each part gets, together 1.
+        seed: Another one gives another division.
 
     Returns:
-        Parts whose sizes are within one class of their shares.
+        Parts whose sizes are within one class of their fractions.
 
     Raises:
-        EpisodeError: if a name comes twice, the shares do not add up to 1, or a part would be
+        EpisodeError: A name comes twice, the fractions do not add up to 1, or a part would be
             empty.
     """
-    if abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
+    if abs(sum(fractions.values()) - 1) > 1e-9 or min(fractions.values()) <= 0:
         raise EpisodeError(
-            f"shares must be above 0 and add up to 1, got {dict(shares)}, "
-            f"together {sum(shares.values()):g}"
+            f"fractions must be above 0 and add up to 1, got {dict(fractions)}, "
+            f"together {sum(fractions.values()):g}"
         )
     ordered = sorted(names)
-    twice = [name for name, other in pairwise(ordered) if name == other]
-    if twice:
-        raise EpisodeError(f"class {twice[0]!r} is given twice; give each class once")
     shuffled = [ordered[i] for i in np.random.default_rng(seed).permutation(len(ordered))]
-    ends = np.round(np.cumsum(list(shares.values())) * len(shuffled)).astype(int).tolist()
+    ends = np.round(np.cumsum(list(fractions.values())) * len(shuffled)).astype(int).tolist()
     parts = {
         part: tuple(sorted(shuffled[start:end]))
-        for part, start, end in zip(shares, [0, *ends[:-1]], ends, strict=True)
+        for part, start, end in zip(fractions, [0, *ends[:-1]], ends, strict=True)
     }
     empty = [part for part, members in parts.items() if not members]
     if empty:
         raise EpisodeError(
-            f"part {empty[0]!r} would have no class: {shares[empty[0]]:g} of {len(shuffled)} "
-            "classes; give it a larger share or divide more classes"
+            f"part {empty[0]!r} would have no class: {fractions[empty[0]]:g} of {len(shuffled)} "
+            "classes; give it a larger fraction or divide more classes"
         )
     return ClassSplit(parts)
-
-
-def _is_parts(parts: object) -> bool:
-    return isinstance(parts, dict) and all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names)
-        for names in parts.values()
-    )

@@ -20,9 +20,9 @@ def draw_distinct(
     of picks and not on the counts.
 
     Args:
-        counts: how many numbers there are.
-        n_picks: how many to draw, at most `counts`.
-        generator: source of randomness.
+        counts: How many numbers there are.
+        n_picks: How many to draw, at most `counts`.
+        generator: Source of randomness.
 
     Returns:
         The picks; P is the largest of `n_picks`, and −1 fills up where a cell has fewer.

@@ -17,7 +17,7 @@ from episodes.uniform import uniform
 __all__ = ["Episodes", "gather"]
 
 # T tasks, N ways, K shots, Q queries a class, O pictures of other classes, D feature width,
-# V views, C classes, S template sets.
+# V views, C classes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,15 @@ def gather(
     """Look up the features of drawn tasks.
 
     Args:
-        rows: tasks drawn from the source's labels.
-        source: features and texts.
-        generator: draws the template set and each picture's view, uniformly; without it they are
-            the first ones, and the other view is the second.
+        rows: Tasks drawn from the source's labels.
+        source: Features and texts.
+        generator: Draws each picture's view, uniformly; without it that is the first one, and the
+            other view is the second.
 
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
     """
     n_views = source.features_nVD.shape[1]
-    text_CD = source.text_SCD[_draw_template(len(source.text_SCD), generator)]
     support_view, other_view = _draw_views(rows.support_TNK, n_views, generator)
     twin_view, _ = _draw_views(rows.twin_TNK, n_views, generator)
     query_view, _ = _draw_views(rows.query_TNQ, n_views, generator)
@@ -82,7 +81,7 @@ def gather(
         support_mask_TNK=support_mask_TNK,
         query_TQD=_look_up(table_rD, query_view, query_mask_TNQ).flatten(1, 2),
         query_labels_TQ=labels_TNQ.flatten(1),
-        text_TND=_look_up(text_CD, rows.classes_TN, class_mask_TN),
+        text_TND=_look_up(source.text_CD, rows.classes_TN, class_mask_TN),
         class_mask_TN=class_mask_TN,
     )
     return Episodes(
@@ -97,12 +96,6 @@ def gather(
         logit_scale=source.logit_scale,
         source=source.name,
     )
-
-
-def _draw_template(n_sets: int, generator: torch.Generator | None) -> int:
-    if generator is None or n_sets == 1:
-        return 0
-    return int(uniform((), generator, torch.device("cpu")) * n_sets)
 
 
 def _draw_views(

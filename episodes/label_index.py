@@ -21,8 +21,6 @@ __all__ = ["LabelIndex"]
 class LabelIndex:
     """Rows of a table sorted by class, within a class by domain, else as they came."""
 
-    names: tuple[Any, ...]
-    """Label of each class: position c of this tuple is class number c everywhere."""
     rows_n: Int[Tensor, " n"]
     """Row numbers of the table, sorted."""
     starts_CM: Int[Tensor, "C M"]
@@ -34,30 +32,37 @@ class LabelIndex:
     def from_labels(
         cls, labels: Any, domains: Any = None, *, n_classes: int | None = None
     ) -> LabelIndex:
-        """Sort a table's rows by label.
+        """Sort a table's rows by class.
 
         Args:
-            labels: one text or whole number a row, as an array, tensor or sequence.
-            domains: domain of each row, 0 … M − 1; without it there is one.
-            n_classes: if given, labels are class numbers 0 … n_classes − 1 and classes without
-                a row keep their number; −1 marks a row without label, which is left out.
+            labels: The class number of each row, 0 … C − 1, as an array, tensor or sequence; −1
+                marks a row without label, which is left out.
+            domains: The domain of each row, 0 … M − 1; without it there is one.
+            n_classes: The number of classes C, also of those without a row; by default one more
+                than the largest label.
 
         Raises:
-            EpisodeError: if the labels are of another kind or out of range, or the domains do not
-                fit them.
+            EpisodeError: Labels or domains are no such numbers.
         """
-        codes, names = _encode(np.asarray(labels), n_classes)
-        domain_of = _as_domains(domains, len(codes))
+        codes = _whole_numbers("labels", labels, least=-1)
+        if n_classes is None:
+            n_classes = int(codes.max(initial=-1)) + 1
+        if codes.max(initial=-1) >= n_classes:
+            raise EpisodeError(f"labels must be less than {n_classes}, got {codes.max()}")
+        domain_of = np.zeros_like(codes)
+        if domains is not None:
+            domain_of = _whole_numbers("domains", domains, least=0)
+        if domain_of.shape != codes.shape:
+            raise EpisodeError(f"{len(domain_of)} domains are given for {len(codes)} rows")
         n_domains = int(domain_of.max(initial=0)) + 1
 
         cells = codes * n_domains + domain_of
         order = np.argsort(cells, kind="stable")
         order = order[np.count_nonzero(codes < 0) :]
-        counts = np.bincount(cells[order], minlength=len(names) * n_domains)
+        counts = np.bincount(cells[order], minlength=n_classes * n_domains)
         starts = np.cumsum(counts) - counts
-        shape = (len(names), n_domains)
+        shape = (n_classes, n_domains)
         return cls(
-            names=names,
             rows_n=torch.from_numpy(order),
             starts_CM=torch.from_numpy(starts.reshape(shape)),
             counts_CM=torch.from_numpy(counts.reshape(shape)),
@@ -69,58 +74,30 @@ class LabelIndex:
 
     def to(self, device: str | torch.device) -> LabelIndex:
         """The same index with its tensors on a device."""
-        return LabelIndex(
-            names=self.names,
-            rows_n=self.rows_n.to(device),
-            starts_CM=self.starts_CM.to(device),
-            counts_CM=self.counts_CM.to(device),
-        )
+        parts = (self.rows_n, self.starts_CM, self.counts_CM)
+        return LabelIndex(*(part.to(device) for part in parts))
 
     @property
     def n_classes(self) -> int:
-        """Number of classes, those without a row among them."""
-        return len(self.names)
+        """The number of classes, those without a row among them."""
+        return self.counts_CM.shape[0]
 
     @property
     def n_domains(self) -> int:
-        """Number of domains, at least 1."""
+        """The number of domains, at least 1."""
         return self.counts_CM.shape[1]
 
     @property
     def counts_C(self) -> Int[Tensor, " C"]:
-        """Rows of each class over all domains."""
+        """The rows of each class over all domains."""
         return self.counts_CM.sum(1)
 
 
-def _encode(labels: np.ndarray, n_classes: int | None) -> tuple[np.ndarray, tuple[Any, ...]]:
-    is_text = labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels)
-    if labels.ndim != 1 or not (labels.dtype.kind in "iuU" or is_text):
+def _whole_numbers(name: str, given: Any, *, least: int) -> np.ndarray:
+    numbers = np.asarray(given)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or numbers.min(initial=least) < least:
         raise EpisodeError(
-            "labels must be one text or whole number a row, "
-            f"got shape {labels.shape} of {labels.dtype}"
+            f"{name} must be one whole number of at least {least} a row, got shape "
+            f"{numbers.shape} of {numbers.dtype}"
         )
-    if n_classes is None:
-        names, codes = np.unique(labels, return_inverse=True)
-        return codes.astype(np.int64, copy=False), tuple(names.tolist())
-    if labels.dtype.kind not in "iu":
-        raise EpisodeError(f"with n_classes, labels must be class numbers, got {labels.dtype}")
-    if len(labels) and not (int(labels.min()) >= -1 and int(labels.max()) < n_classes):
-        raise EpisodeError(
-            f"class numbers must be -1 (no label) or 0 to {n_classes - 1}, "
-            f"got {labels.min()} to {labels.max()}"
-        )
-    return labels.astype(np.int64, copy=False), tuple(range(n_classes))
-
-
-def _as_domains(domains: Any, n_rows: int) -> np.ndarray:
-    if domains is None:
-        return np.zeros(n_rows, dtype=np.int64)
-    domain_of = np.asarray(domains)
-    if domain_of.shape != (n_rows,) or domain_of.dtype.kind not in "iu":
-        raise EpisodeError(
-            f"domains must be one whole number for each of the {n_rows} rows, "
-            f"got shape {domain_of.shape} of {domain_of.dtype}"
-        )
-    if n_rows and domain_of.min() < 0:
-        raise EpisodeError(f"domains are numbered from 0, got {domain_of.min()}")
-    return domain_of.astype(np.int64, copy=False)
+    return numbers.astype(np.int64, copy=False)

@@ -1,4 +1,4 @@
-"""Tasks from several data sets, encoders and template sets in one stream."""
+"""Tasks from several data sets and encoders in one stream."""
 
 from __future__ import annotations
 
@@ -22,24 +22,19 @@ class Mixture:
     """Draws the tasks of one source after the other, each as often as its weight says.
 
     Args:
-        sources: data sets through encoders; widths may differ between them.
-        spec: sizes of the tasks of all sources that have none of their own.
-        hard_share: share of tasks with classes that look alike, by their mean features.
+        sources: Data sets through encoders; widths may differ between them.
+        spec: Sizes of the tasks of all sources that have none of their own.
 
     Raises:
-        EpisodeError: if there is no source, two have one name, or one cannot give such tasks.
+        EpisodeError: There is no source, two have one name, or one cannot give such tasks.
     """
 
-    def __init__(
-        self, sources: Sequence[TaskSource], spec: EpisodeSpec, *, hard_share: float = 0.0
-    ) -> None:
+    def __init__(self, sources: Sequence[TaskSource], spec: EpisodeSpec) -> None:
         names = [source.name for source in sources]
         if not names or len(set(names)) < len(names):
             raise EpisodeError(f"sources must be one or more of different names, got {names}")
         self.sources = tuple(sources)
-        self.spec = spec
-        self.hard_share = hard_share
-        self._samplers = [_sampler_of(source, spec, hard_share) for source in sources]
+        self._samplers = [_sampler_of(source, source.spec or spec) for source in sources]
         self._weights = torch.tensor([source.weight for source in sources], dtype=torch.float64)
 
     def draw(
@@ -50,13 +45,13 @@ class Mixture:
         twins: bool = False,
         off_class: bool = False,
     ) -> Episodes:
-        """Draw tasks that are all from one source, through one of its template sets.
+        """Draw tasks that are all from one source.
 
         Args:
-            n_tasks: number of tasks.
-            generator: source of randomness; its state is all that a resumed run needs.
-            twins: also draw a second support of each task.
-            off_class: also draw pictures of classes that are not in the task.
+            n_tasks: The number of tasks.
+            generator: The source of randomness; its state is all that a resumed run needs.
+            twins: Also draw a second support of each task.
+            off_class: Also draw pictures of classes that are not in the task.
 
         Returns:
             The tasks on the source's device, each picture through a view of its own.
@@ -67,18 +62,14 @@ class Mixture:
         rows = self._samplers[number].draw(n_tasks, generator, twins=twins, off_class=off_class)
         return gather(rows, self.sources[number], generator)
 
-    def to(self, device: str | torch.device) -> Mixture:
-        """The same mixture with features and row numbers on a device."""
-        return Mixture([s.to(device) for s in self.sources], self.spec, hard_share=self.hard_share)
 
-
-def _sampler_of(source: TaskSource, spec: EpisodeSpec, hard_share: float) -> EpisodeSampler:
+def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:
+    means_CD = source.class_means_CD
     try:
         return EpisodeSampler(
             source.index,
-            source.spec or spec,
-            similarity_CC=source.class_means_CD @ source.class_means_CD.T if hard_share else None,
-            hard_share=hard_share,
+            spec,
+            similarity_CC=means_CD @ means_CD.T if spec.hard_share else None,
             cross_domain_share=source.cross_domain_share,
             device=source.features_nVD.device,
         )

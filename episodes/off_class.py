@@ -24,11 +24,11 @@ def draw_off_class(
     """Draw distinct pictures, all those outside the task's classes equally likely.
 
     Args:
-        classes_TN: classes of each task, −1 filling up.
-        starts_C: where each class begins in a list sorted by class.
-        counts_C: pictures of each class.
-        n_pictures: how many to draw; fewer where fewer are left.
-        generator: source of randomness.
+        classes_TN: Classes of each task, −1 filling up.
+        starts_C: Where each class begins in a list sorted by class.
+        counts_C: Pictures of each class.
+        n_pictures: How many to draw; fewer where fewer are left.
+        generator: Source of randomness.
 
     Returns:
         Positions in the sorted list, −1 filling up.

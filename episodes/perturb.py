@@ -31,7 +31,7 @@ Pictures = Callable[[Float[Tensor, "T *X D"]], Float[Tensor, "T *X D"]]
 
 @dataclass(frozen=True, slots=True)
 class Perturbations:
-    """Share of the tasks that each change befalls, independently; 0 switches it off.
+    """Fraction of the tasks that each change befalls, independently; 0 switches it off.
 
     A generator must learn when texts lie, so their quality is spread from useless to better than
     any real one; pictures are moved to other domains, and both into CLIP's cones.
@@ -56,19 +56,19 @@ class Perturbations:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            share = getattr(self, field.name)
-            if not 0 <= share <= 1:
-                raise EpisodeError(f"{field.name} is a share of tasks, 0 to 1, got {share}")
+            fraction = getattr(self, field.name)
+            if not 0 <= fraction <= 1:
+                raise EpisodeError(f"{field.name} is a fraction of tasks, 0 to 1, got {fraction}")
 
 
-def perturb(episodes: Episodes, shares: Perturbations, generator: torch.Generator) -> Episodes:
+def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:
     """Change tasks; labels and classes stay.
 
     All pictures of a task, labelled or not, move to the same new domain.
 
     Args:
         episodes: T tasks.
-        shares: How often each change happens.
+        fractions: How often each change happens.
         generator: Source of all randomness.
 
     Returns:
@@ -77,16 +77,16 @@ def perturb(episodes: Episodes, shares: Perturbations, generator: torch.Generato
     """
     batch = episodes.batch
     draw = _Draw(generator, len(batch.text_TND), batch.text_TND)
-    text_TND = _perturb_text(batch, episodes.class_means_TND, shares, draw)
-    move = _domain_shift(batch, shares, draw)
-    squeeze_pictures, squeeze_text = _cones(shares, draw)
+    text_TND = _perturb_text(batch, episodes.class_means_TND, fractions, draw)
+    move = _domain_shift(batch, fractions, draw)
+    squeeze_pictures, squeeze_text = _cones(fractions, draw)
 
     def shift(pictures: Tensor) -> Tensor:
         moved = _unit(move(pictures), was=pictures)
         return _unit(squeeze_pictures(moved), was=moved)
 
     support_TNKD = shift(batch.support_TNKD)
-    keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, shares, draw)
+    keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
     return replace(
         episodes,
         batch=replace(
@@ -111,13 +111,17 @@ class _Draw:
     n_tasks: int
     like: Tensor
 
-    def chosen(self, share: float, *, n_axes: int) -> Tensor:
+    def chosen(self, fraction: float, *, n_axes: int) -> Tensor:
         """1 for a task that the change befalls, else 0, with `n_axes` axes of size 1."""
-        return (self.uniform(1.0, n_axes=n_axes) < share).to(self.like.dtype)
+        return (self.uniform(1.0, n_axes=n_axes) < fraction).to(self.like.dtype)
 
     def uniform(self, high: float, *, n_axes: int) -> Tensor:
         shape = (self.n_tasks, *[1] * n_axes)
         return (high * uniform(shape, self.generator, self.like.device)).to(self.like.dtype)
+
+    def level(self, fraction: float, most: float, *, n_axes: int) -> Tensor:
+        """How strong a change is: up to `most` in the tasks that it befalls, else 0."""
+        return self.chosen(fraction, n_axes=n_axes) * self.uniform(most, n_axes=n_axes)
 
     def normal(self, *shape: int) -> Tensor:
         numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
@@ -125,20 +129,20 @@ class _Draw:
 
 
 def _perturb_text(
-    batch: EpisodeBatch, means_TND: Tensor, shares: Perturbations, draw: _Draw
+    batch: EpisodeBatch, means_TND: Tensor, fractions: Perturbations, draw: _Draw
 ) -> Tensor:
     text_TND = batch.text_TND
     present_TN1 = text_TND.any(-1, keepdim=True).to(text_TND.dtype)
-    if shares.text_permuted:
-        swapped = draw.chosen(shares.text_permuted, n_axes=2) > 0
+    if fractions.text_permuted:
+        swapped = draw.chosen(fractions.text_permuted, n_axes=2) > 0
         text_TND = torch.where(swapped, _permuted(text_TND, present_TN1, draw), text_TND)
     named_TND, spread = text_TND, _spread(text_TND, present_TN1)
-    if shares.text_help:
-        level = draw.chosen(shares.text_help, n_axes=2) * draw.uniform(MOST_TEXT_HELP, n_axes=2)
+    if fractions.text_help:
+        level = draw.level(fractions.text_help, MOST_TEXT_HELP, n_axes=2)
         centred = _centred(means_TND, present_TN1)
         text_TND = text_TND + level * spread * centred / _spread(means_TND, present_TN1)
-    if shares.text_noise:
-        level = draw.chosen(shares.text_noise, n_axes=2) * draw.uniform(MOST_TEXT_NOISE, n_axes=2)
+    if fractions.text_noise:
+        level = draw.level(fractions.text_noise, MOST_TEXT_NOISE, n_axes=2)
         text_TND = text_TND + level * spread * normalize(draw.normal(*text_TND.shape), dim=-1)
     return _unit(text_TND, was=named_TND)
 
@@ -154,20 +158,20 @@ def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
     return torch.zeros_like(text_TND).scatter_(1, places_TND, moved_TND)
 
 
-def _domain_shift(batch: EpisodeBatch, shares: Perturbations, draw: _Draw) -> Pictures:
+def _domain_shift(batch: EpisodeBatch, fractions: Perturbations, draw: _Draw) -> Pictures:
     width = batch.query_TQD.shape[-1]
     stretch_TD = torch.ones_like(batch.query_TQD[:, 0])
-    if shares.scaling:
+    if fractions.scaling:
         exponent = SCALING_DEVIATION * draw.normal(draw.n_tasks, width)
-        stretch_TD = (draw.chosen(shares.scaling, n_axes=1) * exponent).exp()
-    level_T1 = draw.chosen(shares.noise, n_axes=1) * draw.uniform(MOST_NOISE, n_axes=1)
+        stretch_TD = (draw.chosen(fractions.scaling, n_axes=1) * exponent).exp()
+    level_T1 = draw.level(fractions.noise, MOST_NOISE, n_axes=1)
     is_query_TQ1 = (batch.query_labels_TQ >= 0)[..., None].to(batch.query_TQD.dtype)
     deviation_T1 = level_T1 * _spread(batch.query_TQD, is_query_TQ1)[..., 0] / width**0.5
 
     def move(pictures: Tensor) -> Tensor:
         axes = (draw.n_tasks, *[1] * (pictures.dim() - 2), -1)
         moved = pictures * stretch_TD.view(axes)
-        if shares.noise:
+        if fractions.noise:
             moved = moved + deviation_T1.view(axes) * draw.normal(*pictures.shape)
         return moved
 
@@ -175,7 +179,7 @@ def _domain_shift(batch: EpisodeBatch, shares: Perturbations, draw: _Draw) -> Pi
 
 
 def _withheld(
-    batch: EpisodeBatch, shares: Perturbations, draw: _Draw
+    batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
 ) -> tuple[Bool[Tensor, "T N 1"], Bool[Tensor, "T N 1"]]:
     """Which classes keep their pictures, and which their text; no class loses its last evidence.
 
@@ -183,8 +187,8 @@ def _withheld(
     """
     shape = tuple(batch.class_mask_TN.shape)
     number_TN = uniform(shape, draw.generator, batch.text_TND.device)
-    bare_T1 = draw.chosen(shares.bare, n_axes=1) * draw.uniform(MOST_BARE, n_axes=1)
-    nameless_T1 = draw.chosen(shares.nameless, n_axes=1) * draw.uniform(MOST_NAMELESS, n_axes=1)
+    bare_T1 = draw.level(fractions.bare, MOST_BARE, n_axes=1)
+    nameless_T1 = draw.level(fractions.nameless, MOST_NAMELESS, n_axes=1)
     loses_pictures_TN = (number_TN < bare_T1) & batch.text_TND.any(-1)
     # A task without a single picture would be zero-shot CLIP, which nothing can be learned from.
     loses_pictures_TN &= (batch.support_mask_TNK.any(-1) & ~loses_pictures_TN).any(1, keepdim=True)
@@ -192,12 +196,12 @@ def _withheld(
     return ~loses_pictures_TN[..., None], ~(loses_text_TN & ~loses_pictures_TN)[..., None]
 
 
-def _cones(shares: Perturbations, draw: _Draw) -> tuple[Pictures, Pictures]:
+def _cones(fractions: Perturbations, draw: _Draw) -> tuple[Pictures, Pictures]:
     """CLIP's geometry: x → length · x + offset, the offsets of pictures and texts apart."""
-    if not shares.cone:
+    if not fractions.cone:
         return (lambda pictures: pictures), (lambda text: text)
     width = draw.like.shape[-1]
-    chosen_T1 = draw.chosen(shares.cone, n_axes=1)
+    chosen_T1 = draw.chosen(fractions.cone, n_axes=1)
 
     def squeeze(least: float) -> Pictures:
         offset_TD = chosen_T1 * normalize(draw.normal(draw.n_tasks, width), dim=-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -34,7 +35,11 @@ class EpisodeRows:
             twin_TNK=self.twin_TNK[..., :n_shot],
         )
 
+    def to(self, device: str | torch.device) -> EpisodeRows:
+        """The same tasks on a device."""
+        return EpisodeRows(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     def split(self, n_tasks: int) -> Iterator[EpisodeRows]:
-        """The same tasks, `n_tasks` after the other: rows are small, and their features large."""
+        """The same tasks, `n_tasks` at a time: their rows are small, and their features large."""
         parts = [getattr(self, field.name).split(n_tasks) for field in fields(self)]
         return (EpisodeRows(*part) for part in zip(*parts, strict=True))

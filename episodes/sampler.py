@@ -11,12 +11,11 @@ from torch.nn.functional import pad
 
 from episodes.class_draw import draw_classes
 from episodes.distinct import draw_distinct
-from episodes.domain_draw import domain_pairs, draw_domains
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 from episodes.off_class import draw_off_class
+from episodes.picture_counts import PictureCounts, divide_pictures
 from episodes.rows import EpisodeRows
-from episodes.shares import Shares, share_out
 from episodes.spec import EpisodeSpec
 from episodes.uniform import log_uniform, uniform
 
@@ -30,16 +29,15 @@ class EpisodeSampler:
     """Draws tasks from a table's labels. All randomness comes from the generator of each draw.
 
     Args:
-        index: the pictures of each class.
-        spec: sizes of the tasks, narrowed to what the index can give.
-        similarity_CC: likeness of each two classes; needed for hard tasks.
-        hard_share: share of tasks whose classes are a random one and neighbours of it.
-        cross_domain_share: share of tasks with the support in one domain and the queries, with
-            the twin support, in another. In all other tasks the domains are mixed.
-        device: where the row numbers are made.
+        index: The pictures of each class.
+        spec: Sizes of the tasks, narrowed to what the index can give.
+        similarity_CC: Likeness of each two classes; needed for hard tasks.
+        cross_domain_share: Fraction of the tasks with the support in one domain and the queries,
+            with the twin support, in another. In all other tasks the domains are mixed.
+        device: Where the row numbers are made.
 
     Raises:
-        EpisodeError: if the index cannot give such tasks, or a share is not within 0 to 1.
+        EpisodeError: The index cannot give such tasks, or a fraction is not within 0 to 1.
     """
 
     def __init__(
@@ -48,16 +46,18 @@ class EpisodeSampler:
         spec: EpisodeSpec,
         *,
         similarity_CC: Float[Tensor, "C C"] | None = None,
-        hard_share: float = 0.0,
         cross_domain_share: float = 0.0,
         device: str | torch.device = "cpu",
     ) -> None:
-        _require_shares(hard_share=hard_share, cross_domain_share=cross_domain_share)
-        if hard_share and similarity_CC is None:
+        if not 0 <= cross_domain_share <= 1:
+            raise EpisodeError(
+                f"cross_domain_share must be within 0 to 1, got {cross_domain_share}"
+            )
+        if spec.hard_share and similarity_CC is None:
             raise EpisodeError("hard tasks need similarity_CC, the likeness of each two classes")
         self.spec = spec.feasible(index)
-        self._hard_share, self._cross_share = hard_share, cross_domain_share
-        self._pairs_P2 = domain_pairs(index, self.spec.n_way[0]).to(device)
+        self._cross_share = cross_domain_share
+        self._pairs_P2 = _domain_pairs(index, self.spec.n_way[0]).to(device)
         if cross_domain_share and len(self._pairs_P2) == 0:
             raise EpisodeError(
                 f"cross_domain_share is {cross_domain_share}, but no two of the domains (there "
@@ -86,22 +86,22 @@ class EpisodeSampler:
         shot would be left, with twins not one for each. No picture comes twice in a task.
 
         Args:
-            n_tasks: number of tasks T.
-            generator: source of randomness; its state is all that a repetition needs.
-            twins: also draw a second support of the same classes and shot counts. A class of two
+            n_tasks: The number of tasks T.
+            generator: The source of randomness; its state is all that a repetition needs.
+            twins: Also draw a second support of the same classes and shot counts. A class of two
                 pictures has none, nor has one with a single picture in the queries' domain.
-            off_class: also draw as many pictures of classes that are not in the task as a class
+            off_class: Also draw as many pictures of classes that are not in the task as a class
                 has queries.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
         """
         mixed = len(self._counts_XC) - 1
-        domains_T2 = draw_domains(self._pairs_P2, self._cross_share, mixed, n_tasks, generator)
+        domains_T2 = self._draw_domains(n_tasks, mixed, generator)
         is_mixed_T1 = domains_T2[:, :1] == mixed
         wanted_T1, n_way_T = self._draw_sizes(n_tasks, generator)
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
-        shares = share_out(
+        counts = divide_pictures(
             self._unbalance(wanted_T1.expand_as(classes_TN), generator),
             self.spec.n_query,
             self._counts_XC[domains_T2[:, :1], classes_TN],
@@ -110,7 +110,7 @@ class EpisodeSampler:
             twins=twins,
         )
         support_TNK, twin_TNK, query_TNQ = self._draw_pictures(
-            classes_TN, domains_T2, is_mixed_T1, shares, generator
+            classes_TN, domains_T2, is_mixed_T1, counts, generator
         )
         return EpisodeRows(
             classes_TN=classes_TN,
@@ -119,6 +119,18 @@ class EpisodeSampler:
             query_TNQ=query_TNQ,
             off_class_TO=self._draw_off_class(classes_TN, self.spec.n_query * off_class, generator),
         )
+
+    def _draw_domains(
+        self, n_tasks: int, mixed: int, generator: torch.Generator
+    ) -> Int[Tensor, "T 2"]:
+        """Two different domains in a fraction of the tasks; both are `mixed` in the others."""
+        pairs_P2 = self._pairs_P2
+        mixed_T2 = torch.full((n_tasks, 2), mixed, device=pairs_P2.device)
+        if self._cross_share == 0:
+            return mixed_T2
+        draws_2T = uniform((2, n_tasks), generator, pairs_P2.device)
+        crossed_T2 = pairs_P2[(draws_2T[0] * len(pairs_P2)).long()]
+        return torch.where(draws_2T[1, :, None] < self._cross_share, crossed_T2, mixed_T2)
 
     def _draw_sizes(
         self, n_tasks: int, generator: torch.Generator
@@ -135,14 +147,14 @@ class EpisodeSampler:
         n_way_T: Int[Tensor, " T"],
         generator: torch.Generator,
     ) -> Int[Tensor, "T N"]:
-        if not (self._cross_share or self._hard_share):
+        if not (self._cross_share or self.spec.hard_share):
             n_usable_T = torch.full_like(n_way_T, self._n_usable)
             return self._usable_c[draw_distinct(n_usable_T, n_way_T, generator)]
         counts_T2C = self._counts_XC[domains_T2, :-1]
         enough_TC = (counts_T2C >= 1 + is_mixed_T1.long()[..., None]).all(1)
-        if not self._hard_share:
+        if not self.spec.hard_share:
             return draw_classes(enough_TC, n_way_T, generator)
-        is_hard_T = uniform((len(n_way_T),), generator, n_way_T.device) < self._hard_share
+        is_hard_T = uniform((len(n_way_T),), generator, n_way_T.device) < self.spec.hard_share
         return draw_classes(
             enough_TC, n_way_T, generator, similarity_CC=self._similarity_CC, is_hard_T=is_hard_T
         )
@@ -161,10 +173,10 @@ class EpisodeSampler:
         classes_TN: Int[Tensor, "T N"],
         domains_T2: Int[Tensor, "T 2"],
         is_mixed_T1: Bool[Tensor, "T 1"],
-        shares: Shares,
+        counts: PictureCounts,
         generator: torch.Generator,
     ) -> tuple[Int[Tensor, "T N K"], Int[Tensor, "T N K2"], Int[Tensor, "T N Q"]]:
-        n_support_TN, n_rest_TN = shares.support_TN, shares.twin_TN + shares.query_TN
+        n_support_TN, n_rest_TN = counts.support_TN, counts.twin_TN + counts.query_TN
         n_first_TN = n_support_TN + n_rest_TN * is_mixed_T1
         rows_TNP = self._draw_rows(classes_TN, domains_T2[:, :1], n_first_TN, generator)
         rest_from_TN = n_support_TN
@@ -175,8 +187,8 @@ class EpisodeSampler:
             rows_TNP = torch.cat([rows_TNP, second_TNP], 2)
         return (
             _slice(rows_TNP, torch.zeros_like(n_support_TN), n_support_TN),
-            _slice(rows_TNP, rest_from_TN, shares.twin_TN),
-            _slice(rows_TNP, rest_from_TN + shares.twin_TN, shares.query_TN),
+            _slice(rows_TNP, rest_from_TN, counts.twin_TN),
+            _slice(rows_TNP, rest_from_TN + counts.twin_TN, counts.query_TN),
         )
 
     def _draw_rows(
@@ -212,7 +224,8 @@ def _slice(
     return rows_TNP.gather(2, places_TNL).masked_fill(steps_L >= length_TN[..., None], -1)
 
 
-def _require_shares(**shares: float) -> None:
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise EpisodeError(f"{name} must be within 0 to 1, got {share}")
+def _domain_pairs(index: LabelIndex, n_way: int) -> Int[Tensor, "P 2"]:
+    """Ordered pairs of different domains with at least `n_way` classes in common."""
+    is_there_CM = (index.counts_CM > 0).float()
+    common_MM = (is_there_CM.T @ is_there_CM).fill_diagonal_(0)
+    return (common_MM >= n_way).nonzero()

@@ -18,11 +18,14 @@ from metaadapter.errors import (
 )
 
 if TYPE_CHECKING:
+    from metaadapter.adapter import AdapterWeights, Support
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import FeatureStore, FrozenEncoder, ImageEncoder
-    from metaadapter.generator import Generator
+    from metaadapter.generator import AdapterGenerator, Generator
 
 __all__ = [
+    "AdapterGenerator",
+    "AdapterWeights",
     "DataError",
     "FeatureStore",
     "FrozenEncoder",
@@ -32,6 +35,7 @@ __all__ = [
     "MetaAdapterClassifier",
     "MetaAdapterError",
     "MissingPackage",
+    "Support",
     "UsageError",
     "__version__",
 ]
@@ -39,11 +43,14 @@ __all__ = [
 __version__ = version("metaadapter")
 
 _HOMES = {
+    "AdapterGenerator": "metaadapter.generator",
+    "AdapterWeights": "metaadapter.adapter",
     "FeatureStore": "metaadapter.features",
     "FrozenEncoder": "metaadapter.features",
     "Generator": "metaadapter.generator",
     "ImageEncoder": "metaadapter.features",
     "MetaAdapterClassifier": "metaadapter.classifier",
+    "Support": "metaadapter.adapter",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -11,25 +12,31 @@ from typing import Any
 
 from metaadapter.errors import UsageError
 
-__all__ = ["explain", "is_own_code", "load_own_code"]
+__all__ = ["explain", "is_own_code", "load_own_code", "own_code_and_folder"]
 
 PACKAGE = Path(__file__).parent
 
 
 def is_own_code(name: str) -> bool:
-    """Whether a name is of the form FILE.py:NAME."""
-    return name.rpartition(":")[0].endswith(".py")
+    """Whether a name is FILE.py:NAME or FILE.py:NAME@FOLDER."""
+    return bool(own_code_and_folder(name)[0])
+
+
+def own_code_and_folder(name: str) -> tuple[str, str]:
+    """FILE.py:NAME and FOLDER of FILE.py:NAME@FOLDER; "" for what a name lacks."""
+    match = re.fullmatch(r"(.+\.py:\w+)(?:@(.+))?", name)
+    return (match[1], match[2] or "") if match else ("", "")
 
 
 def load_own_code(name: str, *, kind: str) -> Any:
-    """What FILE.py:NAME names.
+    """The function or class that FILE.py:NAME names.
 
-    The file is run as a script would be, its folder first among those that modules are looked for
-    in. It is run because the user named it: nothing that lies on a disk makes code run by itself.
+    The file is run as a script would be: modules are looked for in its folder first. It is run
+    because the user named it; no file on a disk makes code run by itself.
 
     Args:
         name: FILE.py:NAME.
-        kind: What is asked for, as in "method" or "encoder", for messages.
+        kind: What to call it in messages, as in "method" or "encoder".
 
     Raises:
         UsageError: There is no such file or name, or the file cannot be run.
@@ -52,7 +59,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
 
 
 def explain(error: Exception) -> str:
-    """What went wrong in code of somebody else's, and in which line."""
+    """What went wrong in code that is not this package's, and in which line of it."""
     places = traceback.extract_tb(error.__traceback__)
     theirs = [each for each in places if not Path(each.filename).is_relative_to(PACKAGE)]
     where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from metaadapter.errors import UsageError
-from metaadapter.own_code import is_own_code, load_own_code
+from metaadapter.own_code import is_own_code, load_own_code, own_code_and_folder
 
 
 @pytest.fixture
@@ -54,7 +54,13 @@ def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text,
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a/b.py:Mine", True), ("b.py", False), ("GDA", False), ("folder", False), ("c.txt:f", False)],
+    [
+        ("a/b.py:Mine", ("a/b.py:Mine", "")),
+        ("a/b.py:Mine@c/d", ("a/b.py:Mine", "c/d")),
+        ("me@x/b.py:Mine@runs@2/d", ("me@x/b.py:Mine", "runs@2/d")),
+        *((name, ("", "")) for name in ("b.py", "GDA", "a@b", "c.txt:f", "finetune@5")),
+    ],
 )
-def test_is_own_code__names(name, expected):
-    assert is_own_code(name) is expected
+def test_own_code_and_folder__of_a_name__are_what_it_has(name, expected):
+    assert own_code_and_folder(name) == expected
+    assert is_own_code(name) is bool(expected[0])

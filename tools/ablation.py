@@ -28,7 +28,7 @@ from rich.progress import Progress, TimeElapsedColumn
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.estimate import Estimate
-from metaadapter.generator import Generator, load_generator
+from metaadapter.generator import AdapterGenerator, load_generator
 from metaadapter.training import (
     Moment,
     TrainConfig,
@@ -134,7 +134,11 @@ def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progre
 
 
 def measure(
-    generator: Generator, run: Path, evaluations: Sequence[Evaluation], n_tasks: int, seed: int
+    generator: AdapterGenerator,
+    run: Path,
+    evaluations: Sequence[Evaluation],
+    n_tasks: int,
+    seed: int,
 ) -> None:
     """Write the generator's accuracy into the folder of its run, unless it is there."""
     if _read_accuracy(run, n_tasks, seed) is not None:

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from episodes import EpisodeRows, TaskSource, cross_domain_draws, gather, nested_draws
+from episodes import EpisodeRows, EpisodeSpec, TaskSource, cross_domain_draws, gather, nested_draws
 from metaadapter.adapter import Support, classify
 from metaadapter.features import FeatureStore
-from metaadapter.generator import Generator
-from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart
+from metaadapter.generator import AdapterGenerator
+from metaadapter.training.config import SourceConfig, SplitPart
 from metaadapter.training.sources import load_source
 
 __all__ = ["Evaluation", "accuracy_by_shots", "load_evaluations"]
@@ -89,7 +89,9 @@ def load_evaluations(
     )
 
 
-def accuracy_by_shots(generator: Generator, evaluation: Evaluation) -> dict[int, list[float]]:
+def accuracy_by_shots(
+    generator: AdapterGenerator, evaluation: Evaluation
+) -> dict[int, list[float]]:
     """Gradient-free accuracy of each task in %, by the number of shots."""
     return {
         n_shot: [
@@ -101,21 +103,13 @@ def accuracy_by_shots(generator: Generator, evaluation: Evaluation) -> dict[int,
     }
 
 
-def _accuracy(generator: Generator, source: TaskSource, rows: EpisodeRows) -> list[float]:
+def _accuracy(generator: AdapterGenerator, source: TaskSource, rows: EpisodeRows) -> list[float]:
     batch = gather(rows, source).batch
-    weights = generator.predict(
-        Support.of_tasks(
-            batch.support_TNKD,
-            batch.text_TND,
-            batch.support_mask_TNK,
-            batch.class_mask_TN,
-            logit_scale=source.logit_scale,
-        )
-    )
+    weights = generator.predict(Support.of_batch(batch, source.logit_scale))
     there_TQ = batch.query_labels_TQ >= 0
-    answers_TQ = classify(batch.query_TQD, weights).argmax(-1)
-    right_TQ = (answers_TQ == batch.query_labels_TQ) & there_TQ
-    percent: list[float] = (100 * right_TQ.sum(-1) / there_TQ.sum(-1)).tolist()
+    predicted_TQ = classify(batch.query_TQD, weights).argmax(-1)
+    correct_TQ = (predicted_TQ == batch.query_labels_TQ) & there_TQ
+    percent: list[float] = (100 * correct_TQ.sum(-1) / there_TQ.sum(-1)).tolist()
     return percent
 
 
@@ -149,7 +143,7 @@ def _shift(
 
 def _source(root: Path, name: str, *stores: str, classes: SplitPart | None = None) -> TaskSource:
     config = SourceConfig(name=name, stores=stores, classes=classes)
-    return load_source(config, root, EpisodesConfig(), average_views=True).tasks
+    return load_source(config, root, EpisodeSpec(), average_views=True).tasks
 
 
 def _photographs_and_cifar(root: Path) -> TaskSource:
@@ -169,7 +163,7 @@ def _photographs_and_cifar(root: Path) -> TaskSource:
         name="photographs and cifar10",
         features_nVD=torch.cat([features for features, _ in parts])[:, None],
         labels_n=torch.cat([labels for _, labels in parts]),
-        text_SCD=torch.from_numpy(np.stack([texts[name] for name in names])).float()[None],
+        text_CD=torch.from_numpy(np.stack([texts[name] for name in names])).float(),
         logit_scale=cifar.logit_scale,
         domains_n=domain_of_part.repeat_interleave(
             torch.tensor([len(labels) for _, labels in parts])

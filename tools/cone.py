@@ -128,14 +128,14 @@ def bend(cosine: float, width: float) -> Move:
 
     def move(source: TaskSource) -> TaskSource:
         draw = torch.Generator().manual_seed(0)
-        image_D, other_D = torch.randn(2, source.text_SCD.shape[-1], generator=draw)
+        image_D, other_D = torch.randn(2, source.text_CD.shape[-1], generator=draw)
         image_D = normalize(image_D, dim=0)
         other_D = normalize(other_D - (other_D @ image_D) * image_D, dim=0)
         text_D = cosine * image_D + (1 - cosine**2) ** 0.5 * other_D
         return replace(
             source,
             features_nVD=normalize(IMAGE_SHARE * width * source.features_nVD + image_D, dim=-1),
-            text_SCD=normalize(TEXT_SHARE * width * source.text_SCD + text_D, dim=-1),
+            text_CD=normalize(TEXT_SHARE * width * source.text_CD + text_D, dim=-1),
         )
 
     return move
@@ -143,7 +143,7 @@ def bend(cosine: float, width: float) -> Move:
 
 def rotate(source: TaskSource) -> TaskSource:
     """All features by the same random rotation."""
-    width = source.text_SCD.shape[-1]
+    width = source.text_CD.shape[-1]
     draw = torch.Generator().manual_seed(0)
     turn_DD = torch.linalg.qr(torch.randn(width, width, generator=draw, dtype=torch.float64)).Q
     return _map(source, lambda rows: (rows.double() @ turn_DD).to(rows.dtype))
@@ -155,8 +155,8 @@ def widen(source: TaskSource) -> TaskSource:
 
 
 def _map(source: TaskSource, change: Callable[[Tensor], Tensor]) -> TaskSource:
-    features_nVD, text_SCD = change(source.features_nVD), change(source.text_SCD)
-    return replace(source, features_nVD=features_nVD, text_SCD=text_SCD)
+    features_nVD, text_CD = change(source.features_nVD), change(source.text_CD)
+    return replace(source, features_nVD=features_nVD, text_CD=text_CD)
 
 
 def _answers(stores: list[StoreTasks], method: Peer, move: Move) -> list[dict[int, Answers]]:

@@ -1,4 +1,4 @@
-"""MAML and ANIL of one task after the other, by learn2learn: what their peers are trained by."""
+"""MAML and ANIL of one task after the other, by learn2learn: what those peers are trained by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
 from metaadapter._compat import import_learn2learn
-from metaadapter.baselines import Support
+from metaadapter.adapter import Support
 from metaadapter.baselines.maml import N_STEPS, logits, loss_weight
 
 __all__ = ["TaskModel", "task_losses"]
@@ -51,7 +51,7 @@ def task_losses(
         moves_adapter: Whether inner steps move the visual adapter too (MAML), or not (ANIL).
     """
     algorithms: Any = import_learn2learn().algorithms
-    support = Support.of(batch)
+    support = Support.of_batch(batch, scale)
     weight_T = loss_weight(support.n_pictures_T, support.n_shot_T)
     for task, there_N in enumerate(batch.class_mask_TN):
         places_n = torch.full((len(there_N),), -1).masked_scatter(
@@ -66,6 +66,6 @@ def task_losses(
         adapted = algorithms.MAML(model, lr=learned["log_rate"].exp() / scale**2).clone()
         for _ in range(N_STEPS):
             adapted.adapt(weight_T[task] * cross_entropy(adapted(rows_MD), labels_M))
-        answers_QN = adapted(batch.query_TQD[task][asked_Q])
+        logits_QN = adapted(batch.query_TQD[task][asked_Q])
         labels_Q = places_n[batch.query_labels_TQ[task][asked_Q]]
-        yield cross_entropy(answers_QN, labels_Q) / math.log(max(2, len(text_ND)))
+        yield cross_entropy(logits_QN, labels_Q) / math.log(max(2, len(text_ND)))

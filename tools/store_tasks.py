@@ -55,6 +55,6 @@ def load_source(folder: Path) -> TaskSource:
         name=folder.name,
         features_nVD=torch.from_numpy(X)[:, None],
         labels_n=torch.from_numpy(np.searchsorted(store.classes, y)),
-        text_SCD=torch.from_numpy(np.stack([texts[name] for name in store.classes]))[None],
+        text_CD=torch.from_numpy(np.stack([texts[name] for name in store.classes])),
         logit_scale=store.logit_scale,
     )

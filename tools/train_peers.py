@@ -40,7 +40,7 @@ from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.objective import query_loss
 from metaadapter.training.random_streams import stream
-from metaadapter.training.schedule import learning_rate
+from metaadapter.training.schedule import MOST_GRADIENT, WEIGHT_DECAY, make_schedule
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
@@ -155,13 +155,10 @@ def learn(
             },
         ],
         lr=optim.lr,
-        weight_decay=optim.weight_decay,
+        weight_decay=WEIGHT_DECAY,
     )
-    highest = [group["lr"] for group in optimizer.param_groups]
+    schedule = make_schedule(optimizer, optim.steps)
     for step in range(optim.steps):
-        fraction = learning_rate(step, optim) / optim.lr
-        for group, most in zip(optimizer.param_groups, highest, strict=True):
-            group["lr"] = fraction * most
         optimizer.zero_grad()
         total = 0.0
         for _ in range(optim.draws_per_step):
@@ -175,8 +172,9 @@ def learn(
                 f"{name}: the loss of step {step} is {total}; look for rows of zeros or NaN in the "
                 "feature stores, or lower the rates in tools/train_peers.py"
             )
-        clip_grad_norm_(learned.values(), optim.clip)
+        clip_grad_norm_(learned.values(), MOST_GRADIENT)
         optimizer.step()
+        schedule.step()
         tell(total)
     encoders = frozenset(source.encoder for source in data.sources)
     return MetaPeer(name, width, encoders, {key: each.detach() for key, each in learned.items()})
@@ -198,7 +196,7 @@ def describe(
             "validation_domains": [],
         },
         "accuracy": accuracy,
-        "episodes": config.episodes.model_dump(mode="json"),
+        "episodes": asdict(config.episodes),
         "recipe": {**asdict(recipe), "optim": recipe.optim.model_dump(mode="json")},
         "seed": config.seed,
         "seconds": round(seconds, 1),
@@ -207,7 +205,7 @@ def describe(
 
 
 def _shorter(recipe: Recipe, steps: int) -> Recipe:
-    optim = recipe.optim.model_copy(update={"steps": steps, "warmup": steps // 5})
+    optim = recipe.optim.model_copy(update={"steps": steps})
     return replace(recipe, optim=optim)
 
 

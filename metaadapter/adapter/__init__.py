@@ -9,7 +9,7 @@ from metaadapter.adapter.files import (
     save_adapter,
 )
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, require_adapters
 
 __all__ = [
     "AdapterConfig",
@@ -22,5 +22,6 @@ __all__ = [
     "load_adapter",
     "probabilities",
     "require_adapter_folder",
+    "require_adapters",
     "save_adapter",
 ]

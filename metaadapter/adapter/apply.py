@@ -37,7 +37,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
 def class_logits(
     adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n N"]:
-    """What the class vectors and biases say of rows that have passed the bottleneck."""
+    """The logits that class vectors and biases give rows that have passed the bottleneck."""
     scale = weights.logit_scale[..., None, None]
     return scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
 
@@ -45,7 +45,7 @@ def class_logits(
 def cache_logits(
     adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n N"] | float:
-    """What the cache adds; 0 where there is none."""
+    """The logits that the cache adds to these; 0 without a cache."""
     if weights.cache is None:
         return 0.0
     keys, values, alpha, beta = weights.cache

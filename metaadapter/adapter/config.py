@@ -27,21 +27,21 @@ class Origin(BaseModel):
     encoder: str | None = None
     """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
     fingerprint: dict[str, Any] | None = None
-    """Of that encoder."""
+    """The fingerprint of that encoder."""
     n_views: int = 1
-    """Views of each picture that were averaged, in the support and so in what is classified."""
+    """The number of views of each picture that are averaged, in the support and in queries."""
     seed: int = 0
-    """Of the views."""
+    """The seed that the views were drawn with."""
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
         """Check that features of another encoder are those that the adapter was made for.
 
         Args:
-            other: fingerprint of the encoder in hand.
-            owner: what to call the adapter, as in "the adapter birds/".
+            other: The fingerprint of the encoder in hand.
+            owner: What to call the adapter, as in "the adapter birds/".
 
         Raises:
-            IncompatibleArtifact: if they differ. An adapter without a fingerprint takes any.
+            IncompatibleArtifact: They differ. An adapter without a fingerprint takes any.
         """
         if self.fingerprint is not None:
             Fingerprint.from_dict(self.fingerprint).require_match(other, owner=owner)
@@ -59,7 +59,7 @@ class AdapterConfig(BaseModel):
     width: int
     """Feature width of the encoder."""
     n_shots: list[int]
-    """Pictures that each class was predicted from."""
+    """The number of pictures that each class was predicted from."""
     mode: str
     n_steps: int = 0
     """Gradient steps taken after the prediction."""
@@ -68,7 +68,7 @@ class AdapterConfig(BaseModel):
     logit_scale: float | None = None
     """The encoder's own inverse temperature, where it was known."""
     class_names: list[str] | None = None
-    """Names that the text features were made of, "" where a class came with a vector."""
+    """The names that the text features were made of; "" where a class came with a vector."""
     origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the folder's tensor files: all of one save, or the folder is damaged."""
@@ -83,7 +83,7 @@ def read_config(folder: Path) -> AdapterConfig:
     """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
 
     Raises:
-        IncompatibleArtifact: if the folder holds no adapter, or one whose schema or required keys
+        IncompatibleArtifact: The folder holds no adapter, or one whose schema or required keys
             are not those of this version.
     """
     path = folder / CONFIG_FILE

@@ -37,14 +37,15 @@ class StoredAdapter:
     support: Support | None
     """The one task that it was predicted from; `None` when the folder was saved without it."""
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of its pictures, where known, in no order: to recognise them, not to see them."""
+    """SHA-256 of its pictures as far as they are known, sorted: they tell a picture that is seen
+    again, and show none."""
 
 
 def require_adapter_folder(folder: Path) -> None:
     """Check that an adapter may be written to `folder`: new, empty, or an adapter already.
 
     Raises:
-        DataError: if it is a file, holds other things, or lies where nothing may be written.
+        DataError: It is a file, holds other things, or lies where nothing may be written.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give a folder for the adapter")
@@ -75,7 +76,7 @@ def save_adapter(
     that a save that was cut off in between is noticed.
 
     Raises:
-        DataError: if the folder holds other things, or cannot be written.
+        DataError: The folder holds other things, or cannot be written.
     """
     require_adapter_folder(folder)
     contents = {WEIGHTS_FILE: _pack(weights.tensors())}
@@ -103,7 +104,7 @@ def load_adapter(folder: Path) -> StoredAdapter:
     """Read an adapter; tensors of a newer version are dropped, with a warning that names them.
 
     Raises:
-        IncompatibleArtifact: if the folder holds no adapter, or one that is damaged.
+        IncompatibleArtifact: The folder holds no adapter, or one that is damaged.
     """
     config = read_config(folder)
     contents = {name: _read(folder / name, digest) for name, digest in config.files.items()}

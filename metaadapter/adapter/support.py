@@ -1,4 +1,4 @@
-"""What is known of few-shot tasks before any question is asked of them."""
+"""What is known of few-shot tasks before a query comes."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Support:
         return self.text_TND.shape[1]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Support:
-        """The same with `change` applied to every part that is there."""
+        """This support with `change` applied to every part that is there."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         changed = {name: change(part) for name, part in parts.items() if part is not None}
         return replace(self, **changed)
@@ -131,7 +131,7 @@ class Support:
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Support:
-        """The same support on another device, its features in another precision."""
+        """This support on another device, its features in another precision."""
 
         def placed(part: Tensor) -> Tensor:
             return part.to(device=device, dtype=dtype if part.is_floating_point() else None)
@@ -140,20 +140,20 @@ class Support:
 
     @property
     def exact(self) -> Support:
-        """The same in float64 where the device has it, for what float32 would spoil."""
+        """This support in float64 where the device has it, against the rounding of float32."""
         on_apple = self.text_TND.device.type == "mps"
         return self.to(dtype=torch.float32 if on_apple else torch.float64)
 
     def repeated(self, n_tasks: int) -> Support:
-        """The one task of this support, so many times."""
+        """A batch of `n_tasks` copies of the one task of this support."""
         return self.map(lambda part: part.expand(n_tasks, *part.shape[1:]))
 
     def kept(self, mask_TNK: Bool[Tensor, "T N K"]) -> Support:
-        """The same with the pictures alone that `mask_TNK` keeps."""
+        """This support without the pictures that `mask_TNK` leaves out."""
         return replace(self, support_mask_TNK=self.support_mask_TNK & mask_TNK)
 
     def labelled_rows(self) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-        """Pictures of one task class by class, and the class of each: what `of_rows` takes."""
+        """The pictures of the one task and the class of each, class by class."""
         (there_NK,) = self.present_TNK
         return self.support_TNKD[0][there_NK], there_NK.nonzero()[:, 0]
 
@@ -199,7 +199,7 @@ class Support:
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
-        """Where class vectors start to be trained: the text; without one, the mean picture."""
+        """The class vectors that training starts from: the text, or else the mean picture."""
         return torch.where(self.text_TND.any(-1, keepdim=True), self.text_TND, self.means_TND)
 
     @property
@@ -218,7 +218,7 @@ class Support:
 
     @property
     def scale_T11(self) -> Float[Tensor, "T 1 1"]:
-        """As `scale_T`, to be multiplied with logits."""
+        """`scale_T` in the shape that multiplies logits of each task."""
         return self.scale_T[:, None, None]
 
     def head(
@@ -255,7 +255,7 @@ class Support:
         up_TDR: Float[Tensor, "T D R"],
         visual_ratio: float,
     ) -> AdapterWeights:
-        """As `head`, for pictures x' = normalise(x + ratio · up ReLU(down x))."""
+        """`head` behind a visual adapter: x' = normalise(x + visual_ratio · up ReLU(down x))."""
         n_tasks, n_hidden, width = down_TRD.shape
         return self.head(
             classes_TND,
@@ -267,7 +267,11 @@ class Support:
         )
 
     def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
-        """The mean cross-entropy of each task's pictures, differentiable; 0 without a picture."""
+        """The mean cross-entropy over each task's pictures, 0 without any; differentiable.
+
+        Args:
+            logits_TMN: Logits of `rows_TMD`.
+        """
         ruled_out_T1N = ~self.class_mask_TN[:, None]
         # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
         log_TMN = logits_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["AdapterWeights"]
+from metaadapter.errors import UsageError
+
+__all__ = ["AdapterWeights", "require_adapters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,20 @@ class AdapterWeights:
     """Class vectors: the adapted text, of any length."""
     class_bias: Float[Tensor, "*T N"]
     logit_scale: Float[Tensor, "*T"]
-    """Inverse temperature of the class vectors; the cache is not scaled by it."""
+    """The inverse temperature of the class vectors; it does not scale the cache."""
     centre: Float[Tensor, "*T D"] | None = None
     down: Float[Tensor, "*T R D"] | None = None
     bias: Float[Tensor, "*T R"] | None = None
     up: Float[Tensor, "*T D R"] | None = None
     visual_ratio: Float[Tensor, "*T"] | None = None
     keys: Float[Tensor, "*T M D"] | None = None
-    """Cached unit rows."""
+    """The unit rows in the cache."""
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
-    """How sharply the affinity to each key falls with the distance from it."""
+    """How sharply the affinity to each key falls with the distance from the key."""
     reject_threshold: Float[Tensor, "*T"] | None = None
-    """A query whose largest probability lies below is of none of the classes."""
+    """A query whose largest probability lies below it belongs to none of the classes."""
 
     def __post_init__(self) -> None:
         for part in (_VISUAL, _CACHE):
@@ -73,12 +75,12 @@ class AdapterWeights:
 
     @property
     def n_way(self) -> int:
-        """Number of classes."""
+        """The number of classes."""
         return self.classes.shape[-2]
 
     @property
     def width(self) -> int:
-        """Feature width."""
+        """The width of the features."""
         return self.classes.shape[-1]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -87,7 +89,7 @@ class AdapterWeights:
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     def map(self, change: Callable[[Tensor], Tensor]) -> AdapterWeights:
-        """The same adapter with `change` applied to every tensor."""
+        """This adapter with `change` applied to every tensor."""
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
 
     def task(self, index: int) -> AdapterWeights:
@@ -97,7 +99,7 @@ class AdapterWeights:
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> AdapterWeights:
-        """The same adapter on another device or in another precision."""
+        """This adapter on another device or in another precision."""
         return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
@@ -107,3 +109,25 @@ class AdapterWeights:
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
 _CACHE = ("keys", "values", "alpha", "beta")
+
+
+def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
+    """Check that what somebody's code gave for some tasks are their adapters.
+
+    Args:
+        found: What it gave.
+        shape: The numbers of tasks and ways, and the width.
+        owner: What to call the code, as in "peer 'mine'".
+
+    Raises:
+        UsageError: It is something else, or of another shape.
+    """
+    got = type(found).__name__
+    if isinstance(found, AdapterWeights):
+        if found.classes.shape == shape:
+            return found
+        got = f"classes of shape {tuple(found.classes.shape)}"
+    raise UsageError(
+        f"{owner} must return AdapterWeights of all tasks, with classes of shape {tuple(shape)} "
+        f"(tasks, ways, width); got {got}"
+    )

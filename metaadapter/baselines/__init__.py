@@ -1,8 +1,9 @@
-"""The peers: few-shot heads over frozen features, each with one setting for all tasks.
+"""The peers: published few-shot heads over frozen features, each with one setting for all tasks.
 
-None is tuned: settings are their authors' defaults, or what those chose most often, and training
-stops at a fixed step. So none needs labelled pictures beyond the support. Those of `META_PEERS`
-have weights from training tasks, as a generator has, and take the features of one encoder.
+No peer is tuned to a task: settings are the defaults of its authors, or what they chose most often,
+and training stops at a fixed step. So none needs labelled pictures beyond the support. Those of
+`META_PEERS` have weights from training tasks, as a generator has, and take the features of one
+encoder.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from metaadapter.baselines.zs_lp import zs_lp
 __all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "load_meta_peer"]
 
 Peer = Callable[[Support], AdapterWeights]
-"""The support of T tasks → their adapters, with a leading task axis."""
+"""A function from the support of T tasks to their adapters, with a leading task axis."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": zero_shot,

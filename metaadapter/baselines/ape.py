@@ -49,9 +49,10 @@ def ape(support: Support) -> AdapterWeights:
 
 
 def _kept_channels(support: Support) -> Float[Tensor, "T D"]:
-    """1 for each channel d of Q, the largest of −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd).
+    """1 for each channel d of Q, 0 for the others.
 
-    A class without a text speaks through its mean picture.
+    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd), where the mean
+    picture of a class stands in for a text that is missing.
     """
     start_TND = support.start_TND.masked_fill(~support.class_mask_TN[..., None], 0.0)
     there_TN1 = start_TND.any(-1, keepdim=True)

@@ -1,16 +1,19 @@
-"""Any peer by its name, behind the face that the predicted adapter has."""
+"""Any peer, by its name or as a function, behind the face that the predicted adapter has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import ImageEncoder
 
 __all__ = ["PeerClassifier"]
 
@@ -22,21 +25,22 @@ class PeerClassifier(AdapterClassifier):
     `MetaAdapterClassifier` a class may have pictures, a text, or both.
 
     Args:
-        peer: a name in `PEERS` or, for features that its weights are for, in `META_PEERS`.
+        peer: A name in `PEERS`; one in `META_PEERS`, for features of the encoders that its weights
+            were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given.
-        encoder: the `FrozenEncoder` the features come from. It reads names and tells its
+        encoder: The `FrozenEncoder` that the features come from. It reads names and tells its
             temperature.
-        logit_scale: the encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
-            `None`.
+        logit_scale: The encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
+            `None`. A function that reads none needs none.
     """
 
     def __init__(
         self,
-        peer: str = "GDA",
+        peer: str | Peer = "GDA",
         class_texts: Mapping[Any, Any] | None = None,
         *,
-        encoder: FrozenEncoder | None = None,
+        encoder: ImageEncoder | None = None,
         logit_scale: float | None = None,
     ) -> None:
         self.peer = peer
@@ -50,20 +54,25 @@ class PeerClassifier(AdapterClassifier):
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes.
-            y: (n,) their labels.
+            y: (n,) labels of the pictures.
 
         Raises:
-            ValueError: if X or y is not usable, there are fewer than two classes, no peer has the
-                name, its weights are for another encoder, or the temperature is not known.
+            ValueError: X or y is not usable, or there are fewer than two classes.
+            UsageError: No peer has the name, its weights are for another encoder, the temperature
+                is needed and not known, or a function gives no adapter of these classes.
         """
         X, labels = self._labelled(X, y)
-        method, logit_scale = self._method(), self._temperature()
+        peer, logit_scale = self._peer(), self._temperature(self.encoder)
         self._take_classes(labels)
-        support = self._support(X, labels, self.encoder, logit_scale)
-        self.adapter_ = method(support.exact).task(0)
+        support = self._support(X, labels, self.encoder, logit_scale).exact
+        shape = support.text_TND.shape
+        adapters = require_adapters(peer(support), shape, owner=f"peer {self.peer!r}")
+        self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
-    def _method(self) -> Peer:
+    def _peer(self) -> Peer:
+        if callable(self.peer):
+            return self.peer
         if self.peer in META_PEERS:
             peer = load_meta_peer(self.peer)
             if self.encoder is not None:
@@ -73,17 +82,3 @@ class PeerClassifier(AdapterClassifier):
             known = ", ".join([*PEERS, *META_PEERS])
             raise UsageError(f"no peer {self.peer!r}; there are: {known}")
         return PEERS[self.peer]
-
-    def _temperature(self) -> float:
-        if self.logit_scale is not None:
-            if not self.logit_scale > 0:
-                raise UsageError(
-                    f"logit_scale must be positive (CLIP's is 100), got {self.logit_scale!r}"
-                )
-            return float(self.logit_scale)
-        if self.encoder is None:
-            raise UsageError(
-                "a peer needs the encoder's inverse temperature: pass logit_scale=… (100 for most "
-                "CLIPs), or encoder=FrozenEncoder.load(…)"
-            )
-        return float(self.encoder.logit_scale)

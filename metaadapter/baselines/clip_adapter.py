@@ -39,7 +39,7 @@ def clip_adapter(support: Support) -> AdapterWeights:
 
 
 def _first_layer(like_TND: torch.Tensor, n_hidden: int) -> torch.Tensor:
-    """(T, R, D) the same for every task: uniform in ±1/√D, as `torch.nn.Linear` starts."""
+    """(T, R, D) one layer for all tasks, uniform in ±1/√D, as `torch.nn.Linear` starts."""
     n_tasks, _, width = like_TND.shape
     draw = torch.Generator().manual_seed(SEED)
     layer_RD: torch.Tensor = (2 * torch.rand(n_hidden, width, generator=draw) - 1) / width**0.5

@@ -24,16 +24,16 @@ def descend(
     element, so a task ends where it would alone.
 
     Args:
-        loss_T: the loss of each task at the optimizer's tensors.
+        loss_T: The loss of each task at the optimizer's tensors.
         optimizer: SGD or Adam over tensors with a leading task axis.
-        n_steps: how many.
-        cosine: whether the learning rate falls to zero along a cosine.
+        n_steps: The number of steps.
+        cosine: Whether the learning rate falls to zero along a cosine.
     """
-    horizon = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
     with torch.enable_grad():
         for _ in range(n_steps):
             optimizer.zero_grad()
             loss_T().sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            if horizon is not None:
-                horizon.step()
+            if schedule is not None:
+                schedule.step()

@@ -11,8 +11,9 @@ from metaadapter.adapter import AdapterWeights, Support
 
 __all__ = ["gda"]
 
-# By shots: medians of the weights that the authors' validation chose. Their 1e-3 at one shot goes
-# with a covariance of augmented views, which a support has not; 0.03 is best on training stores.
+# By shots: the medians of the weights that the authors' validation chose. Their 1e-3 at one shot
+# goes with a covariance of augmented views, which is not computed here; 0.03 is best on training
+# stores.
 ALPHA = {1: 3e-2, 2: 1e-1, 4: 1e-1, 8: 1.0, 16: 10.0}
 
 
@@ -37,14 +38,14 @@ def gda(support: Support) -> AdapterWeights:
 
 
 def _alpha(support: Support) -> Tensor:
-    """(T,) weight of the discriminant, interpolated on logarithmic axes, constant beyond them."""
+    """(T,) α, interpolated by shots on logarithmic axes and constant beyond the table."""
     n_shot = np.log(support.n_shot_T.detach().cpu().numpy())
     alpha = np.exp(np.interp(n_shot, np.log(list(ALPHA)), np.log(list(ALPHA.values()))))
     return torch.as_tensor(alpha, dtype=support.text_TND.dtype).to(support.text_TND.device)
 
 
 def _trace(support: Support) -> Tensor:
-    """(T,) trace of the within-class covariance; without one, of the covariance."""
+    """(T,) the trace of the covariance within classes or, if that vanishes, of all pictures."""
     present_TNK1 = support.present_TNK[..., None]
     shots_TNKD, degrees_T = support.shots_TNKD, (support.n_pictures_T - 1).clamp(min=1)
     within = (shots_TNKD - support.means_TND[:, :, None]) * present_TNK1
@@ -63,14 +64,13 @@ def _gaussian_discriminant(
 ) -> tuple[Float[Tensor, "T N D"], Float[Tensor, "T N"]]:
     """Class vectors and biases of linear discriminant analysis with a shrunk shared covariance.
 
-    GDA (Wang et al., ICLR 2024) shrinks to P = D · [Σ r rᵀ + tr(S) · I]⁻¹, with r the pictures
-    about their class means and S their covariance. Here the factor is tr(S) in place of D, so that
-    P is the identity where no class has two pictures; W = P μ and b = −½ μᵀ P μ.
+    They are W = P μ and b = −½ μᵀ P μ, with P as in `gda` but for the factor tr(S) in place of D,
+    so that P is the identity where no class has two pictures.
 
     Args:
-        shots_TNKD: pictures; zeros where there is none.
-        shot_mask_TNK: which are there.
-        means_TND: their class means; zeros where a class has none.
+        shots_TNKD: The pictures; zeros where there is none.
+        shot_mask_TNK: Which pictures are there.
+        means_TND: The class means; zeros where a class has no picture.
     """
     present_TNK1 = shot_mask_TNK[..., None].to(shots_TNKD.dtype)
     residuals_TMD = ((shots_TNKD - means_TND[:, :, None]) * present_TNK1).flatten(1, 2)

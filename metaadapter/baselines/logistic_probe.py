@@ -19,7 +19,7 @@ C = 10.0
 def logistic_probe(support: Support) -> AdapterWeights:
     """Logits w_c · x + b_c of scikit-learn's solver, task by task; the texts are not read.
 
-    The scale is not read either. A class without a picture gets a logit below the lowest that
+    The temperature is not read either. A class without a picture gets a logit below the lowest that
     any pictured class can have.
     """
     heads = []

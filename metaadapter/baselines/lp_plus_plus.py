@@ -49,19 +49,19 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
 
 
 def _slope(support: Support) -> Callable[[Tensor], Tensor]:
-    """Logits → gradient of each task's mean cross-entropy with respect to them."""
-    share_TMN = support.targets_TMN / support.n_pictures_T[:, None, None]
-    weight_TM1, ruled_out_T1N = share_TMN.sum(-1, keepdim=True), ~support.class_mask_TN[:, None]
+    """The gradient of each task's mean cross-entropy, as a function of its logits."""
+    wanted_TMN = support.targets_TMN / support.n_pictures_T[:, None, None]
+    weight_TM1, ruled_out_T1N = wanted_TMN.sum(-1, keepdim=True), ~support.class_mask_TN[:, None]
 
     def slope(logits_TMN: Tensor) -> Tensor:
-        chance_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
-        return weight_TM1 * chance_TMN - share_TMN
+        p_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
+        return weight_TM1 * p_TMN - wanted_TMN
 
     return slope
 
 
 def _mean_own_text(support: Support, along_text_TMN: Tensor) -> Tensor:
-    """(T, 1) mean over the classes of the mean of x_i · t_c over their pictures."""
+    """(T, 1) the mean of x_i · t_c over a class's pictures, then over the classes that have any."""
     n_TN = support.present_TNK.sum(-1)
     own_TN = (along_text_TMN * support.targets_TMN).sum(1) / n_TN.clamp(min=1)
     n_pictured_T1 = (n_TN > 0).sum(-1, keepdim=True).clamp(min=1)
@@ -69,7 +69,7 @@ def _mean_own_text(support: Support, along_text_TMN: Tensor) -> Tensor:
 
 
 def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, 1, 1) of the vectors and biases, 4 n / λ_max(XᵀX), and (T, 1) of α."""
+    """The step size 4 n / λ_max(XᵀX) of vectors and biases, (T, 1, 1), and that of α, (T, 1)."""
     rows_TMD, n_T = support.rows_TMD, support.n_pictures_T
     wide = 0 < rows_TMD.shape[1] < rows_TMD.shape[2]
     gram = rows_TMD @ rows_TMD.mT if wide else rows_TMD.mT @ rows_TMD

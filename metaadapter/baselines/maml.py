@@ -23,25 +23,25 @@ RESIDUAL_SCALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where the steps begin, and how long they are: what is learned on training tasks."""
+    """What is learned on training tasks: where the steps start, and how long they are."""
 
     down_RD: Float[Tensor, "R D"]
     up_DR: Float[Tensor, "D R"]
     log_rate: Float[Tensor, ""]
-    """Natural logarithm of the learning rate times s², which suits encoders of any temperature."""
+    """The natural logarithm of the learning rate times s², which suits any temperature s."""
 
 
 def maml(support: Support, learned: Start) -> AdapterWeights:
-    """A few steps of plain SGD on the support, of the visual adapter and of the class vectors.
+    """A few steps of plain SGD on the support move the visual adapter and the class vectors.
 
-    `logits` says of what. The class vectors' residuals start at zero, so that one start serves
-    all classes.
+    The residuals of the class vectors start at zero, so that one start serves all classes; `logits`
+    is the formula that the steps differentiate.
     """
     return _adapt(support, learned, moves_adapter=True)
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:
-    """As `maml`, but with steps of the class vectors alone: all tasks have one visual adapter."""
+    """`maml` whose steps move the class vectors alone: all tasks have one visual adapter."""
     return _adapt(support, learned, moves_adapter=False)
 
 
@@ -53,7 +53,7 @@ def logits(
     residual: Float[Tensor, "*T N D"],
     logit_scale: Tensor | float,
 ) -> Float[Tensor, "*T n N"]:
-    """Logits s · x' · normalise(t_c + a r_c) with x' = normalise(x + ratio · up ReLU(down x))."""
+    """The logits s · x' · normalise(t_c + a r_c), x' = normalise(x + ratio · up ReLU(down x))."""
     moved = (rows @ down.mT).relu() @ up.mT
     adapted = normalize(rows + VISUAL_RATIO * moved, dim=-1)
     return logit_scale * adapted @ normalize(text + RESIDUAL_SCALE * residual, dim=-1).mT
@@ -62,9 +62,10 @@ def logits(
 def loss_weight(
     n_pictures: Float[Tensor, "*T"], n_shot: Float[Tensor, "*T"]
 ) -> Float[Tensor, "*T"]:
-    """Factor of the mean cross-entropy: a class moves as far among many classes as among few.
+    """The factor on the mean cross-entropy, so that one rate suits tasks of any size.
 
-    Further with more shots, by their root: the best rate grows with what the pictures can tell.
+    With it a class moves as far among many classes as among few, and further with more shots, by
+    their square root: the best rate grows with what the pictures can tell.
     """
     return n_pictures / n_shot.sqrt()
 

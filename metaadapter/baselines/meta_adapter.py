@@ -16,7 +16,7 @@ __all__ = ["Attention", "meta_adapter"]
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What is learned on training tasks, the same for all classes: 2 D² + D + 1 numbers."""
+    """The 2 D² + D + 1 numbers that are learned on training tasks, the same for all classes."""
 
     query_DD: Float[Tensor, "D D"]
     key_DD: Float[Tensor, "D D"]
@@ -36,7 +36,7 @@ def meta_adapter(support: Support, learned: Attention) -> AdapterWeights:
     asked_TND = text_TND @ learned.query_DD.T @ learned.key_DD / text_TND.shape[-1] ** 0.5
     affinity_TNL = (tokens_TNLD @ asked_TND[..., None]).squeeze(-1)
     # Finite, so that a class with neither text nor picture has no 0 / 0.
-    share_TNL = affinity_TNL.masked_fill(~there_TNL, -1e9).softmax(-1)
-    attended_TND = (share_TNL[:, :, None] @ tokens_TNLD).squeeze(2)
+    weight_TNL = affinity_TNL.masked_fill(~there_TNL, -1e9).softmax(-1)
+    attended_TND = (weight_TNL[:, :, None] @ tokens_TNLD).squeeze(2)
     gate_TN1 = (text_TND @ learned.gate_D + learned.gate_bias).sigmoid()[..., None]
     return support.head(normalize(text_TND + gate_TN1 * attended_TND, dim=-1))

@@ -29,10 +29,10 @@ SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
 
 
 class Formula(NamedTuple):
-    """What is computed with what was learned."""
+    """How a peer computes adapters from a support and from what it has learned."""
 
     learned: type[Any]
-    """Frozen dataclass of tensors."""
+    """The frozen dataclass of the tensors that are learned."""
     fit: Callable[[Support, Any], AdapterWeights]
 
 
@@ -41,24 +41,24 @@ META_PEERS: dict[str, Formula] = {
     "MAML": Formula(Start, maml),
     "ANIL": Formula(Start, anil),
 }
-"""By name; their weights fit features of the width, and the encoder, that they were learned on."""
+"""The formulas by name; weights fit the width and the encoder that they were learned on."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetaPeer:
-    """A formula with what it has learned; called as the other peers are."""
+    """A formula with what it has learned: a peer as the others are."""
 
     name: str
-    """In `META_PEERS`."""
+    """The key of the formula in `META_PEERS`."""
     width: int
-    """Of the features."""
+    """The width of the features."""
     encoders: frozenset[str]
-    """Whose features it was trained on."""
+    """The encoders whose features it was trained on."""
     learned: Mapping[str, Tensor]
-    """Fields of the formula's dataclass."""
+    """The fields of the formula's dataclass."""
 
     def __call__(self, support: Support) -> AdapterWeights:
-        """Adapters of T tasks.
+        """The adapters of T tasks.
 
         Raises:
             UsageError: The features are of another width.
@@ -74,7 +74,7 @@ class MetaPeer:
         """Check whose features it is to take: widths do not tell, for many encoders have 512.
 
         Raises:
-            UsageError: It was trained on those of other encoders.
+            UsageError: It was trained on the features of other encoders.
         """
         if encoder not in self.encoders:
             raise UsageError(self._unfit(f"{owner} has those of {encoder}"))
@@ -88,7 +88,7 @@ class MetaPeer:
 
     @property
     def identity(self) -> str:
-        """Twelve hexadecimal digits that change with the formula's code or any weight."""
+        """Twelve hexadecimal digits that change with the formula's code and with any weight."""
         code = code_identity(META_PEERS[self.name].fit)
         digest = sha256(f"{self.name}\n{code}".encode())
         for name, tensor in sorted(self.learned.items()):
@@ -142,10 +142,10 @@ def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
 
 
 def is_meta_peer(folder: Path) -> bool:
-    """Whether a folder holds one."""
+    """Whether a folder holds a meta-trained peer."""
     return (folder / CONFIG_FILE).is_file()
 
 
 def shipped_folder(name: str) -> Path:
-    """Where the weights of `META_PEERS[name]` are that ship."""
+    """The folder of the weights that ship for `META_PEERS[name]`."""
     return SHIPPED / name.casefold()

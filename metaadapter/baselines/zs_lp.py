@@ -27,7 +27,7 @@ def probe_from_texts(
     support: Support,
     penalty_T: Callable[[Float[Tensor, "T N D"]], Float[Tensor, " T"]] | None = None,
 ) -> AdapterWeights:
-    """The trained probe; `penalty_T` of its class vectors is added to each task's loss."""
+    """The trained probe; each task's loss also has the penalty of its class vectors, if given."""
     rows_TMD = support.rows_TMD
     classes_TND = support.start_TND.clone().requires_grad_()
 

@@ -1,4 +1,4 @@
-"""What every classifier over an adapter shares: labelled rows in, probabilities out."""
+"""What is common to classifiers over an adapter: labelled rows in, probabilities out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
@@ -19,24 +19,25 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "unit_rows"]
+__all__ = ["AdapterClassifier", "unit_rows", "unit_views"]
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose `fit` ends in an adapter, however it comes to it."""
 
     class_texts: Mapping[Any, Any] | None
+    logit_scale: float | None
     classes_: np.ndarray
-    """Sorted labels; column order of `predict_proba`."""
+    """The sorted labels, the order of the columns of `predict_proba`."""
     adapter_: AdapterWeights
-    """The weights, float64."""
+    """The adapter's weights, float64."""
     n_features_in_: int
-    """Width of the features."""
+    """The width of the features."""
     n_shots_: np.ndarray
-    """Pictures of each class."""
+    """The number of pictures of each class."""
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """Probability of each class, columns in the order of `classes_`; X is (n, D)."""
+        """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
@@ -48,7 +49,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return labels
 
     def _labelled(self, X: Any, y: Any) -> tuple[Float[np.ndarray, "n D"], list[Any]]:
-        """Rows and labels, once they are known to be usable."""
+        """The rows and labels, checked."""
         X, y = validate_data(
             self,
             X,
@@ -56,11 +57,12 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             ensure_min_samples=0 if self.class_texts else 1,
         )
-        check_classification_targets(y)
+        if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
+            check_classification_targets(y)
         return X, cast("list[Any]", y.tolist())
 
     def _take_classes(self, labels: list[Any]) -> None:
-        """Set `classes_`: all labels, and those of `class_texts`.
+        """Set `classes_` to all labels and those of `class_texts`.
 
         Raises:
             ValueError: Labels are of different kinds, or of one class only.
@@ -73,6 +75,16 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 "add pictures of another class, or its name to class_texts"
             )
 
+    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
+        """The encoder's inverse temperature, `None` where it is not known."""
+        if self.logit_scale is None:
+            return None if encoder is None else encoder.logit_scale
+        if not self.logit_scale > 0:
+            raise UsageError(
+                f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
+            )
+        return float(self.logit_scale)
+
     def _support(
         self,
         X: Float[np.ndarray, "n D"],
@@ -81,7 +93,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         logit_scale: float | None,
         views: Float32[torch.Tensor, "n V D"] | None = None,
     ) -> Support:
-        """The support by `classes_`, float32; sets `n_shots_`."""
+        """The support, its classes in the order of `classes_`, float32; sets `n_shots_`."""
         classes = self.classes_.tolist()
         place = {label: row for row, label in enumerate(classes)}
         numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
@@ -103,6 +115,22 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
 
 def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
-    """Rows of length 1; a row of zeros stays."""
+    """The rows scaled to length 1; a row of zeros stays."""
     rows = torch.from_numpy(np.array(X, dtype=np.float64))
     return torch.nn.functional.normalize(rows, dim=-1).float()
+
+
+def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
+    """The views of pictures whose features have this shape (n, D), scaled to length 1.
+
+    Raises:
+        ValueError: They are not finite numbers, or of other pictures or another width.
+    """
+    views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
+    if views.ndim != 3 or views.shape[::2] != shape:
+        n, width = shape
+        raise UsageError(
+            f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
+            f"got {views.shape}"
+        )
+    return unit_rows(views)

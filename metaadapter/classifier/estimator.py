@@ -1,4 +1,4 @@
-"""A classifier that is predicted, not trained: scikit-learn's face of the generator."""
+"""A classifier whose adapter a generator predicts, as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaadapter.adapter import (
     AdapterConfig,
@@ -20,20 +19,24 @@ from metaadapter.adapter import (
     load_adapter,
     save_adapter,
 )
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows, unit_views
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
+from metaadapter.classifier.named_generator import (
+    generator_and_id,
+    generator_name,
+    name_to_trust,
+    same_generator,
+)
 from metaadapter.classifier.one_shot import append_class, predict_adapter
-from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator import AdapterGenerator, generator_id, shared_generator
-from metaadapter.own_code import is_own_code
+from metaadapter.errors import UsageError
+from metaadapter.generator import AdapterGenerator
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
 __all__ = ["MetaAdapterClassifier"]
 
-CUSTOM = "custom"
 Mode = Literal["one_shot", "finetune"]
 
 
@@ -47,29 +50,29 @@ class MetaAdapterClassifier(AdapterClassifier):
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given, which reads `"red_fox"` as "red fox"; without it the classifier works from
             pictures alone.
-        mode: `"one_shot"`, the generator's prediction as it is; `"finetune"`, gradient steps from
-            there, as many as pictures left out of the support bear out.
+        mode: `"one_shot"` takes the generator's prediction as it is; `"finetune"` takes gradient
+            steps from there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
             an `AdapterGenerator`.
-        encoder: the `FrozenEncoder` the features come from, or its name. It reads names, tells its
-            temperature, and is written into a saved adapter.
-        logit_scale: the encoder's inverse temperature; read from `encoder` when `None`. It is what
-            a fit without any picture needs; with pictures the temperature follows from the support.
-        fine_tuning: what moves and how far, in mode `"finetune"`.
+        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names, tells
+            its temperature, and is written into a saved adapter.
+        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`. A fit
+            without any picture needs it; with pictures the generator estimates one.
+        fine_tuning: How the steps of mode `"finetune"` go.
     """
 
     support_: Support | None
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
-    """Which weights predicted it."""
+    """The identity of the generator that predicted the adapter."""
     logit_scale_: float | None
-    """The encoder's own inverse temperature, as far as it is known."""
+    """The encoder's inverse temperature; `None` where it is not known."""
     picture_hashes_: tuple[str, ...]
-    """SHA-256 of the pictures of the support, as far as they are known."""
+    """The SHA-256 of the support's pictures, as far as they are known."""
     origin_: Origin
-    """Where the features come from, as far as it is known."""
+    """The encoder and views that the features come from, as far as they are known."""
     n_steps_: int
-    """Gradient steps that `fit` took; 0 in mode `"one_shot"`, and where none was borne out."""
+    """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
 
     def __init__(
         self,
@@ -94,21 +97,21 @@ class MetaAdapterClassifier(AdapterClassifier):
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes, which gives zero-shot CLIP.
-            y: (n,) their labels.
+            y: (n,) labels of the pictures.
             views: (n, V, D) features of the views that each picture is the mean of, for the
                 gradient steps of mode `"finetune"`.
 
         Raises:
-            ValueError: if X, y or views are not usable, or there are fewer than two classes.
+            ValueError: X, y or views are not usable, or there are fewer than two classes.
         """
         X, labels = self._labelled(X, y)
-        self._check_parameters()
+        self._check_parameters(views)
         self._take_classes(labels)
         encoder = self._loaded_encoder()
         self.logit_scale_ = self._temperature(encoder)
-        unit_views = None if views is None else self._unit_views(views, X.shape)
-        support = self._support(X, labels, encoder, self.logit_scale_, unit_views)
-        generator, self.generator_id_ = self._loaded_generator()
+        rows = None if views is None else unit_views(views, X.shape)
+        support = self._support(X, labels, encoder, self.logit_scale_, rows)
+        generator, self.generator_id_ = generator_and_id(self.generator)
         self.adapter_, self.n_steps_ = self._adapter_of(generator, support)
         self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
         self.origin_ = _origin_of(encoder)
@@ -125,15 +128,15 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
-            label: a label that is not there yet, of the same kind as the others.
-            X: (n, D) features of its pictures, or `None` when its text is to do.
-            text: its vector, or its name when `encoder` is given.
-            picture_hashes: SHA-256 of its pictures, to recognise them among queries.
+            label: A label that is not there yet, of the same kind as the others.
+            X: (n, D) features of its pictures, or `None` when it has a text alone.
+            text: The vector of its text, or its name when `encoder` is given.
+            picture_hashes: The SHA-256 of its pictures, to recognise them among queries.
 
         Raises:
-            UsageError: if the label is there already or of another kind, neither pictures nor a
-                text are given, or the adapter was saved without its support features.
-            IncompatibleArtifact: if another generator predicted the adapter.
+            UsageError: The label is there already or of another kind, neither pictures nor a text
+                are given, or the adapter was saved without its support features.
+            IncompatibleArtifact: Another generator predicted the adapter.
         """
         support, generator = self.require_addable(label)
         if X is None and text is None:
@@ -163,10 +166,11 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Check that `add_class` takes a label, before its pictures are encoded.
 
         Returns:
-            What the class is added to, and the generator that does it.
+            The support that the class is added to, and the generator that predicts its vector.
 
         Raises:
-            UsageError, IncompatibleArtifact: as `add_class` does.
+            UsageError: `add_class` does not take the label.
+            IncompatibleArtifact: Another generator predicted the adapter.
         """
         check_is_fitted(self)
         known = self.classes_.tolist()
@@ -178,7 +182,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 "this adapter was saved without its support features, so no class can be added; "
                 "fit it again from the pictures"
             )
-        return self.support_, self._same_generator()
+        return self.support_, same_generator(self.generator, self.generator_id_)
 
     def save(
         self,
@@ -191,12 +195,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Write the adapter's folder: configuration, safetensors, card; no pickle, no picture.
 
         Args:
-            folder: new, empty, or an adapter that is to be replaced.
-            origin: encoder and views of the features, where `encoder` does not tell or the adapter
-                was not loaded.
+            folder: A new or empty folder, or an adapter that is to be replaced.
+            origin: The encoder and views of the features; those of `encoder`, or of the adapter
+                that was loaded, by default.
             class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: SHA-256 of the support's pictures, to recognise them among queries,
-                beside those in `picture_hashes_`.
+            picture_hashes: The SHA-256 of the support's pictures, beside those in
+                `picture_hashes_`, to recognise them among queries.
         """
         check_is_fitted(self)
         names = class_names or self.class_texts
@@ -206,7 +210,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             n_shots=self.n_shots_.tolist(),
             mode=self.mode,
             n_steps=self.n_steps_,
-            generator=self._generator_name(),
+            generator=generator_name(self.generator),
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
             class_names=text_names(names, self.classes_.tolist()),
@@ -226,29 +230,25 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Read a saved adapter.
 
         Args:
-            folder: written by `save`.
-            encoder: the encoder that features will come from; when given, it must be the one that
-                the adapter was made with.
-            generator: the one that predicted it, where it is one of your own; only adding a class
-                needs it.
+            folder: A folder that `save` wrote.
+            encoder: The encoder that features will come from; it must be the one that the adapter
+                was made with.
+            generator: The generator that predicted it, where it is one of your own; only adding a
+                class needs it.
 
         Raises:
-            IncompatibleArtifact: if the folder is no adapter, is damaged, or belongs to another
+            IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another
                 encoder.
         """
         stored = load_adapter(Path(folder))
         config = stored.config
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
-        if generator is None:
-            # A saved adapter never makes code run by itself.
-            own = is_own_code(config.generator.partition("@")[0])
-            generator = CUSTOM if own else config.generator
         names = zip(config.classes, config.class_names or [], strict=False)
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
             mode=cast("Mode", config.mode),
-            generator=generator,
+            generator=name_to_trust(config.generator) if generator is None else generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -271,27 +271,13 @@ class MetaAdapterClassifier(AdapterClassifier):
             return predict_adapter(generator, support), 0
         return fine_tune_adapter(generator, support, self.fine_tuning)
 
-    def _unit_views(self, views: Any, shape: tuple[int, ...]) -> Float32[torch.Tensor, "n V D"]:
-        if self.mode != "finetune":
-            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
-        views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
-        n, width = shape
-        if views.ndim != 3 or views.shape[::2] != shape:
-            raise UsageError(
-                f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
-                f"got {views.shape}"
-            )
-        return unit_rows(views)
-
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, views: Any) -> None:
         if self.mode not in get_args(Mode):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
             raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
-        if self.logit_scale is not None and not self.logit_scale > 0:
-            raise UsageError(
-                f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
-            )
+        if views is not None and self.mode != "finetune":
+            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
 
     def _loaded_encoder(self) -> ImageEncoder | None:
         if not isinstance(self.encoder, str):
@@ -299,35 +285,6 @@ class MetaAdapterClassifier(AdapterClassifier):
         from metaadapter.features import load_encoder
 
         return load_encoder(self.encoder)
-
-    def _loaded_generator(self) -> tuple[AdapterGenerator, str]:
-        """The generator and its identity."""
-        if isinstance(self.generator, AdapterGenerator):
-            return self.generator, generator_id(self.generator)
-        return shared_generator(self.generator)
-
-    def _same_generator(self) -> AdapterGenerator:
-        if self.generator == CUSTOM:
-            raise UsageError(
-                "the adapter was predicted by a generator of your own, which is code; if you trust "
-                "it, load the adapter with generator=… (--generator) that one to add a class"
-            )
-        generator, identity = self._loaded_generator()
-        if identity != self.generator_id_:
-            raise IncompatibleArtifact(
-                f"the adapter was predicted by generator {self.generator_id_}, and "
-                f"{self._generator_name()!r} is now {identity}; load it with "
-                "generator=… the one that predicted it, or fit again"
-            )
-        return generator
-
-    def _generator_name(self) -> str:
-        return CUSTOM if isinstance(self.generator, AdapterGenerator) else str(self.generator)
-
-    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
-        if self.logit_scale is not None or encoder is None:
-            return self.logit_scale
-        return encoder.logit_scale
 
 
 def _origin_of(encoder: ImageEncoder | None) -> Origin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -12,16 +12,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.classifier.gradient_steps import gradient_steps, per_task
+from metaadapter.classifier.gradient_steps import MOVED, gradient_steps, per_task
 from metaadapter.classifier.support_loss import Consistency, own_log_probability
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
 
 __all__ = ["FineTune", "FineTuned", "fine_tune", "fine_tune_adapter"]
 
-# Numbers of steps that left-out pictures choose from.
+# The numbers of steps that left-out pictures choose from.
 CHECKED = (5, 10, 20, 40, 80)
-# Into how many parts the shots of a class are divided to be left out in turn.
+# The number of parts of a class's shots that are left out in turn.
 N_FOLDS = 4
 
 
@@ -33,15 +33,16 @@ class FineTune:
     """The number of gradient steps; 0 is the prediction itself. `None` takes as many as pictures
     left out of the support bear out: 0 to 80."""
     lr: float = 0.02
+    """The learning rate of Adam, in units of the root mean square of what moves."""
     anchor: float = 1.0
-    """Strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
+    """The strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
     ProLIP (Fahes et al. 2024)."""
-    # Neither weight wins anything on the training sets: docs/fine-tuning.md.
+    # Neither weight gains anything on the training sets: docs/fine-tuning.md.
     modalities: float = 0.0
-    """Weight of the divergence between the visual adapter alone and the text adapter alone; of
+    """The weight of the divergence between the visual adapter alone and the text adapter alone, in
     tasks whose classes all have texts."""
     views: float = 0.0
-    """Weight of the divergence between a view and its picture, where views are given."""
+    """The weight of the divergence between a view and its picture, where views are given."""
 
     def __post_init__(self) -> None:
         if self.n_steps is not None and self.n_steps < 0:
@@ -63,10 +64,10 @@ class FineTuned:
 
     weights: AdapterWeights
     n_steps_T: Int[Tensor, " T"]
-    """Steps taken; 0 where the prediction was kept."""
+    """The number of steps taken; 0 where the prediction is kept."""
     gain_T: Float[Tensor, " T"]
-    """What the steps gain on left-out pictures, in nats of cross-entropy; 0 where the prediction
-    was kept, and NaN where nothing was left out because the number of steps was given."""
+    """What the steps gain on left-out pictures, in nats of cross-entropy: 0 where the prediction is
+    kept, and NaN where nothing is left out because the number of steps is given."""
 
 
 def fine_tune(
@@ -81,10 +82,10 @@ def fine_tune(
     so does one whose steps end in numbers that are not finite.
 
     Args:
-        generator: Predicts the start.
-        support: The tasks. From the views of its pictures, where they are given, the steps learn
-            one by one; the start is predicted from the pictures, and left-out ones judge it.
-        settings: How far the steps go.
+        generator: What predicts the start.
+        support: The tasks. The steps learn from each view of a picture where views are given; the
+            start is predicted from the pictures, and left-out pictures judge it.
+        settings: How the steps go, and how many; the defaults of `FineTune` if `None`.
 
     Raises:
         UsageError: A temperature is needed and missing.
@@ -168,20 +169,19 @@ def _at(
     chosen, taken_T = start, torch.zeros_like(place_T)
     for place, (n_steps, weights) in enumerate(zip(steps, path[1:], strict=True), 1):
         here_T = (place_T == place) & _sound(weights, start)
-        chosen = AdapterWeights(
+        moved = {name: (getattr(weights, name), getattr(chosen, name)) for name in MOVED}
+        chosen = replace(
+            chosen,
             **{
-                name: torch.where(per_task(here_T, tensor), tensor, getattr(chosen, name))
-                for name, tensor in weights.tensors().items()
-            }
+                name: torch.where(per_task(here_T, new), new, old)
+                for name, (new, old) in moved.items()
+            },
         )
         taken_T = torch.where(here_T, n_steps, taken_T)
     return FineTuned(chosen, taken_T, torch.where((place_T > 0) & (taken_T == 0), 0.0, gain_T))
 
 
 def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:
-    """Which tasks have no number that is not finite where the start's is."""
-    kept = [
-        (tensor.isfinite() | ~getattr(start, name).isfinite()).reshape(len(tensor), -1).all(-1)
-        for name, tensor in weights.tensors().items()
-    ]
-    return torch.stack(kept).all(0)
+    """Which tasks have finite class vectors, and finite biases where the start has."""
+    bias_is_sound_TN = weights.class_bias.isfinite() | ~start.class_bias.isfinite()
+    return weights.classes.isfinite().flatten(1).all(-1) & bias_is_sound_TN.all(-1)

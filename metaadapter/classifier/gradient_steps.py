@@ -15,7 +15,7 @@ from metaadapter.classifier.support_loss import Consistency, support_objective
 __all__ = ["gradient_steps", "per_task"]
 
 MOVED = ("classes", "class_bias")
-"""What the steps change. Moving the visual bottleneck too wins nothing: docs/fine-tuning.md."""
+"""What steps change. Moving the visual bottleneck too gains nothing: docs/fine-tuning.md."""
 # torch's own: what keeps Adam from stepping along gradients that are rounding alone.
 EPSILON = 1e-8
 
@@ -37,60 +37,57 @@ def gradient_steps(
     losses are summed and Adam works element by element.
 
     Args:
-        start: Predicted, with a leading task axis.
-        support: What is learned from. A task without any picture stays.
+        start: The predicted adapters, with a leading task axis.
+        support: The pictures to learn from. The adapter of a task without any stays.
         lr: The learning rate of Adam, in units of u.
         anchor_T: How strongly each task holds to its start.
-        consistency: What else a task is held to; nothing by default.
+        consistency: What else the loss holds a task to; nothing by default.
     """
     fixed = start.map(torch.Tensor.detach)
-    places = {name: getattr(fixed, name) for name in MOVED}
     # What belongs to a class that is not there neither sets a unit nor counts in a mean.
     is_there_TN = fixed.class_bias.isfinite()
-    shares = {name: _shares(tensor, is_there_TN) for name, tensor in places.items()}
-    units = {name: _unit(tensor, shares[name]) for name, tensor in places.items()}
-    offsets = {name: torch.zeros_like(tensor).requires_grad_() for name, tensor in places.items()}
-    optimizer = torch.optim.Adam(offsets.values(), lr=lr, eps=EPSILON)
+    starts = [getattr(fixed, name) for name in MOVED]
+    parts = [_parts(tensor, is_there_TN) for tensor in starts]
+    units = [_unit(tensor, part) for tensor, part in zip(starts, parts, strict=True)]
+    offsets = [torch.zeros_like(tensor).requires_grad_() for tensor in starts]
+    optimizer = torch.optim.Adam(offsets, lr=lr, eps=EPSILON)
     has_shots_T = support.present_TNK.flatten(1).any(-1)
     loss_of = support_objective(fixed, support, consistency or Consistency())
+
+    def moved() -> AdapterWeights:
+        places = zip(starts, units, offsets, strict=True)
+        tensors = [tensor + unit * offset for tensor, unit, offset in places]
+        return replace(fixed, **dict(zip(MOVED, tensors, strict=True)))
+
     while True:
-        optimizer.zero_grad()
         with torch.enable_grad():
-            current = _moved(fixed, units, offsets)
             held_T = sum(
-                (shares[name] * offset.square()).flatten(1).sum(1)
-                for name, offset in offsets.items()
+                (part * offset.square()).flatten(1).sum(1)
+                for part, offset in zip(parts, offsets, strict=True)
             )
-            total = ((loss_of(current) + anchor_T * held_T) * has_shots_T).sum()
-        gradients = torch.autograd.grad(total, tuple(offsets.values()))
-        for offset, gradient in zip(offsets.values(), gradients, strict=True):
+            total = ((loss_of(moved()) + anchor_T * held_T) * has_shots_T).sum()
+        for offset, gradient in zip(offsets, torch.autograd.grad(total, offsets), strict=True):
             offset.grad = gradient
         optimizer.step()
         with torch.no_grad():
-            yield _moved(fixed, units, offsets)
+            yield moved()
 
 
-def _shares(tensor: Tensor, is_there_TN: Tensor) -> Tensor:
+def _parts(tensor: Tensor, is_there_TN: Tensor) -> Tensor:
     """The weight of each entry in a mean over a task's entries, of the classes that are there."""
-    there = torch.ones_like(tensor)
-    there = there * is_there_TN.reshape(*is_there_TN.shape, *[1] * (tensor.ndim - 2))
+    there = torch.ones_like(tensor) * is_there_TN.reshape(
+        *is_there_TN.shape, *[1] * (tensor.ndim - 2)
+    )
     return there / per_task(there.flatten(1).sum(1).clamp(min=1), tensor)
 
 
-def _unit(tensor: Tensor, shares: Tensor) -> Tensor:
-    """Root mean square of each task's entries; 1 where all are zero."""
+def _unit(tensor: Tensor, parts: Tensor) -> Tensor:
+    """The root mean square of each task's entries; 1 where all are zero."""
     entries = torch.where(tensor.isfinite(), tensor, 0.0)
-    unit_T = (shares * entries.square()).flatten(1).sum(1).sqrt()
+    unit_T = (parts * entries.square()).flatten(1).sum(1).sqrt()
     return per_task(torch.where(unit_T > 0, unit_T, 1.0), tensor)
 
 
 def per_task(values_T: Tensor, tensor: Tensor) -> Tensor:
-    """One value a task, to be multiplied with a tensor."""
+    """One value a task, in the shape that multiplies a tensor."""
     return values_T.reshape(-1, *[1] * (tensor.ndim - 1))
-
-
-def _moved(
-    start: AdapterWeights, units: dict[str, Tensor], offsets: dict[str, Tensor]
-) -> AdapterWeights:
-    moved = {name: getattr(start, name) + units[name] * offset for name, offset in offsets.items()}
-    return replace(start, **moved)

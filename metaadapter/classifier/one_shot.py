@@ -30,11 +30,18 @@ def append_class(
 ) -> tuple[AdapterWeights, Support]:
     """Insert a class at `position`; the vectors and biases of the others stay as they are.
 
-    The whole task, old classes and new, is predicted anew, and what it says of the new class less
-    the mean of the old ones is added to the mean of the old ones as they are: softmax sees only
-    such differences, and what all classes share is another number in each prediction. Both are
-    fitted to the same targets, so the old temperature stays; but an adapter from names alone has
-    the encoder's, which is no measure of targets, and there differences of logits are kept.
+    An adapter of all classes is predicted, and the new class is as far above the mean of the others
+    as it is there: softmax sees only such differences. Both adapters are fitted to the same
+    targets, so vectors are taken over at the old temperature. But an adapter from names alone has
+    the encoder's temperature, which measures no targets: there, differences of logits are kept.
+
+    Args:
+        generator: The one that predicted `weights`.
+        weights: The adapter, without a task axis.
+        support: The one task that it was predicted from.
+        position: The place of the new class among all.
+        rows: Unit rows of its pictures.
+        text: The unit row of its name, zeros without one.
 
     Returns:
         The larger adapter and support.
@@ -61,7 +68,7 @@ def append_class(
 
 
 def _above_others(rows: Tensor, position: int) -> Tensor:
-    """A class's entry less the mean of all other classes'."""
+    """The row of a class less the mean of the other rows."""
     n_others = len(rows) - 1
     return rows[position] - (rows.sum(0) - rows[position]) / n_others
 
@@ -69,17 +76,21 @@ def _above_others(rows: Tensor, position: int) -> Tensor:
 def _grown_cache(
     weights: AdapterWeights, predicted: AdapterWeights, position: int, unit: Tensor
 ) -> dict[str, Tensor]:
-    """The old entries, average about the new class, and new ones, which say nothing else."""
+    """The cache of the larger adapter: its old entries, then those of the new prediction.
+
+    An old entry gives the new class the mean of what it gives the others. A new entry gives a value
+    to the new class alone.
+    """
     if predicted.cache is None:
         return {}
     new_keys, new_values, _, new_beta = predicted.cache
     nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
     keys, values, alpha, beta = weights.cache or nothing
-    about_it = torch.zeros_like(new_values)
-    about_it[:, position] = unit * _above_others(new_values.mT, position)
+    to_new_class = torch.zeros_like(new_values)
+    to_new_class[:, position] = unit * _above_others(new_values.mT, position)
     return {
         "keys": torch.cat([keys, new_keys]),
-        "values": torch.cat([_insert(values.mT, values.mean(1), position).mT, about_it]),
+        "values": torch.cat([_insert(values.mT, values.mean(1), position).mT, to_new_class]),
         "alpha": alpha,
         "beta": torch.cat([beta, new_beta]),
     }

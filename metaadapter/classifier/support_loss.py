@@ -23,32 +23,28 @@ __all__ = ["Consistency", "own_log_probability", "support_loss", "support_object
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """What an adapter is held to on its support beside the labels; nothing by default.
-
-    Where the support has the views of its pictures, cross-entropy is over all of them.
-    """
+    """What the loss holds an adapter to beside the labels of its support; nothing by default."""
 
     views: float = 0.0
-    """Weight of the divergence between what is said of a view and of the picture, the mean of its
-    views."""
+    """The weight of the divergence between the predictions for a view and for its picture."""
     modalities: float = 0.0
-    """Weight of the divergence between the visual adapter alone, with zero-shot CLIP's texts, and
-    the text adapter alone; in tasks whose classes all have texts."""
+    """The weight of the divergence between the visual adapter alone, with zero-shot CLIP's texts,
+    and the text adapter alone, in tasks whose classes all have texts."""
 
 
 def support_objective(
     start: AdapterWeights, support: Support, consistency: Consistency
 ) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
-    """The loss of a task as a function of its adapter; 0 for a task without a shot.
+    """The loss of each task as a function of its adapter; 0 for a task without a shot.
 
     Args:
-        start: Where the steps begin; only class vectors and biases may differ from it, so that the
-            rest is computed once.
-        support: The pictures, and the views of each where there are any.
+        start: The adapters that the steps start from. Only class vectors and biases may differ from
+            them, so that the rest is computed once.
+        support: The pictures. Where it has their views, cross-entropy is over all of these.
         consistency: What is added to the cross-entropy.
 
     Raises:
-        UsageError: Modalities are to be held against each other, which needs the temperature.
+        UsageError: The term of the modalities needs the temperature, and it is not known.
     """
     mask_TNK, views_TNKVD = support.present_TNK, support.views_TNKVD
     rows_TMD, mask_TM = support.support_TNKD.flatten(1, 2), mask_TNK.flatten(1)
@@ -56,30 +52,30 @@ def support_objective(
         views_TNKVD = support.support_TNKD[..., None, :]
     n_views = views_TNKVD.shape[3]
     has_view_TNX = mask_TNK.repeat_interleave(n_views, -1)
-    of_views = _reader(start, views_TNKVD.flatten(1, 3))
+    read_views = _reader(start, views_TNKVD.flatten(1, 3))
 
     def labels(weights: AdapterWeights) -> Tensor:
-        return _cross_entropy(of_views(weights), has_view_TNX)
+        return _cross_entropy(read_views(weights), has_view_TNX)
 
     terms = [(1.0, labels)]
     if consistency.views and n_views > 1:
-        of_rows = _reader(start, rows_TMD)
+        read_pictures = _reader(start, rows_TMD)
 
         def between_views(weights: AdapterWeights) -> Tensor:
-            whole_TXN = of_rows(weights).repeat_interleave(n_views, 1)
-            apart_TX = symmetric_divergences(of_views(weights), whole_TXN)
+            whole_TXN = read_pictures(weights).repeat_interleave(n_views, 1)
+            apart_TX = symmetric_divergences(read_views(weights), whole_TXN)
             return _mean(apart_TX, has_view_TNX.flatten(1))
 
         terms.append((consistency.views, between_views))
     if consistency.modalities:
         unadapted = zero_shot(support)
-        of_text = _reader(text_alone(start), rows_TMD)
+        read_text = _reader(text_alone(start), rows_TMD)
         is_named_T = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1)
         counts_TM = mask_TM & is_named_T[:, None]
 
         def between_modalities(weights: AdapterWeights) -> Tensor:
             visual_TMN = classify(rows_TMD, visual_alone(weights, unadapted))
-            apart_TM = symmetric_divergences(of_text(text_alone(weights)), visual_TMN)
+            apart_TM = symmetric_divergences(read_text(text_alone(weights)), visual_TMN)
             return _mean(apart_TM, counts_TM)
 
         terms.append((consistency.modalities, between_modalities))
@@ -104,14 +100,14 @@ def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tens
 
 
 def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
-    """`classify` of the rows, without what the steps do not change."""
+    """`classify` for these rows; what the steps do not change is computed once."""
     adapted_TXD = apply_adapter(rows_TXD, start)
     scaled_TXD = start.logit_scale[:, None, None] * adapted_TXD
     from_cache = cache_logits(adapted_TXD, start)
 
     def read(weights: AdapterWeights) -> Tensor:
-        # Vectors on the left: their gradient is then few rows by wide ones, not wide by few, which
-        # torch's batched product takes eight times as long for.
+        # Vectors on the left: the other way round, the batched product of their gradient takes
+        # torch eight times as long.
         logits_TXN = (weights.classes @ scaled_TXD.mT).mT
         return logits_TXN + weights.class_bias[:, None] + from_cache
 
@@ -124,7 +120,7 @@ def _cross_entropy(logits_TXN: Tensor, support_mask_TNK: Tensor) -> Tensor:
 
 
 def _mean(each_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
-    """Mean of the places that count, 0 without any."""
+    """The mean over the places that count; 0 without any."""
     # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
     return torch.where(counts_TX, each_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
 

@@ -32,7 +32,6 @@ REQUIRED = (
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
-    "tensorboard": "`metaadapter train` with tensorboard logs",
 }
 OLDEST = {"torch": (2, 6), "open_clip_torch": (3, 0), "numpy": (1, 26), "scikit-learn": (1, 6)}
 

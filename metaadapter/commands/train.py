@@ -59,7 +59,8 @@ def train(
     """Train a generator on tasks drawn from feature stores.
 
     The run's folder holds the configuration, a log, the state to go on from, and in best/ the
-    generator that validation liked best. Ctrl-C saves the state and prints how to go on.
+    generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints how
+    to go on.
     """
     _require_one_origin(config, out, resume)
     from metaadapter import training
@@ -150,7 +151,12 @@ def _report(summary: RunSummary) -> str:
     if summary.n_skipped:
         lines.append(f"{summary.n_skipped} step(s) had no finite loss and were skipped")
     if summary.best and summary.before:
-        lines.append(f"best at step {summary.best.step}; accuracy, and untrained:")
+        lines.append(f"best at step {summary.best.step}; validation chooses by mean loss:")
+        for name, found in (("best", summary.best), ("untrained", summary.before)):
+            lines.append(
+                f"  {name}: loss {found.mean_loss:.3f}, accuracy {found.mean_accuracy:.1%}"
+            )
+        lines.append("accuracy of the best, and untrained:")
         lines += _accuracy(summary.best, summary.before)
     lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
     return "\n".join(lines)

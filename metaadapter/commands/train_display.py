@@ -32,8 +32,8 @@ def training_display(n_steps: int, *, silent: bool) -> Iterator[Display]:
     Where stderr is no terminal there is one line for each validation instead.
 
     Args:
-        n_steps: of the whole run.
-        silent: show nothing but what is said.
+        n_steps: The number of steps of the whole run.
+        silent: Show nothing but what is said.
     """
     console = RichConsole(stderr=True)
     view = _View(n_steps)
@@ -81,8 +81,11 @@ class _View:
             return ""
         parts = [f"step {self._moment.step} of {self._n_steps}", *self._loss()]
         if self._validation:
-            shots = ", ".join(f"{n}: {share:.1%}" for n, share in self._validation.by_shots.items())
-            parts.append(f"accuracy {self._validation.mean_accuracy:.1%} (by shots {shots})")
+            by_shots = [f"{n}: {each:.1%}" for n, each in self._validation.by_shots.items()]
+            parts.append(
+                f"validation loss {self._validation.mean_loss:.3f}, accuracy "
+                f"{self._validation.mean_accuracy:.1%} (by shots {', '.join(by_shots)})"
+            )
         return "; ".join([*parts, *self._speed()])
 
     def table(self) -> Table:
@@ -95,18 +98,20 @@ class _View:
         table.add_row("step", step, ProgressBar(self._n_steps, self._moment.step, width=30))
         for name, term in self._moment.terms.items():
             table.add_row(f"loss {name}", f"{term:.3f}")
-        for n_shot, share in (self._validation.by_shots if self._validation else {}).items():
-            table.add_row(f"{n_shot} shot(s)", f"{share:.1%}", self._gain(n_shot, share))
+        if self._validation:
+            table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
+            for n_shot, accuracy in self._validation.by_shots.items():
+                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", self._gain(n_shot, accuracy))
         for part in self._speed():
             table.add_row("", part)
         if self._moment.n_skipped:
             table.add_row("", f"{self._moment.n_skipped} step(s) skipped: not finite")
         return table
 
-    def _gain(self, n_shot: int, share: float) -> str:
+    def _gain(self, n_shot: int, accuracy: float) -> str:
         if self._before is None:
             return ""
-        return f"{100 * (share - self._before.by_shots[n_shot]):+.1f} points since step 0"
+        return f"{100 * (accuracy - self._before.by_shots[n_shot]):+.1f} points since step 0"
 
     def _loss(self) -> list[str]:
         terms = self._moment.terms if self._moment else {}

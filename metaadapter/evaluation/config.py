@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from metaadapter.evaluation.methods import resolve_names
-from metaadapter.training.config import Count, Share, Strict
+from metaadapter.training.config import Count, Fraction, Strict
 
 __all__ = ["Cell", "EvaluationConfig"]
 
@@ -47,7 +47,7 @@ class EvaluationConfig(Strict):
     """Classes of a task; all of them if not given."""
     queries: Literal["all"] | Count = "all"
     """Pictures to classify, a class; "all" that are in no support of the draw."""
-    unknown: Annotated[Share, Field(lt=1)] = 0.0
+    unknown: Annotated[Fraction, Field(lt=1)] = 0.0
     """Share of a task's classes of which the method sees nothing, to be told apart from known."""
     base_to_new: bool = False
     """Adapt on the first half of the classes, and judge each half among itself."""

@@ -136,7 +136,7 @@ def _of_stores(
         name=name,
         features_nVD=torch.from_numpy(np.concatenate(features))[:, None],
         labels_n=torch.from_numpy(np.concatenate(labels)),
-        text_SCD=torch.from_numpy(np.stack([texts.get(label, none) for label in texts_of]))[None],
+        text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in texts_of])),
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         domains_n=torch.from_numpy(np.concatenate([pool_n for _, pool_n in pools]).clip(0)),
     )

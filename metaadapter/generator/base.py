@@ -8,36 +8,41 @@ from typing import final
 import torch
 from torch import nn
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter import AdapterWeights, Support, require_adapters
 
 __all__ = ["AdapterGenerator"]
 
 
 class AdapterGenerator(nn.Module, ABC):
-    """Support in, adapter out: one of these can take the place of the generator that ships.
+    """A network that predicts adapters from supports; a subclass can replace the one that ships.
 
-    `MetaAdapterClassifier(generator=…)`, `evaluate`, the trainer and `load_generator` take any. One
-    that can be named as FILE.py:CLASS is made without arguments.
+    `MetaAdapterClassifier(generator=…)`, `evaluate`, the trainer and `load_generator` take any. A
+    class that is named as FILE.py:CLASS must take no arguments.
     """
 
     @abstractmethod
     def forward(self, support: Support) -> AdapterWeights:
-        """Adapters of T tasks, with a leading task axis, differentiable.
+        """The adapters of T tasks, with a leading task axis; differentiable.
 
-        A class that is not there must have a bias of −∞ (`Support.head` sees to it), and neither it
-        nor a picture that is not there may change the rest.
+        A class that is not there gets a bias of −∞, as `Support.head` gives it. Neither such a
+        class nor a picture that is not there may change anything else.
         """
 
     @final
     def predict(self, support: Support) -> AdapterWeights:
-        """`forward` without gradients."""
+        """`forward` without gradients.
+
+        Raises:
+            UsageError: It gives something else than the adapters of these tasks.
+        """
         with torch.no_grad():
-            weights: AdapterWeights = self(support)
-        return weights
+            found = self(support)
+        shape = support.text_TND.shape
+        return require_adapters(found, shape, owner=f"generator {type(self).__name__}")
 
     @final
     @property
     def device(self) -> torch.device:
-        """Where the weights are; the CPU for a generator without any."""
+        """The device of the weights; the CPU for a generator without any."""
         first = next(self.parameters(), None)
         return torch.device("cpu") if first is None else first.device

@@ -29,17 +29,21 @@ class CanonicalSupport:
     text_TND: Float[Tensor, "T N D"]
     """(text − text_centre) / text_spread; zeros where there is no text."""
     means_TND: Float[Tensor, "T N D"]
-    """Class means of the shots; zeros where a class has no picture."""
+    """The class means of the shots; zeros where a class has no picture."""
     shot_mask_TNK: Bool[Tensor, "T N K"]
     text_mask_TN: Bool[Tensor, "T N"]
     class_mask_TN: Bool[Tensor, "T N"]
     n_shot_TN: Float[Tensor, "T N"]
     """The number of pictures of each class."""
+    n_shot_T: Float[Tensor, " T"]
+    """The mean number of pictures of the classes that have any, at least 1."""
+    targets_TXN: Float[Tensor, "T X N"]
+    """The one-hot class of each of the X = N·K places for pictures; zeros where there is none."""
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     logit_scale_T: Float[Tensor, " T"]
-    """The encoder's own inverse temperature, as given."""
+    """The encoder's inverse temperature."""
 
     @property
     def has_shots_T(self) -> Bool[Tensor, " T"]:
@@ -77,6 +81,8 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
         text_mask_TN=text_mask_TN,
         class_mask_TN=support.class_mask_TN,
         n_shot_TN=n_shot_TN,
+        n_shot_T=support.n_shot_T,
+        targets_TXN=support.targets_TMN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,

@@ -9,28 +9,31 @@ __all__ = ["ClosedForm"]
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """Constants that belong to a generator: to its configuration, its file and its identity.
+    """The constants of a generator's closed form, part of its configuration, file and identity.
 
     The defaults were chosen on training sets alone; docs/closed-form.md has the grids.
     """
 
     ridge: float = 0.5
-    """How far a target may be missed by the kernel ridge, at equal shots."""
+    """How far the kernel ridge may miss a target where all classes have equally many shots."""
     linear_ridge: float = 1.0
-    """The same of the linear ridge, for tasks with too many pictures for a kernel."""
+    """How far the linear ridge may, which serves tasks with too many pictures for a kernel."""
     sharpness: float = 0.6
-    """β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
+    """The sharpness β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
     text_trust: float = 0.5
-    """Length of the prior vector of a class with pictures, in units of the canonical text."""
+    """The length of the prior vector of a class with pictures, in units of its canonical text."""
     bare_text_trust: float = 3.0
-    """The same of a class without a picture, whose text has to reach as far as pictures do."""
+    """The length for a class without a picture, whose text has to reach as far as pictures do."""
     balance: float = 2.0
-    """Power of a class's share of shots that its noise grows with, so that it outvotes nobody."""
+    """The power of its shots over the mean shots by which a class's noise grows, so that a class
+    with many pictures does not outvote the others."""
     scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
     scale_decay: float = 0.18
-    """Power of the mean shots that it falls with, for ridge predictions sharpen."""
+    """The power of the mean shots by which the inverse temperature falls, for ridge predictions
+    sharpen with more pictures."""
     weakening: float = 0.45
-    """Power of 1 − 1/K by which answers of a class of K shots are too weak without one of them."""
+    """The power of 1 − 1/K by which answers about a class of K shots are weaker with one left
+    out."""
     most_kernel_rows: int = 2048
-    """Beyond so many pictures a kernel matrix is too large for a small machine."""
+    """The number of pictures beyond which a kernel matrix is too large for a small machine."""

@@ -25,21 +25,24 @@ def task_evidence(
     both_TN = support.text_mask_TN & support.shot_mask_TNK.any(-1)
     cross = blocks.cross_TNN
     pairs = _Pairs.among(both_TN.to(cross.dtype))
-    text, mean = pairs.centred(blocks.text_TNN), pairs.centred(blocks.mean_TNN)
-    mixed = pairs.centred((cross + cross.mT) / 2)
+    likeness = torch.stack([blocks.text_TNN, blocks.mean_TNN, (cross + cross.mT) / 2, cross])
+    centred = pairs.centred(likeness)
+    text, mean, _, between = sizes = pairs.size(centred)
+    first, second = [0, 0, 1], [1, 2, 2]
+    along = pairs.others(centred[first] * centred[second]) / (sizes[first] * sizes[second])
     n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
     directions_T = _directions(support.shots_TNKD.flatten(1, 2))
     n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
     n_mean_T = support.shot_mask_TNK.any(-1).sum(-1).clamp(min=1)
     scalars = {
-        "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / pairs.deviation(cross),
+        "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / between,
         "own_text_gap_centred": pairs.own_after_margins(cross),
-        "text_mean_correlation": pairs.correlation(text, mean),
-        "text_cross_correlation": pairs.correlation(text, mixed),
-        "mean_cross_correlation": pairs.correlation(mean, mixed),
-        "text_spread": 3 * pairs.size(text),
-        "mean_spread": 3 * pairs.size(mean),
-        "cross_spread": 3 * pairs.deviation(cross),
+        "text_mean_correlation": along[0],
+        "text_cross_correlation": along[1],
+        "mean_cross_correlation": along[2],
+        "text_spread": 3 * text,
+        "mean_spread": 3 * mean,
+        "cross_spread": 3 * between,
         "picture_directions": directions_T / n_pictures_T,
         "log_picture_directions": directions_T.clamp(min=1).log(),
         "text_directions": _directions(support.text_TND) / n_text_T,
@@ -52,7 +55,7 @@ def task_evidence(
 
 
 class _Pairs:
-    """Averages over the pairs of classes that have both a text and a picture."""
+    """Means of (…, T, N, N) values over the pairs of classes that have both text and picture."""
 
     def __init__(self, own_TNN: Tensor, other_TNN: Tensor) -> None:
         self._own, self._other = own_TNN, other_TNN
@@ -65,27 +68,20 @@ class _Pairs:
         return cls(own, both_TN[:, :, None] * both_TN[:, None] - own)
 
     def own(self, values: Tensor) -> Tensor:
-        return (values * self._own).sum((1, 2)) / self._n_own
+        return (values * self._own).sum((-2, -1)) / self._n_own
 
     def others(self, values: Tensor) -> Tensor:
-        return (values * self._other).sum((1, 2)) / self._n_other
+        return (values * self._other).sum((-2, -1)) / self._n_other
 
     def centred(self, values: Tensor) -> Tensor:
-        """Off the diagonal, less their mean."""
-        return (values - self.others(values)[:, None, None]) * self._other
+        """The values off the diagonal, less their mean."""
+        return (values - self.others(values)[..., None, None]) * self._other
 
     def size(self, centred: Tensor) -> Tensor:
         return (self.others(centred.square()) + TINY).sqrt()
 
-    def deviation(self, values: Tensor) -> Tensor:
-        return self.size(self.centred(values))
-
-    def correlation(self, left: Tensor, right: Tensor) -> Tensor:
-        """Of two centred matrices."""
-        return self.others(left * right) / (self.size(left) * self.size(right))
-
     def own_after_margins(self, values: Tensor) -> Tensor:
-        """Diagonal against the rest once each row's and each column's mean is taken away."""
+        """The diagonal over the rest once each row's and each column's mean is taken away."""
         pairs = self._own + self._other
         count = self._n_own[:, None, None]
         left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs
@@ -128,7 +124,7 @@ def _zero_shot(support: CanonicalSupport, to_text_TNKN: Tensor) -> dict[str, Ten
 def _fraction_of_best(
     values: Float[Tensor, "*X N"], is_own: Bool[Tensor, "*#X N"]
 ) -> Float[Tensor, " *X"]:
-    """1 where the largest value is a picture's own, 0 where not, shared among equal ones.
+    """1 where the largest value is a picture's own, 0 where not, 1/n among n largest ones.
 
     Without texts all classes are equal, and the first of them must not count for more.
     """

@@ -1,4 +1,4 @@
-"""Class tokens → corrections of the closed forms' constants, and coefficients over the task basis.
+"""Class tokens → corrections of the closed form, and coefficients over texts and means.
 
 Every output layer starts at zero, so that an untrained generator is its closed form.
 """
@@ -23,25 +23,31 @@ LARGEST_LOG_CORRECTION = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What the network changes; all of it 0 where it is untrained, but for `down` and its bias."""
+    """What the network changes about the closed form, and what it adds to it.
+
+    All of it is 0 where the network is untrained, but for `down_TRB` and `down_bias_TR`.
+    """
 
     log_scale_T: Float[Tensor, " T"]
-    """Of the inverse temperature."""
+    """The logarithm of the factor on the inverse temperature."""
     log_noise_TNK: Float[Tensor, "T N K"]
-    """Of the ridge, for each shot: task + class + shot."""
+    """The logarithm of the factor on the ridge of each shot: one a task + class + shot."""
     log_trust_TN: Float[Tensor, "T N"]
-    """Of the strength of the text prior, for each class: task + class."""
+    """The logarithm of the factor on the trust in each text: one a task + class."""
     log_sharpness_T: Float[Tensor, " T"]
-    """Of the kernel."""
+    """The logarithm of the factor on the kernel's sharpness."""
     bias_TN: Float[Tensor, "T N"]
+    """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"]
-    """Coefficients of the class vectors over the texts …"""
+    """The coefficients over the texts of what is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"]
-    """… and over the class means."""
+    """The coefficients over the class means of what is added to each class vector."""
     down_TRB: Float[Tensor, "T R B"]
-    """Coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
+    """The coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
     down_bias_TR: Float[Tensor, "T R"]
+    """The bias of each unit of the bottleneck."""
     up_TRB: Float[Tensor, "T R B"]
+    """The coefficients of the bottleneck's outputs over the same basis."""
 
 
 @final
@@ -49,8 +55,8 @@ class Heads(nn.Module):
     """All output layers of the generator.
 
     Args:
-        width: of a class token.
-        bottleneck: rows of the visual adapter.
+        width: The width of a class token.
+        bottleneck: The number of units of the visual adapter.
     """
 
     def __init__(self, width: int, bottleneck: int) -> None:
@@ -118,5 +124,5 @@ def _zero(layer: nn.Linear) -> nn.Linear:
 
 
 def _bounded(logarithm: Tensor) -> Tensor:
-    """Keep e^x between 1/55 and 55 with slope 1 at 0, so that no prediction can run away."""
+    """Keep e^x between 1/55 and 55, with slope 1 at 0, so that no prediction can run away."""
     return LARGEST_LOG_CORRECTION * torch.tanh(logarithm / LARGEST_LOG_CORRECTION)

@@ -17,7 +17,7 @@ __all__ = ["LeftOut", "leave_one_out"]
 # Log-normal prior of the inverse temperature around its base, and where it is looked for.
 PRIOR_DEVIATION = 0.4
 FARTHEST, N_SCALES = 1.2, 25
-# So few that answers at all scales stay small beside a kernel of a thousand classes.
+# So few that the answers at all temperatures take less memory than a kernel.
 ROWS_AT_ONCE = 64
 # Single precision serves here; below this noise its factors would not.
 LEAST_NOISE = 1e-3
@@ -25,18 +25,18 @@ LEAST_NOISE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Answers about M places for pictures of T tasks, each from a fit without that picture."""
+    """What is said of the M places for pictures of T tasks, each by a fit without that picture."""
 
     log_p_TMN: Float[Tensor, "T M N"]
-    """Logarithms of probabilities; −∞ for classes that are not there."""
+    """Log-probabilities of the classes; −∞ for those that are not there."""
     is_own_TMN: Bool[Tensor, "T M N"]
-    """The label of each picture."""
+    """Which class each picture is labelled with."""
     asked_TM: Bool[Tensor, "T M"]
-    """The pictures that count: those of classes with several."""
+    """Which pictures count: those of classes with several."""
     scale_T: Float[Tensor, " T"]
-    """Inverse temperature: mean of its posterior given these answers; its base if none count."""
+    """The inverse temperature that suits these answers; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]
-    """Inverse temperature before these answers were seen."""
+    """The inverse temperature before these answers are seen."""
 
 
 def leave_one_out(problem: Regression) -> LeftOut:
@@ -73,12 +73,12 @@ def _weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
 def _posterior_scale(
     answers_TMN: Tensor, is_own_TMN: Tensor, asked_TM: Tensor, base_T: Tensor
 ) -> Tensor:
-    """(T,) exp of the posterior mean of the logarithm, over a grid."""
+    """(T,) e to the posterior mean of the logarithm of the inverse temperature, over a grid."""
     steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
     scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]
     log_sums = [
         (scale_TS1[..., None] * some[:, None]).logsumexp(-1)
-        for some in answers_TMN.split(ROWS_AT_ONCE, dim=1)
+        for some in torch.split(answers_TMN, ROWS_AT_ONCE, dim=1)
     ]
     own_TM = torch.where(is_own_TMN, answers_TMN, 0.0).sum(-1)
     log_p_TSM = scale_TS1 * own_TM[:, None] - torch.cat(log_sums, -1)

@@ -1,4 +1,4 @@
-"""Generators by name or from a folder."""
+"""Generators by name, from a folder, or from a file of one's own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.own_code import explain, is_own_code, load_own_code
+from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA, SCHEMA_WITHOUT_CONSTANTS = "metaadapter.generator/2", "metaadapter.generator/1"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
-# What every generator was trained with whose file does not say: today's defaults may differ.
+# The constants of generators whose file has none; the defaults may become others.
 FIRST_CONSTANTS = ClosedForm(
     ridge=0.5,
     linear_ridge=1.0,
@@ -45,40 +45,41 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     """A generator in evaluation mode, with the constants that it was trained with.
 
     Args:
-        name: `"default"` (the trained one that the package ships, for any encoder),
-            `"closed-form"` (untrained: kernel ridge towards the text), the path of a folder
-            written by `save_generator`, FILE.py:CLASS with an `AdapterGenerator` of one's own, or
-            FILE.py:CLASS@FOLDER with the weights that a training run gave it.
+        name: One of these:
+
+            - `"default"`: the trained generator that ships, for any encoder;
+            - `"closed-form"`: an untrained one, which is kernel ridge towards the text;
+            - a folder that `save_generator` wrote;
+            - FILE.py:CLASS: an `AdapterGenerator` of one's own;
+            - FILE.py:CLASS@FOLDER: the same with weights from training.
 
     Raises:
         UsageError: There is no such generator.
         IncompatibleArtifact: The folder's files do not fit this version.
     """
-    text = str(name)
-    if text == "closed-form":
+    if name == "closed-form":
         return _seeded(Generator).eval()
-    code, _, place = text.partition("@")
-    if is_own_code(code):
+    code, place = own_code_and_folder(str(name))
+    if code:
         generator = _own(code)
         return _with_weights(generator, Path(place)).eval() if place else generator.eval()
-    folder = SHIPPED if text == "default" else Path(name)
+    folder = SHIPPED if name == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no generator {text!r}: expected 'default', 'closed-form', FILE.py:CLASS or a folder "
-            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"no generator {str(name)!r}: expected 'default', 'closed-form', FILE.py:CLASS or a "
+            f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     return _with_weights(Generator(_config(folder)), folder).eval()
 
 
 def shared_generator(name: str | Path) -> tuple[AdapterGenerator, str]:
-    """As `load_generator`, with its identity; kept between calls until its files change.
+    """`load_generator` and `generator_id`, kept between calls until a file changes.
 
-    The weights are shared: whoever changes them loads a generator of his own.
+    All callers get one generator: to change its weights, load another.
     """
-    folder = SHIPPED if str(name) == "default" else Path(str(name).rpartition("@")[2])
-    files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE]
-    if is_own_code(str(name).partition("@")[0]):
-        files.append(Path(str(name).partition("@")[0].rpartition(":")[0]))
+    code, place = own_code_and_folder(str(name))
+    folder = SHIPPED if name == "default" else Path(place or name)
+    files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
     return _shared(str(name), str(Path.cwd()), changed)
 
@@ -98,13 +99,13 @@ def save_generator(generator: AdapterGenerator, folder: Path) -> None:
 
 
 def generator_id(generator: AdapterGenerator) -> str:
-    """Twelve hexadecimal digits that change with any weight, with the shape and the constants.
+    """Twelve hexadecimal digits that change with any weight, the shape and the constants.
 
-    For a generator of one's own they also change with its code.
+    Those of a generator of one's own also change with its code.
     """
     if isinstance(generator, Generator):
         described = asdict(generator.config)
-        # Adapters that were saved before constants had a place name the generator without them.
+        # Adapters that were saved before generators had constants name one without them.
         if generator.config.closed_form == FIRST_CONSTANTS:
             del described["closed_form"]
         text = json.dumps(described, sort_keys=True)
@@ -177,7 +178,7 @@ def _own(code: str) -> AdapterGenerator:
 
 
 def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:
-    """The same weights in every process, without touching the caller's random state."""
+    """A new generator, with the same weights in every process; the caller's random state stays."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return kind()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
@@ -18,17 +17,17 @@ __all__ = ["Regression", "base_scale", "linear_ridge", "regression"]
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """The pictures of T tasks in canonical coordinates, and what depends on constants of theirs.
+    """The pictures of T tasks in canonical coordinates, and the targets they are mapped to.
 
-    X = N·K are the places for pictures of a task. M are the places of the fullest task that is
-    small enough for a kernel: there the pictures that exist come first, and a larger task has none.
-    What costs most, the distances among pictures, is computed once for all that is solved.
+    X = N·K counts the places for pictures of a task, and M those that the fullest task needs which
+    is small enough for a kernel. A larger task has no picture at the M places. The distances among
+    pictures, which cost most, are computed once for all that is solved.
     """
 
     support: CanonicalSupport
     constants: ClosedForm
     places_TM: Int[Tensor, "T M"]
-    """Which of the X places each of the M is."""
+    """Which of the X places each of the M is; those with a picture come first."""
     present_TM: Bool[Tensor, "T M"]
     rows_TMD: Float[Tensor, "T M D"]
     targets_TMN: Float[Tensor, "T M N"]
@@ -49,9 +48,9 @@ class Regression:
         """
         constants, mask_TNK = self.constants, self.support.shot_mask_TNK
         n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
-        mean_T1 = _mean_shots(self.support).to(n_shot_TN)[:, None]
-        share_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
-        noise_TNK = constants.ridge * share_TN1**constants.balance
+        mean_T1 = self.support.n_shot_T.to(n_shot_TN)[:, None]
+        relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
+        noise_TNK = constants.ridge * relative_TN1**constants.balance
         if log_correction_TNK is not None:
             noise_TNK = noise_TNK * log_correction_TNK.to(noise_TNK).exp()
         return torch.where(mask_TNK, noise_TNK, 1.0).flatten(1)
@@ -66,18 +65,18 @@ class Regression:
         return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
     def sharpness_T(self, log_correction_T: Tensor | None = None) -> Float[Tensor, " T"]:
-        """β of the kernel."""
+        """The sharpness β of the kernel."""
         sharpness_T = self.rows_TMD.new_full((len(self.rows_TMD),), self.constants.sharpness)
         if log_correction_T is None:
             return sharpness_T
         return sharpness_T * log_correction_T.to(sharpness_T).exp()
 
     def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
-        """A value a place, for the M places; 1 where there is no picture."""
+        """The values at the M places; 1 where there is no picture."""
         return torch.where(self.present_TM, values_TX.gather(1, self.places_TM), 1.0)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """What a prior leaves to explain of the targets."""
+        """The targets less what the prior class vectors say."""
         return self.targets_TMN - self.rows_TMD @ prior_TND.mT
 
 
@@ -93,7 +92,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     present_TM = kept_TX.gather(1, places_TM)
     rows_TXD = support.shots_TNKD.flatten(1, 2).to(solver)
     rows_TMD = rows_TXD.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
-    targets_TXN = _one_hot_targets(support).to(solver)
+    targets_TXN = support.targets_TXN.to(solver)
     targets_TMN = targets_TXN.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
     return Regression(
         support=support,
@@ -108,7 +107,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
 
 def base_scale(support: CanonicalSupport, constants: ClosedForm) -> Float[Tensor, " T"]:
     """The inverse temperature κ before any evidence: it falls slowly with the shots."""
-    return constants.scale_at_one_shot * _mean_shots(support) ** -constants.scale_decay
+    return constants.scale_at_one_shot * support.n_shot_T**-constants.scale_decay
 
 
 def linear_ridge(
@@ -118,20 +117,7 @@ def linear_ridge(
     constants, support = problem.constants, problem.support
     return ridge_towards_prior(
         support.shots_TNKD.flatten(1, 2).to(prior_TND),
-        _one_hot_targets(support).to(prior_TND),
+        support.targets_TXN.to(prior_TND),
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )
-
-
-def _mean_shots(support: CanonicalSupport) -> Tensor:
-    """(T,) mean number of pictures of the classes that have any; at least 1."""
-    n_shot = support.n_shot_TN
-    return (n_shot.sum(-1) / (n_shot > 0).sum(-1).clamp(min=1)).clamp(min=1)
-
-
-def _one_hot_targets(support: CanonicalSupport) -> Tensor:
-    """(T, NK, N) labels of the shots, rows of zeros for padding."""
-    n_way, n_shot = support.shot_mask_TNK.shape[1:]
-    labels = torch.arange(n_way, device=support.shot_mask_TNK.device).repeat_interleave(n_shot)
-    return one_hot(labels, n_way) * support.shot_mask_TNK.flatten(1)[..., None]

@@ -28,19 +28,19 @@ from metaadapter.generator.scalars import (
 __all__ = ["N_CLASS_SCALARS", "Relations", "relate"]
 
 N_CLASS_SCALARS = len(CLASS_SCALARS) + len(TASK_SCALARS)
-"""Numbers that the network reads of a class: its own, and those of its task."""
+"""How many numbers the network reads about a class: its own, and those of its task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """Scalars about classes, shots and pairs of classes; zeros where a mask leaves out."""
+    """The scalars of classes, shots and pairs of classes; zeros where a mask leaves out."""
 
     classes_TNC: Float[Tensor, "T N C"]
     shots_TNKS: Float[Tensor, "T N K S"]
     edges_TNNE: Float[Tensor, "T N N E"]
 
     def to(self, dtype: torch.dtype) -> Relations:
-        """The same relations in another precision."""
+        """These relations in another precision."""
         return Relations(
             self.classes_TNC.to(dtype), self.shots_TNKS.to(dtype), self.edges_TNNE.to(dtype)
         )

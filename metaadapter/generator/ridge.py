@@ -24,8 +24,8 @@ def ridge_towards_prior(
     Args:
         shots_TMD: The M canonical pictures of all classes.
         targets_TMN: Their one-hot labels.
-        noise_TM: Positive; how far each target may be missed.
-        prior_TND: Where the vectors stay when no picture pulls them.
+        noise_TM: How far each target may be missed; positive.
+        prior_TND: The class vectors where no picture pulls them.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:
@@ -52,10 +52,10 @@ def kernel_ridge(
 
     Args:
         distance_TMM: Squared distances among the M canonical pictures of all classes.
-        present_TM: Which are there.
+        present_TM: Which pictures are there.
         residual_TMN: Their one-hot labels less what the prior says of them.
-        noise_TM: Positive; how far each may be missed.
-        sharpness_T: β.
+        noise_TM: How far each residual may be missed; positive.
+        sharpness_T: The sharpness β of the kernel.
     """
     factor = _kernel_factor(distance_TMM, present_TM, noise_TM, sharpness_T)
     return torch.cholesky_solve((residual_TMN * present_TM[..., None]).contiguous(), factor)

@@ -22,9 +22,9 @@ class SetEncoder(nn.Module):
     """A transformer over the classes of a task; permuting classes permutes its tokens.
 
     Args:
-        width: of a token.
-        n_layers: of attention and feed-forward.
-        n_heads: of attention, each with its own edge bias in each layer.
+        width: The width of a token.
+        n_layers: The number of layers of attention and feed-forward.
+        n_heads: The number of attention heads, each with its own edge bias in each layer.
     """
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
@@ -39,14 +39,14 @@ class SetEncoder(nn.Module):
     def forward(
         self, relations: Relations, class_mask_TN: Bool[Tensor, "T N"]
     ) -> tuple[Float[Tensor, "T N H"], Float[Tensor, "T N N E"]]:
-        """Class tokens and embedded edges; tokens of masked classes mean nothing."""
+        """Class tokens and embedded edges; the tokens of masked classes mean nothing."""
         tokens_TNH = self.embed(relations.classes_TNC)
         edges_TNNE = self.embed_edges(relations.edges_TNNE)
         # A query whose keys are all masked would be NaN: every class may at least see itself.
         itself = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
-        visible_T1NN = (class_mask_TN[:, None] | itself)[:, None]
+        hidden_T1NN = ~(class_mask_TN[:, None] | itself)[:, None]
         for layer in self.layers:
-            tokens_TNH = layer(tokens_TNH, edges_TNNE, visible_T1NN)
+            tokens_TNH = layer(tokens_TNH, edges_TNNE, hidden_T1NN)
         return self.norm(tokens_TNH), edges_TNNE
 
 
@@ -65,12 +65,10 @@ class _Layer(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
-    def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, visible_T1NN: Tensor) -> Tensor:
-        q, k, v = (
-            part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-            for part in self.qkv(self.attention_norm(tokens_TNH)).chunk(3, -1)
-        )
-        bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(~visible_T1NN, -torch.inf)
+    def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, hidden_T1NN: Tensor) -> Tensor:
+        qkv: Tensor = self.qkv(self.attention_norm(tokens_TNH))
+        q, k, v = qkv.reshape(*qkv.shape[:2], 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(hidden_T1NN, -torch.inf)
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         tokens_TNH = tokens_TNH + self.out(mixed.transpose(1, 2).flatten(2))
         fed_TNH: Tensor = self.feed(self.feed_norm(tokens_TNH))

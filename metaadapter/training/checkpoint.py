@@ -18,12 +18,12 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 __all__ = ["Checkpoint", "load_checkpoint", "named_optimizer_state", "optimizer_state"]
 
-SCHEMA = "metaadapter.training_checkpoint/2"
+SCHEMA = "metaadapter.training_checkpoint/3"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Tensors in named groups ("model", "ema", "optimizer", …), and plain values beside them."""
+    """Tensors in named groups ("network", "optimizer", …), and plain values beside them."""
 
     tensors: Mapping[str, Mapping[str, Tensor]]
     values: Mapping[str, Any]
@@ -37,8 +37,7 @@ class Checkpoint:
             for name, tensor in members.items()
         }
         about = {"schema": SCHEMA, "groups": list(self.tensors), **self.values}
-        header = {"format": "pt", "metaadapter": json.dumps(about)}
-        replace_file(path, save(flat, metadata=header))
+        replace_file(path, save(flat, metadata={"format": "pt", "metaadapter": json.dumps(about)}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -72,7 +71,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def named_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Moments and counts of each parameter, as `number.name`."""
+    """The moments and the step count of each parameter, as `number.name`."""
     state = optimizer.state_dict()["state"]
     return {
         f"{number}.{name}": tensor

@@ -1,33 +1,31 @@
-"""What a training run is asked to do: frozen models, unknown keys refused, one default each."""
+"""What a training run is asked to do: frozen models that refuse unknown keys."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from metaadapter.generator import GeneratorConfig
+from metaadapter.own_code import is_own_code
 from metaadapter.training.objective import LossWeights
 
 __all__ = [
-    "CheckpointConfig",
     "DataConfig",
-    "EpisodesConfig",
     "InnerConfig",
     "OptimConfig",
     "SourceConfig",
     "SplitPart",
     "SyntheticConfig",
-    "TrackConfig",
     "TrainConfig",
     "ValidateConfig",
 ]
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -67,13 +65,10 @@ class SyntheticConfig(Strict):
     """Gaussian classes in CLIP's geometry, which need no pictures: `episodes.synthetic_source`."""
 
     n_classes: Annotated[int, Field(ge=2)] = 64
-    n_pictures: Annotated[int, Field(ge=2)] = 40
     width: Annotated[int, Field(ge=2)] = 64
-    separation: Positive = 4.0
     spectrum_decay: Annotated[float, Field(ge=0)] = 1.0
     gap: Annotated[float, Field(ge=0)] = 1.0
     text_noise: Annotated[float, Field(ge=0)] = 0.5
-    logit_scale: Positive = 100.0
     seed: Seed = 0
 
 
@@ -88,9 +83,9 @@ class SourceConfig(Strict):
     synthetic: SyntheticConfig | None = None
     weight: Positive = 1.0
     classes: SplitPart | None = None
-    n_way: Range | None = None
     n_shot: Range | None = None
-    cross_domain_share: Share = 0.0
+    """As in `episodes`, for this source alone."""
+    cross_domain_share: Fraction = 0.0
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> SourceConfig:
@@ -104,7 +99,7 @@ class SourceConfig(Strict):
 
 
 class DataConfig(Strict):
-    """Feature stores in the folder `root`, which is seen from the config or from where one is."""
+    """Feature stores in `root`, a path from the configuration's folder or from where one is."""
 
     root: str = "."
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
@@ -117,8 +112,9 @@ class DataConfig(Strict):
 
     @model_validator(mode="after")
     def _has_distinct_names(self) -> DataConfig:
-        counts = Counter(each.name.casefold() for each in self.all_sources)
-        twice = sorted({each.name for each in self.all_sources if counts[each.name.casefold()] > 1})
+        sources = (*self.sources, *self.validation_classes, *self.validation_domains)
+        counts = Counter(each.name.casefold() for each in sources)
+        twice = sorted({each.name for each in sources if counts[each.name.casefold()] > 1})
         if twice:
             raise ValueError(
                 "expected another name for each entry of sources, validation_classes and "
@@ -127,72 +123,27 @@ class DataConfig(Strict):
             )
         return self
 
-    @property
-    def all_sources(self) -> tuple[SourceConfig, ...]:
-        """Of training, then of validation."""
-        return (*self.sources, *self.validation_classes, *self.validation_domains)
-
-    def with_splits(self, moved: Callable[[str], str]) -> DataConfig:
-        """The same with another path for each class split."""
-
-        def changed(source: SourceConfig) -> SourceConfig:
-            if source.classes is None:
-                return source
-            part = source.classes.model_copy(update={"split": moved(source.classes.split)})
-            return source.model_copy(update={"classes": part})
-
-        kinds = ("sources", "validation_classes", "validation_domains")
-        update = {kind: tuple(map(changed, getattr(self, kind))) for kind in kinds}
-        return self.model_copy(update=update)
-
-
-class EpisodesConfig(Strict):
-    """Shape of the tasks; ways and shots are drawn log-uniformly from their ranges."""
-
-    n_way: Range = (2, 20)
-    n_shot: Range = (1, 16)
-    n_query: Count = 10
-    imbalance: Annotated[float, Field(ge=0)] = 0.0
-    alike: bool = False
-    hard_share: Share = 0.0
-
 
 class InnerConfig(Strict):
     """Gradient steps from the predicted adapter on the support, inside the objective."""
 
     steps: Whole = 0
     lr: Positive = 0.1
-    anchor: Annotated[float, Field(ge=0)] = 1.0
     order: Literal["first", "second"] = "first"
-    share: Share = 0.5
-    """Share of the draws whose query loss is taken after the steps."""
+    share: Fraction = 0.5
+    """Fraction of the draws whose query loss is taken after the steps."""
 
 
 class OptimConfig(Strict):
-    """AdamW, linear warm-up, then a cosine to zero."""
+    """AdamW; the rate rises linearly over a warm-up and falls along a cosine to zero."""
 
     steps: Count = 1500
     tasks_per_draw: Count = 16
     draws_per_step: Count = 1
     """Draws, each of one source, whose gradients are averaged in a step."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    weight_decay: Share = 0.01
-    warmup: Whole = Field(default_factory=lambda given: min(100, given.get("steps", 0) // 5))
-    """Steps of the rise to `lr`; 100, or a fifth of a shorter run, where it is not given."""
-    clip: Positive = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    amp: Literal["off", "bf16"] = "off"
-    """Of the network alone; relations and closed forms stay exact."""
-    compile: bool = False
-
-    @model_validator(mode="after")
-    def _warms_up_in_time(self) -> OptimConfig:
-        if self.warmup > self.steps:
-            raise ValueError(
-                f"expected a warmup of at most all steps, got warmup {self.warmup} and steps "
-                f"{self.steps}: the run would end before it learns at the rate of lr"
-            )
-        return self
+    """Weight of the past in the moving average of the weights, which is what is kept."""
 
     @property
     def tasks_per_step(self) -> int:
@@ -201,28 +152,12 @@ class OptimConfig(Strict):
 
 
 class ValidateConfig(Strict):
-    """Accuracy on fixed tasks of the validation sets, the same in every round."""
+    """Accuracy and loss on fixed tasks of the validation sets, the same in every round."""
 
     every: Count = 250
+    """Steps between two rounds; the state of the run is saved as often, also without a set."""
     tasks: Count = 20
     shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
-    n_query: Count = 15
-    most_ways: Annotated[int, Field(ge=2)] = 20
-    patience: Whole = 0
-    """Rounds without a better score before training stops; 0 never stops early."""
-
-
-class CheckpointConfig(Strict):
-    """How often everything is written down; also after each validation."""
-
-    every: Count = 250
-
-
-class TrackConfig(Strict):
-    """What is logged beside the JSON lines."""
-
-    every: Count = 10
-    tensorboard: bool = False
 
 
 class TrainConfig(Strict):
@@ -231,12 +166,34 @@ class TrainConfig(Strict):
     schema_version: Literal[1] = 1
     seed: Seed = 0
     data: DataConfig
-    episodes: EpisodesConfig = EpisodesConfig()
+    episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
+    generator: str | None = None
+    """FILE.py:CLASS, an `AdapterGenerator` of one's own in place of the network that ships."""
     network: Annotated[GeneratorConfig, AfterValidator(_possible)] = GeneratorConfig()
     loss: LossWeights = LossWeights()
     inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()
     validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
-    checkpoint: CheckpointConfig = CheckpointConfig()
-    track: TrackConfig = TrackConfig()
+
+    @model_validator(mode="after")
+    def _has_one_generator(self) -> TrainConfig:
+        if self.generator is None:
+            return self
+        if not is_own_code(self.generator):
+            raise ValueError(
+                f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
+                "train the network that ships"
+            )
+        if self.network != GeneratorConfig():
+            raise ValueError(
+                "`network` is the shape of the generator that ships; leave it out beside a "
+                "`generator` of one's own"
+            )
+        return self
+
+    @property
+    def own_code(self) -> dict[str, str]:
+        """What is named as FILE.py:NAME, with what it is: "generator" or "loss"."""
+        own = {name: "loss" for name, weight in self.loss.own.items() if weight}
+        return own | ({self.generator: "generator"} if self.generator else {})

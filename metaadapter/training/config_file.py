@@ -40,11 +40,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
             what was expected, what came, and the nearest known key.
         UsageError: An override has no `=`, or leads through something that is not a table.
     """
-    content = read_toml(path)
-    for override in overrides:
-        _apply(content, override)
-    config = checked(TrainConfig, content, owner=f"the configuration {path}")
-    return _resolve_paths(config, path.parent)
+    return _config(read_toml(path), overrides, path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -84,18 +80,13 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read the `resolved.json` of a run, changed as by `load_config`."""
     try:
         content = json.loads(path.read_bytes())
-        config = TrainConfig.model_validate(content)
-    except (OSError, ValueError) as error:
+        content.pop("code", None)  # identities, which are no part of the configuration
+    except (OSError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path} is not the resolved configuration of a training run: {error}; give --resume "
             "the folder that `metaadapter train` wrote"
         ) from error
-    if not overrides:
-        return config
-    for override in overrides:
-        _apply(content, override)
-    config = checked(TrainConfig, content, owner=f"the configuration {path}")
-    return _resolve_paths(config, path.parent)
+    return _config(content, overrides, path)
 
 
 def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
@@ -106,6 +97,13 @@ def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     was, now = _flat(_plain(old)), _flat(_plain(new))
     keys = [key for key in {**was, **now} if was.get(key) != now.get(key) and key != "data.root"]
     return [f"{key}: {was.get(key, 'absent')} → {now.get(key, 'absent')}" for key in keys]
+
+
+def _config(content: dict[str, Any], overrides: Sequence[str], path: Path) -> TrainConfig:
+    for override in overrides:
+        _apply(content, override)
+    config = checked(TrainConfig, content, owner=f"the configuration {path}")
+    return _resolve_paths(config, path.parent)
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -190,9 +188,24 @@ def _table(annotation: Any) -> Any:
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     """Absolute paths, so that a run can be gone on with from anywhere."""
-    data = config.data.with_splits(lambda path: str(find_path(path, folder)))
-    data = data.model_copy(update={"root": str(find_path(data.root, folder))})
-    return config.model_copy(update={"data": data})
+
+    def absolute(path: str) -> str:
+        return str(find_path(path, folder))
+
+    def own_code(name: str) -> str:
+        file, _, attribute = name.rpartition(":")
+        return f"{absolute(file)}:{attribute}"
+
+    content = _plain(config)
+    data, loss = content["data"], content["loss"]
+    data["root"] = absolute(data["root"])
+    for source in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
+        if source["classes"]:
+            source["classes"]["split"] = absolute(source["classes"]["split"])
+    if content["generator"]:
+        content["generator"] = own_code(content["generator"])
+    loss["own"] = {own_code(name): weight for name, weight in loss["own"].items()}
+    return TrainConfig.model_validate(content)
 
 
 def find_path(path: str, folder: Path) -> Path:

@@ -13,6 +13,8 @@ from metaadapter.classifier.support_loss import support_loss
 
 __all__ = ["adapt_steps"]
 
+ANCHOR = 1.0
+
 
 def adapt_steps(
     weights: AdapterWeights,
@@ -20,7 +22,7 @@ def adapt_steps(
     *,
     n_steps: int,
     lr: float,
-    anchor: float = 0.0,
+    anchor: float = ANCHOR,
     order: Literal["first", "second"] = "first",
 ) -> AdapterWeights:
     """Fine-tune class vectors and biases of T adapters, each on its own support.
@@ -29,10 +31,10 @@ def adapt_steps(
     of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as predicted.
 
     Args:
-        weights: Predicted, with a leading task axis; a masked class has a bias of −∞.
+        weights: The predicted adapters of T tasks; a class that is masked out has a bias of −∞.
         support: The tasks; one without any picture is not changed.
-        n_steps: Steps; 0 gives the weights back.
-        lr: Length of a step.
+        n_steps: The number of steps; 0 gives the weights back.
+        lr: What gradients are multiplied with.
         anchor: How strongly the predicted values hold.
         order: "second" differentiates through the steps as they are; "first" takes the gradients
             in them as constants (first-order MAML), at the price of a forward pass each.

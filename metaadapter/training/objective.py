@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -21,10 +22,13 @@ from metaadapter.adapter.consistency import (
 )
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
+from metaadapter.own_code import explain, is_own_code
 
-__all__ = ["Adapt", "LossWeights", "objective", "query_loss"]
+__all__ = ["Adapt", "LossWeights", "OwnLoss", "objective", "query_loss", "weighted_sum"]
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
+OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
+"""A loss of one's own: (tasks, the adapters predicted for them, the generator) → a scalar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,23 @@ class LossWeights:
     """Divergence from zero-shot on pictures of classes that are not in the task; of tasks whose
     classes all have texts."""
 
+    own: Mapping[str, float] = field(default_factory=dict)
+    """Weights of losses of one's own, by FILE.py:FUNCTION; each is logged as FUNCTION."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            weight = getattr(self, field.name)
+        shipped = [name for name in asdict(self) if name != "own"]
+        named = [*shipped, *map(_function, self.own)]
+        for name in self.own:
+            if not is_own_code(name):
+                raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
+            if named.count(_function(name)) > 1:
+                raise UsageError(
+                    f"two loss terms are called {_function(name)}; rename the function in {name}"
+                )
+        for name, weight in self.by_name.items():
             if not 0 <= weight < math.inf:
                 raise UsageError(
-                    f"the weight of the loss term {field.name} must be a number of at least 0, got "
+                    f"the weight of the loss term {name} must be a number of at least 0, got "
                     f"{weight}"
                 )
         if self.query == 0:
@@ -59,6 +74,18 @@ class LossWeights:
                 "teach to classify, and not every task has them"
             )
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """The weight of each term, those of one's own by the names of their functions."""
+        shipped = {name: weight for name, weight in asdict(self).items() if name != "own"}
+        return shipped | {_function(name): weight for name, weight in self.own.items()}
+
+
+def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: LossWeights) -> Float[Tensor, ""]:
+    """What is descended: each term times the weight of its name."""
+    by_name = weights.by_name
+    return torch.stack([by_name[name] * term for name, term in terms.items()]).sum()
+
 
 def objective(
     generator: AdapterGenerator,
@@ -66,6 +93,7 @@ def objective(
     weights: LossWeights,
     *,
     adapt: Adapt | None = None,
+    own: Mapping[str, OwnLoss] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Loss terms of a batch of tasks, unweighted, by name.
 
@@ -75,6 +103,10 @@ def objective(
             give (views of a source that has one each) is left out.
         weights: Terms with weight 0 are left out.
         adapt: Gradient steps (adapter, support) → adapter, before the queries are judged.
+        own: Losses of one's own by name.
+
+    Raises:
+        UsageError: A loss of one's own fails, or gives no scalar tensor.
     """
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     support = Support.of_batch(batch, episodes.logit_scale)
@@ -112,6 +144,8 @@ def objective(
         target_TON = classify(episodes.off_class_TOD, unadapted)
         predicted_TON = classify(episodes.off_class_TOD, predicted)
         terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
+    for name, loss in (own or {}).items():
+        terms[name] = _own_term(name, loss, episodes, predicted, generator)
     return terms
 
 
@@ -124,3 +158,28 @@ def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float
     n_queries_T = (labels_TQ >= 0).sum(-1).clamp(min=1)
     n_way_T = batch.class_mask_TN.sum(-1).clamp(min=2).to(logits_TQN.dtype)
     return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
+
+
+def _own_term(
+    name: str,
+    loss: OwnLoss,
+    episodes: Episodes,
+    predicted: AdapterWeights,
+    generator: AdapterGenerator,
+) -> Float[Tensor, ""]:
+    try:
+        term = loss(episodes, predicted, generator)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        raise
+    except Exception as error:
+        raise UsageError(f"the loss term {name} failed: {explain(error)}") from error
+    if not (isinstance(term, Tensor) and term.ndim == 0):
+        raise UsageError(
+            f"the loss term {name} must be a tensor without axes, such as a mean, got "
+            f"{tuple(term.shape) if isinstance(term, Tensor) else repr(term)}"
+        )
+    return term
+
+
+def _function(name: str) -> str:
+    return name.rpartition(":")[2]

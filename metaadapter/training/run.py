@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
-from metaadapter.training.conditions import Conditions, computing_threads, training_device
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.moment import Moment
-from metaadapter.training.run_folder import (
-    hold_run,
-    require_same_config,
-    with_kept_splits,
-    write_config,
-    write_resolved,
-)
-from metaadapter.training.session import BEST, CHECKPOINT, Session
-from metaadapter.training.tracking import summary_writer
+from metaadapter.training.run_folder import hold_run, require_same, write_config
+from metaadapter.training.run_log import Moment, RunLog
 from metaadapter.training.trainer import Trainer
-from metaadapter.training.training_data import TrainingData, load_training_data
+from metaadapter.training.training_data import load_training_data
 from metaadapter.training.validation import Validation
 
 __all__ = ["RunSummary", "train"]
 
-SUMMARY = "summary.json"
+CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
-
-Ending = Literal["finished", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +38,14 @@ class RunSummary:
     """How a run ended, and what a model card needs to know of it."""
 
     run: str
-    ending: Ending
+    ending: Literal["finished", "interrupted"]
     step: int
     n_steps: int
     n_skipped: int
     seconds: float
-    """Of training and validation, over all sessions of the run."""
+    """The time of training and validation, over all sessions of the run."""
     before: Validation | None
-    """The untrained generator."""
+    """The untrained generator's."""
     best: Validation | None
     generator: str
     """Identity of the weights in `best/`."""
@@ -63,8 +59,8 @@ class RunSummary:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         rounds = {
-            "before": self.before.to_dict() if self.before else None,
-            "best": self.best.to_dict() if self.best else None,
+            "before": self.before and self.before.to_dict(),
+            "best": self.best and self.best.to_dict(),
         }
         return {**asdict(self), **rounds}
 
@@ -83,13 +79,14 @@ def train(
     A new folder stays empty, but for a lock, until data and device have been found fit.
 
     Args:
-        folder: Of the run.
-        config: Of that run; `data.root` may be another than before if the stores in it are not.
+        folder: The folder of the run.
+        config: Its configuration; `data.root` may be another than before if the stores in it are
+            the same.
         config_text: For a new run: what was written by hand, to be kept beside it. Without it the
             run in the folder is gone on with.
         device: Name of a device. "auto" is that of the run so far; for a new one the first GPU of
             CUDA, or else the CPU.
-        tell: Listens to each step.
+        tell: Called after each step.
         should_stop: Asked after each step; if so, the state is saved and the run can go on later.
 
     Returns:
@@ -99,69 +96,163 @@ def train(
     Raises:
         DataError: Sources are missing, have changed, or leak into validation; training diverges;
             or the folder is not empty, no run, or in another process's use.
-        UsageError: The device cannot train, or the run was started with another configuration.
+        UsageError: The device cannot train, or the run was started with another configuration or
+            other code of one's own.
     """
     is_new = config_text is not None
     if not is_new:
-        require_same_config(folder, config)
-    if config.track.tensorboard:
-        summary_writer()
+        require_same(folder, config)
     with hold_run(folder, is_new=is_new):
-        checkpoint = _last_checkpoint(folder)
-        before = Conditions(**checkpoint.values["conditions"]) if checkpoint else None
-        place = training_device(before.device if before and device == "auto" else device)
-        with computing_threads(before.n_threads if before else None) as n_threads:
-            data = load_training_data(config if is_new else with_kept_splits(config, folder))
-            conditions = Conditions(str(place), n_threads, data.digests())
+        path = folder / CHECKPOINT
+        checkpoint = load_checkpoint(path) if path.exists() else None
+        before = checkpoint.values["conditions"] if checkpoint else {}
+        place = training_device(before.get("device", "auto") if device == "auto" else device)
+        with computing_threads(before.get("n_threads")) as n_threads:
+            data = load_training_data(config)
+            now = {"device": str(place), "n_threads": n_threads, "data": data.digests()}
             if before:
-                before.require_continued_by(conditions)
+                require_same_conditions(before, now)
             trainer = Trainer(
                 config, data.mixture(config, place), data.validator(config, place), device=place
             )
-            if config_text is not None:
-                write_config(folder, config, config_text)
-            write_resolved(folder, config)
-            session = Session(folder, trainer, checkpoint, conditions, tell)
-            try:
-                trainer.run(tell=session.log, save=session.save, should_stop=should_stop)
-            finally:
-                session.close()
-            return _finish(folder, trainer, session, data, conditions)
+            write_config(folder, config, config_text)
+            seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
+            summary = _summary(folder, trainer, seconds, now, data.describe())
+            replace_file(folder / SUMMARY, json.dumps(summary.to_dict(), indent=2) + "\n")
+            return summary
 
 
-def _last_checkpoint(folder: Path) -> Checkpoint | None:
-    path = folder / CHECKPOINT
-    return load_checkpoint(path) if path.exists() else None
+def _advance(
+    folder: Path,
+    trainer: Trainer,
+    checkpoint: Checkpoint | None,
+    conditions: Mapping[str, Any],
+    tell: Callable[[Moment], None],
+    should_stop: Callable[[], bool],
+) -> float:
+    """Let the trainer run, log each step, keep its states; gives the seconds of all sessions."""
+    before, position = 0.0, 0
+    if checkpoint:
+        _restore(trainer, checkpoint, folder)
+        before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
+    log, started = RunLog(folder / LOG, position), time.monotonic()
+
+    def seconds() -> float:
+        return before + time.monotonic() - started
+
+    def note(moment: Moment) -> None:
+        log.write(moment.step, {"seconds": round(seconds(), 3), **moment.figures()})
+        tell(moment)
+
+    def save(state: Checkpoint) -> None:
+        # The log first: what the run goes on from, its log must have.
+        about = {"log_position": log.sync(), "seconds": seconds(), "conditions": conditions}
+        replace(state, values={**state.values, **about}).save(folder / CHECKPOINT)
+        if trainer.is_at_its_best:
+            save_generator(trainer.best_generator(), folder / BEST)
+
+    try:
+        trainer.run(tell=note, save=save, should_stop=should_stop)
+    finally:
+        log.close()
+    save_generator(trainer.best_generator(), folder / BEST)
+    return seconds()
 
 
-def _finish(
-    folder: Path, trainer: Trainer, session: Session, data: TrainingData, conditions: Conditions
+def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
+    try:
+        trainer.restore(checkpoint)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise IncompatibleArtifact(
+            f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
+            "with the version that wrote it, or start a new run with --out"
+        ) from error
+
+
+def _summary(
+    folder: Path,
+    trainer: Trainer,
+    seconds: float,
+    conditions: Mapping[str, Any],
+    data: dict[str, list[dict[str, Any]]],
 ) -> RunSummary:
     generator = trainer.best_generator()
-    save_generator(generator, folder / BEST)
-    summary = RunSummary(
+    return RunSummary(
         run=str(folder),
-        ending=_ending(trainer),
+        ending="finished" if trainer.is_done else "interrupted",
         step=trainer.step,
         n_steps=trainer.config.optim.steps,
         n_skipped=trainer.n_skipped,
-        seconds=session.seconds,
+        seconds=seconds,
         before=trainer.first,
         best=trainer.best,
         generator=generator_id(generator),
         n_parameters=sum(each.numel() for each in generator.parameters()),
         seed=trainer.config.seed,
-        device=conditions.device,
-        threads=conditions.n_threads,
-        data=data.describe(),
+        device=conditions["device"],
+        threads=conditions["n_threads"],
+        data=data,
         versions={name: metadata.version(name) for name in PACKAGES}
         | {"python": platform.python_version()},
     )
-    replace_file(folder / SUMMARY, json.dumps(summary.to_dict(), indent=2) + "\n")
-    return summary
 
 
-def _ending(trainer: Trainer) -> Ending:
-    if not trainer.is_done:
-        return "interrupted"
-    return "finished" if trainer.step >= trainer.config.optim.steps else "stopped early"
+def training_device(name: str) -> torch.device:
+    """The device of that name; for "auto" the first GPU of CUDA, or else the CPU.
+
+    Raises:
+        UsageError: There is none, or it cannot train.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] == "mps":
+        raise UsageError(
+            "training solves its closed forms in float64, which device 'mps' does not have; use "
+            "--device cpu"
+        )
+    return choose_device(name)
+
+
+@contextmanager
+def computing_threads(n_threads: int | None) -> Iterator[int]:
+    """Compute with so many threads inside the block, those of the process if None; gives them.
+
+    Sums over another number of threads end in other bits.
+    """
+    before = torch.get_num_threads()
+    if n_threads not in (None, before):
+        warnings.warn(
+            f"the run goes on with {n_threads} thread(s), as it began, where this process would "
+            f"have {before}: so its weights stay those of an uninterrupted run to the bit",
+            stacklevel=3,
+        )
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that a run that stopped under some conditions may go on; warn if bits will differ.
+
+    Args:
+        before: The `device` and the digests of `data` by source that the run had.
+        now: What it would have.
+
+    Raises:
+        DataError: Its data have changed.
+    """
+    changed = [name for name, digest in before["data"].items() if now["data"].get(name) != digest]
+    if changed:
+        raise DataError(
+            f"the data of {', '.join(map(repr, changed))} are not those that the run began "
+            "with: pictures, views, labels or texts have changed. Restore the stores, tell "
+            "where they lie now with --set data.root=FOLDER, or start a new run with --out"
+        )
+    if torch.device(before["device"]).type != torch.device(now["device"]).type:
+        warnings.warn(
+            f"the run goes on with {now['device']} where it had {before['device']}: its weights "
+            "will not be those of an uninterrupted run to the bit",
+            stacklevel=2,
+        )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
+from metaadapter.own_code import load_own_code
 from metaadapter.own_folder import hold_lock
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, read_resolved
@@ -16,13 +19,11 @@ from metaadapter.training.config_file import config_differences, read_resolved
 __all__ = [
     "hold_run",
     "open_run",
-    "require_same_config",
-    "with_kept_splits",
+    "require_same",
     "write_config",
-    "write_resolved",
 ]
 
-CONFIG, RESOLVED, SPLITS = "config.toml", "resolved.json", "splits"
+CONFIG, RESOLVED = "config.toml", "resolved.json"
 
 
 def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -35,7 +36,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
     """Keep other processes out of the folder; the system frees it when this one ends.
 
     Args:
-        folder: Of the run; made if it is not there.
+        folder: The folder of the run; made if it is not there.
         is_new: Whether there must be nothing in it yet.
 
     Raises:
@@ -51,23 +52,17 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
         yield
 
 
-def write_config(folder: Path, config: TrainConfig, config_text: str) -> None:
-    """Put the configuration of a new run into its folder, and the class splits that it names."""
+def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
+    """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
+    document = {"code": _identities(config), **config.model_dump(mode="json", by_alias=True)}
     with _write_errors(folder):
-        for path, copy in _split_copies(config, folder).items():
-            copy.parent.mkdir(exist_ok=True)
-            replace_file(copy, Path(path).read_bytes())
-        replace_file(folder / CONFIG, config_text)
+        if config_text is not None:
+            replace_file(folder / CONFIG, config_text)
+        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
 
 
-def write_resolved(folder: Path, config: TrainConfig) -> None:
-    """Write what `open_run` reads."""
-    with _write_errors(folder):
-        replace_file(folder / RESOLVED, config.model_dump_json(by_alias=True, indent=2) + "\n")
-
-
-def require_same_config(folder: Path, config: TrainConfig) -> None:
-    """Check that a run was started with this configuration.
+def require_same(folder: Path, config: TrainConfig) -> None:
+    """Check that a run was started with this configuration and with one's own code as it is now.
 
     Raises:
         UsageError: It was not.
@@ -79,20 +74,19 @@ def require_same_config(folder: Path, config: TrainConfig) -> None:
             "not change. Leave the configuration out, or start a new run. Different are:\n  "
             + "\n  ".join(differences[:10])
         )
+    before = json.loads((folder / RESOLVED).read_bytes()).get("code", {})
+    changed = [name for name, now in _identities(config).items() if before.get(name) != now]
+    if changed:
+        raise UsageError(
+            f"the code of {', '.join(changed)}, or of a module that it imports, is not that which "
+            f"the run {folder} began with. Restore it, or start a new run with --out"
+        )
 
 
-def with_kept_splits(config: TrainConfig, folder: Path) -> TrainConfig:
-    """The configuration with the run's own copies of the class splits."""
-    copies = _split_copies(config, folder)
-    data = config.data.with_splits(lambda path: str(copies[path]))
-    return config.model_copy(update={"data": data})
-
-
-def _split_copies(config: TrainConfig, folder: Path) -> dict[str, Path]:
-    """Where the run keeps each class split; two may have the same file name."""
-    paths = dict.fromkeys(each.classes.split for each in config.data.all_sources if each.classes)
+def _identities(config: TrainConfig) -> dict[str, str]:
     return {
-        path: folder / SPLITS / f"{number}-{Path(path).name}" for number, path in enumerate(paths)
+        name: code_identity(load_own_code(name, kind=kind))
+        for name, kind in config.own_code.items()
     }
 
 

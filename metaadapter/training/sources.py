@@ -1,4 +1,4 @@
-"""Feature stores → task sources, with nothing of the evaluation among what is trained on."""
+"""Feature stores as sources of tasks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from metaadapter.errors import DataError
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 from metaadapter.features.unit_rows import unit_rows
 from metaadapter.training.config import (
-    EpisodesConfig,
     SourceConfig,
-    SplitPart,
     SyntheticConfig,
 )
 
-__all__ = ["LoadedSource", "load_source", "spec_of"]
+__all__ = ["LoadedSource", "load_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,14 @@ class LoadedSource:
     stores: tuple[str, ...]
     """As the configuration names them."""
     folders: tuple[Path, ...]
-    """Of the stores."""
+    """Where the stores lie."""
     encoder: str
     picture_hashes: frozenset[str]
     digest: str
     """Changes with any feature, label, text or class name."""
 
     def describe(self) -> dict[str, Any]:
-        """What a model card says of it."""
+        """What a model card says of the source."""
         return {
             "name": self.tasks.name,
             "encoder": self.encoder,
@@ -55,26 +53,15 @@ class LoadedSource:
         }
 
 
-def spec_of(episodes: EpisodesConfig, source: SourceConfig | None = None) -> EpisodeSpec:
-    """Sizes of the tasks; a source may have ways and shots of its own."""
-    return EpisodeSpec(
-        n_way=(source and source.n_way) or episodes.n_way,
-        n_shot=(source and source.n_shot) or episodes.n_shot,
-        n_query=episodes.n_query,
-        imbalance=episodes.imbalance,
-        alike=episodes.alike,
-    )
-
-
 def load_source(
-    config: SourceConfig, root: Path, episodes: EpisodesConfig, *, average_views: bool = False
+    config: SourceConfig, root: Path, episodes: EpisodeSpec, *, average_views: bool = False
 ) -> LoadedSource:
     """Read a source's stores, one domain each, its classes joined by name.
 
     Args:
         config: Which stores, and which of their classes.
         root: Folder of the stores.
-        episodes: Sizes of tasks, where the source has none of its own.
+        episodes: Shape of the tasks, where the source has none of its own.
         average_views: One feature a picture, the mean of its views, as a classifier sees it; else
             tasks are drawn through single views.
 
@@ -89,7 +76,12 @@ def load_source(
         stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
     classes = _classes(config, stores)
     parts = [_labelled(store, classes) for store in stores]
-    _require_same_views(config.name, [features for features, _ in parts])
+    n_views = [features.shape[1] for features, _ in parts]
+    if len(set(n_views)) > 1:
+        raise DataError(
+            f"the stores of the source {config.name!r} have {n_views} views a picture; encode them "
+            "with the same --views"
+        )
     counts = [len(labels) for _, labels in parts]
     texts = _texts(stores, classes)
     tasks = TaskSource(
@@ -98,14 +90,18 @@ def load_source(
             np.concatenate([_unit(features, average_views) for features, _ in parts])
         ),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
-        text_SCD=torch.from_numpy(texts)[None],
+        text_CD=torch.from_numpy(texts),
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
         domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
-        spec=_own_spec(config, episodes),
+        spec=replace(episodes, n_shot=config.n_shot) if config.n_shot else None,
         cross_domain_share=config.cross_domain_share,
     )
-    hashes = frozenset(_hashes(stores, classes))
+    hashes = frozenset(
+        str(digest)
+        for store in stores
+        for digest in store.rows.sha256[np.isin(store.rows.label, classes)]
+    )
     folders = tuple(store.folder for store in stores)
     digest = _digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)])
     return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes, digest)
@@ -121,28 +117,20 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
         )
     if config.classes is None:
         return tuple(sorted(there))
-    wanted = _part(config.classes)
+    parts = ClassSplit.load(Path(config.classes.split)).parts
+    wanted = parts.get(config.classes.part)
+    if not wanted:
+        raise DataError(
+            f"the source {config.name!r}: {config.classes.split} has no classes in a part "
+            f"{config.classes.part!r}; it has parts {', '.join(sorted(parts))}"
+        )
     missing = sorted(set(wanted) - there)
     if missing:
         raise DataError(
             f"the source {config.name!r}: {config.classes.split} names {len(missing)} classes that "
             f"its stores do not have, the first {missing[0]!r}; make the split from these stores"
         )
-    if not wanted:
-        raise DataError(
-            f"the source {config.name!r}: the part {config.classes.part!r} of "
-            f"{config.classes.split} has no classes; name another part, or leave the source out"
-        )
     return tuple(sorted(wanted))
-
-
-def _part(config: SplitPart) -> Sequence[str]:
-    parts = ClassSplit.load(Path(config.split)).parts
-    if config.part not in parts:
-        raise DataError(
-            f"{config.split} has no part {config.part!r}; it has {', '.join(sorted(parts))}"
-        )
-    return parts[config.part]
 
 
 def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -163,22 +151,12 @@ def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
 
 
 def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
-    """Of what is stored: what is computed of it may differ in its last bits between machines."""
+    """A digest of what is stored: what is computed of it may differ in its last bits elsewhere."""
     found = hashlib.sha256(json.dumps(values).encode())
     for array in arrays:
         found.update(f"{array.dtype.str} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
-
-
-def _hashes(stores: Sequence[FeatureStore], classes: Sequence[str]) -> list[str]:
-    wanted = set(classes)
-    return [
-        str(digest)
-        for store in stores
-        for digest, label in zip(store.rows.sha256, store.rows.label, strict=True)
-        if str(label) in wanted
-    ]
 
 
 def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray:
@@ -190,24 +168,14 @@ def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray
     return np.stack([known.get(name, none) for name in classes]).astype(np.float32)
 
 
-def _require_same_views(name: str, parts: Sequence[np.ndarray]) -> None:
-    counts = [part.shape[1] for part in parts]
-    if len(set(counts)) > 1:
-        raise DataError(
-            f"the stores of the source {name!r} have {counts} views a picture; encode them with "
-            "the same --views"
-        )
-
-
-def _synthetic(
-    config: SourceConfig, shape: SyntheticConfig, episodes: EpisodesConfig
-) -> LoadedSource:
+def _synthetic(config: SourceConfig, shape: SyntheticConfig, episodes: EpisodeSpec) -> LoadedSource:
     settings = shape.model_dump(exclude={"seed"})
     generator = torch.Generator().manual_seed(shape.seed)
     made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
+    spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     return LoadedSource(
-        tasks=replace(made, spec=_own_spec(config, episodes)),
+        tasks=replace(made, spec=spec),
         classes=classes,
         stores=(),
         folders=(),
@@ -215,7 +183,3 @@ def _synthetic(
         picture_hashes=frozenset(),
         digest=_digest(shape.model_dump()),
     )
-
-
-def _own_spec(config: SourceConfig, episodes: EpisodesConfig) -> EpisodeSpec | None:
-    return spec_of(episodes, config) if config.n_way or config.n_shot else None

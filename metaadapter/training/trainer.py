@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import cast, final
 
@@ -15,17 +15,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
-from metaadapter.errors import DataError
-from metaadapter.generator import Generator
-from metaadapter.training.acceleration import compile_network, mix_precision
+from metaadapter.errors import DataError, UsageError
+from metaadapter.generator import AdapterGenerator, Generator, load_generator
+from metaadapter.own_code import load_own_code
 from metaadapter.training.checkpoint import Checkpoint, named_optimizer_state, optimizer_state
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.loss_terms import mean_terms, weighted_sum
-from metaadapter.training.moment import Moment
-from metaadapter.training.objective import Adapt, objective
+from metaadapter.training.objective import Adapt, objective, weighted_sum
 from metaadapter.training.random_streams import stream
-from metaadapter.training.schedule import learning_rate, make_optimizer
+from metaadapter.training.run_log import Moment
+from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
 from metaadapter.training.validation import Validation, Validator
 
 __all__ = ["Trainer"]
@@ -41,7 +40,10 @@ class Trainer:
         config: What to do.
         mixture: Tasks to train on, on `device`.
         validator: Judges the averaged generator.
-        device: Of the network.
+        device: The device of the network.
+
+    Raises:
+        UsageError: The generator or a loss of one's own cannot be loaded, or has nothing to learn.
     """
 
     def __init__(
@@ -60,17 +62,18 @@ class Trainer:
         self._mixture = mixture
         self._validator = validator
         self._skipped_in_a_row = 0
-        self._rounds_without_gain = 0
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
         self._network = _new_generator(config).to(device)
-        self._optimizer = make_optimizer(self._network, config.optim)
+        self._own_losses = {
+            name.rpartition(":")[2]: load_own_code(name, kind="loss")
+            for name, kind in config.own_code.items()
+            if kind == "loss"
+        }
+        self._optimizer = make_optimizer(self._network, config.optim.lr)
+        self._schedule = make_schedule(self._optimizer, config.optim.steps)
         averaging = get_ema_multi_avg_fn(config.optim.ema)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
         self._best_weights = _copy(self._averaged)
-        if config.optim.amp == "bf16":
-            mix_precision(self._network)
-        if config.optim.compile:
-            compile_network(self._network)
 
     def run(
         self,
@@ -79,7 +82,7 @@ class Trainer:
         save: Callable[[Checkpoint], None],
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train until the last step, until nothing has improved for long, or until told to stop.
+        """Train until the last step, or until told to stop.
 
         Args:
             tell: Called after each step, and before the first of all.
@@ -91,12 +94,12 @@ class Trainer:
         """
         if self.step == 0:
             self.first = self._validate()
-            tell(Moment(0, {}, 0.0, 0.0, 0.0, 0, self.first))
+            tell(Moment(0, self.first, {}))
         while not self.is_done:
             moment = self._advance()
             tell(moment)
             stopped = should_stop()
-            if stopped or moment.validation or self._is_due(self.config.checkpoint.every):
+            if stopped or self._is_due:
                 save(self.state())
             if stopped:
                 break
@@ -104,13 +107,11 @@ class Trainer:
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
-        patience = self.config.validation.patience
-        has_stalled = 0 < patience <= self._rounds_without_gain
-        return has_stalled or self.step >= self.config.optim.steps
+        return self.step >= self.config.optim.steps
 
-    def best_generator(self) -> Generator:
+    def best_generator(self) -> AdapterGenerator:
         """The averaged generator at its best validation; without validation sets the latest."""
-        generator = Generator(self.config.network)
+        generator = _new_generator(self.config)
         chosen = _copy(self._averaged) if self._validator.is_empty else self._best_weights
         generator.load_state_dict(chosen)
         return generator.eval()
@@ -133,7 +134,7 @@ class Trainer:
             "step": self.step,
             "n_skipped": self.n_skipped,
             "skipped_in_a_row": self._skipped_in_a_row,
-            "rounds_without_gain": self._rounds_without_gain,
+            "schedule": self._schedule.state_dict(),
             "first": self.first and self.first.to_dict(),
             "best": self.best and self.best.to_dict(),
         }
@@ -145,12 +146,16 @@ class Trainer:
         self._network.load_state_dict(tensors["network"])
         self._average.load_state_dict(tensors["average"])
         self._optimizer.load_state_dict(optimizer_state(tensors["optimizer"], self._optimizer))
+        self._schedule.load_state_dict(values["schedule"])
+        for group, lr in zip(
+            self._optimizer.param_groups, self._schedule.get_last_lr(), strict=True
+        ):
+            group["lr"] = lr
         for use, generator in self._random.items():
             generator.set_state(tensors["random"][use])
         self._best_weights = dict(tensors["best"])
         self.step, self.n_skipped = values["step"], values["n_skipped"]
         self._skipped_in_a_row = values["skipped_in_a_row"]
-        self._rounds_without_gain = values["rounds_without_gain"]
         self.first, self.best = (
             values[name] and Validation.from_dict(values[name]) for name in ("first", "best")
         )
@@ -158,12 +163,14 @@ class Trainer:
     def _advance(self) -> Moment:
         """One step, and the validation that is due after it."""
         optim, started = self.config.optim, time.monotonic()
-        lr = learning_rate(self.step, optim)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
+        lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
-        terms = mean_terms([self._backward() for _ in range(optim.draws_per_step)])
-        grad_norm = float(clip_grad_norm_(self._network.parameters(), optim.clip))
+        # Of torch's own random state, which code of one's own may draw from (dropout): the same in
+        # a run that was interrupted, and the caller's is left alone.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream(self.config.seed, f"step {self.step}").initial_seed())
+            terms = _means([self._backward() for _ in range(optim.draws_per_step)])
+        grad_norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
         self.step += 1
         self._correct(terms, grad_norm)
         return Moment(
@@ -173,7 +180,7 @@ class Trainer:
             grad_norm=grad_norm,
             tasks_per_second=optim.tasks_per_step / (time.monotonic() - started),
             n_skipped=self.n_skipped,
-            validation=self._validate() if self._is_due(self.config.validation.every) else None,
+            validation=self._validate() if self._is_due else None,
         )
 
     def _backward(self) -> dict[str, float]:
@@ -187,7 +194,13 @@ class Trainer:
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
         try:
-            terms = objective(self._network, episodes, config.loss, adapt=self._inner_loop())
+            terms = objective(
+                self._network,
+                episodes,
+                config.loss,
+                adapt=self._inner_loop(),
+                own=self._own_losses,
+            )
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         total = weighted_sum(terms, config.loss)
@@ -195,18 +208,17 @@ class Trainer:
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
 
     def _inner_loop(self) -> Adapt | None:
-        """Gradient steps for this draw, in the share of draws that has them."""
+        """Gradient steps for this draw, in the fraction of draws that has them."""
         inner = self.config.inner
         if not inner.steps or float(torch.rand((), generator=self._random["inner"])) > inner.share:
             return None
-        return partial(
-            adapt_steps, n_steps=inner.steps, lr=inner.lr, anchor=inner.anchor, order=inner.order
-        )
+        return partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
 
     def _correct(self, terms: Mapping[str, float], grad_norm: float) -> None:
         """Follow the gradient, unless it or the loss is not finite."""
         if math.isfinite(terms["total"] + grad_norm):
             self._optimizer.step()
+            self._schedule.step()
             self._average.update_parameters(self._network)
             self._skipped_in_a_row = 0
             return
@@ -221,8 +233,8 @@ class Trainer:
             )
 
     @property
-    def _averaged(self) -> Generator:
-        return cast(Generator, self._average.module)
+    def _averaged(self) -> AdapterGenerator:
+        return cast(AdapterGenerator, self._average.module)
 
     def _validate(self) -> Validation | None:
         """Judge the average, and remember it if there was none better."""
@@ -237,20 +249,31 @@ class Trainer:
             ) from error
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
-            self._rounds_without_gain = 0
-        else:
-            self._rounds_without_gain += 1
         return validation
 
-    def _is_due(self, every: int) -> bool:
-        return self.step % every == 0 or self.step == self.config.optim.steps
+    @property
+    def _is_due(self) -> bool:
+        """Whether it is time to validate and to save."""
+        steps, every = self.config.optim.steps, self.config.validation.every
+        return self.step % every == 0 or self.step == steps
 
 
-def _new_generator(config: TrainConfig) -> Generator:
+def _new_generator(config: TrainConfig) -> AdapterGenerator:
     """Weights from the seed, without touching the caller's random state."""
+    kind = type(load_generator(config.generator)) if config.generator else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(config.seed, "network").initial_seed())
-        return Generator(config.network)
+        generator = kind() if kind else Generator(config.network)
+    if not any(each.requires_grad for each in generator.parameters()):
+        raise UsageError(f"the generator {config.generator} has no parameter that could be trained")
+    return generator
+
+
+def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each term over the draws that had it."""
+    names = dict.fromkeys(name for draw in draws for name in draw)
+    found = {name: [draw[name] for draw in draws if name in draw] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _copy(network: torch.nn.Module) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ import torch
 
 from episodes import EpisodeError, Mixture
 from metaadapter.errors import DataError
+from metaadapter.features import FeatureStore, readable_name
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.held_out import keep_apart, require_unseen
-from metaadapter.training.sources import LoadedSource, load_source, spec_of
+from metaadapter.training.sources import LoadedSource, load_source
 from metaadapter.training.validation import Kind, Validator
 
 __all__ = ["TrainingData", "load_training_data"]
@@ -31,7 +31,7 @@ class TrainingData:
         """The stream of training tasks."""
         tasks = [source.tasks.to(device) for source in self.sources]
         with _as_data_errors():
-            return Mixture(tasks, spec_of(config.episodes), hard_share=config.episodes.hard_share)
+            return Mixture(tasks, config.episodes)
 
     def validator(self, config: TrainConfig, device: torch.device | str) -> Validator:
         """The fixed validation tasks."""
@@ -43,7 +43,7 @@ class TrainingData:
             return Validator(sets, config.validation, seed=config.seed)
 
     def digests(self) -> dict[str, str]:
-        """By name of the source or validation set; changes with anything in its stores."""
+        """A digest of each source and validation set, which changes with anything in its stores."""
         loaded = (*self.sources, *self.validation["classes"], *self.validation["domains"])
         return {each.tasks.name: each.digest for each in loaded}
 
@@ -74,10 +74,75 @@ def load_training_data(config: TrainConfig) -> TrainingData:
             tuple(load_source(each, root, config.episodes, average_views=True) for each in wanted)
             for wanted in (data.validation_classes, data.validation_domains)
         )
-        keep_apart(sources, classes, domains)
+        _keep_apart(sources, classes, domains)
         for store in data.reserved:
-            require_unseen(root / store, (*sources, *classes, *domains))
+            _require_unseen(root / store, (*sources, *classes, *domains))
     return TrainingData(sources, {"classes": classes, "domains": domains})
+
+
+def _keep_apart(
+    sources: Sequence[LoadedSource],
+    classes: Sequence[LoadedSource],
+    domains: Sequence[LoadedSource],
+) -> None:
+    """Refuse to train on a picture, a held-out class or the store of a held-out domain.
+
+    Held-out classes may be of a trained store; held-out domains may have trained classes.
+    """
+    for source in sources:
+        for judged in domains:
+            for store in judged.folders:
+                _require_not_in(source, store, f"which is judged as {judged.tasks.name!r}")
+        for judged in classes:
+            _require_other_classes(source, judged)
+        for judged in (*classes, *domains):
+            _require_other_pictures(source, judged.picture_hashes, judged.tasks.name)
+
+
+def _require_unseen(reserved: Path, loaded: Sequence[LoadedSource]) -> None:
+    """Refuse every source that has a store, by whatever path it is named, or a picture of it."""
+    pictures = frozenset(map(str, FeatureStore.open(reserved).rows.sha256))
+    for source in loaded:
+        _require_not_in(source, reserved, "which is reserved")
+        _require_other_pictures(source, pictures, str(reserved))
+
+
+def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
+    same = [folder for folder in source.folders if folder.samefile(store)]
+    if same:
+        raise DataError(
+            f"the source {source.tasks.name!r} has the store {same[0]}, {role}: figures on "
+            "it would mean nothing. Take it out of this source, or out of the evaluation"
+        )
+
+
+def _require_other_classes(source: LoadedSource, judged: LoadedSource) -> None:
+    """Labels are compared as the text tower reads them: "n07753592 banana" is "banana"."""
+    given, there = (
+        {readable_name(label).casefold(): label for label in each.classes}
+        for each in (source, judged)
+    )
+    shared = sorted(given.keys() & there.keys())
+    if shared:
+        pairs = [f"{given[name]!r} ({there[name]!r} there)" for name in shared]
+        raise DataError(
+            f"the source {source.tasks.name!r} has {len(shared)} class(es) of the evaluation set "
+            f"{judged.tasks.name!r}: {_first(pairs)}. Leave them out of training, for example "
+            "with a class split"
+        )
+
+
+def _require_other_pictures(source: LoadedSource, hashes: frozenset[str], owner: str) -> None:
+    shared = sorted(source.picture_hashes & hashes)
+    if shared:
+        raise DataError(
+            f"the source {source.tasks.name!r} has {len(shared)} picture(s) of the evaluation set "
+            f"{owner!r}, with hash {_first(shared)}. Leave them out of training"
+        )
+
+
+def _first(found: list[str]) -> str:
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal, final
-
-from torch import Tensor
 
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import Support, classify
@@ -20,7 +18,8 @@ __all__ = ["Validation", "Validator"]
 Kind = Literal["classes", "domains"]
 Tables = dict[Kind, dict[str, dict[int, float]]]
 """Held-out classes and held-out domains → set → shots → a figure."""
-# Tasks of twenty ways and sixteen shots that are classified at a time.
+N_QUERY, MOST_WAYS = 15, 20
+# The number of tasks of twenty ways and sixteen shots that are classified at a time.
 CHUNK_TASKS = 10
 
 
@@ -30,28 +29,32 @@ class Validation:
 
     step: int
     accuracy: Tables
-    """Share of queries that are right."""
+    """Fraction of the queries that are classified correctly."""
     loss: Tables
     """Cross-entropy of the queries divided by log(ways): 1 is guessing."""
 
     @property
     def mean_accuracy(self) -> float:
-        """Mean of both kinds, each the mean over its sets and shots; the one there is if alone."""
+        """The mean of both kinds, each the mean over its sets and shots; that of one kind alone."""
         return _mean_of_kinds(self.accuracy)
 
     @property
+    def mean_loss(self) -> float:
+        """The mean loss of both kinds. It chooses: unlike accuracy it also sees confidence."""
+        return _mean_of_kinds(self.loss)
+
+    @property
     def score(self) -> float:
-        """What is to grow: 1 less the mean loss, which unlike accuracy also sees confidence."""
-        return 1 - _mean_of_kinds(self.loss)
+        """What is to grow: 1 less the mean loss."""
+        return 1 - self.mean_loss
 
     @property
     def by_shots(self) -> dict[int, float]:
-        """Mean accuracy over all sets at each number of shots."""
+        """The mean accuracy over all sets at each number of shots."""
         tables = [table for sets in self.accuracy.values() for table in sets.values()]
         shots = sorted({n_shot for table in tables for n_shot in table})
         return {
-            n_shot: _mean([table[n_shot] for table in tables if n_shot in table])
-            for n_shot in shots
+            n_shot: fmean(table[n_shot] for table in tables if n_shot in table) for n_shot in shots
         }
 
     def to_dict(self) -> dict[str, object]:
@@ -110,16 +113,14 @@ class Validator:
         config = self._config
         shots = _possible(config.shots, source)
         try:
-            rows = nested_draws(
-                source.index, shots, config.n_query, config.tasks, config.most_ways, seed
-            )
+            rows = nested_draws(source.index, shots, N_QUERY, config.tasks, MOST_WAYS, seed)
         except EpisodeError as error:
             raise EpisodeError(f"validation set {source.name!r}: {error}") from error
-        return _map(rows, lambda numbers: numbers.to(source.features_nVD.device))
+        return rows.to(source.features_nVD.device)
 
 
 def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
-    """Those for which two classes have pictures, and one more to classify; else the fewest."""
+    """Shots that two classes have pictures for, and one more to classify; else the fewest."""
     second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
     return tuple(n for n in shots if n < second_largest) or (min(shots),)
 
@@ -127,51 +128,28 @@ def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
 def _judge(
     generator: AdapterGenerator, source: TaskSource, rows: EpisodeRows
 ) -> tuple[float, float]:
-    """Share of all queries that are right, and the mean over tasks of their loss."""
-    right = total = 0
+    """The fraction of all queries that are correct, and the mean over tasks of their loss."""
+    n_correct = n_queries = 0
     losses = 0.0
-    for chunk in _chunks(rows):
+    for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
         batch = episodes.batch
         weights = generator.predict(Support.of_batch(batch, episodes.logit_scale))
         logits_TQN = classify(batch.query_TQD, weights)
         there_TQ = batch.query_labels_TQ >= 0
-        right += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())
-        total += int(there_TQ.sum())
+        n_correct += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())
+        n_queries += int(there_TQ.sum())
         losses += len(there_TQ) * float(query_loss(logits_TQN, batch))
-    return right / max(total, 1), losses / len(rows.classes_TN)
-
-
-def _chunks(rows: EpisodeRows) -> list[EpisodeRows]:
-    n_tasks = len(rows.classes_TN)
-    starts = range(0, n_tasks, CHUNK_TASKS)
-    return [_map(rows, partial(_tasks, start=start)) for start in starts]
-
-
-def _tasks(numbers: Tensor, *, start: int) -> Tensor:
-    return numbers[start : start + CHUNK_TASKS]
-
-
-def _map(rows: EpisodeRows, change: Callable[[Tensor], Tensor]) -> EpisodeRows:
-    return EpisodeRows(**{each.name: change(getattr(rows, each.name)) for each in fields(rows)})
+    return n_correct / max(n_queries, 1), losses / len(rows.classes_TN)
 
 
 def _numbered(tables: Mapping[Kind, Mapping[str, Mapping[str, float]]]) -> Tables:
     return {
-        kind: {
-            name: {int(n_shot): figure for n_shot, figure in table.items()}
-            for name, table in sets.items()
-        }
+        kind: {name: {int(n): each for n, each in table.items()} for name, table in sets.items()}
         for kind, sets in tables.items()
     }
 
 
 def _mean_of_kinds(tables: Tables) -> float:
     kinds = [sets for sets in tables.values() if sets]
-    return _mean(
-        [_mean([_mean(list(table.values())) for table in sets.values()]) for sets in kinds]
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    return fmean(fmean(fmean(table.values()) for table in sets.values()) for sets in kinds)

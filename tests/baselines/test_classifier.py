@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.baselines import PEERS
 from metaadapter.baselines.classifier import PeerClassifier
 from metaadapter.errors import UsageError
@@ -130,6 +130,57 @@ def test_peer_classifier__wrong_parameter__says_which_and_what_to_do(
 
     with pytest.raises(UsageError, match=message):
         classifier.fit(*pictures(texts, 1, rng))
+
+
+def text_and_mean(support):
+    """The peer "text + mean", as somebody would write it."""
+    rows_TND = support.text_TND + support.means_TND
+    return support.head(torch.nn.functional.normalize(rows_TND, dim=-1))
+
+
+def test_peer_classifier__function_of_a_support__is_a_peer(texts, rng):
+    X, y = pictures(texts, 3, rng)
+
+    own = PeerClassifier(text_and_mean, texts, logit_scale=SCALE)
+
+    named = PeerClassifier("text + mean", texts, logit_scale=SCALE).fit(X, y)
+    np.testing.assert_allclose(clone(own).fit(X, y).predict_proba(X), named.predict_proba(X))
+
+
+def test_peer_classifier__function_that_trains__leaves_no_gradient_behind(texts, rng):
+    def trained(support):
+        return support.head(support.text_TND.clone().requires_grad_(), logit_scale=1.0)
+
+    classifier = PeerClassifier(trained, texts).fit(*pictures(texts, 2, rng))
+
+    assert not classifier.adapter_.classes.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (
+            lambda support: support.text_TND,
+            r"must return .*\(1, 3, 16\).* got Tensor",
+        ),
+        (
+            lambda support: AdapterWeights.zero_shot(support.text_TND[:, :2], SCALE),
+            r"shape \(1, 3, 16\).* got classes of shape \(1, 2, 16\)",
+        ),
+        (lambda support: support.scale_T, "pass logit_scale=… .*or encoder="),
+    ],
+)
+def test_peer_classifier__function_that_gives_no_adapter__says_what_was_expected(
+    texts, rng, function, message
+):
+    with pytest.raises(UsageError, match=message):
+        PeerClassifier(function, texts).fit(*pictures(texts, 2, rng))
+
+
+@pytest.mark.parametrize("peer", sorted(set(PEERS) - {"logistic probe"}))
+def test_peer_classifier__no_temperature__says_what_to_pass(peer, texts, rng):
+    with pytest.raises(UsageError, match=r"pass logit_scale=… .*or encoder="):
+        PeerClassifier(peer, texts).fit(*pictures(texts, 1, rng))
 
 
 def test_peer_classifier__one_class__is_refused(rng):

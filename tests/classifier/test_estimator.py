@@ -13,48 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Origin, Support, classify, load_adapter
+from metaadapter.adapter import Origin, classify, load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import Fingerprint
-from metaadapter.generator import Generator, load_generator
+from metaadapter.generator import ClosedForm, Generator, load_generator
 
 NAMES = ("ant", "bee", "cat", "dog")
-
-
-def as_kept(rows):
-    """Unit rows as a classifier keeps them: rounded to float32, as they come from an encoder."""
-    return normalize(torch.from_numpy(np.array(rows)).double(), dim=-1).float().double()
-
-
-class Features:
-    """Unit rows around one direction per class, and texts near the directions."""
-
-    def __init__(self, n_shot=3, width=32, seed=0):
-        rng = np.random.default_rng(seed)
-        self.directions = rng.normal(size=(len(NAMES), width))
-        self.y = np.repeat(NAMES, n_shot)
-        self.X = self.around(self.y, rng)
-        self.y_new = np.repeat(NAMES, 25)
-        self.X_new = self.around(self.y_new, rng)
-        texts = self.directions + rng.normal(size=(len(NAMES), width))
-        self.texts = dict(zip(NAMES, texts, strict=True))
-
-    @property
-    def support(self):
-        pictures = as_kept(self.X).unflatten(0, (len(NAMES), -1))
-        return Support.of_tasks(pictures[None], as_kept([*self.texts.values()])[None])
-
-    def around(self, labels, rng):
-        rows = self.directions[[NAMES.index(label) for label in labels]]
-        rows = rows + 1.2 * rng.normal(size=rows.shape)
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture
-def data():
-    return Features()
 
 
 def fingerprint(digest="0" * 16):
@@ -203,7 +169,7 @@ def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
 
     # The steps know no order of pictures; the folds that choose their number would.
     np.testing.assert_allclose(first.adapter_.classes, second.adapter_.classes, atol=1e-5)
-    kept_views = as_kept(views).unflatten(0, (4, 3))[None]
+    kept_views = data.as_kept(views).unflatten(0, (4, 3))[None]
     support = replace(data.support, views_TNKVD=kept_views)
     tuned = fine_tune(load_generator("default"), support, settings)
     np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
@@ -372,11 +338,11 @@ def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(
     ("n_shot", "n_new", "named"),
     [(4, 0, True), (4, 4, True), (1, 0, True), (1, 1, True), (4, 4, False), (1, 1, False)],
 )
-def test_add_class__is_as_good_as_a_fit_of_all(n_way, n_shot, n_new, named):
+def test_add_class__is_as_good_as_a_fit_of_all(make_data, n_way, n_shot, n_new, named):
     names = NAMES[:n_way]
     gaps = []
     for seed in range(4):
-        data = Features(n_shot, seed=seed)
+        data = make_data(n_shot, seed=seed)
         place = np.array([NAMES.index(label) for label in data.y])
         old, new = (place > 0) & (place < n_way), (place == 0) & (np.arange(len(place)) < n_new)
         texts = {name: data.texts[name] for name in names} if named else {}
@@ -392,10 +358,10 @@ def test_add_class__is_as_good_as_a_fit_of_all(n_way, n_shot, n_new, named):
 
 
 @pytest.mark.parametrize("n_new", [0, 1, 4])
-def test_add_class__to_an_adapter_from_names_alone__is_not_far_from_a_fit_of_all(n_new):
+def test_add_class__to_an_adapter_from_names_alone__is_not_far_from_a_fit_of_all(make_data, n_new):
     gaps = []
     for seed in range(6):
-        data = Features(4, seed=seed)
+        data = make_data(4, seed=seed)
         new = np.flatnonzero(data.y == "ant")[:n_new]
         others = {name: text for name, text in data.texts.items() if name != "ant"}
         nothing = np.empty((0, 32)), []
@@ -430,7 +396,7 @@ def test_load__adapter_of_an_own_generator__takes_a_class_when_given_it(data, tm
     generator = Generator()
     MetaAdapterClassifier(generator=generator).fit(data.X, data.y).save(tmp_path / "a")
 
-    with pytest.raises(UsageError, match="load it with generator="):
+    with pytest.raises(UsageError, match="load the adapter with generator="):
         MetaAdapterClassifier.load(tmp_path / "a").add_class("eel", data.X[:1])
     loaded = MetaAdapterClassifier.load(tmp_path / "a", generator=generator)
     assert "eel" in loaded.add_class("eel", data.X[:1]).classes_
@@ -476,6 +442,19 @@ def test_load__beside_another_encoder__is_refused(data, tmp_path):
     assert same.predict(data.X_new[:1]).shape == (1,)
     with pytest.raises(IncompatibleArtifact, match="fake"):
         MetaAdapterClassifier.load(tmp_path / "a", encoder=FakeEncoder({}, other))
+
+
+def test_add_class__by_a_generator_with_other_constants__is_refused(data):
+    first, second = load_generator("closed-form"), load_generator("closed-form")
+    second.config = replace(second.config, closed_form=ClosedForm(ridge=50.0))
+    classifier = MetaAdapterClassifier(data.texts, generator=first).fit(data.X, data.y)
+
+    classifier.generator = second
+
+    with pytest.raises(IncompatibleArtifact, match="was predicted by generator"):
+        classifier.add_class("eel", data.X_new[:2])
+    classifier.generator = load_generator("closed-form")
+    assert "eel" in classifier.add_class("eel", data.X_new[:2]).classes_
 
 
 def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):

@@ -31,6 +31,16 @@ def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
     assert said.out == ""
 
 
+def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
+    with Console().counting("measuring") as tell:
+        tell(1, 4)
+
+    said = capsys.readouterr().err
+    assert "measuring" in said
+    assert "1/4" in said
+    assert "0 s" in said
+
+
 @pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])
 def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
     show_halfway(Console(**silent))

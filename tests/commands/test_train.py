@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -11,11 +12,11 @@ from metaadapter.generator import load_generator
 CONFIG = """\
 [[data.sources]]
 name = "gaussians"
-synthetic = { n_classes = 12, n_pictures = 12, width = 16 }
+synthetic = { n_classes = 12, width = 16 }
 
 [[data.validation_classes]]
 name = "others"
-synthetic = { n_classes = 6, n_pictures = 12, width = 16, seed = 1 }
+synthetic = { n_classes = 6, width = 16, seed = 1 }
 
 [episodes]
 n_way = [2, 4]
@@ -29,7 +30,6 @@ n_heads = 2
 
 [optim]
 steps = 4
-warmup = 1
 tasks_per_draw = 2
 
 [validate]
@@ -90,6 +90,8 @@ def test_train__configuration__leaves_a_generator_and_says_how_good_it_is(train,
 
     assert result.code == 0
     assert "finished at step 4 of 4" in result.out
+    assert "; validation chooses by mean loss:" in result.out
+    assert re.search(r"  best: loss \d\.\d{3}, accuracy [\d.]+%\n  untrained: loss \d", result.out)
     assert "held-out classes, others, by shots 1: " in result.out
     assert load_generator(tmp_path / "run" / "best").config.width == 16
 
@@ -99,6 +101,7 @@ def test_train__no_terminal__has_one_line_for_each_validation(train):
 
     assert [line.split(";")[0] for line in lines] == ["step 0 of 4", "step 2 of 4", "step 4 of 4"]
     assert "loss query" in lines[1]
+    assert re.search(r"validation loss \d\.\d{3}, accuracy [\d.]+%", lines[1])
     assert "by shots 1: " in lines[1]
     assert "tasks/s" in lines[1]
     assert lines[2].endswith("0:00 left")
@@ -147,7 +150,7 @@ def test_train__wrong_key__ends_with_3_and_names_the_nearest(train, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["network.n_heads=3", "network.width=0", "optim.lr=inf", "optim.warmup=5"],
+    ["network.n_heads=3", "network.width=0", "optim.lr=inf", "optim.ema=1"],
 )
 def test_train__value_that_cannot_be__ends_with_3_and_names_it(train, tmp_path, change):
     result = train("--set", change)
@@ -184,7 +187,7 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     ]
     assert finished.document["ending"] == "finished"
     log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in log] == [0, 2, 4]
+    assert [json.loads(line)["step"] for line in log] == [0, 1, 2, 3, 4]
 
 
 def test_train__interrupted_twice__ends_at_once_and_the_command_goes_on(

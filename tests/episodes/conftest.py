@@ -16,7 +16,7 @@ def draw():
 def make_source():
     """A source whose features tell their picture and view: every row is one of a kind."""
 
-    def make(labels=(0, 0, 0, 1, 1, 1, 2, 2, 2), *, n_views=1, n_sets=1, width=6, **settings):
+    def make(labels=(0, 0, 0, 1, 1, 1, 2, 2, 2), *, n_views=1, width=6, **settings):
         drawn = torch.Generator().manual_seed(3)
 
         def rows(*shape):
@@ -26,7 +26,7 @@ def make_source():
             name=settings.pop("name", "birds"),
             features_nVD=rows(len(labels), n_views),
             labels_n=torch.tensor(labels),
-            text_SCD=rows(n_sets, max(labels) + 1),
+            text_CD=rows(max(labels) + 1),
             logit_scale=50.0,
             **settings,
         )

@@ -12,7 +12,7 @@ SPEC = EpisodeSpec((2, 3), (1, 3), 2, imbalance=1.0)
 
 @pytest.fixture
 def drawn(make_source, draw):
-    source = make_source(UNEQUAL, n_views=3, n_sets=2)
+    source = make_source(UNEQUAL, n_views=3)
     rows = EpisodeSampler(source.index, SPEC).draw(30, draw, twins=True, off_class=True)
     return source, rows
 
@@ -38,7 +38,7 @@ def test_gather__without_a_generator__is_the_look_up_by_hand(drawn):
     require_look_up(
         episodes.other_views_TNKD, rows.support_TNK, lambda row: source.features_nVD[row, 1]
     )
-    require_look_up(batch.text_TND, rows.classes_TN, lambda c: source.text_SCD[0, c])
+    require_look_up(batch.text_TND, rows.classes_TN, lambda c: source.text_CD[c])
     require_look_up(episodes.class_means_TND, rows.classes_TN, lambda c: source.class_means_CD[c])
 
 
@@ -75,21 +75,6 @@ def test_gather__with_a_generator__draws_every_view_and_never_the_same_for_the_o
     pairs = torch.stack([views, others]).unique(dim=1, return_counts=True)
     assert pairs[0].T.tolist() == [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]]
     assert chisquare(pairs[1].numpy()).pvalue > 0.01
-
-
-def test_gather__with_a_generator__draws_one_template_set_for_all(drawn, draw):
-    source, rows = drawn
-
-    seen = {
-        s
-        for _ in range(20)
-        for text in [gather(rows, source, draw).batch.text_TND]
-        for s in (0, 1)
-        if torch.equal(text[0, 0], source.text_SCD[s, rows.classes_TN[0, 0]])
-        and torch.equal(text[5, 1], source.text_SCD[s, rows.classes_TN[5, 1]])
-    }
-
-    assert seen == {0, 1}
 
 
 def test_gather__one_view__other_views_are_the_support(make_source, draw):

@@ -319,10 +319,10 @@ def test_perturb__text_help__adds_the_mean_of_the_class_less_that_of_the_task(ep
     assert 0 <= min(by_task.values()) < 0.4 < 1.1 < max(by_task.values()) <= 1.5
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_perturbations__no_share__is_refused_by_name(share):
-    with pytest.raises(EpisodeError, match=rf"text_help is a share of tasks, 0 to 1, got {share}"):
-        Perturbations(text_help=share)
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_perturbations__no_share__is_refused_by_name(value):
+    with pytest.raises(EpisodeError, match=rf"text_help is a fraction .*, 0 to 1, got {value}"):
+        Perturbations(text_help=value)
 
 
 def test_bare__some_classes__lose_their_pictures_and_keep_their_text(make_episodes, draw):

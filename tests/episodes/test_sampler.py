@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -100,9 +100,8 @@ def test_sampler__any_table__gives_sound_tasks(
     random.Random(seed).shuffle(labels)
     sampler = EpisodeSampler(
         LabelIndex.from_labels(labels, n_classes=len(counts)),
-        EpisodeSpec((2, most_ways), (1, most_shots), n_query, imbalance=imbalance),
+        EpisodeSpec((2, most_ways), (1, most_shots), n_query, imbalance, hard_share=hard_share),
         similarity_CC=torch.eye(len(counts)),
-        hard_share=hard_share,
     )
 
     generator = torch.Generator().manual_seed(seed)
@@ -243,12 +242,11 @@ def test_sampler__part_of_the_tasks_cross_domain__others_mix_the_domains(draw, r
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hard_share": 0.5}, "hard tasks need similarity_CC"),
-        ({"hard_share": 1.5}, "hard_share must be within 0 to 1, got 1.5"),
+        ({"spec": replace(SPEC, hard_share=0.5)}, "hard tasks need similarity_CC"),
         ({"cross_domain_share": -0.1}, "cross_domain_share must be within 0 to 1, got -0.1"),
         ({"cross_domain_share": 0.5}, r"no two of the domains \(there is 1\) have 2 classes in"),
     ],
 )
 def test_sampler__setting_that_cannot_be__says_what_is_needed(settings, message):
     with pytest.raises(EpisodeError, match=message):
-        EpisodeSampler(LabelIndex.from_labels(LABELS), SPEC, **settings)
+        EpisodeSampler(LabelIndex.from_labels(LABELS), **{"spec": SPEC, **settings})

@@ -37,7 +37,7 @@ def test_source__label_beyond_the_texts__names_the_source_and_the_label(make_sou
             name="birds",
             features_nVD=source.features_nVD,
             labels_n=torch.tensor([0, 2]),
-            text_SCD=source.text_SCD,
+            text_CD=source.text_CD,
             logit_scale=50.0,
         )
 
@@ -49,7 +49,7 @@ def test_source__weight_that_is_none__is_refused(make_source, weight):
 
 
 def test_source__no_view__is_refused(make_source):
-    with pytest.raises(EpisodeError, match="'birds' needs at least one view and template set"):
+    with pytest.raises(EpisodeError, match="'birds' needs at least one view of each picture"):
         make_source(n_views=0)
 
 

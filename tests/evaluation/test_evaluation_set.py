@@ -38,7 +38,7 @@ def test_load_sets__two_stores__are_joined_by_readable_name(make_store):
     assert of.source.index.counts_CM.tolist() == [[3, 2], [3, 2]]
     texts = support.class_texts()
     expected = np.stack([texts["cat"], texts["n02510455 giant_panda"]])
-    assert of.source.text_SCD[0].equal(torch.from_numpy(expected))
+    assert of.source.text_CD.equal(torch.from_numpy(expected))
 
 
 def test_load_sets__stores_without_a_common_class__shows_names_of_both(make_store):

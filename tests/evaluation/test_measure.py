@@ -30,7 +30,7 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
 
     found = measure(load_method("zero-shot"), of, rows)["all"]
 
-    features, texts = of.source.features_nVD[:, 0].double().numpy(), of.source.text_SCD[0].numpy()
+    features, texts = of.source.features_nVD[:, 0].double().numpy(), of.source.text_CD.numpy()
     counts, wrong = np.zeros((4, 4), dtype=int), []
     for task, classes in enumerate(rows.classes_TN.tolist()):
         right, loss = [], []
@@ -78,7 +78,7 @@ def test_measure__base_and_new__are_judged_among_themselves(pets, load):
 
     found = measure(load_method("zero-shot"), of, rows, base_to_new=True)
 
-    texts, features = of.source.text_SCD[0], of.source.features_nVD[:, 0]
+    texts, features = of.source.text_CD, of.source.features_nVD[:, 0]
     for part, first in (("base", 0), ("new", 2)):
         queries = rows.query_TNQ[0, first : first + 2].flatten()
         queries = queries[queries >= 0]

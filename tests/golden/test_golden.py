@@ -22,6 +22,8 @@ from metaadapter.commands.app import main
 GOLDEN = Path(__file__).with_name("golden.json")
 # Another processor rounds otherwise, and one picture of 16 that moves is 0.06 of an accuracy.
 PROBABILITY, FIGURE = 2e-3, 5e-3
+# Pillow 11 shrinks the views otherwise than 13 does: measured 4e-3 there and 1e-5 elsewhere.
+PROBABILITY_OF_VIEWS = 6e-3
 N_CLASSES, N_LABELLED, N_PICTURES = 4, 4, 8
 ADAPTERS = {
     "one-shot": (),
@@ -124,10 +126,11 @@ def test_predictions_are_those_of_the_golden_file(found, golden):
         if name.startswith("rows"):
             continue
         assert set(found[name]) == set(predictions)
+        close = PROBABILITY_OF_VIEWS if name == "views" else PROBABILITY
         for path, old in predictions.items():
             new = found[name][path]
             assert new["label"] == old["label"], (name, path)
-            assert new["probabilities"] == pytest.approx(old["probabilities"], abs=PROBABILITY)
+            assert new["probabilities"] == pytest.approx(old["probabilities"], abs=close)
             compared += 1
     assert compared >= 8 * 16
 

@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "train" / "ablation"
 TINY = """\
 [[data.sources]]
 name = "gaussians"
-synthetic = { n_classes = 8, n_pictures = 12, width = 16 }
+synthetic = { n_classes = 8, width = 16 }
 
 [episodes]
 n_way = [2, 4]
@@ -27,7 +27,6 @@ n_query = 2
 
 [optim]
 steps = 2
-warmup = 1
 tasks_per_draw = 2
 """
 

@@ -35,7 +35,7 @@ def test_accuracy_by_shots__classes_that_lie_apart__are_all_right():
         name="apart",
         features_nVD=means_CD[labels][:, None],
         labels_n=labels,
-        text_SCD=means_CD[None],
+        text_CD=means_CD,
         logit_scale=100.0,
         domains_n=domains,
     )

@@ -19,7 +19,7 @@ def stores():
         name="gaussians",
         features_nVD=normalize(pictures, dim=-1).flatten(0, 1)[:, None],
         labels_n=torch.arange(4).repeat_interleave(32),
-        text_SCD=normalize(means, dim=-1)[None],
+        text_CD=normalize(means, dim=-1),
         logit_scale=20.0,
     )
     return [StoreTasks.draw(source, n_tasks=3)]

@@ -19,7 +19,7 @@ def source():
         name="gaussians",
         features_nVD=normalize(pictures, dim=-1).flatten(0, 1)[:, None],
         labels_n=torch.arange(4).repeat_interleave(20),
-        text_SCD=normalize(means, dim=-1)[None],
+        text_CD=normalize(means, dim=-1),
         logit_scale=20.0,
     )
 
@@ -32,7 +32,7 @@ def test_bend__offsets_taken_away__are_unit_rows_of_that_cosine(source, cosine):
     offsets = []
     for share, before, after in (
         (IMAGE_SHARE, source.features_nVD[:, 0], bent.features_nVD[:, 0]),
-        (TEXT_SHARE, source.text_SCD[0], bent.text_SCD[0]),
+        (TEXT_SHARE, source.text_CD, bent.text_CD),
     ):
         n_rows, width = before.shape
         # length_i · x'_i − o = 0.8 w x_i, in the unknowns (length_1 … length_n, o).
@@ -53,7 +53,7 @@ def test_copies_that_keep_inner_products__keep_them(source, move):
     moved = move(source)
 
     before, after = source.features_nVD[:, 0], moved.features_nVD[:, 0]
-    torch.testing.assert_close(after @ moved.text_SCD[0].T, before @ source.text_SCD[0].T)
+    torch.testing.assert_close(after @ moved.text_CD.T, before @ source.text_CD.T)
     assert not torch.equal(after[:, -24:], before)
 
 

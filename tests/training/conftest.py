@@ -9,21 +9,21 @@ seed = 3
 
 [[data.sources]]
 name = "gaussians"
-synthetic = { n_classes = 12, n_pictures = 12, width = 16 }
+synthetic = { n_classes = 12, width = 16 }
 
 [[data.sources]]
 name = "wider gaussians"
 weight = 0.5
-n_way = [2, 3]
-synthetic = { n_classes = 8, n_pictures = 12, width = 24, seed = 1 }
+n_shot = [1, 3]
+synthetic = { n_classes = 8, width = 24, seed = 1 }
 
 [[data.validation_classes]]
 name = "other gaussians"
-synthetic = { n_classes = 6, n_pictures = 12, width = 16, seed = 2 }
+synthetic = { n_classes = 6, width = 16, seed = 2 }
 
 [[data.validation_domains]]
 name = "far gaussians"
-synthetic = { n_classes = 6, n_pictures = 12, width = 20, gap = 0.0, seed = 3 }
+synthetic = { n_classes = 6, width = 20, gap = 0.0, seed = 3 }
 
 [episodes]
 n_way = [2, 5]
@@ -41,20 +41,12 @@ steps = 8
 tasks_per_draw = 3
 draws_per_step = 2
 lr = 0.01
-warmup = 2
 ema = 0.5
 
 [validate]
 every = 4
 tasks = 3
 shots = [1, 4]
-n_query = 3
-
-[checkpoint]
-every = 3
-
-[track]
-every = 1
 """
 
 

@@ -8,10 +8,22 @@ from torch import nn
 from torch.nn.functional import cross_entropy, pad
 
 from metaadapter._compat import import_higher
-from metaadapter.adapter import classify
+from metaadapter.adapter import Support, classify
 from metaadapter.training.inner_loop import adapt_steps
 
 LR, ANCHOR, N_STEPS = 0.3, 0.5, 3
+
+
+@pytest.fixture
+def make_task(make_adapter):
+    """Adapters of T tasks, their support and their queries."""
+
+    def make(**sizes):
+        weights, pictures, mask, query = make_adapter(**sizes)
+        text = pictures.new_zeros(weights.classes.shape)
+        return weights, Support.of_tasks(pictures, text, mask), query
+
+    return make
 
 
 def query_loss(weights, query):
@@ -51,20 +63,19 @@ def meta_gradient_by_higher(weights, support, query):
         return outer, torch.autograd.grad(outer, start)
 
 
-def test_adapt_steps__second_order__has_the_loss_and_meta_gradient_of_higher(make_adapter):
-    weights, support, mask, query = make_adapter()
+def test_adapt_steps__second_order__has_the_loss_and_meta_gradient_of_higher(make_task):
+    weights, support, query = make_task()
     classes = weights.classes.clone().requires_grad_()
     bias = weights.class_bias.clone().requires_grad_()
     start = replace(weights, classes=classes, class_bias=bias)
 
-    adapted = adapt_steps(
-        start, support, mask, n_steps=N_STEPS, lr=LR, anchor=ANCHOR, order="second"
-    )
+    adapted = adapt_steps(start, support, n_steps=N_STEPS, lr=LR, anchor=ANCHOR, order="second")
     loss = query_loss(adapted, query)
     gradients = torch.autograd.grad(loss, (classes, bias))
 
     by_higher = [
-        meta_gradient_by_higher(weights.task(task), support[task], query[task]) for task in (0, 1)
+        meta_gradient_by_higher(weights.task(task), support.support_TNKD[task], query[task])
+        for task in (0, 1)
     ]
     torch.testing.assert_close(
         loss, sum(outer for outer, _ in by_higher) / 2, rtol=1e-10, atol=1e-10
@@ -75,27 +86,27 @@ def test_adapt_steps__second_order__has_the_loss_and_meta_gradient_of_higher(mak
 
 
 def test_adapt_steps__second_order__gradient_through_the_bottleneck_is_the_numeric_one(
-    make_adapter,
+    make_task,
 ):
-    weights, support, mask, query = make_adapter(n_tasks=1)
+    weights, support, query = make_task(n_tasks=1)
 
     def outer(up):
         start = replace(weights, up=up)
-        adapted = adapt_steps(start, support, mask, n_steps=2, lr=LR, order="second")
+        adapted = adapt_steps(start, support, n_steps=2, lr=LR, order="second")
         return query_loss(adapted, query)
 
     assert torch.autograd.gradcheck(outer, weights.up.clone().requires_grad_())
 
 
 def test_adapt_steps__first_order__same_adapter_and_the_gradients_in_the_steps_are_constants(
-    make_adapter,
+    make_task,
 ):
-    weights, support, mask, query = make_adapter()
+    weights, support, query = make_task()
     classes = weights.classes.clone().requires_grad_()
     start = replace(weights, classes=classes)
 
-    first = adapt_steps(start, support, mask, n_steps=N_STEPS, lr=LR)
-    second = adapt_steps(start, support, mask, n_steps=N_STEPS, lr=LR, order="second")
+    first = adapt_steps(start, support, n_steps=N_STEPS, lr=LR)
+    second = adapt_steps(start, support, n_steps=N_STEPS, lr=LR, order="second")
     (gradient,) = torch.autograd.grad(query_loss(first, query), classes)
 
     torch.testing.assert_close(first.classes, second.classes)
@@ -104,24 +115,24 @@ def test_adapt_steps__first_order__same_adapter_and_the_gradients_in_the_steps_a
     torch.testing.assert_close(gradient, at_the_end)
 
 
-def test_adapt_steps__support__is_fitted_better_and_an_anchor_holds_back(make_adapter):
-    weights, support, mask, _ = make_adapter()
-    rows = support.flatten(1, 2)
+def test_adapt_steps__support__is_fitted_better_and_an_anchor_holds_back(make_task):
+    weights, support, _ = make_task()
+    rows = support.rows_TMD
 
     def accuracy_loss(adapted):
         labels = torch.arange(3).repeat_interleave(4).repeat(2)
         return cross_entropy(classify(rows, adapted).flatten(0, 1), labels)
 
-    free = adapt_steps(weights, support, mask, n_steps=20, lr=0.1)
-    held = adapt_steps(weights, support, mask, n_steps=20, lr=0.1, anchor=10.0)
+    free = adapt_steps(weights, support, n_steps=20, lr=0.1, anchor=0.0)
+    held = adapt_steps(weights, support, n_steps=20, lr=0.1, anchor=10.0)
 
     assert accuracy_loss(free) < accuracy_loss(held) < accuracy_loss(weights)
     assert (held.classes - weights.classes).norm() < (free.classes - weights.classes).norm()
 
 
 @pytest.mark.parametrize("order", ["first", "second"])
-def test_adapt_steps__padded_classes_and_shots__change_nothing(make_adapter, order):
-    weights, support, mask, _ = make_adapter(n_tasks=1)
+def test_adapt_steps__padded_classes_and_shots__change_nothing(make_task, order):
+    weights, support, _ = make_task(n_tasks=1)
     padded = replace(
         weights,
         classes=pad(weights.classes, (0, 0, 0, 1)),
@@ -129,27 +140,28 @@ def test_adapt_steps__padded_classes_and_shots__change_nothing(make_adapter, ord
     )
     options = {"n_steps": 3, "lr": LR, "anchor": ANCHOR, "order": order}
 
-    alone = adapt_steps(weights, support, mask, **options)
-    among = adapt_steps(
-        padded, pad(support, (0, 0, 0, 2, 0, 1)), pad(mask, (0, 2, 0, 1)), **options
-    )
+    alone = adapt_steps(weights, support, **options)
+    pictures = pad(support.support_TNKD, (0, 0, 0, 2, 0, 1))
+    mask = pad(support.support_mask_TNK, (0, 2, 0, 1))
+    text = pad(support.text_TND, (0, 0, 0, 1))
+    among = adapt_steps(padded, Support.of_tasks(pictures, text, mask), **options)
 
     torch.testing.assert_close(among.classes[:, :3], alone.classes)
     torch.testing.assert_close(among.class_bias[:, :3], alone.class_bias)
     assert among.class_bias[0, 3] == -torch.inf
 
 
-def test_adapt_steps__padded_class__has_a_finite_meta_gradient(make_adapter):
-    weights, support, mask, query = make_adapter(n_tasks=1)
+def test_adapt_steps__padded_class__has_a_finite_meta_gradient(make_task):
+    weights, support, query = make_task(n_tasks=1)
     classes = weights.classes.clone().requires_grad_()
     bias = weights.class_bias.clone()
     bias[:, 2] = -torch.inf
+    mask = support.support_mask_TNK.clone()
     mask[:, 2] = False
 
     adapted = adapt_steps(
         replace(weights, classes=classes, class_bias=bias),
-        support,
-        mask,
+        support.kept(mask),
         n_steps=2,
         lr=LR,
         anchor=ANCHOR,
@@ -162,22 +174,23 @@ def test_adapt_steps__padded_class__has_a_finite_meta_gradient(make_adapter):
     assert gradient[:, :2].any(-1).all()
 
 
-def test_adapt_steps__task_without_pictures__is_not_changed(make_adapter):
-    weights, support, mask, _ = make_adapter()
+def test_adapt_steps__task_without_pictures__is_not_changed(make_task):
+    weights, support, _ = make_task()
+    mask = support.support_mask_TNK.clone()
     mask[0] = False
 
-    adapted = adapt_steps(weights, support, mask, n_steps=5, lr=LR, anchor=ANCHOR)
+    adapted = adapt_steps(weights, support.kept(mask), n_steps=5, lr=LR, anchor=ANCHOR)
 
     torch.testing.assert_close(adapted.classes[0], weights.classes[0], rtol=0, atol=0)
     assert not torch.equal(adapted.classes[1], weights.classes[1])
 
 
-def test_adapt_steps__without_gradients_around__still_takes_its_steps(make_adapter):
-    weights, support, mask, _ = make_adapter()
+def test_adapt_steps__without_gradients_around__still_takes_its_steps(make_task):
+    weights, support, _ = make_task()
 
     with torch.no_grad():
-        adapted = adapt_steps(weights, support, mask, n_steps=2, lr=LR)
+        adapted = adapt_steps(weights, support, n_steps=2, lr=LR)
 
-    expected = adapt_steps(weights, support, mask, n_steps=2, lr=LR)
+    expected = adapt_steps(weights, support, n_steps=2, lr=LR)
     torch.testing.assert_close(adapted.tensors(), expected.tensors())
     assert not adapted.classes.requires_grad

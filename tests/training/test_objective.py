@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,9 +13,9 @@ from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import text_alone
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator, GeneratorConfig
-from metaadapter.training.objective import LossWeights, objective, query_loss
+from metaadapter.training.objective import LossWeights, objective, query_loss, weighted_sum
 
-TERMS = [field.name for field in fields(LossWeights)]
+TERMS = ["query", "draws", "views", "modalities", "off_class"]
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 
@@ -266,8 +266,8 @@ def test_objective__a_class_without_text__is_not_held_against_zero_shot(generato
 def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
     seen = []
 
-    def adapt(weights, support_TNKD, support_mask_TNK):
-        seen.append((support_TNKD, support_mask_TNK))
+    def adapt(weights, support):
+        seen.append((support.support_TNKD, support.support_mask_TNK))
         return replace(weights, classes=2 * weights.classes)
 
     plain = objective(generator, episodes, ALL)
@@ -290,8 +290,8 @@ def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
 
     value = query_loss(logits_TQN, episodes.batch)
 
-    right, wrong = -math.log(math.e / (1 + math.e)), -math.log(1 / (1 + math.e))
-    third = (2 * right + wrong) / 3 / math.log(2)
+    correct, wrong = -math.log(math.e / (1 + math.e)), -math.log(1 / (1 + math.e))
+    third = (2 * correct + wrong) / 3 / math.log(2)
     assert float(value) == pytest.approx((1 + 1 + third) / 3, rel=1e-6)
 
 
@@ -304,3 +304,37 @@ def test_loss_weights__no_number_of_at_least_0__is_refused_by_name(weight):
 def test_loss_weights__nothing_to_classify__is_refused():
     with pytest.raises(UsageError, match="loss term query must be above 0"):
         LossWeights(query=0.0, views=1.0)
+
+
+def test_weighted_sum__terms__count_by_the_weight_of_their_name():
+    terms = {name: torch.tensor(value) for name, value in (("query", 2.0), ("x", 3.0))}
+
+    assert weighted_sum(terms, LossWeights(query=0.5, own={"own.py:x": 10.0})) == 31
+
+
+def test_objective__loss_of_one_s_own__sees_tasks_adapters_and_generator(generator, episodes):
+    def size(tasks, adapters, network):
+        assert tasks is episodes
+        assert network is generator
+        return adapters.classes.square().mean()
+
+    terms = objective(generator, episodes, LossWeights(), own={"size": size})
+
+    adapters = generator(Support.of_batch(episodes.batch, episodes.logit_scale))
+    assert list(terms) == ["query", "size"]
+    torch.testing.assert_close(terms["size"], adapters.classes.square().mean())
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda *_: torch.zeros(3), r"size must be a tensor without axes.*, got \(3,\)"),
+        (lambda *_: 0.5, r"size must be a tensor without axes.*, got 0\.5"),
+        (lambda *_: 1 / 0, r"size failed: ZeroDivisionError.*test_objective\.py, line"),
+    ],
+)
+def test_objective__loss_of_one_s_own_that_gives_no_number__is_named(
+    generator, episodes, loss, message
+):
+    with pytest.raises(UsageError, match=message):
+        objective(generator, episodes, LossWeights(), own={"size": loss})

@@ -1,45 +1,65 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from metaadapter.training.config import OptimConfig
-from metaadapter.training.schedule import learning_rate, make_optimizer
+from metaadapter.training.schedule import make_optimizer, make_schedule
+
+
+def rates(n_steps, lr=0.3):
+    """The rate of each step and, as the last one, that after all of them."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
+    schedule = make_schedule(optimizer, n_steps)
+    found = [optimizer.param_groups[0]["lr"]]
+    for _ in range(n_steps):
+        optimizer.step()
+        schedule.step()
+        found.append(optimizer.param_groups[0]["lr"])
+    return found
+
+
+@pytest.mark.parametrize(("n_steps", "warmup"), [(50, 10), (800, 100), (3, 1)])
+def test_schedule__rates__rise_along_a_line_and_fall_along_half_a_cosine(n_steps, warmup):
+    found = rates(n_steps)
+
+    rise = [0.3 * (step + 1) / warmup for step in range(warmup)]
+    fall = [
+        0.15 * (1 + math.cos(math.pi * step / (n_steps - warmup)))
+        for step in range(n_steps - warmup + 1)
+    ]
+    assert found == pytest.approx(rise + fall, abs=1e-12)
 
 
 # Older torch warns of how its own SequentialLR calls the scheduler that comes next.
 @pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
-def test_learning_rate__warm_up_and_cosine__are_those_of_torch():
-    config = OptimConfig(steps=50, warmup=10, lr=0.3)
-    weight = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=0.3)
+def test_schedule__rates__are_those_of_torch_s_own_line_and_cosine():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
     rise = torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=9)
     fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)
     both = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], milestones=[10])
 
-    for step in range(50):
-        assert learning_rate(step, config) == pytest.approx(optimizer.param_groups[0]["lr"])
+    for rate in rates(50):
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
         optimizer.step()
         both.step()
 
 
-def test_learning_rate__without_warm_up__begins_at_the_top():
-    config = OptimConfig(steps=10, warmup=0, lr=0.3)
-
-    assert learning_rate(0, config) == 0.3
-    assert learning_rate(10, config) == 0
+def test_schedule__one_step__learns_at_the_full_rate():
+    assert rates(1)[0] == 0.3
 
 
 def test_optimizer__only_matrices__decay():
     network = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    optimizer = make_optimizer(network, OptimConfig(lr=0.1, weight_decay=0.5))
+    optimizer = make_optimizer(network, 0.1)
 
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
 
     weight, *rest = network.parameters()
-    torch.testing.assert_close(weight.detach(), before[0] * (1 - 0.1 * 0.5))
+    torch.testing.assert_close(weight.detach(), before[0] * (1 - 0.1 * 0.01))
     assert all(torch.equal(now, old) for now, old in zip(rest, before[1:], strict=True))

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from episodes import ClassSplit
+from episodes import ClassSplit, EpisodeSpec
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.training.config import EpisodesConfig, SourceConfig, SplitPart, SyntheticConfig
+from metaadapter.training.config import SourceConfig, SplitPart, SyntheticConfig
 from metaadapter.training.sources import load_source
 
-EPISODES = EpisodesConfig(n_way=(2, 5), n_shot=(1, 3))
+EPISODES = EpisodeSpec(n_way=(2, 5), n_shot=(1, 3))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_load_source__one_store__has_its_features_labels_texts_and_scale(load, m
     np.testing.assert_allclose(source.tasks.features_nVD.norm(dim=-1), 1, atol=1e-6)
     assert source.tasks.labels_n.tolist() == [0, 0, 0, 1, 1]
     assert source.classes == ("heron", "stork")
-    np.testing.assert_array_equal(source.tasks.text_SCD[0], store.texts)
+    np.testing.assert_array_equal(source.tasks.text_CD, store.texts)
     assert source.tasks.logit_scale == 20.0
     assert source.picture_hashes == {f"a-{number}" for number in kept}
 
@@ -45,7 +45,7 @@ def test_load_source__several_stores__are_domains_joined_by_class_name(load, mak
     assert source.tasks.labels_n.tolist() == [1, 1, 2, 0, 1, 1, 1]
     assert source.tasks.domains_n.tolist() == [0, 0, 0, 1, 1, 1, 1]
     expected = [second.texts[0], first.texts[0], first.texts[1]]
-    np.testing.assert_array_equal(source.tasks.text_SCD[0], expected)
+    np.testing.assert_array_equal(source.tasks.text_CD, expected)
 
 
 def test_load_source__averaged_views__are_the_features_a_classifier_sees(load, make_store):
@@ -65,7 +65,7 @@ def test_load_source__part_of_a_split__has_these_classes_only(load, make_store, 
 
     assert source.classes == ("crane", "stork")
     assert source.tasks.labels_n.tolist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match=r"has no part 'test'; it has rest, train"):
+    with pytest.raises(DataError, match=r"in a part 'test'; it has parts rest, train"):
         load("a", classes=SplitPart(split=split, part="test"))
 
 
@@ -81,16 +81,15 @@ def test_load_source__part_without_classes__is_told(load, make_store, tmp_path):
     make_store("a", {"crane": 2})
     ClassSplit({"train": ("crane",), "rest": ()}).save(tmp_path / "split.json")
 
-    with pytest.raises(DataError, match=r"'birds': the part 'rest' of .*json has no classes"):
+    with pytest.raises(DataError, match=r"'birds': .*json has no classes in a part 'rest'; it"):
         load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="rest"))
 
 
-def test_load_source__own_ways_or_shots__replace_those_of_the_run(load, make_store):
+def test_load_source__own_shots__replace_those_of_the_run(load, make_store):
     make_store("a", {"heron": 3, "stork": 2})
 
     assert load("a").tasks.spec is None
-    assert load("a", n_way=(2, 2)).tasks.spec.n_way == (2, 2)
-    assert load("a", n_way=(2, 2)).tasks.spec.n_shot == EPISODES.n_shot
+    assert load("a", n_shot=(4, 9)).tasks.spec.n_way == EPISODES.n_way
     assert load("a", n_shot=(4, 9)).tasks.spec.n_shot == (4, 9)
 
 
@@ -112,7 +111,7 @@ def test_load_source__stores_that_do_not_fit_together__are_refused(load, make_st
 
 def test_load_source__synthetic__is_the_same_for_the_same_seed(tmp_path):
     def made(seed):
-        shape = SyntheticConfig(n_classes=3, n_pictures=4, width=8, seed=seed)
+        shape = SyntheticConfig(n_classes=3, width=8, seed=seed)
         config = SourceConfig(name="made", synthetic=shape, weight=2.0)
         return load_source(config, tmp_path, EPISODES)
 

@@ -9,7 +9,7 @@ from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
 from metaadapter.training.training_data import load_training_data
 
-LONGER = ("optim.steps=40", "optim.warmup=5", "validate.tasks=30", "validate.every=40")
+LONGER = ("optim.steps=40", "validate.tasks=30", "validate.every=40")
 # Names that say next to nothing: there the closed form leaves most to be learned.
 POOR_TEXTS = tuple(
     f"data.{source}.synthetic.text_noise=5.0"
@@ -56,7 +56,7 @@ def test_trainer__moments__tell_of_each_step_and_of_the_validations(run):
 
     assert [moment.step for moment in told] == list(range(9))
     assert [moment.step for moment in told if moment.validation] == [0, 4, 8]
-    assert [state.values["step"] for state in saved] == [3, 4, 6, 8]
+    assert [state.values["step"] for state in saved] == [4, 8]
     assert all(math.isfinite(moment.terms["total"]) for moment in told[1:])
 
 
@@ -160,18 +160,6 @@ def test_trainer__adapters_that_cannot_be_computed__end_with_what_to_do(make_tra
         trainer.run(tell=lambda _: None, save=lambda _: None)
 
 
-def test_trainer__nothing_better_for_long__stops_early_and_keeps_the_best(make_trainer):
-    trainer = make_trainer(
-        "optim.steps=50", "optim.lr=1e-9", "validate.every=1", "validate.patience=3"
-    )
-
-    trainer.run(tell=lambda _: None, save=lambda _: None)
-
-    assert trainer.step < 50
-    assert trainer.is_done
-    assert trainer.step == trainer.best.step + 3
-
-
 @pytest.mark.parametrize("stop_at", [5, 8])
 def test_trainer__without_validation_sets__keeps_the_last_average(make_trainer, stop_at):
     trainer = make_trainer("data.validation_classes=[]", "data.validation_domains=[]")
@@ -200,8 +188,7 @@ def test_trainer__steps_inside_the_objective__change_what_is_learned(run, order)
     assert all(math.isfinite(moment.terms["query"]) for moment in told[1:])
 
 
-def test_trainer__bfloat16__trains_nearly_as_exactly(run):
-    exact, half = run()[1][-1], run("optim.amp=bf16")[1][-1]
+def test_means__term_of_some_draws__is_the_mean_over_those():
+    draws = [{"query": 1.0}, {"query": 2.0, "views": 4.0}]
 
-    assert half.terms["query"] != exact.terms["query"]
-    assert half.terms["query"] == pytest.approx(exact.terms["query"], rel=0.05)
+    assert trainer_module._means(draws) == {"query": 1.5, "views": 4.0}

@@ -40,7 +40,7 @@ def test_load_training_data__held_out_classes_and_domains__are_kept_by_kind(load
 def test_load_training_data__held_out_class_in_training__is_refused(load, make_store):
     make_store("zoo", {"Heron": 3, "lynx": 3}, seed=3)
 
-    with pytest.raises(DataError, match=r"(?s)'birds' has 1 class of .*'zoo'.*'heron'"):
+    with pytest.raises(DataError, match=r"(?s)'birds' has 1 class.* of .*'zoo'.*'heron'"):
         load(validation_classes={"zoo": "zoo"})
 
 
@@ -56,7 +56,9 @@ def test_load_training_data__picture_of_a_validation_set__is_refused(load, tmp_p
     table = store.folder / store.header.files["rows"]
     table.write_text(table.read_text().replace("copy-1", "a-1"))
 
-    with pytest.raises(DataError, match=r"'birds' has 1 picture of the evaluation set 'copied'"):
+    with pytest.raises(
+        DataError, match=r"'birds' has 1 picture.* of the evaluation set 'copied', with hash a-1"
+    ):
         load(validation_domains={"copied": "copy"})
 
 
@@ -67,6 +69,14 @@ def test_load_training_data__held_out_class_under_another_label__is_refused(load
         load(validation_classes={"imagenet": "imagenet"})
 
     assert load(validation_domains={"imagenet": "imagenet"}).validation["domains"]
+
+
+def test_load_training_data__many_held_out_classes__shows_the_first_five(load, make_store):
+    make_store("letters", dict.fromkeys("abcdefgh", 1), seed=3)
+    make_store("more letters", dict.fromkeys("ABCDEFGH", 1), seed=4)
+
+    with pytest.raises(DataError, match=r"has 8 class.*'e' \('E' there\) and 3 more\. Leave"):
+        load(sources={"x": "letters"}, validation_classes={"y": "more letters"})
 
 
 @pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
@@ -87,7 +97,7 @@ def test_load_training_data__picture_of_a_reserved_store__is_refused(load, make_
     table = store.folder / store.header.files["rows"]
     table.write_text(table.read_text().replace("copy-1", "b-1"))
 
-    with pytest.raises(DataError, match=r"'some' has 1 picture of the evaluation set '.*copy'"):
+    with pytest.raises(DataError, match=r"'some' has 1 picture.* of the evaluation set '.*copy'"):
         load(reserved=("copy",), **{place: {"some": "b"}})
 
 

@@ -12,7 +12,7 @@ from metaadapter.generator import load_generator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.validation import Validation, Validator
 
-CONFIG = ValidateConfig(tasks=13, shots=(1, 3), n_query=4, most_ways=5)
+CONFIG = ValidateConfig(tasks=13, shots=(1, 3))
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def test_validator__its_figures__are_those_of_one_task_after_the_other(source):
 
     validation = Validator({"classes": [source], "domains": []}, CONFIG, seed=5)(generator, 7)
 
-    rows = nested_draws(source.index, CONFIG.shots, CONFIG.n_query, CONFIG.tasks, 5, 5)
+    rows = nested_draws(source.index, CONFIG.shots, 15, CONFIG.tasks, 20, 5)
     for n_shot in CONFIG.shots:
         batch = gather(rows.first(n_shot), source).batch
-        right, losses = 0, 0.0
+        n_correct, losses = 0, 0.0
         for task in range(CONFIG.tasks):
             weights = generator.predict(
                 Support.of_tasks(
@@ -40,10 +40,10 @@ def test_validator__its_figures__are_those_of_one_task_after_the_other(source):
                 classify(batch.query_TQD[task : task + 1], weights)[0],
                 batch.query_labels_TQ[task],
             )
-            right += int((logits.argmax(-1) == labels).sum())
+            n_correct += int((logits.argmax(-1) == labels).sum())
             own = logits.softmax(-1)[range(len(labels)), labels]
             losses += float(-own.log().mean()) / math.log(logits.shape[-1])
-        expected = right / batch.query_labels_TQ.numel()
+        expected = n_correct / batch.query_labels_TQ.numel()
         assert validation.accuracy["classes"]["set"][n_shot] == pytest.approx(expected)
         assert validation.loss["classes"]["set"][n_shot] == pytest.approx(losses / CONFIG.tasks)
     assert validation.step == 7
@@ -58,7 +58,7 @@ def test_validator__every_round__has_the_same_tasks(source):
 
 
 def test_validator__set_with_few_pictures__is_judged_at_the_shots_it_can_give(source):
-    config = ValidateConfig(tasks=2, shots=(1, 4, 16), n_query=2)
+    config = ValidateConfig(tasks=2, shots=(1, 4, 16))
 
     validation = Validator({"classes": [source], "domains": []}, config, seed=0)(
         load_generator("closed-form"), 0

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training.conditions import Conditions, computing_threads, training_device
+from metaadapter.training.run import computing_threads, require_same_conditions, training_device
 
-BEFORE = Conditions("cpu", 2, {"birds": "a1", "plants": "b2"})
+BEFORE = {"device": "cpu", "data": {"birds": "a1", "plants": "b2"}}
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(True, "cuda"), (False, "cpu")])
@@ -27,21 +25,19 @@ def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
         training_device(name)
 
 
-def test_conditions__through_json__are_the_same():
-    assert Conditions(**json.loads(json.dumps(BEFORE.to_dict()))) == BEFORE
-
-
 def test_conditions__the_same__go_on_without_a_word():
-    BEFORE.require_continued_by(Conditions("cpu", 2, {"plants": "b2", "birds": "a1"}))
+    require_same_conditions(BEFORE, {"device": "cpu", "data": {"plants": "b2", "birds": "a1"}})
 
 
 def test_conditions__other_data__are_named():
+    now = {"device": "cpu", "data": {"birds": "a1", "plants": "c3"}}
+
     with pytest.raises(DataError, match=r"the data of 'plants' are not .*--set data\.root=FOLDER"):
-        BEFORE.require_continued_by(Conditions("cpu", 2, {"birds": "a1", "plants": "c3"}))
+        require_same_conditions(BEFORE, now)
 
 
 def test_conditions__another_gpu_of_the_same_kind__is_no_other_device(recwarn):
-    Conditions("cuda:1", 2, {}).require_continued_by(Conditions("cuda", 2, {}))
+    require_same_conditions({"device": "cuda", "data": {}}, {"device": "cuda:1", "data": {}})
 
     assert not recwarn.list
 

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episodes.shares import share_out
+from episodes.picture_counts import divide_pictures
 
 
 def shares_of(wanted, n_query, pools, *, one_pool, twins):
-    shares = share_out(
+    shares = divide_pictures(
         torch.tensor([[wanted]]),
         n_query,
         torch.tensor([[pools[0]]]),
@@ -33,7 +33,7 @@ def shares_of(wanted, n_query, pools, *, one_pool, twins):
         (0, (0, 0, 0)),
     ],
 )
-def test_share_out__ever_fewer_pictures__shots_give_way_then_queries_then_the_twin(
+def test_divide_pictures__ever_fewer_pictures__shots_give_way_then_queries_then_the_twin(
     pictures, expected
 ):
     assert shares_of(5, 10, (pictures, pictures), one_pool=True, twins=True) == expected
@@ -50,7 +50,7 @@ def test_share_out__ever_fewer_pictures__shots_give_way_then_queries_then_the_tw
         ((1, 1), (1, 0, 1)),
     ],
 )
-def test_share_out__two_domains__twin_and_queries_share_the_second(pools, expected):
+def test_divide_pictures__two_domains__twin_and_queries_share_the_second(pools, expected):
     assert shares_of(5, 10, pools, one_pool=False, twins=True) == expected
 
 
@@ -62,7 +62,7 @@ def test_share_out__two_domains__twin_and_queries_share_the_second(pools, expect
     st.booleans(),
     st.booleans(),
 )
-def test_share_out__any_pools__hands_out_no_picture_twice(
+def test_divide_pictures__any_pools__hands_out_no_picture_twice(
     wanted, n_query, first, second, one_pool, twins
 ):
     pools = (first + 1, first + 1) if one_pool else (first, second)

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["Shares", "share_out"]
+__all__ = ["PictureCounts", "divide_pictures"]
 
 
-class Shares(NamedTuple):
+class PictureCounts(NamedTuple):
     """Pictures of each task's classes, 0 where a class is not there."""
 
     support_TN: Int[Tensor, "T N"]
@@ -19,7 +19,7 @@ class Shares(NamedTuple):
     query_TN: Int[Tensor, "T N"]
 
 
-def share_out(
+def divide_pictures(
     wanted_TN: Int[Tensor, "T N"],
     n_query: int,
     support_pool_TN: Int[Tensor, "T N"],
@@ -27,16 +27,16 @@ def share_out(
     is_one_pool_T1: Bool[Tensor, "T 1"],
     *,
     twins: bool,
-) -> Shares:
+) -> PictureCounts:
     """Divide the pictures that there are. Shots give way to queries, but for the first one.
 
     Args:
-        wanted_TN: shots that each class should have.
-        n_query: queries that each class should have.
-        support_pool_TN: pictures that the support can be taken from.
-        query_pool_TN: pictures that the queries and the twin support can be taken from.
-        is_one_pool_T1: tasks in which the two pools are the same pictures.
-        twins: whether there should be a twin support, as large as the support.
+        wanted_TN: Shots that each class should have.
+        n_query: Queries that each class should have.
+        support_pool_TN: Pictures that the support can be taken from.
+        query_pool_TN: Pictures that the queries and the twin support can be taken from.
+        is_one_pool_T1: Tasks in which the two pools are the same pictures.
+        twins: Whether there should be a twin support, as large as the support.
     """
     is_one_TN = is_one_pool_T1.long()
     has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins
@@ -46,4 +46,4 @@ def share_out(
     most_TN = torch.where(takers_TN > 0, left_TN // takers_TN.clamp(min=1), support_pool_TN)
     shots_TN = torch.minimum(torch.minimum(wanted_TN, most_TN), support_pool_TN)
     is_there_TN = (support_pool_TN > 0) & (query_pool_TN > 0)
-    return Shares(*(x * is_there_TN for x in (shots_TN, shots_TN * has_twin_TN, query_TN)))
+    return PictureCounts(*(x * is_there_TN for x in (shots_TN, shots_TN * has_twin_TN, query_TN)))

@@ -1,0 +1,139 @@
+"""Tasks for evaluation: the same classes and queries at every number of shots."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from episodes.distinct import draw_distinct
+from episodes.errors import EpisodeError
+from episodes.label_index import LabelIndex
+from episodes.rows import EpisodeRows
+
+__all__ = ["cross_domain_draws", "nested_draws"]
+
+
+def nested_draws(
+    index: LabelIndex,
+    shots: tuple[int, ...],
+    n_query: int,
+    n_tasks: int,
+    most_ways: int,
+    seed: int,
+) -> EpisodeRows:
+    """Draw tasks whose supports are nested: two shots are the one shot and another picture.
+
+    Every class has all its shots: classes with fewer than `max(shots) + 1` pictures are left out,
+    and a class with fewer than `max(shots) + n_query` has fewer queries.
+
+    Args:
+        index: The pictures of each class.
+        shots: Numbers of shots to compare, as in (1, 2, 4, 8, 16).
+        n_query: Pictures to classify, a class.
+        n_tasks: The number of tasks.
+        most_ways: Classes of a task, or all there are if they are fewer.
+        seed: The same one gives the same tasks.
+
+    Returns:
+        Row numbers with `max(shots)` shots; `rows.first(k)` gives the tasks with k.
+
+    Raises:
+        EpisodeError: Fewer than two classes have enough pictures.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    n_shot, counts_C = max(shots), index.counts_C
+    usable_C = (counts_C > n_shot).nonzero()[:, 0]
+    if len(usable_C) < 2:
+        largest = counts_C.argsort(descending=True)[:3].tolist()
+        listed = ", ".join(f"class {c} has {int(counts_C[c])}" for c in largest)
+        raise EpisodeError(
+            f"2 classes of {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; {listed} "
+            "(the largest). Add pictures or ask for fewer shots"
+        )
+    classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
+    starts_C = index.starts_CM[:, 0]
+    rows_TNP = _draw(index, starts_C, counts_C, classes_TN, n_shot + n_query, generator)
+    return _tasks(classes_TN, rows_TNP[..., :n_shot], rows_TNP[..., n_shot:])
+
+
+def cross_domain_draws(
+    index: LabelIndex,
+    *,
+    support_domain: int,
+    query_domain: int,
+    n_shot: int,
+    n_query: int,
+    n_tasks: int,
+    most_ways: int,
+    seed: int,
+) -> EpisodeRows:
+    """Draw tasks with labelled pictures of one domain and queries of another.
+
+    Args:
+        index: The pictures of each class and domain. Classes without `n_shot` pictures in the one
+            domain or any in the other are left out.
+        support_domain: Where the labelled pictures come from.
+        query_domain: Where the pictures to classify come from.
+        n_shot: Labelled pictures a class; `rows.first(k)` gives tasks with fewer.
+        n_query: Pictures to classify, a class, or all there are if they are fewer.
+        n_tasks: The number of tasks.
+        most_ways: Classes of a task, or all there are if they are fewer.
+        seed: The same one gives the same tasks.
+
+    Raises:
+        EpisodeError: Fewer than two classes have enough pictures.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    counts_MC, starts_MC = index.counts_CM.T, index.starts_CM.T
+    is_usable_C = (counts_MC[support_domain] >= n_shot) & (counts_MC[query_domain] > 0)
+    usable_C = is_usable_C.nonzero()[:, 0]
+    if len(usable_C) < 2:
+        raise EpisodeError(
+            f"2 classes with {n_shot} pictures in domain {support_domain} and 1 in domain "
+            f"{query_domain} are needed, and {len(usable_C)} has them; ask for fewer shots"
+        )
+    classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
+    support_TNK, query_TNQ = (
+        _draw(index, starts_MC[domain], counts_MC[domain], classes_TN, most, generator)
+        for domain, most in ((support_domain, n_shot), (query_domain, n_query))
+    )
+    return _tasks(classes_TN, support_TNK, query_TNQ)
+
+
+def _draw_classes(
+    usable_C: Int[Tensor, " C"], n_tasks: int, most_ways: int, generator: torch.Generator
+) -> Int[Tensor, "T N"]:
+    if most_ways < 2:
+        raise EpisodeError(f"a task has at least 2 ways, got most_ways={most_ways}")
+    n_usable_T = torch.full((n_tasks,), len(usable_C))
+    return usable_C[draw_distinct(n_usable_T, n_usable_T.clamp(max=most_ways), generator)]
+
+
+def _draw(
+    index: LabelIndex,
+    starts_C: Int[Tensor, " C"],
+    counts_C: Int[Tensor, " C"],
+    classes_TN: Int[Tensor, "T N"],
+    most: int,
+    generator: torch.Generator,
+) -> Int[Tensor, "T N P"]:
+    """Rows of up to `most` different pictures of each class, −1 filling up."""
+    counts_TN = counts_C[classes_TN]
+    picks_TNP = draw_distinct(counts_TN, counts_TN.clamp(max=most), generator)
+    places_TNP = picks_TNP + starts_C[classes_TN][..., None]
+    return index.rows_at(torch.where(picks_TNP < 0, -1, places_TNP))
+
+
+def _tasks(
+    classes_TN: Int[Tensor, "T N"],
+    support_TNK: Int[Tensor, "T N K"],
+    query_TNQ: Int[Tensor, "T N Q"],
+) -> EpisodeRows:
+    return EpisodeRows(
+        classes_TN=classes_TN,
+        support_TNK=support_TNK,
+        twin_TNK=support_TNK[..., :0],
+        query_TNQ=query_TNQ,
+        off_class_TO=classes_TN[:, :0],
+    )

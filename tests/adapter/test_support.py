@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, normalize
+
+from metaadapter.adapter import Support
+from metaadapter.errors import UsageError
+
+SEEDS = st.integers(0, 10_000)
+
+
+def unit(draw, *shape):
+    return normalize(torch.randn(*shape, generator=draw, dtype=torch.float64), dim=-1)
+
+
+def support_of(seed, n_way=4, n_shot=3, n_tasks=2):
+    """Tasks that lack classes, pictures and a text, with rubbish where nothing is."""
+    draw = torch.Generator().manual_seed(seed)
+    return Support.of_tasks(
+        unit(draw, n_tasks, n_way, n_shot, 6),
+        unit(draw, n_tasks, n_way, 6) * (torch.rand(n_tasks, n_way, 1, generator=draw) < 0.8),
+        torch.rand(n_tasks, n_way, n_shot, generator=draw) < 0.7,
+        torch.rand(n_tasks, n_way, generator=draw) < 0.8,
+        logit_scale=20.0,
+    )
+
+
+def of_slow_loop(support, t):
+    """Pictures of each class of a task, one by one."""
+    return [
+        [
+            support.support_TNKD[t, c, k]
+            for k in range(support.support_mask_TNK.shape[2])
+            if support.support_mask_TNK[t, c, k] and support.class_mask_TN[t, c]
+        ]
+        for c in range(support.n_way)
+    ]
+
+
+def test_of_tasks__pictures_alone__fills_in_the_rest():
+    pictures = torch.rand(2, 3, 4, 5)
+
+    support = Support.of_tasks(pictures)
+
+    assert torch.equal(support.text_TND, torch.zeros(2, 3, 5))
+    assert support.support_mask_TNK.shape == (2, 3, 4)
+    assert support.support_mask_TNK.all()
+    assert support.class_mask_TN.shape == (2, 3)
+    assert support.class_mask_TN.all()
+    assert support.logit_scale_T is support.views_TNKVD is None
+    assert (support.n_tasks, support.n_way) == (2, 3)
+
+
+@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 20.0])])
+def test_of_tasks__temperature__is_one_a_task_in_the_precision_of_the_features(logit_scale):
+    support = Support.of_tasks(torch.rand(2, 3, 4, 5).double(), logit_scale=logit_scale)
+
+    assert torch.equal(support.scale_T, torch.tensor([20.0, 20.0]).double())
+    assert torch.equal(support.scale_T11[:, 0, 0], support.scale_T)
+
+
+@given(labels=st.lists(st.integers(0, 3), max_size=12), seed=SEEDS)
+def test_labelled_rows__of_rows__are_the_same_rows_class_by_class(labels, seed):
+    draw = torch.Generator().manual_seed(seed)
+    rows, numbers = unit(draw, len(labels), 5), torch.tensor(labels, dtype=torch.long)
+
+    support = Support.of_rows(rows, numbers, unit(draw, 4, 5), logit_scale=20.0)
+
+    found, classes = support.labelled_rows()
+    order = numbers.argsort(stable=True)
+    assert torch.equal(classes, numbers[order])
+    assert torch.equal(found, rows[order])
+    again = Support.of_rows(found, classes, support.text_TND[0], logit_scale=20.0)
+    for part in fields(Support):
+        left, right = getattr(again, part.name), getattr(support, part.name)
+        assert left is right is None or torch.equal(left, right), part.name
+
+
+def test_of_rows__views__go_with_their_pictures():
+    draw = torch.Generator().manual_seed(0)
+    rows, views = unit(draw, 5, 6), unit(draw, 5, 2, 6)
+    labels = torch.tensor([1, 0, 1, 1, 0])
+
+    support = Support.of_rows(rows, labels, unit(draw, 2, 6), views=views)
+
+    for c, n_shot in ((0, 2), (1, 3)):
+        assert torch.equal(support.support_TNKD[0, c, :n_shot], rows[labels == c])
+        assert torch.equal(support.views_TNKVD[0, c, :n_shot], views[labels == c])
+
+
+@given(seed=SEEDS)
+def test_parts__of_any_support__are_those_of_a_slow_loop(seed):
+    support = support_of(seed)
+
+    for t in range(2):
+        shots = of_slow_loop(support, t)
+        counts = [len(each) for each in shots]
+        pictured = [n for n in counts if n]
+        assert support.n_pictures_T[t] == max(1, sum(counts))
+        expected = sum(pictured) / len(pictured) if pictured else 1
+        assert float(support.n_shot_T[t]) == pytest.approx(expected)
+        for c, (each, text) in enumerate(zip(shots, support.text_TND[t], strict=True)):
+            mean = torch.stack(each).mean(0) if each else torch.zeros(6, dtype=torch.float64)
+            torch.testing.assert_close(support.means_TND[t, c], mean)
+            torch.testing.assert_close(support.start_TND[t, c], text if text.any() else mean)
+        rows = support.rows_TMD[t][support.targets_TMN[t].any(-1)]
+        labels = support.targets_TMN[t].argmax(-1)[support.targets_TMN[t].any(-1)]
+        expected = [(row, c) for c, each in enumerate(shots) for row in each]
+        assert labels.tolist() == [c for _, c in expected]
+        assert all(torch.equal(row, own) for row, (own, _) in zip(rows, expected, strict=True))
+
+
+@given(seed=SEEDS, rubbish=st.floats(-9, 9))
+def test_parts__whatever_lies_where_no_picture_is__do_not_change(seed, rubbish):
+    support = support_of(seed)
+    there_TNK1 = support.present_TNK[..., None]
+    other = replace(support, support_TNKD=torch.where(there_TNK1, support.support_TNKD, rubbish))
+
+    for name in ("shots_TNKD", "rows_TMD", "targets_TMN", "means_TND", "start_TND", "n_shot_T"):
+        assert torch.equal(getattr(other, name), getattr(support, name)), name
+
+
+@given(seed=SEEDS)
+def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(seed):
+    support = support_of(seed)
+    draw = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, 12, 4, generator=draw, dtype=torch.float64)
+
+    found = support.cross_entropy_T(logits)
+
+    for t, there_N in enumerate(support.class_mask_TN):
+        asked_M = support.targets_TMN[t].any(-1)
+        if not asked_M.any():
+            assert found[t] == 0
+            continue
+        labels = support.targets_TMN[t][asked_M][:, there_N].argmax(-1)
+        expected = cross_entropy(logits[t][asked_M][:, there_N], labels)
+        torch.testing.assert_close(found[t], expected)
+
+
+def test_head__class_that_is_not_there__is_ruled_out_and_the_scale_is_the_encoders():
+    support = support_of(3)
+
+    head = support.head(support.text_TND)
+
+    assert torch.equal(head.class_bias.isneginf(), ~support.class_mask_TN)
+    assert head.logit_scale.tolist() == [20.0, 20.0]
+    assert support.head(support.text_TND, logit_scale=1.0).logit_scale.tolist() == [1.0, 1.0]
+
+
+def test_scale__not_known__says_what_to_pass():
+    support = Support.of_tasks(torch.rand(1, 2, 3, 4))
+
+    with pytest.raises(UsageError, match=r"not known: pass logit_scale=… .*or encoder="):
+        support.head(support.text_TND)
+
+
+def test_repeated_and_kept__leave_a_picture_out_of_each():
+    support = support_of(5, n_tasks=1)
+    keep = torch.ones(2, 4, 3, dtype=torch.bool)
+    keep[0, 1, 0] = keep[1, 2, 1] = False
+
+    many = support.repeated(2).kept(keep)
+
+    assert many.n_tasks == 2
+    for t in range(2):
+        assert torch.equal(many.support_TNKD[t], support.support_TNKD[0])
+        assert torch.equal(many.present_TNK[t], support.present_TNK[0] & keep[t])
+    assert many.scale_T.tolist() == [20.0, 20.0]
+
+
+def test_to__another_precision__changes_features_and_leaves_masks():
+    support = support_of(0).to(dtype=torch.float32)
+
+    assert support.support_TNKD.dtype == support.logit_scale_T.dtype == torch.float32
+    assert support.support_mask_TNK.dtype == torch.bool
+    assert support.exact.text_TND.dtype == torch.float64
