@@ -64,7 +64,8 @@ def leave_one_out(
     pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
     labels, places = asked_NK.nonzero().unbind(1)
     found = [support.text_TND.new_empty(0, support.n_way)]
-    for some in torch.split(torch.arange(len(labels)), TASKS_AT_ONCE):
+    all_of_them = torch.arange(len(labels))
+    for some in torch.split(all_of_them, TASKS_AT_ONCE) if len(labels) else ():
         left_out = labels[some], places[some]
         many = support.repeated(len(some))
         kept_TNK = torch.ones_like(many.support_mask_TNK)
