@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.class_texts import require_shared_labels, text_features
+from metaadapter.classifier.one_shot import unit_rows
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "unit_rows", "unit_views"]
+__all__ = ["AdapterClassifier", "unit_views"]
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -112,12 +113,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             logit_scale=logit_scale,
             views=views,
         )
-
-
-def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
-    """The rows scaled to length 1; a row of zeros stays."""
-    rows = torch.from_numpy(np.array(X, dtype=np.float64))
-    return torch.nn.functional.normalize(rows, dim=-1).float()
 
 
 def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:

@@ -19,7 +19,7 @@ from metaadapter.adapter import (
     load_adapter,
     save_adapter,
 )
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_rows, unit_views
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_views
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.named_generator import (
@@ -28,7 +28,7 @@ from metaadapter.classifier.named_generator import (
     name_to_trust,
     same_generator,
 )
-from metaadapter.classifier.one_shot import append_class, predict_adapter
+from metaadapter.classifier.one_shot import append_class, predict_adapter, unit_rows
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
 

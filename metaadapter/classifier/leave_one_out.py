@@ -64,12 +64,12 @@ def leave_one_out(
     pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
     labels, places = asked_NK.nonzero().unbind(1)
     found = [support.text_TND.new_empty(0, support.n_way)]
-    all_of_them = torch.arange(len(labels))
-    for some in torch.split(all_of_them, TASKS_AT_ONCE) if len(labels) else ():
+    for start in range(0, len(labels), TASKS_AT_ONCE):
+        some = slice(start, start + TASKS_AT_ONCE)
         left_out = labels[some], places[some]
-        many = support.repeated(len(some))
+        many = support.repeated(len(labels[some]))
         kept_TNK = torch.ones_like(many.support_mask_TNK)
-        kept_TNK[range(len(some)), *left_out] = False
+        kept_TNK[range(many.n_tasks), *left_out] = False
         weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
         logits_T1N = classify(support.support_TNKD[0][left_out][:, None], weights)
         found.append(logits_T1N[:, 0].softmax(-1))

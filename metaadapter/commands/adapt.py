@@ -79,10 +79,11 @@ def adapt(
     if no_text and (text or add_class or templates):
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import require_adapter_folder
+    from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.commands.adapt_report import AdaptReport
     from metaadapter.features import load_encoder
-    from metaadapter.task.labelled_pictures import Selection, fit_adapter, read_support
+    from metaadapter.task.fit_adapter import fit_adapter
+    from metaadapter.task.labelled_pictures import Selection, read_support
     from metaadapter.task.left_out_estimate import estimate
     from metaadapter.task.support_check import check_support
 
@@ -99,20 +100,15 @@ def adapt(
             progress=progress,
         )
     names = None if no_text else name(labelled.counts)
-    classifier = fit_adapter(labelled, names, mode=mode, generator=generator)
-    classifier.save(
-        out,
-        origin=labelled.origin,
-        class_names=names,
-        picture_hashes=labelled.pictures.sha256,
-    )
+    stored = fit_adapter(labelled, names, mode=mode, generator=generator)
+    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
     warnings = (*labelled.warnings, *check_support(labelled.counts, names or {}))
     console.warn_of("about the labelled pictures:", warnings)
     console.warn_unreadable(labelled.pictures.quarantined)
     unheard = quiet and not json_output
-    found = None if unheard else estimate(labelled, classifier)
-    report = AdaptReport(out, labelled, classifier, found, warnings)
+    found = None if unheard else estimate(labelled.paths_by_class, stored)
+    report = AdaptReport(out, labelled, stored.config, found, warnings)
     if json_output:
         write_document("adapt", report.to_dict())
     else:

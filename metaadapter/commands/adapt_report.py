@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.adapter import AdapterConfig
 from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.left_out_estimate import LeftOutEstimate
@@ -22,14 +22,14 @@ class AdaptReport:
     Attributes:
         folder: folder of the adapter.
         labelled: the pictures that it was predicted from.
-        classifier: the adapter.
+        config: facts of the adapter.
         estimate: its leave-one-out accuracy and mistakes, where that is cheap and defined.
         warnings: what may be wrong with the pictures and the names of their classes.
     """
 
     folder: Path
     labelled: LabelledPictures
-    classifier: MetaAdapterClassifier
+    config: AdapterConfig
     estimate: LeftOutEstimate | None
     warnings: tuple[str, ...]
 
@@ -38,8 +38,8 @@ class AdaptReport:
         counts = [f"{label} {n}" for label, n in self._counts().items()]
         more = f", … ({len(counts)} in all)" if len(counts) > MAX_LISTED else ""
         console.note(f"pictures of each class: {', '.join(counts[:MAX_LISTED])}{more}")
-        n_steps = self.classifier.n_steps_
-        if self.classifier.mode == "finetune":
+        n_steps = self.config.n_steps
+        if self.config.mode == "finetune":
             taken = f"{n_steps}, as" if n_steps else "none, as"
             console.note(f"gradient steps after the prediction: {taken} left-out pictures bear out")
         if self.estimate is not None:
@@ -51,23 +51,23 @@ class AdaptReport:
             console.note_all("predicted wrongly when left out:", self.estimate.mistakes)
         console.result(
             f"{self.folder}: an adapter for {len(counts)} classes, from "
-            f"{len(self.labelled.pictures)} pictures (encoder {self.labelled.origin.encoder}, "
-            f"{self.labelled.origin.n_views} view(s))"
+            f"{len(self.labelled.pictures)} pictures (encoder {self.config.origin.encoder}, "
+            f"{self.config.origin.n_views} view(s))"
         )
         console.note(f"next: metaadapter predict {quote(str(self.folder))} NEW_PICTURES")
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        classifier, estimate = self.classifier, self.estimate
+        config, estimate = self.config, self.estimate
         return {
             "adapter": str(self.folder),
             "counts": self._counts(),
             "n_pictures": len(self.labelled.pictures),
-            "mode": classifier.mode,
-            "n_steps": classifier.n_steps_,
-            "generator": str(classifier.generator),
-            "generator_id": classifier.generator_id_,
-            **self.labelled.origin.model_dump(),
+            "mode": config.mode,
+            "n_steps": config.n_steps,
+            "generator": config.generator,
+            "generator_id": config.generator_id,
+            **config.origin.model_dump(),
             "leave_one_out": None if estimate is None else estimate.accuracy.to_dict(),
             "mistakes": [] if estimate is None else [it.to_dict() for it in estimate.mistakes],
             "warnings": list(self.warnings),
@@ -75,5 +75,4 @@ class AdaptReport:
         }
 
     def _counts(self) -> dict[str, int]:
-        classifier = self.classifier
-        return dict(zip(classifier.classes_.tolist(), classifier.n_shots_.tolist(), strict=True))
+        return dict(zip(map(str, self.config.classes), self.config.n_shots, strict=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -13,27 +13,13 @@ from metaadapter.errors import MetaAdapterError, MissingPackage
 
 __all__ = ["Check", "all_checks"]
 
-# Distribution names; those of extras may be missing.
-REQUIRED = (
-    "torch",
-    "open_clip_torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pillow",
-    "safetensors",
-    "jaxtyping",
-    "pydantic",
-    "jinja2",
-    "rich",
-    "typer",
-)
 # Package → what alone needs it.
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
 }
-OLDEST = {"torch": (2, 6), "open_clip_torch": (3, 0), "numpy": (1, 26), "scikit-learn": (1, 6)}
+# Two dormant packages that only `tools/`, `benchmarks/` and tests use.
+WITNESSES = {"learn2learn": "import_learn2learn", "higher": "import_higher"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +44,10 @@ class Check:
 def all_checks() -> Iterator[Check]:
     """Versions, devices, caches, the embedded encoder, optional packages; one after the other."""
     yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    required = [_required(name) for name in REQUIRED]
+    required = list(_required())
     yield from required
-    for name in OPTIONAL:
-        yield _optional(name)
-    yield from _witnesses()
+    yield from map(_optional, OPTIONAL)
+    yield from map(_witness, WITNESSES)
     if any(check.status == "problem" for check in required):
         return  # the rest would only fail for that reason
     yield _devices()
@@ -71,14 +56,20 @@ def all_checks() -> Iterator[Check]:
     yield _tiny()
 
 
-def _required(name: str) -> Check:
+def _required() -> Iterator[Check]:
+    """The packages that pyproject.toml asks for without an extra, each as new as it says."""
+    for requirement in metadata.requires("metaadapter") or ():
+        plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
+        if plain is not None and plain[1] not in WITNESSES:
+            yield _at_least(plain[1], plain[2])
+
+
+def _at_least(name: str, oldest: str) -> Check:
     found = _version(name)
     if found is None:
         return Check(name, "problem", f"missing; install it with `pip install {name}`")
-    oldest = OLDEST.get(name)
-    if oldest is not None and _numbers(found) < oldest:
-        wanted = ".".join(map(str, oldest))
-        return Check(name, "problem", f"{found} is too old: `pip install -U '{name}>={wanted}'`")
+    if _numbers(found) < _numbers(oldest):
+        return Check(name, "problem", f"{found} is too old: `pip install -U '{name}>={oldest}'`")
     if name == "numpy" and _numbers(found) < (2,) and _version("qpth") is not None:
         return Check(
             name,
@@ -96,17 +87,14 @@ def _optional(name: str) -> Check:
     return Check(name, "ok", found)
 
 
-def _witnesses() -> Iterator[Check]:
-    """Two dormant packages that only `tools/`, `benchmarks/` and tests use."""
-    from metaadapter._compat import import_higher, import_learn2learn
+def _witness(name: str) -> Check:
+    from metaadapter import _compat
 
-    for name, load in (("learn2learn", import_learn2learn), ("higher", import_higher)):
-        try:
-            load()
-        except MissingPackage as error:
-            yield Check(name, "note", f"not needed to adapt and predict. {error}")
-        else:
-            yield Check(name, "ok", _version(name) or "")
+    try:
+        getattr(_compat, WITNESSES[name])()
+    except MissingPackage as error:
+        return Check(name, "note", f"not needed to adapt and predict. {error}")
+    return Check(name, "ok", _version(name) or "")
 
 
 def _devices() -> Check:
@@ -124,22 +112,13 @@ def _devices() -> Check:
 
 def _threads() -> Check:
     import torch
+    from joblib import cpu_count
 
-    threads, cores = torch.get_num_threads(), _free_cores()
-    if threads > cores:
-        return Check(
-            "threads",
-            "note",
-            f"torch uses {threads} threads on {cores} core(s), which is slow: set "
-            f"OMP_NUM_THREADS={cores}",
-        )
-    return Check("threads", "ok", f"{threads} of {cores} core(s)")
-
-
-def _free_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    threads, cores = torch.get_num_threads(), cpu_count()
+    if threads <= cores:
+        return Check("threads", "ok", f"{threads} of {cores} core(s)")
+    slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
+    return Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
 
 
 def _hub_cache() -> Check:

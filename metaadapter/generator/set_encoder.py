@@ -66,8 +66,8 @@ class _Layer(nn.Module):
         )
 
     def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, hidden_T1NN: Tensor) -> Tensor:
-        qkv: Tensor = self.qkv(self.attention_norm(tokens_TNH))
-        q, k, v = qkv.reshape(*qkv.shape[:2], 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(self.attention_norm(tokens_TNH)).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
         bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(hidden_T1NN, -torch.inf)
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         tokens_TNH = tokens_TNH + self.out(mixed.transpose(1, 2).flatten(2))

@@ -1,4 +1,4 @@
-"""From labelled pictures, wherever they come from, to an adapter."""
+"""The labelled pictures that an adapter is predicted from, wherever they come from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter import Origin
-from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features import (
     EncodedPictures,
@@ -27,7 +25,7 @@ from metaadapter.features import (
 from metaadapter.images import ImageTable, read_images
 from metaadapter.task.shots import draw_shots
 
-__all__ = ["LabelledPictures", "Selection", "fit_adapter", "read_support"]
+__all__ = ["LabelledPictures", "Selection", "read_support"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,12 @@ class LabelledPictures:
     def counts(self) -> dict[str, int]:
         """Number of pictures of each class, sorted by label."""
         return dict(sorted(Counter(self.pictures.labels).items()))
+
+    @property
+    def paths_by_class(self) -> list[str]:
+        """The paths sorted by label; within a class in the order of the pictures."""
+        labelled = zip(self.pictures.labels, self.pictures.paths, strict=True)
+        return [path for _, path in sorted(labelled, key=lambda pair: pair[0])]
 
 
 def read_support(
@@ -99,27 +103,6 @@ def read_support(
         owner = f"the feature store {source}"
         return _take(store, load(store.encoder, remembered_by=owner), selection)
     return _take(store, None, selection)
-
-
-def fit_adapter(
-    labelled: LabelledPictures,
-    names: Mapping[str, str] | None,
-    *,
-    mode: Literal["one_shot", "finetune"],
-    generator: str,
-) -> MetaAdapterClassifier:
-    """Predict the adapter from pictures and names of classes; from pictures alone for `None`."""
-    texts: Mapping[str, Any] | None = names
-    if names is not None and labelled.stored_texts is not None:
-        texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
-    classifier = MetaAdapterClassifier(
-        texts,
-        mode=mode,
-        generator=generator,
-        encoder=labelled.encoder,
-        logit_scale=labelled.logit_scale,
-    )
-    return classifier.fit(labelled.pictures.features, labelled.pictures.labels)
 
 
 def _encode(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.adapter import StoredAdapter
 from metaadapter.classifier.leave_one_out import leave_one_out
 from metaadapter.generator import shared_generator
-from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.proportion import Proportion
 
 __all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate"]
@@ -48,35 +46,32 @@ class LeftOutEstimate:
     mistakes: tuple[LeftOutMistake, ...]
 
 
-def estimate(
-    labelled: LabelledPictures, classifier: MetaAdapterClassifier
-) -> LeftOutEstimate | None:
+def estimate(paths: Sequence[str], stored: StoredAdapter) -> LeftOutEstimate | None:
     """Estimate the accuracy of an adapter from its own pictures.
 
-    Each picture is classified by an adapter predicted from all the others and, if the classifier
-    took gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
+    Each picture is classified by an adapter predicted from all the others and, if this one took
+    gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
+
+    Args:
+        paths: the pictures of the support, class by class.
+        stored: the adapter and its support.
 
     Returns:
         `None` where that is not defined, because no class has two pictures, or would take long.
     """
-    n_max = MAX_PICTURES_REFINED if classifier.n_steps_ else MAX_PICTURES
-    if classifier.support_ is None or len(labelled.pictures) > n_max:
+    config = stored.config
+    n_max = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
+    if stored.support is None or len(paths) > n_max:
         return None
-    found = leave_one_out(
-        classifier.support_,
-        shared_generator(str(classifier.generator))[0],
-        n_steps=classifier.n_steps_,
-        settings=classifier.fine_tuning,
-    )
+    generator, _ = shared_generator(config.generator)
+    found = leave_one_out(stored.support, generator, n_steps=config.n_steps)
     if not len(found.labels):
         return None
-    classes = classifier.classes_.tolist()
-    class_by_class = np.argsort(np.array(labelled.pictures.labels), kind="stable")
     mistakes = [
         LeftOutMistake(
-            path=labelled.pictures.paths[class_by_class[found.pictures[i]]],
-            label=classes[found.labels[i]],
-            predicted=classes[found.predicted[i]],
+            path=paths[int(found.pictures[i])],
+            label=str(config.classes[int(found.labels[i])]),
+            predicted=str(config.classes[int(found.predicted[i])]),
             probability=float(found.probabilities[i].max()),
         )
         for i in (~found.correct).nonzero()[:, 0].tolist()

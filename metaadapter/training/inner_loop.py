@@ -14,6 +14,7 @@ from metaadapter.classifier.support_loss import support_loss
 __all__ = ["adapt_steps"]
 
 ANCHOR = 1.0
+"""How strongly the predicted values hold in training."""
 
 
 def adapt_steps(

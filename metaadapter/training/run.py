@@ -45,8 +45,9 @@ class RunSummary:
     seconds: float
     """The time of training and validation, over all sessions of the run."""
     before: Validation | None
-    """The untrained generator's."""
+    """The round of the untrained generator; None without validation sets."""
     best: Validation | None
+    """The round of the generator in `best/`."""
     generator: str
     """Identity of the weights in `best/`."""
     n_parameters: int

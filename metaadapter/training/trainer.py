@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import cast, final
 
@@ -15,9 +16,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
-from metaadapter.own_code import load_own_code
+from metaadapter.own_code import explain, load_own_code
 from metaadapter.training.checkpoint import Checkpoint, named_optimizer_state, optimizer_state
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
@@ -37,9 +38,9 @@ class Trainer:
     """The state of a run, and the loop that moves it on.
 
     Args:
-        config: What to do.
-        mixture: Tasks to train on, on `device`.
-        validator: Judges the averaged generator.
+        config: What the run is asked to do.
+        mixture: The stream of tasks to train on, on `device`.
+        validator: Judges the moving average of the generator.
         device: The device of the network.
 
     Raises:
@@ -194,13 +195,14 @@ class Trainer:
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
         try:
-            terms = objective(
-                self._network,
-                episodes,
-                config.loss,
-                adapt=self._inner_loop(),
-                own=self._own_losses,
-            )
+            with _explained(config.generator):
+                terms = objective(
+                    self._network,
+                    episodes,
+                    config.loss,
+                    adapt=self._inner_loop(),
+                    own=self._own_losses,
+                )
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         total = weighted_sum(terms, config.loss)
@@ -241,7 +243,8 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            validation = self._validator(self._averaged, self.step)
+            with _explained(self.config.generator):
+                validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
                 f"the generator of step {self.step} predicts no adapter that can be computed: its "
@@ -267,6 +270,19 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
     if not any(each.requires_grad for each in generator.parameters()):
         raise UsageError(f"the generator {config.generator} has no parameter that could be trained")
     return generator
+
+
+@contextmanager
+def _explained(own_generator: str | None) -> Iterator[None]:
+    """Tell a fault in a generator of one's own as such, and where in it."""
+    try:
+        yield
+    except (MetaAdapterError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+        raise
+    except Exception as error:
+        if own_generator is None:
+            raise
+        raise UsageError(f"the generator {own_generator} failed: {explain(error)}") from error
 
 
 def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -22,7 +22,7 @@ __all__ = ["TrainingData", "load_training_data"]
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What to train on, and what to judge by."""
+    """What is trained on, and what the generator is judged by."""
 
     sources: tuple[LoadedSource, ...]
     validation: Mapping[Kind, tuple[LoadedSource, ...]]

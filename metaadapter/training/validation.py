@@ -45,7 +45,7 @@ class Validation:
 
     @property
     def score(self) -> float:
-        """What is to grow: 1 less the mean loss."""
+        """1 less the mean loss: the best round has the highest score."""
         return 1 - self.mean_loss
 
     @property
@@ -68,13 +68,13 @@ class Validation:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Validation:
-        """What `to_dict` gave, also after JSON made the shots text."""
+        """Read what `to_dict` gave, also after JSON turned the numbers of shots into text."""
         return cls(stored["step"], _numbered(stored["accuracy"]), _numbered(stored["loss"]))
 
 
 @final
 class Validator:
-    """Holds the tasks, drawn once: every round sees the same.
+    """Judges generators on tasks that were drawn once: every round sees the same.
 
     A task with more shots has the pictures of the one with fewer, and the same queries.
     """

@@ -179,6 +179,18 @@ def test_main__help_and_usage_errors__load_no_heavy_package():
     assert done.stdout.endswith("\n[]\n")
 
 
+def test_adapt_and_predict__load_no_scikit_learn(labelled, encoder, tmp_path):
+    adapt = ["adapt", str(labelled), "--out", str(tmp_path / "a"), "--encoder", str(encoder)]
+    predict = ["predict", str(tmp_path / "a"), str(labelled)]
+    code = f"codes = main({adapt}), main({predict}); print(codes, 'sklearn' in sys.modules)"
+
+    done = subprocess.run(
+        [*PROGRAM[:2], PROGRAM[2] + code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.endswith("\n(0, 0) False\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_main__output_on_a_full_disk__ends_with_3_and_says_so():
     with Path("/dev/full").open("w") as full:

@@ -166,3 +166,10 @@ def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkey
     load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
 
     assert calls.count("distances") == calls.count("blocks") == 1
+
+
+def test_predict__no_task_at_all__gives_no_adapter(make_task, trained_like):
+    none = make_task(1, 5, 3, 32).with_scale(20.0).map(lambda part: part[:0])
+
+    for generator in (trained_like, load_generator("closed-form")):
+        assert generator.predict(none).classes.shape == (0, 5, 32)

@@ -121,3 +121,11 @@ def test_train__generator_without_parameters__is_refused(own, tmp_path):
 def test_train__generator_that_does_not_exist__is_named(own):
     with pytest.raises(UsageError, match=r"own_parts\.py has no 'Missing'"):
         own("run", "generator=own_parts.py:Missing")
+
+
+def test_train__fault_in_a_generator_of_one_s_own__is_told_as_its_own(own, parts):
+    text = parts.read_text(encoding="utf-8")
+    parts.write_text(text.replace("support.means_TND", "support.no_such_part"), encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"Blend failed: AttributeError.*\(own_parts\.py, line \d"):
+        own("run")
