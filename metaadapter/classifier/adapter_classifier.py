@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
-from metaadapter.classifier.class_texts import require_shared_labels, text_features
+from metaadapter.classifier.class_texts import require_known, require_shared_labels, text_features
 from metaadapter.classifier.one_shot import unit_rows
 from metaadapter.errors import UsageError
 
@@ -100,12 +100,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
         self.n_shots_ = np.bincount(numbers, minlength=len(classes))
         texts = text_features(self.class_texts, classes, X.shape[1], encoder)
-        unknown = np.flatnonzero((self.n_shots_ == 0) & ~texts.any(1))
-        if len(unknown):
-            raise UsageError(
-                f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
-                "the encoder knows no texts; give it a picture, or leave it out"
-            )
+        require_known(classes, set(labels), texts)
         return Support.of_rows(
             unit_rows(X),
             numbers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,13 @@ from jaxtyping import Float32
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 
-__all__ = ["require_one_kind", "require_shared_labels", "text_features", "text_names"]
+__all__ = [
+    "require_known",
+    "require_one_kind",
+    "require_shared_labels",
+    "text_features",
+    "text_names",
+]
 
 
 def text_features(
@@ -51,6 +57,22 @@ def text_features(
         if named.get(label) is not None:
             rows[row] = _unit_vector(named[label], label, width)
     return rows
+
+
+def require_known(
+    classes: Sequence[Hashable], pictured: Collection[Hashable], texts: Float32[np.ndarray, "N D"]
+) -> None:
+    """Check that each class has a picture or a text.
+
+    Raises:
+        UsageError: There is neither, as for a name that the encoder cannot read.
+    """
+    for label, text in zip(classes, texts, strict=True):
+        if label not in pictured and not text.any():
+            raise UsageError(
+                f"nothing is known of the class {label!r}: it has no picture, and the encoder "
+                "knows no texts; give it a picture, or leave it out"
+            )
 
 
 def text_names(

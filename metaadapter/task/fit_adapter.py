@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter, Support
-from metaadapter.classifier.class_texts import text_features, text_names
+from metaadapter.classifier.class_texts import require_known, text_features, text_names
 from metaadapter.classifier.fine_tune import fine_tune_adapter
 from metaadapter.classifier.one_shot import predict_adapter, unit_rows
 from metaadapter.generator import shared_generator
@@ -44,10 +44,12 @@ def fit_adapter(
     place = {label: number for number, label in enumerate(classes)}
     numbers = torch.tensor([place[label] for label in pictures.labels])
     width = pictures.features.shape[1]
+    vectors = text_features(texts, classes, width, labelled.encoder)
+    require_known(classes, set(pictures.labels), vectors)
     support = Support.of_rows(
         unit_rows(pictures.features),
         numbers,
-        torch.from_numpy(text_features(texts, classes, width, labelled.encoder)),
+        torch.from_numpy(vectors),
         logit_scale=labelled.logit_scale,
     )
     loaded, identity = shared_generator(generator)
