@@ -12,7 +12,6 @@ from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 
 __all__ = [
-    "require_known",
     "require_one_kind",
     "require_shared_labels",
     "text_features",
