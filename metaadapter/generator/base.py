@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import nn
@@ -20,6 +20,10 @@ class AdapterGenerator(nn.Module, ABC):
     class that is named as FILE.py:CLASS must take no arguments.
     """
 
+    takes_float64: ClassVar[bool] = False
+    """Whether `forward` can read supports in float64; else it gets those of a classifier in the
+    precision of its own weights."""
+
     @abstractmethod
     def forward(self, support: Support) -> AdapterWeights:
         """The adapters of T tasks, with a leading task axis; differentiable.
@@ -30,15 +34,18 @@ class AdapterGenerator(nn.Module, ABC):
 
     @final
     def predict(self, support: Support) -> AdapterWeights:
-        """`forward` without gradients.
+        """`forward` without gradients, in the precision of the support.
 
         Raises:
             UsageError: It gives something else than the adapters of these tasks.
         """
+        first, dtype = next(self.parameters(), None), support.text_TND.dtype
+        if not (self.takes_float64 or first is None):
+            support = support.to(dtype=first.dtype)
         with torch.no_grad():
             found = self(support)
-        shape = support.text_TND.shape
-        return require_adapters(found, shape, owner=f"generator {type(self).__name__}")
+        owner = f"generator {type(self).__name__}"
+        return require_adapters(found, support.text_TND.shape, owner=owner).to(dtype=dtype)
 
     @final
     @property

@@ -43,6 +43,8 @@ class Generator(AdapterGenerator):
     permuting classes or shots permutes or keeps the adapter.
     """
 
+    takes_float64 = True
+
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
         self.config = config or GeneratorConfig()

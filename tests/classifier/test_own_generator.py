@@ -120,3 +120,20 @@ def test_own_generator__that_gives_no_adapter__says_what_was_expected(data, own)
 
     with pytest.raises(UsageError, match=r"generator Mine must return .*\(1, 4, 32\).* got tuple"):
         MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
+
+
+def test_own_generator__layers_in_float32__get_the_support_of_a_classifier_in_float32(
+    tmp_path, data
+):
+    file = tmp_path / "layered.py"
+    file.write_text(
+        OWN.replace("self.mix = ", "self.layer = nn.Linear(1, 1)\n        self.mix = ").replace(
+            "rows_TND = ", "self.layer(support.text_TND[..., :1])\n        rows_TND = "
+        )
+    )
+    layered = MetaAdapterClassifier(data.texts, generator=f"{file}:Mine").fit(data.X, data.y)
+    tuned = MetaAdapterClassifier(data.texts, generator=f"{file}:Mine", mode="finetune")
+
+    assert layered.adapter_.classes.dtype == torch.float64
+    np.testing.assert_allclose(layered.predict_proba(data.X_new), mixed(data, 1.0), atol=1e-5)
+    assert tuned.fit(data.X, data.y).n_steps_ >= 0
