@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
-from metaadapter.classifier.class_texts import require_shared_labels, text_features
-from metaadapter.classifier.one_shot import unit_rows
+from metaadapter.classifier.class_texts import require_shared_labels
+from metaadapter.classifier.labelled_support import labelled_support, unit_rows
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,24 +95,17 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         views: Float32[torch.Tensor, "n V D"] | None = None,
     ) -> Support:
         """The support, its classes in the order of `classes_`, float32; sets `n_shots_`."""
-        classes = self.classes_.tolist()
-        place = {label: row for row, label in enumerate(classes)}
-        numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
-        self.n_shots_ = np.bincount(numbers, minlength=len(classes))
-        texts = text_features(self.class_texts, classes, X.shape[1], encoder)
-        unknown = np.flatnonzero((self.n_shots_ == 0) & ~texts.any(1))
-        if len(unknown):
-            raise UsageError(
-                f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
-                "the encoder knows no texts; give it a picture, or leave it out"
-            )
-        return Support.of_rows(
-            unit_rows(X),
-            numbers,
-            torch.from_numpy(texts),
+        support = labelled_support(
+            X,
+            labels,
+            self.classes_.tolist(),
+            self.class_texts,
+            encoder,
             logit_scale=logit_scale,
             views=views,
         )
+        self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
+        return support
 
 
 def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:

@@ -22,13 +22,14 @@ from metaadapter.adapter import (
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_views
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
+from metaadapter.classifier.labelled_support import unit_rows
 from metaadapter.classifier.named_generator import (
     generator_and_id,
     generator_name,
     name_to_trust,
     same_generator,
 )
-from metaadapter.classifier.one_shot import append_class, predict_adapter, unit_rows
+from metaadapter.classifier.one_shot import append_class, predict_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.generator import AdapterGenerator
 
-__all__ = ["append_class", "predict_adapter", "unit_rows"]
+__all__ = ["append_class", "predict_adapter"]
 
 
 def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
@@ -99,9 +98,3 @@ def _grown_cache(
 
 def _insert(rows: Tensor, row: Tensor, position: int) -> Tensor:
     return torch.cat([rows[:position], row[None], rows[position:]])
-
-
-def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
-    """Rows of length 1; a row of zeros stays."""
-    rows = torch.from_numpy(np.array(X, dtype=np.float64))
-    return torch.nn.functional.normalize(rows, dim=-1).float()

@@ -13,10 +13,7 @@ from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from metaadapter.features import EncodeReport, FeatureStore
-    from metaadapter.features.store.rows import StoredPicture
     from metaadapter.images import ImageTable
 
 __all__ = ["encode"]
@@ -132,7 +129,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 
 def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
-    console.warn_of("about these pictures:", table.warnings)
+    console.warn_of("about these pictures:", _warnings(report, table))
     console.warn_of(
         f"left out, because unreadable: {len(report.quarantined)}",
         [f"{picture.path}: {picture.reason}" for picture in report.quarantined],
@@ -150,16 +147,14 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
     )
     if report.n_dropped:
         heading = f"left out, because their bytes are those of another picture: {report.n_dropped}"
-    console.warn_of(heading, [_equal(group) for group in report.duplicates])
+    equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
+    console.warn_of(heading, equal)
 
 
-def _equal(group: Sequence[StoredPicture]) -> str:
-    is_contradiction = len({picture.label for picture in group}) > 1
-    named = (
-        f"{picture.path} ({picture.label or 'no label'})" if is_contradiction else picture.path
-        for picture in group
-    )
-    return " = ".join(named)
+def _warnings(report: EncodeReport, table: ImageTable) -> list[str]:
+    from metaadapter.features.duplicates import contradictions
+
+    return [*table.warnings, *contradictions(report.duplicates)]
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
@@ -196,7 +191,7 @@ def _document(report: EncodeReport, store: FeatureStore, table: ImageTable) -> d
         "quarantined": [
             {"path": str(picture.path), "reason": picture.reason} for picture in report.quarantined
         ],
-        "warnings": list(table.warnings),
+        "warnings": _warnings(report, table),
         "seconds": report.seconds,
         "images_per_second": report.images_per_second,
     }

@@ -10,11 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.errors import DataError
+from metaadapter.features.duplicates import contradictions, equal_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.picture_features import encode_pictures
 from metaadapter.features.progress import Progress
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
+from metaadapter.features.store.rows import StoredPicture
 from metaadapter.images import ImageRow, UnreadableImage
 
 __all__ = ["EncodedPictures", "encode_rows", "is_store", "read_store"]
@@ -30,7 +32,7 @@ class EncodedPictures:
         sha256: The content hash of each picture.
         features: One unit row for each picture, the mean of its views.
         quarantined: The pictures that could not be read.
-        warnings: What was noticed when the pictures were listed.
+        warnings: What was noticed when the pictures were listed and read.
     """
 
     paths: tuple[str, ...]
@@ -89,12 +91,14 @@ def encode_rows(
         [row.path for row in rows], encoder, views=views, seed=seed, progress=progress
     )
     read = [row for number, row in enumerate(rows) if number not in found.unreadable]
+    pictures = [StoredPicture.of(*known) for known in zip(read, found.sha256, strict=True)]
     return EncodedPictures(
-        tuple(str(row.path) for row in read),
-        tuple(row.label or "" for row in read),
+        tuple(picture.path for picture in pictures),
+        tuple(picture.label for picture in pictures),
         found.sha256,
         found.means(),
         tuple(found.unreadable.values()),
+        contradictions(equal_pictures(pictures)),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.errors import UsageError
+from metaadapter.features.duplicates import equal_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.picture_features import encode_new, require_some
 from metaadapter.features.progress import EncodeReport, Progress
@@ -125,14 +126,6 @@ def encode_to_store(
     )
 
 
-def equal_pictures(pictures: Sequence[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
-    """The groups of two or more pictures of equal bytes, each sorted by path."""
-    by_content: dict[str, list[StoredPicture]] = {}
-    for picture in pictures:
-        by_content.setdefault(picture.sha256, []).append(picture)
-    return tuple(tuple(sorted(group)) for group in by_content.values() if len(group) > 1)
-
-
 def _open_previous(out: Path, recipe: Recipe, index: FeatureIndex) -> FeatureStore | None:
     """The store that `out` holds already; its pictures are entered into `index`."""
     if not (out / HEADER_FILE).exists():
@@ -153,8 +146,7 @@ def _sort_out(
         if isinstance(content, UnreadableImage):
             quarantined.append(content)
         else:
-            facts = (picture.label or "", picture.split or "", picture.group or "")
-            stored.append(StoredPicture(str(picture.path), *facts, content))
+            stored.append(StoredPicture.of(picture, content))
     return tuple(stored), tuple(quarantined)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.images.coop_split import read_coop_split
-from metaadapter.images.duplicates import check_duplicates
 from metaadapter.images.folder import read_folder
 from metaadapter.images.manifest import is_manifest, read_manifest
 from metaadapter.images.picture_files import subfolders
@@ -40,7 +39,7 @@ def read_images(
 
     Returns:
         The rows, which format was found, and warnings on what looks wrong: empty classes, files
-        left out, the same picture in two classes.
+        left out.
 
     Raises:
         DataError: The source is missing, or does not hold what is needed.
@@ -51,11 +50,9 @@ def read_images(
     if not source.exists():
         raise DataError(_not_found(source))
     table = _select_split(_read(source, labelled), source, split, labelled)
-    if not labelled:
-        return table
-    if len(table.classes) < 2:
+    if labelled and len(table.classes) < 2:
         raise DataError(_one_class(source, table))
-    return replace(table, warnings=table.warnings + check_duplicates(table.rows))
+    return table
 
 
 def _read(source: Path, labelled: bool) -> ImageTable:

@@ -34,9 +34,9 @@ class _Group:
 
 # (zero-shot is correct, the adapter is correct) → heading, explanation; what changed comes first.
 _EFFECTS = {
-    (False, True): ("Put right by the adapter", "Wrong by the class names alone, right now."),
-    (True, False): ("Made wrong by the adapter", "Right by the class names alone, wrong now."),
-    (True, True): ("Right before and after", "The class names alone were enough."),
+    (False, True): ("Corrected by the adapter", "Wrong by the class names alone, correct now."),
+    (True, False): ("Made wrong by the adapter", "Correct by the class names alone, wrong now."),
+    (True, True): ("Correct before and after", "The class names alone were enough."),
     (False, False): ("Wrong before and after", "Neither got these."),
 }
 
@@ -64,8 +64,8 @@ def _answer(answers: Answers, picture: int) -> tuple[str, str, float, bool]:
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
 
 
 def _percents(interval: tuple[float, float]) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import torch
-
-from metaadapter.adapter import AdapterConfig, StoredAdapter, Support
-from metaadapter.classifier.class_texts import text_features, text_names
+from metaadapter.adapter import AdapterConfig, StoredAdapter
+from metaadapter.classifier.class_texts import text_names
 from metaadapter.classifier.fine_tune import fine_tune_adapter
-from metaadapter.classifier.one_shot import predict_adapter, unit_rows
+from metaadapter.classifier.labelled_support import labelled_support
+from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
 
@@ -41,13 +40,12 @@ def fit_adapter(
     if names is not None and labelled.stored_texts is not None:
         texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
     classes = sorted({*pictures.labels, *(names or {})})
-    place = {label: number for number, label in enumerate(classes)}
-    numbers = torch.tensor([place[label] for label in pictures.labels])
-    width = pictures.features.shape[1]
-    support = Support.of_rows(
-        unit_rows(pictures.features),
-        numbers,
-        torch.from_numpy(text_features(texts, classes, width, labelled.encoder)),
+    support = labelled_support(
+        pictures.features,
+        pictures.labels,
+        classes,
+        texts,
+        labelled.encoder,
         logit_scale=labelled.logit_scale,
     )
     loaded, identity = shared_generator(generator)
@@ -57,8 +55,8 @@ def fit_adapter(
         weights, n_steps = predict_adapter(loaded, support), 0
     config = AdapterConfig(
         classes=list(classes),
-        width=width,
-        n_shots=numbers.bincount(minlength=len(classes)).tolist(),
+        width=pictures.features.shape[1],
+        n_shots=support.present_TNK[0].sum(-1).tolist(),
         mode=mode,
         n_steps=n_steps,
         generator=generator,

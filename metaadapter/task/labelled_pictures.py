@@ -121,7 +121,7 @@ def _encode(
         _origin(encoder.name, encoder.fingerprint, views, seed),
         encoder.logit_scale,
         encoder,
-        warnings=table.warnings,
+        warnings=table.warnings + pictures.warnings,
     )
 
 

@@ -69,7 +69,7 @@ def read_queries(
     _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
     warnings = tuple(warning for table in tables for warning in table.warnings)
     for part in _encode(rows, encoder, config, progress):
-        yield replace(part, warnings=warnings)
+        yield replace(part, warnings=warnings + part.warnings)
         warnings = ()
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from metaadapter.generator import GeneratorConfig
-from metaadapter.own_code import is_own_code
+from metaadapter.own_code import own_code_and_folder
 from metaadapter.training.objective import LossWeights
 
 __all__ = [
@@ -180,7 +180,7 @@ class TrainConfig(Strict):
     def _has_one_generator(self) -> TrainConfig:
         if self.generator is None:
             return self
-        if not is_own_code(self.generator):
+        if own_code_and_folder(self.generator) != (self.generator, ""):
             raise ValueError(
                 f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
                 "train the network that ships"

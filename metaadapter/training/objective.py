@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
@@ -20,11 +21,19 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
-from metaadapter.errors import UsageError
+from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
-from metaadapter.own_code import explain, is_own_code
+from metaadapter.own_code import explain, own_code_and_folder
 
-__all__ = ["Adapt", "LossWeights", "OwnLoss", "objective", "query_loss", "weighted_sum"]
+__all__ = [
+    "Adapt",
+    "LossWeights",
+    "OwnLoss",
+    "explained",
+    "objective",
+    "query_loss",
+    "weighted_sum",
+]
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
@@ -56,7 +65,7 @@ class LossWeights:
         shipped = [name for name in asdict(self) if name != "own"]
         named = [*shipped, *map(_function, self.own)]
         for name in self.own:
-            if not is_own_code(name):
+            if own_code_and_folder(name) != (name, ""):
                 raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
             if named.count(_function(name)) > 1:
                 raise UsageError(
@@ -160,6 +169,19 @@ def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float
     return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
 
 
+@contextmanager
+def explained(kind: str, own: str | None) -> Iterator[None]:
+    """Tell a fault in code of one's own, where `own` names some, as such and where in it."""
+    try:
+        yield
+    except (MetaAdapterError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+        raise
+    except Exception as error:
+        if own is None:
+            raise
+        raise UsageError(f"the {kind} {own} failed: {explain(error)}") from error
+
+
 def _own_term(
     name: str,
     loss: OwnLoss,
@@ -167,12 +189,8 @@ def _own_term(
     predicted: AdapterWeights,
     generator: AdapterGenerator,
 ) -> Float[Tensor, ""]:
-    try:
+    with explained("loss term", name):
         term = loss(episodes, predicted, generator)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        raise
-    except Exception as error:
-        raise UsageError(f"the loss term {name} failed: {explain(error)}") from error
     if not (isinstance(term, Tensor) and term.ndim == 0):
         raise UsageError(
             f"the loss term {name} must be a tensor without axes, such as a mean, got "

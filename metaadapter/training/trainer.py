@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import cast, final
 
@@ -16,13 +15,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
-from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.errors import DataError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
-from metaadapter.own_code import explain, load_own_code
+from metaadapter.own_code import load_own_code
 from metaadapter.training.checkpoint import Checkpoint, named_optimizer_state, optimizer_state
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.objective import Adapt, objective, weighted_sum
+from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
 from metaadapter.training.random_streams import stream
 from metaadapter.training.run_log import Moment
 from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
@@ -195,7 +194,7 @@ class Trainer:
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
         try:
-            with _explained(config.generator):
+            with explained("generator", config.generator):
                 terms = objective(
                     self._network,
                     episodes,
@@ -243,7 +242,7 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            with _explained(self.config.generator):
+            with explained("generator", self.config.generator):
                 validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
@@ -270,19 +269,6 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
     if not any(each.requires_grad for each in generator.parameters()):
         raise UsageError(f"the generator {config.generator} has no parameter that could be trained")
     return generator
-
-
-@contextmanager
-def _explained(own_generator: str | None) -> Iterator[None]:
-    """Tell a fault in a generator of one's own as such, and where in it."""
-    try:
-        yield
-    except (MetaAdapterError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
-        raise
-    except Exception as error:
-        if own_generator is None:
-            raise
-        raise UsageError(f"the generator {own_generator} failed: {explain(error)}") from error
 
 
 def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:

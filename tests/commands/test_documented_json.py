@@ -75,7 +75,7 @@ def test_train__document__is_as_documented(run, tmp_path):
     config.write_text(
         "[[data.sources]]\n"
         'name = "gaussians"\n'
-        "synthetic = { n_classes = 8, n_pictures = 12, width = 16 }\n"
+        "synthetic = { n_classes = 8, width = 16 }\n"
         "[episodes]\n"
         "n_way = [2, 4]\n"
         "n_shot = [1, 3]\n"
@@ -85,7 +85,6 @@ def test_train__document__is_as_documented(run, tmp_path):
         "n_heads = 2\n"
         "[optim]\n"
         "steps = 1\n"
-        "warmup = 0\n"
         "tasks_per_draw = 2\n"
     )
 

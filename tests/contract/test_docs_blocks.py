@@ -19,7 +19,7 @@ LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 TRAINING = """\
 [[data.sources]]
 name = "gaussians"
-synthetic = { n_classes = 8, n_pictures = 12, width = 16 }
+synthetic = { n_classes = 8, width = 16 }
 
 [episodes]
 n_way = [2, 4]
@@ -28,7 +28,6 @@ n_query = 2
 
 [optim]
 steps = 2
-warmup = 1
 tasks_per_draw = 2
 """
 

@@ -93,7 +93,7 @@ def test_readme__training_line__names_a_configuration_and_runs(folder, monkeypat
     shutil.copytree(Path(__file__).parents[2] / "configs", folder / "configs")
     monkeypatch.chdir(folder)
 
-    shorter = ("optim.steps=2", "optim.warmup=0", "optim.tasks_per_draw=2", "validate.tasks=2")
+    shorter = ("optim.steps=2", "optim.tasks_per_draw=2", "validate.tasks=2")
     code = main([*arguments[1:], *(part for each in shorter for part in ("--set", each))])
 
     assert code == 0

@@ -112,15 +112,6 @@ def test_read_images__classes_one_folder_deeper__suggests_that_folder(add):
     assert str(source / "zoo") in str(caught.value)
 
 
-def test_read_images__same_picture_in_two_classes__warns(add):
-    source = add("fox/1.jpg", "lynx/2.jpg")
-    (source / "lynx" / "copy.jpg").write_bytes((source / "fox" / "1.jpg").read_bytes())
-
-    (warning,) = read_images(source).warnings
-
-    assert warning.startswith("the same picture stands in 'fox'")
-
-
 def test_read_images__several_splits__must_be_chosen(add):
     source = add("train/fox/1.jpg", "train/lynx/2.jpg", "test/fox/3.jpg", "test/lynx/4.jpg")
 

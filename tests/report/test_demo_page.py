@@ -48,12 +48,12 @@ def test_page__changed_answers__come_first(make_result, read_page):
     words = read_page(page(make_result())).words
 
     headings = re.findall(
-        r"(Put right|Made wrong|Right before|Wrong before)[\w ]*: (\d) of 4", words
+        r"(Corrected|Made wrong|Correct before|Wrong before)[\w ]*: (\d) of 4", words
     )
     assert headings == [
-        ("Put right", "1"),
+        ("Corrected", "1"),
         ("Made wrong", "1"),
-        ("Right before", "1"),
+        ("Correct before", "1"),
         ("Wrong before", "1"),
     ]
 
@@ -64,14 +64,14 @@ def test_page__effect_that_no_picture_has__has_no_heading(make_result, read_page
 
     words = read_page(page(result)).words
 
-    assert "Put right" not in words
+    assert "Corrected" not in words
     assert "Wrong before and after: 2 of 4" in words
 
 
 def test_page__right_and_wrong__are_told_by_a_word(make_result, read_page):
     words = read_page(page(make_result())).words
 
-    assert words.count("right:") == 4
+    assert words.count("correct:") == 4
     assert words.count("wrong:") == 4
 
 

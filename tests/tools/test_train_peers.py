@@ -115,9 +115,7 @@ def test_learn__some_steps__lower_the_loss_on_the_tasks_drawn(name, config_file)
     config = load_config(config_file)
     data = data_of_one_width(load_training_data(config))
     recipe = RECIPES[name]
-    optim = recipe.optim.model_copy(
-        update={"steps": 30, "warmup": 0, "lr": 1e-2, "tasks_per_draw": 4}
-    )
+    optim = recipe.optim.model_copy(update={"steps": 30, "lr": 1e-2, "tasks_per_draw": 4})
     heard = []
 
     learn(name, data, config, replace(recipe, optim=optim), tell=heard.append)

@@ -61,6 +61,7 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("optim.steps=many", r"optim\.steps: expected a valid integer.*, got 'many'"),
         ("inner.order=third", r"inner\.order: expected 'first' or 'second', got 'third'"),
         ("generator=closed-form", r"expected generator as FILE\.py:CLASS, got 'closed-form'"),
+        ("generator='own.py:Own@run/best'", r"expected generator as FILE\.py:CLASS, got 'own\.py"),
         ("generator='own.py:Own'", r"`network` is the shape of the generator that ships; leave"),
         ("loss.own={zeros=1.0}", r"loss: expected loss\.own by FILE\.py:FUNCTION, got 'zeros'"),
         (

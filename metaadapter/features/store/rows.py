@@ -15,6 +15,7 @@ from jaxtyping import Int
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.folder import REMEDY
+from metaadapter.images import ImageRow
 
 __all__ = ["StoreRows", "StoredPicture"]
 
@@ -27,6 +28,11 @@ class StoredPicture(NamedTuple):
     split: str
     group: str
     sha256: str
+
+    @classmethod
+    def of(cls, row: ImageRow, sha256: str) -> StoredPicture:
+        """A picture that was read, with its content hash."""
+        return cls(str(row.path), row.label or "", row.split or "", row.group or "", sha256)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

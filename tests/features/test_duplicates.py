@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaadapter.features.duplicates import contradictions, equal_pictures
+from metaadapter.features.store.rows import StoredPicture
+
+
+def picture(path: str, label: str, sha256: str) -> StoredPicture:
+    return StoredPicture(path, label, "", "", sha256)
+
+
+def test_equal_pictures__groups__are_sorted_by_path_and_leave_out_single_ones():
+    pictures = [picture("c", "fox", "1"), picture("b", "owl", "2"), picture("a", "fox", "1")]
+
+    assert equal_pictures(pictures) == ((pictures[2], pictures[0]),)
+
+
+def test_contradictions__same_picture_in_two_classes__names_a_file_of_each():
+    group = [picture("a", "lynx", "1"), picture("b", "fox", "1"), picture("c", "fox", "1")]
+
+    assert contradictions([group]) == (
+        "the same picture stands in 'fox' (b) and 'lynx' (a); remove it from the wrong class",
+    )
+
+
+def test_contradictions__pictures_without_a_label__say_nothing():
+    assert contradictions([[picture("a", "", "1"), picture("b", "fox", "1")]]) == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))))
+def test_contradictions__any_pictures__agree_with_comparing_every_pair(facts):
+    pictures = [picture(str(number), *each) for number, each in enumerate(facts)]
+
+    contradicted = {
+        content
+        for (label, content), (other, same) in itertools.product(facts, facts)
+        if content == same and label != other
+    }
+    assert len(contradictions(equal_pictures(pictures))) == len(contradicted)
