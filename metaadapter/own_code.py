@@ -31,8 +31,9 @@ def own_code_and_folder(name: str) -> tuple[str, str]:
 def load_own_code(name: str, *, kind: str) -> Any:
     """The function or class that FILE.py:NAME names.
 
-    The file is run as a script would be: modules are looked for in its folder first. It is run
-    because the user named it; no file on a disk makes code run by itself.
+    Modules are looked for in its folder too, but last: a file of the user's that is called copy.py
+    must not take the place of Python's. The file is run because the user named it; no file on a
+    disk makes code run by itself.
 
     Args:
         name: FILE.py:NAME.
@@ -78,7 +79,7 @@ def _run(path: Path, digest: str, name: str, kind: str) -> Any:
     sys.modules[title] = module  # where dataclasses and pickled functions look for it
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
     except Exception as error:

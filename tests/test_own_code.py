@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -22,6 +23,18 @@ def test_load_own_code__function_with_a_helper_beside_it__can_be_called(write):
     file = write("import helper_of_mine\n\ndef times(x):\n    return helper_of_mine.FACTOR * x\n")
 
     assert load_own_code(f"{file}:times", kind="method")(2) == 6
+
+
+def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write):
+    file = write("def f():\n    return 1\n", name="copy.py")
+
+    load_own_code(f"{file}:f", kind="method")
+
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
+        check=False,
+    )
+    assert found.returncode == 0
 
 
 def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
