@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -20,7 +20,7 @@ from metaadapter.features.unit_rows import mean_of_views
 
 __all__ = ["FeatureStore"]
 
-Column: TypeAlias = Sequence[Any] | np.ndarray
+Column: TypeAlias = Collection[Any] | np.ndarray
 
 
 @final
