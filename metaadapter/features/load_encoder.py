@@ -71,6 +71,8 @@ def _call(name: str) -> ImageEncoder:
             f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
             f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
         )
+    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
+        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
     # What a store and an adapter remember is what the user types.
     encoder.name = name
     encoder.fingerprint = replace(encoder.fingerprint, encoder=name)

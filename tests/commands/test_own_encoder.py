@@ -13,7 +13,7 @@ from metaadapter.features import FeatureStore, load_encoder
 CODE = """
 import numpy as np
 import torch
-from metaadapter.features import ModelEncoder
+from metaadapter.features import ImageEncoder, ModelEncoder
 
 
 def preprocess(picture):
@@ -41,6 +41,11 @@ def nothing():
 
 def fails():
     raise KeyError("weights")
+
+
+class Bare(ImageEncoder):
+    def encode_pixels(self, batch):
+        return batch.mean((2, 3))
 """
 
 
@@ -130,6 +135,7 @@ def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
         ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
         ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 31)"),
         ("absent", (), "has no 'absent'"),
+        ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
         ("encoder", ("--precision", "bf16"), "decides itself on device, precision and templates"),
     ],
 )
