@@ -7,9 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
-from typing import IO
 
 import safetensors
 from safetensors.torch import load, save
@@ -89,11 +87,13 @@ def save_adapter(
     config = config.model_copy(update={"files": digests})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        old = (folder / CARD_FILE).read_text("utf-8") if (folder / CARD_FILE).exists() else ""
-        contents[CARD_FILE] = card(config, old).encode()
+        # The author's part of the card may be in any encoding: its bytes come back as they were.
+        old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
+        facts = card(config, old.decode(errors="surrogateescape"))
+        contents[CARD_FILE] = facts.encode(errors="surrogateescape")
         contents[CONFIG_FILE] = config.to_json().encode()
         for name, data in contents.items():
-            replace_file(folder / name, partial(_write_all, data))
+            replace_file(folder / name, data)
         if support is None:
             (folder / SUPPORT_FILE).unlink(missing_ok=True)
     except OSError as error:
@@ -122,10 +122,6 @@ def load_adapter(folder: Path) -> StoredAdapter:
             f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; adapt again"
         )
     return StoredAdapter(weights, config, support, hashes)
-
-
-def _write_all(data: bytes, file: IO[bytes]) -> None:
-    file.write(data)
 
 
 def _pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:

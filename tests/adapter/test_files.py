@@ -72,6 +72,17 @@ def test_save_adapter__folder__holds_no_pickle(tmp_path, weights):
     assert names == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
 
 
+def test_save_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
+    save_adapter(tmp_path / "adapter", weights, config())
+    file = tmp_path / "adapter" / "README.md"
+    file.write_bytes(file.read_bytes() + "Von Jörg".encode("latin-1"))
+
+    save_adapter(tmp_path / "adapter", weights, config(n_shots=[4, 4]))
+
+    assert file.read_bytes().endswith("Von Jörg".encode("latin-1"))
+    assert b"8 labelled" in file.read_bytes()
+
+
 def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 
