@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,12 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.header import Quarantined
+from metaadapter.features.store.header import Quarantined, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.shards import pick_shard
-from metaadapter.features.store.writer import StoreContents, write_store
+from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 
 __all__ = ["encode_to_store"]
@@ -104,14 +105,20 @@ def encode_to_store(
         if drop_duplicates:
             dropped = {picture for group in duplicates for picture in group[1:]}
             stored = tuple(picture for picture in stored if picture not in dropped)
-        contents = StoreContents(
-            recipe if before is None else before.header.recipe,
+        header = StoreHeader.of_pictures(
             stored,
+            recipe if before is None else before.header.recipe,
             table.classes,
             tuple(encoder.templates),
             tuple(Quarantined(str(entry.path), entry.reason) for entry in quarantined),
+            generation=1 if before is None else before.header.generation,
         )
-        _commit(out, contents, encoder, index, before)
+        if before is None or (header, stored) != (before.header, tuple(before.rows.pictures())):
+            if before is not None:
+                header = replace(header, generation=header.generation + 1)
+            texts = _class_texts(encoder, header, before)
+            with write_errors(out, ALL_KEPT):
+                write_store(out, header, stored, index, texts)
         journal.remove()
     return EncodeReport(
         n_new=encoding.n_new,
@@ -155,30 +162,14 @@ def _n_removed(before: FeatureStore | None, stored: Sequence[StoredPicture]) -> 
     return len(hashes - {picture.sha256 for picture in stored})
 
 
-def _commit(
-    out: Path,
-    contents: StoreContents,
-    encoder: ImageEncoder,
-    index: FeatureIndex,
-    before: FeatureStore | None,
-) -> None:
-    """Write the store anew, if it is to hold anything else than before."""
-    if before is not None and contents == StoreContents.of(before):
-        return
-    texts = _class_texts(encoder, contents, before)
-    generation = 1 if before is None else before.header.generation + 1
-    with write_errors(out, ALL_KEPT):
-        write_store(out, contents, index, texts, generation=generation)
-
-
 def _class_texts(
-    encoder: ImageEncoder, contents: StoreContents, before: FeatureStore | None
+    encoder: ImageEncoder, header: StoreHeader, before: FeatureStore | None
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
     """The text feature of each class; a thousand classes take minutes, so stored ones stay."""
     texts: dict[str, np.ndarray] = {}
-    if before is not None and before.header.templates == contents.templates:
+    if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()
-    new = [name for name in contents.classes if name not in texts]
+    new = [name for name in header.classes if name not in texts]
     if new:
         features = encoder.encode_texts([readable_name(name) for name in new])
         texts |= dict(zip(new, features, strict=True))

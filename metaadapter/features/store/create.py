@@ -17,10 +17,10 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.header import features_file
+from metaadapter.features.store.header import StoreHeader, features_file
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
-from metaadapter.features.store.writer import StoreContents, commit_store, write_features_head
+from metaadapter.features.store.writer import commit_store, write_features_head
 from metaadapter.features.unit_rows import unit_rows
 
 __all__ = ["create_store"]
@@ -59,7 +59,8 @@ def create_store(
             path.unlink()
             raise
         classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
-        commit_store(folder, StoreContents(recipe, pictures, classes, (), ()), unit_texts)
+        header = StoreHeader.of_pictures(pictures, recipe, classes)
+        commit_store(folder, header, pictures, unit_texts)
 
 
 class _Stream:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture
 
 __all__ = ["SCHEMA", "Quarantined", "StoreHeader", "features_file"]
 
@@ -46,6 +49,23 @@ class StoreHeader:
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
+
+    @classmethod
+    def of_pictures(
+        cls,
+        pictures: Sequence[StoredPicture],
+        recipe: Recipe,
+        classes: tuple[str, ...],
+        templates: tuple[str, ...] = (),
+        quarantined: tuple[Quarantined, ...] = (),
+        *,
+        generation: int = 1,
+    ) -> StoreHeader:
+        """The facts of a store that is to hold these pictures."""
+        n_rows = len(pictures) * recipe.n_views
+        labels = Counter(picture.label for picture in pictures if picture.label)
+        counts = dict(sorted(labels.items()))
+        return cls(recipe, generation, n_rows, counts, classes, templates, quarantined)
 
     @property
     def files(self) -> dict[str, str]:
