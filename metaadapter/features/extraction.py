@@ -75,8 +75,8 @@ def encode_to_store(
     started = time.monotonic()
     if drop_duplicates and shard is not None:
         raise UsageError(
-            "drop_duplicates goes without a shard: equal pictures may lie in two of them; encode "
-            "without shards, or keep the duplicates"
+            "--drop-duplicates goes without --shard, for equal pictures may lie in two shards; "
+            "encode without shards, or keep the duplicates"
         )
     pictures = pick_shard(table.rows, shard)
     recipe = Recipe(

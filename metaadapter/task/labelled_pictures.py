@@ -15,7 +15,6 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features import (
     EncodedPictures,
     FeatureStore,
-    Fingerprint,
     ImageEncoder,
     Progress,
     encode_rows,
@@ -118,7 +117,7 @@ def _encode(
     _require_pictures_of(table.classes, pictures)
     return LabelledPictures(
         pictures,
-        _origin(encoder.name, encoder.fingerprint, views, seed),
+        Origin(encoder=encoder.name, fingerprint=encoder.fingerprint, n_views=views, seed=seed),
         encoder.logit_scale,
         encoder,
         warnings=table.warnings + pictures.warnings,
@@ -145,15 +144,16 @@ def _take(
         )
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
-        _origin(store.encoder, store.fingerprint, store.n_views, store.header.recipe.seed),
+        Origin(
+            encoder=store.encoder,
+            fingerprint=store.fingerprint,
+            n_views=store.n_views,
+            seed=store.header.recipe.seed,
+        ),
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,
     )
-
-
-def _origin(encoder: str, fingerprint: Fingerprint, n_views: int, seed: int) -> Origin:
-    return Origin(encoder=encoder, fingerprint=fingerprint.to_dict(), n_views=n_views, seed=seed)
 
 
 def _require_pictures_of(classes: Sequence[str], pictures: EncodedPictures) -> None:

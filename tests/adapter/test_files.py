@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from metaadapter.adapter import (
 )
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features import Fingerprint
 
 
 def config(**changes):
@@ -208,3 +209,18 @@ def test_save_adapter__cut_off_before_the_end__leaves_the_old_one_or_an_error(
         load_adapter(tmp_path)
     save_adapter(tmp_path, twice, config())
     assert torch.equal(load_adapter(tmp_path).weights.classes, twice.classes)
+
+
+@pytest.mark.parametrize("change", [{"probe": 3}, {"probe": ["x"]}, {"dim": "wide"}, {}])
+def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(tmp_path, weights, change):
+    fingerprint = Fingerprint.of_name("mine", 8)
+    save_adapter(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
+    path = tmp_path / "adapter_config.json"
+    facts = json.loads(path.read_text())
+    assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
+    stored = facts["origin"]["fingerprint"]
+    facts["origin"]["fingerprint"] = stored | change if change else {"dim": 8}
+    path.write_text(json.dumps(facts))
+
+    with pytest.raises(IncompatibleArtifact, match=r"adapter_config\.json.* origin\.fingerprint\."):
+        load_adapter(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,7 +119,7 @@ class StoreHeader:
         return {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
-            **self.recipe.to_dict(),
+            **asdict(self.recipe),
             "dim": self.recipe.fingerprint.dim,
             "dtype": "float16",
             "unit_rows": True,

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from jaxtyping import Float
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.folder import JOURNAL_FOLDER, write_errors
 from metaadapter.features.store.recipe import Recipe
@@ -83,7 +85,7 @@ class Journal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self) -> None:
-        text = json.dumps(self._recipe.to_dict(), indent=2)
+        text = json.dumps(asdict(self._recipe), indent=2)
         self.folder.mkdir(exist_ok=True)
         replace_file(self.folder / RECIPE_FILE, text)
 
@@ -91,7 +93,7 @@ class Journal:
         earlier = self.folder / RECIPE_FILE
         if not earlier.exists():
             return
-        stored = Recipe.from_dict(json.loads(earlier.read_bytes()))
+        stored = read_entries(Recipe, json.loads(earlier.read_bytes()))
         self._recipe.require_same(stored, self._store)
         while (path := self._block_path(self._n_blocks)).exists():
             self._add(path)
