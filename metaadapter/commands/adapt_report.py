@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -69,7 +69,7 @@ class AdaptReport:
             "generator_id": config.generator_id,
             **config.origin.model_dump(),
             "leave_one_out": None if estimate is None else estimate.accuracy.to_dict(),
-            "mistakes": [] if estimate is None else [it.to_dict() for it in estimate.mistakes],
+            "mistakes": [] if estimate is None else [asdict(each) for each in estimate.mistakes],
             "warnings": list(self.warnings),
             "quarantined": quarantined_json(self.labelled.pictures.quarantined),
         }
