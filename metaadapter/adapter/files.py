@@ -19,6 +19,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.own_folder import require_own_or_empty
 
 __all__ = ["StoredAdapter", "load_adapter", "require_adapter_folder", "save_adapter"]
 
@@ -53,12 +54,8 @@ def require_adapter_folder(folder: Path) -> None:
             f"nothing may be written to {there}, where the adapter {folder} is to go; choose "
             "another folder, or correct the permissions"
         )
-    ours = any((folder / name).exists() for name in (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE))
-    if folder.is_dir() and any(folder.iterdir()) and not ours:
-        raise DataError(
-            f"{folder} holds other files and no adapter; give an empty or new folder, so that "
-            "nothing of yours is overwritten"
-        )
+    if folder.is_dir():
+        require_own_or_empty(folder, (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE), "adapter")
 
 
 def save_adapter(

@@ -29,8 +29,6 @@ from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 
 __all__ = ["encode_to_store"]
 
-# A killed run loses this much work at most.
-BLOCK_SECONDS = 2.0
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
 
 
@@ -45,7 +43,6 @@ def encode_to_store(
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
     drop_duplicates: bool = False,
-    block_seconds: float = BLOCK_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
     """Make `out` the feature store of the pictures in `table`.
@@ -63,7 +60,6 @@ def encode_to_store(
         workers: Threads that read and encode pictures; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
         drop_duplicates: Keep one of pictures of equal bytes, the first by path.
-        block_seconds: Time between two writes of finished features.
         progress: Called after each batch.
 
     Raises:
@@ -86,7 +82,7 @@ def encode_to_store(
         index = FeatureIndex()
         before = _open_previous(out, recipe, index)
         journal = Journal(out, recipe, index)
-        with journal.writer(block_seconds) as writer:
+        try:
             encoding = encode_new(
                 [picture.path for picture in pictures],
                 encoder,
@@ -95,9 +91,11 @@ def encode_to_store(
                 batch_size=batch_size,
                 workers=workers,
                 known=index,
-                keep=writer.add,
+                keep=journal.add,
                 progress=progress,
             )
+        finally:
+            journal.flush()
         stored, quarantined = _sort_out(pictures, encoding.contents)
         require_some(len(pictures), quarantined)
         duplicates = equal_pictures(stored)

@@ -84,10 +84,21 @@ def test_save_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(t
     assert b"8 labelled" in file.read_bytes()
 
 
+def test_save_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_empty(
+    tmp_path, weights
+):
+    (tmp_path / ".DS_Store").touch()
+
+    save_adapter(tmp_path, weights, config())
+
+    assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
+
+
 def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    with pytest.raises(DataError, match="holds other files and no adapter; give an empty or new"):
+    message = r"holds other files \(thesis\.txt\) and no adapter; give --out an empty or new"
+    with pytest.raises(DataError, match=message):
         save_adapter(tmp_path, weights, config())
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

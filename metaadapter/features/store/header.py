@@ -111,7 +111,10 @@ class StoreHeader:
                 f"it was written by metaadapter {values.get('metaadapter', '?')}: install that or "
                 "a later version, or encode the pictures again"
             )
-        return cls._from_dict(values, path)
+        try:
+            return read_entries(cls, {**values, "recipe": values})
+        except ValueError as error:
+            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
     def _to_dict(self) -> dict[str, Any]:
         from importlib.metadata import version
@@ -132,13 +135,6 @@ class StoreHeader:
             "templates": self.templates,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }
-
-    @classmethod
-    def _from_dict(cls, values: dict[str, Any], path: Path) -> StoreHeader:
-        try:
-            return read_entries(cls, {**values, "recipe": values})
-        except ValueError as error:
-            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
 
 def features_file(generation: int) -> str:

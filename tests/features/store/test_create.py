@@ -196,7 +196,7 @@ def test_create__with_the_encoder__has_its_fingerprint_and_temperature(tmp_path,
 
     store = FeatureStore.create(tmp_path / "store", features, encoder=encoder)
 
-    FeatureStore.open(tmp_path / "store", fingerprint=encoder.fingerprint)
+    store.fingerprint.require_match(encoder.fingerprint, owner="it")
     assert (store.encoder, store.logit_scale) == ("mean-colour", 50.0)
 
 
