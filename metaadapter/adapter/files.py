@@ -19,7 +19,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.own_folder import require_own_or_empty
+from metaadapter.own_folder import require_own_or_empty, write_errors
 
 __all__ = ["StoredAdapter", "load_adapter", "require_adapter_folder", "save_adapter"]
 
@@ -82,7 +82,7 @@ def save_adapter(
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     config = config.model_copy(update={"files": digests})
-    try:
+    with write_errors(f"the adapter {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         # The author's part of the card may be in any encoding: its bytes come back as they were.
         old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
@@ -93,8 +93,6 @@ def save_adapter(
             replace_file(folder / name, data)
         if support is None:
             (folder / SUPPORT_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write the adapter to {folder}: {error.strerror}") from error
 
 
 def load_adapter(folder: Path) -> StoredAdapter:

@@ -18,7 +18,7 @@ from metaadapter.features.progress import EncodeReport, Progress
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Quarantined, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.recipe import Recipe
@@ -26,6 +26,7 @@ from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.shards import pick_shard
 from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
+from metaadapter.own_folder import write_errors
 
 __all__ = ["encode_to_store"]
 
@@ -115,7 +116,7 @@ def encode_to_store(
             if before is not None:
                 header = replace(header, generation=header.generation + 1)
             texts = _class_texts(encoder, header, before)
-            with write_errors(out, ALL_KEPT):
+            with write_errors(f"the feature store {out}", ALL_KEPT):
                 write_store(out, header, stored, index, texts)
         journal.remove()
     return EncodeReport(

@@ -16,12 +16,13 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import StoreHeader, features_file
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import commit_store, write_features_head
 from metaadapter.features.unit_rows import unit_rows
+from metaadapter.own_folder import write_errors
 
 __all__ = ["create_store"]
 
@@ -48,7 +49,8 @@ def create_store(
         raise DataError("expected the features of at least one picture, got none")
     n_views, dim = first.shape[1:]
     stream = _Stream(chain([first], batches), n_views, dim)
-    with hold_folder(folder), write_errors(folder, "Nothing of it is kept."):
+    owner = f"the feature store {folder}"
+    with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
         recipe = _recipe(encoder, dim, n_views, logit_scale)
         path = folder / features_file(1)
         replace_file(path, stream.write)

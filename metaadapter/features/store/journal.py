@@ -15,8 +15,9 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.feature_index import FeatureIndex
-from metaadapter.features.store.folder import JOURNAL_FOLDER, write_errors
+from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.recipe import Recipe
+from metaadapter.own_folder import write_errors
 
 __all__ = ["Journal"]
 
@@ -91,7 +92,7 @@ class Journal:
         block = np.empty(len(hashes), dtype=kind)
         block["sha256"], block["features"] = hashes, features
         kept = f"{len(self._index)} pictures are finished and kept; the same command goes on there"
-        with write_errors(self._store, kept):
+        with write_errors(f"the feature store {self._store}", kept):
             if self._n_blocks == 0:
                 self._begin()
             replace_file(self._block_path(self._n_blocks), lambda file: np.save(file, block))

@@ -10,10 +10,11 @@ import numpy as np
 from metaadapter.errors import UsageError
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow
+from metaadapter.own_folder import write_errors
 
 __all__ = ["merge_stores", "pick_shard"]
 
@@ -76,6 +77,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
         parts[0].header.templates,
         tuple(sorted(entry for entry in unread if entry.path not in read)),
     )
-    with hold_folder(out), write_errors(out, "The stores to merge are as they were."):
+    kept = "The stores to merge are as they were."
+    with hold_folder(out), write_errors(f"the feature store {out}", kept):
         write_store(out, header, pictures, index, texts)
     return FeatureStore.open(out)
