@@ -187,6 +187,21 @@ def test_created_store__adapt_and_predict__work_with_and_without_texts(run, crea
         assert document["scores"]["accuracy"]["value"] > 0.9
 
 
+def test_created_store__pictures_or_names__are_refused_with_what_to_do(
+    run, created, labelled, tmp_path
+):
+    store, out = created[0].folder, tmp_path / "adapter"
+    run("adapt", store, "--out", out)
+
+    predicted = run("predict", out, labelled)
+    named = run("adapt", store, "--out", out, "--text", "lynx=a wild cat")
+
+    for result, owner in ((predicted, f"the adapter {out}"), (named, f"the feature store {store}")):
+        assert result.code == 2
+        assert f"{owner} was made with the encoder 'own features', and unknown" in result.err
+        assert "give a feature store in place of pictures and names" in result.err
+
+
 def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
     run, created, tmp_path
 ):

@@ -357,6 +357,15 @@ def test_predict__labelled__tells_how_many_are_correct_with_the_interval(run, ad
     assert "95 % interval" in result.err
 
 
+def test_predict__labelled_pictures_of_one_class__are_counted(run, adapter, labelled, tmp_path):
+    shutil.copytree(labelled / "lynx", tmp_path / "pictures" / "lynx")
+
+    result = run("predict", adapter, tmp_path / "pictures", "--labelled", "--json")
+
+    assert result.code == 0, result.err
+    assert list(result.document["scores"]["recall"]) == ["lynx"]
+
+
 def test_predict__labelled_and_quiet__still_tells_what_was_asked_for(run, adapter, labelled):
     assert "predicted correctly: " in run("predict", adapter, labelled, "--labelled", "--quiet").err
 
