@@ -185,9 +185,9 @@ def test_predict__encoder_that_was_moved__is_found_by_the_option(
 def test_predict__rank__puts_the_most_probable_of_a_class_first(run, adapter, unlabelled):
     result = run("predict", adapter, unlabelled, "--rank", "red_fox", "--top", "3")
 
-    shares = [float(line[5]) for line in lines(result)]
-    assert len(shares) == 3
-    assert shares == sorted(shares, reverse=True)
+    probabilities = [float(line[5]) for line in lines(result)]
+    assert len(probabilities) == 3
+    assert probabilities == sorted(probabilities, reverse=True)
 
 
 def test_predict__rank_of_no_class__ends_with_2_and_names_the_nearest(run, adapter, unlabelled):
