@@ -103,7 +103,7 @@ def adapt(
     stored = fit_adapter(labelled, names, mode=mode, generator=generator)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
-    warnings = (*labelled.warnings, *check_support(labelled.counts, names or {}))
+    warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
     console.warn_of("about the labelled pictures:", warnings)
     console.warn_unreadable(labelled.pictures.quarantined)
     unheard = quiet and not json_output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """Labelled features, where they come from, and what was noticed on the way."""
+    """Labelled features, and where they come from."""
 
     pictures: EncodedPictures
     origin: Origin
@@ -51,7 +51,6 @@ class LabelledPictures:
     """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """Text feature of each class, where it comes from a store and no encoder is loaded."""
-    warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -116,11 +115,10 @@ def _encode(
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
     _require_pictures_of(table.classes, pictures)
     return LabelledPictures(
-        pictures,
+        replace(pictures, warnings=table.warnings + pictures.warnings),
         Origin(encoder=encoder.name, fingerprint=encoder.fingerprint, n_views=views, seed=seed),
         encoder.logit_scale,
         encoder,
-        warnings=table.warnings + pictures.warnings,
     )
 
 
