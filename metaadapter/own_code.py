@@ -59,7 +59,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
     return getattr(module, attribute)
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException) -> str:
     """What went wrong in code that is not this package's, and in which line of it."""
     places = traceback.extract_tb(error.__traceback__)
     theirs = [each for each in places if not Path(each.filename).is_relative_to(PACKAGE)]
@@ -82,7 +82,7 @@ def _run(path: Path, digest: str, name: str, kind: str) -> Any:
         sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
         raise UsageError(f"{kind} {name!r} cannot be loaded: {explain(error)}") from error
     return module

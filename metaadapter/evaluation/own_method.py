@@ -10,7 +10,7 @@ from metaadapter.baselines import Peer
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, load_generator
-from metaadapter.own_code import explain, load_own_code
+from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["load_own_method"]
 
@@ -23,14 +23,15 @@ def load_own_method(name: str) -> tuple[Peer, str]:
     Raises:
         UsageError: There is no such file or name, or the file cannot be run.
     """
-    found = load_own_code(name.partition("@")[0], kind="method")
+    code, _ = own_code_and_folder(name)
+    found = load_own_code(code, kind="method")
     if isinstance(found, type) and issubclass(found, AdapterGenerator):
         generator = load_generator(name)
         return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
         raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
     # It computes with the support's own methods, whether or not its file imports the class.
-    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]), Support)
+    return _checked(name, cast(Peer, found)), code_identity(Path(code.rpartition(":")[0]), Support)
 
 
 def _checked(name: str, function: Peer) -> Peer:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -65,6 +66,16 @@ def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
     assert [box.status for box in found.boxes] == ["pass", *["unknown"] * 3]
     for box in found.boxes[1:]:
         assert box.methods == {name: "unknown", "prototypes": "pass"}
+
+
+def test_own_method__in_a_folder_with_an_at_sign__is_found_and_known_by_its_code(mine, tmp_path):
+    folder = tmp_path / "me@here"
+    folder.mkdir()
+    copies = [shutil.copy(file, folder) for file in (mine.with_name("helper.py"), mine)]
+
+    found = load_method(f"{copies[1]}:nearest_mean")
+
+    assert found.identity == load_method(f"{mine}:nearest_mean").identity
 
 
 def test_own_method__identity__changes_with_its_file(mine):
