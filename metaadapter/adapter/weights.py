@@ -44,6 +44,8 @@ class AdapterWeights:
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
     """How sharply the affinity to each key falls with the distance from the key."""
+    reject_threshold: Float[Tensor, "*T"] | None = None
+    """A query whose largest probability lies below it belongs to none of the classes."""
 
     def __post_init__(self) -> None:
         for part in (_VISUAL, _CACHE):
