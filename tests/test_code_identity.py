@@ -23,7 +23,7 @@ import json
 from os import path
 from typing import TYPE_CHECKING
 
-from metaadapter.baselines.zero_shot import zero_shot
+from metaadapter.adapter.consistency import zero_shot
 
 import helper
 
@@ -49,9 +49,15 @@ def own(tmp_path):
         "later": "FACTOR = 1\n",
         "drawn": "FACTOR = 1\n",
         "parts/__init__": "",
-        "parts/inner": "FACTOR = 1\n",
+        "parts/inner": "from .sibling import FACTOR\nimport top\n",
+        "parts/sibling": "from . import cousin\nfrom parts.deep.nested import FACTOR\n",
+        "parts/cousin": "",
+        "parts/deep/__init__": "",
+        "parts/deep/nested": "from ..uncle import FACTOR\n",
+        "parts/uncle": "FACTOR = 1\n",
+        "top": "",
     }.items():
-        (tmp_path / f"{name}.py").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path / "own.py"
 
@@ -77,8 +83,8 @@ def test_code_identity__line_changed_in_any_module_run_through__changes(part, mo
 
 
 def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
-    assert names(modules_run_through(PEERS["zero-shot"])) >= {
-        "metaadapter/baselines/zero_shot.py",
+    assert names(modules_run_through(PEERS["prototypes"])) >= {
+        "metaadapter/baselines/prototypes.py",
         "metaadapter/adapter/support.py",
         "metaadapter/adapter/weights.py",
     }
@@ -113,7 +119,11 @@ print(*sorted(called))
     assert called <= names(modules_run_through(Generator))
 
 
-@pytest.mark.parametrize("name", ["own", "helper", "later", "parts/inner"])
+PARTS_BESIDE = ["__init__", "inner", "sibling", "cousin", "uncle", "deep/__init__", "deep/nested"]
+BESIDE = ["own", "helper", "later", "top", *(f"parts/{name}" for name in PARTS_BESIDE)]
+
+
+@pytest.mark.parametrize("name", BESIDE)
 def test_code_identity__own_file_or_a_helper_changed__changes(own, name):
     before = code_identity(own)
 
@@ -127,8 +137,8 @@ def test_modules_run_through__own_file__are_its_helpers_and_the_project_alone(ow
     files = modules_run_through(own)
 
     beside = {str(f.relative_to(own.parent)) for f in files if f.is_relative_to(own.parent)}
-    assert beside == {"own.py", "helper.py", "later.py", "parts/__init__.py", "parts/inner.py"}
-    assert "metaadapter/baselines/zero_shot.py" in names(files)
+    assert beside == {f"{name}.py" for name in BESIDE}
+    assert "metaadapter/adapter/consistency.py" in names(files)
     assert all(f.is_relative_to(own.parent) or f.is_relative_to(ROOT) for f in files)
 
 
@@ -145,5 +155,13 @@ def test_code_identity__docstring_comment_or_layout_changed__stays(own, old, new
 
     assert old in OWN
     own.write_text(OWN.replace(old, new))
+
+    assert code_identity(own) == before
+
+
+def test_code_identity__files_elsewhere_and_so_in_another_order__stays(own, monkeypatch):
+    before, files = code_identity(own), modules_run_through(own)
+
+    monkeypatch.setattr("metaadapter.code_identity.modules_run_through", lambda *_: files[::-1])
 
     assert code_identity(own) == before

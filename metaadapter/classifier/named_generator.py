@@ -27,7 +27,7 @@ def generator_name(generator: str | Path | AdapterGenerator) -> str:
 
 def name_to_trust(name: str) -> str:
     """The kept name, without code: a saved adapter never makes code run by itself."""
-    return CUSTOM if is_own_code(name.partition("@")[0]) else name
+    return CUSTOM if is_own_code(name) else name
 
 
 def same_generator(generator: str | Path | AdapterGenerator, wanted_id: str) -> AdapterGenerator:

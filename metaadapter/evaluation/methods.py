@@ -61,7 +61,7 @@ def load_method(name: str) -> Method:
         code = code_identity(fine_tune, type(start))
         identity = _digest(code + repr(settings) + generator_id(start))
         return Method(name, identity, _fine_tuned(start, settings), read_meta_training(SHIPPED))
-    if is_own_code(name.partition("@")[0]):
+    if is_own_code(name):
         function, identity = load_own_method(name)
         return Method(name, identity, function, None)
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter import AdapterWeights, Support, require_adapters
 from metaadapter.baselines import Peer
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, generator_id, load_generator
-from metaadapter.own_code import explain, load_own_code
+from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["load_own_method"]
 
@@ -23,14 +23,15 @@ def load_own_method(name: str) -> tuple[Peer, str]:
     Raises:
         UsageError: There is no such file or name, or the file cannot be run.
     """
-    found = load_own_code(name.partition("@")[0], kind="method")
+    code, _ = own_code_and_folder(name)
+    found = load_own_code(code, kind="method")
     if isinstance(found, type) and issubclass(found, AdapterGenerator):
         generator = load_generator(name)
         return _checked(name, generator.predict), generator_id(generator)
     if not callable(found):
         raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
     # It computes with the support's own methods, whether or not its file imports the class.
-    return _checked(name, cast(Peer, found)), code_identity(Path(name.rpartition(":")[0]), Support)
+    return _checked(name, cast(Peer, found)), code_identity(Path(code.rpartition(":")[0]), Support)
 
 
 def _checked(name: str, function: Peer) -> Peer:
@@ -45,15 +46,6 @@ def _checked(name: str, function: Peer) -> Peer:
                 f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
                 f"{explain(error)}"
             ) from error
-        wanted = tuple(support.text_TND.shape)
-        if not isinstance(weights, AdapterWeights) or tuple(weights.classes.shape) != wanted:
-            got = type(weights).__name__
-            if isinstance(weights, AdapterWeights):
-                got = f"classes of shape {tuple(weights.classes.shape)}"
-            raise UsageError(
-                f"method {name!r} must return AdapterWeights of all tasks, classes of shape "
-                f"{wanted} (tasks, ways, width); got {got}"
-            )
-        return weights
+        return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
 
     return fit

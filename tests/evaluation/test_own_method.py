@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -65,6 +66,13 @@ def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
     assert [box.status for box in found.boxes] == ["pass", *["unknown"] * 3]
     for box in found.boxes[1:]:
         assert box.methods == {name: "unknown", "prototypes": "pass"}
+
+
+def test_own_method__in_a_folder_with_an_at__is_found(mine):
+    file = mine.parent / "me@home" / mine.name
+    shutil.copytree(mine.parent, file.parent)
+
+    assert load_method(f"{file}:nearest_mean").fit is not None
 
 
 def test_own_method__identity__changes_with_its_file(mine):
