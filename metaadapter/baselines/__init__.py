@@ -9,6 +9,7 @@ encoder.
 from collections.abc import Callable
 
 from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter.consistency import zero_shot
 from metaadapter.baselines.ape import ape
 from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
@@ -25,7 +26,6 @@ from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.text_mean import text_mean
 from metaadapter.baselines.tip_adapter import tip_adapter
 from metaadapter.baselines.tip_adapter_f import tip_adapter_f
-from metaadapter.baselines.zero_shot import zero_shot
 from metaadapter.baselines.zs_lp import zs_lp
 
 __all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "load_meta_peer"]
