@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,21 +14,11 @@ from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.own_code import load_own_code
 from metaadapter.own_folder import hold_lock
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.config_file import config_differences, read_resolved
+from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
-__all__ = [
-    "hold_run",
-    "open_run",
-    "require_same",
-    "write_config",
-]
+__all__ = ["hold_run", "require_same", "write_config"]
 
-CONFIG, RESOLVED = "config.toml", "resolved.json"
-
-
-def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """The configuration of a run that was started before, changed as by `load_config`."""
-    return read_resolved(folder / RESOLVED, overrides)
+CONFIG = "config.toml"
 
 
 @contextmanager
