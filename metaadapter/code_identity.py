@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-import sys
+import marshal
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 __all__ = ["code_identity", "modules_run_through"]
@@ -22,7 +22,8 @@ PROJECT = ("metaadapter", "episodes")
 def code_identity(*code: Any) -> str:
     """Twelve hexadecimal digits that change with the code that functions and classes run through.
 
-    That is all files of `modules_run_through`, without their comments, docstrings and layout.
+    That is all files of `modules_run_through`, without their comments, docstrings and layout; and
+    what was compiled of a class that stands in no file, for it was typed into a notebook.
 
     Args:
         code: Functions and classes, or the paths of Python files.
@@ -30,6 +31,7 @@ def code_identity(*code: Any) -> str:
     files = modules_run_through(*code)
     # Sorted by what they say: where they lie on this machine must not tell.
     programs = sorted(f"{file.name} {_program(file.read_bytes())}" for file in files)
+    programs += [_compiled(each) for each in code if not isinstance(each, Path)]
     return hashlib.sha256("\n".join(programs).encode()).hexdigest()[:12]
 
 
@@ -41,7 +43,7 @@ def modules_run_through(*code: Any) -> list[Path]:
     Other packages are left out, and so is what only a type checker imports.
     """
     files = [each.absolute() if isinstance(each, Path) else _file(each.__module__) for each in code]
-    waiting = [(file, file.parent) for file in files]
+    waiting = [(file, file.parent) for file in files if file]
     found: set[Path] = set()
     while waiting:
         file, root = waiting.pop()
@@ -77,7 +79,8 @@ def _imported(source: bytes, folder: Path, root: Path) -> tuple[Path, ...]:
     files: list[Path] = []
     for level, name, member in _imports(ast.parse(source)):
         if not level and name.partition(".")[0] in PROJECT:
-            files.append(_file(_defining_module(name, member)))
+            file = _file(_defining_module(name, member))
+            files += [file] if file else []
             continue
         place = [folder, *folder.parents][:level][-1] if level else root
         # A package runs before what is in it.
@@ -111,6 +114,18 @@ def _defining_module(module: str, member: str) -> str:
     return home if home.partition(".")[0] in PROJECT else module
 
 
-def _file(module: str) -> Path:
-    import_module(module)
-    return Path(inspect.getfile(sys.modules[module]))
+def _file(module: str) -> Path | None:
+    """The file of a module; `None` for what is typed into a notebook or a prompt."""
+    file = getattr(import_module(module), "__file__", None)
+    return Path(file) if file and Path(file).is_file() else None
+
+
+def _compiled(code: Any) -> str:
+    """What functions and plain values of a class, and of its bases, stand in no file; else ""."""
+    typed_in = [kind for kind in getattr(code, "__mro__", [code]) if not _file(kind.__module__)]
+    values = [item for kind in typed_in if kind is not object for item in vars(kind).items()]
+    found = [(name, getattr(value, "__code__", value)) for name, value in values]
+    plain = (bool, int, float, str, CodeType)
+    kept = [(name, value) for name, value in found if isinstance(value, plain)]
+    # Later formats than 2 tell how often a value is referred to, which is no part of the program.
+    return " ".join(f"{name} {marshal.dumps(value, 2)!r}" for name, value in kept)

@@ -3,14 +3,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import metaadapter
 from metaadapter.baselines import META_PEERS, PEERS
+from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import code_identity, modules_run_through
-from metaadapter.generator import Generator
+from metaadapter.generator import AdapterGenerator, Generator, generator_id
 
 ROOT = Path(metaadapter.__file__).parents[1]
 PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}
@@ -165,3 +167,45 @@ def test_code_identity__files_elsewhere_and_so_in_another_order__stays(own, monk
     monkeypatch.setattr("metaadapter.code_identity.modules_run_through", lambda *_: files[::-1])
 
     assert code_identity(own) == before
+
+
+TYPED_IN = """\
+class Mine(AdapterGenerator):
+    factor = 20.0
+
+    def forward(self, support):
+        return support.head(support.text_TND, logit_scale=self.factor + 1)
+"""
+
+
+@pytest.fixture
+def typed_in(monkeypatch):
+    """Gives a class as a notebook has it: its module is in no file."""
+    module = ModuleType("notebook")
+    module.AdapterGenerator = AdapterGenerator
+    monkeypatch.setitem(sys.modules, "notebook", module)
+
+    def new(text):
+        exec(compile(text, "<ipython-input-1>", "exec"), vars(module))
+        return module.Mine
+
+    return new
+
+
+def test_code_identity__class_typed_in__changes_with_its_functions_and_values(typed_in):
+    before = code_identity(typed_in(TYPED_IN))
+
+    assert code_identity(typed_in(TYPED_IN)) == before
+    for old, new in (("text_TND", "means_TND"), ("+ 1", "+ 2"), ("20.0", "21.0")):
+        assert code_identity(typed_in(TYPED_IN.replace(old, new))) != before
+    child = TYPED_IN + "class Child(Mine): ...\nMine, Parent = Child, Mine\n"
+    assert code_identity(typed_in(child)) != code_identity(typed_in(child.replace("+ 1", "+ 2")))
+
+
+def test_code_identity__class_typed_in__classifies(typed_in):
+    generator = typed_in(TYPED_IN)()
+    classifier = MetaAdapterClassifier({"a": [1.0, 0.0], "b": [0.0, 1.0]}, generator=generator)
+
+    classifier.fit([[1.0, 0.1], [0.1, 1.0]], ["a", "b"])
+
+    assert classifier.generator_id_ == generator_id(generator)
