@@ -121,7 +121,7 @@ def _file(module: str) -> Path | None:
 
 
 def _compiled(code: Any) -> str:
-    """What functions and plain values of a class, and of its bases, stand in no file; else ""."""
+    """The functions and plain values of a class and its bases that stand in no file; else ""."""
     typed_in = [kind for kind in getattr(code, "__mro__", [code]) if not _file(kind.__module__)]
     values = [item for kind in typed_in if kind is not object for item in vars(kind).items()]
     found = [(name, getattr(value, "__code__", value)) for name, value in values]

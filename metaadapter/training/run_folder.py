@@ -46,9 +46,10 @@ def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> 
     """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
     document = {"code": _identities(config), **config.model_dump(mode="json", by_alias=True)}
     with _write_errors(folder):
+        # What a run goes on from comes first: killed between the two, it can go on.
+        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
         if config_text is not None:
             replace_file(folder / CONFIG, config_text)
-        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:
