@@ -189,7 +189,7 @@ def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, 
         "metaadapter/evaluation/metrics.py",
         "metaadapter/evaluation/draws.py",
         "metaadapter/adapter/apply.py",
-        "episodes/nested_shots.py",
+        "episodes/evaluation_draws.py",
     ],
 )
 def test_evaluate__program_that_measures_changed__measures_everything_again(measured, edit, file):
