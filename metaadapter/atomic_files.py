@@ -41,13 +41,15 @@ def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
     """Let `change` work on a copy of a folder, which then takes the folder's place as a whole.
 
     If it fails, the folder is as it was. A process that is killed while the two change places
-    leaves the old one beside it, as `.NAME.old`.
+    leaves the old one beside it, as `.NAME.old`; the next change puts it back first.
 
     Raises:
         OSError: The copy cannot be made or moved.
     """
     folder = folder.resolve()
     copy, old = (folder.with_name(f".{folder.name}.{which}") for which in ("new", "old"))
+    if not folder.exists() and old.exists():
+        old.rename(folder)
     for left_behind in (copy, old):
         shutil.rmtree(left_behind, ignore_errors=True)
     try:
@@ -62,7 +64,7 @@ def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     _sync_folder(folder.parent)
-    shutil.rmtree(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _fill(file: IO[bytes], content: bytes | str | Callable[[IO[bytes]], object]) -> None:

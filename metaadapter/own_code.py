@@ -31,8 +31,9 @@ def own_code_and_folder(name: str) -> tuple[str, str]:
 def load_own_code(name: str, *, kind: str) -> Any:
     """The function or class that FILE.py:NAME names.
 
-    The file is run as a script would be: modules are looked for in its folder first. It is run
-    because the user named it; no file on a disk makes code run by itself.
+    Modules are looked for in its folder too, but last: a file of the user's that is called copy.py
+    must not take the place of Python's. The file is run because the user named it; no file on a
+    disk makes code run by itself.
 
     Args:
         name: FILE.py:NAME.
@@ -58,7 +59,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
     return getattr(module, attribute)
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException) -> str:
     """What went wrong in code that is not this package's, and in which line of it."""
     places = traceback.extract_tb(error.__traceback__)
     theirs = [each for each in places if not Path(each.filename).is_relative_to(PACKAGE)]
@@ -78,10 +79,10 @@ def _run(path: Path, digest: str, name: str, kind: str) -> Any:
     sys.modules[title] = module  # where dataclasses and pickled functions look for it
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
         raise UsageError(f"{kind} {name!r} cannot be loaded: {explain(error)}") from error
     return module

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from metaadapter.errors import DataError
 
-__all__ = ["hold_lock", "require_own_or_empty"]
+__all__ = ["hold_lock", "require_own_or_empty", "write_errors"]
 
 # The answers of file systems that cannot lock, such as those of many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
@@ -36,6 +36,26 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
             f"the folder {folder} holds other files ({', '.join(others[:3])}"
             f"{' …' if len(others) > 3 else ''}) and no {kind}; give --out an empty or new folder"
         )
+
+
+@contextmanager
+def write_errors(owner: str, kept: str = "") -> Iterator[None]:
+    """Turn a failed write (disk full, no permission) into a message that names what is written.
+
+    Args:
+        owner: What is written and where, as in "the feature store birds/".
+        kept: A sentence: what is on disk nevertheless, and how to go on.
+
+    Raises:
+        DataError: Instead of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot write {owner}: {error.strerror or error}; free some space, correct the "
+            f"permissions, or choose another --out{kept and '. '}{kept}"
+        ) from error
 
 
 @contextmanager

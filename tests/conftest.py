@@ -66,9 +66,10 @@ def store_in():
     from metaadapter.features import FeatureStore
     from metaadapter.features.fingerprint import Fingerprint
     from metaadapter.features.store.feature_index import FeatureIndex
+    from metaadapter.features.store.header import StoreHeader
     from metaadapter.features.store.recipe import Recipe
     from metaadapter.features.store.rows import StoredPicture
-    from metaadapter.features.store.writer import StoreContents, write_store
+    from metaadapter.features.store.writer import write_store
     from metaadapter.features.unit_rows import unit_rows
 
     def make(
@@ -96,7 +97,8 @@ def store_in():
         (folder / name).mkdir()
         write_store(
             folder / name,
-            StoreContents(recipe, pictures, classes, ("{}",), ()),
+            StoreHeader.of_pictures(pictures, recipe, classes, ("{}",)),
+            pictures,
             index,
             dict(zip(classes, texts, strict=True)),
         )

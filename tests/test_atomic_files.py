@@ -102,3 +102,29 @@ def test_change_folder__stopped_while_they_change_places__leaves_the_folder_alon
 
     assert contents(folder) == {"a.txt": "old a", "b.txt": "old b"}
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_change_folder__after_a_kill_between_the_two_renames__has_the_old_files(folder, tmp_path):
+    folder.rename(tmp_path / ".adapter.old")
+
+    change_folder(folder, lambda copy: (copy / "a.txt").write_text("new a"))
+
+    assert contents(folder) == {"a.txt": "new a", "b.txt": "old b"}
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_change_folder__old_one_that_cannot_be_removed__is_no_failure(
+    folder, tmp_path, monkeypatch
+):
+    rmdir = os.rmdir
+
+    def refuse(path, **more):
+        if str(path).endswith(".old"):
+            raise OSError("busy")
+        rmdir(path, **more)
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+
+    change_folder(folder, lambda copy: (copy / "a.txt").write_text("new a"))
+
+    assert contents(folder)["a.txt"] == "new a"

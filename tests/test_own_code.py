@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -24,6 +25,18 @@ def test_load_own_code__function_with_a_helper_beside_it__can_be_called(write):
     assert load_own_code(f"{file}:times", kind="method")(2) == 6
 
 
+def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write):
+    file = write("def f():\n    return 1\n", name="copy.py")
+
+    load_own_code(f"{file}:f", kind="method")
+
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
+        check=False,
+    )
+    assert found.returncode == 0
+
+
 def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
     file = write("class Mine:\n    size = 1\n")
     first = load_own_code(f"{file}:Mine", kind="method")
@@ -39,6 +52,7 @@ def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
         ("x = 1\n", "gone.py:f", r"encoder '.*gone\.py:f': cannot read .*gone\.py: No such file"),
         ("x = 1\n", "mine.py:f", r"mine\.py has no 'f'; write the name of a function or class"),
         ("x = 1\n\ny = (\n", "mine.py:x", r"cannot be loaded: SyntaxError: .*mine\.py, line 3"),
+        ("import sys\n\nsys.exit(2)\n", "mine.py:x", r"SystemExit: 2 \(mine\.py, line 3\)"),
         ("import json\n\n1 / 0\n", "mine.py:x", r"ZeroDivisionError: .* \(mine\.py, line 3\)"),
     ],
 )

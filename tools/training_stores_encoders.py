@@ -20,8 +20,10 @@ from metaadapter.features.open_clip_model import build_model
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.writer import StoreContents, write_store
+from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.writer import write_store
 from metaadapter.features.unit_rows import unit_rows
 
 GEOMETRIES = ("raw", "root", "narrow")
@@ -88,9 +90,12 @@ def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collec
     )
     text_of = dict(zip(classes, texts.astype(np.float32), strict=True))
     for name in (name for name in stores if f"{name}@{geometry}" in only):
-        contents = replace(StoreContents.of(stores[name]), recipe=recipe)
-        by_label = {label: text_of[name, label] for label in contents.classes}
-        _write(out / f"{name}@{geometry}", contents, features[name], by_label)
+        facts, pictures = stores[name].header, stores[name].rows.pictures()
+        header = StoreHeader.of_pictures(
+            pictures, recipe, facts.classes, facts.templates, facts.quarantined
+        )
+        by_label = {label: text_of[name, label] for label in facts.classes}
+        _write(out / f"{name}@{geometry}", header, pictures, features[name], by_label)
 
 
 def predict_texts(
@@ -144,12 +149,21 @@ def _class_means(store: FeatureStore, features: np.ndarray) -> np.ndarray:
     return unit_rows(np.stack(means))
 
 
-def _write(folder: Path, contents: StoreContents, features: np.ndarray, texts: Texts) -> None:
+def _write(
+    folder: Path,
+    header: StoreHeader,
+    pictures: list[StoredPicture],
+    features: np.ndarray,
+    texts: Texts,
+) -> None:
     index = FeatureIndex()
-    hashes = [picture.sha256 for picture in contents.pictures]
+    hashes = [picture.sha256 for picture in pictures]
     index.add(hashes, features[:, None].astype(np.float16))
     with hold_folder(folder):
         before = FeatureStore.open(folder) if (folder / HEADER_FILE).exists() else None
-        if before is None or StoreContents.of(before) != contents:
-            generation = before.header.generation + 1 if before else 1
-            write_store(folder, contents, index, texts, generation=generation)
+        if before is not None:
+            same = replace(before.header, generation=1) == header
+            if same and before.rows.pictures() == pictures:
+                return
+            header = replace(header, generation=before.header.generation + 1)
+        write_store(folder, header, pictures, index, texts)

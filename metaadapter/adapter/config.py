@@ -6,7 +6,6 @@ import json
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,8 +25,8 @@ class Origin(BaseModel):
 
     encoder: str | None = None
     """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
-    fingerprint: dict[str, Any] | None = None
-    """The fingerprint of that encoder."""
+    fingerprint: Fingerprint | None = None
+    """What that encoder computes."""
     n_views: int = 1
     """The number of views of each picture that are averaged, in the support and in queries."""
     seed: int = 0
@@ -44,7 +43,7 @@ class Origin(BaseModel):
             IncompatibleArtifact: They differ. An adapter without a fingerprint takes any.
         """
         if self.fingerprint is not None:
-            Fingerprint.from_dict(self.fingerprint).require_match(other, owner=owner)
+            self.fingerprint.require_match(other, owner=owner)
 
 
 class AdapterConfig(BaseModel):

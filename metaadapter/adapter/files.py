@@ -7,9 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
-from typing import IO
 
 import safetensors
 from safetensors.torch import load, save
@@ -21,6 +19,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.own_folder import require_own_or_empty, write_errors
 
 __all__ = ["StoredAdapter", "load_adapter", "require_adapter_folder", "save_adapter"]
 
@@ -55,12 +54,8 @@ def require_adapter_folder(folder: Path) -> None:
             f"nothing may be written to {there}, where the adapter {folder} is to go; choose "
             "another folder, or correct the permissions"
         )
-    ours = any((folder / name).exists() for name in (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE))
-    if folder.is_dir() and any(folder.iterdir()) and not ours:
-        raise DataError(
-            f"{folder} holds other files and no adapter; give an empty or new folder, so that "
-            "nothing of yours is overwritten"
-        )
+    if folder.is_dir():
+        require_own_or_empty(folder, (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE), "adapter")
 
 
 def save_adapter(
@@ -87,17 +82,17 @@ def save_adapter(
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     config = config.model_copy(update={"files": digests})
-    try:
+    with write_errors(f"the adapter {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-        old = (folder / CARD_FILE).read_text("utf-8") if (folder / CARD_FILE).exists() else ""
-        contents[CARD_FILE] = card(config, old).encode()
+        # The author's part of the card may be in any encoding: its bytes come back as they were.
+        old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
+        facts = card(config, old.decode(errors="surrogateescape"))
+        contents[CARD_FILE] = facts.encode(errors="surrogateescape")
         contents[CONFIG_FILE] = config.to_json().encode()
         for name, data in contents.items():
-            replace_file(folder / name, partial(_write_all, data))
+            replace_file(folder / name, data)
         if support is None:
             (folder / SUPPORT_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write the adapter to {folder}: {error.strerror}") from error
 
 
 def load_adapter(folder: Path) -> StoredAdapter:
@@ -122,10 +117,6 @@ def load_adapter(folder: Path) -> StoredAdapter:
             f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; adapt again"
         )
     return StoredAdapter(weights, config, support, hashes)
-
-
-def _write_all(data: bytes, file: IO[bytes]) -> None:
-    file.write(data)
 
 
 def _pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:

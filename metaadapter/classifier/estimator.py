@@ -285,4 +285,4 @@ class MetaAdapterClassifier(AdapterClassifier):
 def _origin_of(encoder: ImageEncoder | None) -> Origin:
     if encoder is None:
         return Origin()
-    return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint.to_dict())
+    return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)

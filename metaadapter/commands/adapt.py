@@ -80,7 +80,7 @@ def adapt(
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
-    from metaadapter.commands.adapt_report import AdaptReport
+    from metaadapter.commands.adapt_report import document, show
     from metaadapter.features import load_encoder
     from metaadapter.task.fit_adapter import fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support
@@ -103,13 +103,12 @@ def adapt(
     stored = fit_adapter(labelled, names, mode=mode, generator=generator)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
-    warnings = (*labelled.warnings, *check_support(labelled.counts, names or {}))
+    warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
     console.warn_of("about the labelled pictures:", warnings)
     console.warn_unreadable(labelled.pictures.quarantined)
     unheard = quiet and not json_output
     found = None if unheard else estimate(labelled.paths_by_class, stored)
-    report = AdaptReport(out, labelled, stored.config, found, warnings)
     if json_output:
-        write_document("adapt", report.to_dict())
+        write_document("adapt", document(out, labelled, stored.config, found, warnings))
     else:
-        report.show(console)
+        show(console, out, labelled, stored.config, found)

@@ -11,7 +11,7 @@ import typer
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import UsageError
 
 __all__ = ["add"]
 
@@ -63,6 +63,7 @@ def add(
     from metaadapter.atomic_files import change_folder
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import EncodedPictures
+    from metaadapter.own_folder import write_errors
     from metaadapter.task.adapter_encoder import load_adapter_encoder
     from metaadapter.task.queries import read_queries
 
@@ -90,15 +91,11 @@ def add(
     classifier.add_class(
         label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
     )
-    try:
+    with write_errors(f"the adapter {out or adapter}"):
         if out is not None:
             classifier.save(out)
         else:
             change_folder(adapter, classifier.save)
-    except OSError as error:
-        raise DataError(
-            f"cannot replace the adapter {adapter}: {error.strerror}; write another with --out"
-        ) from error
 
     console.warn_of(
         f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated

@@ -76,7 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _failed(_usage(error), error.exit_code, arguments)
         except MetaAdapterError as error:
             return _failed(str(error), error.exit_code, arguments)
-        except (BrokenPipeError, SystemExit):  # the latter is typer's answer to the former
+        except (BrokenPipeError, SystemExit) as error:
+            # The latter is typer's answer to the former; else it is of code of the user's own.
+            if isinstance(error, SystemExit) and not isinstance(error.__context__, OSError):
+                raise
             return _reader_left()
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:

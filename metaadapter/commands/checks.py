@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
@@ -35,10 +35,6 @@ class Check:
     name: str
     status: Literal["ok", "note", "problem"]
     detail: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The JSON form."""
-        return asdict(self)
 
 
 def all_checks() -> Iterator[Check]:

@@ -43,15 +43,18 @@ def demo(
     _require_place(page_file)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
+    from metaadapter.atomic_files import replace_file
     from metaadapter.features import FrozenEncoder
     from metaadapter.images import read_images
+    from metaadapter.own_folder import write_errors
     from metaadapter.report.demo_page import page
     from metaadapter.task.demo_experiment import run_demo
 
     with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
         result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)
     classifier.save(adapter)
-    _write(page_file, page(result))
+    with write_errors(f"the page {page_file}"):
+        replace_file(page_file, page(result))
 
     if json_output:
         write_document("demo", _document(result, page_file, adapter))
@@ -74,13 +77,6 @@ def _require_place(page_file: Path) -> None:
             f"{page_file} is a page of yours, not of the demo, and would be overwritten; choose "
             "another folder with --out"
         )
-
-
-def _write(page_file: Path, html: str) -> None:
-    try:
-        page_file.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write the page {page_file}: {error.strerror}") from error
 
 
 def _table(result: DemoResult) -> Table:

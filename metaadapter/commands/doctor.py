@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import typer
 
 from metaadapter.commands import options
@@ -27,7 +29,7 @@ def doctor(*, json_output: options.Json = False) -> None:
             console.result(f"{MARKS[check.status]}  {check.name}: {check.detail}")
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
-        found = [check.to_dict() for check in checks]
+        found = [asdict(check) for check in checks]
         write_document("doctor", {"healthy": healthy, "checks": found})
     if not healthy:
         raise typer.Exit(1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaadapter.commands import options
-from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -62,20 +63,12 @@ def encode(
     goes on where it stopped when the same command is given again.
     """
     part = _shard(shard)
-    if drop_duplicates and part is not None:
-        raise UsageError(
-            "--drop-duplicates goes without --shard, for equal pictures may lie in two shards"
-        )
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features import FeatureStore, encode_to_store, load_encoder
+    from metaadapter.features.duplicates import contradictions
 
     table = _read(images, labelled=labels, split=split, console=console)
-    loaded = load_encoder(
-        encoder,
-        device=device,
-        precision=precision,
-        templates=templates,
-    )
+    loaded = load_encoder(encoder, device=device, precision=precision, templates=templates)
     with console.progress() as progress:
         report = encode_to_store(
             table,
@@ -90,9 +83,12 @@ def encode(
             progress=progress,
         )
     store = FeatureStore.open(out)
-    _warn(report, table, console)
+    warnings = [*table.warnings, *contradictions(report.duplicates)]
+    console.warn_of("about these pictures:", warnings)
+    console.warn_unreadable(report.quarantined)
+    _warn_of_duplicates(report, console)
     if json_output:
-        write_document("encode", _document(report, store, table))
+        write_document("encode", _document(report, store, table.source, warnings))
     else:
         console.result(_summary(report, store))
 
@@ -128,15 +124,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _warn(report: EncodeReport, table: ImageTable, console: Console) -> None:
-    console.warn_of("about these pictures:", _warnings(report, table))
-    console.warn_of(
-        f"left out, because unreadable: {len(report.quarantined)}",
-        [f"{picture.path}: {picture.reason}" for picture in report.quarantined],
-    )
-    _warn_of_duplicates(report, console)
-
-
 def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
     n_copies = sum(len(group) - 1 for group in report.duplicates)
     if not n_copies:
@@ -149,12 +136,6 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
         heading = f"left out, because their bytes are those of another picture: {report.n_dropped}"
     equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
     console.warn_of(heading, equal)
-
-
-def _warnings(report: EncodeReport, table: ImageTable) -> list[str]:
-    from metaadapter.features.duplicates import contradictions
-
-    return [*table.warnings, *contradictions(report.duplicates)]
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
@@ -170,12 +151,14 @@ def _summary(report: EncodeReport, store: FeatureStore) -> str:
     )
 
 
-def _document(report: EncodeReport, store: FeatureStore, table: ImageTable) -> dict[str, Any]:
+def _document(
+    report: EncodeReport, store: FeatureStore, source: str, warnings: list[str]
+) -> dict[str, Any]:
     return {
         "store": str(store.folder),
-        "source": table.source,
+        "source": source,
         "encoder": store.encoder,
-        "fingerprint": store.fingerprint.to_dict(),
+        "fingerprint": asdict(store.fingerprint),
         "n_views": store.n_views,
         "seed": store.header.recipe.seed,
         "counts": store.header.counts,
@@ -188,10 +171,8 @@ def _document(report: EncodeReport, store: FeatureStore, table: ImageTable) -> d
             [{"path": picture.path, "label": picture.label} for picture in group]
             for group in report.duplicates
         ],
-        "quarantined": [
-            {"path": str(picture.path), "reason": picture.reason} for picture in report.quarantined
-        ],
-        "warnings": _warnings(report, table),
+        "quarantined": quarantined_json(report.quarantined),
+        "warnings": warnings,
         "seconds": report.seconds,
         "images_per_second": report.images_per_second,
     }

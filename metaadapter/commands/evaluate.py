@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -123,6 +122,8 @@ def evaluate(
         "reference": reference,
         "metrics": _names(metrics),
     }
+    from joblib import cpu_count
+
     from metaadapter import evaluation
     from metaadapter.evaluation.config_file import load_evaluation
     from metaadapter.report.evaluation_markdown import overview
@@ -134,7 +135,7 @@ def evaluate(
     settings = load_evaluation(config, asked)
     with console.counting("measuring") as tell:
         found = evaluation.evaluate(
-            settings, out, jobs=jobs or _n_cores(), device=device, tell=tell, note=console.warn
+            settings, out, jobs=jobs or cpu_count(), device=device, tell=tell, note=console.warn
         )
     for store, facts in found.sets.items():
         if facts["left_out"]:
@@ -181,10 +182,3 @@ def _number_or_all(text: str | None) -> int | str | None:
     if not text.isdecimal():
         raise UsageError(f"--queries expects a whole number or all, got {text!r}")
     return int(text)
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

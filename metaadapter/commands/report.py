@@ -42,9 +42,8 @@ def report(
     for byte.
     """
     from metaadapter.atomic_files import replace_file
-    from metaadapter.errors import DataError
     from metaadapter.evaluation.folder import RECORD_FILE
-    from metaadapter.own_folder import require_own_or_empty
+    from metaadapter.own_folder import require_own_or_empty, write_errors
     from metaadapter.report.evaluation_markdown import markdown
     from metaadapter.report.evaluation_page import page
     from metaadapter.report.evaluation_run import EvaluationRun
@@ -63,16 +62,11 @@ def report(
         "report.html": lambda: page(result, shown),
     }
     folder = run if out is None else out
-    try:
+    with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
         for name, view in views.items():
             replace_file(folder / name, view())
-    except OSError as error:
-        raise DataError(
-            f"cannot write the report into {folder}: {error.strerror or error}; choose another "
-            "--out"
-        ) from error
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(shown) < n_pictures:
         console.note(

@@ -16,18 +16,12 @@ import typer
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
 from metaadapter.commands.train_display import training_display
-from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training import RunSummary, TrainConfig, Validation
 
 __all__ = ["train"]
-
-
-class Interrupted(MetaAdapterError):
-    """Ctrl-C ended the run; the message tells how to go on with it."""
-
-    exit_code = 130
 
 
 def train(

@@ -13,7 +13,7 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.draw_config import DrawConfig
-from metaadapter.own_folder import hold_lock, require_own_or_empty
+from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
 
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
 
@@ -72,13 +72,9 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
         DataError: The folder holds another evaluation or other files, another process writes to
             it, or it cannot be written.
     """
-    try:
+    with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
-    except OSError as error:
-        raise DataError(
-            f"cannot write the evaluation {folder}: {error.strerror or error}; choose another --out"
-        ) from error
     with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
         _take_up(folder, record)
         yield

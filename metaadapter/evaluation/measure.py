@@ -121,7 +121,7 @@ def _answer(
         rows.support_TNK >= 0,
         logit_scale=data.logit_scale,
     ).to(device=device)
-    query_TQD = data.look_up(picture_TQ).to(device)
+    query_TQD = data.query_rows(picture_TQ).to(device)
     before = reset_peak(device)
     with trained_numbers() as trained:
         weights, fit_seconds = timed(lambda: method.fit(support), device)

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from metaadapter.evaluation.evaluation_set import EvaluationSet
@@ -40,35 +39,32 @@ def all_tables(
     - `mistakes`: the most confident wrong answers of each seed, the worst first.
     """
     results = list(results)
-    names = {name: data.classes for name, data in sets.items()}
-    pairs = _gathered(results, "confusion")
-    mistakes = _gathered(results, "mistakes")
+    pairs, mistakes = (_gathered(results, name, sets) for name in ("confusion", "mistakes"))
     return {
-        "rows": _rows(_gathered(results, "rows")),
-        "classes": _named(_classes(pairs), names, "class"),
-        "confusion": _named(_confusion(pairs), names, "true", "predicted"),
-        "bins": _bins(_gathered(results, "bins")),
-        "mistakes": _named(_with_files(mistakes, sets), names, "true", "predicted"),
+        "rows": _rows(_gathered(results, "rows", sets)),
+        "classes": _classes(pairs),
+        "confusion": _added(pairs, "true", "predicted"),
+        "bins": _bins(_added(_gathered(results, "bins", sets), "bin")),
+        "mistakes": mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]],
     }
 
 
-def _gathered(results: Iterable[CellResult], name: str) -> pd.DataFrame:
-    """A table of all cells, classes by their numbers."""
+def _gathered(
+    results: Iterable[CellResult], name: str, sets: Mapping[str, EvaluationSet]
+) -> pd.DataFrame:
+    """A table of all cells, with names in place of the numbers of classes and pictures."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for result in results:
-        found = result.tables[name]
-        n_rows = len(found["part"])
+        found, data = result.tables[name], sets[result.cell.store]
         for key, value in result.cell._asdict().items():
-            columns[key] += [value] * n_rows
+            columns[key] += [value] * len(found["part"])
         for key, values in found.items():
-            columns[key] += values
-    numbers = ("true", "predicted", "picture")
-    return pd.DataFrame(
-        {
-            key: np.array(values, dtype=int) if key in numbers else table({key: values})[key]
-            for key, values in columns.items()
-        }
-    )
+            is_class = key in ("true", "predicted")
+            columns[key] += [data.classes[number] for number in values] if is_class else values
+        for picture in found.get("picture", ()):
+            columns["path"].append(data.paths_n[picture])
+            columns["sha256"].append(data.contents_n[picture])
+    return table({"path": [], "sha256": []} | columns if name == "mistakes" else columns)
 
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,61 +83,34 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
     count = pairs["count"]
+    # Cells keep their order; classes of a cell stand in that of their names.
     pairs = pairs.assign(cell=pairs.groupby(CELL, sort=False).ngroup())
-    sums = (
-        pd.concat(
-            [
-                pairs.assign(
-                    **{"class": pairs["true"], "support": count, "predictions": 0, "n": 0}
-                ),
-                pairs.assign(
-                    **{"class": pairs["predicted"], "support": 0, "predictions": count},
-                    n=count.where(pairs["true"] == pairs["predicted"], 0),
-                ),
-            ]
-        )
-        .groupby(["cell", *CELL, "class"], as_index=False)[["support", "predictions", "n"]]
-        .sum()
-    )
-    n_correct, n_true, n_predicted = (
-        sums[name].astype(float) for name in ("n", "support", "predictions")
-    )
-    sums["precision"] = n_correct / n_predicted.where(n_predicted > 0)
-    sums["recall"] = n_correct / n_true.where(n_true > 0)
-    return sums[[*CELL, "class", "precision", "recall", "support"]]
-
-
-def _confusion(pairs: pd.DataFrame) -> pd.DataFrame:
-    keys = [*CELL[:-1], "true", "predicted"]
-    return pairs.groupby(keys, sort=False, as_index=False)["count"].sum()
-
-
-def _bins(bins: pd.DataFrame) -> pd.DataFrame:
-    keys = [*CELL[:-1], "bin"]
-    sums = bins.groupby(keys, sort=False, as_index=False)[["n", "confidence", "right"]].sum()
-    sums = sums[sums["n"] > 0]
-    n = sums["n"].astype(int)
-    return sums.assign(confidence=sums["confidence"] / n, right=sums["right"] / n)
-
-
-def _with_files(mistakes: pd.DataFrame, sets: Mapping[str, EvaluationSet]) -> pd.DataFrame:
-    for name in ("path", "sha256"):
-        column = "paths_n" if name == "path" else "contents_n"
-        files = [
-            getattr(sets[store], column)[picture]
-            for store, picture in zip(mistakes["store"], mistakes["picture"], strict=True)
+    counts = pd.concat(
+        [
+            pairs.assign(**{"class": pairs["true"]}, support=count),
+            pairs.assign(
+                **{"class": pairs["predicted"]},
+                n_predicted=count,
+                n_correct=count.where(pairs["true"] == pairs["predicted"]),
+            ),
         ]
-        mistakes = mistakes.assign(**{name: table({name: files})[name]})
-    return mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]]
+    )
+    numbers = ["support", "n_predicted", "n_correct"]
+    sums = counts.groupby(["cell", *CELL, "class"])[numbers].sum().reset_index()
+    n_true, n_predicted, n_correct = (sums[name].astype(float) for name in numbers)
+    return sums.assign(
+        precision=n_correct / n_predicted.where(n_predicted > 0),
+        recall=n_correct / n_true.where(n_true > 0),
+    )[[*CELL, "class", "precision", "recall", "support"]]
 
 
-def _named(rows: pd.DataFrame, names: Mapping[str, tuple[str, ...]], *columns: str) -> pd.DataFrame:
-    """Names in place of the numbers of classes."""
-    found = {}
-    for column in columns:
-        labels = [
-            names[store][number] for store, number in zip(rows["store"], rows[column], strict=True)
-        ]
-        found[column] = table({column: labels})[column]
-        found[column].index = rows.index
-    return rows.assign(**found)
+def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Counts added over the seeds."""
+    grouped = rows.drop(columns="seed").groupby([*CELL[:-1], *keys], sort=False, as_index=False)
+    return grouped.sum()
+
+
+def _bins(sums: pd.DataFrame) -> pd.DataFrame:
+    there = sums[sums["n"] > 0]
+    n = there["n"].astype(int)
+    return there.assign(confidence=there["confidence"] / n, right=there["right"] / n)

@@ -96,7 +96,7 @@ def encode_rows(
         tuple(picture.path for picture in pictures),
         tuple(picture.label for picture in pictures),
         found.sha256,
-        found.means(),
+        found.features,
         tuple(found.unreadable.values()),
         contradictions(equal_pictures(pictures)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +18,18 @@ from metaadapter.features.progress import EncodeReport, Progress
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.header import Quarantined
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.header import Quarantined, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.shards import pick_shard
-from metaadapter.features.store.writer import StoreContents, write_store
+from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
+from metaadapter.own_folder import write_errors
 
 __all__ = ["encode_to_store"]
 
-# A killed run loses this much work at most.
-BLOCK_SECONDS = 2.0
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
 
 
@@ -44,7 +44,6 @@ def encode_to_store(
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
     drop_duplicates: bool = False,
-    block_seconds: float = BLOCK_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
     """Make `out` the feature store of the pictures in `table`.
@@ -62,7 +61,6 @@ def encode_to_store(
         workers: Threads that read and encode pictures; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
         drop_duplicates: Keep one of pictures of equal bytes, the first by path.
-        block_seconds: Time between two writes of finished features.
         progress: Called after each batch.
 
     Raises:
@@ -74,8 +72,8 @@ def encode_to_store(
     started = time.monotonic()
     if drop_duplicates and shard is not None:
         raise UsageError(
-            "drop_duplicates goes without a shard: equal pictures may lie in two of them; encode "
-            "without shards, or keep the duplicates"
+            "--drop-duplicates goes without --shard, for equal pictures may lie in two shards; "
+            "encode without shards, or keep the duplicates"
         )
     pictures = pick_shard(table.rows, shard)
     recipe = Recipe(
@@ -85,7 +83,7 @@ def encode_to_store(
         index = FeatureIndex()
         before = _open_previous(out, recipe, index)
         journal = Journal(out, recipe, index)
-        with journal.writer(block_seconds) as writer:
+        try:
             encoding = encode_new(
                 [picture.path for picture in pictures],
                 encoder,
@@ -94,9 +92,11 @@ def encode_to_store(
                 batch_size=batch_size,
                 workers=workers,
                 known=index,
-                keep=writer.add,
+                keep=journal.add,
                 progress=progress,
             )
+        finally:
+            journal.flush()
         stored, quarantined = _sort_out(pictures, encoding.contents)
         require_some(len(pictures), quarantined)
         duplicates = equal_pictures(stored)
@@ -104,14 +104,20 @@ def encode_to_store(
         if drop_duplicates:
             dropped = {picture for group in duplicates for picture in group[1:]}
             stored = tuple(picture for picture in stored if picture not in dropped)
-        contents = StoreContents(
-            recipe if before is None else before.header.recipe,
+        header = StoreHeader.of_pictures(
             stored,
+            recipe if before is None else before.header.recipe,
             table.classes,
             tuple(encoder.templates),
             tuple(Quarantined(str(entry.path), entry.reason) for entry in quarantined),
+            generation=1 if before is None else before.header.generation,
         )
-        _commit(out, contents, encoder, index, before)
+        if before is None or (header, stored) != (before.header, tuple(before.rows.pictures())):
+            if before is not None:
+                header = replace(header, generation=header.generation + 1)
+            texts = _class_texts(encoder, header, before)
+            with write_errors(f"the feature store {out}", ALL_KEPT):
+                write_store(out, header, stored, index, texts)
         journal.remove()
     return EncodeReport(
         n_new=encoding.n_new,
@@ -155,30 +161,14 @@ def _n_removed(before: FeatureStore | None, stored: Sequence[StoredPicture]) -> 
     return len(hashes - {picture.sha256 for picture in stored})
 
 
-def _commit(
-    out: Path,
-    contents: StoreContents,
-    encoder: ImageEncoder,
-    index: FeatureIndex,
-    before: FeatureStore | None,
-) -> None:
-    """Write the store anew, if it is to hold anything else than before."""
-    if before is not None and contents == StoreContents.of(before):
-        return
-    texts = _class_texts(encoder, contents, before)
-    generation = 1 if before is None else before.header.generation + 1
-    with write_errors(out, ALL_KEPT):
-        write_store(out, contents, index, texts, generation=generation)
-
-
 def _class_texts(
-    encoder: ImageEncoder, contents: StoreContents, before: FeatureStore | None
+    encoder: ImageEncoder, header: StoreHeader, before: FeatureStore | None
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
     """The text feature of each class; a thousand classes take minutes, so stored ones stay."""
     texts: dict[str, np.ndarray] = {}
-    if before is not None and before.header.templates == contents.templates:
+    if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()
-    new = [name for name in contents.classes if name not in texts]
+    new = [name for name in header.classes if name not in texts]
     if new:
         features = encoder.encode_texts([readable_name(name) for name in new])
         texts |= dict(zip(new, features, strict=True))

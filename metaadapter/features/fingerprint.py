@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +11,6 @@ from PIL import Image
 from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.json_entries import read_entries
 
 __all__ = [
     "PROBE_SENTENCE",
@@ -114,25 +111,6 @@ class Fingerprint:
                 f"{other}: {difference}, so their features cannot be compared. "
                 f"Use --encoder {self.encoder}, or make it anew with {other.encoder}"
             )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return asdict(self) | {"probe": list(self.probe)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Fingerprint:
-        """Read the JSON form; unknown keys are ignored.
-
-        Raises:
-            IncompatibleArtifact: A key is missing or its value is of the wrong kind.
-        """
-        try:
-            return read_entries(cls, values)
-        except ValueError as error:
-            raise IncompatibleArtifact(
-                f"an encoder's fingerprint cannot be read: {error}; the file it is in is damaged: "
-                "make it anew"
-            ) from error
 
     def _difference(self, other: Fingerprint) -> str | None:
         if self.dim != other.dim:

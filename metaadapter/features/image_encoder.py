@@ -120,4 +120,4 @@ class ImageEncoder(Protocol):
         found = encode_pictures(
             images, self, views=views, seed=seed, batch_size=batch_size, on_error=on_error
         )
-        return found.means() if on_error == "raise" else (found.means(), found.unreadable)
+        return found.features if on_error == "raise" else (found.features, found.unreadable)

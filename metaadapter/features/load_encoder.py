@@ -9,6 +9,7 @@ from pathlib import Path
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.own_code import explain, is_own_code, load_own_code
 
@@ -43,6 +44,8 @@ def load_encoder(
         IncompatibleArtifact: The weights do not fit the architecture.
     """
     if not is_own_code(name):
+        if remembered_by is not None:
+            _require_there(name, remembered_by)
         return FrozenEncoder.load(name, device=device, precision=precision, templates=templates)
     if remembered_by is not None:
         raise UsageError(
@@ -58,6 +61,17 @@ def load_encoder(
     return _call(f"{Path(file).resolve()}:{factory}")
 
 
+def _require_there(name: str, remembered_by: str) -> None:
+    try:
+        resolve_encoder(name)
+    except UsageError as error:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
+            "say with --encoder where it is; where features come from elsewhere, give a feature "
+            "store in place of pictures and names"
+        ) from error
+
+
 def _call(name: str) -> ImageEncoder:
     factory = load_own_code(name, kind="encoder")
     try:
@@ -71,6 +85,8 @@ def _call(name: str) -> ImageEncoder:
             f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
             f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
         )
+    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
+        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
     # What a store and an adapter remember is what the user types.
     encoder.name = name
     encoder.fingerprint = replace(encoder.fingerprint, encoder=name)

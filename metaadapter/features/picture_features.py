@@ -29,18 +29,14 @@ class PictureFeatures:
     """The features of a list of pictures.
 
     Attributes:
-        views: One unit row for each view of each picture that was read, as a store keeps it.
+        features: One unit row for each picture that was read: the mean of its views.
         sha256: The content hash of each picture that was read.
         unreadable: The other pictures, by their number in the list, counted from 0.
     """
 
-    views: Float16[np.ndarray, "read views dim"]
+    features: Float32[np.ndarray, "read dim"]
     sha256: tuple[str, ...]
     unreadable: dict[int, UnreadableImage]
-
-    def means(self) -> Float32[np.ndarray, "read dim"]:
-        """One unit feature for each picture that was read: the mean of its views."""
-        return mean_of_views(self.views)
 
 
 class Encoding(NamedTuple):
@@ -61,7 +57,6 @@ def encode_pictures(
     views: int = 1,
     seed: int = 0,
     batch_size: int = 32,
-    workers: int | None = None,
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> PictureFeatures:
@@ -75,7 +70,6 @@ def encode_pictures(
         views: The number of views of each picture: the centre view, then random crops.
         seed: The seed of the random crops.
         batch_size: The number of views that the encoder takes at a time.
-        workers: The number of threads; as many as torch uses if None.
         on_error: Whether a picture that cannot be read ends the call or is left out.
         progress: Called after each batch.
 
@@ -92,7 +86,6 @@ def encode_pictures(
         views=views,
         seed=seed,
         batch_size=batch_size,
-        workers=workers,
         known=index,
         keep=index.add,
         on_error=on_error,
@@ -105,7 +98,7 @@ def encode_pictures(
         for number, content in enumerate(encoding.contents)
         if isinstance(content, UnreadableImage)
     }
-    return PictureFeatures(rows, read, unreadable)
+    return PictureFeatures(mean_of_views(rows), read, unreadable)
 
 
 def encode_new(
@@ -115,16 +108,17 @@ def encode_new(
     views: int,
     seed: int,
     batch_size: int,
-    workers: int | None,
     known: Container[str],
     keep: Callable[[list[str], Float16[np.ndarray, "pictures views dim"]], None],
+    workers: int | None = None,
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> Encoding:
     """Encode those pictures of a list whose content is not known yet, each content once.
 
     `known` holds the content hashes that need no features, and `keep` takes the content hashes and
-    the features of each finished batch. All else is as for `encode_pictures`.
+    the features of each finished batch. `workers` is the number of threads, as many as torch uses
+    if None. All else is as for `encode_pictures`.
     """
     workers = torch.get_num_threads() if workers is None else workers
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():

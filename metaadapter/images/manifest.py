@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from metaadapter.errors import DataError
 from metaadapter.images.manifest_formats import Record, read_csv, read_jsonl, read_parquet
@@ -14,17 +13,12 @@ from metaadapter.images.table import ImageRow, ImageTable
 __all__ = ["is_manifest", "read_manifest"]
 
 
-class _Format(NamedTuple):
-    name: str
-    read: Callable[[Path], tuple[tuple[str, ...], Iterable[Record]]]
-
-
 FORMATS = {
-    ".csv": _Format("CSV manifest", read_csv),
-    ".tsv": _Format("CSV manifest", read_csv),
-    ".jsonl": _Format("JSONL manifest", read_jsonl),
-    ".ndjson": _Format("JSONL manifest", read_jsonl),
-    ".parquet": _Format("Parquet manifest", read_parquet),
+    ".csv": ("CSV manifest", read_csv),
+    ".tsv": ("CSV manifest", read_csv),
+    ".jsonl": ("JSONL manifest", read_jsonl),
+    ".ndjson": ("JSONL manifest", read_jsonl),
+    ".parquet": ("Parquet manifest", read_parquet),
 }
 
 # The name of each column, then what else it is called in the wild.
@@ -59,9 +53,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         DataError: A column or a label is missing, a line is broken, or no picture is there.
         MissingPackage: A Parquet manifest without pyarrow.
     """
-    kind = FORMATS[manifest.suffix.lower()]
-    columns, iterable = kind.read(manifest)
-    records = list(iterable)
+    kind, read = FORMATS[manifest.suffix.lower()]
+    columns, records = read(manifest)
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
     wanted = ("path", "label") if labelled else ("path",)
@@ -73,7 +66,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     rows = tuple(_row(manifest.parent, record.values, named, labelled) for record in records)
     if not any(row.path.exists() for row in rows):
         raise DataError(_all_missing(manifest, rows))
-    return ImageTable(rows, kind.name)
+    return ImageTable(rows, kind)
 
 
 def _find_column(column: str, found: tuple[str, ...]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Record(NamedTuple):
     values: Mapping[str, str]
 
 
-def read_csv(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
+def read_csv(path: Path) -> tuple[tuple[str, ...], list[Record]]:
     """Read a table separated by commas, semicolons or tabs: its columns and its records."""
     text = _text(path)
     header = text.strip().partition("\n")[0]
@@ -35,21 +35,22 @@ def read_csv(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
         ) from error
     (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
     columns = tuple(name.lower() for name in names)
-    records = (Record(f"line {n}", dict(zip(columns, cells, strict=False))) for n, cells in rest)
-    return columns, records
+    return columns, [
+        Record(f"line {n}", dict(zip(columns, cells, strict=False))) for n, cells in rest
+    ]
 
 
-def read_jsonl(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
+def read_jsonl(path: Path) -> tuple[tuple[str, ...], list[Record]]:
     """Read a file with one JSON object a line: all the columns that occur, and its records."""
     records = [
         Record(f"line {number}", _texts(_json_object(path, number, line)))
         for number, line in enumerate(_text(path).split("\n"), start=1)
         if line.strip()
     ]
-    return tuple(dict.fromkeys(name for record in records for name in record.values)), iter(records)
+    return tuple(dict.fromkeys(name for record in records for name in record.values)), records
 
 
-def read_parquet(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
+def read_parquet(path: Path) -> tuple[tuple[str, ...], list[Record]]:
     """Read a Parquet file: its columns and its records."""
     try:
         import pyarrow
@@ -63,10 +64,10 @@ def read_parquet(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
-    records = (
+    records = [
         Record(f"row {number}", _texts(values))
         for number, values in enumerate(table.to_pylist(), start=1)
-    )
+    ]
     return tuple(name.strip().lower() for name in table.column_names), records
 
 

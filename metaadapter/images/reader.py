@@ -19,7 +19,7 @@ ALL_SPLITS = "all"
 
 
 def read_images(
-    source: Path | str, *, labelled: bool = True, split: str | None = None
+    source: Path | str, *, labelled: bool = True, split: str | None = None, n_classes: int = 2
 ) -> ImageTable:
     """Read the list of pictures, and their labels, from a folder or a file.
 
@@ -32,10 +32,10 @@ def read_images(
 
     Args:
         source: The folder or file.
-        labelled: Every picture needs a label and there must be two classes; otherwise labels are
-            ignored and None.
+        labelled: Every picture needs a label; otherwise labels are ignored and None.
         split: Read only this split of a divided source; "all" reads every split. A labelled
             source of several splits demands the choice, lest test pictures become examples.
+        n_classes: The fewest classes that a labelled source must have, 1 or 2.
 
     Returns:
         The rows, which format was found, and warnings on what looks wrong: empty classes, files
@@ -50,7 +50,7 @@ def read_images(
     if not source.exists():
         raise DataError(_not_found(source))
     table = _select_split(_read(source, labelled), source, split, labelled)
-    if labelled and len(table.classes) < 2:
+    if labelled and len(table.classes) < n_classes:
         raise DataError(_one_class(source, table))
     return table
 

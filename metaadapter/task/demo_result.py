@@ -78,11 +78,3 @@ class DemoResult:
     seed: int
     encode_seconds: float
     versions: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        for answers in self.answers:
-            if len(answers.labels) != len(self.held_out):
-                raise ValueError(
-                    f"{answers.method} answers on {len(answers.labels)} pictures, "
-                    f"{len(self.held_out)} are held out"
-                )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features import (
     EncodedPictures,
     FeatureStore,
-    Fingerprint,
     ImageEncoder,
     Progress,
     encode_rows,
@@ -43,7 +42,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """Labelled features, where they come from, and what was noticed on the way."""
+    """Labelled features, and where they come from."""
 
     pictures: EncodedPictures
     origin: Origin
@@ -52,7 +51,6 @@ class LabelledPictures:
     """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """Text feature of each class, where it comes from a store and no encoder is loaded."""
-    warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -117,11 +115,10 @@ def _encode(
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
     _require_pictures_of(table.classes, pictures)
     return LabelledPictures(
-        pictures,
-        _origin(encoder.name, encoder.fingerprint, views, seed),
+        replace(pictures, warnings=table.warnings + pictures.warnings),
+        Origin(encoder=encoder.name, fingerprint=encoder.fingerprint, n_views=views, seed=seed),
         encoder.logit_scale,
         encoder,
-        warnings=table.warnings + pictures.warnings,
     )
 
 
@@ -145,15 +142,16 @@ def _take(
         )
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
-        _origin(store.encoder, store.fingerprint, store.n_views, store.header.recipe.seed),
+        Origin(
+            encoder=store.encoder,
+            fingerprint=store.fingerprint,
+            n_views=store.n_views,
+            seed=store.header.recipe.seed,
+        ),
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,
     )
-
-
-def _origin(encoder: str, fingerprint: Fingerprint, n_views: int, seed: int) -> Origin:
-    return Origin(encoder=encoder, fingerprint=fingerprint.to_dict(), n_views=n_views, seed=seed)
 
 
 def _require_pictures_of(classes: Sequence[str], pictures: EncodedPictures) -> None:

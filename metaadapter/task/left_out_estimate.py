@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from metaadapter.adapter import StoredAdapter
 from metaadapter.classifier.leave_one_out import leave_one_out
@@ -32,10 +31,6 @@ class LeftOutMistake:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.label}, predicted {self.predicted} ({self.probability:.2f})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ class PredictionTable:
         self._classes = classes
         self._n_rows = 0
         with self._explained():
-            self._file = self._partial.open("wb")
-            _write(self._file, [_head(classes)])
+            # Rows that an earlier run has left stay until this one has some.
+            self._file = self._partial.open("ab")
 
     def __enter__(self) -> PredictionTable:
         return self
@@ -47,6 +47,9 @@ class PredictionTable:
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Append rows, which are in the file when this returns."""
         with self._explained():
+            if not self._n_rows:
+                self._file.truncate(0)
+                _write(self._file, [_head(self._classes)])
             _write(self._file, self._rows(predictions))
         self._n_rows += len(predictions)
 
@@ -68,9 +71,9 @@ class PredictionTable:
             self._file.close()
         if kind is None:
             return
-        if not self._n_rows:
-            self._partial.unlink(missing_ok=True)
-        elif issubclass(kind, KeyboardInterrupt):
+        if not self._partial.stat().st_size:
+            self._partial.unlink()
+        elif self._n_rows and issubclass(kind, KeyboardInterrupt):
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
                 f"{self._partial}"

@@ -54,7 +54,7 @@ def read_queries(
         IncompatibleArtifact: a store was made by another encoder, or features have another width.
     """
     tables = [
-        read_images(source, labelled=labelled, split=split)
+        read_images(source, labelled=labelled, split=split, n_classes=1)
         for source in sources
         if not is_store(source)
     ]

@@ -12,7 +12,7 @@ from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.own_code import load_own_code
-from metaadapter.own_folder import hold_lock
+from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
@@ -34,7 +34,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
     """
     if is_new:
         _require_empty(folder)
-    with _write_errors(folder):
+    with write_errors(f"the training run {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder / LOCK_FILE, f"the run folder {folder}"):
         if is_new:  # another run may have come and gone before the lock was had
@@ -45,7 +45,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
 def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
     """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
     document = {"code": _identities(config), **config.model_dump(mode="json", by_alias=True)}
-    with _write_errors(folder):
+    with write_errors(f"the training run {folder}"):
         # What a run goes on from comes first: killed between the two, it can go on.
         replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
         if config_text is not None:
@@ -88,14 +88,3 @@ def _require_empty(folder: Path) -> None:
             f"{folder} is not empty; go on with the run in it with --resume {folder}, or choose "
             "another folder with --out"
         )
-
-
-@contextmanager
-def _write_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"cannot write the training run {folder}: {error.strerror or error}; free some space, "
-            "correct the permissions, or choose another folder with --out"
-        ) from error

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from metaadapter.adapter import (
 )
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features import Fingerprint
 
 
 def config(**changes):
@@ -72,10 +73,32 @@ def test_save_adapter__folder__holds_no_pickle(tmp_path, weights):
     assert names == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
 
 
+def test_save_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
+    save_adapter(tmp_path / "adapter", weights, config())
+    file = tmp_path / "adapter" / "README.md"
+    file.write_bytes(file.read_bytes() + "Von Jörg".encode("latin-1"))
+
+    save_adapter(tmp_path / "adapter", weights, config(n_shots=[4, 4]))
+
+    assert file.read_bytes().endswith("Von Jörg".encode("latin-1"))
+    assert b"8 labelled" in file.read_bytes()
+
+
+def test_save_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_empty(
+    tmp_path, weights
+):
+    (tmp_path / ".DS_Store").touch()
+
+    save_adapter(tmp_path, weights, config())
+
+    assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
+
+
 def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    with pytest.raises(DataError, match="holds other files and no adapter; give an empty or new"):
+    message = r"holds other files \(thesis\.txt\) and no adapter; give --out an empty or new"
+    with pytest.raises(DataError, match=message):
         save_adapter(tmp_path, weights, config())
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
@@ -197,3 +220,18 @@ def test_save_adapter__cut_off_before_the_end__leaves_the_old_one_or_an_error(
         load_adapter(tmp_path)
     save_adapter(tmp_path, twice, config())
     assert torch.equal(load_adapter(tmp_path).weights.classes, twice.classes)
+
+
+@pytest.mark.parametrize("change", [{"probe": 3}, {"probe": ["x"]}, {"dim": "wide"}, {}])
+def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(tmp_path, weights, change):
+    fingerprint = Fingerprint.of_name("mine", 8)
+    save_adapter(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
+    path = tmp_path / "adapter_config.json"
+    facts = json.loads(path.read_text())
+    assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
+    stored = facts["origin"]["fingerprint"]
+    facts["origin"]["fingerprint"] = stored | change if change else {"dim": 8}
+    path.write_text(json.dumps(facts))
+
+    with pytest.raises(IncompatibleArtifact, match=r"adapter_config\.json.* origin\.fingerprint\."):
+        load_adapter(tmp_path)

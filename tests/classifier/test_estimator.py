@@ -270,7 +270,7 @@ def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, t
 
 
 def test_save__of_a_loaded_adapter__keeps_where_it_comes_from(data, tmp_path):
-    origin = Origin(encoder="tiny", fingerprint={"digest": "ab"}, n_views=6, seed=3)
+    origin = Origin(encoder="tiny", fingerprint=Fingerprint.of_name("tiny", 32), n_views=6, seed=3)
     classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
     classifier.save(tmp_path / "one", origin=origin, picture_hashes=["ab", "cd"])
 

@@ -193,7 +193,7 @@ def test_adapt__encoder_views_and_seed__are_recorded(adapt, out, labelled, encod
 
     origin = load_adapter(out).config.origin
     assert (origin.encoder, origin.n_views, origin.seed) == (str(encoder), 3, 7)
-    assert origin.fingerprint == FrozenEncoder.load(str(encoder)).fingerprint.to_dict()
+    assert origin.fingerprint == FrozenEncoder.load(str(encoder)).fingerprint
 
 
 def test_adapt__text__replaces_the_name_of_a_class(adapt, out, labelled):

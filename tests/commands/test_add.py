@@ -191,9 +191,13 @@ def test_add__other_encoder__ends_with_4(run, own, wolves, other_encoder):
     assert run("add", own, "wolf", wolves, "--encoder", other_encoder).code == 4
 
 
+@pytest.mark.parametrize("folder", ["", "me@here"])
 @pytest.mark.parametrize("weights", ["", "@weights", "@c:/weights"])
-def test_add__generator_of_code__runs_only_if_it_is_named(run, own, wolves, tmp_path, weights):
-    code, config = tmp_path / "mine.py", own / "adapter_config.json"
+def test_add__generator_of_code__runs_only_if_it_is_named(
+    run, own, wolves, tmp_path, folder, weights
+):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    code, config = tmp_path / folder / "mine.py", own / "adapter_config.json"
     code.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')")
     config.write_text(
         json.dumps(json.loads(config.read_text()) | {"generator": f"{code}:Mine{weights}"})

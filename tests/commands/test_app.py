@@ -221,3 +221,10 @@ def test_main__reader_of_the_output_left__ends_quietly():
 
     assert program.wait() == 0
     assert errors == b""
+
+
+def test_main__code_of_ones_own_ends_the_program__ends_with_its_code(monkeypatch, capsys):
+    fail_doctor(monkeypatch, raiser(SystemExit(7)))
+
+    with pytest.raises(SystemExit, match="7"):
+        main(["doctor"])

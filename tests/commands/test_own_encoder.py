@@ -13,7 +13,7 @@ from metaadapter.features import FeatureStore, load_encoder
 CODE = """
 import numpy as np
 import torch
-from metaadapter.features import ModelEncoder
+from metaadapter.features import ImageEncoder, ModelEncoder
 
 
 def preprocess(picture):
@@ -41,6 +41,11 @@ def nothing():
 
 def fails():
     raise KeyError("weights")
+
+
+class Bare(ImageEncoder):
+    def encode_pixels(self, batch):
+        return batch.mean((2, 3))
 """
 
 
@@ -130,6 +135,7 @@ def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
         ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
         ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 31)"),
         ("absent", (), "has no 'absent'"),
+        ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
         ("encoder", ("--precision", "bf16"), "decides itself on device, precision and templates"),
     ],
 )
@@ -179,6 +185,21 @@ def test_created_store__adapt_and_predict__work_with_and_without_texts(run, crea
 
         assert adapt.code == 0, adapt.err
         assert document["scores"]["accuracy"]["value"] > 0.9
+
+
+def test_created_store__pictures_or_names__are_refused_with_what_to_do(
+    run, created, labelled, tmp_path
+):
+    store, out = created[0].folder, tmp_path / "adapter"
+    run("adapt", store, "--out", out)
+
+    predicted = run("predict", out, labelled)
+    named = run("adapt", store, "--out", out, "--text", "lynx=a wild cat")
+
+    for result, owner in ((predicted, f"the adapter {out}"), (named, f"the feature store {store}")):
+        assert result.code == 2
+        assert f"{owner} was made with the encoder 'own features', and unknown" in result.err
+        assert "give a feature store in place of pictures and names" in result.err
 
 
 def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(

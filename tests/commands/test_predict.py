@@ -185,9 +185,9 @@ def test_predict__encoder_that_was_moved__is_found_by_the_option(
 def test_predict__rank__puts_the_most_probable_of_a_class_first(run, adapter, unlabelled):
     result = run("predict", adapter, unlabelled, "--rank", "red_fox", "--top", "3")
 
-    shares = [float(line[5]) for line in lines(result)]
-    assert len(shares) == 3
-    assert shares == sorted(shares, reverse=True)
+    probabilities = [float(line[5]) for line in lines(result)]
+    assert len(probabilities) == 3
+    assert probabilities == sorted(probabilities, reverse=True)
 
 
 def test_predict__rank_of_no_class__ends_with_2_and_names_the_nearest(run, adapter, unlabelled):
@@ -355,6 +355,15 @@ def test_predict__labelled__tells_how_many_are_correct_with_the_interval(run, ad
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert accuracy["n"] == 9
     assert "95 % interval" in result.err
+
+
+def test_predict__labelled_pictures_of_one_class__are_counted(run, adapter, labelled, tmp_path):
+    shutil.copytree(labelled / "lynx", tmp_path / "pictures" / "lynx")
+
+    result = run("predict", adapter, tmp_path / "pictures", "--labelled", "--json")
+
+    assert result.code == 0, result.err
+    assert list(result.document["scores"]["recall"]) == ["lynx"]
 
 
 def test_predict__labelled_and_quiet__still_tells_what_was_asked_for(run, adapter, labelled):

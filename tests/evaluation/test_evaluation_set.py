@@ -92,3 +92,13 @@ def test_look_up__pictures_of_two_stores__are_those_of_each(make_store):
 
     both = np.concatenate([store.mean_features()[0] for store in (support, query)])
     np.testing.assert_array_equal(found.numpy(), both[[5, 6, 0, 9]])
+
+
+def test_query_rows__are_those_of_look_up_also_after_others_were_asked_for(make_store, load):
+    data, _ = load(make_store("pets", {"ant": 3, "bee": 3}).folder)
+    other, _ = load(make_store("cats", {"ant": 3, "bee": 3}, seed=1).folder)
+    pictures = torch.tensor([[0, 5], [-1, 3]])
+
+    for asked, of_set in ((pictures, data), (pictures, other), (pictures.clamp(min=1), data)) * 2:
+        assert of_set.query_rows(asked).equal(of_set.look_up(asked))
+    assert data.query_rows(pictures).data_ptr() == data.query_rows(pictures).data_ptr()

@@ -68,11 +68,14 @@ def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
         assert box.methods == {name: "unknown", "prototypes": "pass"}
 
 
-def test_own_method__in_a_folder_with_an_at__is_found(mine):
-    file = mine.parent / "me@home" / mine.name
-    shutil.copytree(mine.parent, file.parent)
+def test_own_method__in_a_folder_with_an_at_sign__is_found_and_known_by_its_code(mine, tmp_path):
+    folder = tmp_path / "me@here"
+    folder.mkdir()
+    copies = [shutil.copy(file, folder) for file in (mine.with_name("helper.py"), mine)]
 
-    assert load_method(f"{file}:nearest_mean").fit is not None
+    found = load_method(f"{copies[1]}:nearest_mean")
+
+    assert found.identity == load_method(f"{mine}:nearest_mean").identity
 
 
 def test_own_method__identity__changes_with_its_file(mine):

@@ -58,6 +58,7 @@ def edit(monkeypatch):
     read = Path.read_bytes
 
     def change(file, more=b"\nCHANGED = 1\n"):
+        assert file.is_file()
         monkeypatch.setattr(
             Path, "read_bytes", lambda self: read(self) + (more if self == file else b"")
         )

@@ -17,6 +17,11 @@ from metaadapter.features.store.header import StoreHeader
 from metaadapter.images import ImageTable, decode_image
 
 
+@pytest.fixture
+def write_at_once(monkeypatch):
+    monkeypatch.setattr("metaadapter.features.store.journal.BLOCK_SECONDS", 0.0)
+
+
 def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:
     keys = zip(store.rows.path, store.rows.view.tolist(), strict=True)
     return dict(zip(keys, store.features.tolist(), strict=True))
@@ -27,7 +32,8 @@ def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
 ):
     report = encode_to_store(read_table(pictures), encoder, tmp_path / "store", batch_size=5)
 
-    store = FeatureStore.open(tmp_path / "store", fingerprint=encoder.fingerprint)
+    store = FeatureStore.open(tmp_path / "store")
+    store.fingerprint.require_match(encoder.fingerprint, owner="it")
     assert (report.n_new, report.n_reused, report.n_total) == (12, 0, 12)
     assert list(store.rows.path) == [str(row.path) for row in read_table(pictures).rows]
     for path, feature in zip(store.rows.path, store.features, strict=True):
@@ -151,14 +157,21 @@ def test_encode__second_run__keeps_the_texts_of_known_classes(
 )
 @pytest.mark.parametrize("finished", [True, False])
 def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
-    pictures, read_table, make_encoder, tmp_path, encoder_name, views, seed, message, finished
+    pictures,
+    read_table,
+    make_encoder,
+    tmp_path,
+    write_at_once,
+    encoder_name,
+    views,
+    seed,
+    message,
+    finished,
 ):
     table = read_table(pictures)
     out, stop = tmp_path / "store", None if finished else stop_after(3)
     try:
-        encode_to_store(
-            table, make_encoder(), out, views=2, batch_size=4, block_seconds=0.0, progress=stop
-        )
+        encode_to_store(table, make_encoder(), out, views=2, batch_size=4, progress=stop)
     except KeyboardInterrupt:
         assert not finished
 
@@ -323,7 +336,7 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
 
 
 def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
-    pictures, read_table, encoder, tmp_path, monkeypatch
+    pictures, read_table, encoder, tmp_path, monkeypatch, write_at_once
 ):
     table, sync = read_table(pictures), os.fsync
     n_left = iter(range(6))
@@ -336,8 +349,8 @@ def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
     monkeypatch.setattr(os, "fsync", full_after_a_while)
     message = r"feature store .*/store: No space left.*6 pictures are finished and kept"
     with pytest.raises(DataError, match=message):
-        encode_to_store(table, encoder, tmp_path / "store", batch_size=3, block_seconds=0.0)
-    monkeypatch.undo()
+        encode_to_store(table, encoder, tmp_path / "store", batch_size=3)
+    monkeypatch.setattr(os, "fsync", sync)
 
     report = encode_to_store(table, encoder, tmp_path / "store")
 

@@ -50,7 +50,8 @@ def test_model__store__holds_the_features_of_encode_images_and_no_texts(encoder,
 
     encode_to_store(ImageTable(tuple(rows), "pictures"), encoder, tmp_path / "store")
 
-    store = FeatureStore.open(tmp_path / "store", fingerprint=encoder.fingerprint)
+    store = FeatureStore.open(tmp_path / "store")
+    store.fingerprint.require_match(encoder.fingerprint, owner="it")
     np.testing.assert_array_equal(store.mean_features()[0], encoder.encode_images(photos))
     assert (store.classes, store.class_texts()) == (("heron", "stork"), {})
     assert store.logit_scale is None

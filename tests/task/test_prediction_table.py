@@ -84,3 +84,22 @@ def test_table__file_name_of_undecodable_bytes__comes_back_as_the_same_bytes(tmp
         table.finish()
 
     assert b"caf\xe9.png" in (tmp_path / "a.csv").read_bytes()
+
+
+def test_table__ended_before_its_first_row__keeps_what_an_earlier_run_has_left(tmp_path):
+    with pytest.raises(Interrupted):
+        write(tmp_path / "a.csv", ["one"], error=KeyboardInterrupt())
+
+    with pytest.raises(DataError, match="no such picture"):
+        write(tmp_path / "a.csv", error=DataError("no such picture"))
+
+    assert paths_in(tmp_path / "a.csv.partial") == ["one.png"]
+    write(tmp_path / "a.csv", ["two"])
+    assert paths_in(tmp_path / "a.csv") == ["two.png"]
+
+
+def test_table__ended_before_its_first_row__leaves_no_file(tmp_path):
+    with pytest.raises(DataError):
+        write(tmp_path / "a.csv", error=DataError("no such picture"))
+
+    assert not list(tmp_path.iterdir())

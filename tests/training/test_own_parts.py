@@ -63,7 +63,7 @@ def test_train__generator_of_one_s_own__learns_and_is_evaluated_with_its_weights
     draw = torch.Generator().manual_seed(0)
     source = synthetic_source(n_classes=6, width=24, generator=draw)
     task = gather(nested_draws(source.index, (4,), 15, 10, 6, seed=0), source)
-    adapters = trained.predict(Support.of_batch(task.batch, task.logit_scale).exact)
+    adapters = trained.predict(Support.of_batch(task.batch, task.logit_scale))
     predicted_TQ = classify(task.batch.query_TQD, adapters).argmax(-1)
     assert float((predicted_TQ == task.batch.query_labels_TQ).float().mean()) > 0.5
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from numbers import Integral
 from pathlib import Path
@@ -16,19 +16,20 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.header import features_file
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.header import StoreHeader, features_file
 from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
-from metaadapter.features.store.writer import StoreContents, commit_store, write_features_head
+from metaadapter.features.store.writer import commit_store, write_features_head
 from metaadapter.features.unit_rows import unit_rows
+from metaadapter.own_folder import write_errors
 
 __all__ = ["create_store"]
 
 # Pictures that are scaled at a time.
 CHUNK_PICTURES = 8_192
 
-Columns = Mapping[str, Sequence[Any] | np.ndarray | None]
+Columns = Mapping[str, Collection[Any] | np.ndarray | None]
 
 
 def create_store(
@@ -48,7 +49,8 @@ def create_store(
         raise DataError("expected the features of at least one picture, got none")
     n_views, dim = first.shape[1:]
     stream = _Stream(chain([first], batches), n_views, dim)
-    with hold_folder(folder), write_errors(folder, "Nothing of it is kept."):
+    owner = f"the feature store {folder}"
+    with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
         recipe = _recipe(encoder, dim, n_views, logit_scale)
         path = folder / features_file(1)
         replace_file(path, stream.write)
@@ -59,7 +61,8 @@ def create_store(
             path.unlink()
             raise
         classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
-        commit_store(folder, StoreContents(recipe, pictures, classes, (), ()), unit_texts)
+        header = StoreHeader.of_pictures(pictures, recipe, classes)
+        commit_store(folder, header, pictures, unit_texts)
 
 
 class _Stream:
@@ -102,7 +105,7 @@ class _Stream:
 
 def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """(m, V, D) at a time, at least one picture."""
-    for part in [features] if hasattr(features, "shape") else features:
+    for part in [features] if hasattr(features, "shape") else _read(features):
         batch = np.asarray(part)
         if batch.ndim not in (2, 3) or not np.issubdtype(batch.dtype, np.floating):
             raise DataError(
@@ -114,29 +117,37 @@ def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray
             yield views[start : start + CHUNK_PICTURES]
 
 
+def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    try:
+        yield from batches
+    except OSError as error:  # of the user's program, and not of writing the store
+        raise DataError(f"the batches of features ended with an error: {error}") from error
+
+
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
-    for name, column in columns.items():
-        if column is not None and len(column) != len(hashes):
+    # As lists: a column of pandas would look a row's number up in its index.
+    given = {name: list(column) for name, column in columns.items() if column is not None}
+    for name, column in given.items():
+        if len(column) != len(hashes):
             raise DataError(
                 f"expected {name} of as many pictures as there are features, {len(hashes)}; got "
                 f"{len(column)}"
             )
-    paths = columns["paths"]
+    paths = given.get("paths")
     return tuple(
         StoredPicture(
             path=f"picture {row}" if paths is None else str(paths[row]),
-            label=_entry(columns, "labels", row),
-            split=_entry(columns, "splits", row),
-            group=_entry(columns, "groups", row),
+            label=_entry(given, "labels", row),
+            split=_entry(given, "splits", row),
+            group=_entry(given, "groups", row),
             sha256=sha256,
         )
         for row, sha256 in enumerate(hashes)
     )
 
 
-def _entry(columns: Columns, name: str, row: int) -> str:
-    column = columns[name]
-    value = None if column is None else column[row]
+def _entry(given: Mapping[str, Sequence[Any]], name: str, row: int) -> str:
+    value = given[name][row] if name in given else None
     if value is None:
         return ""
     if isinstance(value, str | Integral):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -20,7 +20,7 @@ from metaadapter.features.unit_rows import mean_of_views
 
 __all__ = ["FeatureStore"]
 
-Column: TypeAlias = Sequence[Any] | np.ndarray
+Column: TypeAlias = Collection[Any] | np.ndarray
 
 
 @final
@@ -44,24 +44,16 @@ class FeatureStore:
     texts: Float32[np.ndarray, "classes dim"] | None
 
     @classmethod
-    def open(cls, folder: Path | str, *, fingerprint: Fingerprint | None = None) -> FeatureStore:
+    def open(cls, folder: Path | str) -> FeatureStore:
         """Open a store that `encode_to_store` or `metaadapter encode` has completed.
-
-        Args:
-            folder: The store.
-            fingerprint: What the encoder computes whose features are to be compared with the
-                store's.
 
         Raises:
             DataError: There is no complete store, or a file of it is missing or damaged.
-            IncompatibleArtifact: The store is of another encoder, or of a later version.
+            IncompatibleArtifact: The store is of a later version.
         """
         folder = Path(folder)
         header = StoreHeader.read(folder)
         while True:
-            if fingerprint is not None:
-                owner = f"the feature store {folder}"
-                header.recipe.fingerprint.require_match(fingerprint, owner=owner)
             try:
                 return cls._read(folder, header)
             except FileNotFoundError as error:

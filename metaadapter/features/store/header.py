@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.json_entries import read_entries
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.rows import StoredPicture
 
 __all__ = ["SCHEMA", "Quarantined", "StoreHeader", "features_file"]
 
@@ -46,6 +49,23 @@ class StoreHeader:
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
+
+    @classmethod
+    def of_pictures(
+        cls,
+        pictures: Sequence[StoredPicture],
+        recipe: Recipe,
+        classes: tuple[str, ...],
+        templates: tuple[str, ...] = (),
+        quarantined: tuple[Quarantined, ...] = (),
+        *,
+        generation: int = 1,
+    ) -> StoreHeader:
+        """The facts of a store that is to hold these pictures."""
+        n_rows = len(pictures) * recipe.n_views
+        labels = Counter(picture.label for picture in pictures if picture.label)
+        counts = dict(sorted(labels.items()))
+        return cls(recipe, generation, n_rows, counts, classes, templates, quarantined)
 
     @property
     def files(self) -> dict[str, str]:
@@ -91,7 +111,10 @@ class StoreHeader:
                 f"it was written by metaadapter {values.get('metaadapter', '?')}: install that or "
                 "a later version, or encode the pictures again"
             )
-        return cls._from_dict(values, path)
+        try:
+            return read_entries(cls, {**values, "recipe": values})
+        except ValueError as error:
+            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
     def _to_dict(self) -> dict[str, Any]:
         from importlib.metadata import version
@@ -99,7 +122,7 @@ class StoreHeader:
         return {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
-            **self.recipe.to_dict(),
+            **asdict(self.recipe),
             "dim": self.recipe.fingerprint.dim,
             "dtype": "float16",
             "unit_rows": True,
@@ -112,13 +135,6 @@ class StoreHeader:
             "templates": self.templates,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }
-
-    @classmethod
-    def _from_dict(cls, values: dict[str, Any], path: Path) -> StoreHeader:
-        try:
-            return read_entries(cls, {**values, "recipe": values})
-        except ValueError as error:
-            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
 
 def features_file(generation: int) -> str:

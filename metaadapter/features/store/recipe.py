@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.json_entries import read_entries
 
 __all__ = ["Recipe"]
 
@@ -61,16 +60,3 @@ class Recipe:
                 f"{stored.seed}, and seed {self.seed} was asked for; use --seed {stored.seed}, "
                 f"{remedy}"
             )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Recipe:
-        """Read the JSON form; unknown keys are ignored.
-
-        Raises:
-            ValueError: An entry is missing or of the wrong kind.
-        """
-        return read_entries(cls, values)

@@ -10,9 +10,11 @@ import numpy as np
 from metaadapter.errors import UsageError
 from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder, write_errors
-from metaadapter.features.store.writer import StoreContents, write_store
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow
+from metaadapter.own_folder import write_errors
 
 __all__ = ["merge_stores", "pick_shard"]
 
@@ -65,19 +67,17 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
     for part in parts:
         index.add_store(part)
         texts = part.class_texts() | texts
-    with hold_folder(out), write_errors(out, "The stores to merge are as they were."):
-        write_store(out, _join([StoreContents.of(part) for part in parts]), index, texts)
-    return FeatureStore.open(out)
-
-
-def _join(parts: Sequence[StoreContents]) -> StoreContents:
-    pictures = {picture for part in parts for picture in part.pictures}
+    pictures = sorted({picture for part in parts for picture in part.rows.pictures()})
     read = {picture.path for picture in pictures}
-    unread = {entry for part in parts for entry in part.quarantined if entry.path not in read}
-    return StoreContents(
-        recipe=parts[0].recipe,
-        pictures=tuple(sorted(pictures)),
-        classes=tuple(sorted({name for part in parts for name in part.classes})),
-        templates=parts[0].templates,
-        quarantined=tuple(sorted(unread)),
+    unread = {entry for part in parts for entry in part.header.quarantined}
+    header = StoreHeader.of_pictures(
+        pictures,
+        parts[0].header.recipe,
+        tuple(sorted({name for part in parts for name in part.classes})),
+        parts[0].header.templates,
+        tuple(sorted(entry for entry in unread if entry.path not in read)),
     )
+    kept = "The stores to merge are as they were."
+    with hold_folder(out), write_errors(f"the feature store {out}", kept):
+        write_store(out, header, pictures, index, texts)
+    return FeatureStore.open(out)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -64,6 +65,24 @@ def test_create__batches__make_the_same_store_as_the_whole(tmp_path, rows, label
     np.testing.assert_array_equal(store.features, whole.features)
     assert store.rows.pictures() == whole.rows.pictures()
     assert store.header.recipe == whole.header.recipe
+
+
+def test_create__columns_of_pandas__are_taken_by_position_and_not_by_index(tmp_path, rows, labels):
+    shuffled = pd.Series(labels, index=range(9, -1, -1))
+
+    store = FeatureStore.create(tmp_path / "store", rows, shuffled, paths=shuffled, splits=shuffled)
+
+    for column in (store.rows.label, store.rows.path, store.rows.split):
+        assert column.tolist() == labels
+
+
+def test_create__batches_end_with_an_error_of_the_system__is_not_blamed_on_the_disk(tmp_path, rows):
+    def batches():
+        yield rows
+        (tmp_path / "gone.npy").read_bytes()
+
+    with pytest.raises(DataError, match=r"batches of features ended with an error: .*gone\.npy"):
+        FeatureStore.create(tmp_path / "store", batches())
 
 
 def test_create__chunks_of_an_array__change_nothing(tmp_path, rows, labels, monkeypatch):
@@ -177,7 +196,7 @@ def test_create__with_the_encoder__has_its_fingerprint_and_temperature(tmp_path,
 
     store = FeatureStore.create(tmp_path / "store", features, encoder=encoder)
 
-    FeatureStore.open(tmp_path / "store", fingerprint=encoder.fingerprint)
+    store.fingerprint.require_match(encoder.fingerprint, owner="it")
     assert (store.encoder, store.logit_scale) == ("mean-colour", 50.0)
 
 

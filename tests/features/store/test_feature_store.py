@@ -24,7 +24,7 @@ def edit_header(folder, **changes):
 
 
 def test_open__complete_store__has_the_encoder_rows_and_texts(folder, encoder):
-    store = FeatureStore.open(folder, fingerprint=encoder.fingerprint)
+    store = FeatureStore.open(folder)
 
     assert (store.encoder, store.logit_scale, store.n_views) == ("mean-colour", 50.0, 3)
     assert store.fingerprint == encoder.fingerprint
@@ -72,13 +72,6 @@ def test_mean_features__views__are_averaged_into_unit_rows_as_by_a_loop(folder, 
         assert set(store.rows.label[mine]) == {label}
     assert means.dtype == np.float32
     assert labels.dtype.kind == "U"
-
-
-def test_open__other_fingerprint__names_both_encoders_and_the_remedy(folder, make_encoder):
-    message = r"made with the encoder mean-colour.*encoder other.*Use --encoder mean-colour"
-
-    with pytest.raises(IncompatibleArtifact, match=message):
-        FeatureStore.open(folder, fingerprint=make_encoder("other").fingerprint)
 
 
 def test_open__no_folder_or_another_folder__says_how_to_make_a_store(tmp_path):
