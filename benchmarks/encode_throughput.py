@@ -77,7 +77,7 @@ def _forward_rate(encoder: FrozenEncoder, batches: list[Tensor]) -> float:
 def _encode_rate(
     encoder: FrozenEncoder, table: ImageTable, batch_size: int, workers: int | None
 ) -> float:
-    """Of everything: hashes, decoding, forward passes, texts of the classes, files on disk."""
+    """The seconds of all: hashes, decoding, forward passes, texts of the classes, files on disk."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         report = encode_to_store(

@@ -3,14 +3,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import metaadapter
 from metaadapter.baselines import META_PEERS, PEERS
+from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import code_identity, modules_run_through
-from metaadapter.generator import Generator
+from metaadapter.generator import AdapterGenerator, Generator, generator_id
 
 ROOT = Path(metaadapter.__file__).parents[1]
 PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}
@@ -23,7 +25,7 @@ import json
 from os import path
 from typing import TYPE_CHECKING
 
-from metaadapter.baselines.zero_shot import zero_shot
+from metaadapter.adapter.consistency import zero_shot
 
 import helper
 
@@ -49,9 +51,15 @@ def own(tmp_path):
         "later": "FACTOR = 1\n",
         "drawn": "FACTOR = 1\n",
         "parts/__init__": "",
-        "parts/inner": "FACTOR = 1\n",
+        "parts/inner": "from .sibling import FACTOR\nimport top\n",
+        "parts/sibling": "from . import cousin\nfrom parts.deep.nested import FACTOR\n",
+        "parts/cousin": "",
+        "parts/deep/__init__": "",
+        "parts/deep/nested": "from ..uncle import FACTOR\n",
+        "parts/uncle": "FACTOR = 1\n",
+        "top": "",
     }.items():
-        (tmp_path / f"{name}.py").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path / "own.py"
 
@@ -82,8 +90,8 @@ def test_code_identity__line_changed_in_any_module_run_through__changes(part, mo
 
 
 def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
-    assert names(modules_run_through(PEERS["zero-shot"])) >= {
-        "metaadapter/baselines/zero_shot.py",
+    assert names(modules_run_through(PEERS["prototypes"])) >= {
+        "metaadapter/baselines/prototypes.py",
         "metaadapter/adapter/support.py",
         "metaadapter/adapter/weights.py",
     }
@@ -118,7 +126,11 @@ print(*sorted(called))
     assert called <= names(modules_run_through(Generator))
 
 
-@pytest.mark.parametrize("name", ["own", "helper", "later", "parts/inner"])
+PARTS_BESIDE = ["__init__", "inner", "sibling", "cousin", "uncle", "deep/__init__", "deep/nested"]
+BESIDE = ["own", "helper", "later", "top", *(f"parts/{name}" for name in PARTS_BESIDE)]
+
+
+@pytest.mark.parametrize("name", BESIDE)
 def test_code_identity__own_file_or_a_helper_changed__changes(own, name):
     before = code_identity(own)
 
@@ -132,8 +144,8 @@ def test_modules_run_through__own_file__are_its_helpers_and_the_project_alone(ow
     files = modules_run_through(own)
 
     beside = {str(f.relative_to(own.parent)) for f in files if f.is_relative_to(own.parent)}
-    assert beside == {"own.py", "helper.py", "later.py", "parts/__init__.py", "parts/inner.py"}
-    assert "metaadapter/baselines/zero_shot.py" in names(files)
+    assert beside == {f"{name}.py" for name in BESIDE}
+    assert "metaadapter/adapter/consistency.py" in names(files)
     assert all(f.is_relative_to(own.parent) or f.is_relative_to(ROOT) for f in files)
 
 
@@ -152,3 +164,53 @@ def test_code_identity__docstring_comment_or_layout_changed__stays(own, old, new
     own.write_text(OWN.replace(old, new))
 
     assert code_identity(own) == before
+
+
+def test_code_identity__files_elsewhere_and_so_in_another_order__stays(own, monkeypatch):
+    before, files = code_identity(own), modules_run_through(own)
+
+    monkeypatch.setattr("metaadapter.code_identity.modules_run_through", lambda *_: files[::-1])
+
+    assert code_identity(own) == before
+
+
+TYPED_IN = """\
+class Mine(AdapterGenerator):
+    factor = 20.0
+
+    def forward(self, support):
+        return support.head(support.text_TND, logit_scale=self.factor + 1)
+"""
+
+
+@pytest.fixture
+def typed_in(monkeypatch):
+    """Gives a class as a notebook has it: its module is in no file."""
+    module = ModuleType("notebook")
+    module.AdapterGenerator = AdapterGenerator
+    monkeypatch.setitem(sys.modules, "notebook", module)
+
+    def new(text):
+        exec(compile(text, "<ipython-input-1>", "exec"), vars(module))
+        return module.Mine
+
+    return new
+
+
+def test_code_identity__class_typed_in__changes_with_its_functions_and_values(typed_in):
+    before = code_identity(typed_in(TYPED_IN))
+
+    assert code_identity(typed_in(TYPED_IN)) == before
+    for old, new in (("text_TND", "means_TND"), ("+ 1", "+ 2"), ("20.0", "21.0")):
+        assert code_identity(typed_in(TYPED_IN.replace(old, new))) != before
+    child = TYPED_IN + "class Child(Mine): ...\nMine, Parent = Child, Mine\n"
+    assert code_identity(typed_in(child)) != code_identity(typed_in(child.replace("+ 1", "+ 2")))
+
+
+def test_code_identity__class_typed_in__classifies(typed_in):
+    generator = typed_in(TYPED_IN)()
+    classifier = MetaAdapterClassifier({"a": [1.0, 0.0], "b": [0.0, 1.0]}, generator=generator)
+
+    classifier.fit([[1.0, 0.1], [0.1, 1.0]], ["a", "b"])
+
+    assert classifier.generator_id_ == generator_id(generator)

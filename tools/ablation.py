@@ -5,7 +5,7 @@
 
 Trains `base.toml` once for each row of `rows.toml`, changed as the row says. A row that was
 finished is not trained again and one that was interrupted goes on, so the command may be killed
-and given again, and rows may be shared out among processes with `--only`. Then the gradient-free
+and given again, and rows may be divided among processes with `--only`. Then the gradient-free
 accuracy of each generator, and its difference from the base task by task, with Student's 95 %
 interval over the tasks. The base is the mean of all rows that change nothing but the seed. The
 interval does not cover the seed of a row's own training: the base rows tell how large that is.
@@ -55,7 +55,7 @@ class Row:
     asks: str
     """What it is there to tell."""
     overrides: tuple[str, ...] = ()
-    """As `metaadapter train --set` takes them."""
+    """The changes, as `metaadapter train --set` takes them."""
     generator: str | None = None
     """One that is there already, to be measured without training."""
 
@@ -199,7 +199,7 @@ def _table(measured: Mapping[str, tuple[Row, Accuracy]], names: Sequence[str]) -
 
 
 def _mean_of(seeds: Sequence[Mapping[int, list[float]]]) -> dict[int, list[float]]:
-    """Of each task, at each number of shots."""
+    """The mean over seeds of the accuracy of each task, at each number of shots."""
     return {
         n_shot: np.mean([by_shots[n_shot] for by_shots in seeds], axis=0).tolist()
         for n_shot in seeds[0]
@@ -216,7 +216,7 @@ def _mean_over_shots(by_shots: Mapping[int, list[float]]) -> np.ndarray:
 
 
 def _read_accuracy(run: Path, n_tasks: int, seed: int) -> Accuracy | None:
-    """Of these tasks; nothing if they were not measured yet."""
+    """The accuracy on these tasks; `None` if they were not measured yet."""
     if not (run / MEASURED).exists():
         return None
     document = json.loads((run / MEASURED).read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@
 
 Copies `best/` to `metaadapter/assets/generator` and writes `training.json` beside it: what was
 trained on, with every class, what it was judged on, the resolved configuration and the versions.
-The model card is written by hand; its tables by `tools.peer_margins` and `tools.cone`.
+The model card is written by hand; its tables by `metaadapter evaluate` and `tools.cone`.
 """
 
 from __future__ import annotations

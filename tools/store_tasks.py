@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import Peer
 from metaadapter.features import FeatureStore
 
 __all__ = ["SHOTS", "StoreTasks", "load_source"]
@@ -44,6 +46,16 @@ class StoreTasks:
         """All tasks with their first `n_shot` pictures a class, some at a time."""
         for part in self.rows.first(n_shot).split(CHUNK):
             yield gather(part, self.source).batch
+
+    def accuracy_T(self, method: Peer, n_shot: int) -> np.ndarray:
+        """The accuracy of each task in %."""
+        percent = []
+        for batch in self.batches(n_shot):
+            weights = method(Support.of_batch(batch, self.source.logit_scale))
+            there_TQ = batch.query_labels_TQ >= 0
+            correct_TQ = classify(batch.query_TQD, weights).argmax(-1) == batch.query_labels_TQ
+            percent.append(100 * correct_TQ.sum(-1).double() / there_TQ.sum(-1))
+        return torch.cat(percent).numpy()
 
 
 def load_source(folder: Path) -> TaskSource:

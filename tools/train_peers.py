@@ -44,7 +44,6 @@ from metaadapter.training.schedule import MOST_GRADIENT, WEIGHT_DECAY, make_sche
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
-from tools.peer_margins import measure
 from tools.store_tasks import StoreTasks
 
 __all__ = ["RECIPES", "Recipe", "data_of_one_width", "learn", "main"]
@@ -245,7 +244,7 @@ LOSSES: dict[str, Losses] = {
 
 def _accuracy(peer: MetaPeer, tasks: StoreTasks) -> dict[int, float]:
     """Mean accuracy in % by shots."""
-    return {k: round(float(measure(peer, tasks, k).accuracy_T.mean()), 2) for k in tasks.shots}
+    return {k: round(float(tasks.accuracy_T(peer, k).mean()), 2) for k in tasks.shots}
 
 
 def _arguments() -> argparse.Namespace:

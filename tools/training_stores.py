@@ -34,7 +34,7 @@ N_DEGRADED, STEP = 40, 20
 
 
 def degrade(picture: Image.Image, name: str) -> Image.Image:
-    """A degraded copy of an RGB picture; chance depends on the picture and the name only."""
+    """A degraded copy of an RGB picture; what is random depends on picture and name alone."""
     key = f"{encoders.SEED} {name} {picture.size} ".encode() + picture.tobytes()
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()))
     if name == "px20":

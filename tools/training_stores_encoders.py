@@ -31,7 +31,6 @@ POOLED = ".pooled"
 SEED = 0
 NARROW_WIDTH, LOGIT_SCALE = 192, 30.0
 N_FOLDS, RIDGE, OFFSET = 6, 3.0, 0.5
-Chance = np.random.Generator
 Geometry = Callable[[np.ndarray], np.ndarray]
 Texts = dict[str, np.ndarray]
 # By set, how much a class counts where texts are learned: 120 photographs tell more than a single
@@ -72,10 +71,10 @@ def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collec
 
     `out` holds SET by tiny and .pooled/SET, the same pictures by `pooled`, of `CLASS_WEIGHTS`.
     """
-    chance = np.random.default_rng([SEED, GEOMETRIES.index(geometry)])
+    random = np.random.default_rng([SEED, GEOMETRIES.index(geometry)])
     stores = {name: FeatureStore.open(out / name) for name in CLASS_WEIGHTS}
     rows = {name: FeatureStore.open(out / POOLED / name).mean_features()[0] for name in stores}
-    to_features = _geometry(geometry, next(iter(rows.values())), chance)
+    to_features = _geometry(geometry, next(iter(rows.values())), random)
     probe = to_features(pooled.encode_images([probe_picture()]))[0]
     fingerprint = _fingerprint(pooled, f"tiny@{geometry}", probe)
     recipe = Recipe(fingerprint.encoder, fingerprint, pooled.precision, LOGIT_SCALE, 1, 0)
@@ -87,7 +86,7 @@ def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collec
         np.concatenate([_class_means(stores[name], features[name]) for name in stores]),
         np.array([CLASS_WEIGHTS[name] for name, _ in classes]),
         [readable_name(label).casefold() for _, label in classes],
-        chance,
+        random,
     )
     text_of = dict(zip(classes, texts.astype(np.float32), strict=True))
     for name in (name for name in stores if f"{name}@{geometry}" in only):
@@ -100,7 +99,11 @@ def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collec
 
 
 def predict_texts(
-    texts: np.ndarray, means: np.ndarray, weights: np.ndarray, names: Sequence[str], chance: Chance
+    texts: np.ndarray,
+    means: np.ndarray,
+    weights: np.ndarray,
+    names: Sequence[str],
+    random: np.random.Generator,
 ) -> np.ndarray:
     """Class texts (C, D), unit rows, for an encoder without a text tower.
 
@@ -109,7 +112,7 @@ def predict_texts(
     length and moved off the pictures.
     """
     distinct, number = np.unique(names, return_inverse=True)
-    folds = chance.permutation(len(distinct))[number] % N_FOLDS
+    folds = random.permutation(len(distinct))[number] % N_FOLDS
     predicted = np.empty(means.shape)
     for fold in range(N_FOLDS):
         seen = folds != fold
@@ -119,11 +122,11 @@ def predict_texts(
         weighted = inputs.T * weights[seen]
         gram = weighted @ inputs + RIDGE * np.eye(texts.shape[1])
         predicted[~seen] = (texts[~seen] - centre) @ np.linalg.solve(gram, weighted @ target)
-    offset = unit_rows(chance.standard_normal((1, means.shape[1])))
+    offset = unit_rows(random.standard_normal((1, means.shape[1])))
     return unit_rows(predicted / np.linalg.norm(predicted, axis=1).mean() + OFFSET * offset)
 
 
-def _geometry(name: str, centring: np.ndarray, chance: Chance) -> Geometry:
+def _geometry(name: str, centring: np.ndarray, random: np.random.Generator) -> Geometry:
     """From unit pooled features to those of an encoder: a cone, spread evenly, or narrower."""
     if name == "raw":
         return unit_rows
@@ -131,7 +134,7 @@ def _geometry(name: str, centring: np.ndarray, chance: Chance) -> Geometry:
         root = np.sqrt(centring).mean(axis=0)
         return lambda pooled: unit_rows(np.sqrt(pooled) - root)
     centre = centring.mean(axis=0)
-    matrix = chance.standard_normal((len(centre), NARROW_WIDTH)).astype(np.float32)
+    matrix = random.standard_normal((len(centre), NARROW_WIDTH)).astype(np.float32)
     return lambda pooled: unit_rows((pooled - centre) @ matrix)
 
 

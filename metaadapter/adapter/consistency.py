@@ -50,7 +50,7 @@ def symmetric_divergences(
 
 
 def zero_shot(support: Support) -> AdapterWeights:
-    """CLIP's own classifier of the classes that are there.
+    """Zero-shot CLIP (Radford et al., 2021): logits s · x · t_c.
 
     Raises:
         UsageError: The encoder's temperature is not known.

@@ -9,7 +9,7 @@ import torch
 
 from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
-from metaadapter.classifier.adapter_classifier import AdapterClassifier
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class PeerClassifier(AdapterClassifier):
             were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
         class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
             given.
-        encoder: The `FrozenEncoder` that the features come from. It reads names and tells its
-            temperature.
+        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
+            tells its temperature.
         logit_scale: The encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
             `None`. A function that reads none needs none.
     """
@@ -40,7 +40,7 @@ class PeerClassifier(AdapterClassifier):
         peer: str | Peer = "GDA",
         class_texts: Mapping[Any, Any] | None = None,
         *,
-        encoder: ImageEncoder | None = None,
+        encoder: ImageEncoder | str | None = None,
         logit_scale: float | None = None,
     ) -> None:
         self.peer = peer
@@ -62,21 +62,22 @@ class PeerClassifier(AdapterClassifier):
                 is needed and not known, or a function gives no adapter of these classes.
         """
         X, labels = self._labelled(X, y)
-        peer, logit_scale = self._peer(), self._temperature(self.encoder)
+        encoder = loaded_encoder(self.encoder)
+        peer, logit_scale = self._peer(encoder), self._temperature(encoder)
         self._take_classes(labels)
-        support = self._support(X, labels, self.encoder, logit_scale).exact
+        support = self._support(X, labels, encoder, logit_scale).exact
         shape = support.text_TND.shape
         adapters = require_adapters(peer(support), shape, owner=f"peer {self.peer!r}")
         self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
-    def _peer(self) -> Peer:
+    def _peer(self, encoder: ImageEncoder | None) -> Peer:
         if callable(self.peer):
             return self.peer
         if self.peer in META_PEERS:
             peer = load_meta_peer(self.peer)
-            if self.encoder is not None:
-                peer.require_encoder(self.encoder.name, owner="encoder=")
+            if encoder is not None:
+                peer.require_encoder(encoder.name, owner="encoder=")
             return peer
         if self.peer not in PEERS:
             known = ", ".join([*PEERS, *META_PEERS])

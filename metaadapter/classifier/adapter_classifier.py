@@ -20,7 +20,7 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "unit_views"]
+__all__ = ["AdapterClassifier", "loaded_encoder", "unit_views"]
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -106,6 +106,15 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
         return support
+
+
+def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
+    """The encoder that is given or named."""
+    if not isinstance(encoder, str):
+        return encoder
+    from metaadapter.features import load_encoder
+
+    return load_encoder(encoder)
 
 
 def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:

@@ -11,12 +11,7 @@ from jaxtyping import Float32
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 
-__all__ = [
-    "require_one_kind",
-    "require_shared_labels",
-    "text_features",
-    "text_names",
-]
+__all__ = ["require_one_kind", "require_shared_labels", "text_features", "text_names"]
 
 
 def text_features(

@@ -19,7 +19,7 @@ from metaadapter.adapter import (
     load_adapter,
     save_adapter,
 )
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, unit_views
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder, unit_views
 from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.labelled_support import unit_rows
@@ -108,7 +108,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         X, labels = self._labelled(X, y)
         self._check_parameters(views)
         self._take_classes(labels)
-        encoder = self._loaded_encoder()
+        encoder = loaded_encoder(self.encoder)
         self.logit_scale_ = self._temperature(encoder)
         rows = None if views is None else unit_views(views, X.shape)
         support = self._support(X, labels, encoder, self.logit_scale_, rows)
@@ -143,7 +143,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
         known = self.classes_.tolist()
-        encoder = self._loaded_encoder() if isinstance(text, str) else None
+        encoder = loaded_encoder(self.encoder) if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
         rows = none if X is None else validate_data(self, X, reset=False)
         texts = {} if text is None else {label: text}
@@ -225,15 +225,15 @@ class MetaAdapterClassifier(AdapterClassifier):
         cls,
         folder: str | Path,
         *,
-        encoder: ImageEncoder | None = None,
+        encoder: ImageEncoder | str | None = None,
         generator: str | Path | AdapterGenerator | None = None,
     ) -> MetaAdapterClassifier:
         """Read a saved adapter.
 
         Args:
             folder: A folder that `save` wrote.
-            encoder: The encoder that features will come from; it must be the one that the adapter
-                was made with.
+            encoder: The encoder that features will come from, or its name; it must be the one
+                that the adapter was made with.
             generator: The generator that predicted it, where it is one of your own; only adding a
                 class needs it.
 
@@ -243,6 +243,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         """
         stored = load_adapter(Path(folder))
         config = stored.config
+        encoder = loaded_encoder(encoder)
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         names = zip(config.classes, config.class_names or [], strict=False)
@@ -279,13 +280,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
         if views is not None and self.mode != "finetune":
             raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
-
-    def _loaded_encoder(self) -> ImageEncoder | None:
-        if not isinstance(self.encoder, str):
-            return self.encoder
-        from metaadapter.features import load_encoder
-
-        return load_encoder(self.encoder)
 
 
 def _origin_of(encoder: ImageEncoder | None) -> Origin:

@@ -65,9 +65,6 @@ class FineTuned:
     weights: AdapterWeights
     n_steps_T: Int[Tensor, " T"]
     """The number of steps taken; 0 where the prediction is kept."""
-    gain_T: Float[Tensor, " T"]
-    """What the steps gain on left-out pictures, in nats of cross-entropy: 0 where the prediction is
-    kept, and NaN where nothing is left out because the number of steps is given."""
 
 
 def fine_tune(
@@ -111,11 +108,10 @@ def fine_tune(
     if settings.n_steps is not None:
         steps = (settings.n_steps,) if settings.n_steps else ()
         wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
-        gain_T = support.text_TND.new_full((support.n_tasks,), torch.nan)
     else:
-        wanted_T, gain_T = _choose(*_left_out_losses(path, support))
+        wanted_T = _choose(*_left_out_losses(path, support))
         steps = CHECKED[: max(wanted_T.tolist(), default=0)]
-    return _at(path(support, steps), steps, wanted_T, gain_T)
+    return _at(path(support, steps), steps, wanted_T)
 
 
 def fine_tune_adapter(
@@ -147,8 +143,8 @@ def _left_out_losses(
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 
 
-def _choose(losses_STX: Tensor, asked_TX: Tensor) -> tuple[Int[Tensor, " T"], Float[Tensor, " T"]]:
-    """Which number of steps each task takes, as a place in (0, *CHECKED), and what it gains."""
+def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
+    """Which number of steps each task takes, as a place in (0, *CHECKED)."""
     n_T = asked_TX.sum(-1).clamp(min=1)
     gains_STX = torch.where(asked_TX, losses_STX[:1] - losses_STX, 0.0)
     gains_ST = (gains_STX.sum(-1) / n_T).nan_to_num(-torch.inf, posinf=-torch.inf)
@@ -157,13 +153,10 @@ def _choose(losses_STX: Tensor, asked_TX: Tensor) -> tuple[Int[Tensor, " T"], Fl
     own_TX = gains_STX.gather(0, best_T[None, :, None].expand(1, *asked_TX.shape))[0]
     spread_T = torch.where(asked_TX, (own_TX - gain_T[:, None]).square(), 0.0).sum(-1)
     error_T = (spread_T / (n_T - 1).clamp(min=1) / n_T).sqrt()
-    takes_T = (gain_T > error_T) & (n_T > 1)
-    return torch.where(takes_T, best_T, 0), torch.where(takes_T, gain_T, 0.0)
+    return torch.where((gain_T > error_T) & (n_T > 1), best_T, 0)
 
 
-def _at(
-    path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor, gain_T: Tensor
-) -> FineTuned:
+def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
     """Each task's adapter at its place on the path, or its start if that is no longer finite."""
     start = path[0]
     chosen, taken_T = start, torch.zeros_like(place_T)
@@ -178,7 +171,7 @@ def _at(
             },
         )
         taken_T = torch.where(here_T, n_steps, taken_T)
-    return FineTuned(chosen, taken_T, torch.where((place_T > 0) & (taken_T == 0), 0.0, gain_T))
+    return FineTuned(chosen, taken_T)
 
 
 def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:

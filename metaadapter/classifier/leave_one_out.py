@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -42,23 +42,16 @@ class LeftOut:
         return self.predicted == self.labels
 
 
-def leave_one_out(
-    support: Support,
-    generator: AdapterGenerator,
-    *,
-    n_steps: int = 0,
-    settings: FineTune | None = None,
-) -> LeftOut:
+def leave_one_out(support: Support, generator: AdapterGenerator, *, n_steps: int = 0) -> LeftOut:
     """Classify each picture by an adapter predicted, and refined, from all the others.
 
     Args:
         support: One task.
         generator: Predicts each adapter.
         n_steps: Gradient steps from each prediction; 0 leaves it as it is.
-        settings: How the steps are taken, but for their number.
     """
     support = support.to(device=generator.device)
-    settings = replace(settings or FineTune(), n_steps=n_steps)
+    settings = FineTune(n_steps=n_steps)
     (mask_NK,) = support.present_TNK
     asked_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
     pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1

@@ -11,13 +11,14 @@ from jaxtyping import Float
 from sklearn.metrics import roc_auc_score
 
 from metaadapter.evaluation.answers import UNKNOWN, Answers
-from metaadapter.evaluation.calibration import N_BINS, bin_numbers
 
 __all__ = ["METRICS", "bin_sums", "score"]
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 """Fractions of 1, save `nll` (nats) and `brier` (0 … 2); the smaller `nll`, `brier` and `ece`, the
 better."""
+# Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
+N_BINS = 15
 
 
 def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
@@ -49,7 +50,8 @@ def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndar
 
 def bin_sums(known: Answers, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
-    cells_q = known.task_q * N_BINS + bin_numbers(known.confidence_q)
+    bins_q = np.minimum((known.confidence_q * N_BINS).astype(int), N_BINS - 1)
+    cells_q = known.task_q * N_BINS + bins_q
     columns = [
         np.bincount(cells_q, weights, n_tasks * N_BINS)
         for weights in (None, known.confidence_q, known.correct_q)

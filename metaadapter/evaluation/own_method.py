@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter import AdapterWeights, Support, require_adapters
 from metaadapter.baselines import Peer
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
@@ -46,15 +46,6 @@ def _checked(name: str, function: Peer) -> Peer:
                 f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
                 f"{explain(error)}"
             ) from error
-        wanted = tuple(support.text_TND.shape)
-        if not isinstance(weights, AdapterWeights) or tuple(weights.classes.shape) != wanted:
-            got = type(weights).__name__
-            if isinstance(weights, AdapterWeights):
-                got = f"classes of shape {tuple(weights.classes.shape)}"
-            raise UsageError(
-                f"method {name!r} must return AdapterWeights of all tasks, classes of shape "
-                f"{wanted} (tasks, ways, width); got {got}"
-            )
-        return weights
+        return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
 
     return fit

@@ -24,7 +24,7 @@ def task_evidence(
     """The `TASK_SCALARS` of each task, unchanged by rotation, width, order and padding."""
     both_TN = support.text_mask_TN & support.shot_mask_TNK.any(-1)
     cross = blocks.cross_TNN
-    pairs = _Pairs.among(both_TN.to(cross.dtype))
+    pairs = _Pairs(both_TN.to(cross.dtype))
     likeness = torch.stack([blocks.text_TNN, blocks.mean_TNN, (cross + cross.mT) / 2, cross])
     centred = pairs.centred(likeness)
     text, mean, _, between = sizes = pairs.size(centred)
@@ -57,15 +57,11 @@ def task_evidence(
 class _Pairs:
     """Means of (…, T, N, N) values over the pairs of classes that have both text and picture."""
 
-    def __init__(self, own_TNN: Tensor, other_TNN: Tensor) -> None:
-        self._own, self._other = own_TNN, other_TNN
-        self._n_own = own_TNN.sum((1, 2)).clamp(min=1)
-        self._n_other = other_TNN.sum((1, 2)).clamp(min=1)
-
-    @classmethod
-    def among(cls, both_TN: Tensor) -> _Pairs:
-        own = torch.diag_embed(both_TN)
-        return cls(own, both_TN[:, :, None] * both_TN[:, None] - own)
+    def __init__(self, both_TN: Tensor) -> None:
+        self._own = torch.diag_embed(both_TN)
+        self._other = both_TN[:, :, None] * both_TN[:, None] - self._own
+        self._n_own = self._own.sum((1, 2)).clamp(min=1)
+        self._n_other = self._other.sum((1, 2)).clamp(min=1)
 
     def own(self, values: Tensor) -> Tensor:
         return (values * self._own).sum((-2, -1)) / self._n_own

@@ -17,18 +17,9 @@ from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.evidence import task_evidence
 from metaadapter.generator.gram import GramBlocks
 from metaadapter.generator.leave_one_out import LeftOut
-from metaadapter.generator.scalars import (
-    CLASS_SCALARS,
-    PAIR_SCALARS,
-    SHOT_SCALARS,
-    TASK_SCALARS,
-    stacked,
-)
+from metaadapter.generator.scalars import CLASS_SCALARS, PAIR_SCALARS, SHOT_SCALARS, stacked
 
-__all__ = ["N_CLASS_SCALARS", "Relations", "relate"]
-
-N_CLASS_SCALARS = len(CLASS_SCALARS) + len(TASK_SCALARS)
-"""How many numbers the network reads about a class: its own, and those of its task."""
+__all__ = ["Relations", "relate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +27,7 @@ class Relations:
     """The scalars of classes, shots and pairs of classes; zeros where a mask leaves out."""
 
     classes_TNC: Float[Tensor, "T N C"]
+    """Those of each class, then those of its task."""
     shots_TNKS: Float[Tensor, "T N K S"]
     edges_TNNE: Float[Tensor, "T N N E"]
 

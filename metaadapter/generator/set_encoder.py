@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from metaadapter.generator.relations import N_CLASS_SCALARS, Relations
-from metaadapter.generator.scalars import PAIR_SCALARS
+from metaadapter.generator.relations import Relations
+from metaadapter.generator.scalars import CLASS_SCALARS, PAIR_SCALARS, TASK_SCALARS
 
 __all__ = ["SetEncoder"]
 
@@ -29,9 +29,8 @@ class SetEncoder(nn.Module):
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
         super().__init__()
-        self.embed = nn.Sequential(
-            nn.Linear(N_CLASS_SCALARS, width), nn.GELU(), nn.Linear(width, width)
-        )
+        n_scalars = len(CLASS_SCALARS) + len(TASK_SCALARS)
+        self.embed = nn.Sequential(nn.Linear(n_scalars, width), nn.GELU(), nn.Linear(width, width))
         self.embed_edges = nn.Sequential(nn.Linear(len(PAIR_SCALARS), EDGE_WIDTH), nn.GELU())
         self.layers = nn.ModuleList(_Layer(width, n_heads) for _ in range(n_layers))
         self.norm = nn.LayerNorm(width)

@@ -20,10 +20,11 @@ __all__ = [
     "config_differences",
     "find_path",
     "load_config",
-    "read_resolved",
+    "open_run",
     "read_toml",
 ]
 
+RESOLVED = "resolved.json"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -76,8 +77,9 @@ def checked(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Mo
         raise DataError("\n  ".join([f"{owner} is wrong:", *faults])) from error
 
 
-def read_resolved(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read the `resolved.json` of a run, changed as by `load_config`."""
+def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The configuration of a run that was started before, changed as by `load_config`."""
+    path = folder / RESOLVED
     try:
         content = json.loads(path.read_bytes())
         content.pop("code", None)  # identities, which are no part of the configuration

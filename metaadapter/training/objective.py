@@ -69,7 +69,7 @@ class LossWeights:
                 raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
             if named.count(_function(name)) > 1:
                 raise UsageError(
-                    f"two loss terms are called {_function(name)}; rename the function in {name}"
+                    f"two loss terms are named {_function(name)}; rename the function in {name}"
                 )
         for name, weight in self.by_name.items():
             if not 0 <= weight < math.inf:

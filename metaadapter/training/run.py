@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 
 from metaadapter.atomic_files import replace_file
+from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
@@ -110,7 +111,14 @@ def train(
         place = training_device(before.get("device", "auto") if device == "auto" else device)
         with computing_threads(before.get("n_threads")) as n_threads:
             data = load_training_data(config)
-            now = {"device": str(place), "n_threads": n_threads, "data": data.digests()}
+            now = {
+                "device": str(place),
+                "n_threads": n_threads,
+                "data": data.digests(),
+                "versions": {name: metadata.version(name) for name in PACKAGES}
+                | {"python": platform.python_version()},
+                "code": {"training code": code_identity(Trainer)},
+            }
             if before:
                 require_same_conditions(before, now)
             trainer = Trainer(
@@ -193,8 +201,7 @@ def _summary(
         device=conditions["device"],
         threads=conditions["n_threads"],
         data=data,
-        versions={name: metadata.version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
+        versions=conditions["versions"],
     )
 
 
@@ -238,7 +245,8 @@ def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -
     """Check that a run that stopped under some conditions may go on; warn if bits will differ.
 
     Args:
-        before: The `device` and the digests of `data` by source that the run had.
+        before: The `device`, the digests of `data` by source, and the `versions` of packages and
+            digest of the `code` that the run had; a run of an earlier version has not all of them.
         now: What it would have.
 
     Raises:
@@ -251,9 +259,15 @@ def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -
             "with: pictures, views, labels or texts have changed. Restore the stores, tell "
             "where they lie now with --set data.root=FOLDER, or start a new run with --out"
         )
+    other = []
     if torch.device(before["device"]).type != torch.device(now["device"]).type:
+        other.append(f"{now['device']} where it had {before['device']}")
+    for kind in ("versions", "code"):
+        pairs = [(name, was, now[kind].get(name)) for name, was in before.get(kind, {}).items()]
+        other += [f"{name} {new} where it had {was}" for name, was, new in pairs if new != was]
+    if other:
         warnings.warn(
-            f"the run goes on with {now['device']} where it had {before['device']}: its weights "
-            "will not be those of an uninterrupted run to the bit",
+            f"the run goes on with {', '.join(other)}: its weights will not be those of an "
+            "uninterrupted run to the bit",
             stacklevel=2,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,21 +14,11 @@ from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.own_code import load_own_code
 from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.config_file import config_differences, read_resolved
+from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
-__all__ = [
-    "hold_run",
-    "open_run",
-    "require_same",
-    "write_config",
-]
+__all__ = ["hold_run", "require_same", "write_config"]
 
-CONFIG, RESOLVED = "config.toml", "resolved.json"
-
-
-def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """The configuration of a run that was started before, changed as by `load_config`."""
-    return read_resolved(folder / RESOLVED, overrides)
+CONFIG = "config.toml"
 
 
 @contextmanager
@@ -56,9 +46,10 @@ def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> 
     """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
     document = {"code": _identities(config), **config.model_dump(mode="json", by_alias=True)}
     with write_errors(f"the training run {folder}"):
+        # What a run goes on from comes first: killed between the two, it can go on.
+        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
         if config_text is not None:
             replace_file(folder / CONFIG, config_text)
-        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:

@@ -84,6 +84,17 @@ def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(t
     np.testing.assert_array_equal(found, by_vector.predict_proba(X))
 
 
+def test_peer_classifier__encoder_by_its_name__equals_it(texts, rng, monkeypatch):
+    X, y = pictures(texts, 2, rng)
+    names, encoder = {name: f"a {name}" for name in NAMES}, Encoder(texts)
+    monkeypatch.setattr("metaadapter.features.load_encoder", {"mine": encoder}.__getitem__)
+
+    found = PeerClassifier("GDA", names, encoder="mine").fit(X, y).predict_proba(X)
+
+    expected = PeerClassifier("GDA", names, encoder=encoder).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, rng):
     X, y = pictures({name: texts[name] for name in NAMES[:2]}, 2, rng)
 

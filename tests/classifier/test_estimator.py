@@ -432,16 +432,18 @@ def test_clone_and_grid_search__work_with_a_generator_and_texts(data):
     assert search.best_params_["metaadapterclassifier__class_texts"] is not None
 
 
-def test_load__beside_another_encoder__is_refused(data, tmp_path):
+def test_load__beside_another_encoder__is_refused(data, tmp_path, monkeypatch):
     encoder = FakeEncoder({}, fingerprint())
-    other = fingerprint(digest="1" * 16)
+    other = FakeEncoder({}, fingerprint(digest="1" * 16))
+    monkeypatch.setattr("metaadapter.features.load_encoder", {"other": other}.__getitem__)
     MetaAdapterClassifier(data.texts, encoder=encoder).fit(data.X, data.y).save(tmp_path / "a")
 
     same = MetaAdapterClassifier.load(tmp_path / "a", encoder=encoder)
 
     assert same.predict(data.X_new[:1]).shape == (1,)
-    with pytest.raises(IncompatibleArtifact, match="fake"):
-        MetaAdapterClassifier.load(tmp_path / "a", encoder=FakeEncoder({}, other))
+    for each in (other, "other"):
+        with pytest.raises(IncompatibleArtifact, match="fake"):
+            MetaAdapterClassifier.load(tmp_path / "a", encoder=each)
 
 
 def test_add_class__by_a_generator_with_other_constants__is_refused(data):

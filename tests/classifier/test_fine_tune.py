@@ -81,7 +81,7 @@ def slow_choice(generator, task, settings):
     each = gains[best]
     mean = sum(each) / len(each)
     error = math.sqrt(sum((x - mean) ** 2 for x in each) / (len(each) - 1) / len(each))
-    return (best, mean) if mean > error else (0, 0.0)
+    return best if mean > error else 0
 
 
 def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tasks):
@@ -92,10 +92,8 @@ def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tas
     found = [fine_tune(shipped, task.support, settings) for task in tasks]
 
     expected = [slow_choice(shipped, task, settings) for task in tasks]
-    assert [int(tuned.n_steps_T) for tuned in found] == [steps for steps, _ in expected]
-    gains = [float(tuned.gain_T) for tuned in found]
-    assert gains == pytest.approx([gain for _, gain in expected])
-    assert 0 < sum(steps > 0 for steps, _ in expected) < len(tasks)
+    assert [int(tuned.n_steps_T) for tuned in found] == expected
+    assert 0 < sum(steps > 0 for steps in expected) < len(tasks)
 
 
 def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
@@ -150,7 +148,6 @@ def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tas
     tuned = fine_tune(shipped, task.support)
 
     assert tuned.n_steps_T.tolist() == [0, 0, 0]
-    assert tuned.gain_T.tolist() == [0, 0, 0]
     assert torch.equal(tuned.weights.classes, shipped.predict(task.support).classes)
 
 

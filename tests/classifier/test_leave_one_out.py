@@ -24,15 +24,13 @@ def draw(labels, *, dim=16, seed=0):
 
 @pytest.mark.parametrize(
     ("n_steps", "options"),
-    [(0, {}), (7, {"mode": "finetune", "fine_tuning": FineTune(n_steps=7, lr=0.1)})],
+    [(0, {}), (7, {"mode": "finetune", "fine_tuning": FineTune(n_steps=7)})],
 )
 def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_steps, options):
     features, labels, text = draw(LABELS)
     support = Support.of_rows(features, labels, text, logit_scale=100.0)
 
-    found = leave_one_out(
-        support, load_generator(), n_steps=n_steps, settings=options.get("fine_tuning")
-    )
+    found = leave_one_out(support, load_generator(), n_steps=n_steps)
 
     X, y = features.numpy(), labels.numpy()
     expected = []

@@ -78,6 +78,19 @@ def test_own_generator__by_each_way_of_naming_it__fits_saves_and_takes_a_class(
     assert "eel" in loaded.add_class("eel", data.X_new[:2]).classes_
 
 
+def test_own_generator__named_by_an_adapter_in_a_folder_with_an_at__is_not_run(data, tmp_path):
+    folder = tmp_path / "me@home"
+    folder.mkdir()
+    own = Own(folder)
+    classifier = MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
+    classifier.save(tmp_path / "adapter")
+
+    own.file.write_text("raise AssertionError('code that nobody named was run')\n")
+
+    with pytest.raises(UsageError, match="generator of your own, which is code"):
+        MetaAdapterClassifier.load(tmp_path / "adapter").add_class("eel", data.X_new[:2])
+
+
 def test_own_generator__its_code_changed__can_add_no_class(data, own):
     classifier = MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
 

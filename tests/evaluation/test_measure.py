@@ -12,7 +12,6 @@ from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.methods import load_method
-from tools.peer_margins import measure as by_the_tool
 from tools.store_tasks import StoreTasks, load_source
 
 
@@ -59,7 +58,7 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
     assert mistakes["confidence"] == pytest.approx([p for p, *_ in worst])
 
 
-def test_measure__sampled_tasks__are_those_of_the_tool_that_the_card_is_made_with(pets, load):
+def test_measure__sampled_tasks__are_those_of_the_tools(pets, load):
     data, config = load(pets, shots=(1, 2, 4, 8), ways=20, queries=15, tasks=6)
     tasks = StoreTasks.draw(load_source(pets), 6, seed=0)
     rows = draw_tasks(data, config, 0)
@@ -68,7 +67,7 @@ def test_measure__sampled_tasks__are_those_of_the_tool_that_the_card_is_made_wit
         method = load_method(name)
         for n_shot in tasks.shots:
             found = measure(method, data, rows.first(n_shot))["rows"]
-            expected = by_the_tool(method.fit, tasks, n_shot).accuracy_T
+            expected = tasks.accuracy_T(method.fit, n_shot)
             accuracy = [100 * each for each in found["accuracy"]]
             assert accuracy == pytest.approx(expected.tolist())
 

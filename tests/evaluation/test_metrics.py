@@ -10,10 +10,19 @@ from sklearn import metrics
 
 from metaadapter.evaluation import answers as module
 from metaadapter.evaluation.answers import UNKNOWN, read_answers
-from metaadapter.evaluation.calibration import calibration_error
 from metaadapter.evaluation.metrics import METRICS, bin_sums, score
 
 TASKS, QUERIES, WAYS = 4, 30, 5
+
+
+def calibration_error(confidence, correct):
+    """Bin by bin; certainty is in the last."""
+    gaps = []
+    for number in range(15):
+        end = 1.01 if number == 14 else (number + 1) / 15
+        here = (confidence >= number / 15) & (confidence < end)
+        gaps.append(abs((confidence[here] - correct[here]).sum()))
+    return sum(gaps) / len(correct)
 
 
 def read(log_probability_TQN, labels_TQ):
@@ -95,6 +104,13 @@ def test_bin_sums__count_each_query_once(answers):
     hits = log_probability_TQN.argmax(-1) == labels_TQ
     assert (n, correct) == (100, hits[labels_TQ >= 0].sum())
     assert confidence == pytest.approx(np.exp(log_probability_TQN.max(-1))[labels_TQ >= 0].sum())
+
+
+def test_bin_sums__certainty__is_in_the_last_bin():
+    with np.errstate(divide="ignore"):
+        known = read(np.log(np.array([[[1.0, 0.0]]])), np.array([[0]]))
+
+    assert bin_sums(known, 1)[0, :, 0].tolist() == [*[0] * 14, 1]
 
 
 def test_read_answers__in_small_chunks__are_the_same(answers, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from metaadapter.generator.leave_one_out import leave_one_out
-from metaadapter.generator.relations import N_CLASS_SCALARS, relate
+from metaadapter.generator.relations import relate
 from metaadapter.generator.scalars import (
     CLASS_SCALARS,
     PAIR_SCALARS,
@@ -29,7 +29,7 @@ def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
     assert not relations.shots_TNKS[~task.mask].any()
     assert not relations.edges_TNNE[0, 3].any()
     assert not relations.edges_TNNE[0, :, 3].any()
-    assert relations.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
+    assert relations.classes_TNC.shape == (2, 4, len(CLASS_SCALARS) + len(TASK_SCALARS))
     assert relations.shots_TNKS.shape == (2, 4, 3, len(SHOT_SCALARS))
     assert relations.edges_TNNE.shape == (2, 4, 4, len(PAIR_SCALARS))
 

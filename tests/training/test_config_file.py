@@ -5,7 +5,7 @@ import pytest
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training import config_differences, load_config
 from metaadapter.training.config import InnerConfig
-from metaadapter.training.config_file import read_resolved
+from metaadapter.training.config_file import open_run
 
 
 def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
@@ -66,7 +66,7 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("loss.own={zeros=1.0}", r"loss: expected loss\.own by FILE\.py:FUNCTION, got 'zeros'"),
         (
             "loss.own={'a.py:query'=1}",
-            r"loss: two loss terms are called query; rename .* a\.py:query",
+            r"loss: two loss terms are named query; rename .* a\.py:query",
         ),
         ("loss.own={'a.py:x'=-1}", r"loss: the weight of the loss term x must be a number of at"),
         ("loss.query=0", r"loss: the weight of the loss term query must be above 0"),
@@ -136,13 +136,13 @@ def test_load_config__root__is_seen_from_the_config_or_else_from_here(
 def test_resolved__written_and_read__is_the_same_configuration(start, load):
     folder, config, _ = start("run", "optim.lr=0.1", "optim.steps=2")
 
-    read = read_resolved(folder / "resolved.json")
+    read = open_run(folder)
 
     assert read == config
     assert config_differences(read, config) == []
     assert config_differences(read, load("optim.steps=2")) == ["optim.lr: 0.1 → 0.01"]
 
 
-def test_read_resolved__folder_of_no_run__says_what_to_give(tmp_path):
+def test_open_run__folder_of_no_run__says_what_to_give(tmp_path):
     with pytest.raises(DataError, match=r"is not the resolved .* give --resume the folder"):
-        read_resolved(tmp_path / "resolved.json")
+        open_run(tmp_path)

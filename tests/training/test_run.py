@@ -10,7 +10,7 @@ import torch
 from episodes import ClassSplit
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator import generator_id, load_generator
-from metaadapter.training import open_run, train
+from metaadapter.training import open_run, run_folder, train
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import load_checkpoint
 
@@ -79,6 +79,25 @@ def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(
     assert checkpoint.values["step"] == 4
     for name, tensor in best.items():
         assert torch.equal(tensor, checkpoint.tensors["average"][f"module.{name}"]), name
+
+
+def test_train__killed_while_its_configuration_is_written__goes_on(start, monkeypatch):
+    replace_file = run_folder.replace_file
+    kept = []
+
+    def killed(path, content):
+        if kept:
+            raise KeyboardInterrupt
+        kept.append(path)
+        replace_file(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "replace_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            start("run", "optim.steps=2")
+
+    folder = kept[0].parent
+    assert train(folder, open_run(folder)).ending == "finished"
 
 
 def test_train__folder_in_use__is_refused_and_left_alone(start, load):

@@ -6,7 +6,8 @@ import torch
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.run import computing_threads, require_same_conditions, training_device
 
-BEFORE = {"device": "cpu", "data": {"birds": "a1", "plants": "b2"}}
+PROGRAM = {"versions": {"torch": "2.8.0", "numpy": "2.1.0"}, "code": {"training code": "d4"}}
+BEFORE = {"device": "cpu", "data": {"birds": "a1", "plants": "b2"}, **PROGRAM}
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(True, "cuda"), (False, "cpu")])
@@ -26,7 +27,8 @@ def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
 
 
 def test_conditions__the_same__go_on_without_a_word():
-    require_same_conditions(BEFORE, {"device": "cpu", "data": {"plants": "b2", "birds": "a1"}})
+    require_same_conditions(BEFORE, {**BEFORE, "data": {"plants": "b2", "birds": "a1"}})
+    require_same_conditions({"device": "cpu", "data": {}}, BEFORE)
 
 
 def test_conditions__other_data__are_named():
@@ -34,6 +36,19 @@ def test_conditions__other_data__are_named():
 
     with pytest.raises(DataError, match=r"the data of 'plants' are not .*--set data\.root=FOLDER"):
         require_same_conditions(BEFORE, now)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"device": "cuda"}, "with cuda where it had cpu: "),
+        ({"versions": {"torch": "2.9.0", "numpy": "2.1.0"}}, r"with torch 2.9.0 .* had 2.8.0: "),
+        ({"code": {"training code": "e5"}}, "with training code e5 where it had d4: "),
+    ],
+)
+def test_conditions__another_device_or_program__is_told(change, message):
+    with pytest.warns(UserWarning, match=message):
+        require_same_conditions(BEFORE, {**BEFORE, **change})
 
 
 def test_conditions__another_gpu_of_the_same_kind__is_no_other_device(recwarn):
