@@ -76,10 +76,11 @@ def train(
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
-        raise Interrupted(_at_once(folder, device)) from None
+        raise Interrupted(_at_once(folder, device, config, settings)) from None
     if summary.ending == "interrupted":
         kept = f"step {summary.step} of {summary.n_steps} is kept"
-        raise Interrupted(f"interrupted; {kept}. {_how_to_go_on(folder, device)}")
+        go_on = _how_to_go_on(folder, device, config, settings)
+        raise Interrupted(f"interrupted; {kept}. {go_on}")
     if json_output:
         write_document("train", summary.to_dict())
     else:
@@ -101,7 +102,14 @@ def _open(
 
     if config is None:
         assert resume is not None
-        return resume, open_run(resume, changes)
+        settings = open_run(resume, changes)
+        if settings.own_code:
+            raise UsageError(
+                f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
+                "folder makes code run by itself. If you trust that code, give the configuration "
+                f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
+            )
+        return resume, settings
     return resume or out or Path("runs") / config.stem, load_config(config, changes)
 
 
@@ -127,14 +135,18 @@ def _stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool
         signal.signal(signal.SIGINT, before)
 
 
-def _at_once(folder: Path, device: str) -> str:
+def _at_once(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
     if not (folder / "resolved.json").exists():
         return "interrupted before the first step"
-    return f"interrupted; what was saved last is kept. {_how_to_go_on(folder, device)}"
+    go_on = _how_to_go_on(folder, device, config, settings)
+    return f"interrupted; what was saved last is kept. {go_on}"
 
 
-def _how_to_go_on(folder: Path, device: str) -> str:
-    command = ["metaadapter", "train", "--resume", str(folder)]
+def _how_to_go_on(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
+    command = ["metaadapter", "train"]
+    if config is not None and settings.own_code:
+        command.append(str(config))
+    command += ["--resume", str(folder)]
     if device != "auto":
         command += ["--device", device]
     return f"To go on from there:\n  {shlex.join(command)}"

@@ -233,6 +233,31 @@ def test_train__resume_with_the_same_configuration__goes_on(
     assert "finished at step 4 of 4" in result.out
 
 
+def test_train__resume_of_code_of_one_s_own__wants_the_configuration_that_names_it(
+    train, run, config, interrupt_at, tmp_path
+):
+    """Else a run folder from elsewhere would make code run by itself."""
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\n\nPath(__file__).with_suffix('.ran').touch()\n\n\n"
+        "def length(episodes, adapters, generator):\n"
+        "    return adapters.classes.square().mean()\n"
+    )
+    with config.open("a") as file:
+        file.write('\n[loss.own]\n"mine.py:length" = 0.1\n')
+    interrupt_at(1)
+    asked = f"  metaadapter train {config} --resume {tmp_path / 'run'} --device cpu"
+    assert train().err.splitlines()[-1] == asked
+    interrupt_at(-1)
+    (tmp_path / "mine.ran").unlink()
+
+    alone = run("train", "--resume", tmp_path / "run", "--device", "cpu")
+
+    assert alone.code == 2
+    assert "no folder makes code run by itself" in alone.err
+    assert not (tmp_path / "mine.ran").exists()
+    assert run("train", config, "--resume", tmp_path / "run", "--device", "cpu").code == 0
+
+
 def test_train__resume_with_another_configuration__ends_with_2_and_shows_what_differs(
     train, run, config, tmp_path
 ):

@@ -16,13 +16,14 @@ from metaadapter.commands.app import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SHELL, PYTHON, REAL_CLIP, MAKE, TRAIN = (
+SHELL, PYTHON, REAL_CLIP, MAKE, SMALL, TRAIN = (
     next(text for language, text in BLOCKS if language == kind and mark in text)
     for kind, mark in (
         ("bash", "metaadapter doctor"),
         ("python", "FrozenEncoder"),
         ("bash", "--encoder"),
         ("bash", "make demo"),
+        ("sh", "apt install"),
         ("bash", "metaadapter train"),
     )
 )
@@ -47,7 +48,7 @@ def commands(block):
 
 
 def test_readme__blocks__are_all_known_to_these_tests():
-    assert [text for _, text in BLOCKS] == [MAKE, SHELL, PYTHON, REAL_CLIP, TRAIN]
+    assert [text for _, text in BLOCKS] == [MAKE, SMALL, SHELL, PYTHON, REAL_CLIP, TRAIN]
 
 
 @pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
