@@ -40,8 +40,7 @@ def refuse_to_load(*_, **__):
 
 def always_step(losses_STX, _asked_TX):
     """The first number of steps, whatever left-out pictures say."""
-    n_tasks = losses_STX.shape[1]
-    return torch.ones(n_tasks, dtype=torch.long), torch.ones(n_tasks)
+    return torch.ones(losses_STX.shape[1], dtype=torch.long)
 
 
 @pytest.fixture
