@@ -117,10 +117,10 @@ called = set()
 sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename))
 generator.predict(support)
 sys.setprofile(None)
-print(*sorted(called))
+print(*sorted(called), sep="\n")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    called = names(map(Path, done.stdout.split()))
+    called = names(map(Path, done.stdout.splitlines()))
 
     assert len(called) > 10
     assert called <= names(modules_run_through(Generator))
