@@ -117,7 +117,7 @@ called = set()
 sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename))
 generator.predict(support)
 sys.setprofile(None)
-print(*sorted(called), sep="\n")
+print(*sorted(called), sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     called = names(map(Path, done.stdout.splitlines()))
