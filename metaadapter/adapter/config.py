@@ -26,7 +26,7 @@ class Origin(BaseModel):
     encoder: str | None = None
     """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
     fingerprint: Fingerprint | None = None
-    """What that encoder computes."""
+    """Tells whether another encoder computes the same features."""
     n_views: int = 1
     """The number of views of each picture that are averaged, in the support and in queries."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""What is known of few-shot tasks before a query comes."""
+"""The support of few-shot tasks: all that a method knows before it sees a query."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Support:
 
     support_TNKD: Float[Tensor, "T N K D"]
     support_mask_TNK: Bool[Tensor, "T N K"]
-    """Which pictures are there."""
+    """True where there is a picture."""
     text_TND: Float[Tensor, "T N D"]
     """Text feature of each class name; a row of zeros where a class has no text."""
     class_mask_TN: Bool[Tensor, "T N"]
-    """Which classes are there."""
+    """True where there is a class."""
     logit_scale_T: Float[Tensor, " T"] | None = None
     """The encoder's inverse temperature, 100 for most CLIPs; `None` where nobody knows it."""
     views_TNKVD: Float[Tensor, "T N K V D"] | None = None
@@ -159,7 +159,7 @@ class Support:
 
     @property
     def present_TNK(self) -> Bool[Tensor, "T N K"]:
-        """Which pictures are there, of classes that are there."""
+        """True where there is a picture and its class is not masked out."""
         return self.support_mask_TNK & self.class_mask_TN[..., None]
 
     @property

@@ -1,4 +1,4 @@
-"""What a method answered, one entry a picture."""
+"""The answers of a method: for each picture the predicted class and its probability."""
 
 from __future__ import annotations
 

@@ -48,8 +48,14 @@ META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", "pacs-photo", "pacs-carto
 """Data sets by which the settings of the meta-trained peers were chosen."""
 
 
-def read_meta_training(folder: Path) -> MetaTraining | None:
+def read_meta_training(
+    folder: Path, chosen_on: frozenset[str] = frozenset()
+) -> MetaTraining | None:
     """The record that lies in or above a generator's or peer's folder; None where there is none.
+
+    Args:
+        folder: The folder of the weights.
+        chosen_on: Data sets that decided constants before the training, which no run records.
 
     Raises:
         DataError: The record cannot be read.
@@ -57,7 +63,7 @@ def read_meta_training(folder: Path) -> MetaTraining | None:
     for record in (folder / place for place in RECORDS):
         if record.is_file():
             try:
-                return _of_data(json.loads(record.read_bytes())["data"])
+                return _of_data(json.loads(record.read_bytes())["data"], chosen_on)
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
                     f"{record}: expected the record of a training run with its data, got {error!r}"
@@ -65,13 +71,15 @@ def read_meta_training(folder: Path) -> MetaTraining | None:
     return None
 
 
-def _of_data(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> MetaTraining:
+def _of_data(
+    data: Mapping[str, Iterable[Mapping[str, Any]]], chosen_on: frozenset[str]
+) -> MetaTraining:
     training = list(data["training"])
     judging = [*data["validation_classes"], *data["validation_domains"]]
     return MetaTraining(
         stores=frozenset(_base(store) for source in training for store in source["stores"]),
         classes=frozenset(same_name(name) for source in training for name in source["classes"]),
-        chosen_on=frozenset(_base(store) for source in judging for store in source["stores"]),
+        chosen_on=chosen_on.union(_base(store) for source in judging for store in source["stores"]),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from metaadapter.evaluation.meta_training import (
 )
 from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.own_method import load_own_method
-from metaadapter.generator import AdapterGenerator, generator_id, load_generator
+from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import is_own_code
 
@@ -60,7 +59,8 @@ def load_method(name: str) -> Method:
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
         code = code_identity(fine_tune, type(start))
         identity = _digest(code + repr(settings) + generator_id(start))
-        return Method(name, identity, _fine_tuned(start, settings), read_meta_training(SHIPPED))
+        card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on)
+        return Method(name, identity, _fine_tuned(start, settings), card)
     if is_own_code(name):
         function, identity = load_own_method(name)
         return Method(name, identity, function, None)
@@ -73,7 +73,8 @@ def load_method(name: str) -> Method:
             "meta-trained peers, and FILE.py:FUNCTION"
         ) from error
     folder = SHIPPED if name == "default" else Path(name)
-    card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder)
+    constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
+    card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
     identity = _digest(code_identity(type(generator)) + generator_id(generator))
     return Method(name, identity, as_peer(generator), card)
 
@@ -89,9 +90,8 @@ def _alike(name: str) -> str:
 
 def _meta_trained(name: str) -> Method:
     peer = load_meta_peer(name)
-    card = read_meta_training(shipped_folder(name) if name in META_PEERS else Path(name))
-    if card is not None:
-        card = replace(card, chosen_on=card.chosen_on | META_PEERS_STUDIED)
+    folder = shipped_folder(name) if name in META_PEERS else Path(name)
+    card = read_meta_training(folder, META_PEERS_STUDIED)
     return Method(name, peer.identity, peer, card)
 
 

@@ -95,11 +95,13 @@ class EvaluationRun:
 
 def _document(path: Path, otherwise: str) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{otherwise} (there is no {path.name})") from None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f"cannot read {path}: expected a JSON object, got {document!r:.40}")
     return document
 
 

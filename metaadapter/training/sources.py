@@ -16,7 +16,7 @@ import torch
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
-from metaadapter.features.unit_rows import unit_rows
+from metaadapter.features.unit_rows import mean_of_views, unit_rows
 from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 __all__ = ["LoadedSource", "load_source"]
@@ -141,9 +141,9 @@ def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, 
 
 def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
     """float32 unit rows."""
-    views = stored_nVD.astype(np.float32)
     if average_views:
-        views = views.mean(axis=1, keepdims=True)
+        return mean_of_views(stored_nVD)[:, None]
+    views = stored_nVD.astype(np.float32)
     return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape)
 
 

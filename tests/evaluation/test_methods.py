@@ -13,7 +13,7 @@ from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import gradient_steps
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.evaluation_set import same_name
-from metaadapter.evaluation.meta_training import UNTRAINED, read_meta_training
+from metaadapter.evaluation.meta_training import CLOSED_FORM, UNTRAINED, read_meta_training
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.generator import load_generator
 from metaadapter.generator.pretrained import SHIPPED, save_generator
@@ -67,7 +67,7 @@ def test_load_method__name_that_is_a_folder_too__is_the_name(tmp_path, monkeypat
     save_meta_peer(load_meta_peer("ANIL"), tmp_path / "default")
     monkeypatch.chdir(tmp_path)
 
-    assert load_method("default").meta_training == read_meta_training(SHIPPED)
+    assert load_method("default").meta_training.stores == read_meta_training(SHIPPED).stores
 
 
 def test_load_method__generator__predicts_as_it_does_itself(support):
@@ -128,10 +128,12 @@ def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():
     assert not set(resolve_names(("all", "peers"))) & set(META_PEERS)
 
 
-def test_meta_training__of_the_shipped_generator__is_its_record():
-    card = load_method("default").meta_training
+@pytest.mark.parametrize("name", ["default", "finetune"])
+def test_meta_training__of_the_shipped_generator__is_its_record_and_its_constants(name):
+    card = load_method(name).meta_training
 
-    assert card.chosen_on == {"tiny-imagenet-val", "cifar10", "clothing10"}
+    judged = {"tiny-imagenet-val", "cifar10", "clothing10"}
+    assert card.chosen_on == judged | CLOSED_FORM.chosen_on
     assert "tiny-imagenet-train" in card.stores
     assert "bullfrog" in card.classes
 
@@ -146,6 +148,9 @@ def test_meta_training__of_a_run__lies_above_the_best_generator(tmp_path):
     card = read_meta_training(tmp_path / "best")
 
     assert (card.stores, card.classes, card.chosen_on) == ({"birds"}, {"red kite"}, {"birds"})
+    # The constants of its closed form are older than the run.
+    with_constants = load_method(str(tmp_path / "best")).meta_training
+    assert with_constants.chosen_on == {"birds"} | CLOSED_FORM.chosen_on
 
 
 def test_meta_training__damaged_record__is_named(tmp_path):

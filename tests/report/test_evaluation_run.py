@@ -35,6 +35,14 @@ def test_read__evaluation_that_was_to_grow__is_not_finished(copy):
         EvaluationRun.read(copy)
 
 
+@pytest.mark.parametrize("name", ["evaluation.json", "summary.json", "integrity.json"])
+def test_read__file_that_is_no_json_object__names_it(copy, name):
+    (copy / name).write_text("[]")
+
+    with pytest.raises(DataError, match=f"cannot read .*{name}: expected a JSON object"):
+        EvaluationRun.read(copy)
+
+
 def test_read__damaged_table__names_it(copy):
     lines = (copy / "confusion.csv").read_text().splitlines()
     (copy / "confusion.csv").write_text("\n".join([*lines[:3], lines[3][:20]]))
