@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/metaadapter demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow and not network"
+	$(BIN)/python -m pytest -m "not slow and not network" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -6,10 +6,11 @@ import errno
 import gc
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         5 optional package missing · 130 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt_once)
     # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
     # of the start-up time.
     gc.set_threshold(50_000)
@@ -87,6 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if _debugging(arguments):
                 raise
             return _failed(_unexpected(error), 1, arguments)
+
+
+def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
+    # A second Ctrl-C while the threads are waited for would abort the process within PyTorch.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _print_version(wanted: bool) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import warnings
@@ -131,6 +132,37 @@ def test_main__interrupted__ends_with_130(run, monkeypatch):
 
     assert result.code == 130
     assert result.document["error"]["kind"] == "interrupted"
+
+
+def test_program__interrupted_again_while_it_tidies_up__tidies_up_to_the_end():
+    program = """
+import signal, sys
+import metaadapter.commands.checks as checks
+from metaadapter.commands.app import main
+
+def interrupted_twice():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        print("tidied up")
+
+checks.all_checks = interrupted_twice
+sys.argv[1:] = ["doctor"]
+sys.exit(main())
+"""
+
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        # The shell that started the tests may have told its background jobs to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+    assert (result.returncode, result.stdout) == (130, "tidied up\n")
+    assert result.stderr == "error: interrupted\n"
 
 
 def test_main__warning_of_a_library__is_one_calm_line(run, monkeypatch):
