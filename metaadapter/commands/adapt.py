@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from metaadapter.commands import options
-from metaadapter.commands.class_names import class_names
-from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.adapter import AdapterConfig
+    from metaadapter.task.fit_adapter import LeftOutEstimate
+    from metaadapter.task.labelled_pictures import LabelledPictures
 
 __all__ = ["adapt"]
 
@@ -80,12 +87,10 @@ def adapt(
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
-    from metaadapter.commands.adapt_report import document, show
     from metaadapter.features import load_encoder
-    from metaadapter.task.fit_adapter import fit_adapter
+    from metaadapter.task.classes import check_support, class_names
+    from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support
-    from metaadapter.task.left_out_estimate import estimate
-    from metaadapter.task.support_check import check_support
 
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
     name = partial(class_names, texts=text or (), added=add_class or ())
@@ -106,9 +111,60 @@ def adapt(
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
     console.warn_of("about the labelled pictures:", warnings)
     console.warn_unreadable(labelled.pictures.quarantined)
-    unheard = quiet and not json_output
-    found = None if unheard else estimate(labelled.paths_by_class, stored)
+    found = None if quiet and not json_output else estimate(labelled, stored)
     if json_output:
-        write_document("adapt", document(out, labelled, stored.config, found, warnings))
+        write_document("adapt", _document(out, labelled, stored.config, found, warnings))
     else:
-        show(console, out, labelled, stored.config, found)
+        _show(console, out, labelled, stored.config, found)
+
+
+def _show(
+    console: Console,
+    folder: Path,
+    labelled: LabelledPictures,
+    config: AdapterConfig,
+    found: LeftOutEstimate | None,
+) -> None:
+    """Tell a person the result and what to do next."""
+    counts = [f"{label} {n}" for label, n in _counts(config).items()]
+    more = f", … ({len(counts)} in all)" if len(counts) > MAX_LISTED else ""
+    console.note(f"pictures of each class: {', '.join(counts[:MAX_LISTED])}{more}")
+    if config.mode == "finetune":
+        taken = config.n_steps or "none"
+        console.note(f"gradient steps after the prediction: {taken}, as left-out pictures bear out")
+    if found is not None:
+        made = "predicted and refined" if config.n_steps else "predicted"
+        console.note(
+            f"estimate from these pictures alone: {found.accuracy} are predicted correctly by an "
+            f"adapter {made} from all the others"
+        )
+        console.note_all("predicted wrongly when left out:", found.mistakes)
+    console.result(
+        f"{folder}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures "
+        f"(encoder {config.origin.encoder}, {config.origin.n_views} view(s))"
+    )
+    console.note(f"next: metaadapter predict {quote(str(folder))} NEW_PICTURES")
+
+
+def _document(
+    folder: Path,
+    labelled: LabelledPictures,
+    config: AdapterConfig,
+    found: LeftOutEstimate | None,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    return {
+        "adapter": str(folder),
+        "counts": _counts(config),
+        "n_pictures": len(labelled.pictures),
+        **config.model_dump(include={"mode", "n_steps", "generator", "generator_id"}),
+        **config.origin.model_dump(),
+        "leave_one_out": None if found is None else found.accuracy.to_dict(),
+        "mistakes": [] if found is None else [asdict(each) for each in found.mistakes],
+        "warnings": warnings,
+        "quarantined": quarantined_json(labelled.pictures.quarantined),
+    }
+
+
+def _counts(config: AdapterConfig) -> dict[str, int]:
+    return dict(zip(map(str, config.classes), config.n_shots, strict=True))

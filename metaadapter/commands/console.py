@@ -18,9 +18,17 @@ if TYPE_CHECKING:
     from metaadapter.features import Progress
     from metaadapter.images import UnreadableImage
 
-__all__ = ["Console", "calm_warnings", "print_error", "quarantined_json", "write_document"]
+__all__ = ["Console", "calm_warnings", "quarantined_json", "say", "write_document"]
 
 MAX_LISTED = 10
+FOR_PROGRAMMERS = (
+    DeprecationWarning,
+    FutureWarning,
+    ImportWarning,
+    PendingDeprecationWarning,
+    ResourceWarning,
+)
+STAGES = {"hash": "comparing", "encode": "encoding"}
 
 
 @final
@@ -34,23 +42,27 @@ class Console:
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
         self._quiet = quiet
-        self._json = json_output
         self._stderr = RichConsole(stderr=True)
         self._stdout = RichConsole()
+        self._is_watched = self._stderr.is_terminal and not (quiet or json_output)
 
     @property
     def is_terminal(self) -> bool:
         """Whether results go to a person's terminal and not into a file or a pipe."""
         return self._stdout.is_terminal
 
-    def note(self, text: str, *, asked_for: bool = False) -> None:
-        """Tell something that helps, on stderr; what was `asked_for` even if quiet."""
-        if asked_for or not self._quiet:
-            _say(self._stderr, text, style="")
+    def note(self, text: str) -> None:
+        """Tell something that helps, on stderr."""
+        if not self._quiet:
+            say(self._stderr, text)
 
     def warn(self, text: str) -> None:
         """Tell something that may hurt, on stderr."""
-        _say(self._stderr, f"warning: {text}", style="yellow")
+        say(self._stderr, f"warning: {text}", style="yellow")
+
+    def error(self, text: str) -> None:
+        """Tell why the command ends, on stderr."""
+        say(self._stderr, f"error: {text}", style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
@@ -69,7 +81,7 @@ class Console:
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout."""
-        _say(self._stdout, text, style="")
+        say(self._stdout, text)
 
     def table(self, table: Table) -> None:
         """Draw a result on a terminal."""
@@ -86,7 +98,7 @@ class Console:
                 if stage not in tasks:
                     for finished in tasks.values():
                         bar.update(finished, visible=False)
-                    tasks[stage] = bar.add_task(_STAGES[stage], total=moment.total, speed="")
+                    tasks[stage] = bar.add_task(STAGES[stage], total=moment.total, speed="")
                 speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
                 bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
 
@@ -109,7 +121,7 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        silent = self._quiet or self._json or not self._stderr.is_terminal
+        silent = not self._is_watched
         return bars.Progress(*columns, console=self._stderr, transient=True, disable=silent)
 
 
@@ -130,14 +142,6 @@ def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]
     return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
 
 
-def print_error(message: str, *, kind: str, exit_code: int, json_output: bool) -> None:
-    """Say what went wrong on stderr, with `json_output` also as a document on stdout."""
-    _say(RichConsole(stderr=True), f"error: {message}", style="red")
-    if json_output:
-        error = {"kind": kind, "message": message, "exit_code": exit_code}
-        write_document("error", {"error": error})
-
-
 @contextmanager
 def calm_warnings() -> Iterator[None]:
     """Within the block, a library's warning is one line on stderr, without its place in code."""
@@ -148,21 +152,10 @@ def calm_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.resetwarnings()
-            for category in _FOR_PROGRAMMERS:
+            for category in FOR_PROGRAMMERS:
                 warnings.simplefilter("ignore", category)
         warnings.showwarning = show
         yield
-
-
-_FOR_PROGRAMMERS = (
-    DeprecationWarning,
-    FutureWarning,
-    ImportWarning,
-    PendingDeprecationWarning,
-    ResourceWarning,
-)
-
-_STAGES = {"hash": "comparing", "encode": "encoding"}
 
 
 def _listed(heading: str, items: Sequence[object]) -> str:
@@ -172,6 +165,6 @@ def _listed(heading: str, items: Sequence[object]) -> str:
     return "\n".join([heading, *shown])
 
 
-def _say(console: RichConsole, text: str, *, style: str) -> None:
-    # Soft wrap: a path must survive being copied from a narrow window.
+def say(console: RichConsole, text: str, *, style: str = "") -> None:
+    """Print text as it is: a path survives being copied from a narrow window."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

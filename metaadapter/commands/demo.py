@@ -17,7 +17,7 @@ from metaadapter.errors import DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from metaadapter.task.demo_result import DemoResult
+    from metaadapter.task.demo import DemoResult
 
 __all__ = ["demo"]
 
@@ -48,7 +48,7 @@ def demo(
     from metaadapter.images import read_images
     from metaadapter.own_folder import write_errors
     from metaadapter.report.demo_page import page
-    from metaadapter.task.demo_experiment import run_demo
+    from metaadapter.task.demo import run_demo
 
     with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
         result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from metaadapter.commands import options
-from metaadapter.commands.class_names import require_label
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
 
@@ -74,10 +73,10 @@ def predict(
         raise UsageError("--rank and --sort are two orders; give one of them")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
-    from metaadapter.task.adapter_encoder import load_adapter_encoder
+    from metaadapter.task.classes import require_label
     from metaadapter.task.prediction_table import PredictionTable
     from metaadapter.task.predictions import predict_pictures, ranked
-    from metaadapter.task.queries import read_queries
+    from metaadapter.task.queries import load_adapter_encoder, read_queries
     from metaadapter.task.scores import Scores
 
     stored = load_adapter(adapter)
@@ -130,7 +129,7 @@ def predict(
     elif csv_file is None:
         _show(listed, rank, console)
     if scores is not None:
-        console.note(str(scores), asked_for=True)
+        Console().note(str(scores))  # was asked for, also where --quiet is given
 
 
 def _show(predictions: Sequence[Prediction], rank: str | None, console: Console) -> None:
@@ -138,7 +137,7 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
         [
             *(it.path, it.label, f"{it.probability:.4f}"),
             *(it.runner_up, f"{it.runner_up_probability:.4f}"),
-            *([f"{it.probabilities[rank]:.4f}"] if rank is not None else []),
+            *([] if rank is None else [f"{it.probabilities[rank]:.4f}"]),
         ]
         for it in predictions
     ]

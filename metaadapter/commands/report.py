@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -55,18 +54,14 @@ def report(
     mistakes = [mistake for found in result.sets for mistake in found.mistakes]
     shown = thumbnails(mistakes, [Path(), *(pictures or ())])
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    # The page comes last: it alone needs a package that may be missing.
-    views: dict[str, Callable[[], str]] = {
-        "report.md": lambda: markdown(result),
-        "report.json": lambda: json.dumps(document, indent=2) + "\n",
-        "report.html": lambda: page(result, shown),
-    }
-    folder = run if out is None else out
+    folder = out or run
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        for name, view in views.items():
-            replace_file(folder / name, view())
+        replace_file(folder / "report.md", markdown(result))
+        replace_file(folder / "report.json", json.dumps(document, indent=2) + "\n")
+        # Last, for it alone needs a package that may be missing.
+        replace_file(folder / "report.html", page(result, shown))
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(shown) < n_pictures:
         console.note(

@@ -15,11 +15,11 @@ import typer
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
-from metaadapter.commands.train_display import training_display
+from metaadapter.commands.train_display import TrainingDisplay
 from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.training import RunSummary, TrainConfig, Validation
+    from metaadapter.training import RunSummary, TrainConfig
 
 __all__ = ["train"]
 
@@ -56,17 +56,19 @@ def train(
     generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints how
     to go on.
     """
-    _require_one_origin(config, out, resume)
+    if config is None and resume is None:
+        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
+    if resume is not None and out is not None:
+        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
     from metaadapter import training
 
     console = Console(quiet=quiet, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
+    go_on = _how_to_go_on(folder, device, config if settings.own_code else None)
+    display = TrainingDisplay(settings.optim.steps)
     is_new = config is not None and resume is None
     try:
-        with (
-            training_display(settings.optim.steps, silent=quiet or json_output) as display,
-            _stop_on_interrupt(display.say) as should_stop,
-        ):
+        with display.shown(silent=quiet or json_output), _stop_on_interrupt(display) as should_stop:
             summary = training.train(
                 folder,
                 settings,
@@ -76,22 +78,16 @@ def train(
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
-        raise Interrupted(_at_once(folder, device, config, settings)) from None
+        if not (folder / "resolved.json").exists():
+            raise Interrupted("interrupted before the first step") from None
+        raise Interrupted(f"interrupted; what was saved last is kept. {go_on}") from None
     if summary.ending == "interrupted":
         kept = f"step {summary.step} of {summary.n_steps} is kept"
-        go_on = _how_to_go_on(folder, device, config, settings)
         raise Interrupted(f"interrupted; {kept}. {go_on}")
     if json_output:
         write_document("train", summary.to_dict())
     else:
         console.result(_report(summary))
-
-
-def _require_one_origin(config: Path | None, out: Path | None, resume: Path | None) -> None:
-    if config is None and resume is None:
-        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
-    if resume is not None and out is not None:
-        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
 
 
 def _open(
@@ -100,56 +96,47 @@ def _open(
     """The folder of the run and what it is to do."""
     from metaadapter.training import load_config, open_run
 
-    if config is None:
-        assert resume is not None
-        settings = open_run(resume, changes)
-        if settings.own_code:
-            raise UsageError(
-                f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
-                "folder makes code run by itself. If you trust that code, give the configuration "
-                f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
-            )
-        return resume, settings
-    return resume or out or Path("runs") / config.stem, load_config(config, changes)
+    if config is not None:
+        return resume or out or Path("runs") / config.stem, load_config(config, changes)
+    assert resume is not None
+    settings = open_run(resume, changes)
+    if settings.own_code:
+        raise UsageError(
+            f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
+            "folder makes code run by itself. If you trust that code, give the configuration "
+            f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
+        )
+    return resume, settings
+
+
+def _how_to_go_on(folder: Path, device: str, config: Path | None) -> str:
+    command = ["metaadapter", "train", *([] if config is None else [str(config)])]
+    command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
+    return f"To go on from there:\n  {shlex.join(command)}"
 
 
 @contextmanager
-def _stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def _stop_on_interrupt(display: TrainingDisplay) -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set  # signals reach the main thread only
         return
 
+    stopping = "stopping: the step at hand is finished and saved; Ctrl-C again stops at once"
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         asked.set()
         signal.signal(signal.SIGINT, before)
         # It may have come while the same stream was being written to.
         with suppress(RuntimeError):
-            say("stopping: the step at hand is finished and saved; Ctrl-C again stops at once")
+            display.say(stopping)
 
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _at_once(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
-    if not (folder / "resolved.json").exists():
-        return "interrupted before the first step"
-    go_on = _how_to_go_on(folder, device, config, settings)
-    return f"interrupted; what was saved last is kept. {go_on}"
-
-
-def _how_to_go_on(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
-    command = ["metaadapter", "train"]
-    if config is not None and settings.own_code:
-        command.append(str(config))
-    command += ["--resume", str(folder)]
-    if device != "auto":
-        command += ["--device", device]
-    return f"To go on from there:\n  {shlex.join(command)}"
 
 
 def _report(summary: RunSummary) -> str:
@@ -163,17 +150,10 @@ def _report(summary: RunSummary) -> str:
                 f"  {name}: loss {found.mean_loss:.3f}, accuracy {found.mean_accuracy:.1%}"
             )
         lines.append("accuracy of the best, and untrained:")
-        lines += _accuracy(summary.best, summary.before)
+        for kind, sets in summary.best.accuracy.items():
+            for name, table in sets.items():
+                untrained = summary.before.accuracy[kind][name]
+                cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
+                lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
     lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
     return "\n".join(lines)
-
-
-def _accuracy(best: Validation, before: Validation) -> list[str]:
-    """One line for each validation set."""
-    lines = []
-    for kind, sets in best.accuracy.items():
-        for name, table in sets.items():
-            untrained = before.accuracy[kind][name]
-            cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
-            lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
-    return lines

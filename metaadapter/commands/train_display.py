@@ -3,127 +3,99 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, final
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, final
 
-from rich.console import Console as RichConsole
+from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from metaadapter.commands.console import say
+
 if TYPE_CHECKING:
     from metaadapter.training import Moment, Validation
 
-__all__ = ["training_display"]
-
-
-class Display(NamedTuple):
-    """What a run tells, and other words for whoever watches it."""
-
-    tell: Callable[[Moment], None]
-    say: Callable[[str], None]
-
-
-@contextmanager
-def training_display(n_steps: int, *, silent: bool) -> Iterator[Display]:
-    """Keep a table on the terminal up to date while the block runs.
-
-    Where stderr is no terminal there is one line for each validation instead.
-
-    Args:
-        n_steps: The number of steps of the whole run.
-        silent: Show nothing but what is said.
-    """
-    console = RichConsole(stderr=True)
-    view = _View(n_steps)
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def write(moment: Moment) -> None:
-        view.take(moment)
-        if moment.validation:
-            say(view.line())
-
-    if silent:
-        yield Display(view.take, say)
-    elif not console.is_terminal:
-        yield Display(write, say)
-    else:
-        with Live(get_renderable=view.table, console=console, refresh_per_second=4):
-            yield Display(view.take, say)
+__all__ = ["TrainingDisplay"]
 
 
 @final
-class _View:
-    """The latest of everything."""
+class TrainingDisplay:
+    """A table on a terminal; where stderr is none, one line for each validation.
+
+    Args:
+        n_steps: The number of steps of the whole run.
+    """
 
     def __init__(self, n_steps: int) -> None:
+        self._console = Console(stderr=True)
+        self._has_lines = False
         self._n_steps = n_steps
         self._started = time.monotonic()
-        self._first_step: int | None = None
-        self._moment: Moment | None = None
+        self._first: Moment | None = None
+        self._latest: Moment | None = None
         self._validation: Validation | None = None
-        self._before: Validation | None = None
 
-    def take(self, moment: Moment) -> None:
-        if self._first_step is None:
-            self._first_step = max(0, moment.step - 1)
-        self._moment = moment
+    def shown(self, *, silent: bool) -> AbstractContextManager[Any]:
+        """Keep it up to date while the block runs; a silent one shows nothing but what is said."""
+        if self._console.is_terminal and not silent:
+            return Live(get_renderable=self._table, console=self._console, refresh_per_second=4)
+        self._has_lines = not silent
+        return nullcontext()
+
+    def say(self, text: str) -> None:
+        """Other words for whoever watches."""
+        say(self._console, text)
+
+    def tell(self, moment: Moment) -> None:
+        """Take what the run tells."""
+        self._first = self._first or moment
+        self._latest = moment
         self._validation = moment.validation or self._validation
-        if moment.step == 0:
-            self._before = moment.validation
+        if self._has_lines and moment.validation:
+            self.say(self._line(moment, moment.validation))
 
-    def line(self) -> str:
-        """The step, its loss, the last validation, speed and time left, in one line."""
-        if self._moment is None:
-            return ""
-        parts = [f"step {self._moment.step} of {self._n_steps}", *self._loss()]
-        if self._validation:
-            by_shots = [f"{n}: {each:.1%}" for n, each in self._validation.by_shots.items()]
-            parts.append(
-                f"validation loss {self._validation.mean_loss:.3f}, accuracy "
-                f"{self._validation.mean_accuracy:.1%} (by shots {', '.join(by_shots)})"
-            )
-        return "; ".join([*parts, *self._speed()])
+    def _line(self, moment: Moment, validation: Validation) -> str:
+        """The step, its loss, the validation, speed and time left, in one line."""
+        parts = [f"step {moment.step} of {self._n_steps}"]
+        if moment.terms:
+            terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
+            parts.append(f"loss {terms}")
+        by_shots = ", ".join(f"{n}: {each:.1%}" for n, each in validation.by_shots.items())
+        parts.append(
+            f"validation loss {validation.mean_loss:.3f}, accuracy "
+            f"{validation.mean_accuracy:.1%} (by shots {by_shots})"
+        )
+        return "; ".join([*parts, *self._speed(moment)])
 
-    def table(self) -> Table:
+    def _table(self) -> Table:
         """Progress, loss terms, validation by shots, speed."""
         table = Table.grid(padding=(0, 2))
-        if self._moment is None:
+        if (moment := self._latest) is None or self._first is None:
             table.add_row("reading the feature stores and validating the untrained generator …")
             return table
-        step = f"{self._moment.step} of {self._n_steps}"
-        table.add_row("step", step, ProgressBar(self._n_steps, self._moment.step, width=30))
-        for name, term in self._moment.terms.items():
+        step = f"{moment.step} of {self._n_steps}"
+        table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
+        for name, term in moment.terms.items():
             table.add_row(f"loss {name}", f"{term:.3f}")
         if self._validation:
+            before = self._first.validation if self._first.step == 0 else None
             table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
             for n_shot, accuracy in self._validation.by_shots.items():
-                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", self._gain(n_shot, accuracy))
-        for part in self._speed():
+                gain = 100 * (accuracy - before.by_shots[n_shot]) if before else None
+                told = "" if gain is None else f"{gain:+.1f} points since step 0"
+                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", told)
+        for part in self._speed(moment):
             table.add_row("", part)
-        if self._moment.n_skipped:
-            table.add_row("", f"{self._moment.n_skipped} step(s) skipped: not finite")
+        if moment.n_skipped:
+            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite")
         return table
 
-    def _gain(self, n_shot: int, accuracy: float) -> str:
-        if self._before is None:
-            return ""
-        return f"{100 * (accuracy - self._before.by_shots[n_shot]):+.1f} points since step 0"
-
-    def _loss(self) -> list[str]:
-        terms = self._moment.terms if self._moment else {}
-        return [f"loss {', '.join(f'{name} {term:.3f}' for name, term in terms.items())}"] * bool(
-            terms
-        )
-
-    def _speed(self) -> list[str]:
-        if self._moment is None or self._first_step is None or self._moment.step == 0:
+    def _speed(self, moment: Moment) -> list[str]:
+        """Tasks a second, and time left; nothing before the first step."""
+        if moment.step == 0 or self._first is None:
             return []
-        n_done = self._moment.step - self._first_step
+        n_done = moment.step - max(0, self._first.step - 1)
         each = (time.monotonic() - self._started) / n_done
-        left = int(each * (self._n_steps - self._moment.step))
-        rate = f"{self._moment.tasks_per_second:,.0f} tasks/s"
-        return [f"{rate}, {left // 60}:{left % 60:02} left"]
+        left = int(each * (self._n_steps - moment.step))
+        return [f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"]

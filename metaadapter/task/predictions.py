@@ -17,23 +17,20 @@ __all__ = ["Prediction", "predict_pictures", "ranked"]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is predicted for one picture.
-
-    Attributes:
-        path: the picture's path as it was given.
-        probabilities: class → probability, in the adapter's order; they sum to 1.
-        label: the most probable class.
-        runner_up: the second most probable class.
-        in_support: whether the adapter was predicted from this very picture.
-        true_label: the picture's own class; "" where it is not known.
-    """
+    """What is predicted for one picture."""
 
     path: str
+    """The picture's path as it was given."""
     probabilities: dict[str, float]
+    """Class → probability, in the adapter's order; they sum to 1."""
     label: str
+    """The most probable class."""
     runner_up: str
+    """The second most probable class."""
     in_support: bool
+    """Whether the adapter was predicted from this very picture."""
     true_label: str = ""
+    """The picture's own class; "" where it is not known."""
 
     @property
     def probability(self) -> float:
@@ -87,8 +84,6 @@ def ranked(
     """Sort by the probability of `label`, largest first, or by that of each predicted label."""
     if label is not None:
         return sorted(predictions, key=lambda it: -it.probabilities[label])
-    if order == "sure":
-        return sorted(predictions, key=lambda it: -it.probability)
-    if order == "doubtful":
-        return sorted(predictions, key=lambda it: it.probability)
+    if order is not None:
+        return sorted(predictions, key=lambda it: it.probability, reverse=order == "sure")
     return list(predictions)

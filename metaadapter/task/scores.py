@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from metaadapter.errors import DataError
 from metaadapter.task.predictions import Prediction
-from metaadapter.task.proportion import Proportion
 
-__all__ = ["Scores", "require_known_labels"]
+__all__ = ["Proportion", "Scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """How many of `n` are correct."""
+
+    n_correct: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The fraction, from 0 to 1."""
+        return self.n_correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval."""
+        from scipy.stats import binomtest
+
+        low, high = binomtest(self.n_correct, self.n).proportion_ci(method="wilson")
+        return float(low), float(high)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        counts = f"{self.n_correct} of {self.n}"
+        return f"{self.value:.0%} ({counts}, 95 % interval {low:.0%} to {high:.0%})"
+
+    def to_dict(self) -> dict[str, float | int]:
+        """The JSON form."""
+        low, high = self.interval
+        counts = {"n_right": self.n_correct, "n": self.n}
+        return {"value": self.value, "low": low, "high": high, **counts}
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Accuracy, and the recall of each class that has pictures.
-
-    Attributes:
-        accuracy: fraction of the pictures that are predicted correctly.
-        recall: class → fraction of its pictures that are predicted correctly.
-    """
+    """Accuracy, and the recall of each class that has pictures."""
 
     accuracy: Proportion
     recall: dict[str, Proportion]
 
     @classmethod
-    def of_predictions(cls, predictions: Iterable[Prediction]) -> Scores:
+    def of_predictions(cls, predictions: Collection[Prediction]) -> Scores:
         """Compare the predicted labels with the true ones."""
-        n_pictures: Counter[str] = Counter()
-        n_correct: Counter[str] = Counter()
-        for each in predictions:
-            n_pictures[each.true_label] += 1
-            n_correct[each.true_label] += each.label == each.true_label
-        return cls(
-            Proportion(n_correct.total(), n_pictures.total()),
-            {label: Proportion(n_correct[label], n) for label, n in sorted(n_pictures.items())},
-        )
+        pictures = Counter(it.true_label for it in predictions)
+        correct = Counter(it.label for it in predictions if it.label == it.true_label)
+        recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
+        return cls(Proportion(correct.total(), len(predictions)), recall)
 
     def __str__(self) -> str:
         recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
@@ -45,21 +65,5 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "accuracy": self.accuracy.to_dict(),
-            "recall": {label: proportion.to_dict() for label, proportion in self.recall.items()},
-        }
-
-
-def require_known_labels(labels: Iterable[str], classes: Sequence[str]) -> None:
-    """Check that true labels are classes of the adapter, so that predictions can be compared.
-
-    Raises:
-        DataError: a label is none of the classes.
-    """
-    if unknown := sorted(set(labels) - set(classes)):
-        raise DataError(
-            f"the pictures have the labels {', '.join(map(repr, unknown[:5]))}, which are not "
-            f"classes of the adapter ({', '.join(map(repr, classes[:5]))}"
-            f"{', …' if len(classes) > 5 else ''}); rename the folders, or leave --labelled out"
-        )
+        recall = {label: proportion.to_dict() for label, proportion in self.recall.items()}
+        return {"accuracy": self.accuracy.to_dict(), "recall": recall}
