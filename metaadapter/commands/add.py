@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
@@ -18,29 +18,27 @@ __all__ = ["add"]
 
 def add(
     adapter: options.Adapter,
-    label: Annotated[str, typer.Argument(metavar="LABEL", help="Label of the new class.")],
+    label: Annotated[str, Argument(metavar="LABEL", help="Label of the new class.")],
     pictures: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             metavar="PICTURES", help="Its pictures: files, and folders with all folders in them."
         ),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME", help="Its name, which is enough without pictures.", show_default="LABEL"
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."
-        ),
+        Option("--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."),
     ] = None,
     encoder: options.MovedEncoder = None,
     generator: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME",
             help="The generator that predicted the adapter, if it was moved or is one of your own.",
         ),

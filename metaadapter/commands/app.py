@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Annotated
 
 import typer
+from typer import Exit, Option
 
 from metaadapter.commands.adapt import adapt
 from metaadapter.commands.add import add
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_version(wanted: bool) -> bool:
     if wanted:
         sys.stdout.write(f"metaadapter {metadata.version('metaadapter')}\n")
-        raise typer.Exit
+        raise Exit
     return wanted
 
 
@@ -110,13 +111,10 @@ def _print_version(wanted: bool) -> bool:
 def _options(
     *,
     version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the code an unexpected error arose.")
+        bool, Option("--debug", help="Show where in the code an unexpected error arose.")
     ] = False,
 ) -> None:
     """`main` looks for --debug itself: an error may arise before options are parsed."""

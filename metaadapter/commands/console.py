@@ -38,13 +38,17 @@ class Console:
     Args:
         quiet: leave out notes and progress; warnings stay.
         json_output: the result is one JSON document, so there is no progress bar either.
+
+    Attributes:
+        stderr: where all but results goes.
+        silent: whether there is to be nothing but the result and warnings.
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
         self._quiet = quiet
-        self._stderr = RichConsole(stderr=True)
+        self.stderr = RichConsole(stderr=True)
         self._stdout = RichConsole()
-        self._is_watched = self._stderr.is_terminal and not (quiet or json_output)
+        self.silent = quiet or json_output
 
     @property
     def is_terminal(self) -> bool:
@@ -54,15 +58,15 @@ class Console:
     def note(self, text: str) -> None:
         """Tell something that helps, on stderr."""
         if not self._quiet:
-            say(self._stderr, text)
+            say(self.stderr, text)
 
     def warn(self, text: str) -> None:
         """Tell something that may hurt, on stderr."""
-        say(self._stderr, f"warning: {text}", style="yellow")
+        say(self.stderr, f"warning: {text}", style="yellow")
 
     def error(self, text: str) -> None:
         """Tell why the command ends, on stderr."""
-        say(self._stderr, f"error: {text}", style="red")
+        say(self.stderr, f"error: {text}", style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
@@ -121,17 +125,17 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        silent = not self._is_watched
-        return bars.Progress(*columns, console=self._stderr, transient=True, disable=silent)
+        unseen = self.silent or not self.stderr.is_terminal
+        return bars.Progress(*columns, console=self.stderr, transient=True, disable=unseen)
+
+
+def say(console: RichConsole, text: str, *, style: str = "") -> None:
+    """Print text as it is: a path survives being copied from a narrow window."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:
-    """Print one JSON document, its schema first.
-
-    Args:
-        command: gives the schema its name, `metaadapter.<command>/1`.
-        content: JSON values.
-    """
+    """Print one JSON document, the name of its schema first: `metaadapter.<command>/1`."""
     document = {"schema": f"metaadapter.{command}/1", **content}
     # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
@@ -163,8 +167,3 @@ def _listed(heading: str, items: Sequence[object]) -> str:
     if len(items) > MAX_LISTED:
         shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
     return "\n".join([heading, *shown])
-
-
-def say(console: RichConsole, text: str, *, style: str = "") -> None:
-    """Print text as it is: a path survives being copied from a narrow window."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Literal
 
-import typer
+from typer import Exit
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -42,7 +42,7 @@ def doctor(*, json_output: options.Json = False) -> None:
     if json_output:
         write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
     if not healthy:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,15 @@ class Check:
 
 
 def all_checks() -> Iterator[Check]:
-    """Versions, devices, caches, the embedded encoder, optional packages; one after the other."""
+    """Versions, optional packages, devices, caches, the embedded encoder; one after the other."""
     yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
     required = list(_required())
     yield from required
     yield from map(_optional, OPTIONAL)
     yield from map(_witness, WITNESSES)
-    if any(check.status == "problem" for check in required):
-        return  # the rest would only fail for that reason
-    yield _devices()
-    yield _threads()
-    yield _hub_cache()
-    yield _tiny()
+    if all(check.status != "problem" for check in required):  # else the rest would only fail
+        yield from _machine()
+        yield _tiny()
 
 
 def _required() -> Iterator[Check]:
@@ -109,35 +106,25 @@ def _witness(name: str) -> Check:
     return Check(name, "ok", _version(name) or "")
 
 
-def _devices() -> Check:
+def _machine() -> Iterator[Check]:
     import torch
-
-    found = [f"cpu ({platform.processor() or platform.machine()})"]
-    found += [
-        f"cuda:{number} ({torch.cuda.get_device_name(number)})"
-        for number in range(torch.cuda.device_count())
-    ]
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    return Check("devices", "ok", ", ".join(found))
-
-
-def _threads() -> Check:
-    import torch
+    from huggingface_hub import constants
     from joblib import cpu_count
 
+    devices = [f"cpu ({platform.processor() or platform.machine()})"]
+    for number in range(torch.cuda.device_count()):
+        devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    yield Check("devices", "ok", ", ".join(devices))
     threads, cores = torch.get_num_threads(), cpu_count()
     if threads <= cores:
-        return Check("threads", "ok", f"{threads} of {cores} core(s)")
-    slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
-    return Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
-
-
-def _hub_cache() -> Check:
-    from huggingface_hub import constants
-
+        yield Check("threads", "ok", f"{threads} of {cores} core(s)")
+    else:
+        slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
+        yield Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
     offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
-    return Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
+    yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
 
 
 def _tiny() -> Check:

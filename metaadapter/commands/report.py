@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -15,18 +15,14 @@ __all__ = ["report"]
 
 
 def report(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")
-    ],
+    run: Annotated[Path, Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"
-        ),
+        Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"),
     ] = None,
     pictures: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             metavar="FOLDER",
             help="Where the paths of pictures begin, if not here; repeatable.",
         ),

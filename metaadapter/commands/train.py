@@ -5,21 +5,24 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, final
 
-import typer
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from typer import Argument, Option
 
 from metaadapter.commands import options
-from metaadapter.commands.console import Console, write_document
-from metaadapter.commands.train_display import TrainingDisplay
+from metaadapter.commands.console import Console, say, write_document
 from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.training import RunSummary, TrainConfig
+    from metaadapter.training import Moment, RunSummary, TrainConfig, Validation
 
 __all__ = ["train"]
 
@@ -27,25 +30,25 @@ __all__ = ["train"]
 def train(
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
+        Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002; repeatable."
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+        Path | None, Option(metavar="RUN", help="Go on with the run in this folder.")
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
+        str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
     ] = "auto",
     json_output: options.Json = False,
     quiet: options.Quiet = False,
@@ -64,11 +67,13 @@ def train(
 
     console = Console(quiet=quiet, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
-    go_on = _how_to_go_on(folder, device, config if settings.own_code else None)
-    display = TrainingDisplay(settings.optim.steps)
+    command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
+    command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
+    go_on = f"To go on from there:\n  {shlex.join(command)}"
+    display = Display(console, settings.optim.steps)
     is_new = config is not None and resume is None
     try:
-        with display.shown(silent=quiet or json_output), _stop_on_interrupt(display) as should_stop:
+        with display.shown(), _stop_on_interrupt(console) as should_stop:
             summary = training.train(
                 folder,
                 settings,
@@ -109,14 +114,8 @@ def _open(
     return resume, settings
 
 
-def _how_to_go_on(folder: Path, device: str, config: Path | None) -> str:
-    command = ["metaadapter", "train", *([] if config is None else [str(config)])]
-    command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
-    return f"To go on from there:\n  {shlex.join(command)}"
-
-
 @contextmanager
-def _stop_on_interrupt(display: TrainingDisplay) -> Iterator[Callable[[], bool]]:
+def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -130,13 +129,89 @@ def _stop_on_interrupt(display: TrainingDisplay) -> Iterator[Callable[[], bool]]
         signal.signal(signal.SIGINT, before)
         # It may have come while the same stream was being written to.
         with suppress(RuntimeError):
-            display.say(stopping)
+            say(console.stderr, stopping)
 
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@final
+class Display:
+    """A table on a terminal; where stderr is none, one line for each validation.
+
+    Args:
+        console: shows neither of them if it is silent.
+        n_steps: the number of steps of the whole run.
+    """
+
+    def __init__(self, console: Console, n_steps: int) -> None:
+        self._console = console
+        self._n_steps = n_steps
+        self._started = time.monotonic()
+        self._first: Moment | None = None
+        self._latest: Moment | None = None
+        self._validation: Validation | None = None
+
+    def shown(self) -> AbstractContextManager[Any]:
+        """Keep the table up to date while the block runs."""
+        stderr = self._console.stderr
+        if self._console.silent or not stderr.is_terminal:
+            return nullcontext()
+        return Live(get_renderable=self._table, console=stderr, refresh_per_second=4)
+
+    def tell(self, moment: Moment) -> None:
+        """Take what the run tells."""
+        self._first = self._first or moment
+        self._latest = moment
+        self._validation = moment.validation or self._validation
+        if moment.validation and not (self._console.silent or self._console.stderr.is_terminal):
+            self._console.note(self._line(moment, moment.validation))
+
+    def _line(self, moment: Moment, validation: Validation) -> str:
+        terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
+        by_shots = ", ".join(f"{n}: {each:.1%}" for n, each in validation.by_shots.items())
+        parts = (
+            f"step {moment.step} of {self._n_steps}",
+            terms and f"loss {terms}",
+            f"validation loss {validation.mean_loss:.3f}, accuracy "
+            f"{validation.mean_accuracy:.1%} (by shots {by_shots})",
+            self._speed(moment),
+        )
+        return "; ".join(filter(None, parts))
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        if (moment := self._latest) is None or self._first is None:
+            table.add_row("reading the feature stores and validating the untrained generator …")
+            return table
+        step = f"{moment.step} of {self._n_steps}"
+        table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
+        for name, term in moment.terms.items():
+            table.add_row(f"loss {name}", f"{term:.3f}")
+        if self._validation:
+            before = self._first.validation if self._first.step == 0 else None
+            table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
+            for n_shot, accuracy in self._validation.by_shots.items():
+                gain = 100 * (accuracy - before.by_shots[n_shot]) if before else None
+                told = "" if gain is None else f"{gain:+.1f} points since step 0"
+                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", told)
+        if speed := self._speed(moment):
+            table.add_row("", speed)
+        if moment.n_skipped:
+            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite")
+        return table
+
+    def _speed(self, moment: Moment) -> str:
+        """Tasks a second, and time left; nothing before the first step."""
+        if moment.step == 0 or self._first is None:
+            return ""
+        n_done = moment.step - max(0, self._first.step - 1)
+        each = (time.monotonic() - self._started) / n_done
+        left = int(each * (self._n_steps - moment.step))
+        return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
 
 
 def _report(summary: RunSummary) -> str:

@@ -17,7 +17,7 @@ from metaadapter.classifier.class_texts import text_features
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import ImageTable
 from metaadapter.task.labelled_pictures import draw_shots
-from metaadapter.task.scores import Proportion
+from metaadapter.task.predictions import Proportion
 
 __all__ = ["Answers", "DemoResult", "LabelledPicture", "run_demo"]
 

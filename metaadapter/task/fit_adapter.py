@@ -7,8 +7,7 @@ would take a fifth of the time in which `metaadapter adapt` starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter
 from metaadapter.classifier.class_texts import text_names
@@ -18,7 +17,7 @@ from metaadapter.classifier.leave_one_out import leave_one_out
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
-from metaadapter.task.scores import Proportion
+from metaadapter.task.predictions import Proportion
 
 __all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter"]
 
@@ -76,8 +75,7 @@ def fit_adapter(
     return StoredAdapter(weights, config, support, pictures.sha256)
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOutMistake:
+class LeftOutMistake(NamedTuple):
     """A picture that an adapter of all the others predicts wrongly."""
 
     path: str
@@ -92,8 +90,7 @@ class LeftOutMistake:
         return f"{self.path}: {self.label}, predicted {self.predicted} ({self.probability:.2f})"
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOutEstimate:
+class LeftOutEstimate(NamedTuple):
     """The fraction of left-out pictures that are predicted correctly, and the others."""
 
     accuracy: Proportion
@@ -121,7 +118,7 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
     order = sorted(range(len(pictures)), key=pictures.labels.__getitem__)
     mistakes = [
         LeftOutMistake(
-            path=pictures.paths[order[int(found.pictures[i])]],
+            pictures.paths[order[int(found.pictures[i])]],
             label=str(config.classes[int(found.labels[i])]),
             predicted=str(config.classes[int(found.predicted[i])]),
             probability=float(found.probabilities[i].max()),

@@ -38,10 +38,6 @@ class Selection:
     seed: int = 0
     """Seed of the draw and of the views."""
 
-    def draw(self, labels: Sequence[str]) -> list[int]:
-        """The numbers of the pictures that are used."""
-        return draw_shots(labels, self.shots, self.seed)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
@@ -106,7 +102,7 @@ def _encode(
     selection: Selection,
     progress: Callable[[Progress], None],
 ) -> LabelledPictures:
-    drawn = selection.draw([row.label or "" for row in table.rows])
+    drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
     rows = [table.rows[number] for number in drawn]
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
@@ -144,7 +140,7 @@ def _take(
         )
     seed, fingerprint = store.header.recipe.seed, store.fingerprint
     return LabelledPictures(
-        pictures.select(selection.draw(pictures.labels)),
+        pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
         Origin(encoder=store.encoder, fingerprint=fingerprint, n_views=n_views, seed=seed),
         store.logit_scale,
         encoder,

@@ -16,7 +16,7 @@ from metaadapter.task.predictions import Prediction
 
 __all__ = ["PredictionTable"]
 
-COLUMNS = ("path", "label", "probability", "runner_up", "runner_up_probability")
+COLUMNS = Prediction._fields[:5]  # from path to runner_up_probability
 
 
 @final
@@ -83,8 +83,9 @@ class PredictionTable:
             ) from error
 
     def _rows(self, predictions: Sequence[Prediction]) -> bytes:
+        columns = len(COLUMNS)
         return _csv(
-            [*(getattr(it, name) for name in COLUMNS), *map(it.probabilities.get, self._classes)]
+            [*it[:columns], *(it.probabilities[label] for label in self._classes)]
             for it in predictions
         )
 
