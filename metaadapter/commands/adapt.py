@@ -103,8 +103,7 @@ def adapt(
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
-    console.warn_of("about the labelled pictures:", warnings)
-    console.warn_unreadable(labelled.pictures.quarantined)
+    console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
     found = None if quiet and not json_output else estimate(labelled, stored)
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
     if json_output:

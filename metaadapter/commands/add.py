@@ -93,8 +93,7 @@ def add(
     console.warn_of(
         f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated
     )
-    console.warn_of("about these pictures:", added.warnings)
-    console.warn_unreadable(added.quarantined)
+    console.warn_of_pictures("these", added.warnings, added.quarantined)
     classes, n_shots = classifier.classes_.tolist(), classifier.n_shots_.tolist()
     if json_output:
         document = {

@@ -91,13 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _failed(_disk_full(error), 3, arguments)
             if "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0"):
                 raise
-            return _failed(
+            message = (
                 f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
                 "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
-                "report it",
-                1,
-                arguments,
+                "report it"
             )
+            return _failed(message, 1, arguments)
 
 
 def _print_version(wanted: bool) -> bool:

@@ -13,12 +13,11 @@ from rich.console import Console as RichConsole
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-    from rich.table import Table
 
     from metaadapter.features import Progress
     from metaadapter.images import UnreadableImage
 
-__all__ = ["Console", "calm_warnings", "quarantined_json", "say", "write_document"]
+__all__ = ["Console", "calm_warnings", "quarantined_json", "write_document"]
 
 MAX_LISTED = 10
 FOR_PROGRAMMERS = (
@@ -40,33 +39,33 @@ class Console:
         json_output: the result is one JSON document, so there is no progress bar either.
 
     Attributes:
-        stderr: where all but results goes.
+        stdout: where results go.
+        stderr: where all else goes.
         silent: whether there is to be nothing but the result and warnings.
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
         self._quiet = quiet
+        self.stdout = RichConsole()
         self.stderr = RichConsole(stderr=True)
-        self._stdout = RichConsole()
         self.silent = quiet or json_output
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether results go to a person's terminal and not into a file or a pipe."""
-        return self._stdout.is_terminal
+    def say(self, text: str, style: str = "") -> None:
+        """Print text on stderr as it is: a path survives being copied from a narrow window."""
+        self.stderr.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Tell something that helps, on stderr."""
         if not self._quiet:
-            say(self.stderr, text)
+            self.say(text)
 
     def warn(self, text: str) -> None:
         """Tell something that may hurt, on stderr."""
-        say(self.stderr, f"warning: {text}", style="yellow")
+        self.say(f"warning: {text}", style="yellow")
 
     def error(self, text: str) -> None:
         """Tell why the command ends, on stderr."""
-        say(self.stderr, f"error: {text}", style="red")
+        self.say(f"error: {text}", style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
@@ -78,18 +77,17 @@ class Console:
         if items:
             self.warn(_listed(heading, items))
 
-    def warn_unreadable(self, pictures: Sequence[UnreadableImage]) -> None:
-        """Warn of pictures that are left out because they cannot be read."""
-        reasons = [f"{picture.path}: {picture.reason}" for picture in pictures]
-        self.warn_of(f"left out, because unreadable: {len(pictures)}", reasons)
+    def warn_of_pictures(
+        self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
+    ) -> None:
+        """Warn of what was noticed about pictures, and of those that cannot be read."""
+        self.warn_of(f"about {which} pictures:", warnings)
+        reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
+        self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout."""
-        say(self._stdout, text)
-
-    def table(self, table: Table) -> None:
-        """Draw a result on a terminal."""
-        self._stdout.print(table)
+        self.stdout.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
@@ -127,11 +125,6 @@ class Console:
         )
         unseen = self.silent or not self.stderr.is_terminal
         return bars.Progress(*columns, console=self.stderr, transient=True, disable=unseen)
-
-
-def say(console: RichConsole, text: str, *, style: str = "") -> None:
-    """Print text as it is: a path survives being copied from a narrow window."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:

@@ -82,7 +82,7 @@ def demo(
         }
         write_document("demo", document)
     else:
-        console.table(_table(result))
+        console.stdout.print(_table(result))
         console.note(_farewell(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())

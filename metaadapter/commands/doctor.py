@@ -64,7 +64,6 @@ def all_checks() -> Iterator[Check]:
     yield from map(_witness, WITNESSES)
     if all(check.status != "problem" for check in required):  # else the rest would only fail
         yield from _machine()
-        yield _tiny()
 
 
 def _required() -> Iterator[Check]:
@@ -111,6 +110,8 @@ def _machine() -> Iterator[Check]:
     from huggingface_hub import constants
     from joblib import cpu_count
 
+    from metaadapter.features import FrozenEncoder
+
     devices = [f"cpu ({platform.processor() or platform.machine()})"]
     for number in range(torch.cuda.device_count()):
         devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
@@ -125,17 +126,13 @@ def _machine() -> Iterator[Check]:
         yield Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
     offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
     yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
-
-
-def _tiny() -> Check:
-    """Loading computes the fingerprint, which takes both towers and every weight."""
-    from metaadapter.features import FrozenEncoder
-
     try:
+        # Loading computes the fingerprint, which takes both towers and every weight.
         encoder = FrozenEncoder.load("tiny", device="cpu")
     except MetaAdapterError as error:
-        return Check("encoder tiny", "problem", f"{error}; install metaadapter again")
-    return Check("encoder tiny", "ok", f"{encoder.dim} wide, {encoder.fingerprint.digest}")
+        yield Check("encoder tiny", "problem", f"{error}; install metaadapter again")
+    else:
+        yield Check("encoder tiny", "ok", f"{encoder.dim} wide, {encoder.fingerprint.digest}")
 
 
 def _version(name: str) -> str | None:

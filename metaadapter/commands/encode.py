@@ -86,8 +86,7 @@ def encode(
         )
     store = FeatureStore.open(out)
     warnings = [*table.warnings, *contradictions(report.duplicates)]
-    console.warn_of("about these pictures:", warnings)
-    console.warn_unreadable(report.quarantined)
+    console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
     if not json_output:
         console.result(_summary(report, store))

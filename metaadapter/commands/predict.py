@@ -105,8 +105,7 @@ def predict(
         "memory, not skill:",
         known,
     )
-    console.warn_of("about these pictures:", warnings)
-    console.warn_unreadable(unreadable)
+    console.warn_of_pictures("these", warnings, unreadable)
     scores = Scores.of_predictions(predictions) if labelled else None
     if csv_file is not None:
         console.note(f"wrote {len(listed)} predictions to {csv_file}")
@@ -135,7 +134,7 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
         + ([] if rank is None else [f"{shares[rank]:.4f}"])
         for path, label, share, runner_up, second, _, shares, _ in predictions
     ]
-    if not console.is_terminal:
+    if not console.stdout.is_terminal:
         csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows(rows)
         return
     from rich.table import Table
@@ -149,4 +148,4 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
         table.add_column(f"P({rank})", justify="right")
     for row in rows:
         table.add_row(*map(Text, row))
-    console.table(table)
+    console.stdout.print(table)

@@ -18,7 +18,7 @@ from rich.table import Table
 from typer import Argument, Option
 
 from metaadapter.commands import options
-from metaadapter.commands.console import Console, say, write_document
+from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -71,13 +71,12 @@ def train(
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     go_on = f"To go on from there:\n  {shlex.join(command)}"
     display = Display(console, settings.optim.steps)
-    is_new = config is not None and resume is None
     try:
         with display.shown(), _stop_on_interrupt(console) as should_stop:
             summary = training.train(
                 folder,
                 settings,
-                config_text=config.read_text(encoding="utf-8") if config and is_new else None,
+                config_text=config.read_text(encoding="utf-8") if config and not resume else None,
                 device=device,
                 tell=display.tell,
                 should_stop=should_stop,
@@ -87,8 +86,7 @@ def train(
             raise Interrupted("interrupted before the first step") from None
         raise Interrupted(f"interrupted; what was saved last is kept. {go_on}") from None
     if summary.ending == "interrupted":
-        kept = f"step {summary.step} of {summary.n_steps} is kept"
-        raise Interrupted(f"interrupted; {kept}. {go_on}")
+        raise Interrupted(f"interrupted; step {summary.step} of {summary.n_steps} is kept. {go_on}")
     if json_output:
         write_document("train", summary.to_dict())
     else:
@@ -129,7 +127,7 @@ def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
         # It may have come while the same stream was being written to.
         with suppress(RuntimeError):
-            say(console.stderr, stopping)
+            console.say(stopping)
 
     before = signal.signal(signal.SIGINT, stop)
     try:

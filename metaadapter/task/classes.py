@@ -23,10 +23,8 @@ def class_names(
 ) -> dict[str, str]:
     """Label → name as it was given, for classes with pictures and for classes without.
 
-    Args:
-        labels: labels of the pictures; each is its own name, unless `texts` gives another.
-        texts: `LABEL=NAME` for labels that say too little.
-        added: `LABEL` or `LABEL=NAME` for classes without pictures.
+    A label of the pictures is its own name, unless `texts` has `LABEL=NAME`; `added` has `LABEL` or
+    `LABEL=NAME` for classes without pictures.
 
     Raises:
         UsageError: a text is for no label, or an added label is there already.
@@ -73,11 +71,10 @@ def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
 
 
 def check_support(counts: Mapping[str, int], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Find what may hurt, as sentences for the user.
+    """What may hurt, as sentences for the user.
 
-    Args:
-        counts: label → number of pictures, of the classes that have any.
-        names: label → name of the class; empty if names are not used.
+    `counts` has the number of pictures of each class that has any, `names` the name of each class;
+    it is empty if names are not used.
     """
     warnings = []
     fewest, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)

@@ -79,13 +79,8 @@ def run_demo(
 ) -> tuple[DemoResult, MetaAdapterClassifier]:
     """Compare zero-shot with adapters predicted from 1 and 4 labelled pictures of each class.
 
-    Args:
-        pictures: at least five pictures of each class.
-        encoder: reads the pictures and the names of the classes.
-        seed: decides which pictures are the labelled ones; all others are held out.
-
-    Returns:
-        What was found, and the classifier with the most shots.
+    There are at least five pictures of each class. The seed decides which are the labelled ones;
+    all others are held out. The classifier that comes back is the one with the most shots.
     """
     rows, classes = pictures.rows, pictures.classes
     labels = np.array([row.label for row in rows])

@@ -35,12 +35,8 @@ def fit_adapter(
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
-    Args:
-        labelled: the pictures.
-        names: label → name, of classes with pictures and without; `None` to learn from pictures
-            alone.
-        mode: as for `MetaAdapterClassifier`.
-        generator: name of the generator.
+    `names` maps labels to names, of classes with pictures and without; with `None` the adapter
+    learns from the pictures alone. `mode` is that of `MetaAdapterClassifier`.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
     texts: Mapping[str, Any] | None = names
@@ -76,15 +72,12 @@ def fit_adapter(
 
 
 class LeftOutMistake(NamedTuple):
-    """A picture that an adapter of all the others predicts wrongly."""
+    """A picture that an adapter of all the others predicts wrongly, as `predicted`."""
 
     path: str
     label: str
-    """Its own class."""
     predicted: str
-    """The most probable class."""
     probability: float
-    """The probability of that class."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.label}, predicted {self.predicted} ({self.probability:.2f})"
@@ -125,5 +118,5 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
         )
         for i in (~found.correct).nonzero()[:, 0].tolist()
     ]
-    n_correct = int(found.correct.sum())
-    return LeftOutEstimate(Proportion(n_correct, len(found.labels)), tuple(mistakes))
+    accuracy = Proportion(int(found.correct.sum()), len(found.labels))
+    return LeftOutEstimate(accuracy, tuple(mistakes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from metaadapter.adapter import AdapterConfig
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -19,6 +18,7 @@ from metaadapter.features import (
     load_encoder,
     read_store,
 )
+from metaadapter.features.device import Precision
 from metaadapter.features.picture_features import require_some
 from metaadapter.images import ImageRow, UnreadableImage, read_images
 
@@ -33,13 +33,12 @@ def load_adapter_encoder(
     config: AdapterConfig,
     override: str | None,
     device: str,
-    precision: Literal["fp32", "bf16", "fp16"],
+    precision: Precision,
 ) -> ImageEncoder:
     """Load the encoder that an adapter names, or that `override` names, and check that it is it.
 
     Raises:
-        UsageError: the adapter does not name its encoder, or a file of code, and there is no
-            `override`.
+        UsageError: without `override`, the adapter names no encoder, or a file of code.
         IncompatibleArtifact: it is another encoder.
     """
     owner = f"the adapter {adapter}"
