@@ -107,10 +107,7 @@ def _witness(name: str) -> Check:
 
 def _machine() -> Iterator[Check]:
     import torch
-    from huggingface_hub import constants
     from joblib import cpu_count
-
-    from metaadapter.features import FrozenEncoder
 
     devices = [f"cpu ({platform.processor() or platform.machine()})"]
     for number in range(torch.cuda.device_count()):
@@ -124,8 +121,13 @@ def _machine() -> Iterator[Check]:
     else:
         slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
         yield Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
+    # Each thing is told before the next is loaded, which may fail.
+    from huggingface_hub import constants
+
     offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
     yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
+    from metaadapter.features import FrozenEncoder
+
     try:
         # Loading computes the fingerprint, which takes both towers and every weight.
         encoder = FrozenEncoder.load("tiny", device="cpu")
