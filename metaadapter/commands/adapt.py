@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
-from metaadapter.commands.class_names import class_names
-from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.adapter import AdapterConfig
+    from metaadapter.task.fit_adapter import LeftOutEstimate
 
 __all__ = ["adapt"]
 
@@ -19,48 +24,44 @@ __all__ = ["adapt"]
 def adapt(
     support: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             metavar="SUPPORT",
             help="Labelled pictures: a folder with one folder per class, a manifest (.csv, .jsonl, "
             ".parquet), a CoOp split (.json), or a feature store made by `metaadapter encode`.",
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="ADAPTER", help="Folder of the adapter.")
-    ],
+    out: Annotated[Path, Option("--out", "-o", metavar="ADAPTER", help="Folder of the adapter.")],
     encoder: options.EncoderOfPictures = None,
     mode: Annotated[
         Literal["one_shot", "finetune"],
-        typer.Option(
+        Option(
             help="one_shot: one forward pass of the generator, no gradients. finetune: gradient "
             "steps from there, as many as pictures left out of the support bear out, or none."
         ),
     ] = "one_shot",
     generator: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="NAME",
             help="default, closed-form (untrained), a folder, or FILE.py:CLASS, one of your own.",
         ),
     ] = "default",
     text: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="LABEL=NAME", help="Name of a class, where its folder says too little. Repeat."
         ),
     ] = None,
     add_class: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="LABEL[=NAME]", help="A class without pictures, known by its name. Repeat."
-        ),
+        Option(metavar="LABEL[=NAME]", help="A class without pictures, known by its name. Repeat."),
     ] = None,
     no_text: Annotated[
-        bool, typer.Option("--no-text", help="Learn from the pictures alone, not from names.")
+        bool, Option("--no-text", help="Learn from the pictures alone, not from names.")
     ] = False,
     shots: Annotated[
         int | None,
-        typer.Option(min=1, help="Use K pictures of each class, drawn by --seed; nested in K + 1."),
+        Option(min=1, help="Use K pictures of each class, drawn by --seed; nested in K + 1."),
     ] = None,
     views: options.ViewsOfPictures = None,
     seed: options.Seed = 0,
@@ -80,12 +81,10 @@ def adapt(
         raise UsageError("--no-text goes with none of --text, --add-class and --templates")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
-    from metaadapter.commands.adapt_report import document, show
     from metaadapter.features import load_encoder
-    from metaadapter.task.fit_adapter import fit_adapter
+    from metaadapter.task.classes import check_support, class_names
+    from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support
-    from metaadapter.task.left_out_estimate import estimate
-    from metaadapter.task.support_check import check_support
 
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
     name = partial(class_names, texts=text or (), added=add_class or ())
@@ -104,11 +103,49 @@ def adapt(
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
-    console.warn_of("about the labelled pictures:", warnings)
-    console.warn_unreadable(labelled.pictures.quarantined)
-    unheard = quiet and not json_output
-    found = None if unheard else estimate(labelled.paths_by_class, stored)
+    console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
+    found = None if quiet and not json_output else estimate(labelled, stored)
+    counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
     if json_output:
-        write_document("adapt", document(out, labelled, stored.config, found, warnings))
-    else:
-        show(console, out, labelled, stored.config, found)
+        document = {
+            "adapter": str(out),
+            "counts": counts,
+            "n_pictures": len(labelled.pictures),
+            **stored.config.model_dump(include={"mode", "n_steps", "generator", "generator_id"}),
+            **labelled.origin.model_dump(),
+            "leave_one_out": None if found is None else found.accuracy.to_dict(),
+            "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
+            "warnings": warnings,
+            "quarantined": quarantined_json(labelled.pictures.quarantined),
+        }
+        write_document("adapt", document)
+        return
+    _show(console, counts, stored.config, found)
+    console.result(
+        f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures "
+        f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s))"
+    )
+    console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
+
+
+def _show(
+    console: Console,
+    counts: Mapping[str, int],
+    config: AdapterConfig,
+    found: LeftOutEstimate | None,
+) -> None:
+    """Tell a person what the adapter was made of, and what its own pictures tell of it."""
+    each = [f"{label} {n}" for label, n in counts.items()]
+    more = f", … ({len(each)} in all)" if len(each) > MAX_LISTED else ""
+    console.note(f"pictures of each class: {', '.join(each[:MAX_LISTED])}{more}")
+    if config.mode == "finetune":
+        taken = config.n_steps or "none"
+        console.note(f"gradient steps after the prediction: {taken}, as left-out pictures bear out")
+    if found is None:
+        return
+    made = "predicted and refined" if config.n_steps else "predicted"
+    console.note(
+        f"estimate from these pictures alone: {found.accuracy} are predicted correctly by an "
+        f"adapter {made} from all the others"
+    )
+    console.note_all("predicted wrongly when left out:", found.mistakes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
@@ -18,29 +18,27 @@ __all__ = ["add"]
 
 def add(
     adapter: options.Adapter,
-    label: Annotated[str, typer.Argument(metavar="LABEL", help="Label of the new class.")],
+    label: Annotated[str, Argument(metavar="LABEL", help="Label of the new class.")],
     pictures: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             metavar="PICTURES", help="Its pictures: files, and folders with all folders in them."
         ),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME", help="Its name, which is enough without pictures.", show_default="LABEL"
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."
-        ),
+        Option("--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."),
     ] = None,
     encoder: options.MovedEncoder = None,
     generator: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME",
             help="The generator that predicted the adapter, if it was moved or is one of your own.",
         ),
@@ -64,8 +62,7 @@ def add(
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import EncodedPictures
     from metaadapter.own_folder import write_errors
-    from metaadapter.task.adapter_encoder import load_adapter_encoder
-    from metaadapter.task.queries import read_queries
+    from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     if out is not None:
         require_adapter_folder(out)  # better told now than after minutes of encoding
@@ -76,22 +73,18 @@ def add(
         text = label  # as `metaadapter adapt` takes the names of folders
     load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
     with console.progress() as progress:
-        added = EncodedPictures.joined(
-            read_queries(
-                pictures or (), config, load, labelled=False, split=None, progress=progress
-            ),
-            width=config.width,
-        )
+        parts = read_queries(pictures or (), config, load, progress=progress)
+        added = EncodedPictures.joined(parts, width=config.width)
     if text is not None:
         classifier.set_params(encoder=load())
     known = {*classifier.picture_hashes_}
-    repeated = [
-        path for path, sha256 in zip(added.paths, added.sha256, strict=True) if sha256 in known
-    ]
+    named = zip(added.paths, added.sha256, strict=True)
+    repeated = [path for path, sha256 in named if sha256 in known]
     classifier.add_class(
         label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
     )
-    with write_errors(f"the adapter {out or adapter}"):
+    folder = out or adapter
+    with write_errors(f"the adapter {folder}"):
         if out is not None:
             classifier.save(out)
         else:
@@ -100,28 +93,25 @@ def add(
     console.warn_of(
         f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated
     )
-    console.warn_of("about these pictures:", added.warnings)
-    console.warn_unreadable(added.quarantined)
-    folder = out or adapter
+    console.warn_of_pictures("these", added.warnings, added.quarantined)
+    classes, n_shots = classifier.classes_.tolist(), classifier.n_shots_.tolist()
     if json_output:
         document = {
             "adapter": str(folder),
             "label": label,
             "name": text,
-            "n_pictures": len(added.sha256),
-            "counts": dict(
-                zip(classifier.classes_.tolist(), classifier.n_shots_.tolist(), strict=True)
-            ),
+            "n_pictures": len(added),
+            "counts": dict(zip(classes, n_shots, strict=True)),
             "generator": str(classifier.generator),
             "generator_id": classifier.generator_id_,
             **config.origin.model_dump(),
-            "warnings": [*added.warnings],
+            "warnings": added.warnings,
             "quarantined": quarantined_json(added.quarantined),
         }
         write_document("add", document)
         return
     console.result(
-        f"{folder}: an adapter for {len(classifier.classes_)} classes, {label} added from "
-        f"{len(added.sha256)} pictures" + ("" if text is None else f" and its name, {text}")
+        f"{folder}: an adapter for {len(classes)} classes, {label} added from {len(added)} "
+        "pictures" + ("" if text is None else f" and its name, {text}")
     )
     console.note(f"next: metaadapter predict {quote(str(folder))} NEW_PICTURES")

@@ -13,10 +13,11 @@ from importlib import metadata
 from typing import Annotated, NoReturn
 
 import typer
+from typer import Exit, Option
 
 from metaadapter.commands.adapt import adapt
 from metaadapter.commands.add import add
-from metaadapter.commands.console import calm_warnings, print_error
+from metaadapter.commands.console import Console, calm_warnings, write_document
 from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
@@ -67,12 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
     # of the start-up time.
     gc.set_threshold(50_000)
-    _let_any_file_name_be_printed()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # any file name can be printed
     with calm_warnings():
         try:
             code = app(arguments or ["--help"], prog_name="metaadapter", standalone_mode=False)
             if code == INTERRUPTED:
-                return _failed(_interrupted(arguments), INTERRUPTED, arguments)
+                return _failed(_interrupted(arguments), code, arguments)
             sys.stdout.flush()
             return int(code or 0)
         except typer.TyperException as error:
@@ -83,13 +86,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The latter is typer's answer to the former; else it is of code of the user's own.
             if isinstance(error, SystemExit) and not isinstance(error.__context__, OSError):
                 raise
-            return _reader_left()
+            # `metaadapter predict … | head` is no fault; the rest of the output has no reader.
+            _discard_output()
+            return 0
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 return _failed(_disk_full(error), 3, arguments)
-            if _debugging(arguments):
+            if "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0"):
                 raise
-            return _failed(_unexpected(error), 1, arguments)
+            message = (
+                f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
+                "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
+                "report it"
+            )
+            return _failed(message, 1, arguments)
 
 
 def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
@@ -101,7 +111,7 @@ def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
 def _print_version(wanted: bool) -> bool:
     if wanted:
         sys.stdout.write(f"metaadapter {metadata.version('metaadapter')}\n")
-        raise typer.Exit
+        raise Exit
     return wanted
 
 
@@ -109,36 +119,33 @@ def _print_version(wanted: bool) -> bool:
 def _options(
     *,
     version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the code an unexpected error arose.")
+        bool, Option("--debug", help="Show where in the code an unexpected error arose.")
     ] = False,
 ) -> None:
     """`main` looks for --debug itself: an error may arise before options are parsed."""
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
-    print_error(message, kind=KINDS[code], exit_code=code, json_output="--json" in arguments)
+    Console().error(message)
+    if "--json" in arguments:
+        error = {"kind": KINDS[code], "message": message, "exit_code": code}
+        write_document("error", {"error": error})
     return code
 
 
 def _usage(error: typer.TyperException) -> str:
+    from pydantic import ValidationError
+
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "metaadapter"
     message = error.format_message().replace("Value error, ", "").rstrip(".")
-    return f"{message}{_value(error)}. See `{path} --help`."
-
-
-def _value(error: typer.TyperException) -> str:
-    """What the number out of range was, which typer leaves out."""
-    from pydantic import ValidationError
-
+    # What the number out of range was, typer leaves out.
     cause = error.__cause__
-    return f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
+    value = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
+    return f"{message}{value}. See `{path} --help`."
 
 
 def _interrupted(arguments: Sequence[str]) -> str:
@@ -152,35 +159,12 @@ def _interrupted(arguments: Sequence[str]) -> str:
     )
 
 
-def _unexpected(error: Exception) -> str:
-    return (
-        f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run it as "
-        "`metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and report it"
-    )
-
-
-def _debugging(arguments: Sequence[str]) -> bool:
-    return "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0")
-
-
-def _let_any_file_name_be_printed() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _disk_full(error: OSError) -> str:
     try:
         sys.stdout.flush()
     except OSError:
         _discard_output()
     return f"cannot write {error.filename or 'the output'}: {error.strerror}; free some space"
-
-
-def _reader_left() -> int:
-    """`metaadapter predict … | head` is no fault; only the rest of the output has no reader."""
-    _discard_output()
-    return 0
 
 
 def _discard_output() -> None:

@@ -13,14 +13,21 @@ from rich.console import Console as RichConsole
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-    from rich.table import Table
 
     from metaadapter.features import Progress
     from metaadapter.images import UnreadableImage
 
-__all__ = ["Console", "calm_warnings", "print_error", "quarantined_json", "write_document"]
+__all__ = ["Console", "calm_warnings", "quarantined_json", "write_document"]
 
 MAX_LISTED = 10
+FOR_PROGRAMMERS = (
+    DeprecationWarning,
+    FutureWarning,
+    ImportWarning,
+    PendingDeprecationWarning,
+    ResourceWarning,
+)
+STAGES = {"hash": "comparing", "encode": "encoding"}
 
 
 @final
@@ -30,27 +37,35 @@ class Console:
     Args:
         quiet: leave out notes and progress; warnings stay.
         json_output: the result is one JSON document, so there is no progress bar either.
+
+    Attributes:
+        stdout: where results go.
+        stderr: where all else goes.
+        silent: whether there is to be nothing but the result and warnings.
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
         self._quiet = quiet
-        self._json = json_output
-        self._stderr = RichConsole(stderr=True)
-        self._stdout = RichConsole()
+        self.stdout = RichConsole()
+        self.stderr = RichConsole(stderr=True)
+        self.silent = quiet or json_output
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether results go to a person's terminal and not into a file or a pipe."""
-        return self._stdout.is_terminal
+    def say(self, text: str, style: str = "") -> None:
+        """Print text on stderr as it is: a path survives being copied from a narrow window."""
+        self.stderr.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
-    def note(self, text: str, *, asked_for: bool = False) -> None:
-        """Tell something that helps, on stderr; what was `asked_for` even if quiet."""
-        if asked_for or not self._quiet:
-            _say(self._stderr, text, style="")
+    def note(self, text: str) -> None:
+        """Tell something that helps, on stderr."""
+        if not self._quiet:
+            self.say(text)
 
     def warn(self, text: str) -> None:
         """Tell something that may hurt, on stderr."""
-        _say(self._stderr, f"warning: {text}", style="yellow")
+        self.say(f"warning: {text}", style="yellow")
+
+    def error(self, text: str) -> None:
+        """Tell why the command ends, on stderr."""
+        self.say(f"error: {text}", style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
@@ -62,18 +77,17 @@ class Console:
         if items:
             self.warn(_listed(heading, items))
 
-    def warn_unreadable(self, pictures: Sequence[UnreadableImage]) -> None:
-        """Warn of pictures that are left out because they cannot be read."""
-        reasons = [f"{picture.path}: {picture.reason}" for picture in pictures]
-        self.warn_of(f"left out, because unreadable: {len(pictures)}", reasons)
+    def warn_of_pictures(
+        self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
+    ) -> None:
+        """Warn of what was noticed about pictures, and of those that cannot be read."""
+        self.warn_of(f"about {which} pictures:", warnings)
+        reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
+        self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
 
     def result(self, text: str) -> None:
         """Print a line of the result, on stdout."""
-        _say(self._stdout, text, style="")
-
-    def table(self, table: Table) -> None:
-        """Draw a result on a terminal."""
-        self._stdout.print(table)
+        self.stdout.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
@@ -86,7 +100,7 @@ class Console:
                 if stage not in tasks:
                     for finished in tasks.values():
                         bar.update(finished, visible=False)
-                    tasks[stage] = bar.add_task(_STAGES[stage], total=moment.total, speed="")
+                    tasks[stage] = bar.add_task(STAGES[stage], total=moment.total, speed="")
                 speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
                 bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
 
@@ -109,17 +123,12 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        silent = self._quiet or self._json or not self._stderr.is_terminal
-        return bars.Progress(*columns, console=self._stderr, transient=True, disable=silent)
+        unseen = self.silent or not self.stderr.is_terminal
+        return bars.Progress(*columns, console=self.stderr, transient=True, disable=unseen)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:
-    """Print one JSON document, its schema first.
-
-    Args:
-        command: gives the schema its name, `metaadapter.<command>/1`.
-        content: JSON values.
-    """
+    """Print one JSON document, the name of its schema first: `metaadapter.<command>/1`."""
     document = {"schema": f"metaadapter.{command}/1", **content}
     # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
@@ -128,14 +137,6 @@ def write_document(command: str, content: Mapping[str, Any]) -> None:
 def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:
     """The JSON form of pictures that cannot be read."""
     return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
-
-
-def print_error(message: str, *, kind: str, exit_code: int, json_output: bool) -> None:
-    """Say what went wrong on stderr, with `json_output` also as a document on stdout."""
-    _say(RichConsole(stderr=True), f"error: {message}", style="red")
-    if json_output:
-        error = {"kind": kind, "message": message, "exit_code": exit_code}
-        write_document("error", {"error": error})
 
 
 @contextmanager
@@ -148,21 +149,10 @@ def calm_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.resetwarnings()
-            for category in _FOR_PROGRAMMERS:
+            for category in FOR_PROGRAMMERS:
                 warnings.simplefilter("ignore", category)
         warnings.showwarning = show
         yield
-
-
-_FOR_PROGRAMMERS = (
-    DeprecationWarning,
-    FutureWarning,
-    ImportWarning,
-    PendingDeprecationWarning,
-    ResourceWarning,
-)
-
-_STAGES = {"hash": "comparing", "encode": "encoding"}
 
 
 def _listed(heading: str, items: Sequence[object]) -> str:
@@ -170,8 +160,3 @@ def _listed(heading: str, items: Sequence[object]) -> str:
     if len(items) > MAX_LISTED:
         shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
     return "\n".join([heading, *shown])
-
-
-def _say(console: RichConsole, text: str, *, style: str) -> None:
-    # Soft wrap: a path must survive being copied from a narrow window.
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

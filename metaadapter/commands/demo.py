@@ -6,9 +6,9 @@ import shlex
 import webbrowser
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -17,20 +17,22 @@ from metaadapter.errors import DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from metaadapter.task.demo_result import DemoResult
+    from metaadapter.task.demo import DemoResult
 
 __all__ = ["demo"]
+
+OWN_MARK = '<meta name="generator" content="metaadapter">'
 
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for the page and the adapter; made if missing.")
+        Path, Option(help="Folder for the page and the adapter; made if missing.")
     ] = Path("demo"),
     seed: options.Seed = 0,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
     open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Show the page in the browser at the end.")
+        bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
 ) -> None:
     """Tell the whole story on photographs that come along.
@@ -48,7 +50,7 @@ def demo(
     from metaadapter.images import read_images
     from metaadapter.own_folder import write_errors
     from metaadapter.report.demo_page import page
-    from metaadapter.task.demo_experiment import run_demo
+    from metaadapter.task.demo import run_demo
 
     with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
         result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)
@@ -57,15 +59,33 @@ def demo(
         replace_file(page_file, page(result))
 
     if json_output:
-        write_document("demo", _document(result, page_file, adapter))
+        methods = [
+            {
+                "method": each.method,
+                "n_shot": each.n_shot,
+                "accuracy": each.accuracy.to_dict(),
+                "adapter_seconds": each.adapter_seconds,
+            }
+            for each in result.answers
+        ]
+        document = {
+            "seed": seed,
+            "encoder": result.encoder,
+            "fingerprint": result.fingerprint,
+            "generator": result.generator,
+            "classes": result.classes,
+            "methods": methods,
+            "encode_seconds": result.encode_seconds,
+            "page": str(page_file),
+            "adapter": str(adapter),
+            "versions": result.versions,
+        }
+        write_document("demo", document)
     else:
-        console.table(_table(result))
+        console.stdout.print(_table(result))
         console.note(_farewell(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())
-
-
-OWN_MARK = '<meta name="generator" content="metaadapter">'
 
 
 def _require_place(page_file: Path) -> None:
@@ -111,27 +131,3 @@ Now yours: a folder that holds one folder of photographs for each class.
   metaadapter predict my-adapter NEW_PHOTOGRAPHS
 Or try the demo's adapter on a photograph of clothes:
   metaadapter predict {shlex.quote(str(adapter))} PHOTOGRAPH"""
-
-
-def _document(result: DemoResult, page_file: Path, adapter: Path) -> dict[str, Any]:
-    methods = [
-        {
-            "method": each.method,
-            "n_shot": each.n_shot,
-            "accuracy": each.accuracy.to_dict(),
-            "adapter_seconds": each.adapter_seconds,
-        }
-        for each in result.answers
-    ]
-    return {
-        "seed": result.seed,
-        "encoder": result.encoder,
-        "fingerprint": result.fingerprint,
-        "generator": result.generator,
-        "classes": list(result.classes),
-        "methods": methods,
-        "encode_seconds": result.encode_seconds,
-        "page": str(page_file),
-        "adapter": str(adapter),
-        "versions": dict(result.versions),
-    }

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Literal
 
-import typer
+from typer import Exit
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
+from metaadapter.errors import MetaAdapterError, MissingPackage
 
-__all__ = ["doctor"]
+__all__ = ["Check", "all_checks", "doctor"]
 
 MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+# Package → what alone needs it.
+OPTIONAL = {
+    "pyarrow": "Parquet manifests and tables",
+    "matplotlib": "the figures of `metaadapter report`",
+}
+# Two dormant packages that only `tools/`, `benchmarks/` and tests use.
+WITNESSES = ("learn2learn", "higher")
 
 
 def doctor(*, json_output: options.Json = False) -> None:
@@ -19,8 +32,6 @@ def doctor(*, json_output: options.Json = False) -> None:
 
     Ends with 1 if something keeps pictures from being classified, else with 0.
     """
-    from metaadapter.commands.checks import all_checks
-
     console = Console(json_output=json_output)
     checks = []
     for check in all_checks():
@@ -29,7 +40,111 @@ def doctor(*, json_output: options.Json = False) -> None:
             console.result(f"{MARKS[check.status]}  {check.name}: {check.detail}")
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
-        found = [asdict(check) for check in checks]
-        write_document("doctor", {"healthy": healthy, "checks": found})
+        write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
     if not healthy:
-        raise typer.Exit(1)
+        raise Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what was looked at, what was found, and what to do where it is not "ok"."""
+
+    name: str
+    status: Literal["ok", "note", "problem"]
+    """A "note" is worth knowing; with a "problem" pictures cannot be classified."""
+    detail: str
+
+
+def all_checks() -> Iterator[Check]:
+    """Versions, optional packages, devices, caches, the embedded encoder; one after the other."""
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    required = list(_required())
+    yield from required
+    yield from map(_optional, OPTIONAL)
+    yield from map(_witness, WITNESSES)
+    if all(check.status != "problem" for check in required):  # else the rest would only fail
+        yield from _machine()
+
+
+def _required() -> Iterator[Check]:
+    """The packages that pyproject.toml asks for without an extra, each as new as it says."""
+    for requirement in metadata.requires("metaadapter") or ():
+        plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
+        if plain is not None and plain[1] not in WITNESSES:
+            yield _at_least(plain[1], plain[2])
+
+
+def _at_least(name: str, oldest: str) -> Check:
+    if (found := _version(name)) is None:
+        return Check(name, "problem", f"missing; install it with `pip install {name}`")
+    if _numbers(found) < _numbers(oldest):
+        return Check(name, "problem", f"{found} is too old: `pip install -U '{name}>={oldest}'`")
+    if name == "numpy" and _numbers(found) < (2,) and _version("qpth") is not None:
+        return Check(
+            name,
+            "note",
+            f"{found}: held below 2 by qpth, which a plain `pip install learn2learn` brings. It "
+            "works; to have numpy 2: `pip uninstall qpth`, then `pip install -U numpy`",
+        )
+    return Check(name, "ok", found)
+
+
+def _optional(name: str) -> Check:
+    if (found := _version(name)) is None:
+        return Check(name, "note", f"missing; only for {OPTIONAL[name]}: pip install {name}")
+    return Check(name, "ok", found)
+
+
+def _witness(name: str) -> Check:
+    from metaadapter import _compat
+
+    try:
+        getattr(_compat, f"import_{name}")()
+    except MissingPackage as error:
+        return Check(name, "note", f"not needed to adapt and predict. {error}")
+    return Check(name, "ok", _version(name) or "")
+
+
+def _machine() -> Iterator[Check]:
+    import torch
+    from joblib import cpu_count
+
+    devices = [f"cpu ({platform.processor() or platform.machine()})"]
+    for number in range(torch.cuda.device_count()):
+        devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    yield Check("devices", "ok", ", ".join(devices))
+    threads, cores = torch.get_num_threads(), cpu_count()
+    if threads <= cores:
+        yield Check("threads", "ok", f"{threads} of {cores} core(s)")
+    else:
+        slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
+        yield Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
+    # Each thing is told before the next is loaded, which may fail.
+    from huggingface_hub import constants
+
+    offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
+    yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
+    from metaadapter.features import FrozenEncoder
+
+    try:
+        # Loading computes the fingerprint, which takes both towers and every weight.
+        encoder = FrozenEncoder.load("tiny", device="cpu")
+    except MetaAdapterError as error:
+        yield Check("encoder tiny", "problem", f"{error}; install metaadapter again")
+    else:
+        yield Check("encoder tiny", "ok", f"{encoder.dim} wide, {encoder.fingerprint.digest}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """(2, 13) for "2.13.0+cpu", and (2, 6) for "2.6+cpu": what follows a + names a build."""
+    public = version.partition("+")[0]
+    return tuple(int(part) for part in public.split(".")[:2] if part.isdigit())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
@@ -23,37 +23,39 @@ __all__ = ["encode"]
 def encode(
     images: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             metavar="IMAGES",
             help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, "
             ".parquet) or CoOp split (.json).",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")
+        Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")
     ],
     encoder: options.Encoder = "tiny",
     views: options.Views = 1,
     seed: options.Seed = 0,
     split: options.Split = None,
     labels: Annotated[
-        bool, typer.Option("--labels/--no-labels", help="Take classes from the source.")
+        bool, Option("--labels/--no-labels", help="Take classes from the source.")
     ] = True,
     templates: options.Templates = None,
     shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Encode only the I-th of N parts, for N machines."),
+        str | None, Option(metavar="I/N", help="Encode only the I-th of N parts, for N machines.")
     ] = None,
     drop_duplicates: Annotated[
         bool,
-        typer.Option(
-            "--drop-duplicates", help="Keep one of pictures of equal bytes, the first by path."
-        ),
+        Option("--drop-duplicates", help="Keep one of pictures of equal bytes, the first by path."),
     ] = False,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = None,
+    batch_size: Annotated[
+        int, Option(min=1, help="Pictures that the encoder takes at a time.")
+    ] = 32,
+    workers: Annotated[
+        int | None,
+        Option(min=1, help="Threads that read and encode; as many as there are cores by default."),
+    ] = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -84,23 +86,42 @@ def encode(
         )
     store = FeatureStore.open(out)
     warnings = [*table.warnings, *contradictions(report.duplicates)]
-    console.warn_of("about these pictures:", warnings)
-    console.warn_unreadable(report.quarantined)
+    console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
-    if json_output:
-        write_document("encode", _document(report, store, table.source, warnings))
-    else:
+    if not json_output:
         console.result(_summary(report, store))
+        return
+    document = {
+        "store": str(store.folder),
+        "source": table.source,
+        "encoder": store.encoder,
+        "fingerprint": asdict(store.fingerprint),
+        "n_views": store.n_views,
+        "seed": store.header.recipe.seed,
+        "counts": store.header.counts,
+        "n_new": report.n_new,
+        "n_reused": report.n_reused,
+        "n_removed": report.n_removed,
+        "n_total": report.n_total,
+        "n_dropped": report.n_dropped,
+        "duplicates": [
+            [{"path": picture.path, "label": picture.label} for picture in group]
+            for group in report.duplicates
+        ],
+        "quarantined": quarantined_json(report.quarantined),
+        "warnings": warnings,
+        "seconds": report.seconds,
+        "images_per_second": report.images_per_second,
+    }
+    write_document("encode", document)
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
     """The pictures with their labels; without, where the source clearly has none."""
     from metaadapter.images import read_images
 
-    if not labelled:
-        return read_images(images, labelled=False, split=split)
     try:
-        return read_images(images, split=split)
+        return read_images(images, labelled=labelled, split=split)
     except DataError as error:
         try:
             table = read_images(images, labelled=False, split=split)
@@ -125,15 +146,14 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 
 def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
-    n_copies = sum(len(group) - 1 for group in report.duplicates)
-    if not n_copies:
-        return
-    heading = (
-        f"pictures whose bytes are those of another one: {n_copies}; evaluations of this store "
-        "will fail their check of support and queries; to keep one of each: --drop-duplicates"
-    )
     if report.n_dropped:
         heading = f"left out, because their bytes are those of another picture: {report.n_dropped}"
+    else:
+        n_copies = sum(len(group) - 1 for group in report.duplicates)
+        heading = (
+            f"pictures whose bytes are those of another one: {n_copies}; evaluations of this store "
+            "will fail their check of support and queries; to keep one of each: --drop-duplicates"
+        )
     equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
     console.warn_of(heading, equal)
 
@@ -141,38 +161,9 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
-    n_unreadable = len(report.quarantined)
     dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
-        f"{report.n_reused} reused, {report.n_removed} removed, {n_unreadable} unreadable"
-        f"{dropped}); "
-        f"encoder {store.encoder}, {store.n_views} view(s){speed}"
+        f"{report.n_reused} reused, {report.n_removed} removed, {len(report.quarantined)} "
+        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){speed}"
     )
-
-
-def _document(
-    report: EncodeReport, store: FeatureStore, source: str, warnings: list[str]
-) -> dict[str, Any]:
-    return {
-        "store": str(store.folder),
-        "source": source,
-        "encoder": store.encoder,
-        "fingerprint": asdict(store.fingerprint),
-        "n_views": store.n_views,
-        "seed": store.header.recipe.seed,
-        "counts": store.header.counts,
-        "n_new": report.n_new,
-        "n_reused": report.n_reused,
-        "n_removed": report.n_removed,
-        "n_total": report.n_total,
-        "n_dropped": report.n_dropped,
-        "duplicates": [
-            [{"path": picture.path, "label": picture.label} for picture in group]
-            for group in report.duplicates
-        ],
-        "quarantined": quarantined_json(report.quarantined),
-        "warnings": warnings,
-        "seconds": report.seconds,
-        "images_per_second": report.images_per_second,
-    }

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Exit, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -20,20 +20,18 @@ FEWEST_DRAWS = 5
 
 def evaluate(
     stores: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="STORE…", help="Feature stores, each a set of its own."),
+        list[Path] | None, Argument(metavar="STORE…", help="Feature stores, each a set of its own.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="RUN", help="Folder of the tables."),
+        Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables.")
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Configuration (.toml); options replace its values."),
+        Option(metavar="FILE", help="Configuration (.toml); options replace its values."),
     ] = None,
     methods: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
             "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer, "
@@ -43,57 +41,51 @@ def evaluate(
     ] = None,
     shots: Annotated[
         str | None,
-        typer.Option(metavar="K,…", help="Labelled pictures a class.", show_default="1,2,4,8,16"),
+        Option(metavar="K,…", help="Labelled pictures a class.", show_default="1,2,4,8,16"),
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many draws.", show_default="5")
-    ] = None,
-    tasks: Annotated[
-        int | None, typer.Option(min=1, help="Tasks of a draw.", show_default="1")
-    ] = None,
+    seeds: Annotated[int | None, Option(min=1, help="How many draws.", show_default="5")] = None,
+    tasks: Annotated[int | None, Option(min=1, help="Tasks of a draw.", show_default="1")] = None,
     ways: Annotated[
-        int | None, typer.Option(min=2, help="Classes of a task.", show_default="all")
+        int | None, Option(min=2, help="Classes of a task.", show_default="all")
     ] = None,
     queries: Annotated[
         str | None,
-        typer.Option(metavar="N|all", help="Pictures to classify, a class.", show_default="all"),
+        Option(metavar="N|all", help="Pictures to classify, a class.", show_default="all"),
     ] = None,
     unknown: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Fraction of classes kept from the methods, to be told apart."
-        ),
+        Option(min=0, max=1, help="Fraction of classes kept from the methods, to be told apart."),
     ] = None,
     base_to_new: Annotated[
-        bool, typer.Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
+        bool, Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
     ] = False,
     support_from: Annotated[
-        Path | None, typer.Option(metavar="STORE", help="Labelled pictures from this store …")
+        Path | None, Option(metavar="STORE", help="Labelled pictures from this store …")
     ] = None,
     queries_from: Annotated[
-        Path | None, typer.Option(metavar="STORE", help="… and pictures to classify from this one.")
+        Path | None, Option(metavar="STORE", help="… and pictures to classify from this one.")
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME", help="Method that others are held against.", show_default="the first"
         ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FILE.py:FUNCTION",
             help="A metric of your own, of probabilities and classes; repeatable.",
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread.", show_default="one a core")
+        int | None, Option(min=1, help="Processes of one thread.", show_default="one a core")
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to calculate.")
+        str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to calculate.")
     ] = "cpu",
     strict: Annotated[
-        bool, typer.Option("--strict", help="End with 3 if an integrity check fails.")
+        bool, Option("--strict", help="End with 3 if an integrity check fails.")
     ] = False,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
@@ -131,8 +123,8 @@ def evaluate(
     from metaadapter.report.findings import find
 
     console = Console(quiet=quiet, json_output=json_output)
-    asked = {key: value for key, value in given.items() if value is not None}
-    settings = load_evaluation(config, asked)
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = load_evaluation(config, given)
     with console.counting("measuring") as tell:
         found = evaluation.evaluate(
             settings, out, jobs=jobs or cpu_count(), device=device, tell=tell, note=console.warn
@@ -144,15 +136,14 @@ def evaluate(
                 f"{store}: classes left out, with too few pictures for {max(settings.shots)} "
                 f"shot(s) and a query: {listed}"
             )
-    if settings.seeds * settings.tasks < FEWEST_DRAWS:
+    if (n_draws := settings.seeds * settings.tasks) < FEWEST_DRAWS:
         console.note(
-            f"{settings.seeds * settings.tasks} draw(s) make wide intervals; --seeds "
+            f"{n_draws} draw(s) make wide intervals; --seeds "
             f"{FEWEST_DRAWS} or more make some that can be printed"
         )
-    if json_output:  # the text of the result has them
-        for box in found.failed:
-            console.warn(f"{box.name}: {box.detail}")
     if json_output:
+        for box in found.failed:  # the text of the result has them
+            console.warn(f"{box.name}: {box.detail}")
         write_document("evaluate", found.to_dict())
     else:
         n_cells = len(found.config.cells())
@@ -161,7 +152,7 @@ def evaluate(
         console.note(f"\nA page to read: metaadapter report {shlex.quote(str(out))}")
     if strict and found.failed:
         console.warn(f"{len(found.failed)} check(s) failed, so --strict ends with 3")
-        raise typer.Exit(DataError.exit_code)
+        raise Exit(DataError.exit_code)
 
 
 def _names(given: list[str] | None) -> list[str] | None:

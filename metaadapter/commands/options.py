@@ -5,25 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
-__all__ = [
-    "Adapter",
-    "BatchSize",
-    "Device",
-    "Encoder",
-    "EncoderOfPictures",
-    "Json",
-    "MovedEncoder",
-    "Precision",
-    "Quiet",
-    "Seed",
-    "Split",
-    "Templates",
-    "Views",
-    "ViewsOfPictures",
-    "Workers",
-]
+from typer import Argument, Option
 
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
@@ -31,52 +13,40 @@ _ENCODER_HELP = (
 )
 _VIEWS_HELP = "Views of each picture to average: the centre, then random crops."
 
-Encoder = Annotated[str, typer.Option(metavar="NAME", help=_ENCODER_HELP)]
-Views = Annotated[int, typer.Option(min=1, help=_VIEWS_HELP)]
+Encoder = Annotated[str, Option(metavar="NAME", help=_ENCODER_HELP)]
+Views = Annotated[int, Option(min=1, help=_VIEWS_HELP)]
 # For commands that also take feature stores, which have an encoder and views of their own.
 EncoderOfPictures = Annotated[
-    str | None, typer.Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
+    str | None, Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
 ]
-ViewsOfPictures = Annotated[int | None, typer.Option(min=1, help=_VIEWS_HELP, show_default="1")]
+ViewsOfPictures = Annotated[int | None, Option(min=1, help=_VIEWS_HELP, show_default="1")]
 Adapter = Annotated[
-    Path, typer.Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
+    Path, Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
 ]
 MovedEncoder = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="NAME",
         help="Where the adapter's encoder is now, if it was moved; it must be the same one.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
+Seed = Annotated[int, Option(min=0, help="Seed of all that is drawn.")]
 Device = Annotated[
-    str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")
+    str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")
 ]
 Precision = Annotated[
-    Literal["fp32", "bf16", "fp16"],
-    typer.Option(help="Number format that the encoder computes in."),
-]
-BatchSize = Annotated[int, typer.Option(min=1, help="Pictures that the encoder takes at a time.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Threads that read and encode; as many as there are cores by default."
-    ),
+    Literal["fp32", "bf16", "fp16"], Option(help="Number format that the encoder computes in.")
 ]
 Split = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="Of a source divided into splits, read this one only; or all."
-    ),
+    Option(metavar="NAME", help="Of a source divided into splits, read this one only; or all."),
 ]
 Templates = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="SET",
         help="Prompts that class names are put into: the name of a set, or one prompt with {}.",
     ),
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Neither notes nor a progress bar.")]
+Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Neither notes nor a progress bar.")]

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
-from metaadapter.commands.class_names import require_label
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
 
@@ -29,14 +28,14 @@ def predict(
     adapter: options.Adapter,
     images: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             metavar="IMAGES",
             help="Pictures, folders (with all folders in them), manifests, feature stores.",
         ),
     ],
     csv_file: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--csv",
             metavar="FILE",
             help="Write a table with the probability of each class, in place of the list. It grows "
@@ -44,17 +43,15 @@ def predict(
         ),
     ] = None,
     rank: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="Most probable pictures of this class first."),
+        str | None, Option(metavar="LABEL", help="Most probable pictures of this class first.")
     ] = None,
     sort: Annotated[
-        Literal["sure", "doubtful"] | None,
-        typer.Option(help="Surest or most doubtful pictures first."),
+        Literal["sure", "doubtful"] | None, Option(help="Surest or most doubtful pictures first.")
     ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the first N of the list.")] = None,
+    top: Annotated[int | None, Option(min=1, help="Only the first N of the list.")] = None,
     labelled: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--labelled", help="The pictures have classes: tell how many are predicted correctly."
         ),
     ] = False,
@@ -74,11 +71,10 @@ def predict(
         raise UsageError("--rank and --sort are two orders; give one of them")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
-    from metaadapter.task.adapter_encoder import load_adapter_encoder
+    from metaadapter.task.classes import require_label
     from metaadapter.task.prediction_table import PredictionTable
-    from metaadapter.task.predictions import predict_pictures, ranked
-    from metaadapter.task.queries import read_queries
-    from metaadapter.task.scores import Scores
+    from metaadapter.task.predictions import Scores, predict_pictures, ranked
+    from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     stored = load_adapter(adapter)
     config = stored.config
@@ -109,8 +105,7 @@ def predict(
         "memory, not skill:",
         known,
     )
-    console.warn_of("about these pictures:", warnings)
-    console.warn_unreadable(unreadable)
+    console.warn_of_pictures("these", warnings, unreadable)
     scores = Scores.of_predictions(predictions) if labelled else None
     if csv_file is not None:
         console.note(f"wrote {len(listed)} predictions to {csv_file}")
@@ -130,19 +125,16 @@ def predict(
     elif csv_file is None:
         _show(listed, rank, console)
     if scores is not None:
-        console.note(str(scores), asked_for=True)
+        Console().note(str(scores))  # was asked for, also where --quiet is given
 
 
 def _show(predictions: Sequence[Prediction], rank: str | None, console: Console) -> None:
     rows = [
-        [
-            *(it.path, it.label, f"{it.probability:.4f}"),
-            *(it.runner_up, f"{it.runner_up_probability:.4f}"),
-            *([f"{it.probabilities[rank]:.4f}"] if rank is not None else []),
-        ]
-        for it in predictions
+        [path, label, f"{share:.4f}", runner_up, f"{second:.4f}"]
+        + ([] if rank is None else [f"{shares[rank]:.4f}"])
+        for path, label, share, runner_up, second, _, shares, _ in predictions
     ]
-    if not console.is_terminal:
+    if not console.stdout.is_terminal:
         csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows(rows)
         return
     from rich.table import Table
@@ -156,4 +148,4 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
         table.add_column(f"P({rank})", justify="right")
     for row in rows:
         table.add_row(*map(Text, row))
-    console.table(table)
+    console.stdout.print(table)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -16,18 +15,14 @@ __all__ = ["report"]
 
 
 def report(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")
-    ],
+    run: Annotated[Path, Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"
-        ),
+        Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"),
     ] = None,
     pictures: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             metavar="FOLDER",
             help="Where the paths of pictures begin, if not here; repeatable.",
         ),
@@ -55,18 +50,14 @@ def report(
     mistakes = [mistake for found in result.sets for mistake in found.mistakes]
     shown = thumbnails(mistakes, [Path(), *(pictures or ())])
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    # The page comes last: it alone needs a package that may be missing.
-    views: dict[str, Callable[[], str]] = {
-        "report.md": lambda: markdown(result),
-        "report.json": lambda: json.dumps(document, indent=2) + "\n",
-        "report.html": lambda: page(result, shown),
-    }
-    folder = run if out is None else out
+    folder = out or run
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        for name, view in views.items():
-            replace_file(folder / name, view())
+        replace_file(folder / "report.md", markdown(result))
+        replace_file(folder / "report.json", json.dumps(document, indent=2) + "\n")
+        # Last, for it alone needs a package that may be missing.
+        replace_file(folder / "report.html", page(result, shown))
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(shown) < n_pictures:
         console.note(

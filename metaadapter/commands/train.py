@@ -5,21 +5,24 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, final
 
-import typer
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
-from metaadapter.commands.train_display import training_display
 from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.training import RunSummary, TrainConfig, Validation
+    from metaadapter.training import Moment, RunSummary, TrainConfig, Validation
 
 __all__ = ["train"]
 
@@ -27,25 +30,25 @@ __all__ = ["train"]
 def train(
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
+        Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002; repeatable."
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+        Path | None, Option(metavar="RUN", help="Go on with the run in this folder.")
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
+        str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
     ] = "auto",
     json_output: options.Json = False,
     quiet: options.Quiet = False,
@@ -56,42 +59,38 @@ def train(
     generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints how
     to go on.
     """
-    _require_one_origin(config, out, resume)
+    if config is None and resume is None:
+        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
+    if resume is not None and out is not None:
+        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
     from metaadapter import training
 
     console = Console(quiet=quiet, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
-    is_new = config is not None and resume is None
+    command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
+    command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
+    go_on = f"To go on from there:\n  {shlex.join(command)}"
+    display = Display(console, settings.optim.steps)
     try:
-        with (
-            training_display(settings.optim.steps, silent=quiet or json_output) as display,
-            _stop_on_interrupt(display.say) as should_stop,
-        ):
+        with display.shown(), _stop_on_interrupt(console) as should_stop:
             summary = training.train(
                 folder,
                 settings,
-                config_text=config.read_text(encoding="utf-8") if config and is_new else None,
+                config_text=config.read_text(encoding="utf-8") if config and not resume else None,
                 device=device,
                 tell=display.tell,
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
-        raise Interrupted(_at_once(folder, device, config, settings)) from None
+        if not (folder / "resolved.json").exists():
+            raise Interrupted("interrupted before the first step") from None
+        raise Interrupted(f"interrupted; what was saved last is kept. {go_on}") from None
     if summary.ending == "interrupted":
-        kept = f"step {summary.step} of {summary.n_steps} is kept"
-        go_on = _how_to_go_on(folder, device, config, settings)
-        raise Interrupted(f"interrupted; {kept}. {go_on}")
+        raise Interrupted(f"interrupted; step {summary.step} of {summary.n_steps} is kept. {go_on}")
     if json_output:
         write_document("train", summary.to_dict())
     else:
         console.result(_report(summary))
-
-
-def _require_one_origin(config: Path | None, out: Path | None, resume: Path | None) -> None:
-    if config is None and resume is None:
-        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
-    if resume is not None and out is not None:
-        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
 
 
 def _open(
@@ -100,33 +99,35 @@ def _open(
     """The folder of the run and what it is to do."""
     from metaadapter.training import load_config, open_run
 
-    if config is None:
-        assert resume is not None
-        settings = open_run(resume, changes)
-        if settings.own_code:
-            raise UsageError(
-                f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
-                "folder makes code run by itself. If you trust that code, give the configuration "
-                f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
-            )
-        return resume, settings
-    return resume or out or Path("runs") / config.stem, load_config(config, changes)
+    if config is not None:
+        return resume or out or Path("runs") / config.stem, load_config(config, changes)
+    assert resume is not None
+    settings = open_run(resume, changes)
+    if settings.own_code:
+        raise UsageError(
+            f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
+            "folder makes code run by itself. If you trust that code, give the configuration "
+            f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
+        )
+    return resume, settings
 
 
 @contextmanager
-def _stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set  # signals reach the main thread only
         return
 
+    stopping = "stopping: the step at hand is finished and saved; Ctrl-C again stops at once"
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         asked.set()
         signal.signal(signal.SIGINT, before)
         # It may have come while the same stream was being written to.
         with suppress(RuntimeError):
-            say("stopping: the step at hand is finished and saved; Ctrl-C again stops at once")
+            console.say(stopping)
 
     before = signal.signal(signal.SIGINT, stop)
     try:
@@ -135,21 +136,80 @@ def _stop_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool
         signal.signal(signal.SIGINT, before)
 
 
-def _at_once(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
-    if not (folder / "resolved.json").exists():
-        return "interrupted before the first step"
-    go_on = _how_to_go_on(folder, device, config, settings)
-    return f"interrupted; what was saved last is kept. {go_on}"
+@final
+class Display:
+    """A table on a terminal; where stderr is none, one line for each validation.
 
+    Args:
+        console: shows neither of them if it is silent.
+        n_steps: the number of steps of the whole run.
+    """
 
-def _how_to_go_on(folder: Path, device: str, config: Path | None, settings: TrainConfig) -> str:
-    command = ["metaadapter", "train"]
-    if config is not None and settings.own_code:
-        command.append(str(config))
-    command += ["--resume", str(folder)]
-    if device != "auto":
-        command += ["--device", device]
-    return f"To go on from there:\n  {shlex.join(command)}"
+    def __init__(self, console: Console, n_steps: int) -> None:
+        self._console = console
+        self._n_steps = n_steps
+        self._started = time.monotonic()
+        self._first: Moment | None = None
+        self._latest: Moment | None = None
+        self._validation: Validation | None = None
+
+    def shown(self) -> AbstractContextManager[Any]:
+        """Keep the table up to date while the block runs."""
+        stderr = self._console.stderr
+        if self._console.silent or not stderr.is_terminal:
+            return nullcontext()
+        return Live(get_renderable=self._table, console=stderr, refresh_per_second=4)
+
+    def tell(self, moment: Moment) -> None:
+        """Take what the run tells."""
+        self._first = self._first or moment
+        self._latest = moment
+        self._validation = moment.validation or self._validation
+        if moment.validation and not (self._console.silent or self._console.stderr.is_terminal):
+            self._console.note(self._line(moment, moment.validation))
+
+    def _line(self, moment: Moment, validation: Validation) -> str:
+        terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
+        by_shots = ", ".join(f"{n}: {each:.1%}" for n, each in validation.by_shots.items())
+        parts = (
+            f"step {moment.step} of {self._n_steps}",
+            terms and f"loss {terms}",
+            f"validation loss {validation.mean_loss:.3f}, accuracy "
+            f"{validation.mean_accuracy:.1%} (by shots {by_shots})",
+            self._speed(moment),
+        )
+        return "; ".join(filter(None, parts))
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        if (moment := self._latest) is None or self._first is None:
+            table.add_row("reading the feature stores and validating the untrained generator …")
+            return table
+        step = f"{moment.step} of {self._n_steps}"
+        table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
+        for name, term in moment.terms.items():
+            table.add_row(f"loss {name}", f"{term:.3f}")
+        if self._validation:
+            before = self._first.validation if self._first.step == 0 else None
+            table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
+            for n_shot, accuracy in self._validation.by_shots.items():
+                gain = 100 * (accuracy - before.by_shots[n_shot]) if before else None
+                told = "" if gain is None else f"{gain:+.1f} points since step 0"
+                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", told)
+        if speed := self._speed(moment):
+            table.add_row("", speed)
+        if moment.n_skipped:
+            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite")
+        return table
+
+    def _speed(self, moment: Moment) -> str:
+        """Tasks a second, and time left; nothing before the first step."""
+        if moment.step == 0 or self._first is None:
+            return ""
+        n_done = moment.step - max(0, self._first.step - 1)
+        each = (time.monotonic() - self._started) / n_done
+        left = int(each * (self._n_steps - moment.step))
+        return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
 
 
 def _report(summary: RunSummary) -> str:
@@ -163,17 +223,10 @@ def _report(summary: RunSummary) -> str:
                 f"  {name}: loss {found.mean_loss:.3f}, accuracy {found.mean_accuracy:.1%}"
             )
         lines.append("accuracy of the best, and untrained:")
-        lines += _accuracy(summary.best, summary.before)
+        for kind, sets in summary.best.accuracy.items():
+            for name, table in sets.items():
+                untrained = summary.before.accuracy[kind][name]
+                cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
+                lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
     lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
     return "\n".join(lines)
-
-
-def _accuracy(best: Validation, before: Validation) -> list[str]:
-    """One line for each validation set."""
-    lines = []
-    for kind, sets in best.accuracy.items():
-        for name, table in sets.items():
-            untrained = before.accuracy[kind][name]
-            cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
-            lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
-    return lines

@@ -1,23 +1,29 @@
-"""The adapter of labelled pictures, by the same pure functions as `MetaAdapterClassifier`.
+"""The adapter of labelled pictures, and what they alone tell of it.
 
-The classifier itself is not used: importing scikit-learn would take a fifth of the time in which
-`metaadapter adapt` starts.
+The functions are those of `MetaAdapterClassifier`, which itself is not used: importing scikit-learn
+would take a fifth of the time in which `metaadapter adapt` starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter
 from metaadapter.classifier.class_texts import text_names
 from metaadapter.classifier.fine_tune import fine_tune_adapter
 from metaadapter.classifier.labelled_support import labelled_support
+from metaadapter.classifier.leave_one_out import leave_one_out
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
+from metaadapter.task.predictions import Proportion
 
-__all__ = ["fit_adapter"]
+__all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter"]
+
+# Leaving out each of more pictures would take longer than a user waits for a side remark.
+MAX_PICTURES = 200
+MAX_PICTURES_REFINED = 80  # each takes gradient steps
 
 
 def fit_adapter(
@@ -29,14 +35,10 @@ def fit_adapter(
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
-    Args:
-        labelled: the pictures.
-        names: label → name, of classes with pictures and without; `None` to learn from pictures
-            alone.
-        mode: as for `MetaAdapterClassifier`.
-        generator: name of the generator.
+    `names` maps labels to names, of classes with pictures and without; with `None` the adapter
+    learns from the pictures alone. `mode` is that of `MetaAdapterClassifier`.
     """
-    pictures = labelled.pictures
+    pictures, logit_scale = labelled.pictures, labelled.logit_scale
     texts: Mapping[str, Any] | None = names
     if names is not None and labelled.stored_texts is not None:
         texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
@@ -47,7 +49,7 @@ def fit_adapter(
         classes,
         texts,
         labelled.encoder,
-        logit_scale=labelled.logit_scale,
+        logit_scale=logit_scale,
     )
     loaded, identity = shared_generator(generator)
     if mode == "finetune":
@@ -62,8 +64,59 @@ def fit_adapter(
         n_steps=n_steps,
         generator=generator,
         generator_id=identity,
-        logit_scale=labelled.logit_scale,
+        logit_scale=logit_scale,
         class_names=text_names(names, classes),
         origin=labelled.origin,
     )
     return StoredAdapter(weights, config, support, pictures.sha256)
+
+
+class LeftOutMistake(NamedTuple):
+    """A picture that an adapter of all the others predicts wrongly, as `predicted`."""
+
+    path: str
+    label: str
+    predicted: str
+    probability: float
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.label}, predicted {self.predicted} ({self.probability:.2f})"
+
+
+class LeftOutEstimate(NamedTuple):
+    """The fraction of left-out pictures that are predicted correctly, and the others."""
+
+    accuracy: Proportion
+    mistakes: tuple[LeftOutMistake, ...]
+
+
+def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
+    """Estimate the accuracy of an adapter from its own pictures.
+
+    Each picture is classified by an adapter predicted from all the others and, if this one took
+    gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
+
+    Returns:
+        `None` where that is not defined, because no class has two pictures, or would take long.
+    """
+    config, pictures = stored.config, labelled.pictures
+    n_max = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
+    if stored.support is None or len(pictures) > n_max:
+        return None
+    generator, _ = shared_generator(config.generator)
+    found = leave_one_out(stored.support, generator, n_steps=config.n_steps)
+    if not len(found.labels):
+        return None
+    # The support has the pictures class by class; Python's sort is stable within a class.
+    order = sorted(range(len(pictures)), key=pictures.labels.__getitem__)
+    mistakes = [
+        LeftOutMistake(
+            pictures.paths[order[int(found.pictures[i])]],
+            label=str(config.classes[int(found.labels[i])]),
+            predicted=str(config.classes[int(found.predicted[i])]),
+            probability=float(found.probabilities[i].max()),
+        )
+        for i in (~found.correct).nonzero()[:, 0].tolist()
+    ]
+    accuracy = Proportion(int(found.correct.sum()), len(found.labels))
+    return LeftOutEstimate(accuracy, tuple(mistakes))

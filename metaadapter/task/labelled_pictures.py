@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +22,8 @@ from metaadapter.features import (
     read_store,
 )
 from metaadapter.images import ImageTable, read_images
-from metaadapter.task.shots import draw_shots
 
-__all__ = ["LabelledPictures", "Selection", "read_support"]
+__all__ = ["LabelledPictures", "Selection", "draw_shots", "read_support"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,6 @@ class LabelledPictures:
         """Number of pictures of each class, sorted by label."""
         return dict(sorted(Counter(self.pictures.labels).items()))
 
-    @property
-    def paths_by_class(self) -> list[str]:
-        """The paths sorted by label; within a class in the order of the pictures."""
-        labelled = zip(self.pictures.labels, self.pictures.paths, strict=True)
-        return [path for _, path in sorted(labelled, key=lambda pair: pair[0])]
-
 
 def read_support(
     source: Path,
@@ -72,7 +65,7 @@ def read_support(
     encoder: str | None,
     reads_names: bool,
     check_labels: Callable[[tuple[str, ...]], object],
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None],
 ) -> LabelledPictures:
     """Encode labelled pictures, or take them from a feature store.
 
@@ -95,25 +88,30 @@ def read_support(
         check_labels(table.classes)
         return _encode(table, load(encoder or "tiny"), selection, progress)
     store = FeatureStore.open(source)
+    loaded = None
     if encoder is not None:
-        return _take(store, load(encoder), selection)
-    if reads_names:
-        owner = f"the feature store {source}"
-        return _take(store, load(store.encoder, remembered_by=owner), selection)
-    return _take(store, None, selection)
+        loaded = load(encoder)
+    elif reads_names:
+        loaded = load(store.encoder, remembered_by=f"the feature store {source}")
+    return _take(store, loaded, selection)
 
 
 def _encode(
     table: ImageTable,
     encoder: ImageEncoder,
     selection: Selection,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[Progress], None],
 ) -> LabelledPictures:
     drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
     rows = [table.rows[number] for number in drawn]
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
-    _require_pictures_of(table.classes, pictures)
+    if lost := sorted(set(table.classes) - set(pictures.labels)):
+        raise DataError(
+            f"no picture of class {', '.join(map(repr, lost))} can be read: "
+            f"{'; '.join(map(str, pictures.quarantined[:3]))}; "
+            "replace these pictures, or remove the class"
+        )
     return LabelledPictures(
         replace(pictures, warnings=table.warnings + pictures.warnings),
         Origin(encoder=encoder.name, fingerprint=encoder.fingerprint, n_views=views, seed=seed),
@@ -125,39 +123,45 @@ def _encode(
 def _take(
     store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
 ) -> LabelledPictures:
-    if selection.views not in (None, store.n_views):
+    owner, n_views = f"the feature store {store.folder}", store.n_views
+    if selection.views not in (None, n_views):
         raise UsageError(
-            f"--views {selection.views} was given, but the feature store {store.folder} holds "
-            f"{store.n_views} view(s) of each picture; leave --views out, or encode again"
+            f"--views {selection.views} was given, but {owner} holds {n_views} view(s) of each "
+            "picture; leave --views out, or encode again"
         )
     if encoder is not None:
-        owner = f"the feature store {store.folder}"
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
     pictures = pictures.select([i for i, label in enumerate(pictures.labels) if label])
-    if len(set(pictures.labels)) < 2:
+    if (n_classes := len(set(pictures.labels))) < 2:
         raise DataError(
-            f"expected pictures of at least two classes in the feature store {store.folder}, "
-            f"found {len(set(pictures.labels))}; encode a folder with one folder per class"
+            f"expected pictures of at least two classes in {owner}, found {n_classes}; encode a "
+            "folder with one folder per class"
         )
+    seed, fingerprint = store.header.recipe.seed, store.fingerprint
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
-        Origin(
-            encoder=store.encoder,
-            fingerprint=store.fingerprint,
-            n_views=store.n_views,
-            seed=store.header.recipe.seed,
-        ),
+        Origin(encoder=store.encoder, fingerprint=fingerprint, n_views=n_views, seed=seed),
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,
     )
 
 
-def _require_pictures_of(classes: Sequence[str], pictures: EncodedPictures) -> None:
-    if lost := sorted(set(classes) - set(pictures.labels)):
-        raise DataError(
-            f"no picture of class {', '.join(map(repr, lost))} can be read: "
-            f"{'; '.join(str(picture) for picture in pictures.quarantined[:3])}; "
-            "replace these pictures, or remove the class"
-        )
+def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
+    """Draw at most `shots` pictures of each class, all of them for `None`; their numbers, sorted.
+
+    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and those of
+    a class do not depend on which other classes there are.
+    """
+    if shots is None:
+        return list(range(len(labels)))
+    numbers = defaultdict(list)
+    for number, label in enumerate(labels):
+        numbers[label].append(number)
+    drawn: list[int] = []
+    for label, in_class in numbers.items():
+        # An undecodable folder name is carried by surrogates, which plain UTF-8 refuses.
+        rng = np.random.default_rng([seed, *label.encode(errors="surrogateescape")])
+        drawn += rng.permutation(in_class)[:shots].tolist()
+    return sorted(drawn)

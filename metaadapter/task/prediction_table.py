@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, final
+from typing import final
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.task.predictions import Prediction
 
 __all__ = ["PredictionTable"]
+
+COLUMNS = Prediction._fields[:5]  # from path to runner_up_probability
 
 
 @final
@@ -36,6 +38,7 @@ class PredictionTable:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._classes = classes
+        self._head = _csv([[*COLUMNS, *(f"p_{label}" for label in classes)]])
         self._n_rows = 0
         with self._explained():
             # Rows that an earlier run has left stay until this one has some.
@@ -49,8 +52,9 @@ class PredictionTable:
         with self._explained():
             if not self._n_rows:
                 self._file.truncate(0)
-                _write(self._file, [_head(self._classes)])
-            _write(self._file, self._rows(predictions))
+                self._file.write(self._head)
+            self._file.write(self._rows(predictions))
+            self._file.flush()
         self._n_rows += len(predictions)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
@@ -59,10 +63,9 @@ class PredictionTable:
             self._file.close()
             if ordered is None:
                 self._partial.replace(self._path)
-                return
-            rows = [_head(self._classes), *self._rows(ordered)]
-            replace_file(self._path, lambda file: _write(file, rows))
-            self._partial.unlink()
+            else:
+                replace_file(self._path, self._head + self._rows(ordered))
+                self._partial.unlink()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -79,10 +82,12 @@ class PredictionTable:
                 f"{self._partial}"
             ) from error
 
-    def _rows(self, predictions: Iterable[Prediction]) -> Iterator[list[object]]:
-        for it in predictions:
-            row = [it.path, it.label, it.probability, it.runner_up, it.runner_up_probability]
-            yield [*row, *(it.probabilities[label] for label in self._classes)]
+    def _rows(self, predictions: Sequence[Prediction]) -> bytes:
+        columns = len(COLUMNS)
+        return _csv(
+            [*it[:columns], *(it.probabilities[label] for label in self._classes)]
+            for it in predictions
+        )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -95,16 +100,8 @@ class PredictionTable:
             ) from error
 
 
-def _head(classes: Sequence[str]) -> list[object]:
-    columns = ["path", "label", "probability", "runner_up", "runner_up_probability"]
-    return [*columns, *(f"p_{label}" for label in classes)]
-
-
-def _write(file: IO[bytes], rows: Iterable[Sequence[object]]) -> None:
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
     # A file name of undecodable bytes comes back as the same bytes.
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-    try:
-        csv.writer(text).writerows(rows)
-        text.flush()
-    finally:
-        text.detach()
+    return text.getvalue().encode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""The pictures that `metaadapter predict` is to classify, wherever they come from."""
+"""The pictures that `metaadapter predict` is to classify, and the encoder that they need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.adapter import AdapterConfig
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features import (
     EncodedPictures,
     FeatureStore,
@@ -15,16 +15,43 @@ from metaadapter.features import (
     Progress,
     encode_rows,
     is_store,
+    load_encoder,
     read_store,
 )
+from metaadapter.features.device import Precision
 from metaadapter.features.picture_features import require_some
 from metaadapter.images import ImageRow, UnreadableImage, read_images
-from metaadapter.task.scores import require_known_labels
 
-__all__ = ["read_queries"]
+__all__ = ["load_adapter_encoder", "read_queries"]
 
 # An interrupted run loses this many pictures at most, and several batches still overlap in it.
 PICTURES_AT_ONCE = 128
+
+
+def load_adapter_encoder(
+    adapter: Path,
+    config: AdapterConfig,
+    override: str | None,
+    device: str,
+    precision: Precision,
+) -> ImageEncoder:
+    """Load the encoder that an adapter names, or that `override` names, and check that it is it.
+
+    Raises:
+        UsageError: without `override`, the adapter names no encoder, or a file of code.
+        IncompatibleArtifact: it is another encoder.
+    """
+    owner = f"the adapter {adapter}"
+    name = override or config.origin.encoder
+    if name is None:
+        raise UsageError(
+            f"{owner} was made from features and does not say by which encoder; name it with "
+            "--encoder"
+        )
+    remembered_by = owner if override is None else None
+    encoder = load_encoder(name, device=device, precision=precision, remembered_by=remembered_by)
+    config.origin.require_encoder(encoder.fingerprint, owner=owner)
+    return encoder
 
 
 def read_queries(
@@ -32,9 +59,9 @@ def read_queries(
     config: AdapterConfig,
     load: Callable[[], ImageEncoder],
     *,
-    labelled: bool,
-    split: str | None,
-    progress: Callable[[Progress], None] | None = None,
+    labelled: bool = False,
+    split: str | None = None,
+    progress: Callable[[Progress], None],
 ) -> Iterator[EncodedPictures]:
     """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
 
@@ -73,37 +100,6 @@ def read_queries(
         warnings = ()
 
 
-def _encode(
-    rows: Sequence[ImageRow],
-    encoder: ImageEncoder,
-    config: AdapterConfig,
-    progress: Callable[[Progress], None] | None,
-) -> Iterator[EncodedPictures]:
-    views, seed = config.origin.n_views, config.origin.seed
-    unreadable: list[UnreadableImage] = []
-    for start in range(0, len(rows), PICTURES_AT_ONCE):
-        some = rows[start : start + PICTURES_AT_ONCE]
-        tell = _among(progress, start, len(rows))
-        part = encode_rows(some, encoder, views=views, seed=seed, progress=tell)
-        unreadable += part.quarantined
-        yield part
-    require_some(len(rows), unreadable)
-
-
-def _among(
-    progress: Callable[[Progress], None] | None, n_before: int, n_pictures: int
-) -> Callable[[Progress], None] | None:
-    """Tell of some pictures as part of all."""
-    if progress is None:
-        return None
-
-    def tell(moment: Progress) -> None:
-        if moment.stage == "encode":
-            progress(replace(moment, done=n_before + moment.done, total=n_pictures))
-
-    return tell
-
-
 def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
     store = FeatureStore.open(source)
     config.origin.require_encoder(store.fingerprint, owner="the adapter")
@@ -118,15 +114,44 @@ def _of_store(source: Path, config: AdapterConfig, split: str | None) -> Encoded
     return replace(pictures, warnings=(*pictures.warnings, warning))
 
 
+def _encode(
+    rows: Sequence[ImageRow],
+    encoder: ImageEncoder,
+    config: AdapterConfig,
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    views, seed = config.origin.n_views, config.origin.seed
+    unreadable: list[UnreadableImage] = []
+    for start in range(0, len(rows), PICTURES_AT_ONCE):
+
+        def tell(moment: Progress, n_before: int = start) -> None:
+            if moment.stage == "encode":
+                progress(replace(moment, done=n_before + moment.done, total=len(rows)))
+
+        some = rows[start : start + PICTURES_AT_ONCE]
+        part = encode_rows(some, encoder, views=views, seed=seed, progress=tell)
+        unreadable += part.quarantined
+        yield part
+    require_some(len(rows), unreadable)
+
+
 def _require_labels(
     stored: Sequence[EncodedPictures], rows: Sequence[ImageRow], classes: Sequence[str]
 ) -> None:
-    for pictures in stored:
-        if "" in pictures.labels:
-            unlabelled = pictures.paths[pictures.labels.index("")]
+    """Check that every picture has a label, and that all labels are classes of the adapter."""
+    columns: list[tuple[Sequence[str], Sequence[object]]]
+    columns = [(pictures.labels, pictures.paths) for pictures in stored]
+    columns.append(([row.label or "" for row in rows], [row.path for row in rows]))
+    for labels, paths in columns:
+        if "" in labels:
+            unlabelled = paths[labels.index("")]
             raise DataError(f"--labelled was given, but {unlabelled} has no label; leave it out")
-        require_known_labels(pictures.labels, classes)
-    require_known_labels((row.label or "" for row in rows), classes)
+        if unknown := sorted(set(labels) - set(classes)):
+            raise DataError(
+                f"the pictures have the labels {', '.join(map(repr, unknown[:5]))}, which are not "
+                f"classes of the adapter ({', '.join(map(repr, classes[:5]))}"
+                f"{', …' if len(classes) > 5 else ''}); rename the folders, or leave --labelled out"
+            )
 
 
 def _require_width(width: int, config: AdapterConfig, owner: str) -> None:

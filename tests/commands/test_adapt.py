@@ -12,7 +12,7 @@ from metaadapter.classifier import MetaAdapterClassifier, fine_tune
 from metaadapter.classifier.fine_tune import FineTune
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import content_hash
-from metaadapter.task import left_out_estimate
+from metaadapter.task import fit_adapter
 
 KEYS = {
     "schema",
@@ -161,7 +161,7 @@ def test_adapt__finetune_of_many_pictures__tells_no_estimate_of_another_adapter(
     adapt, blurred, monkeypatch
 ):
     monkeypatch.setattr(fine_tune, "_choose", always_step)
-    monkeypatch.setattr(left_out_estimate, "MAX_PICTURES_REFINED", 8)
+    monkeypatch.setattr(fit_adapter, "MAX_PICTURES_REFINED", 8)
 
     assert adapt(blurred, "--mode", "finetune", "--json").document["leave_one_out"] is None
     assert adapt(blurred, "--json").document["leave_one_out"]["n"] == 9

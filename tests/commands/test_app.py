@@ -16,9 +16,9 @@ PROGRAM = [sys.executable, "-c", "import sys; from metaadapter.commands.app impo
 
 def fail_doctor(monkeypatch, action):
     """Let `metaadapter doctor` do something else."""
-    import metaadapter.commands.checks
+    import metaadapter.commands.doctor
 
-    monkeypatch.setattr(metaadapter.commands.checks, "all_checks", action)
+    monkeypatch.setattr(metaadapter.commands.doctor, "all_checks", action)
 
 
 def raiser(error):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-import metaadapter.commands.checks as checks
+import metaadapter.commands.doctor as checks
 from metaadapter.errors import DataError
 from metaadapter.features import FrozenEncoder
 

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from metaadapter.task.demo_result import Answers, DemoResult, LabelledPicture
+from metaadapter.task.demo import Answers, DemoResult, LabelledPicture
 
 TRUTH = ("fox", "fox", "lynx", "lynx")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from metaadapter.report.demo_page import page
-from metaadapter.task.demo_result import LabelledPicture
+from metaadapter.task.demo import LabelledPicture
 
 
 def test_page__any_result__needs_no_other_file_and_no_script(make_result, read_page):

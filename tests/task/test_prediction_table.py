@@ -13,8 +13,8 @@ from metaadapter.task.predictions import Prediction
 
 
 def predictions(*names):
-    probabilities = {"fox": 0.75, "lynx": 0.25}
-    return [Prediction(f"{name}.png", probabilities, "fox", "lynx", False) for name in names]
+    shares = {"fox": 0.75, "lynx": 0.25}
+    return [Prediction(f"{name}.png", "fox", 0.75, "lynx", 0.25, False, shares) for name in names]
 
 
 def paths_in(file):
@@ -33,8 +33,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
 try:
     with PredictionTable(Path(sys.argv[1]), ["fox", "lynx"]) as table:
         for number in range(20):
-            probabilities = {"fox": 0.75, "lynx": 0.25}
-            table.add([Prediction(f"{number}.png", probabilities, "fox", "lynx", False)])
+            shares = {"fox": 0.75, "lynx": 0.25}
+            table.add([Prediction(f"{number}.png", "fox", 0.75, "lynx", 0.25, False, shares)])
 except DataError as error:
     print(error)
 """

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.task.shots import draw_shots
+from metaadapter.task.labelled_pictures import draw_shots
 
 LABELS = st.lists(st.sampled_from(["heron", "lynx", "red fox"]), min_size=1, max_size=30)
 
