@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from episodes.distinct import draw_distinct
+from episodes.draws import draw_distinct
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
-from episodes.rows import EpisodeRows
+from episodes.tasks import EpisodeRows
 
 __all__ = ["cross_domain_draws", "nested_draws"]
 
@@ -52,8 +52,9 @@ def nested_draws(
             "(the largest). Add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
-    starts_C = index.starts_CM[:, 0]
-    rows_TNP = _draw(index, starts_C, counts_C, classes_TN, n_shot + n_query, generator)
+    starts_TN, counts_TN = index.starts_CM[:, 0][classes_TN], counts_C[classes_TN]
+    n_picks_TN = counts_TN.clamp(max=n_shot + n_query)
+    rows_TNP = index.draw(starts_TN, counts_TN, n_picks_TN, generator)
     return _tasks(classes_TN, rows_TNP[..., :n_shot], rows_TNP[..., n_shot:])
 
 
@@ -85,8 +86,8 @@ def cross_domain_draws(
         EpisodeError: Fewer than two classes have enough pictures.
     """
     generator = torch.Generator().manual_seed(seed)
-    counts_MC, starts_MC = index.counts_CM.T, index.starts_CM.T
-    is_usable_C = (counts_MC[support_domain] >= n_shot) & (counts_MC[query_domain] > 0)
+    counts_CM = index.counts_CM
+    is_usable_C = (counts_CM[:, support_domain] >= n_shot) & (counts_CM[:, query_domain] > 0)
     usable_C = is_usable_C.nonzero()[:, 0]
     if len(usable_C) < 2:
         raise EpisodeError(
@@ -94,11 +95,13 @@ def cross_domain_draws(
             f"{query_domain} are needed, and {len(usable_C)} has them; ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
-    support_TNK, query_TNQ = (
-        _draw(index, starts_MC[domain], counts_MC[domain], classes_TN, most, generator)
-        for domain, most in ((support_domain, n_shot), (query_domain, n_query))
-    )
-    return _tasks(classes_TN, support_TNK, query_TNQ)
+
+    def rows(domain: int, most: int) -> Int[Tensor, "T N P"]:
+        counts_TN = counts_CM[classes_TN, domain]
+        n_picks_TN = counts_TN.clamp(max=most)
+        return index.draw(index.starts_CM[classes_TN, domain], counts_TN, n_picks_TN, generator)
+
+    return _tasks(classes_TN, rows(support_domain, n_shot), rows(query_domain, n_query))
 
 
 def _draw_classes(
@@ -110,30 +113,10 @@ def _draw_classes(
     return usable_C[draw_distinct(n_usable_T, n_usable_T.clamp(max=most_ways), generator)]
 
 
-def _draw(
-    index: LabelIndex,
-    starts_C: Int[Tensor, " C"],
-    counts_C: Int[Tensor, " C"],
-    classes_TN: Int[Tensor, "T N"],
-    most: int,
-    generator: torch.Generator,
-) -> Int[Tensor, "T N P"]:
-    """Rows of up to `most` different pictures of each class, −1 filling up."""
-    counts_TN = counts_C[classes_TN]
-    picks_TNP = draw_distinct(counts_TN, counts_TN.clamp(max=most), generator)
-    places_TNP = picks_TNP + starts_C[classes_TN][..., None]
-    return index.rows_at(torch.where(picks_TNP < 0, -1, places_TNP))
-
-
 def _tasks(
     classes_TN: Int[Tensor, "T N"],
     support_TNK: Int[Tensor, "T N K"],
     query_TNQ: Int[Tensor, "T N Q"],
 ) -> EpisodeRows:
-    return EpisodeRows(
-        classes_TN=classes_TN,
-        support_TNK=support_TNK,
-        twin_TNK=support_TNK[..., :0],
-        query_TNQ=query_TNQ,
-        off_class_TO=classes_TN[:, :0],
-    )
+    nothing_TN0, nobody_T0 = support_TNK[..., :0], classes_TN[:, :0]
+    return EpisodeRows(classes_TN, support_TNK, nothing_TN0, query_TNQ, nobody_T0)

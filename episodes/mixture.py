@@ -7,12 +7,12 @@ from typing import final
 
 import torch
 
+from episodes.draws import uniform
 from episodes.errors import EpisodeError
-from episodes.gather import Episodes, gather
 from episodes.sampler import EpisodeSampler
 from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
-from episodes.uniform import uniform
+from episodes.tasks import Episodes, gather
 
 __all__ = ["Mixture"]
 
