@@ -69,7 +69,6 @@ def draw_classes(
     eligible_TC: Bool[Tensor, "T C"],
     n_way_T: Int[Tensor, " T"],
     generator: torch.Generator,
-    *,
     similarity_CC: Float[Tensor, "C C"] | None = None,
     is_hard_T: Bool[Tensor, " T"] | None = None,
 ) -> Int[Tensor, "T N"]:

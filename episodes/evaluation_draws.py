@@ -52,9 +52,8 @@ def nested_draws(
             "(the largest). Add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
-    starts_TN, counts_TN = index.starts_CM[:, 0][classes_TN], counts_C[classes_TN]
-    n_picks_TN = counts_TN.clamp(max=n_shot + n_query)
-    rows_TNP = index.draw(starts_TN, counts_TN, n_picks_TN, generator)
+    starts_TN, counts_TN = index.starts_CM[classes_TN, 0], counts_C[classes_TN]
+    rows_TNP = index.draw(starts_TN, counts_TN, n_shot + n_query, generator)
     return _tasks(classes_TN, rows_TNP[..., :n_shot], rows_TNP[..., n_shot:])
 
 
@@ -95,13 +94,13 @@ def cross_domain_draws(
             f"{query_domain} are needed, and {len(usable_C)} has them; ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
-
-    def rows(domain: int, most: int) -> Int[Tensor, "T N P"]:
-        counts_TN = counts_CM[classes_TN, domain]
-        n_picks_TN = counts_TN.clamp(max=most)
-        return index.draw(index.starts_CM[classes_TN, domain], counts_TN, n_picks_TN, generator)
-
-    return _tasks(classes_TN, rows(support_domain, n_shot), rows(query_domain, n_query))
+    support_TNK, query_TNQ = (
+        index.draw(
+            index.starts_CM[classes_TN, domain], counts_CM[classes_TN, domain], most, generator
+        )
+        for domain, most in ((support_domain, n_shot), (query_domain, n_query))
+    )
+    return _tasks(classes_TN, support_TNK, query_TNQ)
 
 
 def _draw_classes(

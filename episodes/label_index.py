@@ -74,11 +74,11 @@ class LabelIndex:
         self,
         starts: Int[Tensor, "*cells"],
         counts: Int[Tensor, "*cells"],
-        n_picks: Int[Tensor, "*cells"],
+        most: Int[Tensor, "*cells"] | int,
         generator: torch.Generator,
     ) -> Int[Tensor, "*cells P"]:
-        """Draw different rows of cells that start and count so in `rows_n`; −1 fills up."""
-        picks = draw_distinct(counts, n_picks, generator)
+        """Draw at most so many different rows of cells of `rows_n`; −1 fills up."""
+        picks = draw_distinct(counts, counts.clamp(max=most), generator)
         return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 
     def to(self, device: str | torch.device) -> LabelIndex:

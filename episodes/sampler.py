@@ -69,8 +69,7 @@ class EpisodeSampler:
         # Class -1, which fills up, is the last column: it has no picture.
         self._starts_XC = pad(torch.cat([index.starts_CM, index.starts_CM[:, :1]], 1).T, (0, 1))
         self._counts_XC = pad(torch.cat([index.counts_CM, index.counts_C[:, None]], 1).T, (0, 1))
-        usable_c = (index.counts_C >= 2).nonzero()[:, 0]
-        self._n_usable, self._usable_c = len(usable_c), pad(usable_c, (0, 1), value=-1)
+        self._usable_c = pad((index.counts_C >= 2).nonzero()[:, 0], (0, 1), value=-1)
         self._similarity_CC = similarity_CC.to(device) if similarity_CC is not None else None
 
     def draw(
@@ -136,7 +135,7 @@ class EpisodeSampler:
         """Two different domains in a fraction of the tasks; all of them together in the others."""
         pairs_P2 = self._pairs_P2
         mixed_T2 = torch.full((n_tasks, 2), len(self._counts_XC) - 1, device=pairs_P2.device)
-        if self._cross_share == 0:
+        if not self._cross_share:
             return mixed_T2
         draws_2T = uniform((2, n_tasks), generator, pairs_P2.device)
         crossed_T2 = pairs_P2[(draws_2T[0] * len(pairs_P2)).long()]
@@ -151,16 +150,14 @@ class EpisodeSampler:
     ) -> Int[Tensor, "T N"]:
         hard_share = self.spec.hard_share
         if not (self._cross_share or hard_share):
-            n_usable_T = torch.full_like(n_way_T, self._n_usable)
+            n_usable_T = torch.full_like(n_way_T, len(self._usable_c) - 1)
             return self._usable_c[draw_distinct(n_usable_T, n_way_T, generator)]
         counts_T2C = self._counts_XC[domains_T2, :-1]
         enough_TC = (counts_T2C >= 1 + is_mixed_T1.long()[..., None]).all(1)
-        is_hard_T = None
-        if hard_share:
-            is_hard_T = uniform(n_way_T.shape, generator, n_way_T.device) < hard_share
-        return draw_classes(
-            enough_TC, n_way_T, generator, similarity_CC=self._similarity_CC, is_hard_T=is_hard_T
-        )
+        if not hard_share:
+            return draw_classes(enough_TC, n_way_T, generator)
+        is_hard_T = uniform(n_way_T.shape, generator, n_way_T.device) < hard_share
+        return draw_classes(enough_TC, n_way_T, generator, self._similarity_CC, is_hard_T)
 
     def _draw_pictures(
         self,
@@ -173,14 +170,14 @@ class EpisodeSampler:
         n_support_TN, n_twin_TN, n_query_TN = counts
         n_rest_TN = n_twin_TN + n_query_TN
 
-        def rows(domain_T1: Int[Tensor, "T 1"], n_TN: Int[Tensor, "T N"]) -> Int[Tensor, "T N P"]:
+        def draw(domain_T1: Int[Tensor, "T 1"], n_TN: Int[Tensor, "T N"]) -> Int[Tensor, "T N P"]:
             cells = domain_T1, classes_TN
             return self._index.draw(self._starts_XC[cells], self._counts_XC[cells], n_TN, generator)
 
-        rows_TNP = rows(domains_T2[:, :1], n_support_TN + n_rest_TN * is_mixed_T1)
+        rows_TNP = draw(domains_T2[:, :1], n_support_TN + n_rest_TN * is_mixed_T1)
         rest_from_TN = n_support_TN
         if self._cross_share:
-            second_TNP = rows(domains_T2[:, 1:], n_rest_TN * ~is_mixed_T1)
+            second_TNP = draw(domains_T2[:, 1:], n_rest_TN * ~is_mixed_T1)
             rest_from_TN = torch.where(is_mixed_T1, n_support_TN, rows_TNP.shape[2])
             rows_TNP = torch.cat([rows_TNP, second_TNP], 2)
         return (
@@ -224,9 +221,6 @@ def _slice(
     rows_TNP: Int[Tensor, "T N P"], start_TN: Int[Tensor, "T N"], length_TN: Int[Tensor, "T N"]
 ) -> Int[Tensor, "T N L"]:
     """Take `length_TN` rows from `start_TN` on, −1 filling up."""
-    start, length = int(start_TN.max()), int(length_TN.max())
-    if length == int(length_TN.min()) and start == int(start_TN.min()):
-        return rows_TNP[..., start : start + length]
-    steps_L = torch.arange(length, device=rows_TNP.device)
+    steps_L = torch.arange(int(length_TN.max()), device=rows_TNP.device)
     places_TNL = (start_TN[..., None] + steps_L).clamp(max=max(rows_TNP.shape[2] - 1, 0))
     return rows_TNP.gather(2, places_TNL).masked_fill(steps_L >= length_TN[..., None], -1)

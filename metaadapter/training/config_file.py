@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -165,27 +165,13 @@ def _explain(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
 
 def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Keys of the table at a place in the configuration."""
-    kind: Any = model
+    schema = table = model.model_json_schema()
     for part in location:
         if isinstance(part, str):
-            kind = _table(_types_by_key(kind).get(part))
-    return list(_types_by_key(kind))
-
-
-def _types_by_key(kind: Any) -> dict[str, Any]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        known = kind.model_fields.items()
-        return {field.alias or name: field.annotation for name, field in known}
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return {field.name: hints[field.name] for field in fields(kind)}
-    return {}
-
-
-def _table(annotation: Any) -> Any:
-    """The model or dataclass in `X`, `X | None` and `tuple[X, ...]`."""
-    inside = [each for each in map(_table, get_args(annotation)) if _types_by_key(each)]
-    return inside[0] if inside else annotation
+            # X, X or null, a list of X: there is one table in each.
+            name = re.findall(r"#/\$defs/(\w+)", json.dumps(table["properties"][part]))[0]
+            table = schema["$defs"][name]
+    return list(table["properties"])
 
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 import warnings
@@ -22,11 +23,16 @@ from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.run_folder import hold_run, require_same, write_config
-from metaadapter.training.run_log import Moment, RunLog
+from metaadapter.training.run_folder import (
+    hold_run,
+    log_line,
+    open_log,
+    require_same,
+    write_config,
+)
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
-from metaadapter.training.validation import Validation
+from metaadapter.training.validation import Moment, Validation
 
 __all__ = ["RunSummary", "train"]
 
@@ -144,26 +150,28 @@ def _advance(
     if checkpoint:
         _restore(trainer, checkpoint, folder)
         before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
-    log, started = RunLog(folder / LOG, position), time.monotonic()
+    started = time.monotonic()
 
     def seconds() -> float:
         return before + time.monotonic() - started
 
-    def note(moment: Moment) -> None:
-        log.write(moment.step, {"seconds": round(seconds(), 3), **moment.figures()})
-        tell(moment)
+    with open_log(folder / LOG, position) as log:
 
-    def save(state: Checkpoint) -> None:
-        # The log first: what the run goes on from, its log must have.
-        about = {"log_position": log.sync(), "seconds": seconds(), "conditions": conditions}
-        replace(state, values={**state.values, **about}).save(folder / CHECKPOINT)
-        if trainer.is_at_its_best:
-            save_generator(trainer.best_generator(), folder / BEST)
+        def note(moment: Moment) -> None:
+            about = {"step": moment.step, "seconds": round(seconds(), 3)}
+            log.write(log_line(about | moment.figures()))
+            log.flush()
+            tell(moment)
 
-    try:
+        def save(state: Checkpoint) -> None:
+            # The log first: what the run goes on from, its log must have.
+            os.fsync(log.fileno())
+            about = {"log_position": log.tell(), "seconds": seconds(), "conditions": conditions}
+            replace(state, values={**state.values, **about}).save(folder / CHECKPOINT)
+            if trainer.is_at_its_best:
+                save_generator(trainer.best_generator(), folder / BEST)
+
         trainer.run(tell=note, save=save, should_stop=should_stop)
-    finally:
-        log.close()
     save_generator(trainer.best_generator(), folder / BEST)
     return seconds()
 

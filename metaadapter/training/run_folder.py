@@ -1,11 +1,14 @@
-"""The folder of a training run: what it begins with, and one process at a time."""
+"""The folder of a training run: what it begins with, its log, and one process at a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
@@ -16,7 +19,7 @@ from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
-__all__ = ["hold_run", "require_same", "write_config"]
+__all__ = ["hold_run", "log_line", "open_log", "require_same", "write_config"]
 
 CONFIG = "config.toml"
 
@@ -72,6 +75,24 @@ def require_same(folder: Path, config: TrainConfig) -> None:
             f"the code of {', '.join(changed)}, or of a module that it imports, is not that which "
             f"the run {folder} began with. Restore it, or start a new run with --out"
         )
+
+
+def open_log(path: Path, position: int) -> IO[bytes]:
+    """Open a log to go on at a position; what a killed run wrote beyond is cut off."""
+    path.touch()
+    os.truncate(path, min(position, path.stat().st_size))
+    return path.open("ab")
+
+
+def log_line(figures: Mapping[str, Any]) -> bytes:
+    """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""
+    return json.dumps(_finite(figures), allow_nan=False).encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _identities(config: TrainConfig) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +19,14 @@ from episodes.perturb import perturb
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
 from metaadapter.own_code import load_own_code
-from metaadapter.training.checkpoint import Checkpoint, named_optimizer_state, optimizer_state
+from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
-from metaadapter.training.random_streams import stream
-from metaadapter.training.run_log import Moment
 from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
-from metaadapter.training.validation import Validation, Validator
+from metaadapter.training.validation import Moment, Validation, Validator
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "stream"]
 
 MOST_SKIPPED_IN_A_ROW = 10
 
@@ -126,7 +125,11 @@ class Trainer:
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
-            "optimizer": named_optimizer_state(self._optimizer),
+            "optimizer": {
+                f"{number}.{name}": tensor
+                for number, moments in self._optimizer.state_dict()["state"].items()
+                for name, tensor in moments.items()
+            },
             "random": {use: generator.get_state() for use, generator in self._random.items()},
             "best": self._best_weights,
         }
@@ -145,12 +148,14 @@ class Trainer:
         tensors, values = checkpoint.tensors, checkpoint.values
         self._network.load_state_dict(tensors["network"])
         self._average.load_state_dict(tensors["average"])
-        self._optimizer.load_state_dict(optimizer_state(tensors["optimizer"], self._optimizer))
         self._schedule.load_state_dict(values["schedule"])
-        for group, lr in zip(
-            self._optimizer.param_groups, self._schedule.get_last_lr(), strict=True
-        ):
+        optimizer = self._optimizer.state_dict()
+        for key, tensor in tensors["optimizer"].items():
+            number, _, name = key.partition(".")
+            optimizer["state"].setdefault(int(number), {})[name] = tensor
+        for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr
+        self._optimizer.load_state_dict(optimizer)
         for use, generator in self._random.items():
             generator.set_state(tensors["random"][use])
         self._best_weights = dict(tensors["best"])
@@ -258,6 +263,15 @@ class Trainer:
         """Whether it is time to validate and to save."""
         steps, every = self.config.optim.steps, self.config.validation.every
         return self.step % every == 0 or self.step == steps
+
+
+def stream(seed: int, name: str) -> torch.Generator:
+    """A generator on the CPU, so that every device sees the same draws.
+
+    Uses do not disturb one another: one that draws more, or a new one, changes none of the rest.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def _new_generator(config: TrainConfig) -> AdapterGenerator:

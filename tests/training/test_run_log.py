@@ -2,32 +2,30 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.training.run_log import RunLog
+from metaadapter.training.run_folder import log_line, open_log
 
 
-def test_run_log__each_step__is_a_line_and_infinite_figures_are_null(tmp_path):
-    log = RunLog(tmp_path / "log.jsonl")
+def test_run_log__each_step__is_a_line_and_infinite_figures_are_null():
+    steps = [
+        {"step": 1, "loss": {"query": 0.5}},
+        {"step": 2, "loss": {"query": float("nan")}, "grad_norm": float("inf")},
+    ]
 
-    log.write(1, {"loss": {"query": 0.5}})
-    log.write(2, {"loss": {"query": float("nan")}, "grad_norm": float("inf")})
-    log.close()
+    lines = b"".join(map(log_line, steps)).splitlines()
 
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines == [
+    assert [json.loads(line) for line in lines] == [
         {"step": 1, "loss": {"query": 0.5}},
         {"step": 2, "loss": {"query": None}, "grad_norm": None},
     ]
 
 
 def test_run_log__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
-    log = RunLog(tmp_path / "log.jsonl")
-    log.write(1, {})
-    position = log.sync()
-    log.write(2, {})
-    log.close()
+    with open_log(tmp_path / "log.jsonl", 0) as log:
+        log.write(log_line({"step": 1}))
+        position = log.tell()
+        log.write(log_line({"step": 2}))
 
-    again = RunLog(tmp_path / "log.jsonl", position)
-    again.write(3, {})
-    again.close()
+    with open_log(tmp_path / "log.jsonl", position) as again:
+        again.write(log_line({"step": 3}))
 
     assert (tmp_path / "log.jsonl").read_text() == '{"step": 1}\n{"step": 3}\n'
