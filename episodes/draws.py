@@ -100,13 +100,7 @@ def draw_off_class(
     n_pictures: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "T O"]:
-    """Draw distinct pictures, all those outside the task's classes equally likely.
-
-    Args:
-        classes_TN: Classes of each task, −1 filling up.
-        counts_C: Pictures of each class.
-        n_pictures: How many to draw; fewer where fewer are left.
-        generator: Source of randomness.
+    """Draw distinct pictures, or all that are left, those outside a task's classes equally likely.
 
     Returns:
         Positions in a list of all pictures sorted by class, −1 filling up.

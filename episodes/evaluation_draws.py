@@ -25,15 +25,8 @@ def nested_draws(
     """Draw tasks whose supports are nested: two shots are the one shot and another picture.
 
     Every class has all its shots: classes with fewer than `max(shots) + 1` pictures are left out,
-    and a class with fewer than `max(shots) + n_query` has fewer queries.
-
-    Args:
-        index: The pictures of each class.
-        shots: Numbers of shots to compare, as in (1, 2, 4, 8, 16).
-        n_query: Pictures to classify, a class.
-        n_tasks: The number of tasks.
-        most_ways: Classes of a task, or all there are if they are fewer.
-        seed: The same one gives the same tasks.
+    and a class with fewer than `max(shots) + n_query` has fewer queries. A task has `most_ways`
+    classes, or all there are if they are fewer; the same seed gives the same tasks.
 
     Returns:
         Row numbers with `max(shots)` shots; `rows.first(k)` gives the tasks with k.
@@ -70,16 +63,12 @@ def cross_domain_draws(
 ) -> EpisodeRows:
     """Draw tasks with labelled pictures of one domain and queries of another.
 
-    Args:
-        index: The pictures of each class and domain. Classes without `n_shot` pictures in the one
-            domain or any in the other are left out.
-        support_domain: Where the labelled pictures come from.
-        query_domain: Where the pictures to classify come from.
-        n_shot: Labelled pictures a class; `rows.first(k)` gives tasks with fewer.
-        n_query: Pictures to classify, a class, or all there are if they are fewer.
-        n_tasks: The number of tasks.
-        most_ways: Classes of a task, or all there are if they are fewer.
-        seed: The same one gives the same tasks.
+    Classes without `n_shot` pictures in the one domain or any in the other are left out. A class
+    has `n_query` queries and a task `most_ways` classes, or all there are if they are fewer; the
+    same seed gives the same tasks.
+
+    Returns:
+        Row numbers with `n_shot` shots; `rows.first(k)` gives the tasks with k.
 
     Raises:
         EpisodeError: Fewer than two classes have enough pictures.

@@ -45,13 +45,7 @@ class Mixture:
         twins: bool = False,
         off_class: bool = False,
     ) -> Episodes:
-        """Draw tasks that are all from one source.
-
-        Args:
-            n_tasks: The number of tasks.
-            generator: The source of randomness; its state is all that a resumed run needs.
-            twins: Also draw a second support of each task.
-            off_class: Also draw pictures of classes that are not in the task.
+        """Draw tasks that are all from one source, as `EpisodeSampler.draw` does.
 
         Returns:
             The tasks on the source's device, each picture through a view of its own.

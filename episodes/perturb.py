@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from jaxtyping import Bool
@@ -52,38 +51,34 @@ class Perturbations:
     """Some classes, up to all, lose their text."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            fraction = getattr(self, field.name)
+        for name, fraction in asdict(self).items():
             if not 0 <= fraction <= 1:
-                raise EpisodeError(f"{field.name} is a fraction of tasks, 0 to 1, got {fraction}")
+                raise EpisodeError(f"{name} is a fraction of tasks, 0 to 1, got {fraction}")
 
 
 def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:
-    """Change tasks; labels and classes stay.
+    """Change fractions of the tasks; labels and classes stay, and all randomness is `generator`'s.
 
-    All pictures of a task, labelled or not, move to the same new domain.
-
-    Args:
-        episodes: T tasks.
-        fractions: How often each change happens.
-        generator: Source of all randomness.
-
-    Returns:
-        Tasks whose features are unit rows again; what was padding stays zero, and a task that no
-        change befell is the same to the bit. `class_means_TND` stay those of the unmoved pictures.
+    All pictures of a task, labelled or not, move to the same new domain. Features are unit rows
+    again; what was padding stays zero, and a task that no change befell is the same to the bit.
+    `class_means_TND` stay those of the unmoved pictures.
     """
     batch = episodes.batch
     draw = _Draw(generator, batch.text_TND)
     text_TND = _perturb_text(batch, episodes.class_means_TND, fractions, draw)
     stretch_T1D, deviation_T11 = _domain_shift(batch, fractions, draw)
-    picture_cone, text_cone = _cones(fractions, draw)
+    (length_T11, offset_T1D), (text_length_T11, text_offset_T1D) = _cones(fractions, draw)
 
     def shift(pictures: Tensor) -> Tensor:
         before_TXD = pictures.flatten(1, -2)
         moved_TXD = before_TXD * stretch_T1D
         if fractions.noise:
             moved_TXD = moved_TXD + deviation_T11 * draw.normal(*before_TXD.shape)
-        return picture_cone.squeeze(_unit(moved_TXD, was=before_TXD)).reshape(pictures.shape)
+        moved_TXD = _unit(moved_TXD, was=before_TXD)
+        squeezed_TXD = _unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
+        return squeezed_TXD.reshape(pictures.shape)
+
+    squeezed_TND = _unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
 
     support_TNKD = shift(batch.support_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
@@ -94,7 +89,7 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
             support_TNKD=support_TNKD,
             support_mask_TNK=batch.support_mask_TNK & keeps_pictures_TN1,
             query_TQD=shift(batch.query_TQD),
-            text_TND=text_cone.squeeze(text_TND) * keeps_text_TN1,
+            text_TND=squeezed_TND * keeps_text_TN1,
         ),
         twin_TNKD=shift(episodes.twin_TNKD),
         twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
@@ -141,14 +136,12 @@ def _perturb_text(
         text_TND = torch.where(swapped_T11, _permuted(text_TND, present_TN1, draw), text_TND)
     named_TND, spread_T11 = text_TND, _spread(text_TND, present_TN1)
     if fractions.text_help:
-        level_T11 = draw.level(fractions.text_help, MOST_TEXT_HELP)
+        strength_T11 = draw.level(fractions.text_help, MOST_TEXT_HELP) * spread_T11
         centred_TND = _centred(means_TND, present_TN1)
-        help_TND = level_T11 * spread_T11 * centred_TND / _spread(means_TND, present_TN1)
-        text_TND = text_TND + help_TND
+        text_TND = text_TND + strength_T11 * centred_TND / _spread(means_TND, present_TN1)
     if fractions.text_noise:
-        level_T11 = draw.level(fractions.text_noise, MOST_TEXT_NOISE)
-        noise_TND = normalize(draw.normal(*text_TND.shape), dim=-1)
-        text_TND = text_TND + level_T11 * spread_T11 * noise_TND
+        strength_T11 = draw.level(fractions.text_noise, MOST_TEXT_NOISE) * spread_T11
+        text_TND = text_TND + strength_T11 * normalize(draw.normal(*text_TND.shape), dim=-1)
     return _unit(text_TND, was=named_TND)
 
 
@@ -195,25 +188,17 @@ def _withheld(
     return ~loses_pictures_TN1, ~loses_text_TN1
 
 
-class _Cone(NamedTuple):
-    """CLIP's geometry: x → length · x + offset."""
-
-    length_T11: Tensor | float
-    offset_T1D: Tensor | float
-
-    def squeeze(self, rows_TXD: Tensor) -> Tensor:
-        return _unit(self.length_T11 * rows_TXD + self.offset_T1D, was=rows_TXD)
-
-
-def _cones(fractions: Perturbations, draw: _Draw) -> list[_Cone]:
-    """One for the pictures and one for the texts, in the tasks that have them."""
+def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, Tensor | float]]:
+    """CLIP's geometry, x → length · x + offset: both of the pictures, then both of the texts."""
     if not fractions.cone:
-        return 2 * [_Cone(1.0, 0.0)]
-    chosen_T11, cones = draw.chosen(fractions.cone), []
-    for least in (LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH):
+        return [(1.0, 0.0), (1.0, 0.0)]
+    chosen_T11 = draw.chosen(fractions.cone)
+
+    def cone(least: float) -> tuple[Tensor, Tensor]:
         offset_T1D = chosen_T11 * normalize(draw.normal_T1D(), dim=-1)
-        cones.append(_Cone(1 - chosen_T11 * draw.uniform(1 - least), offset_T1D))
-    return cones
+        return 1 - chosen_T11 * draw.uniform(1 - least), offset_T1D
+
+    return [cone(LEAST_IMAGE_LENGTH), cone(LEAST_TEXT_LENGTH)]
 
 
 def _unit(rows: Tensor, *, was: Tensor) -> Tensor:

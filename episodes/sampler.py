@@ -99,8 +99,8 @@ class EpisodeSampler:
         spec, device = self.spec, self._usable_c.device
         domains_T2 = self._draw_domains(n_tasks, generator)
         is_mixed_T1 = domains_T2[:, :1] == len(self._counts_XC) - 1
-        sizes_2T = uniform((2, 1 if spec.alike else n_tasks), generator, device)
-        sizes_2T = sizes_2T.expand(2, n_tasks)
+        n_sizes = 1 if spec.alike else n_tasks
+        sizes_2T = uniform((2, n_sizes), generator, device).expand(2, n_tasks)
         n_way_T = log_uniform(spec.n_way, sizes_2T[1])
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
         wanted_TN = log_uniform(spec.n_shot, sizes_2T[0])[:, None].expand_as(classes_TN)

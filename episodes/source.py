@@ -102,10 +102,10 @@ def synthetic_source(
     text_noise: float = 0.5,
     weight: float = 1.0,
 ) -> TaskSource:
-    """Make one data set of Gaussian classes, to be drawn from as any other.
+    """Make one data set of Gaussian classes, with one view of each picture.
 
     Args:
-        name: The name of the source.
+        name: As of any source.
         n_classes: The number of classes.
         width: The feature width.
         generator: The source of randomness, on the CPU.
@@ -114,10 +114,7 @@ def synthetic_source(
         gap: Offset of all pictures one way and of all texts the other way, as a multiple of
             their own length: the cones of CLIP's two modalities.
         text_noise: How far a text is from its class's mean, as a multiple of the mean's length.
-        weight: The weight of the source in a mixture.
-
-    Returns:
-        A source with one view of each picture.
+        weight: As of any source.
     """
 
     def normal(*shape: int) -> Tensor:

@@ -15,26 +15,17 @@ from pydantic import BaseModel, ValidationError
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.config import TrainConfig
 
-__all__ = [
-    "checked",
-    "config_differences",
-    "find_path",
-    "load_config",
-    "open_run",
-    "read_toml",
-]
+__all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]
 
 RESOLVED = "resolved.json"
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a TOML file, change it by `a.b=c`, check it, and make its paths absolute.
+    """Read a TOML file, change it by overrides, check it, and make its paths absolute.
 
-    Args:
-        path: The file.
-        overrides: Each `key.key=value`, the value in TOML or a bare word. A number in the key
-            counts the entries of a list: `data.sources.0.weight=2`.
+    An override is `key.key=value`, the value in TOML or a bare word. A number in the key counts the
+    entries of a list: `data.sources.0.weight=2`.
 
     Raises:
         DataError: The file cannot be read, or a key or a value is wrong; each fault is named with
@@ -59,12 +50,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def checked(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Model:
-    """A configuration from plain values.
-
-    Args:
-        model: What the values are to be.
-        content: The values.
-        owner: Whose they are, for messages.
+    """A configuration from plain values, whose owner messages name.
 
     Raises:
         DataError: A key or a value is wrong; each fault is named with what was expected, what
@@ -213,7 +199,5 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, dict | list):
         return {prefix: value}
     entries = value.items() if isinstance(value, dict) else enumerate(value)
-    flat: dict[str, Any] = {}
-    for key, entry in entries:
-        flat |= _flat(entry, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+    parts = [_flat(entry, f"{prefix}.{key}".removeprefix(".")) for key, entry in entries]
+    return {key: each for part in parts for key, each in part.items()}

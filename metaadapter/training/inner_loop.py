@@ -40,36 +40,29 @@ def adapt_steps(
         order: "second" differentiates through the steps as they are; "first" takes the gradients
             in them as constants (first-order MAML), at the price of a forward pass each.
     """
-    classes_TND, bias_TN = weights.classes, weights.class_bias
+    point = weights.classes, weights.class_bias
     for _ in range(n_steps):
-        steps = _gradients(weights, classes_TND, bias_TN, support, anchor, order)
-        classes_TND = classes_TND - lr * steps[0]
-        bias_TN = bias_TN - lr * steps[1]
-    return replace(weights, classes=classes_TND, class_bias=bias_TN)
+        gradients = _gradients(weights, point, support, anchor, second=order == "second")
+        point = point[0] - lr * gradients[0], point[1] - lr * gradients[1]
+    return replace(weights, classes=point[0], class_bias=point[1])
 
 
 def _gradients(
     start: AdapterWeights,
-    classes_TND: Tensor,
-    bias_TN: Tensor,
+    point: tuple[Tensor, Tensor],
     support: Support,
     anchor: float,
-    order: str,
+    *,
+    second: bool,
 ) -> tuple[Tensor, ...]:
-    second = order == "second"
     if not second:
-        start = start.map(torch.Tensor.detach)
-        classes_TND, bias_TN = classes_TND.detach(), bias_TN.detach()
+        start, point = start.map(Tensor.detach), (point[0].detach(), point[1].detach())
     with torch.enable_grad():
-        point = tuple(_differentiable(tensor) for tensor in (classes_TND, bias_TN))
-        current = replace(start, classes=point[0], class_bias=point[1])
+        classes, bias = (x if x.requires_grad else x.detach().requires_grad_() for x in point)
+        current = replace(start, classes=classes, class_bias=bias)
         loss_T = support_loss(current, support)
         loss_T = loss_T + anchor * _distance(current, start, support.present_TNK)
-        return torch.autograd.grad(loss_T.sum(), point, create_graph=second)
-
-
-def _differentiable(tensor: Tensor) -> Tensor:
-    return tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+        return torch.autograd.grad(loss_T.sum(), (classes, bias), create_graph=second)
 
 
 def _distance(weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor) -> Tensor:

@@ -86,8 +86,9 @@ class LossWeights:
     @property
     def by_name(self) -> dict[str, float]:
         """The weight of each term, those of one's own by the names of their functions."""
-        shipped = {name: weight for name, weight in asdict(self).items() if name != "own"}
-        return shipped | {_function(name): weight for name, weight in self.own.items()}
+        shipped = asdict(self)
+        own = shipped.pop("own")
+        return shipped | {_function(name): weight for name, weight in own.items()}
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: LossWeights) -> Float[Tensor, ""]:
@@ -120,38 +121,34 @@ def objective(
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     support = Support.of_batch(batch, episodes.logit_scale)
     predicted = generator(support)
-    logits_TQN = judged_TQN = classify(batch.query_TQD, predicted)
+
+    def answers(adapters: AdapterWeights) -> Tensor:
+        return classify(batch.query_TQD, adapters)
+
+    logits_TQN = judged_TQN = answers(predicted)
     if adapt is not None:
-        adapted = adapt(predicted, support)
-        judged_TQN = classify(batch.query_TQD, adapted)
+        judged_TQN = answers(adapt(predicted, support))
     terms = {"query": query_loss(judged_TQN, batch)}
-    if weights.draws and episodes.twin_mask_TNK.any():
-        twin = generator(
-            replace(
-                support,
-                support_TNKD=episodes.twin_TNKD,
-                support_mask_TNK=episodes.twin_mask_TNK,
-            )
-        )
+    if weights.draws and (twin_mask_TNK := episodes.twin_mask_TNK).any():
+        twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # A task without a twin would be held against zero-shot CLIP.
-        has_twin_TQ = counts_TQ & episodes.twin_mask_TNK.any(-1).any(-1, keepdim=True)
-        twin_TQN = classify(batch.query_TQD, twin)
-        terms["draws"] = symmetric_divergence(logits_TQN, twin_TQN, has_twin_TQ)
+        has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
+        terms["draws"] = symmetric_divergence(logits_TQN, answers(generator(twin)), has_twin_TQ)
     if weights.views and episodes.has_views:
-        other = generator(replace(support, support_TNKD=episodes.other_views_TNKD))
-        other_TQN = classify(batch.query_TQD, other)
-        terms["views"] = symmetric_divergence(logits_TQN, other_TQN, counts_TQ)
+        other = replace(support, support_TNKD=episodes.other_views_TNKD)
+        terms["views"] = symmetric_divergence(logits_TQN, answers(generator(other)), counts_TQ)
     unadapted = zero_shot(support)
     # Zero-shot CLIP has no opinion on a class without a text: its logit would be 0 as if it had.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
     if weights.modalities and is_named_T1.any():
-        visual_TQN = classify(batch.query_TQD, visual_alone(predicted, unadapted))
-        text_TQN = classify(batch.query_TQD, text_alone(predicted))
+        visual_TQN = answers(visual_alone(predicted, unadapted))
+        text_TQN = answers(text_alone(predicted))
         terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ & is_named_T1)
     judged_TO = episodes.off_class_mask_TO & is_named_T1
     if weights.off_class and judged_TO.any():
-        target_TON = classify(episodes.off_class_TOD, unadapted)
-        predicted_TON = classify(episodes.off_class_TOD, predicted)
+        target_TON, predicted_TON = (
+            classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
+        )
         terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
     for name, loss in (own or {}).items():
         terms[name] = _own_term(name, loss, episodes, predicted, generator)

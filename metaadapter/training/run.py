@@ -66,11 +66,8 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        rounds = {
-            "before": self.before and self.before.to_dict(),
-            "best": self.best and self.best.to_dict(),
-        }
-        return {**asdict(self), **rounds}
+        rounds = {"before": self.before, "best": self.best}
+        return asdict(self) | {name: each and each.to_dict() for name, each in rounds.items()}
 
 
 def train(
@@ -88,10 +85,9 @@ def train(
 
     Args:
         folder: The folder of the run.
-        config: Its configuration; `data.root` may be another than before if the stores in it are
-            the same.
-        config_text: For a new run: what was written by hand, to be kept beside it. Without it the
-            run in the folder is gone on with.
+        config: `data.root` may be another than before if the stores in it are the same.
+        config_text: What was written by hand, to be kept with a new run. Without it the run in the
+            folder is gone on with.
         device: Name of a device. "auto" is that of the run so far; for a new one the first GPU of
             CUDA, or else the CPU.
         tell: Called after each step.
@@ -127,9 +123,7 @@ def train(
             }
             if before:
                 require_same_conditions(before, now)
-            trainer = Trainer(
-                config, data.mixture(config, place), data.validator(config, place), device=place
-            )
+            trainer = Trainer(config, data, device=place)
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, data.describe())
@@ -148,8 +142,14 @@ def _advance(
     """Let the trainer run, log each step, keep its states; gives the seconds of all sessions."""
     before, position = 0.0, 0
     if checkpoint:
-        _restore(trainer, checkpoint, folder)
         before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
+        try:
+            trainer.restore(checkpoint)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise IncompatibleArtifact(
+                f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); "
+                "go on with the version that wrote it, or start a new run with --out"
+            ) from error
     started = time.monotonic()
 
     def seconds() -> float:
@@ -174,16 +174,6 @@ def _advance(
         trainer.run(tell=note, save=save, should_stop=should_stop)
     save_generator(trainer.best_generator(), folder / BEST)
     return seconds()
-
-
-def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
-    try:
-        trainer.restore(checkpoint)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise IncompatibleArtifact(
-            f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
-            "with the version that wrote it, or start a new run with --out"
-        ) from error
 
 
 def _summary(
@@ -252,10 +242,8 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
 def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Check that a run that stopped under some conditions may go on; warn if bits will differ.
 
-    Args:
-        before: The `device`, the digests of `data` by source, and the `versions` of packages and
-            digest of the `code` that the run had; a run of an earlier version has not all of them.
-        now: What it would have.
+    Conditions are the `device`, the digests of `data` by source, the `versions` of packages and the
+    digest of the `code`; a run of an earlier version has not all of them.
 
     Raises:
         DataError: Its data have changed.

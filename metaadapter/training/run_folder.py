@@ -26,14 +26,11 @@ CONFIG = "config.toml"
 
 @contextmanager
 def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
-    """Keep other processes out of the folder; the system frees it when this one ends.
-
-    Args:
-        folder: The folder of the run; made if it is not there.
-        is_new: Whether there must be nothing in it yet.
+    """Make the folder if need be, and keep other processes out until this one ends.
 
     Raises:
-        DataError: There is something, another process has it, or it cannot be written.
+        DataError: There is something in that of a new run, another process has it, or it cannot be
+            written.
     """
     if is_new:
         _require_empty(folder)

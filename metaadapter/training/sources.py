@@ -53,14 +53,11 @@ class LoadedSource:
 def load_source(
     config: SourceConfig, root: Path, episodes: EpisodeSpec, *, average_views: bool = False
 ) -> LoadedSource:
-    """Read a source's stores, one domain each, its classes joined by name.
+    """Read a source's stores in `root`, one domain each, its classes joined by name.
 
-    Args:
-        config: Which stores, and which of their classes.
-        root: Folder of the stores.
-        episodes: Shape of the tasks, where the source has none of its own.
-        average_views: One feature a picture, the mean of its views, as a classifier sees it; else
-            tasks are drawn through single views.
+    With `average_views` there is one feature a picture, the mean of its views, as a classifier sees
+    it; else tasks are drawn through single views. They are shaped as `episodes` says where the
+    source has no shape of its own.
 
     Raises:
         DataError: A store is missing, has no labelled pictures, or lacks a class asked for.

@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from episodes import Mixture
 from episodes.perturb import perturb
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
@@ -24,7 +23,8 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
 from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
-from metaadapter.training.validation import Moment, Validation, Validator
+from metaadapter.training.training_data import TrainingData
+from metaadapter.training.validation import Moment, Validation
 
 __all__ = ["Trainer", "stream"]
 
@@ -37,29 +37,24 @@ class Trainer:
 
     Args:
         config: What the run is asked to do.
-        mixture: The stream of tasks to train on, on `device`.
-        validator: Judges the moving average of the generator.
-        device: The device of the network.
+        data: What to train on, and what the moving average of the generator is judged by.
+        device: Where to compute.
 
     Raises:
+        DataError: The data cannot give such tasks.
         UsageError: The generator or a loss of one's own cannot be loaded, or has nothing to learn.
     """
 
     def __init__(
-        self,
-        config: TrainConfig,
-        mixture: Mixture,
-        validator: Validator,
-        *,
-        device: torch.device | str = "cpu",
+        self, config: TrainConfig, data: TrainingData, *, device: torch.device | str = "cpu"
     ) -> None:
         self.config = config
         self.step = 0
         self.n_skipped = 0
         self.first: Validation | None = None
         self.best: Validation | None = None
-        self._mixture = mixture
-        self._validator = validator
+        self._mixture = data.mixture(config, device)
+        self._validator = data.validator(config, device)
         self._skipped_in_a_row = 0
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
         self._network = _new_generator(config).to(device)
@@ -111,14 +106,13 @@ class Trainer:
     def best_generator(self) -> AdapterGenerator:
         """The averaged generator at its best validation; without validation sets the latest."""
         generator = _new_generator(self.config)
-        chosen = _copy(self._averaged) if self._validator.is_empty else self._best_weights
-        generator.load_state_dict(chosen)
+        generator.load_state_dict(self._best_weights if self.best else _copy(self._averaged))
         return generator.eval()
 
     @property
     def is_at_its_best(self) -> bool:
         """Whether `best_generator` is the average of the last step."""
-        return self._validator.is_empty or (self.best is not None and self.best.step == self.step)
+        return self.best is None or self.best.step == self.step
 
     def state(self) -> Checkpoint:
         """Everything that the next step depends on."""

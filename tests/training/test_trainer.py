@@ -21,10 +21,7 @@ POOR_TEXTS = tuple(
 def make_trainer(load):
     def make(*overrides):
         config = load(*overrides)
-        data = load_training_data(config)
-        return trainer_module.Trainer(
-            config, data.mixture(config, "cpu"), data.validator(config, "cpu")
-        )
+        return trainer_module.Trainer(config, load_training_data(config))
 
     return make
 
