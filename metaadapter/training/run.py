@@ -23,13 +23,7 @@ from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.run_folder import (
-    hold_run,
-    log_line,
-    open_log,
-    require_same,
-    write_config,
-)
+from metaadapter.training.run_folder import hold_run, open_log, require_same, write_config
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 from metaadapter.training.validation import Moment, Validation
@@ -123,7 +117,8 @@ def train(
             }
             if before:
                 require_same_conditions(before, now)
-            trainer = Trainer(config, data, device=place)
+            mixture, validator = data.mixture(config, place), data.validator(config, place)
+            trainer = Trainer(config, mixture, validator, place)
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, data.describe())
@@ -158,8 +153,7 @@ def _advance(
     with open_log(folder / LOG, position) as log:
 
         def note(moment: Moment) -> None:
-            about = {"step": moment.step, "seconds": round(seconds(), 3)}
-            log.write(log_line(about | moment.figures()))
+            log.write(moment.log_line(seconds()))
             log.flush()
             tell(moment)
 

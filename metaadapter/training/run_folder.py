@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
@@ -19,7 +18,7 @@ from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
-__all__ = ["hold_run", "log_line", "open_log", "require_same", "write_config"]
+__all__ = ["hold_run", "open_log", "require_same", "write_config"]
 
 CONFIG = "config.toml"
 
@@ -79,17 +78,6 @@ def open_log(path: Path, position: int) -> IO[bytes]:
     path.touch()
     os.truncate(path, min(position, path.stat().st_size))
     return path.open("ab")
-
-
-def log_line(figures: Mapping[str, Any]) -> bytes:
-    """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""
-    return json.dumps(_finite(figures), allow_nan=False).encode() + b"\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(entry) for key, entry in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _identities(config: TrainConfig) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -79,7 +80,9 @@ def load_source(
         )
     domains = [np.full(len(labels), number) for number, (_, labels) in enumerate(parts)]
     features = [_unit(stored, average_views) for stored, _ in parts]
-    texts = _texts(stores, classes)
+    known = ChainMap(*(store.class_texts() for store in stores))  # the first store that has a text
+    none = np.zeros(stores[0].fingerprint.dim)
+    texts = np.stack([known.get(name, none) for name in classes]).astype(np.float32)
     tasks = TaskSource(
         name=config.name,
         features_nVD=torch.from_numpy(np.concatenate(features)),
@@ -153,15 +156,6 @@ def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
         found.update(f"{array.dtype.str} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
-
-
-def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray:
-    """(C, D) text feature of each class, from the first store that has it."""
-    known: dict[str, np.ndarray] = {}
-    for store in reversed(stores):
-        known |= store.class_texts()
-    none = np.zeros(stores[0].fingerprint.dim)
-    return np.stack([known.get(name, none) for name in classes]).astype(np.float32)
 
 
 def _synthetic(

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from episodes import Mixture
 from episodes.perturb import perturb
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
@@ -23,8 +24,7 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
 from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
-from metaadapter.training.training_data import TrainingData
-from metaadapter.training.validation import Moment, Validation
+from metaadapter.training.validation import Moment, Validation, Validator
 
 __all__ = ["Trainer", "stream"]
 
@@ -37,24 +37,23 @@ class Trainer:
 
     Args:
         config: What the run is asked to do.
-        data: What to train on, and what the moving average of the generator is judged by.
-        device: Where to compute.
+        mixture: The stream of tasks to train on, on `device`.
+        validator: Judges the moving average of the generator.
+        device: The device of the network.
 
     Raises:
-        DataError: The data cannot give such tasks.
         UsageError: The generator or a loss of one's own cannot be loaded, or has nothing to learn.
     """
 
     def __init__(
-        self, config: TrainConfig, data: TrainingData, *, device: torch.device | str = "cpu"
+        self, config: TrainConfig, mixture: Mixture, validator: Validator, device: torch.device
     ) -> None:
         self.config = config
         self.step = 0
         self.n_skipped = 0
         self.first: Validation | None = None
         self.best: Validation | None = None
-        self._mixture = data.mixture(config, device)
-        self._validator = data.validator(config, device)
+        self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
         self._network = _new_generator(config).to(device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -85,18 +87,20 @@ class Moment:
     n_skipped: int = 0
     """Steps so far without effect, because a loss or a gradient was not finite."""
 
-    def figures(self) -> dict[str, Any]:
-        """What the log says of it."""
-        figures: dict[str, Any] = {}
+    def log_line(self, seconds: float) -> bytes:
+        """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""
+        figures: dict[str, Any] = {"step": self.step, "seconds": round(seconds, 3)}
         if self.terms:
-            figures = {
-                "loss": dict(self.terms),
+            figures |= {
+                "loss": self.terms,
                 "lr": self.lr,
                 "grad_norm": self.grad_norm,
                 "tasks_per_second": round(self.tasks_per_second, 1),
                 "n_skipped": self.n_skipped,
             }
-        return figures | ({"validation": self.validation.to_dict()} if self.validation else {})
+        if self.validation:
+            figures["validation"] = self.validation.to_dict()
+        return json.dumps(_finite(figures), allow_nan=False).encode() + b"\n"
 
 
 @final
@@ -169,3 +173,9 @@ def _judge(
 def _mean_of_kinds(tables: Tables) -> float:
     kinds = [sets for sets in tables.values() if sets]
     return fmean(fmean(fmean(table.values()) for table in sets.values()) for sets in kinds)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,30 +2,34 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.training.run_folder import log_line, open_log
+from metaadapter.training import Moment
+from metaadapter.training.run_folder import open_log
 
 
-def test_run_log__each_step__is_a_line_and_infinite_figures_are_null():
-    steps = [
-        {"step": 1, "loss": {"query": 0.5}},
-        {"step": 2, "loss": {"query": float("nan")}, "grad_norm": float("inf")},
-    ]
+def test_log_line__figures_that_are_not_finite__are_null():
+    moment = Moment(2, None, {"query": float("nan")}, lr=0.1, grad_norm=float("inf"))
 
-    lines = b"".join(map(log_line, steps)).splitlines()
+    line = moment.log_line(seconds=1.5)
 
-    assert [json.loads(line) for line in lines] == [
-        {"step": 1, "loss": {"query": 0.5}},
-        {"step": 2, "loss": {"query": None}, "grad_norm": None},
-    ]
+    assert line.endswith(b"\n")
+    assert json.loads(line) == {
+        "step": 2,
+        "seconds": 1.5,
+        "loss": {"query": None},
+        "lr": 0.1,
+        "grad_norm": None,
+        "tasks_per_second": 0.0,
+        "n_skipped": 0,
+    }
 
 
 def test_run_log__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
     with open_log(tmp_path / "log.jsonl", 0) as log:
-        log.write(log_line({"step": 1}))
+        log.write(b"first\n")
         position = log.tell()
-        log.write(log_line({"step": 2}))
+        log.write(b"second\n")
 
     with open_log(tmp_path / "log.jsonl", position) as again:
-        again.write(log_line({"step": 3}))
+        again.write(b"third\n")
 
-    assert (tmp_path / "log.jsonl").read_text() == '{"step": 1}\n{"step": 3}\n'
+    assert (tmp_path / "log.jsonl").read_bytes() == b"first\nthird\n"

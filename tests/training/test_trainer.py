@@ -21,7 +21,10 @@ POOR_TEXTS = tuple(
 def make_trainer(load):
     def make(*overrides):
         config = load(*overrides)
-        return trainer_module.Trainer(config, load_training_data(config))
+        data, device = load_training_data(config), torch.device("cpu")
+        return trainer_module.Trainer(
+            config, data.mixture(config, device), data.validator(config, device), device
+        )
 
     return make
 
