@@ -90,8 +90,7 @@ class EpisodeSampler:
             generator: The source of randomness; its state is all that a repetition needs.
             twins: Also draw a second support of the same classes and shot counts. A class of two
                 pictures has none, nor has one with a single picture in the queries' domain.
-            off_class: Also draw as many pictures of classes that are not in the task as a class
-                has queries.
+            off_class: Also draw pictures of other classes, as many as a class has queries.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
@@ -198,13 +197,8 @@ def divide_pictures(
 ) -> PictureCounts:
     """Divide the pictures that there are. Shots give way to queries, but for the first one.
 
-    Args:
-        wanted_TN: Shots that each class should have.
-        n_query: Queries that each class should have.
-        support_pool_TN: Pictures that the support can be taken from.
-        query_pool_TN: Pictures that the queries and the twin support can be taken from.
-        is_one_pool_T1: Tasks in which the two pools are the same pictures.
-        twins: Whether there should be a twin support, as large as the support.
+    Each class should have `wanted_TN` shots from the one pool, and `n_query` queries and perhaps a
+    twin support, as large as the support, from the other. The pools may be the same pictures.
     """
     is_one_TN = is_one_pool_T1.long()
     has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins

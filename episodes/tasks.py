@@ -156,12 +156,10 @@ def _draw_views(
     """Places in the table of pictures × views, through one view and another; padding stays < 0."""
     if n_views == 1:
         return rows, rows
-    if generator is None:
-        view, step = torch.zeros_like(rows), torch.ones_like(rows)
-    else:
-        draws = uniform((2, *rows.shape), generator, rows.device)
-        view = (draws[0] * n_views).long()
-        step = 1 + (draws[1] * (n_views - 1)).long()
+    draws = torch.zeros((2, *rows.shape), device=rows.device)
+    if generator is not None:
+        draws = uniform(draws.shape, generator, rows.device)
+    view, step = (draws[0] * n_views).long(), 1 + (draws[1] * (n_views - 1)).long()
     first = rows * n_views
     return first + view, first + (view + step) % n_views
 

@@ -28,17 +28,12 @@ def adapt_steps(
 ) -> AdapterWeights:
     """Fine-tune class vectors and biases of T adapters, each on its own support.
 
-    Plain gradient descent on the cross-entropy of the support plus anchor · the mean over classes
-    of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as predicted.
+    Plain gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the mean
+    over classes of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as
+    predicted, also a class that is masked out, whose bias is −∞, and a task without a picture.
 
-    Args:
-        weights: The predicted adapters of T tasks; a class that is masked out has a bias of −∞.
-        support: The tasks; one without any picture is not changed.
-        n_steps: The number of steps; 0 gives the weights back.
-        lr: What gradients are multiplied with.
-        anchor: How strongly the predicted values hold.
-        order: "second" differentiates through the steps as they are; "first" takes the gradients
-            in them as constants (first-order MAML), at the price of a forward pass each.
+    Order "second" differentiates through the steps as they are; "first" takes the gradients in them
+    as constants (first-order MAML), at the price of a forward pass each.
     """
     point = weights.classes, weights.class_bias
     for _ in range(n_steps):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -120,7 +121,7 @@ def objective(
     """
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     support = Support.of_batch(batch, episodes.logit_scale)
-    predicted = generator(support)
+    predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 
     def answers(adapters: AdapterWeights) -> Tensor:
         return classify(batch.query_TQD, adapters)
@@ -129,7 +130,7 @@ def objective(
     if adapt is not None:
         judged_TQN = answers(adapt(predicted, support))
     terms = {"query": query_loss(judged_TQN, batch)}
-    if weights.draws and (twin_mask_TNK := episodes.twin_mask_TNK).any():
+    if weights.draws and twin_mask_TNK.any():
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # A task without a twin would be held against zero-shot CLIP.
         has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
@@ -151,7 +152,9 @@ def objective(
         )
         terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
     for name, loss in (own or {}).items():
-        terms[name] = _own_term(name, loss, episodes, predicted, generator)
+        with explained("loss term", name):
+            term = loss(episodes, predicted, generator)
+        terms[name] = _require_scalar(name, term)
     return terms
 
 
@@ -179,15 +182,7 @@ def explained(kind: str, own: str | None) -> Iterator[None]:
         raise UsageError(f"the {kind} {own} failed: {explain(error)}") from error
 
 
-def _own_term(
-    name: str,
-    loss: OwnLoss,
-    episodes: Episodes,
-    predicted: AdapterWeights,
-    generator: AdapterGenerator,
-) -> Float[Tensor, ""]:
-    with explained("loss term", name):
-        term = loss(episodes, predicted, generator)
+def _require_scalar(name: str, term: Any) -> Float[Tensor, ""]:
     if not (isinstance(term, Tensor) and term.ndim == 0):
         raise UsageError(
             f"the loss term {name} must be a tensor without axes, such as a mean, got "

@@ -75,12 +75,10 @@ class Trainer:
         save: Callable[[Checkpoint], None],
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train until the last step, or until told to stop.
+        """Train until the last step, or until `should_stop` says so after one.
 
-        Args:
-            tell: Called after each step, and before the first of all.
-            save: Called with a state that `restore` takes, at step boundaries only.
-            should_stop: Asked after each step; the state has been saved when `run` returns.
+        `tell` is called after each step, and before the first of all. `save` is called with a state
+        that `restore` takes, between steps only, and always before it stops.
 
         Raises:
             DataError: Losses were not finite ten times in a row.
@@ -191,15 +189,10 @@ class Trainer:
             off_class=config.loss.off_class > 0,
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
+        adapt, own = self._inner_loop(), self._own_losses
         try:
             with explained("generator", config.generator):
-                terms = objective(
-                    self._network,
-                    episodes,
-                    config.loss,
-                    adapt=self._inner_loop(),
-                    own=self._own_losses,
-                )
+                terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         total = weighted_sum(terms, config.loss)

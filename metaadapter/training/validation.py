@@ -111,11 +111,7 @@ class Validator:
     """
 
     def __init__(
-        self,
-        sets: Mapping[Kind, Sequence[TaskSource]],
-        config: ValidateConfig,
-        *,
-        seed: int,
+        self, sets: Mapping[Kind, Sequence[TaskSource]], config: ValidateConfig, *, seed: int
     ) -> None:
         self._config = config
         self._sets = [
@@ -163,10 +159,9 @@ def _judge(
         batch = episodes.batch
         weights = generator.predict(Support.of_batch(batch, episodes.logit_scale))
         logits_TQN = classify(batch.query_TQD, weights)
-        there_TQ = batch.query_labels_TQ >= 0
-        n_correct += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())
-        n_queries += int(there_TQ.sum())
-        losses += len(there_TQ) * float(query_loss(logits_TQN, batch))
+        n_correct += int((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
+        n_queries += int((batch.query_labels_TQ >= 0).sum())
+        losses += len(logits_TQN) * float(query_loss(logits_TQN, batch))
     return n_correct / max(n_queries, 1), losses / len(rows.classes_TN)
 
 
