@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -146,28 +146,26 @@ def _advance(
                 "go on with the version that wrote it, or start a new run with --out"
             ) from error
     started = time.monotonic()
-
-    def seconds() -> float:
-        return before + time.monotonic() - started
-
     with open_log(folder / LOG, position) as log:
-
-        def note(moment: Moment) -> None:
-            log.write(moment.log_line(seconds()))
+        for moment in trainer.steps():
+            seconds = before + time.monotonic() - started
+            log.write(moment.log_line(seconds))
             log.flush()
             tell(moment)
-
-        def save(state: Checkpoint) -> None:
-            # The log first: what the run goes on from, its log must have.
-            os.fsync(log.fileno())
-            about = {"log_position": log.tell(), "seconds": seconds(), "conditions": conditions}
-            replace(state, values={**state.values, **about}).save(folder / CHECKPOINT)
-            if trainer.is_at_its_best:
-                save_generator(trainer.best_generator(), folder / BEST)
-
-        trainer.run(tell=note, save=save, should_stop=should_stop)
+            if moment.step == 0:
+                continue
+            stopped = should_stop()
+            if stopped or trainer.is_due:
+                # The log first: what the run goes on from, its log must have.
+                os.fsync(log.fileno())
+                about = {"log_position": log.tell(), "seconds": seconds, "conditions": conditions}
+                trainer.state(about).save(folder / CHECKPOINT)
+                if trainer.is_at_its_best:
+                    save_generator(trainer.best_generator(), folder / BEST)
+            if stopped:
+                break
     save_generator(trainer.best_generator(), folder / BEST)
-    return seconds()
+    return before + time.monotonic() - started
 
 
 def _summary(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import cast, final
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor
@@ -68,37 +68,27 @@ class Trainer:
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
         self._best_weights = _copy(self._averaged)
 
-    def run(
-        self,
-        *,
-        tell: Callable[[Moment], None],
-        save: Callable[[Checkpoint], None],
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Train until the last step, or until `should_stop` says so after one.
-
-        `tell` is called after each step, and before the first of all. `save` is called with a state
-        that `restore` takes, between steps only, and always before it stops.
+    def steps(self) -> Iterator[Moment]:
+        """Train until the last step. After each, and before the first of all, `state` can be kept.
 
         Raises:
             DataError: Losses were not finite ten times in a row.
         """
         if self.step == 0:
             self.first = self._validate()
-            tell(Moment(0, self.first, {}))
+            yield Moment(0, self.first, {})
         while not self.is_done:
-            moment = self._advance()
-            tell(moment)
-            stopped = should_stop()
-            if stopped or self._is_due:
-                save(self.state())
-            if stopped:
-                break
+            yield self._advance()
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
         return self.step >= self.config.optim.steps
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to validate and to save."""
+        return self.step % self.config.validation.every == 0 or self.is_done
 
     def best_generator(self) -> AdapterGenerator:
         """The averaged generator at its best validation; without validation sets the latest."""
@@ -111,8 +101,8 @@ class Trainer:
         """Whether `best_generator` is the average of the last step."""
         return self.best is None or self.best.step == self.step
 
-    def state(self) -> Checkpoint:
-        """Everything that the next step depends on."""
+    def state(self, about: Mapping[str, Any]) -> Checkpoint:
+        """Everything that the next step depends on, and what else is to be known of the run."""
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -132,7 +122,7 @@ class Trainer:
             "first": self.first and self.first.to_dict(),
             "best": self.best and self.best.to_dict(),
         }
-        return Checkpoint(tensors, values)
+        return Checkpoint(tensors, {**values, **about})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what `state` described."""
@@ -176,7 +166,7 @@ class Trainer:
             grad_norm=grad_norm,
             tasks_per_second=optim.tasks_per_step / (time.monotonic() - started),
             n_skipped=self.n_skipped,
-            validation=self._validate() if self._is_due else None,
+            validation=self._validate() if self.is_due else None,
         )
 
     def _backward(self) -> dict[str, float]:
@@ -243,12 +233,6 @@ class Trainer:
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
         return validation
-
-    @property
-    def _is_due(self) -> bool:
-        """Whether it is time to validate and to save."""
-        steps, every = self.config.optim.steps, self.config.validation.every
-        return self.step % every == 0 or self.step == steps
 
 
 def stream(seed: int, name: str) -> torch.Generator:
