@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, cast, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
@@ -22,12 +23,22 @@ from metaadapter.own_code import load_own_code
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
-from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
+from metaadapter.training.objective import explained, objective, weighted_sum
 from metaadapter.training.validation import Moment, Validation, Validator
 
-__all__ = ["Trainer", "stream"]
+__all__ = [
+    "MOST_GRADIENT",
+    "WEIGHT_DECAY",
+    "Trainer",
+    "make_optimizer",
+    "make_schedule",
+    "stream",
+]
 
+WEIGHT_DECAY = 0.01
+MOST_GRADIENT = 1.0
+"""The norm that longer gradients are cut to."""
+MOST_WARMUP = 100
 MOST_SKIPPED_IN_A_ROW = 10
 
 
@@ -66,6 +77,7 @@ class Trainer:
         self._schedule = make_schedule(self._optimizer, config.optim.steps)
         averaging = get_ema_multi_avg_fn(config.optim.ema)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
+        self._averaged = cast(AdapterGenerator, self._average.module)
         self._best_weights = _copy(self._averaged)
 
     def steps(self) -> Iterator[Moment]:
@@ -179,7 +191,9 @@ class Trainer:
             off_class=config.loss.off_class > 0,
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
-        adapt, own = self._inner_loop(), self._own_losses
+        inner, adapt, own = config.inner, None, self._own_losses
+        if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
+            adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with explained("generator", config.generator):
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
@@ -188,13 +202,6 @@ class Trainer:
         total = weighted_sum(terms, config.loss)
         (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
-
-    def _inner_loop(self) -> Adapt | None:
-        """Gradient steps for this draw, in the fraction of draws that has them."""
-        inner = self.config.inner
-        if not inner.steps or float(torch.rand((), generator=self._random["inner"])) > inner.share:
-            return None
-        return partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
 
     def _correct(self, terms: Mapping[str, float], grad_norm: float) -> None:
         """Follow the gradient, unless it or the loss is not finite."""
@@ -214,10 +221,6 @@ class Trainer:
                 "look for rows of zeros or NaN in the feature stores"
             )
 
-    @property
-    def _averaged(self) -> AdapterGenerator:
-        return cast(AdapterGenerator, self._average.module)
-
     def _validate(self) -> Validation | None:
         """Judge the average, and remember it if there was none better."""
         if self._validator.is_empty:
@@ -233,6 +236,32 @@ class Trainer:
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
         return validation
+
+
+def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """AdamW; biases and the scales of norms do not decay."""
+    parameters = [each for each in network.parameters() if each.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in parameters if each.ndim >= 2]},
+        {"params": [each for each in parameters if each.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
+    """Rates of `n_steps` steps: a linear rise over 100, or a fifth of a shorter run, then a cosine.
+
+    The first rate is set at once; `step()` follows each step of the optimizer.
+    """
+    warmup = max(1, min(MOST_WARMUP, n_steps // 5))
+
+    # In one formula: torch before 2.8 warns of how its own SequentialLR joins two schedules.
+    def fraction(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
+
+    return LambdaLR(optimizer, fraction)
 
 
 def stream(seed: int, name: str) -> torch.Generator:
@@ -262,5 +291,5 @@ def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-def _copy(network: torch.nn.Module) -> dict[str, Tensor]:
+def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
