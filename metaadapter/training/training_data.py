@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,12 @@ def load_training_data(config: TrainConfig) -> TrainingData:
         IncompatibleArtifact: The stores of one source are of different encoders.
     """
     root, data = Path(config.data.root), config.data
+    load = partial(load_source, root=root, episodes=config.episodes)
     with _as_data_errors():
-        sources, classes, domains = (
-            tuple(load_source(each, root, config.episodes, average_views=judged) for each in wanted)
-            for wanted, judged in (
-                (data.sources, False),
-                (data.validation_classes, True),
-                (data.validation_domains, True),
-            )
+        sources = tuple(map(load, data.sources))
+        classes, domains = (
+            tuple(load(each, average_views=True) for each in wanted)
+            for wanted in (data.validation_classes, data.validation_domains)
         )
         for source in sources:
             _require_apart(source, classes, domains)
