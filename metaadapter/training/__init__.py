@@ -2,7 +2,7 @@
 
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, load_config, open_run
-from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.objective import adapt_steps
 from metaadapter.training.run import RunSummary, train
 from metaadapter.training.validation import Moment, Validation
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,7 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
+from metaadapter.classifier.support_loss import support_loss
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder
@@ -30,12 +31,15 @@ __all__ = [
     "Adapt",
     "LossWeights",
     "OwnLoss",
+    "adapt_steps",
     "explained",
     "objective",
     "query_loss",
     "weighted_sum",
 ]
 
+ANCHOR = 1.0
+"""How strongly the predicted values hold in gradient steps."""
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 """A loss of one's own: (tasks, the adapters predicted for them, the generator) → a scalar."""
@@ -169,6 +173,31 @@ def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float
     return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
 
 
+def adapt_steps(
+    weights: AdapterWeights,
+    support: Support,
+    *,
+    n_steps: int,
+    lr: float,
+    anchor: float = ANCHOR,
+    order: Literal["first", "second"] = "first",
+) -> AdapterWeights:
+    """Fine-tune class vectors and biases of T adapters, each on its own support.
+
+    Plain gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the mean
+    over classes of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as
+    predicted, also a class that is masked out, whose bias is −∞, and a task without a picture.
+
+    Order "second" differentiates through the steps as they are; "first" takes the gradients in them
+    as constants (first-order MAML), at the price of a forward pass each.
+    """
+    point = weights.classes, weights.class_bias
+    for _ in range(n_steps):
+        gradients = _gradients(weights, point, support, anchor, second=order == "second")
+        point = point[0] - lr * gradients[0], point[1] - lr * gradients[1]
+    return replace(weights, classes=point[0], class_bias=point[1])
+
+
 @contextmanager
 def explained(kind: str, own: str | None) -> Iterator[None]:
     """Tell a fault in code of one's own, where `own` names some, as such and where in it."""
@@ -180,6 +209,35 @@ def explained(kind: str, own: str | None) -> Iterator[None]:
         if own is None:
             raise
         raise UsageError(f"the {kind} {own} failed: {explain(error)}") from error
+
+
+def _gradients(
+    start: AdapterWeights,
+    point: tuple[Tensor, Tensor],
+    support: Support,
+    anchor: float,
+    *,
+    second: bool,
+) -> tuple[Tensor, ...]:
+    if not second:
+        start, point = start.map(Tensor.detach), (point[0].detach(), point[1].detach())
+    with torch.enable_grad():
+        classes, bias = (x if x.requires_grad else x.detach().requires_grad_() for x in point)
+        current = replace(start, classes=classes, class_bias=bias)
+        loss_T = support_loss(current, support)
+        loss_T = loss_T + anchor * _distance(current, start, support.present_TNK)
+        return torch.autograd.grad(loss_T.sum(), (classes, bias), create_graph=second)
+
+
+def _distance(weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor) -> Tensor:
+    """(T,) mean over classes of the squared distance from the start; 0 without a shot."""
+    present_TN = start.class_bias.isfinite()
+    moved_TN = torch.where(present_TN, weights.class_bias, 0.0)
+    moved_TN = moved_TN - torch.where(present_TN, start.class_bias, 0.0)
+    square_TN = (weights.classes - start.classes).square().sum(-1) + moved_TN.square()
+    n_way_T = present_TN.sum(-1).clamp(min=1)
+    has_shots_T = mask_TNK.any(-1).any(-1)
+    return (square_TN * present_TN).sum(-1) / n_way_T * has_shots_T
 
 
 def _require_scalar(name: str, term: Any) -> Float[Tensor, ""]:

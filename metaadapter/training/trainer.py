@@ -22,8 +22,7 @@ from metaadapter.generator import AdapterGenerator, Generator, load_generator
 from metaadapter.own_code import load_own_code
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.objective import explained, objective, weighted_sum
+from metaadapter.training.objective import adapt_steps, explained, objective, weighted_sum
 from metaadapter.training.validation import Moment, Validation, Validator
 
 __all__ = [
