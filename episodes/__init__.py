@@ -1,18 +1,15 @@
 """Few-shot tasks over labelled feature tables: a leaf that knows labels, rows and tensors only."""
 
-from episodes.batch import EpisodeBatch
 from episodes.class_split import ClassSplit, split_classes
 from episodes.errors import EpisodeError
 from episodes.evaluation_draws import cross_domain_draws, nested_draws
-from episodes.gather import Episodes, gather
 from episodes.label_index import LabelIndex
 from episodes.learn2learn_bridge import to_learn2learn
 from episodes.mixture import Mixture
-from episodes.rows import EpisodeRows
 from episodes.sampler import EpisodeSampler
-from episodes.source import TaskSource
+from episodes.source import TaskSource, synthetic_source
 from episodes.spec import EpisodeSpec
-from episodes.synthetic import synthetic_source
+from episodes.tasks import EpisodeBatch, EpisodeRows, Episodes, gather
 
 __all__ = [
     "ClassSplit",

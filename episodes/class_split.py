@@ -73,15 +73,9 @@ class ClassSplit:
 
 
 def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: int) -> ClassSplit:
-    """Divide classes at random.
+    """Divide classes, given in any order, at random; another seed gives another division.
 
-    Args:
-        names: Class names; their order does not matter.
-        fractions: The fraction of the classes that each part gets, together 1.
-        seed: Another one gives another division.
-
-    Returns:
-        Parts whose sizes are within one class of their fractions.
+    The sizes of the parts are within one class of their fractions, which are together 1.
 
     Raises:
         EpisodeError: A name comes twice, the fractions do not add up to 1, or a part would be

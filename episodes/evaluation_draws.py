@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from episodes.distinct import draw_distinct
+from episodes.draws import draw_distinct
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
-from episodes.rows import EpisodeRows
+from episodes.tasks import EpisodeRows
 
 __all__ = ["cross_domain_draws", "nested_draws"]
 
@@ -25,15 +25,8 @@ def nested_draws(
     """Draw tasks whose supports are nested: two shots are the one shot and another picture.
 
     Every class has all its shots: classes with fewer than `max(shots) + 1` pictures are left out,
-    and a class with fewer than `max(shots) + n_query` has fewer queries.
-
-    Args:
-        index: The pictures of each class.
-        shots: Numbers of shots to compare, as in (1, 2, 4, 8, 16).
-        n_query: Pictures to classify, a class.
-        n_tasks: The number of tasks.
-        most_ways: Classes of a task, or all there are if they are fewer.
-        seed: The same one gives the same tasks.
+    and a class with fewer than `max(shots) + n_query` has fewer queries. A task has `most_ways`
+    classes, or all there are if they are fewer; the same seed gives the same tasks.
 
     Returns:
         Row numbers with `max(shots)` shots; `rows.first(k)` gives the tasks with k.
@@ -52,8 +45,8 @@ def nested_draws(
             "(the largest). Add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
-    starts_C = index.starts_CM[:, 0]
-    rows_TNP = _draw(index, starts_C, counts_C, classes_TN, n_shot + n_query, generator)
+    starts_TN, counts_TN = index.starts_CM[classes_TN, 0], counts_C[classes_TN]
+    rows_TNP = index.draw(starts_TN, counts_TN, n_shot + n_query, generator)
     return _tasks(classes_TN, rows_TNP[..., :n_shot], rows_TNP[..., n_shot:])
 
 
@@ -70,23 +63,19 @@ def cross_domain_draws(
 ) -> EpisodeRows:
     """Draw tasks with labelled pictures of one domain and queries of another.
 
-    Args:
-        index: The pictures of each class and domain. Classes without `n_shot` pictures in the one
-            domain or any in the other are left out.
-        support_domain: Where the labelled pictures come from.
-        query_domain: Where the pictures to classify come from.
-        n_shot: Labelled pictures a class; `rows.first(k)` gives tasks with fewer.
-        n_query: Pictures to classify, a class, or all there are if they are fewer.
-        n_tasks: The number of tasks.
-        most_ways: Classes of a task, or all there are if they are fewer.
-        seed: The same one gives the same tasks.
+    Classes without `n_shot` pictures in the one domain or any in the other are left out. A class
+    has `n_query` queries and a task `most_ways` classes, or all there are if they are fewer; the
+    same seed gives the same tasks.
+
+    Returns:
+        Row numbers with `n_shot` shots; `rows.first(k)` gives the tasks with k.
 
     Raises:
         EpisodeError: Fewer than two classes have enough pictures.
     """
     generator = torch.Generator().manual_seed(seed)
-    counts_MC, starts_MC = index.counts_CM.T, index.starts_CM.T
-    is_usable_C = (counts_MC[support_domain] >= n_shot) & (counts_MC[query_domain] > 0)
+    counts_CM = index.counts_CM
+    is_usable_C = (counts_CM[:, support_domain] >= n_shot) & (counts_CM[:, query_domain] > 0)
     usable_C = is_usable_C.nonzero()[:, 0]
     if len(usable_C) < 2:
         raise EpisodeError(
@@ -95,7 +84,9 @@ def cross_domain_draws(
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
     support_TNK, query_TNQ = (
-        _draw(index, starts_MC[domain], counts_MC[domain], classes_TN, most, generator)
+        index.draw(
+            index.starts_CM[classes_TN, domain], counts_CM[classes_TN, domain], most, generator
+        )
         for domain, most in ((support_domain, n_shot), (query_domain, n_query))
     )
     return _tasks(classes_TN, support_TNK, query_TNQ)
@@ -110,30 +101,10 @@ def _draw_classes(
     return usable_C[draw_distinct(n_usable_T, n_usable_T.clamp(max=most_ways), generator)]
 
 
-def _draw(
-    index: LabelIndex,
-    starts_C: Int[Tensor, " C"],
-    counts_C: Int[Tensor, " C"],
-    classes_TN: Int[Tensor, "T N"],
-    most: int,
-    generator: torch.Generator,
-) -> Int[Tensor, "T N P"]:
-    """Rows of up to `most` different pictures of each class, −1 filling up."""
-    counts_TN = counts_C[classes_TN]
-    picks_TNP = draw_distinct(counts_TN, counts_TN.clamp(max=most), generator)
-    places_TNP = picks_TNP + starts_C[classes_TN][..., None]
-    return index.rows_at(torch.where(picks_TNP < 0, -1, places_TNP))
-
-
 def _tasks(
     classes_TN: Int[Tensor, "T N"],
     support_TNK: Int[Tensor, "T N K"],
     query_TNQ: Int[Tensor, "T N Q"],
 ) -> EpisodeRows:
-    return EpisodeRows(
-        classes_TN=classes_TN,
-        support_TNK=support_TNK,
-        twin_TNK=support_TNK[..., :0],
-        query_TNQ=query_TNQ,
-        off_class_TO=classes_TN[:, :0],
-    )
+    nothing_TN0, nobody_T0 = support_TNK[..., :0], classes_TN[:, :0]
+    return EpisodeRows(classes_TN, support_TNK, nothing_TN0, query_TNQ, nobody_T0)

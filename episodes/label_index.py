@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from episodes.draws import draw_distinct
 from episodes.errors import EpisodeError
 
 __all__ = ["LabelIndex"]
 
-# C classes, M domains, n labelled rows.
+# C classes, M domains, n labelled rows, P picks.
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,8 @@ class LabelIndex:
             n_classes = int(codes.max(initial=-1)) + 1
         if codes.max(initial=-1) >= n_classes:
             raise EpisodeError(f"labels must be less than {n_classes}, got {codes.max()}")
-        domain_of = np.zeros_like(codes)
-        if domains is not None:
-            domain_of = _whole_numbers("domains", domains, least=0)
+        given = np.zeros_like(codes) if domains is None else domains
+        domain_of = _whole_numbers("domains", given, least=0)
         if domain_of.shape != codes.shape:
             raise EpisodeError(f"{len(domain_of)} domains are given for {len(codes)} rows")
         n_domains = int(domain_of.max(initial=0)) + 1
@@ -60,17 +60,26 @@ class LabelIndex:
         order = np.argsort(cells, kind="stable")
         order = order[np.count_nonzero(codes < 0) :]
         counts = np.bincount(cells[order], minlength=n_classes * n_domains)
-        starts = np.cumsum(counts) - counts
-        shape = (n_classes, n_domains)
-        return cls(
-            rows_n=torch.from_numpy(order),
-            starts_CM=torch.from_numpy(starts.reshape(shape)),
-            counts_CM=torch.from_numpy(counts.reshape(shape)),
+        starts_CM, counts_CM = (
+            torch.from_numpy(each.reshape(n_classes, n_domains))
+            for each in (np.cumsum(counts) - counts, counts)
         )
+        return cls(torch.from_numpy(order), starts_CM, counts_CM)
 
     def rows_at(self, places: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
         """Row numbers at places of `rows_n`; −1 stays −1."""
         return torch.where(places < 0, -1, self.rows_n[places])
+
+    def draw(
+        self,
+        starts: Int[Tensor, "*cells"],
+        counts: Int[Tensor, "*cells"],
+        most: Int[Tensor, "*cells"] | int,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "*cells P"]:
+        """Draw at most so many different rows of cells of `rows_n`; −1 fills up."""
+        picks = draw_distinct(counts, counts.clamp(max=most), generator)
+        return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 
     def to(self, device: str | torch.device) -> LabelIndex:
         """The same index with its tensors on a device."""

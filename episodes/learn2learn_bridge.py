@@ -21,20 +21,11 @@ def to_learn2learn(
     n_query: int,
     n_tasks: int,
 ) -> Any:
-    """Offer a labelled table as a learn2learn `Taskset`.
+    """Offer a labelled table, one row a picture, as a learn2learn `Taskset`.
 
-    Args:
-        features_nD: One row a picture.
-        labels_n: The class number of each.
-        n_way: The classes of a task.
-        n_shot: Labelled pictures a class.
-        n_query: Pictures to classify, a class.
-        n_tasks: The number of tasks; each is drawn when first asked for, and remembered.
-
-    Returns:
-        A `Taskset` whose tasks are `(features, labels)` of `n_way × (n_shot + n_query)` rows, the
-        rows of a class together, the classes of each task numbered from 0. It draws from Python's
-        and numpy's global generators.
+    Its `n_tasks` tasks are `(features, labels)` of `n_way × (n_shot + n_query)` rows, the rows of a
+    class together, the classes of each task numbered from 0. Each is drawn when first asked for,
+    from Python's and numpy's global generators, and remembered.
 
     Raises:
         ImportError: learn2learn is not installed or does not load.

@@ -7,12 +7,12 @@ from typing import final
 
 import torch
 
+from episodes.draws import uniform
 from episodes.errors import EpisodeError
-from episodes.gather import Episodes, gather
 from episodes.sampler import EpisodeSampler
 from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
-from episodes.uniform import uniform
+from episodes.tasks import Episodes, gather
 
 __all__ = ["Mixture"]
 
@@ -45,13 +45,7 @@ class Mixture:
         twins: bool = False,
         off_class: bool = False,
     ) -> Episodes:
-        """Draw tasks that are all from one source.
-
-        Args:
-            n_tasks: The number of tasks.
-            generator: The source of randomness; its state is all that a resumed run needs.
-            twins: Also draw a second support of each task.
-            off_class: Also draw pictures of classes that are not in the task.
+        """Draw tasks that are all from one source, as `EpisodeSampler.draw` does.
 
         Returns:
             The tasks on the source's device, each picture through a view of its own.

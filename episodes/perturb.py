@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from episodes.batch import EpisodeBatch
+from episodes.draws import uniform
 from episodes.errors import EpisodeError
-from episodes.gather import Episodes
-from episodes.uniform import uniform
+from episodes.tasks import EpisodeBatch, Episodes
 
 __all__ = ["Perturbations", "perturb"]
 
@@ -25,8 +23,6 @@ SCALING_DEVIATION = 0.7
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Of the classes of a task; beyond 1 so that whole tasks have no text.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
-
-Pictures = Callable[[Float[Tensor, "T *X D"]], Float[Tensor, "T *X D"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +51,34 @@ class Perturbations:
     """Some classes, up to all, lose their text."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            fraction = getattr(self, field.name)
+        for name, fraction in asdict(self).items():
             if not 0 <= fraction <= 1:
-                raise EpisodeError(f"{field.name} is a fraction of tasks, 0 to 1, got {fraction}")
+                raise EpisodeError(f"{name} is a fraction of tasks, 0 to 1, got {fraction}")
 
 
 def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:
-    """Change tasks; labels and classes stay.
+    """Change fractions of the tasks; labels and classes stay, and all randomness is `generator`'s.
 
-    All pictures of a task, labelled or not, move to the same new domain.
-
-    Args:
-        episodes: T tasks.
-        fractions: How often each change happens.
-        generator: Source of all randomness.
-
-    Returns:
-        Tasks whose features are unit rows again; what was padding stays zero, and a task that no
-        change befell is the same to the bit. `class_means_TND` stay those of the unmoved pictures.
+    All pictures of a task, labelled or not, move to the same new domain. Features are unit rows
+    again; what was padding stays zero, and a task that no change befell is the same to the bit.
+    `class_means_TND` stay those of the unmoved pictures.
     """
     batch = episodes.batch
-    draw = _Draw(generator, len(batch.text_TND), batch.text_TND)
+    draw = _Draw(generator, batch.text_TND)
     text_TND = _perturb_text(batch, episodes.class_means_TND, fractions, draw)
-    move = _domain_shift(batch, fractions, draw)
-    squeeze_pictures, squeeze_text = _cones(fractions, draw)
+    stretch_T1D, deviation_T11 = _domain_shift(batch, fractions, draw)
+    (length_T11, offset_T1D), (text_length_T11, text_offset_T1D) = _cones(fractions, draw)
 
     def shift(pictures: Tensor) -> Tensor:
-        moved = _unit(move(pictures), was=pictures)
-        return _unit(squeeze_pictures(moved), was=moved)
+        before_TXD = pictures.flatten(1, -2)
+        moved_TXD = before_TXD * stretch_T1D
+        if fractions.noise:
+            moved_TXD = moved_TXD + deviation_T11 * draw.normal(*before_TXD.shape)
+        moved_TXD = _unit(moved_TXD, was=before_TXD)
+        squeezed_TXD = _unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
+        return squeezed_TXD.reshape(pictures.shape)
+
+    squeezed_TND = _unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
 
     support_TNKD = shift(batch.support_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
@@ -94,7 +89,7 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
             support_TNKD=support_TNKD,
             support_mask_TNK=batch.support_mask_TNK & keeps_pictures_TN1,
             query_TQD=shift(batch.query_TQD),
-            text_TND=_unit(squeeze_text(text_TND), was=text_TND) * keeps_text_TN1,
+            text_TND=squeezed_TND * keeps_text_TN1,
         ),
         twin_TNKD=shift(episodes.twin_TNKD),
         twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
@@ -105,27 +100,30 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Random numbers for T tasks, like a tensor in type and place."""
+    """Random numbers for T tasks, one for each as (T, 1, 1), in type and place those of a text."""
 
     generator: torch.Generator
-    n_tasks: int
-    like: Tensor
+    text_TND: Tensor
 
-    def chosen(self, fraction: float, *, n_axes: int) -> Tensor:
-        """1 for a task that the change befalls, else 0, with `n_axes` axes of size 1."""
-        return (self.uniform(1.0, n_axes=n_axes) < fraction).to(self.like.dtype)
+    def chosen(self, fraction: float) -> Tensor:
+        """1 for a task that the change befalls, else 0."""
+        return (self.uniform(1.0) < fraction).to(self.text_TND.dtype)
 
-    def uniform(self, high: float, *, n_axes: int) -> Tensor:
-        shape = (self.n_tasks, *[1] * n_axes)
-        return (high * uniform(shape, self.generator, self.like.device)).to(self.like.dtype)
+    def uniform(self, high: float) -> Tensor:
+        shape = (len(self.text_TND), 1, 1)
+        drawn_T11 = high * uniform(shape, self.generator, self.text_TND.device)
+        return drawn_T11.to(self.text_TND.dtype)
 
-    def level(self, fraction: float, most: float, *, n_axes: int) -> Tensor:
+    def level(self, fraction: float, most: float) -> Tensor:
         """How strong a change is: up to `most` in the tasks that it befalls, else 0."""
-        return self.chosen(fraction, n_axes=n_axes) * self.uniform(most, n_axes=n_axes)
+        return self.chosen(fraction) * self.uniform(most)
 
     def normal(self, *shape: int) -> Tensor:
         numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
-        return numbers.to(self.like)
+        return numbers.to(self.text_TND)
+
+    def normal_T1D(self) -> Tensor:
+        return self.normal(len(self.text_TND), 1, self.text_TND.shape[-1])
 
 
 def _perturb_text(
@@ -134,48 +132,41 @@ def _perturb_text(
     text_TND = batch.text_TND
     present_TN1 = text_TND.any(-1, keepdim=True).to(text_TND.dtype)
     if fractions.text_permuted:
-        swapped = draw.chosen(fractions.text_permuted, n_axes=2) > 0
-        text_TND = torch.where(swapped, _permuted(text_TND, present_TN1, draw), text_TND)
-    named_TND, spread = text_TND, _spread(text_TND, present_TN1)
+        swapped_T11 = draw.chosen(fractions.text_permuted) > 0
+        text_TND = torch.where(swapped_T11, _permuted(text_TND, present_TN1, draw), text_TND)
+    named_TND, spread_T11 = text_TND, _spread(text_TND, present_TN1)
     if fractions.text_help:
-        level = draw.level(fractions.text_help, MOST_TEXT_HELP, n_axes=2)
-        centred = _centred(means_TND, present_TN1)
-        text_TND = text_TND + level * spread * centred / _spread(means_TND, present_TN1)
+        strength_T11 = draw.level(fractions.text_help, MOST_TEXT_HELP) * spread_T11
+        centred_TND = _centred(means_TND, present_TN1)
+        text_TND = text_TND + strength_T11 * centred_TND / _spread(means_TND, present_TN1)
     if fractions.text_noise:
-        level = draw.level(fractions.text_noise, MOST_TEXT_NOISE, n_axes=2)
-        text_TND = text_TND + level * spread * normalize(draw.normal(*text_TND.shape), dim=-1)
+        strength_T11 = draw.level(fractions.text_noise, MOST_TEXT_NOISE) * spread_T11
+        text_TND = text_TND + strength_T11 * normalize(draw.normal(*text_TND.shape), dim=-1)
     return _unit(text_TND, was=named_TND)
 
 
 def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
     """Texts in another order, among the classes that have one."""
-    keys_TN = uniform(tuple(text_TND.shape[:2]), draw.generator, text_TND.device)
-    absent_TN = present_TN1[..., 0] == 0
-    order_TN = keys_TN.masked_fill(absent_TN, 2.0).argsort(1)
-    places_TN = absent_TN.to(torch.int8).argsort(dim=1, stable=True)
-    places_TND = places_TN[..., None].expand_as(text_TND)
-    moved_TND = text_TND.gather(1, order_TN[..., None].expand_as(text_TND))
-    return torch.zeros_like(text_TND).scatter_(1, places_TND, moved_TND)
+    keys_TN1 = uniform(present_TN1.shape, draw.generator, text_TND.device)
+    is_absent_TN1 = present_TN1 == 0
+    order_TN1 = keys_TN1.masked_fill(is_absent_TN1, 2.0).argsort(1)
+    places_TN1 = is_absent_TN1.to(torch.int8).argsort(dim=1, stable=True)
+    moved_TND = text_TND.gather(1, order_TN1.expand_as(text_TND))
+    return torch.zeros_like(text_TND).scatter_(1, places_TN1.expand_as(text_TND), moved_TND)
 
 
-def _domain_shift(batch: EpisodeBatch, fractions: Perturbations, draw: _Draw) -> Pictures:
+def _domain_shift(
+    batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
+) -> tuple[Tensor, Tensor]:
+    """(T, 1, D) factors of the pictures' coordinates; (T, 1, 1) standard deviation of noise."""
     width = batch.query_TQD.shape[-1]
-    stretch_TD = torch.ones_like(batch.query_TQD[:, 0])
+    stretch_T1D = torch.ones_like(batch.query_TQD[:, :1])
     if fractions.scaling:
-        exponent = SCALING_DEVIATION * draw.normal(draw.n_tasks, width)
-        stretch_TD = (draw.chosen(fractions.scaling, n_axes=1) * exponent).exp()
-    level_T1 = draw.level(fractions.noise, MOST_NOISE, n_axes=1)
+        exponent_T1D = SCALING_DEVIATION * draw.normal_T1D()
+        stretch_T1D = (draw.chosen(fractions.scaling) * exponent_T1D).exp()
+    level_T11 = draw.level(fractions.noise, MOST_NOISE)
     is_query_TQ1 = (batch.query_labels_TQ >= 0)[..., None].to(batch.query_TQD.dtype)
-    deviation_T1 = level_T1 * _spread(batch.query_TQD, is_query_TQ1)[..., 0] / width**0.5
-
-    def move(pictures: Tensor) -> Tensor:
-        axes = (draw.n_tasks, *[1] * (pictures.dim() - 2), -1)
-        moved = pictures * stretch_TD.view(axes)
-        if fractions.noise:
-            moved = moved + deviation_T1.view(axes) * draw.normal(*pictures.shape)
-        return moved
-
-    return move
+    return stretch_T1D, level_T11 * _spread(batch.query_TQD, is_query_TQ1) / width**0.5
 
 
 def _withheld(
@@ -185,35 +176,29 @@ def _withheld(
 
     One number a class: those below one threshold lose pictures, those above another lose texts.
     """
-    shape = tuple(batch.class_mask_TN.shape)
-    number_TN = uniform(shape, draw.generator, batch.text_TND.device)
-    bare_T1 = draw.level(fractions.bare, MOST_BARE, n_axes=1)
-    nameless_T1 = draw.level(fractions.nameless, MOST_NAMELESS, n_axes=1)
-    loses_pictures_TN = (number_TN < bare_T1) & batch.text_TND.any(-1)
+    has_text_TN1 = batch.text_TND.any(-1, keepdim=True)
+    has_pictures_TN1 = batch.support_mask_TNK.any(-1, keepdim=True)
+    number_TN1 = uniform(has_text_TN1.shape, draw.generator, batch.text_TND.device)
+    bare_T11 = draw.level(fractions.bare, MOST_BARE)
+    nameless_T11 = draw.level(fractions.nameless, MOST_NAMELESS)
+    loses_pictures_TN1 = (number_TN1 < bare_T11) & has_text_TN1
     # A task without a single picture would be zero-shot CLIP, which nothing can be learned from.
-    loses_pictures_TN &= (batch.support_mask_TNK.any(-1) & ~loses_pictures_TN).any(1, keepdim=True)
-    loses_text_TN = (number_TN > 1 - nameless_T1) & batch.support_mask_TNK.any(-1)
-    return ~loses_pictures_TN[..., None], ~(loses_text_TN & ~loses_pictures_TN)[..., None]
+    loses_pictures_TN1 &= (has_pictures_TN1 & ~loses_pictures_TN1).any(1, keepdim=True)
+    loses_text_TN1 = (number_TN1 > 1 - nameless_T11) & has_pictures_TN1 & ~loses_pictures_TN1
+    return ~loses_pictures_TN1, ~loses_text_TN1
 
 
-def _cones(fractions: Perturbations, draw: _Draw) -> tuple[Pictures, Pictures]:
-    """CLIP's geometry: x → length · x + offset, the offsets of pictures and texts apart."""
+def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, Tensor | float]]:
+    """CLIP's geometry, x → length · x + offset: both of the pictures, then both of the texts."""
     if not fractions.cone:
-        return (lambda pictures: pictures), (lambda text: text)
-    width = draw.like.shape[-1]
-    chosen_T1 = draw.chosen(fractions.cone, n_axes=1)
+        return [(1.0, 0.0), (1.0, 0.0)]
+    chosen_T11 = draw.chosen(fractions.cone)
 
-    def squeeze(least: float) -> Pictures:
-        offset_TD = chosen_T1 * normalize(draw.normal(draw.n_tasks, width), dim=-1)
-        length_T1 = 1 - chosen_T1 * draw.uniform(1 - least, n_axes=1)
+    def cone(least: float) -> tuple[Tensor, Tensor]:
+        offset_T1D = chosen_T11 * normalize(draw.normal_T1D(), dim=-1)
+        return 1 - chosen_T11 * draw.uniform(1 - least), offset_T1D
 
-        def into_cone(features: Tensor) -> Tensor:
-            axes = (draw.n_tasks, *[1] * (features.dim() - 2), -1)
-            return length_T1.view(axes) * features + offset_TD.view(axes)
-
-        return into_cone
-
-    return squeeze(LEAST_IMAGE_LENGTH), squeeze(LEAST_TEXT_LENGTH)
+    return [cone(LEAST_IMAGE_LENGTH), cone(LEAST_TEXT_LENGTH)]
 
 
 def _unit(rows: Tensor, *, was: Tensor) -> Tensor:

@@ -9,19 +9,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from episodes.class_draw import draw_classes
-from episodes.distinct import draw_distinct
+from episodes.draws import draw_classes, draw_distinct, draw_off_class, log_uniform, uniform
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
-from episodes.off_class import draw_off_class
-from episodes.picture_counts import PictureCounts, divide_pictures
-from episodes.rows import EpisodeRows
 from episodes.spec import EpisodeSpec
-from episodes.uniform import log_uniform, uniform
+from episodes.tasks import EpisodeRows
 
 __all__ = ["EpisodeSampler"]
 
 # T tasks, N ways, C classes, P picks. X: the domains, and after the last one all of them together.
+
+PictureCounts = tuple[Int[Tensor, "T N"], Int[Tensor, "T N"], Int[Tensor, "T N"]]
+"""Pictures of each class for support, twin support and queries, 0 where a class is not there."""
 
 
 @final
@@ -57,7 +56,9 @@ class EpisodeSampler:
             raise EpisodeError("hard tasks need similarity_CC, the likeness of each two classes")
         self.spec = spec.feasible(index)
         self._cross_share = cross_domain_share
-        self._pairs_P2 = _domain_pairs(index, self.spec.n_way[0]).to(device)
+        is_there_CM = (index.counts_CM > 0).float()
+        common_MM = (is_there_CM.T @ is_there_CM).fill_diagonal_(0)
+        self._pairs_P2 = (common_MM >= self.spec.n_way[0]).nonzero().to(device)
         if cross_domain_share and len(self._pairs_P2) == 0:
             raise EpisodeError(
                 f"cross_domain_share is {cross_domain_share}, but no two of the domains (there "
@@ -68,8 +69,7 @@ class EpisodeSampler:
         # Class -1, which fills up, is the last column: it has no picture.
         self._starts_XC = pad(torch.cat([index.starts_CM, index.starts_CM[:, :1]], 1).T, (0, 1))
         self._counts_XC = pad(torch.cat([index.counts_CM, index.counts_C[:, None]], 1).T, (0, 1))
-        usable_c = (index.counts_C >= 2).nonzero()[:, 0]
-        self._n_usable, self._usable_c = len(usable_c), pad(usable_c, (0, 1), value=-1)
+        self._usable_c = pad((index.counts_C >= 2).nonzero()[:, 0], (0, 1), value=-1)
         self._similarity_CC = similarity_CC.to(device) if similarity_CC is not None else None
 
     def draw(
@@ -90,20 +90,25 @@ class EpisodeSampler:
             generator: The source of randomness; its state is all that a repetition needs.
             twins: Also draw a second support of the same classes and shot counts. A class of two
                 pictures has none, nor has one with a single picture in the queries' domain.
-            off_class: Also draw as many pictures of classes that are not in the task as a class
-                has queries.
+            off_class: Also draw pictures of other classes, as many as a class has queries.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
         """
-        mixed = len(self._counts_XC) - 1
-        domains_T2 = self._draw_domains(n_tasks, mixed, generator)
-        is_mixed_T1 = domains_T2[:, :1] == mixed
-        wanted_T1, n_way_T = self._draw_sizes(n_tasks, generator)
+        spec, device = self.spec, self._usable_c.device
+        domains_T2 = self._draw_domains(n_tasks, generator)
+        is_mixed_T1 = domains_T2[:, :1] == len(self._counts_XC) - 1
+        n_sizes = 1 if spec.alike else n_tasks
+        sizes_2T = uniform((2, n_sizes), generator, device).expand(2, n_tasks)
+        n_way_T = log_uniform(spec.n_way, sizes_2T[1])
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
+        wanted_TN = log_uniform(spec.n_shot, sizes_2T[0])[:, None].expand_as(classes_TN)
+        if spec.imbalance:
+            exponents_TN = spec.imbalance * (2 * uniform(classes_TN.shape, generator, device) - 1)
+            wanted_TN = (wanted_TN * exponents_TN.exp()).round().long().clamp(min=1)
         counts = divide_pictures(
-            self._unbalance(wanted_T1.expand_as(classes_TN), generator),
-            self.spec.n_query,
+            wanted_TN,
+            spec.n_query,
             self._counts_XC[domains_T2[:, :1], classes_TN],
             self._counts_XC[domains_T2[:, 1:], classes_TN],
             is_mixed_T1,
@@ -112,33 +117,28 @@ class EpisodeSampler:
         support_TNK, twin_TNK, query_TNQ = self._draw_pictures(
             classes_TN, domains_T2, is_mixed_T1, counts, generator
         )
+        off_class_TO = classes_TN[:, :0]
+        if off_class:
+            counts_C = self._counts_XC[-1, :-1]
+            places_TO = draw_off_class(classes_TN, counts_C, spec.n_query, generator)
+            off_class_TO = self._index.rows_at(places_TO)
         return EpisodeRows(
             classes_TN=classes_TN,
             support_TNK=support_TNK,
             twin_TNK=twin_TNK,
             query_TNQ=query_TNQ,
-            off_class_TO=self._draw_off_class(classes_TN, self.spec.n_query * off_class, generator),
+            off_class_TO=off_class_TO,
         )
 
-    def _draw_domains(
-        self, n_tasks: int, mixed: int, generator: torch.Generator
-    ) -> Int[Tensor, "T 2"]:
-        """Two different domains in a fraction of the tasks; both are `mixed` in the others."""
+    def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:
+        """Two different domains in a fraction of the tasks; all of them together in the others."""
         pairs_P2 = self._pairs_P2
-        mixed_T2 = torch.full((n_tasks, 2), mixed, device=pairs_P2.device)
-        if self._cross_share == 0:
+        mixed_T2 = torch.full((n_tasks, 2), len(self._counts_XC) - 1, device=pairs_P2.device)
+        if not self._cross_share:
             return mixed_T2
         draws_2T = uniform((2, n_tasks), generator, pairs_P2.device)
         crossed_T2 = pairs_P2[(draws_2T[0] * len(pairs_P2)).long()]
         return torch.where(draws_2T[1, :, None] < self._cross_share, crossed_T2, mixed_T2)
-
-    def _draw_sizes(
-        self, n_tasks: int, generator: torch.Generator
-    ) -> tuple[Int[Tensor, "T 1"], Int[Tensor, " T"]]:
-        n_draws = 1 if self.spec.alike else n_tasks
-        draws_2T = uniform((2, n_draws), generator, self._index.rows_n.device).expand(2, n_tasks)
-        wanted_T = log_uniform(self.spec.n_shot, draws_2T[0])
-        return wanted_T[:, None], log_uniform(self.spec.n_way, draws_2T[1])
 
     def _draw_classes(
         self,
@@ -147,26 +147,16 @@ class EpisodeSampler:
         n_way_T: Int[Tensor, " T"],
         generator: torch.Generator,
     ) -> Int[Tensor, "T N"]:
-        if not (self._cross_share or self.spec.hard_share):
-            n_usable_T = torch.full_like(n_way_T, self._n_usable)
+        hard_share = self.spec.hard_share
+        if not (self._cross_share or hard_share):
+            n_usable_T = torch.full_like(n_way_T, len(self._usable_c) - 1)
             return self._usable_c[draw_distinct(n_usable_T, n_way_T, generator)]
         counts_T2C = self._counts_XC[domains_T2, :-1]
         enough_TC = (counts_T2C >= 1 + is_mixed_T1.long()[..., None]).all(1)
-        if not self.spec.hard_share:
+        if not hard_share:
             return draw_classes(enough_TC, n_way_T, generator)
-        is_hard_T = uniform((len(n_way_T),), generator, n_way_T.device) < self.spec.hard_share
-        return draw_classes(
-            enough_TC, n_way_T, generator, similarity_CC=self._similarity_CC, is_hard_T=is_hard_T
-        )
-
-    def _unbalance(
-        self, wanted_TN: Int[Tensor, "T N"], generator: torch.Generator
-    ) -> Int[Tensor, "T N"]:
-        if not self.spec.imbalance:
-            return wanted_TN
-        draws_TN = uniform(tuple(wanted_TN.shape), generator, wanted_TN.device)
-        exponents_TN = self.spec.imbalance * (2 * draws_TN - 1)
-        return (wanted_TN * exponents_TN.exp()).round().long().clamp(min=1)
+        is_hard_T = uniform(n_way_T.shape, generator, n_way_T.device) < hard_share
+        return draw_classes(enough_TC, n_way_T, generator, self._similarity_CC, is_hard_T)
 
     def _draw_pictures(
         self,
@@ -176,56 +166,55 @@ class EpisodeSampler:
         counts: PictureCounts,
         generator: torch.Generator,
     ) -> tuple[Int[Tensor, "T N K"], Int[Tensor, "T N K2"], Int[Tensor, "T N Q"]]:
-        n_support_TN, n_rest_TN = counts.support_TN, counts.twin_TN + counts.query_TN
-        n_first_TN = n_support_TN + n_rest_TN * is_mixed_T1
-        rows_TNP = self._draw_rows(classes_TN, domains_T2[:, :1], n_first_TN, generator)
+        n_support_TN, n_twin_TN, n_query_TN = counts
+        n_rest_TN = n_twin_TN + n_query_TN
+
+        def draw(domain_T1: Int[Tensor, "T 1"], n_TN: Int[Tensor, "T N"]) -> Int[Tensor, "T N P"]:
+            cells = domain_T1, classes_TN
+            return self._index.draw(self._starts_XC[cells], self._counts_XC[cells], n_TN, generator)
+
+        rows_TNP = draw(domains_T2[:, :1], n_support_TN + n_rest_TN * is_mixed_T1)
         rest_from_TN = n_support_TN
         if self._cross_share:
-            n_second_TN = n_rest_TN * ~is_mixed_T1
-            second_TNP = self._draw_rows(classes_TN, domains_T2[:, 1:], n_second_TN, generator)
+            second_TNP = draw(domains_T2[:, 1:], n_rest_TN * ~is_mixed_T1)
             rest_from_TN = torch.where(is_mixed_T1, n_support_TN, rows_TNP.shape[2])
             rows_TNP = torch.cat([rows_TNP, second_TNP], 2)
         return (
             _slice(rows_TNP, torch.zeros_like(n_support_TN), n_support_TN),
-            _slice(rows_TNP, rest_from_TN, counts.twin_TN),
-            _slice(rows_TNP, rest_from_TN + counts.twin_TN, counts.query_TN),
+            _slice(rows_TNP, rest_from_TN, n_twin_TN),
+            _slice(rows_TNP, rest_from_TN + n_twin_TN, n_query_TN),
         )
 
-    def _draw_rows(
-        self,
-        classes_TN: Int[Tensor, "T N"],
-        domain_T1: Int[Tensor, "T 1"],
-        n_picks_TN: Int[Tensor, "T N"],
-        generator: torch.Generator,
-    ) -> Int[Tensor, "T N P"]:
-        picks_TNP = draw_distinct(self._counts_XC[domain_T1, classes_TN], n_picks_TN, generator)
-        starts_TN1 = self._starts_XC[domain_T1, classes_TN][..., None]
-        return self._index.rows_at((picks_TNP + starts_TN1).masked_fill_(picks_TNP < 0, -1))
 
-    def _draw_off_class(
-        self, classes_TN: Int[Tensor, "T N"], n_pictures: int, generator: torch.Generator
-    ) -> Int[Tensor, "T O"]:
-        if n_pictures == 0:
-            return classes_TN[:, :0]
-        starts_C, counts_C = self._starts_XC[-1, :-1], self._counts_XC[-1, :-1]
-        places_TO = draw_off_class(classes_TN, starts_C, counts_C, n_pictures, generator)
-        return self._index.rows_at(places_TO)
+def divide_pictures(
+    wanted_TN: Int[Tensor, "T N"],
+    n_query: int,
+    support_pool_TN: Int[Tensor, "T N"],
+    query_pool_TN: Int[Tensor, "T N"],
+    is_one_pool_T1: Bool[Tensor, "T 1"],
+    *,
+    twins: bool,
+) -> PictureCounts:
+    """Divide the pictures that there are. Shots give way to queries, but for the first one.
+
+    Each class should have `wanted_TN` shots from the one pool, and `n_query` queries and perhaps a
+    twin support, as large as the support, from the other. The pools may be the same pictures.
+    """
+    is_one_TN = is_one_pool_T1.long()
+    has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins
+    query_TN = (query_pool_TN - has_twin_TN - is_one_TN).clamp(max=n_query)
+    takers_TN = is_one_TN + has_twin_TN
+    most_TN = (query_pool_TN - query_TN) // takers_TN.clamp(min=1)
+    most_TN = torch.where(takers_TN > 0, most_TN, support_pool_TN).minimum(support_pool_TN)
+    is_there_TN = (support_pool_TN > 0) & (query_pool_TN > 0)
+    shots_TN = wanted_TN.minimum(most_TN) * is_there_TN
+    return shots_TN, shots_TN * has_twin_TN, query_TN * is_there_TN
 
 
 def _slice(
     rows_TNP: Int[Tensor, "T N P"], start_TN: Int[Tensor, "T N"], length_TN: Int[Tensor, "T N"]
 ) -> Int[Tensor, "T N L"]:
     """Take `length_TN` rows from `start_TN` on, −1 filling up."""
-    start, length = int(start_TN.max()), int(length_TN.max())
-    if length == int(length_TN.min()) and start == int(start_TN.min()):
-        return rows_TNP[..., start : start + length]
-    steps_L = torch.arange(length, device=rows_TNP.device)
+    steps_L = torch.arange(int(length_TN.max()), device=rows_TNP.device)
     places_TNL = (start_TN[..., None] + steps_L).clamp(max=max(rows_TNP.shape[2] - 1, 0))
     return rows_TNP.gather(2, places_TNL).masked_fill(steps_L >= length_TN[..., None], -1)
-
-
-def _domain_pairs(index: LabelIndex, n_way: int) -> Int[Tensor, "P 2"]:
-    """Ordered pairs of different domains with at least `n_way` classes in common."""
-    is_there_CM = (index.counts_CM > 0).float()
-    common_MM = (is_there_CM.T @ is_there_CM).fill_diagonal_(0)
-    return (common_MM >= n_way).nonzero()

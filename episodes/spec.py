@@ -33,8 +33,11 @@ class EpisodeSpec:
     """Fraction of the tasks whose classes look alike, by their mean features."""
 
     def __post_init__(self) -> None:
-        _require_range("n_way", self.n_way, least=2)
-        _require_range("n_shot", self.n_shot, least=1)
+        for name, ends, least in (("n_way", self.n_way, 2), ("n_shot", self.n_shot, 1)):
+            if not least <= ends[0] <= ends[1]:
+                raise EpisodeError(
+                    f"{name} must be (least, most) with {least} <= least <= most, got {ends}"
+                )
         if self.n_query < 1:
             raise EpisodeError(f"n_query must be at least 1, got {self.n_query}")
         if not (self.imbalance >= 0 and math.isfinite(self.imbalance)):
@@ -43,24 +46,17 @@ class EpisodeSpec:
             raise EpisodeError(f"hard_share must be within 0 to 1, got {self.hard_share}")
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:
-        """Narrow the ranges to what these labelled pictures can give.
+        """Narrow the ranges to what the labelled pictures of an index can give.
 
-        A class takes part with two pictures or more: one shot and one query.
-
-        Args:
-            index: The pictures of each class.
-
-        Returns:
-            A specification with no more ways than there are such classes, and no more shots or
-            queries than the largest class can give. Smaller classes give what they have.
+        A class takes part with two pictures or more: one shot and one query. There are no more ways
+        than such classes, and no more shots or queries than the largest class can give; smaller
+        classes give what they have.
 
         Raises:
             EpisodeError: Not even the least ways or the least shots can be had.
         """
-        n_usable, most = (
-            int((index.counts_C >= 2).sum()),
-            max(index.counts_C.tolist(), default=0) - 1,
-        )
+        n_usable = int((index.counts_C >= 2).sum())
+        most = max(index.counts_C.tolist(), default=0) - 1
         if n_usable < self.n_way[0] or most < self.n_shot[0]:
             raise EpisodeError(
                 f"{self.n_way[0]} classes of 2 or more pictures are needed, one of them of "
@@ -72,11 +68,4 @@ class EpisodeSpec:
             n_way=(self.n_way[0], min(self.n_way[1], n_usable)),
             n_shot=(self.n_shot[0], min(self.n_shot[1], most)),
             n_query=min(self.n_query, most),
-        )
-
-
-def _require_range(name: str, ends: tuple[int, int], *, least: int) -> None:
-    if not least <= ends[0] <= ends[1]:
-        raise EpisodeError(
-            f"{name} must be (least, most) with {least} <= least <= most, got {ends}"
         )

@@ -2,10 +2,9 @@
 
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, load_config, open_run
-from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.objective import adapt_steps
 from metaadapter.training.run import RunSummary, train
-from metaadapter.training.run_log import Moment
-from metaadapter.training.validation import Validation
+from metaadapter.training.validation import Moment, Validation
 
 __all__ = [
     "Moment",

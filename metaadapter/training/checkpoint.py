@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch import Tensor
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 
-__all__ = ["Checkpoint", "load_checkpoint", "named_optimizer_state", "optimizer_state"]
+__all__ = ["Checkpoint", "load_checkpoint"]
 
 SCHEMA = "metaadapter.training_checkpoint/3"
 
@@ -68,24 +67,3 @@ def load_checkpoint(path: Path) -> Checkpoint:
         group, _, name = key.partition("/")
         groups[group][name] = tensor
     return Checkpoint(groups, values)
-
-
-def named_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The moments and the step count of each parameter, as `number.name`."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{number}.{name}": tensor
-        for number, moments in state.items()
-        for name, tensor in moments.items()
-    }
-
-
-def optimizer_state(
-    named: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
-) -> dict[str, Any]:
-    """What `optimizer.load_state_dict` takes; rates and decays stay the optimizer's own."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in named.items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = tensor
-    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

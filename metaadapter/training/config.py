@@ -27,17 +27,13 @@ __all__ = [
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Range = tuple[Count, Count]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Name = Annotated[str, Field(min_length=1)]
 
 
 def _possible(network: GeneratorConfig) -> GeneratorConfig:
-    sizes = asdict(network)
-    del sizes["closed_form"]
-    wrong = {key: size for key, size in sizes.items() if size < (key != "n_layers")}
+    sizes = [(key, size) for key, size in asdict(network).items() if key != "closed_form"]
+    wrong = {key: size for key, size in sizes if size < (key != "n_layers")}
     if wrong:
         raise ValueError(f"expected sizes of at least 1, and n_layers of at least 0, got {wrong}")
     if network.width % network.n_heads:
@@ -78,12 +74,12 @@ class SourceConfig(Strict):
     Several stores are domains of one source, whose classes are joined by name.
     """
 
-    name: Name
+    name: Annotated[str, Field(min_length=1)]
     stores: tuple[str, ...] = ()
     synthetic: SyntheticConfig | None = None
     weight: Positive = 1.0
     classes: SplitPart | None = None
-    n_shot: Range | None = None
+    n_shot: tuple[Count, Count] | None = None
     """As in `episodes`, for this source alone."""
     cross_domain_share: Fraction = 0.0
 
@@ -127,7 +123,7 @@ class DataConfig(Strict):
 class InnerConfig(Strict):
     """Gradient steps from the predicted adapter on the support, inside the objective."""
 
-    steps: Whole = 0
+    steps: Annotated[int, Field(ge=0)] = 0
     lr: Positive = 0.1
     order: Literal["first", "second"] = "first"
     share: Fraction = 0.5

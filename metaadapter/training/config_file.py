@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.config import TrainConfig
 
-__all__ = [
-    "checked",
-    "config_differences",
-    "find_path",
-    "load_config",
-    "open_run",
-    "read_toml",
-]
+__all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]
 
 RESOLVED = "resolved.json"
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a TOML file, change it by `a.b=c`, check it, and make its paths absolute.
+    """Read a TOML file, change it by overrides, check it, and make its paths absolute.
 
-    Args:
-        path: The file.
-        overrides: Each `key.key=value`, the value in TOML or a bare word. A number in the key
-            counts the entries of a list: `data.sources.0.weight=2`.
+    An override is `key.key=value`, the value in TOML or a bare word. A number in the key counts the
+    entries of a list: `data.sources.0.weight=2`.
 
     Raises:
         DataError: The file cannot be read, or a key or a value is wrong; each fault is named with
@@ -59,12 +50,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def checked(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Model:
-    """A configuration from plain values.
-
-    Args:
-        model: What the values are to be.
-        content: The values.
-        owner: Whose they are, for messages.
+    """A configuration from plain values, whose owner messages name.
 
     Raises:
         DataError: A key or a value is wrong; each fault is named with what was expected, what
@@ -165,27 +151,13 @@ def _explain(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
 
 def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Keys of the table at a place in the configuration."""
-    kind: Any = model
+    schema = table = model.model_json_schema()
     for part in location:
         if isinstance(part, str):
-            kind = _table(_types_by_key(kind).get(part))
-    return list(_types_by_key(kind))
-
-
-def _types_by_key(kind: Any) -> dict[str, Any]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        known = kind.model_fields.items()
-        return {field.alias or name: field.annotation for name, field in known}
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return {field.name: hints[field.name] for field in fields(kind)}
-    return {}
-
-
-def _table(annotation: Any) -> Any:
-    """The model or dataclass in `X`, `X | None` and `tuple[X, ...]`."""
-    inside = [each for each in map(_table, get_args(annotation)) if _types_by_key(each)]
-    return inside[0] if inside else annotation
+            # X, X or null, a list of X: there is one table in each.
+            name = re.findall(r"#/\$defs/(\w+)", json.dumps(table["properties"][part]))[0]
+            table = schema["$defs"][name]
+    return list(table["properties"])
 
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
@@ -227,7 +199,5 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, dict | list):
         return {prefix: value}
     entries = value.items() if isinstance(value, dict) else enumerate(value)
-    flat: dict[str, Any] = {}
-    for key, entry in entries:
-        flat |= _flat(entry, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+    parts = [_flat(entry, f"{prefix}.{key}".removeprefix(".")) for key, entry in entries]
+    return {key: each for part in parts for key, each in part.items()}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
+from metaadapter.classifier.support_loss import support_loss
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder
@@ -29,12 +31,15 @@ __all__ = [
     "Adapt",
     "LossWeights",
     "OwnLoss",
+    "adapt_steps",
     "explained",
     "objective",
     "query_loss",
     "weighted_sum",
 ]
 
+ANCHOR = 1.0
+"""How strongly the predicted values hold in gradient steps."""
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 """A loss of one's own: (tasks, the adapters predicted for them, the generator) → a scalar."""
@@ -86,8 +91,9 @@ class LossWeights:
     @property
     def by_name(self) -> dict[str, float]:
         """The weight of each term, those of one's own by the names of their functions."""
-        shipped = {name: weight for name, weight in asdict(self).items() if name != "own"}
-        return shipped | {_function(name): weight for name, weight in self.own.items()}
+        shipped = asdict(self)
+        own = shipped.pop("own")
+        return shipped | {_function(name): weight for name, weight in own.items()}
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: LossWeights) -> Float[Tensor, ""]:
@@ -119,42 +125,40 @@ def objective(
     """
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     support = Support.of_batch(batch, episodes.logit_scale)
-    predicted = generator(support)
-    logits_TQN = judged_TQN = classify(batch.query_TQD, predicted)
+    predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
+
+    def answers(adapters: AdapterWeights) -> Tensor:
+        return classify(batch.query_TQD, adapters)
+
+    logits_TQN = judged_TQN = answers(predicted)
     if adapt is not None:
-        adapted = adapt(predicted, support)
-        judged_TQN = classify(batch.query_TQD, adapted)
+        judged_TQN = answers(adapt(predicted, support))
     terms = {"query": query_loss(judged_TQN, batch)}
-    if weights.draws and episodes.twin_mask_TNK.any():
-        twin = generator(
-            replace(
-                support,
-                support_TNKD=episodes.twin_TNKD,
-                support_mask_TNK=episodes.twin_mask_TNK,
-            )
-        )
+    if weights.draws and twin_mask_TNK.any():
+        twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # A task without a twin would be held against zero-shot CLIP.
-        has_twin_TQ = counts_TQ & episodes.twin_mask_TNK.any(-1).any(-1, keepdim=True)
-        twin_TQN = classify(batch.query_TQD, twin)
-        terms["draws"] = symmetric_divergence(logits_TQN, twin_TQN, has_twin_TQ)
+        has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
+        terms["draws"] = symmetric_divergence(logits_TQN, answers(generator(twin)), has_twin_TQ)
     if weights.views and episodes.has_views:
-        other = generator(replace(support, support_TNKD=episodes.other_views_TNKD))
-        other_TQN = classify(batch.query_TQD, other)
-        terms["views"] = symmetric_divergence(logits_TQN, other_TQN, counts_TQ)
+        other = replace(support, support_TNKD=episodes.other_views_TNKD)
+        terms["views"] = symmetric_divergence(logits_TQN, answers(generator(other)), counts_TQ)
     unadapted = zero_shot(support)
     # Zero-shot CLIP has no opinion on a class without a text: its logit would be 0 as if it had.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
     if weights.modalities and is_named_T1.any():
-        visual_TQN = classify(batch.query_TQD, visual_alone(predicted, unadapted))
-        text_TQN = classify(batch.query_TQD, text_alone(predicted))
+        visual_TQN = answers(visual_alone(predicted, unadapted))
+        text_TQN = answers(text_alone(predicted))
         terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ & is_named_T1)
     judged_TO = episodes.off_class_mask_TO & is_named_T1
     if weights.off_class and judged_TO.any():
-        target_TON = classify(episodes.off_class_TOD, unadapted)
-        predicted_TON = classify(episodes.off_class_TOD, predicted)
+        target_TON, predicted_TON = (
+            classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
+        )
         terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
     for name, loss in (own or {}).items():
-        terms[name] = _own_term(name, loss, episodes, predicted, generator)
+        with explained("loss term", name):
+            term = loss(episodes, predicted, generator)
+        terms[name] = _require_scalar(name, term)
     return terms
 
 
@@ -167,6 +171,31 @@ def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float
     n_queries_T = (labels_TQ >= 0).sum(-1).clamp(min=1)
     n_way_T = batch.class_mask_TN.sum(-1).clamp(min=2).to(logits_TQN.dtype)
     return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
+
+
+def adapt_steps(
+    weights: AdapterWeights,
+    support: Support,
+    *,
+    n_steps: int,
+    lr: float,
+    anchor: float = ANCHOR,
+    order: Literal["first", "second"] = "first",
+) -> AdapterWeights:
+    """Fine-tune class vectors and biases of T adapters, each on its own support.
+
+    Plain gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the mean
+    over classes of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as
+    predicted, also a class that is masked out, whose bias is −∞, and a task without a picture.
+
+    Order "second" differentiates through the steps as they are; "first" takes the gradients in them
+    as constants (first-order MAML), at the price of a forward pass each.
+    """
+    point = weights.classes, weights.class_bias
+    for _ in range(n_steps):
+        gradients = _gradients(weights, point, support, anchor, second=order == "second")
+        point = point[0] - lr * gradients[0], point[1] - lr * gradients[1]
+    return replace(weights, classes=point[0], class_bias=point[1])
 
 
 @contextmanager
@@ -182,15 +211,36 @@ def explained(kind: str, own: str | None) -> Iterator[None]:
         raise UsageError(f"the {kind} {own} failed: {explain(error)}") from error
 
 
-def _own_term(
-    name: str,
-    loss: OwnLoss,
-    episodes: Episodes,
-    predicted: AdapterWeights,
-    generator: AdapterGenerator,
-) -> Float[Tensor, ""]:
-    with explained("loss term", name):
-        term = loss(episodes, predicted, generator)
+def _gradients(
+    start: AdapterWeights,
+    point: tuple[Tensor, Tensor],
+    support: Support,
+    anchor: float,
+    *,
+    second: bool,
+) -> tuple[Tensor, ...]:
+    if not second:
+        start, point = start.map(Tensor.detach), (point[0].detach(), point[1].detach())
+    with torch.enable_grad():
+        classes, bias = (x if x.requires_grad else x.detach().requires_grad_() for x in point)
+        current = replace(start, classes=classes, class_bias=bias)
+        loss_T = support_loss(current, support)
+        loss_T = loss_T + anchor * _distance(current, start, support.present_TNK)
+        return torch.autograd.grad(loss_T.sum(), (classes, bias), create_graph=second)
+
+
+def _distance(weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor) -> Tensor:
+    """(T,) mean over classes of the squared distance from the start; 0 without a shot."""
+    present_TN = start.class_bias.isfinite()
+    moved_TN = torch.where(present_TN, weights.class_bias, 0.0)
+    moved_TN = moved_TN - torch.where(present_TN, start.class_bias, 0.0)
+    square_TN = (weights.classes - start.classes).square().sum(-1) + moved_TN.square()
+    n_way_T = present_TN.sum(-1).clamp(min=1)
+    has_shots_T = mask_TNK.any(-1).any(-1)
+    return (square_TN * present_TN).sum(-1) / n_way_T * has_shots_T
+
+
+def _require_scalar(name: str, term: Any) -> Float[Tensor, ""]:
     if not (isinstance(term, Tensor) and term.ndim == 0):
         raise UsageError(
             f"the loss term {name} must be a tensor without axes, such as a mean, got "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -22,11 +23,10 @@ from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.run_folder import hold_run, require_same, write_config
-from metaadapter.training.run_log import Moment, RunLog
+from metaadapter.training.run_folder import hold_run, open_log, require_same, write_config
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
-from metaadapter.training.validation import Validation
+from metaadapter.training.validation import Moment, Validation
 
 __all__ = ["RunSummary", "train"]
 
@@ -60,11 +60,8 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        rounds = {
-            "before": self.before and self.before.to_dict(),
-            "best": self.best and self.best.to_dict(),
-        }
-        return {**asdict(self), **rounds}
+        rounds = {"before": self.before, "best": self.best}
+        return asdict(self) | {name: each and each.to_dict() for name, each in rounds.items()}
 
 
 def train(
@@ -82,10 +79,9 @@ def train(
 
     Args:
         folder: The folder of the run.
-        config: Its configuration; `data.root` may be another than before if the stores in it are
-            the same.
-        config_text: For a new run: what was written by hand, to be kept beside it. Without it the
-            run in the folder is gone on with.
+        config: `data.root` may be another than before if the stores in it are the same.
+        config_text: What was written by hand, to be kept with a new run. Without it the run in the
+            folder is gone on with.
         device: Name of a device. "auto" is that of the run so far; for a new one the first GPU of
             CUDA, or else the CPU.
         tell: Called after each step.
@@ -121,9 +117,8 @@ def train(
             }
             if before:
                 require_same_conditions(before, now)
-            trainer = Trainer(
-                config, data.mixture(config, place), data.validator(config, place), device=place
-            )
+            mixture, validator = data.mixture(config, place), data.validator(config, place)
+            trainer = Trainer(config, mixture, validator, place)
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, data.describe())
@@ -142,40 +137,35 @@ def _advance(
     """Let the trainer run, log each step, keep its states; gives the seconds of all sessions."""
     before, position = 0.0, 0
     if checkpoint:
-        _restore(trainer, checkpoint, folder)
         before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
-    log, started = RunLog(folder / LOG, position), time.monotonic()
-
-    def seconds() -> float:
-        return before + time.monotonic() - started
-
-    def note(moment: Moment) -> None:
-        log.write(moment.step, {"seconds": round(seconds(), 3), **moment.figures()})
-        tell(moment)
-
-    def save(state: Checkpoint) -> None:
-        # The log first: what the run goes on from, its log must have.
-        about = {"log_position": log.sync(), "seconds": seconds(), "conditions": conditions}
-        replace(state, values={**state.values, **about}).save(folder / CHECKPOINT)
-        if trainer.is_at_its_best:
-            save_generator(trainer.best_generator(), folder / BEST)
-
-    try:
-        trainer.run(tell=note, save=save, should_stop=should_stop)
-    finally:
-        log.close()
+        try:
+            trainer.restore(checkpoint)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise IncompatibleArtifact(
+                f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); "
+                "go on with the version that wrote it, or start a new run with --out"
+            ) from error
+    started = time.monotonic()
+    with open_log(folder / LOG, position) as log:
+        for moment in trainer.steps():
+            seconds = before + time.monotonic() - started
+            log.write(moment.log_line(seconds))
+            log.flush()
+            tell(moment)
+            if moment.step == 0:
+                continue
+            stopped = should_stop()
+            if stopped or trainer.is_due:
+                # The log first: what the run goes on from, its log must have.
+                os.fsync(log.fileno())
+                about = {"log_position": log.tell(), "seconds": seconds, "conditions": conditions}
+                trainer.state(about).save(folder / CHECKPOINT)
+                if trainer.is_at_its_best:
+                    save_generator(trainer.best_generator(), folder / BEST)
+            if stopped:
+                break
     save_generator(trainer.best_generator(), folder / BEST)
-    return seconds()
-
-
-def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: Path) -> None:
-    try:
-        trainer.restore(checkpoint)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise IncompatibleArtifact(
-            f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); go on "
-            "with the version that wrote it, or start a new run with --out"
-        ) from error
+    return before + time.monotonic() - started
 
 
 def _summary(
@@ -244,10 +234,8 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
 def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Check that a run that stopped under some conditions may go on; warn if bits will differ.
 
-    Args:
-        before: The `device`, the digests of `data` by source, and the `versions` of packages and
-            digest of the `code` that the run had; a run of an earlier version has not all of them.
-        now: What it would have.
+    Conditions are the `device`, the digests of `data` by source, the `versions` of packages and the
+    digest of the `code`; a run of an earlier version has not all of them.
 
     Raises:
         DataError: Its data have changed.

@@ -1,11 +1,13 @@
-"""The folder of a training run: what it begins with, and one process at a time."""
+"""The folder of a training run: what it begins with, its log, and one process at a time."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
@@ -16,21 +18,18 @@ from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import RESOLVED, config_differences, open_run
 
-__all__ = ["hold_run", "require_same", "write_config"]
+__all__ = ["hold_run", "open_log", "require_same", "write_config"]
 
 CONFIG = "config.toml"
 
 
 @contextmanager
 def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
-    """Keep other processes out of the folder; the system frees it when this one ends.
-
-    Args:
-        folder: The folder of the run; made if it is not there.
-        is_new: Whether there must be nothing in it yet.
+    """Make the folder if need be, and keep other processes out until this one ends.
 
     Raises:
-        DataError: There is something, another process has it, or it cannot be written.
+        DataError: There is something in that of a new run, another process has it, or it cannot be
+            written.
     """
     if is_new:
         _require_empty(folder)
@@ -72,6 +71,13 @@ def require_same(folder: Path, config: TrainConfig) -> None:
             f"the code of {', '.join(changed)}, or of a module that it imports, is not that which "
             f"the run {folder} began with. Restore it, or start a new run with --out"
         )
+
+
+def open_log(path: Path, position: int) -> IO[bytes]:
+    """Open a log to go on at a position; what a killed run wrote beyond is cut off."""
+    path.touch()
+    os.truncate(path, min(position, path.stat().st_size))
+    return path.open("ab")
 
 
 def _identities(config: TrainConfig) -> dict[str, str]:

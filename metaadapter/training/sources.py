@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -29,14 +30,14 @@ class LoadedSource:
     tasks: TaskSource
     classes: tuple[str, ...]
     """Names, in the order of the labels."""
-    stores: tuple[str, ...]
-    """As the configuration names them."""
-    folders: tuple[Path, ...]
-    """Where the stores lie."""
     encoder: str
-    picture_hashes: frozenset[str]
     digest: str
     """Changes with any feature, label, text or class name."""
+    stores: tuple[str, ...] = ()
+    """As the configuration names them."""
+    folders: tuple[Path, ...] = ()
+    """Where the stores lie."""
+    picture_hashes: frozenset[str] = frozenset()
 
     def describe(self) -> dict[str, Any]:
         """What a model card says of the source."""
@@ -53,21 +54,19 @@ class LoadedSource:
 def load_source(
     config: SourceConfig, root: Path, episodes: EpisodeSpec, *, average_views: bool = False
 ) -> LoadedSource:
-    """Read a source's stores, one domain each, its classes joined by name.
+    """Read a source's stores in `root`, one domain each, its classes joined by name.
 
-    Args:
-        config: Which stores, and which of their classes.
-        root: Folder of the stores.
-        episodes: Shape of the tasks, where the source has none of its own.
-        average_views: One feature a picture, the mean of its views, as a classifier sees it; else
-            tasks are drawn through single views.
+    With `average_views` there is one feature a picture, the mean of its views, as a classifier sees
+    it; else tasks are drawn through single views. They are shaped as `episodes` says where the
+    source has no shape of its own.
 
     Raises:
         DataError: A store is missing, has no labelled pictures, or lacks a class asked for.
         IncompatibleArtifact: The stores are of different encoders.
     """
+    spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
     if config.synthetic is not None:
-        return _synthetic(config, config.synthetic, episodes)
+        return _synthetic(config, config.synthetic, spec)
     stores = [FeatureStore.open(root / name) for name in config.stores]
     for store in stores[1:]:
         stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
@@ -79,29 +78,32 @@ def load_source(
             f"the stores of the source {config.name!r} have {n_views} views a picture; encode them "
             "with the same --views"
         )
-    counts = [len(labels) for _, labels in parts]
-    texts = _texts(stores, classes)
+    domains = [np.full(len(labels), number) for number, (_, labels) in enumerate(parts)]
+    features = [_unit(stored, average_views) for stored, _ in parts]
+    known = ChainMap(*(store.class_texts() for store in stores))  # the first store that has a text
+    none = np.zeros(stores[0].fingerprint.dim)
+    texts = np.stack([known.get(name, none) for name in classes]).astype(np.float32)
     tasks = TaskSource(
         name=config.name,
-        features_nVD=torch.from_numpy(
-            np.concatenate([_unit(features, average_views) for features, _ in parts])
-        ),
+        features_nVD=torch.from_numpy(np.concatenate(features)),
         labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
         text_CD=torch.from_numpy(texts),
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
-        domains_n=torch.arange(len(stores)).repeat_interleave(torch.tensor(counts)),
-        spec=replace(episodes, n_shot=config.n_shot) if config.n_shot else None,
+        domains_n=torch.from_numpy(np.concatenate(domains)),
+        spec=spec,
         cross_domain_share=config.cross_domain_share,
     )
-    hashes = frozenset(
-        str(digest)
-        for store in stores
-        for digest in store.rows.sha256[np.isin(store.rows.label, classes)]
+    hashes = [store.rows.sha256[np.isin(store.rows.label, classes)] for store in stores]
+    return LoadedSource(
+        tasks,
+        classes,
+        encoder=stores[0].encoder,
+        digest=_digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)]),
+        stores=config.stores,
+        folders=tuple(store.folder for store in stores),
+        picture_hashes=frozenset(map(str, chain.from_iterable(hashes))),
     )
-    folders = tuple(store.folder for store in stores)
-    digest = _digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)])
-    return LoadedSource(tasks, classes, config.stores, folders, stores[0].encoder, hashes, digest)
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
@@ -156,27 +158,12 @@ def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
     return found.hexdigest()
 
 
-def _texts(stores: Sequence[FeatureStore], classes: Sequence[str]) -> np.ndarray:
-    """(C, D) text feature of each class, from the first store that has it."""
-    known: dict[str, np.ndarray] = {}
-    for store in reversed(stores):
-        known |= store.class_texts()
-    none = np.zeros(stores[0].fingerprint.dim)
-    return np.stack([known.get(name, none) for name in classes]).astype(np.float32)
-
-
-def _synthetic(config: SourceConfig, shape: SyntheticConfig, episodes: EpisodeSpec) -> LoadedSource:
-    settings = shape.model_dump(exclude={"seed"})
+def _synthetic(
+    config: SourceConfig, shape: SyntheticConfig, spec: EpisodeSpec | None
+) -> LoadedSource:
     generator = torch.Generator().manual_seed(shape.seed)
+    settings = shape.model_dump(exclude={"seed"})
     made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
-    spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
-    return LoadedSource(
-        tasks=replace(made, spec=spec),
-        classes=classes,
-        stores=(),
-        folders=(),
-        encoder="synthetic",
-        picture_hashes=frozenset(),
-        digest=_digest(shape.model_dump()),
-    )
+    digest = _digest(shape.model_dump())
+    return LoadedSource(replace(made, spec=spec), classes, encoder="synthetic", digest=digest)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import cast, final
+from typing import Any, cast, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
@@ -18,17 +20,24 @@ from episodes.perturb import perturb
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator import AdapterGenerator, Generator, load_generator
 from metaadapter.own_code import load_own_code
-from metaadapter.training.checkpoint import Checkpoint, named_optimizer_state, optimizer_state
+from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.objective import Adapt, explained, objective, weighted_sum
-from metaadapter.training.random_streams import stream
-from metaadapter.training.run_log import Moment
-from metaadapter.training.schedule import MOST_GRADIENT, make_optimizer, make_schedule
-from metaadapter.training.validation import Validation, Validator
+from metaadapter.training.objective import adapt_steps, explained, objective, weighted_sum
+from metaadapter.training.validation import Moment, Validation, Validator
 
-__all__ = ["Trainer"]
+__all__ = [
+    "MOST_GRADIENT",
+    "WEIGHT_DECAY",
+    "Trainer",
+    "make_optimizer",
+    "make_schedule",
+    "stream",
+]
 
+WEIGHT_DECAY = 0.01
+MOST_GRADIENT = 1.0
+"""The norm that longer gradients are cut to."""
+MOST_WARMUP = 100
 MOST_SKIPPED_IN_A_ROW = 10
 
 
@@ -47,20 +56,14 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        config: TrainConfig,
-        mixture: Mixture,
-        validator: Validator,
-        *,
-        device: torch.device | str = "cpu",
+        self, config: TrainConfig, mixture: Mixture, validator: Validator, device: torch.device
     ) -> None:
         self.config = config
         self.step = 0
         self.n_skipped = 0
         self.first: Validation | None = None
         self.best: Validation | None = None
-        self._mixture = mixture
-        self._validator = validator
+        self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
         self._network = _new_generator(config).to(device)
@@ -73,60 +76,52 @@ class Trainer:
         self._schedule = make_schedule(self._optimizer, config.optim.steps)
         averaging = get_ema_multi_avg_fn(config.optim.ema)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
+        self._averaged = cast(AdapterGenerator, self._average.module)
         self._best_weights = _copy(self._averaged)
 
-    def run(
-        self,
-        *,
-        tell: Callable[[Moment], None],
-        save: Callable[[Checkpoint], None],
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Train until the last step, or until told to stop.
-
-        Args:
-            tell: Called after each step, and before the first of all.
-            save: Called with a state that `restore` takes, at step boundaries only.
-            should_stop: Asked after each step; the state has been saved when `run` returns.
+    def steps(self) -> Iterator[Moment]:
+        """Train until the last step. After each, and before the first of all, `state` can be kept.
 
         Raises:
             DataError: Losses were not finite ten times in a row.
         """
         if self.step == 0:
             self.first = self._validate()
-            tell(Moment(0, self.first, {}))
+            yield Moment(0, self.first, {})
         while not self.is_done:
-            moment = self._advance()
-            tell(moment)
-            stopped = should_stop()
-            if stopped or self._is_due:
-                save(self.state())
-            if stopped:
-                break
+            yield self._advance()
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
         return self.step >= self.config.optim.steps
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to validate and to save."""
+        return self.step % self.config.validation.every == 0 or self.is_done
+
     def best_generator(self) -> AdapterGenerator:
         """The averaged generator at its best validation; without validation sets the latest."""
         generator = _new_generator(self.config)
-        chosen = _copy(self._averaged) if self._validator.is_empty else self._best_weights
-        generator.load_state_dict(chosen)
+        generator.load_state_dict(self._best_weights if self.best else _copy(self._averaged))
         return generator.eval()
 
     @property
     def is_at_its_best(self) -> bool:
         """Whether `best_generator` is the average of the last step."""
-        return self._validator.is_empty or (self.best is not None and self.best.step == self.step)
+        return self.best is None or self.best.step == self.step
 
-    def state(self) -> Checkpoint:
-        """Everything that the next step depends on."""
+    def state(self, about: Mapping[str, Any]) -> Checkpoint:
+        """Everything that the next step depends on, and what else is to be known of the run."""
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
-            "optimizer": named_optimizer_state(self._optimizer),
+            "optimizer": {
+                f"{number}.{name}": tensor
+                for number, moments in self._optimizer.state_dict()["state"].items()
+                for name, tensor in moments.items()
+            },
             "random": {use: generator.get_state() for use, generator in self._random.items()},
             "best": self._best_weights,
         }
@@ -138,19 +133,21 @@ class Trainer:
             "first": self.first and self.first.to_dict(),
             "best": self.best and self.best.to_dict(),
         }
-        return Checkpoint(tensors, values)
+        return Checkpoint(tensors, {**values, **about})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what `state` described."""
         tensors, values = checkpoint.tensors, checkpoint.values
         self._network.load_state_dict(tensors["network"])
         self._average.load_state_dict(tensors["average"])
-        self._optimizer.load_state_dict(optimizer_state(tensors["optimizer"], self._optimizer))
         self._schedule.load_state_dict(values["schedule"])
-        for group, lr in zip(
-            self._optimizer.param_groups, self._schedule.get_last_lr(), strict=True
-        ):
+        optimizer = self._optimizer.state_dict()
+        for key, tensor in tensors["optimizer"].items():
+            number, _, name = key.partition(".")
+            optimizer["state"].setdefault(int(number), {})[name] = tensor
+        for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr
+        self._optimizer.load_state_dict(optimizer)
         for use, generator in self._random.items():
             generator.set_state(tensors["random"][use])
         self._best_weights = dict(tensors["best"])
@@ -180,7 +177,7 @@ class Trainer:
             grad_norm=grad_norm,
             tasks_per_second=optim.tasks_per_step / (time.monotonic() - started),
             n_skipped=self.n_skipped,
-            validation=self._validate() if self._is_due else None,
+            validation=self._validate() if self.is_due else None,
         )
 
     def _backward(self) -> dict[str, float]:
@@ -193,27 +190,17 @@ class Trainer:
             off_class=config.loss.off_class > 0,
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
+        inner, adapt, own = config.inner, None, self._own_losses
+        if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
+            adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with explained("generator", config.generator):
-                terms = objective(
-                    self._network,
-                    episodes,
-                    config.loss,
-                    adapt=self._inner_loop(),
-                    own=self._own_losses,
-                )
+                terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         total = weighted_sum(terms, config.loss)
         (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
-
-    def _inner_loop(self) -> Adapt | None:
-        """Gradient steps for this draw, in the fraction of draws that has them."""
-        inner = self.config.inner
-        if not inner.steps or float(torch.rand((), generator=self._random["inner"])) > inner.share:
-            return None
-        return partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
 
     def _correct(self, terms: Mapping[str, float], grad_norm: float) -> None:
         """Follow the gradient, unless it or the loss is not finite."""
@@ -233,10 +220,6 @@ class Trainer:
                 "look for rows of zeros or NaN in the feature stores"
             )
 
-    @property
-    def _averaged(self) -> AdapterGenerator:
-        return cast(AdapterGenerator, self._average.module)
-
     def _validate(self) -> Validation | None:
         """Judge the average, and remember it if there was none better."""
         if self._validator.is_empty:
@@ -253,11 +236,40 @@ class Trainer:
             self.best, self._best_weights = validation, _copy(self._averaged)
         return validation
 
-    @property
-    def _is_due(self) -> bool:
-        """Whether it is time to validate and to save."""
-        steps, every = self.config.optim.steps, self.config.validation.every
-        return self.step % every == 0 or self.step == steps
+
+def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """AdamW; biases and the scales of norms do not decay."""
+    parameters = [each for each in network.parameters() if each.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in parameters if each.ndim >= 2]},
+        {"params": [each for each in parameters if each.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
+    """Rates of `n_steps` steps: a linear rise over 100, or a fifth of a shorter run, then a cosine.
+
+    The first rate is set at once; `step()` follows each step of the optimizer.
+    """
+    warmup = max(1, min(MOST_WARMUP, n_steps // 5))
+
+    # In one formula: torch before 2.8 warns of how its own SequentialLR joins two schedules.
+    def fraction(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
+
+    return LambdaLR(optimizer, fraction)
+
+
+def stream(seed: int, name: str) -> torch.Generator:
+    """A generator on the CPU, so that every device sees the same draws.
+
+    Uses do not disturb one another: one that draws more, or a new one, changes none of the rest.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def _new_generator(config: TrainConfig) -> AdapterGenerator:
@@ -278,5 +290,5 @@ def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-def _copy(network: torch.nn.Module) -> dict[str, Tensor]:
+def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +46,14 @@ class TrainingData:
 
     def digests(self) -> dict[str, str]:
         """A digest of each source and validation set, which changes with anything in its stores."""
-        loaded = (*self.sources, *self.validation["classes"], *self.validation["domains"])
+        loaded = chain(self.sources, *self.validation.values())
         return {each.tasks.name: each.digest for each in loaded}
 
     def describe(self) -> dict[str, list[dict[str, Any]]]:
         """What a model card says of the data."""
-        return {
-            "training": [source.describe() for source in self.sources],
-            **{
-                f"validation_{kind}": [source.describe() for source in loaded]
-                for kind, loaded in self.validation.items()
-            },
-        }
+        parts = {"training": self.sources}
+        parts |= {f"validation_{kind}": loaded for kind, loaded in self.validation.items()}
+        return {part: [each.describe() for each in loaded] for part, loaded in parts.items()}
 
 
 def load_training_data(config: TrainConfig) -> TrainingData:
@@ -68,43 +66,38 @@ def load_training_data(config: TrainConfig) -> TrainingData:
         IncompatibleArtifact: The stores of one source are of different encoders.
     """
     root, data = Path(config.data.root), config.data
+    load = partial(load_source, root=root, episodes=config.episodes)
     with _as_data_errors():
-        sources = tuple(load_source(each, root, config.episodes) for each in data.sources)
+        sources = tuple(map(load, data.sources))
         classes, domains = (
-            tuple(load_source(each, root, config.episodes, average_views=True) for each in wanted)
+            tuple(load(each, average_views=True) for each in wanted)
             for wanted in (data.validation_classes, data.validation_domains)
         )
-        _keep_apart(sources, classes, domains)
+        for source in sources:
+            _require_apart(source, classes, domains)
         for store in data.reserved:
-            _require_unseen(root / store, (*sources, *classes, *domains))
+            # By whatever path a source names it.
+            pictures = frozenset(map(str, FeatureStore.open(root / store).rows.sha256))
+            for source in (*sources, *classes, *domains):
+                _require_not_in(source, root / store, "which is reserved")
+                _require_other_pictures(source, pictures, str(root / store))
     return TrainingData(sources, {"classes": classes, "domains": domains})
 
 
-def _keep_apart(
-    sources: Sequence[LoadedSource],
-    classes: Sequence[LoadedSource],
-    domains: Sequence[LoadedSource],
+def _require_apart(
+    source: LoadedSource, classes: Sequence[LoadedSource], domains: Sequence[LoadedSource]
 ) -> None:
     """Refuse to train on a picture, a held-out class or the store of a held-out domain.
 
     Held-out classes may be of a trained store; held-out domains may have trained classes.
     """
-    for source in sources:
-        for judged in domains:
-            for store in judged.folders:
-                _require_not_in(source, store, f"which is judged as {judged.tasks.name!r}")
-        for judged in classes:
-            _require_other_classes(source, judged)
-        for judged in (*classes, *domains):
-            _require_other_pictures(source, judged.picture_hashes, judged.tasks.name)
-
-
-def _require_unseen(reserved: Path, loaded: Sequence[LoadedSource]) -> None:
-    """Refuse every source that has a store, by whatever path it is named, or a picture of it."""
-    pictures = frozenset(map(str, FeatureStore.open(reserved).rows.sha256))
-    for source in loaded:
-        _require_not_in(source, reserved, "which is reserved")
-        _require_other_pictures(source, pictures, str(reserved))
+    for judged in domains:
+        for store in judged.folders:
+            _require_not_in(source, store, f"which is judged as {judged.tasks.name!r}")
+    for judged in classes:
+        _require_other_classes(source, judged)
+    for judged in (*classes, *domains):
+        _require_other_pictures(source, judged.picture_hashes, judged.tasks.name)
 
 
 def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:

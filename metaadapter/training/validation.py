@@ -1,11 +1,15 @@
-"""Accuracy and loss by shots on fixed tasks of the validation sets."""
+"""Where a run stands: accuracy and loss by shots on fixed tasks of the validation sets."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Literal, final
+
+from pydantic import TypeAdapter
 
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import Support, classify
@@ -13,7 +17,7 @@ from metaadapter.generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.objective import query_loss
 
-__all__ = ["Validation", "Validator"]
+__all__ = ["Moment", "Validation", "Validator"]
 
 Kind = Literal["classes", "domains"]
 Tables = dict[Kind, dict[str, dict[int, float]]]
@@ -57,19 +61,46 @@ class Validation:
             n_shot: fmean(table[n_shot] for table in tables if n_shot in table) for n_shot in shots
         }
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "step": self.step,
-            "score": self.score,
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-        }
+        return {"step": self.step, "score": self.score, **asdict(self)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Validation:
         """Read what `to_dict` gave, also after JSON turned the numbers of shots into text."""
-        return cls(stored["step"], _numbered(stored["accuracy"]), _numbered(stored["loss"]))
+        return TypeAdapter(cls).validate_python(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a run stands after one of its steps, or before the first."""
+
+    step: int
+    validation: Validation | None
+    """The round after this step, if there was one."""
+    terms: Mapping[str, float]
+    """Each loss term, unweighted, and the weighted "total": means over the draws of the step."""
+    lr: float = 0.0
+    grad_norm: float = 0.0
+    """The norm of the gradient before it is cut."""
+    tasks_per_second: float = 0.0
+    n_skipped: int = 0
+    """Steps so far without effect, because a loss or a gradient was not finite."""
+
+    def log_line(self, seconds: float) -> bytes:
+        """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""
+        figures: dict[str, Any] = {"step": self.step, "seconds": round(seconds, 3)}
+        if self.terms:
+            figures |= {
+                "loss": self.terms,
+                "lr": self.lr,
+                "grad_norm": self.grad_norm,
+                "tasks_per_second": round(self.tasks_per_second, 1),
+                "n_skipped": self.n_skipped,
+            }
+        if self.validation:
+            figures["validation"] = self.validation.to_dict()
+        return json.dumps(_finite(figures), allow_nan=False).encode() + b"\n"
 
 
 @final
@@ -80,49 +111,41 @@ class Validator:
     """
 
     def __init__(
-        self,
-        sets: Mapping[Kind, Sequence[TaskSource]],
-        config: ValidateConfig,
-        *,
-        seed: int,
+        self, sets: Mapping[Kind, Sequence[TaskSource]], config: ValidateConfig, *, seed: int
     ) -> None:
         self._config = config
-        self._sets: dict[Kind, list[tuple[TaskSource, EpisodeRows]]] = {
-            kind: [(source, self._draw(source, seed)) for source in sources]
+        self._sets = [
+            (kind, source, self._draw(source, seed))
             for kind, sources in sets.items()
-        }
+            for source in sources
+        ]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no validation set."""
-        return not any(self._sets.values())
+        return not self._sets
 
     def __call__(self, generator: AdapterGenerator, step: int) -> Validation:
         """Classify all tasks with the generator's adapters."""
-        accuracy: Tables = {kind: {} for kind in self._sets}
-        loss: Tables = {kind: {} for kind in self._sets}
-        for kind, sets in self._sets.items():
-            for source, rows in sets:
-                shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
-                judged = {n: _judge(generator, source, rows.first(n)) for n in shots}
-                accuracy[kind][source.name] = {n: judged[n][0] for n in shots}
-                loss[kind][source.name] = {n: judged[n][1] for n in shots}
+        accuracy: Tables = {"classes": {}, "domains": {}}
+        loss: Tables = {"classes": {}, "domains": {}}
+        for kind, source, rows in self._sets:
+            shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
+            judged = {n: _judge(generator, source, rows.first(n)) for n in shots}
+            accuracy[kind][source.name] = {n: judged[n][0] for n in shots}
+            loss[kind][source.name] = {n: judged[n][1] for n in shots}
         return Validation(step, accuracy, loss)
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
         config = self._config
-        shots = _possible(config.shots, source)
+        # Shots that two classes have pictures for, and one more to classify; else the fewest.
+        second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
+        shots = tuple(n for n in config.shots if n < second_largest) or (min(config.shots),)
         try:
             rows = nested_draws(source.index, shots, N_QUERY, config.tasks, MOST_WAYS, seed)
         except EpisodeError as error:
             raise EpisodeError(f"validation set {source.name!r}: {error}") from error
         return rows.to(source.features_nVD.device)
-
-
-def _possible(shots: tuple[int, ...], source: TaskSource) -> tuple[int, ...]:
-    """Shots that two classes have pictures for, and one more to classify; else the fewest."""
-    second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
-    return tuple(n for n in shots if n < second_largest) or (min(shots),)
 
 
 def _judge(
@@ -136,20 +159,18 @@ def _judge(
         batch = episodes.batch
         weights = generator.predict(Support.of_batch(batch, episodes.logit_scale))
         logits_TQN = classify(batch.query_TQD, weights)
-        there_TQ = batch.query_labels_TQ >= 0
-        n_correct += int(((logits_TQN.argmax(-1) == batch.query_labels_TQ) & there_TQ).sum())
-        n_queries += int(there_TQ.sum())
-        losses += len(there_TQ) * float(query_loss(logits_TQN, batch))
+        n_correct += int((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
+        n_queries += int((batch.query_labels_TQ >= 0).sum())
+        losses += len(logits_TQN) * float(query_loss(logits_TQN, batch))
     return n_correct / max(n_queries, 1), losses / len(rows.classes_TN)
-
-
-def _numbered(tables: Mapping[Kind, Mapping[str, Mapping[str, float]]]) -> Tables:
-    return {
-        kind: {name: {int(n): each for n, each in table.items()} for name, table in sets.items()}
-        for kind, sets in tables.items()
-    }
 
 
 def _mean_of_kinds(tables: Tables) -> float:
     kinds = [sets for sets in tables.values() if sets]
     return fmean(fmean(fmean(table.values()) for table in sets.values()) for sets in kinds)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

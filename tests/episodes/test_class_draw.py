@@ -6,7 +6,7 @@ from itertools import permutations
 import torch
 from scipy.stats import chisquare
 
-from episodes.class_draw import draw_classes
+from episodes.draws import draw_classes
 
 
 def test_draw_classes__every_ordered_choice__is_equally_likely(draw):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from episodes.distinct import draw_distinct
+from episodes.draws import draw_distinct
 
 CELLS = st.lists(
     st.integers(0, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), min_size=1

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episodes.picture_counts import divide_pictures
+from episodes.sampler import divide_pictures
 
 
 def shares_of(wanted, n_query, pools, *, one_pool, twins):

@@ -7,12 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    named_optimizer_state,
-    optimizer_state,
-)
+from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 
 
 def test_checkpoint__saved_and_loaded__is_bit_for_bit_the_same(tmp_path):
@@ -82,24 +77,3 @@ def test_load_checkpoint__other_tensors__are_refused(tmp_path):
 
     with pytest.raises(IncompatibleArtifact, match="no training checkpoint of this version"):
         load_checkpoint(tmp_path / "weights")
-
-
-def test_optimizer_state__through_names__continues_as_if_never_stopped():
-    def steps(parameters, optimizer, n):
-        for number in range(n):
-            optimizer.zero_grad()
-            sum(((p - number).square() ** 2).sum() for p in parameters).backward()
-            optimizer.step()
-
-    whole = [torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.zeros(3))]
-    first = torch.optim.AdamW(whole, lr=0.1)
-    steps(whole, first, 3)
-    resumed = [torch.nn.Parameter(parameter.detach().clone()) for parameter in whole]
-    second = torch.optim.AdamW(resumed, lr=0.1)
-    named = {name: tensor.clone() for name, tensor in named_optimizer_state(first).items()}
-    second.load_state_dict(optimizer_state(named, second))
-
-    steps(whole, first, 4)
-    steps(resumed, second, 4)
-
-    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)

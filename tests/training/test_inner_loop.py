@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from metaadapter._compat import import_higher
 from metaadapter.adapter import Support, classify
-from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.objective import adapt_steps
 
 LR, ANCHOR, N_STEPS = 0.3, 0.5, 3
 

@@ -2,32 +2,34 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.training.run_log import RunLog
+from metaadapter.training import Moment
+from metaadapter.training.run_folder import open_log
 
 
-def test_run_log__each_step__is_a_line_and_infinite_figures_are_null(tmp_path):
-    log = RunLog(tmp_path / "log.jsonl")
+def test_log_line__figures_that_are_not_finite__are_null():
+    moment = Moment(2, None, {"query": float("nan")}, lr=0.1, grad_norm=float("inf"))
 
-    log.write(1, {"loss": {"query": 0.5}})
-    log.write(2, {"loss": {"query": float("nan")}, "grad_norm": float("inf")})
-    log.close()
+    line = moment.log_line(seconds=1.5)
 
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines == [
-        {"step": 1, "loss": {"query": 0.5}},
-        {"step": 2, "loss": {"query": None}, "grad_norm": None},
-    ]
+    assert line.endswith(b"\n")
+    assert json.loads(line) == {
+        "step": 2,
+        "seconds": 1.5,
+        "loss": {"query": None},
+        "lr": 0.1,
+        "grad_norm": None,
+        "tasks_per_second": 0.0,
+        "n_skipped": 0,
+    }
 
 
 def test_run_log__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
-    log = RunLog(tmp_path / "log.jsonl")
-    log.write(1, {})
-    position = log.sync()
-    log.write(2, {})
-    log.close()
+    with open_log(tmp_path / "log.jsonl", 0) as log:
+        log.write(b"first\n")
+        position = log.tell()
+        log.write(b"second\n")
 
-    again = RunLog(tmp_path / "log.jsonl", position)
-    again.write(3, {})
-    again.close()
+    with open_log(tmp_path / "log.jsonl", position) as again:
+        again.write(b"third\n")
 
-    assert (tmp_path / "log.jsonl").read_text() == '{"step": 1}\n{"step": 3}\n'
+    assert (tmp_path / "log.jsonl").read_bytes() == b"first\nthird\n"

@@ -21,9 +21,9 @@ POOR_TEXTS = tuple(
 def make_trainer(load):
     def make(*overrides):
         config = load(*overrides)
-        data = load_training_data(config)
+        data, device = load_training_data(config), torch.device("cpu")
         return trainer_module.Trainer(
-            config, data.mixture(config, "cpu"), data.validator(config, "cpu")
+            config, data.mixture(config, device), data.validator(config, device), device
         )
 
     return make
@@ -35,7 +35,10 @@ def run(make_trainer):
 
     def whole(*overrides):
         trainer, told, saved = make_trainer(*overrides), [], []
-        trainer.run(tell=told.append, save=saved.append)
+        for moment in trainer.steps():
+            told.append(moment)
+            if trainer.is_due and trainer.step:
+                saved.append(trainer.state({}))
         return trainer, told, saved
 
     return whole
@@ -69,22 +72,20 @@ def test_trainer__same_seed__same_weights_and_another_seed_others(run):
 
 def weights(trainer):
     """Of the averaged network; the best one of a tiny run may be the untrained one."""
-    return torch.cat([each.flatten() for each in trainer.state().tensors["average"].values()])
+    return torch.cat([each.flatten() for each in trainer.state({}).tensors["average"].values()])
 
 
 def test_trainer__average__is_that_of_a_slow_loop(make_trainer):
     trainer, seen = make_trainer("optim.steps=4"), []
     name = "heads.down.weight"
 
-    def remember(_moment):
-        seen.append(trainer.state().tensors["network"][name].clone())
-
-    trainer.run(tell=remember, save=lambda _: None)
+    for _ in trainer.steps():
+        seen.append(trainer.state({}).tensors["network"][name].clone())
 
     expected = seen[1]  # the first average is the first step itself
     for step in seen[2:]:
         expected = 0.5 * expected + 0.5 * step
-    torch.testing.assert_close(trainer.state().tensors["average"][f"module.{name}"], expected)
+    torch.testing.assert_close(trainer.state({}).tensors["average"][f"module.{name}"], expected)
 
 
 def test_trainer__many_draws_a_step__have_the_gradient_of_their_mean(make_trainer):
@@ -118,10 +119,8 @@ def test_trainer__loss_that_is_nan__costs_the_step_and_is_counted(make_trainer, 
     spoil(monkeypatch, lambda call: call in (3, 4))  # both draws of the second step
     trainer, seen = make_trainer(), []
 
-    trainer.run(
-        tell=lambda _: seen.append(trainer.state().tensors["network"]["heads.task.weight"].clone()),
-        save=lambda _: None,
-    )
+    for _ in trainer.steps():
+        seen.append(trainer.state({}).tensors["network"]["heads.task.weight"].clone())
 
     assert trainer.n_skipped == 1
     assert torch.equal(seen[1], seen[2])
@@ -157,18 +156,18 @@ def test_trainer__adapters_that_cannot_be_computed__end_with_what_to_do(make_tra
     fail.is_empty = False
 
     with pytest.raises(DataError, match=r"step 0 predicts no adapter .* Lower optim\.lr"):
-        trainer.run(tell=lambda _: None, save=lambda _: None)
+        next(trainer.steps())
 
 
 @pytest.mark.parametrize("stop_at", [5, 8])
 def test_trainer__without_validation_sets__keeps_the_last_average(make_trainer, stop_at):
     trainer = make_trainer("data.validation_classes=[]", "data.validation_domains=[]")
 
-    trainer.run(
-        tell=lambda _: None, save=lambda _: None, should_stop=lambda: trainer.step == stop_at
-    )
+    for moment in trainer.steps():
+        if moment.step == stop_at:
+            break
 
-    average = trainer.state().tensors["average"]
+    average = trainer.state({}).tensors["average"]
     assert (trainer.best, trainer.step) == (None, stop_at)
     torch.testing.assert_close(
         trainer.best_generator().state_dict()["heads.task.weight"],

@@ -1,0 +1,131 @@
+"""Random numbers, classes and pictures of many tasks at once."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import pad
+
+__all__ = ["draw_classes", "draw_distinct", "draw_off_class", "log_uniform", "uniform"]
+
+# T tasks, N ways, C classes, P picks, O pictures of other classes. H: the hard tasks among T.
+
+POOL = 2
+"""A hard task draws its classes from this many times as many neighbours of its seed class."""
+
+
+def uniform(
+    shape: tuple[int, ...], generator: torch.Generator, device: torch.device
+) -> Float[Tensor, ...]:
+    """Draw float64 numbers in [0, 1) where the generator is: the same ones on every device."""
+    drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    return drawn.to(device)
+
+
+def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Tensor, " T"]:
+    """Turn uniform numbers into whole ones within `ends`, k as often as log((k + 1) / k)."""
+    low, high = ends
+    drawn = (low * torch.exp(uniform_T * math.log((high + 1) / low))).long()
+    return drawn.clamp(low, high)
+
+
+def draw_distinct(
+    counts: Int[Tensor, "*cells"], n_picks: Int[Tensor, "*cells"], generator: torch.Generator
+) -> Int[Tensor, "*cells P"]:
+    """Draw `n_picks` distinct numbers of 0 … counts − 1 in each cell, in uniformly random order.
+
+    Floyd's algorithm, one step of all cells after the other: time and memory depend on the number
+    of picks, which is at most `counts`, and not on the counts.
+
+    Returns:
+        The picks; P is the largest of `n_picks`, and −1 fills up where a cell has fewer.
+    """
+    width = int(n_picks.max()) if n_picks.numel() else 0
+    shape, device = tuple(counts.shape), counts.device
+    steps = torch.arange(width, device=device).reshape(width, *([1] * len(shape)))
+    is_padding = steps >= n_picks
+    last = (counts - n_picks + steps).masked_fill_(is_padding, -1)
+    # One random number a pick: its whole part proposes it, and what is left is uniform again.
+    drawn = uniform((width, *shape), generator, device).mul_(last + 1)
+    proposed = drawn.long().minimum(last)
+    place = torch.where(is_padding, steps, drawn.frac_().mul_(steps + 1).long())
+    picks = torch.empty_like(last)
+    for step in range(width):
+        # Uniform among 0 … last, or `last` itself where that number is taken already: Floyd shows
+        # that every subset is then equally likely.
+        is_taken = (picks[:step] == proposed[step]).any(0, keepdim=True)
+        pick = torch.where(is_taken, last[step], proposed[step])
+        # It goes to a random place, and what was there to the end: every order is equally likely.
+        at = place[step : step + 1]
+        picks[step] = picks.gather(0, at)[0]
+        picks.scatter_(0, at, pick)
+    return picks.movedim(0, -1).contiguous()
+
+
+def draw_classes(
+    eligible_TC: Bool[Tensor, "T C"],
+    n_way_T: Int[Tensor, " T"],
+    generator: torch.Generator,
+    similarity_CC: Float[Tensor, "C C"] | None = None,
+    is_hard_T: Bool[Tensor, " T"] | None = None,
+) -> Int[Tensor, "T N"]:
+    """Draw `n_way_T` of the eligible classes, or all, equally likely and in random order.
+
+    The classes of tasks that are hard are a random one and neighbours of it by `similarity_CC`.
+
+    Returns:
+        Class numbers, −1 filling up.
+    """
+    n_way_T = torch.minimum(n_way_T, eligible_TC.sum(1))
+    keys_TC = uniform(eligible_TC.shape, generator, eligible_TC.device)
+    keys_TC.masked_fill_(~eligible_TC, -1.0)
+    if similarity_CC is not None and is_hard_T is not None:
+        keys_HC = _prefer_neighbours(keys_TC[is_hard_T], similarity_CC, n_way_T[is_hard_T])
+        keys_TC[is_hard_T] = keys_HC
+    classes_TN = keys_TC.topk(int(n_way_T.max()), dim=1).indices
+    is_there_TN = torch.arange(classes_TN.shape[1], device=n_way_T.device) < n_way_T[:, None]
+    if is_hard_T is not None:
+        # The seed class came first; where a class stands must not tell anything.
+        order_TN = uniform(classes_TN.shape, generator, n_way_T.device)
+        classes_TN = classes_TN.gather(1, order_TN.masked_fill_(~is_there_TN, 2.0).argsort(1))
+    return classes_TN.masked_fill(~is_there_TN, -1)
+
+
+def draw_off_class(
+    classes_TN: Int[Tensor, "T N"],
+    counts_C: Int[Tensor, " C"],
+    n_pictures: int,
+    generator: torch.Generator,
+) -> Int[Tensor, "T O"]:
+    """Draw distinct pictures, or all that are left, those outside a task's classes equally likely.
+
+    Returns:
+        Positions in a list of all pictures sorted by class, −1 filling up.
+    """
+    classes_TN = classes_TN.sort(1).values
+    is_padding_TN = classes_TN < 0
+    counts_TN = counts_C[classes_TN].masked_fill(is_padding_TN, 0)
+    ends_TN, starts_C = counts_TN.cumsum(1), counts_C.cumsum(0) - counts_C
+    n_left_T = counts_C.sum() - counts_TN.sum(1)
+    picks_TO = draw_distinct(n_left_T, n_left_T.clamp(max=n_pictures), generator)
+    # The picks count along the list without the task's classes: step over each class that
+    # begins, in that shorter list, at or before the pick.
+    gaps_TN = (starts_C[classes_TN] - ends_TN + counts_TN).masked_fill(is_padding_TN, 0)
+    n_passed_TO = torch.searchsorted(gaps_TN, picks_TO, right=True)
+    steps_TO = pad(ends_TN, (1, 0)).gather(1, n_passed_TO)
+    return torch.where(picks_TO < 0, -1, picks_TO + steps_TO)
+
+
+def _prefer_neighbours(
+    keys_HC: Float[Tensor, "H C"], similarity_CC: Float[Tensor, "C C"], n_way_H: Int[Tensor, " H"]
+) -> Float[Tensor, "H C"]:
+    """Keys of which the largest is still the seed's, and the next ones are its neighbours'."""
+    seed_H1 = keys_HC.argmax(1, keepdim=True)
+    near_HC = similarity_CC[seed_H1[:, 0]].masked_fill(keys_HC < 0, -torch.inf)
+    near_HC = near_HC.scatter(1, seed_H1, torch.inf)
+    rank_HC = near_HC.argsort(1, descending=True).argsort(1)
+    is_near_HC = (rank_HC <= POOL * n_way_H[:, None]) & (keys_HC >= 0)
+    return (keys_HC + is_near_HC).scatter(1, seed_H1, 3.0)
