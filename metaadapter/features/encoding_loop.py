@@ -2,162 +2,257 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32
 from torch import Tensor
 
+from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import view_pixels
-from metaadapter.images import UnreadableImage, content_hash, decode_image
-from metaadapter.images.inputs import Picture, name_of
+from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
+from metaadapter.images.inputs import Picture, as_picture, name_of
 
-__all__ = ["EncodedBatch", "encode_batches", "hash_pictures"]
+__all__ = ["Encoding", "Progress", "encode_new"]
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+Stage = Literal["hash", "encode"]
+OnError = Literal["raise", "skip"]
+Features: TypeAlias = Float16[np.ndarray, "views dim"]
 
 HASHES_AT_ONCE = 256
 
 
-class EncodedBatch(NamedTuple):
-    """The pictures of a batch by content hash: those that were encoded, and the others."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run over pictures is; showing it is the caller's job.
 
-    hashes: list[str]
-    features: Float16[np.ndarray, "pictures views dim"]
-    failures: dict[str, UnreadableImage]
+    Attributes:
+        stage: "hash" while pictures are compared with what the store holds, then "encode".
+        done: Pictures finished in this stage.
+        total: Pictures of this stage; in "encode" only those that the store does not hold yet.
+        rate: Pictures per second since the stage began.
+    """
 
-
-def hash_pictures(
-    pictures: Sequence[Picture], workers: int
-) -> Iterator[list[str | UnreadableImage]]:
-    """The content hash of each picture, or why it has none, in order, some at a time."""
-
-    def hash_or_failure(picture: Picture) -> str | UnreadableImage:
-        try:
-            return content_hash(picture)
-        except UnreadableImage as error:
-            return error
-
-    ahead = 2 * HASHES_AT_ONCE
-    with closing(_map_ahead(hash_or_failure, pictures, workers=workers, ahead=ahead)) as hashes:
-        while some := list(islice(hashes, HASHES_AT_ONCE)):
-            yield some
+    stage: Stage
+    done: int
+    total: int
+    rate: float
 
 
-def encode_batches(
-    pictures_of_hash: Mapping[str, Sequence[Picture]],
+class Encoding(NamedTuple):
+    """What `encode_new` did."""
+
+    contents: tuple[str | UnreadableImage, ...]
+    """For each picture its content hash, or why it could not be read."""
+    n_new: int
+    """The number of contents that were encoded."""
+    images_per_second: float
+    """How fast they were encoded, without the comparison before."""
+
+
+def encode_new(
+    images: Iterable[ImageInput] | np.ndarray,
     encoder: ImageEncoder,
     *,
     views: int,
     seed: int,
     batch_size: int,
+    known: Container[str],
+    keep: Callable[[dict[str, Features]], None],
+    workers: int | None = None,
+    on_error: OnError = "skip",
+    progress: Callable[[Progress], None] | None = None,
+) -> Encoding:
+    """Encode those pictures of a list whose content is not known yet, each content once.
+
+    Args:
+        images: What `decode_image` takes, also mixed.
+        encoder: Gives one unit row for each view; runs in the workers.
+        views: The number of views of each picture: the centre view, then random crops.
+        seed: The seed of the random crops.
+        batch_size: The number of views in a batch, which has at least one picture.
+        known: The content hashes that need no features.
+        keep: Takes the features of each finished batch by content hash.
+        workers: Threads; as many as torch uses if None.
+        on_error: Whether a picture that cannot be read ends the call or is left out.
+        progress: Called after each batch.
+
+    Raises:
+        UnreadableImage: A picture cannot be read, and `on_error` is "raise".
+        UsageError: `images` is not a list of pictures, or an argument is out of range.
+    """
+    workers = torch.get_num_threads() if workers is None else workers
+    for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
+        if value < 1:
+            raise UsageError(f"{option} must be 1 or more, got {value}")
+    pictures = _as_pictures(images)
+    contents = _hash(pictures, workers, on_error, progress)
+    new: dict[str, list[Picture]] = {}
+    for picture, content in zip(pictures, contents, strict=True):
+        if isinstance(content, str) and content not in known:
+            new.setdefault(content, []).append(picture)
+    meter = _Meter("encode", len(new), progress)
+    failures: dict[str, UnreadableImage] = {}
+    read = partial(_read, preprocess=encoder.preprocess, views=views, seed=seed, on_error=on_error)
+    for batch in _encode(new, read, encoder, max(1, batch_size // views), workers):
+        failures |= {key: it for key, it in batch.items() if isinstance(it, UnreadableImage)}
+        keep({key: it for key, it in batch.items() if isinstance(it, np.ndarray)})
+        meter.advance(len(batch))
+    outcomes = tuple(
+        # Of equal pictures each has its own name.
+        UnreadableImage(name_of(picture), failures[content].reason)
+        if isinstance(content, str) and content in failures
+        else content
+        for picture, content in zip(pictures, contents, strict=True)
+    )
+    return Encoding(outcomes, len(new) - len(failures), meter.rate)
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Counts the pictures of one stage and tells a listener."""
+
+    stage: Stage
+    total: int
+    listener: Callable[[Progress], None] | None
+    done: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def advance(self, n_pictures: int) -> None:
+        self.done += n_pictures
+        if self.listener is not None:
+            self.listener(Progress(self.stage, self.done, self.total, self.rate))
+
+    @property
+    def rate(self) -> float:
+        return self.done / max(time.monotonic() - self.started, 1e-9)
+
+
+def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
+    is_file = isinstance(images, str | bytes) or hasattr(images, "read")
+    is_one_array = isinstance(images, np.ndarray) and images.ndim < 4
+    if is_file or is_one_array or not isinstance(images, Iterable):
+        given = f"the single path {images!r}" if isinstance(images, str) else str(type(images))
+        raise UsageError(f"expected a list of pictures, got {given}")
+    pictures = []
+    for number, image in enumerate(images):
+        try:
+            pictures.append(as_picture(image))
+        except UsageError as error:
+            raise UsageError(f"images[{number}]: {error}") from None
+    return pictures
+
+
+def _hash(
+    pictures: Sequence[Picture],
     workers: int,
-) -> Iterator[EncodedBatch]:
-    """Encode pictures in their order, batch by batch.
+    on_error: OnError,
+    progress: Callable[[Progress], None] | None,
+) -> list[str | UnreadableImage]:
+    """The content hash of each picture, or why it has none."""
+
+    def hash_or_error(picture: Picture) -> str | UnreadableImage:
+        try:
+            return content_hash(picture)
+        except UnreadableImage as error:
+            if on_error == "raise":
+                raise
+            return error
+
+    contents: list[str | UnreadableImage] = []
+    meter = _Meter("hash", len(pictures), progress)
+    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
+        for start in range(0, len(pictures), HASHES_AT_ONCE):
+            some = pictures[start : start + HASHES_AT_ONCE]
+            contents += executor.map(hash_or_error, some)
+            meter.advance(len(some))
+    return contents
+
+
+def _encode(
+    pictures_of_hash: Mapping[str, Sequence[Picture]],
+    read: Callable[[Sequence[Picture]], Tensor | UnreadableImage],
+    encoder: ImageEncoder,
+    n_pictures: int,
+    workers: int,
+) -> Iterator[dict[str, Features | UnreadableImage]]:
+    """Encode pictures in their order, `n_pictures` at a time.
 
     Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
     another. On a CPU the workers part torch's threads among themselves: whole batches side by side
     are a third faster than one batch on all threads, which wait for each other at every layer. A
     single batch has all threads.
-
-    Args:
-        pictures_of_hash: For each content hash the pictures that have it; one of them is read.
-        encoder: Runs in the workers.
-        views: Views of each picture.
-        seed: The seed of the random views.
-        batch_size: Views in a batch; a batch has at least one picture.
-        workers: Threads.
     """
 
-    def encode(batch: list[tuple[str, Sequence[Picture]]]) -> EncodedBatch:
-        read = {
-            sha256: _pixels_of_first_readable(pictures, encoder, views, seed)
-            for sha256, pictures in batch
-        }
-        pixels = {sha256: it for sha256, it in read.items() if isinstance(it, Tensor)}
-        failures = {sha256: it for sha256, it in read.items() if isinstance(it, UnreadableImage)}
-        features = np.empty((0, views, encoder.dim), dtype=np.float16)
-        if pixels:
-            rows = encoder.encode_pixels(torch.cat(list(pixels.values())))
-            features = rows.numpy().reshape(len(pixels), views, -1).astype(np.float16)
-        return EncodedBatch(list(pixels), features, failures)
+    def encode(hashes: list[str]) -> dict[str, Features | UnreadableImage]:
+        found = {sha256: read(pictures_of_hash[sha256]) for sha256 in hashes}
+        pixels = {sha256: it for sha256, it in found.items() if isinstance(it, Tensor)}
+        failures = {sha256: it for sha256, it in found.items() if isinstance(it, UnreadableImage)}
+        if not pixels:
+            return {**failures}
+        rows = encoder.encode_pixels(torch.cat(list(pixels.values()))).numpy()
+        features = rows.reshape(len(pixels), -1, encoder.dim).astype(np.float16)
+        return {**failures, **dict(zip(pixels, features, strict=True))}
 
-    n_pictures = max(1, batch_size // views)
-    batches = _in_batches(pictures_of_hash.items(), n_pictures)
-    workers = min(workers, -(-len(pictures_of_hash) // n_pictures))
+    hashes = list(pictures_of_hash)
+    batches = [hashes[start : start + n_pictures] for start in range(0, len(hashes), n_pictures)]
+    workers = min(workers, len(batches))
     if workers <= 1:
         yield from map(encode, batches)
         return
     threads = torch.get_num_threads()
     part = partial(torch.set_num_threads, max(1, threads // workers))
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=part)
+    # Unlike `Executor.map` this is but a few batches in front of the reader.
+    waiting: deque[Future[dict[str, Features | UnreadableImage]]] = deque()
     try:
-        encoded = _map_ahead(encode, batches, workers=workers, ahead=workers, start=part)
-        with closing(encoded):
-            yield from encoded
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
-
-
-def _pixels_of_first_readable(
-    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"] | UnreadableImage:
-    # Equal files at several paths: one of them may have been deleted since it was hashed.
-    failures = []
-    for picture in pictures:
-        try:
-            return _pixels(picture, encoder, views, seed)
-        except UnreadableImage as error:
-            failures.append(error)
-    return failures[0]
-
-
-def _pixels(
-    picture: Picture, encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"]:
-    upright = decode_image(picture)
-    try:
-        return view_pixels(upright, encoder.preprocess, views, seed)
-    except Exception as error:  # one picture that is too much must not end a run over millions
-        reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
-        raise UnreadableImage(name_of(picture), reason) from error
-
-
-def _map_ahead(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    workers: int,
-    ahead: int,
-    start: Callable[[], None] | None = None,
-) -> Generator[Result, None, None]:
-    """Like `map`, with `workers` threads that are up to `ahead` items in front of the reader.
-
-    Results come in the order of the items; an exception of `function` is raised at its place. Each
-    thread calls `start` first. Unlike `Executor.map` it does not submit all items at once.
-    """
-    waiting: deque[Future[Result]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=start)
-    try:
-        for item in items:
-            waiting.append(executor.submit(function, item))
-            if len(waiting) > ahead:
+        for batch in batches:
+            waiting.append(executor.submit(encode, batch))
+            if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _read(
+    pictures: Sequence[Picture],
+    preprocess: Callable[..., Tensor],
+    views: int,
+    seed: int,
+    on_error: OnError,
+) -> Float32[Tensor, "views 3 height width"] | UnreadableImage:
+    """The views of the first picture that can be read, or why none can.
+
+    Equal files lie at several paths, and one of them may have been deleted since it was hashed.
+    """
+    failures = []
+    for picture in pictures:
+        try:
+            return _pixels(picture, preprocess, views, seed)
+        except UnreadableImage as error:
+            failures.append(error)
+    if on_error == "raise":
+        raise failures[0]
+    return failures[0]
+
+
+def _pixels(
+    picture: Picture, preprocess: Callable[..., Tensor], views: int, seed: int
+) -> Float32[Tensor, "views 3 height width"]:
+    upright = decode_image(picture)
+    try:
+        return view_pixels(upright, preprocess, views, seed)
+    except Exception as error:  # one picture that is too much must not end a run over millions
+        reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
+        raise UnreadableImage(name_of(picture), reason) from error

@@ -115,9 +115,12 @@ class ImageEncoder(Protocol):
             UnreadableImage: A picture cannot be read.
             UsageError: `images` is not a list of pictures, or an argument is out of range.
         """
-        from metaadapter.features.picture_features import encode_pictures
+        from metaadapter.features.encoded_pictures import encode_pictures
 
-        found = encode_pictures(
+        features, contents = encode_pictures(
             images, self, views=views, seed=seed, batch_size=batch_size, on_error=on_error
         )
-        return found.features if on_error == "raise" else (found.features, found.unreadable)
+        if on_error == "raise":
+            return features
+        failures = {n: it for n, it in enumerate(contents) if isinstance(it, UnreadableImage)}
+        return features, failures

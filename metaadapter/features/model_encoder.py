@@ -22,7 +22,7 @@ from metaadapter.features.fingerprint import (
 )
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.unit_rows import unit_rows
+from metaadapter.features.views import unit_rows
 
 __all__ = ["ModelEncoder"]
 

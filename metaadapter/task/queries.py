@@ -17,7 +17,7 @@ from metaadapter.features import (
     is_store,
     read_store,
 )
-from metaadapter.features.picture_features import require_some
+from metaadapter.features.encoded_pictures import require_some
 from metaadapter.images import ImageRow, UnreadableImage, read_images
 from metaadapter.task.scores import require_known_labels
 

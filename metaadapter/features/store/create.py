@@ -17,11 +17,10 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import StoreHeader, features_file
-from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.header import Recipe, StoreHeader, features_file
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import commit_store, write_features_head
-from metaadapter.features.unit_rows import unit_rows
+from metaadapter.features.views import unit_rows
 from metaadapter.own_folder import write_errors
 
 __all__ = ["create_store"]
@@ -48,14 +47,24 @@ def create_store(
     if first is None:
         raise DataError("expected the features of at least one picture, got none")
     n_views, dim = first.shape[1:]
-    stream = _Stream(chain([first], batches), n_views, dim)
+    hashes: list[str] = []
+
+    def write(file: IO[bytes]) -> None:
+        write_features_head(file, 0, dim)
+        for batch in chain([first], batches):
+            rows = _unit_batch(batch, (n_views, dim), number=len(hashes))
+            file.write(rows.tobytes())
+            hashes.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
+        file.seek(0)
+        write_features_head(file, len(hashes) * n_views, dim)
+
     owner = f"the feature store {folder}"
     with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
         recipe = _recipe(encoder, dim, n_views, logit_scale)
         path = folder / features_file(1)
-        replace_file(path, stream.write)
+        replace_file(path, write)
         try:
-            pictures = _pictures(stream.hashes, columns)
+            pictures = _pictures(hashes, columns)
             unit_texts = _texts(texts, pictures, dim)
         except DataError:
             path.unlink()
@@ -63,44 +72,6 @@ def create_store(
         classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
         header = StoreHeader.of_pictures(pictures, recipe, classes)
         commit_store(folder, header, pictures, unit_texts)
-
-
-class _Stream:
-    """Batches on their way into a file, whose hashes stay behind."""
-
-    def __init__(self, batches: Iterable[np.ndarray], n_views: int, dim: int) -> None:
-        self.hashes: list[str] = []
-        self._batches = batches
-        self._shape = (n_views, dim)
-
-    def write(self, file: IO[bytes]) -> None:
-        """Write all batches as one `.npy` file."""
-        n_views, dim = self._shape
-        write_features_head(file, 0, dim)
-        for batch in self._batches:
-            rows = self._checked(batch)
-            file.write(rows.tobytes())
-            self.hashes += [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
-        file.seek(0)
-        write_features_head(file, len(self.hashes) * n_views, dim)
-
-    def _checked(self, batch: np.ndarray) -> Float16[np.ndarray, "pictures views dim"]:
-        number = len(self.hashes)
-        if batch.shape[1:] != self._shape:
-            raise DataError(
-                f"expected features of {self._shape} (views, width) as in the first batch, got "
-                f"{batch.shape[1:]} from row {number} on"
-            )
-        rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
-        lengths = np.linalg.norm(rows, axis=1)
-        wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
-        if len(wrong):
-            kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
-            raise DataError(
-                f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
-                f"those of {len(wrong) - 1} more in its batch; leave such pictures out"
-            )
-        return unit_rows(rows).reshape(batch.shape).astype("<f2")
 
 
 def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -124,6 +95,27 @@ def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         raise DataError(f"the batches of features ended with an error: {error}") from error
 
 
+def _unit_batch(
+    batch: np.ndarray, shape: tuple[int, int], number: int
+) -> Float16[np.ndarray, "pictures views dim"]:
+    """The batch that begins with this number of a picture, checked and scaled."""
+    if batch.shape[1:] != shape:
+        raise DataError(
+            f"expected features of {shape} (views, width) as in the first batch, got "
+            f"{batch.shape[1:]} from row {number} on"
+        )
+    rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if len(wrong):
+        kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+        raise DataError(
+            f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
+            f"those of {len(wrong) - 1} more in its batch; leave such pictures out"
+        )
+    return unit_rows(rows).reshape(batch.shape).astype("<f2")
+
+
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
     # As lists: a column of pandas would look a row's number up in its index.
     given = {name: list(column) for name, column in columns.items() if column is not None}
@@ -133,27 +125,21 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
                 f"expected {name} of as many pictures as there are features, {len(hashes)}; got "
                 f"{len(column)}"
             )
-    paths = given.get("paths")
-    return tuple(
-        StoredPicture(
-            path=f"picture {row}" if paths is None else str(paths[row]),
-            label=_entry(given, "labels", row),
-            split=_entry(given, "splits", row),
-            group=_entry(given, "groups", row),
-            sha256=sha256,
-        )
-        for row, sha256 in enumerate(hashes)
+    paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
+    facts = (
+        [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
+        for name in ("labels", "splits", "groups")
     )
+    return tuple(map(StoredPicture, map(str, paths), *facts, hashes))
 
 
-def _entry(given: Mapping[str, Sequence[Any]], name: str, row: int) -> str:
-    value = given[name][row] if name in given else None
+def _entry(column: str, row: int, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | Integral):
         return str(value)
     raise DataError(
-        f"{name}[{row}] is {value!r}, and should be text, a whole number, or None for none"
+        f"{column}[{row}] is {value!r}, and should be text, a whole number, or None for none"
     )
 
 

@@ -13,10 +13,11 @@ from jaxtyping import Float16, Float32, Shaped
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.create import create_store
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
-from metaadapter.features.unit_rows import mean_of_views
+from metaadapter.features.views import mean_of_views
 
 __all__ = ["FeatureStore"]
 
@@ -107,8 +108,6 @@ class FeatureStore:
                 a label has no text; the folder holds other files or cannot be written.
             UsageError: The folder is a feature store already.
         """
-        from metaadapter.features.store.create import create_store
-
         columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
         create_store(Path(folder), features, columns, texts, encoder, logit_scale)
         return cls.open(folder)
@@ -124,7 +123,19 @@ class FeatureStore:
             raise
         except (OSError, EOFError, ValueError) as error:
             raise _damaged(folder, str(error)) from error
-        _require_agreement(folder, header, rows, features, texts)
+        dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
+        if (*features.shape, len(rows.view)) != (n_rows, dim, n_rows):
+            raise _damaged(
+                folder,
+                f"store.json tells of {n_rows} rows of {dim} numbers, the table has "
+                f"{len(rows.view)} and the features are {features.shape}",
+            )
+        if texts is not None and texts.shape != (n_classes, dim):
+            raise _damaged(
+                folder,
+                f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
+                f"features are {texts.shape}",
+            )
         return cls(folder, header, rows, features, texts)
 
     @property
@@ -161,6 +172,11 @@ class FeatureStore:
         """The features, still on disk, with the views of a picture on an axis of their own."""
         return self.features.reshape(self.n_pictures, self.n_views, -1)
 
+    def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
+        """The features of each picture, still on disk, by its content hash."""
+        hashes = self.rows.sha256[self.rows.view == 0]
+        return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
+
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
         """The text feature of each class that has one, as `MetaAdapterClassifier` takes them."""
         if self.texts is None:
@@ -178,28 +194,6 @@ class FeatureStore:
         """
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
-
-
-def _require_agreement(
-    folder: Path,
-    header: StoreHeader,
-    rows: StoreRows,
-    features: np.ndarray,
-    texts: np.ndarray | None,
-) -> None:
-    dim = header.recipe.fingerprint.dim
-    if (*features.shape, len(rows)) != (header.n_rows, dim, header.n_rows):
-        raise _damaged(
-            folder,
-            f"store.json tells of {header.n_rows} rows of {dim} numbers, the table has "
-            f"{len(rows)} and the features are {features.shape}",
-        )
-    if texts is not None and texts.shape != (len(header.classes), dim):
-        raise _damaged(
-            folder,
-            f"store.json tells of {len(header.classes)} classes and {dim} numbers, and the text "
-            f"features are {texts.shape}",
-        )
 
 
 def _damaged(folder: Path, reason: str) -> DataError:

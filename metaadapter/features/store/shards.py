@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.errors import UsageError
-from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import StoreHeader
@@ -59,25 +58,26 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
     if (out / HEADER_FILE).exists():
         raise UsageError(f"{out} is a feature store already; choose a new folder for the result")
     parts = [FeatureStore.open(folder) for folder in stores]
+    first = parts[0].header
     for part in parts[1:]:
-        parts[0].header.recipe.require_same(part.header.recipe, part.folder)
+        first.recipe.require_same(part.header.recipe, part.folder)
 
-    index = FeatureIndex()
+    features: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
-    for part in parts:
-        index.add_store(part)
-        texts = part.class_texts() | texts
+    for part in reversed(parts):  # what several hold is taken from the first
+        features |= part.by_content()
+        texts |= part.class_texts()
     pictures = sorted({picture for part in parts for picture in part.rows.pictures()})
     read = {picture.path for picture in pictures}
     unread = {entry for part in parts for entry in part.header.quarantined}
     header = StoreHeader.of_pictures(
         pictures,
-        parts[0].header.recipe,
+        first.recipe,
         tuple(sorted({name for part in parts for name in part.classes})),
-        parts[0].header.templates,
+        first.templates,
         tuple(sorted(entry for entry in unread if entry.path not in read)),
     )
     kept = "The stores to merge are as they were."
     with hold_folder(out), write_errors(f"the feature store {out}", kept):
-        write_store(out, header, pictures, index, texts)
+        write_store(out, header, pictures, features, texts)
     return FeatureStore.open(out)
