@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
-from metaadapter.images.picture_files import subfolders
+from metaadapter.images.folder import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["read_coop_split"]
@@ -32,10 +32,9 @@ def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
         DataError: Another kind of JSON, an index with two names or a name with two indices, or
             no picture is there.
     """
-    lists = _lists(file)
     entries = [
         (split, *_entry(file, split, number, entry))
-        for split, items in lists.items()
+        for split, items in _lists(file).items()
         for number, entry in enumerate(items, start=1)
     ]
     if not entries:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.images.coop_split import read_coop_split
-from metaadapter.images.folder import read_folder
+from metaadapter.images.folder import read_folder, subfolders
 from metaadapter.images.manifest import is_manifest, read_manifest
-from metaadapter.images.picture_files import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["ALL_SPLITS", "read_images"]
