@@ -50,7 +50,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
         raise UsageError(
             f"{kind} {name!r}: cannot read {file}: {error.strerror or error}"
         ) from error
-    module = _run(path, hashlib.sha256(content).hexdigest()[:12], name, kind)
+    module = _run(path, hashlib.sha256(content).hexdigest()[:12], f"{kind} {name!r}")
     if not hasattr(module, attribute):
         raise UsageError(
             f"{kind} {name!r}: {file} has no {attribute!r}; write the name of a function or class "
@@ -67,7 +67,7 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def _run(path: Path, digest: str, name: str, kind: str) -> Any:
+def _run(path: Path, digest: str, what: str) -> Any:
     # By content, so that two files of one name stand side by side, and a changed one is run again.
     title = f"own_code_{digest}"
     spec = importlib.util.spec_from_file_location(title, path.resolve())
@@ -84,5 +84,5 @@ def _run(path: Path, digest: str, name: str, kind: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
-        raise UsageError(f"{kind} {name!r} cannot be loaded: {explain(error)}") from error
+        raise UsageError(f"{what} cannot be loaded: {explain(error)}") from error
     return module

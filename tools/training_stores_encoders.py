@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.features import FeatureStore, FrozenEncoder
-from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
-from metaadapter.features.open_clip_model import build_model
+from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Recipe, StoreHeader

@@ -13,7 +13,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision, choose_device, require_precision
-from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
@@ -22,7 +21,12 @@ from metaadapter.features.fingerprint import (
     uses_quick_gelu,
 )
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.open_clip_model import OpenClipModel, build_model
+from metaadapter.features.open_clip_model import (
+    EncoderSource,
+    OpenClipModel,
+    build_model,
+    resolve_encoder,
+)
 from metaadapter.features.prompts import fill_template, resolve_templates
 
 __all__ = ["FrozenEncoder"]
@@ -72,7 +76,12 @@ class FrozenEncoder(ImageEncoder):
         digest = digest_weights(model.network)
         self._tokenize = model.tokenize
         self._network = _settle(model.network, self.device, precision)
-        self.fingerprint = self._take_fingerprint(digest)
+        picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
+        sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
+        is_quick = uses_quick_gelu(self._network)
+        self.fingerprint = Fingerprint.of(
+            self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
+        )
 
     @classmethod
     def load(
@@ -152,18 +161,6 @@ class FrozenEncoder(ImageEncoder):
     def _autocast(self) -> torch.autocast:
         exact = self.precision == "fp32"
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=not exact)
-
-    def _take_fingerprint(self, digest: str) -> Fingerprint:
-        picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
-        sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
-        return Fingerprint.of(
-            self.name,
-            picture,
-            sentence,
-            weights=self.weights,
-            digest=digest,
-            quick_gelu=uses_quick_gelu(self._network),
-        )
 
 
 def _settle(network: Any, device: torch.device, precision: Precision) -> Any:

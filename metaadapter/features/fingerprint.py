@@ -104,8 +104,7 @@ class Fingerprint:
         Raises:
             IncompatibleArtifact: They differ; the message names both and what to do.
         """
-        difference = self._difference(other)
-        if difference is not None:
+        if difference := self._difference(other):
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "
                 f"{other}: {difference}, so their features cannot be compared. "
@@ -116,12 +115,15 @@ class Fingerprint:
         if self.dim != other.dim:
             return f"features of width {self.dim} against {other.dim}"
         if self.quick_gelu != other.quick_gelu:
-            return f"the activation is {_activation(self)} against {_activation(other)}"
+            activations = ("QuickGELU", "GELU") if self.quick_gelu else ("GELU", "QuickGELU")
+            return f"the activation is {' against '.join(activations)}"
         if self.digest != other.digest:
             return "the weights differ"
-        if not _probes_agree(self.probe, other.probe):
-            return "the weights are the same, but the preprocessing or the architecture differs"
-        return None
+        if len(self.probe) == len(other.probe):
+            apart = np.subtract(self.probe, other.probe).reshape(2, -1)  # picture, sentence
+            if np.linalg.norm(apart, axis=1).max() <= TOLERANCE:
+                return None
+        return "the weights are the same, but the preprocessing or the architecture differs"
 
 
 def digest_weights(model: nn.Module) -> str:
@@ -165,17 +167,6 @@ def uses_quick_gelu(model: nn.Module) -> bool:
     from open_clip.transformer import QuickGELU
 
     return any(isinstance(module, QuickGELU) for module in model.modules())
-
-
-def _activation(fingerprint: Fingerprint) -> str:
-    return "QuickGELU" if fingerprint.quick_gelu else "GELU"
-
-
-def _probes_agree(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    if len(one) != len(other):
-        return False
-    difference = np.subtract(one, other).reshape(2, -1)  # picture, sentence
-    return bool(np.linalg.norm(difference, axis=1).max() <= TOLERANCE)
 
 
 def _fixed_bytes(name: str, count: int) -> np.ndarray:

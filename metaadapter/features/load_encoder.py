@@ -9,8 +9,8 @@ from pathlib import Path
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.open_clip_model import resolve_encoder
 from metaadapter.own_code import explain, is_own_code, load_own_code
 
 __all__ = ["load_encoder"]
