@@ -13,13 +13,10 @@ __all__ = ["change_folder", "replace_file"]
 
 
 def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
-    """Create or replace `path` in one step.
+    """Create or replace `path` in one step, in a folder that exists.
 
-    A reader, also one that comes after a crash, sees the old file or the new one.
-
-    Args:
-        path: In a folder that exists.
-        content: Bytes, text (written as UTF-8), or a function that writes into an open file.
+    A reader, also one that comes after a crash, sees the old file or the new one. The content is
+    bytes, text (written as UTF-8), or a function that writes into an open file.
 
     Raises:
         OSError: The file cannot be written; the old one is as it was.
@@ -27,7 +24,10 @@ def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
         with unfinished.open("wb") as file:
-            _fill(file, content)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -65,13 +65,6 @@ def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
         shutil.rmtree(copy, ignore_errors=True)
     _sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _fill(file: IO[bytes], content: bytes | str | Callable[[IO[bytes]], object]) -> None:
-    if callable(content):
-        content(file)
-    else:
-        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def _sync_folder(folder: Path) -> None:

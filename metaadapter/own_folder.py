@@ -17,12 +17,9 @@ NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
-    """Check that a folder that is to be written to holds nothing of somebody else's.
+    """Check that an existing folder that is to be written to holds nothing of somebody else's.
 
-    Args:
-        folder: An existing folder.
-        marks: Names of files by which a folder of this kind is known.
-        kind: What the folder holds, for messages.
+    `marks` are names of files by which a folder of this `kind` is known.
 
     Raises:
         DataError: The folder holds files, and none of the marks.
@@ -62,11 +59,8 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
 def hold_lock(file: Path, owner: str) -> Iterator[None]:
     """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
 
-    The system frees the lock when the process ends, however it ends.
-
-    Args:
-        file: The lock file. It stays: removing it would let two later runs lock two files.
-        owner: What the lock guards, for messages.
+    The system frees the lock when the process ends, however it ends. The file stays: removing it
+    would let two later runs lock two files. `owner` is what it guards, for messages.
 
     Raises:
         DataError: Another process holds the lock, or the file cannot be locked.

@@ -6,14 +6,14 @@ from metaadapter.features.encoded_pictures import encode_rows as encode_rows
 from metaadapter.features.encoded_pictures import is_store as is_store
 from metaadapter.features.encoded_pictures import read_store as read_store
 from metaadapter.features.encoder import FrozenEncoder as FrozenEncoder
+from metaadapter.features.encoder import load_encoder as load_encoder
 from metaadapter.features.encoding_loop import Progress as Progress
 from metaadapter.features.extraction import EncodeReport as EncodeReport
 from metaadapter.features.extraction import encode_to_store as encode_to_store
+from metaadapter.features.extraction import merge_stores as merge_stores
 from metaadapter.features.fingerprint import Fingerprint as Fingerprint
 from metaadapter.features.image_encoder import CLIP_LOGIT_SCALE as CLIP_LOGIT_SCALE
 from metaadapter.features.image_encoder import ImageEncoder as ImageEncoder
-from metaadapter.features.load_encoder import load_encoder as load_encoder
 from metaadapter.features.model_encoder import ModelEncoder as ModelEncoder
 from metaadapter.features.prompts import readable_name as readable_name
 from metaadapter.features.store.feature_store import FeatureStore as FeatureStore
-from metaadapter.features.store.shards import merge_stores as merge_stores

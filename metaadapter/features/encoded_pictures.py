@@ -89,14 +89,9 @@ def encode_rows(
     seed: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
-    """Encode the pictures of a table, as `encode_to_store` does, and keep no store.
+    """Encode the pictures of a table as `encode_to_store` does, the mean of their views each.
 
-    Args:
-        rows: The pictures.
-        encoder: Gives the features.
-        views: The number of views that are averaged for each picture.
-        seed: The seed of the random views.
-        progress: Called after each batch.
+    No store is kept; pictures that cannot be read, and copies with another label, are told.
     """
     features, contents = encode_pictures(
         [row.path for row in rows], encoder, views=views, seed=seed, progress=progress

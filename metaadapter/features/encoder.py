@@ -1,8 +1,10 @@
-"""The frozen encoder: pictures and class names in, unit features of one joint space out."""
+"""The frozen encoder, pictures and class names in, unit features out; and any encoder by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -11,7 +13,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision, choose_device, require_precision
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
@@ -28,8 +30,9 @@ from metaadapter.features.open_clip_model import (
     resolve_encoder,
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
+from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["FrozenEncoder"]
+__all__ = ["FrozenEncoder", "load_encoder"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What does best with each encoder's text tower: `tiny` learned from these two.
@@ -161,6 +164,83 @@ class FrozenEncoder(ImageEncoder):
     def _autocast(self) -> torch.autocast:
         exact = self.precision == "fp32"
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=not exact)
+
+
+def load_encoder(
+    name: str,
+    *,
+    device: str | None = None,
+    precision: Precision = "fp32",
+    templates: str | Sequence[str] | None = None,
+    remembered_by: str | None = None,
+) -> ImageEncoder:
+    """Load an encoder by its name.
+
+    Args:
+        name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
+            file which is called without arguments and returns an `ImageEncoder`. The file is run as
+            a script would be.
+        device: As for `FrozenEncoder.load`, as are `precision` and `templates`. An encoder of your
+            own decides on all three itself.
+        precision: The number format of the calculation.
+        templates: The sentences that class names are put into.
+        remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
+            has given it. An adapter or a store never makes code run by itself.
+
+    Raises:
+        UsageError: There is no such encoder, device, precision or templates; the file cannot be run
+            or returns something else; or an artifact names a file of code.
+        DataError: The weights are not on this machine and cannot be fetched.
+        IncompatibleArtifact: The weights do not fit the architecture.
+    """
+    if not is_own_code(name):
+        if remembered_by is not None:
+            _require_there(name, remembered_by)
+        return FrozenEncoder.load(name, device=device, precision=precision, templates=templates)
+    if remembered_by is not None:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name}, which is program code, and code "
+            f"runs only if you name it: if you trust that file, give --encoder {name}"
+        )
+    if device not in (None, "auto") or precision != "fp32" or templates is not None:
+        raise UsageError(
+            f"the encoder {name} decides itself on device, precision and templates; leave these "
+            "options out"
+        )
+    file, _, factory = name.rpartition(":")
+    return _call(f"{Path(file).resolve()}:{factory}")
+
+
+def _require_there(name: str, remembered_by: str) -> None:
+    try:
+        resolve_encoder(name)
+    except UsageError as error:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
+            "say with --encoder where it is; where features come from elsewhere, give a feature "
+            "store in place of pictures and names"
+        ) from error
+
+
+def _call(name: str) -> ImageEncoder:
+    factory = load_own_code(name, kind="encoder")
+    try:
+        encoder = factory()
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
+    if not isinstance(encoder, ImageEncoder):
+        raise UsageError(
+            f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
+            f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
+        )
+    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
+        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
+    # What a store and an adapter remember is what the user types.
+    encoder.name = name
+    encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
+    return encoder
 
 
 def _settle(network: Any, device: torch.device, precision: Precision) -> Any:

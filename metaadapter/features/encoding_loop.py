@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ __all__ = ["Encoding", "Progress", "encode_new"]
 Stage = Literal["hash", "encode"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 HASHES_AT_ONCE = 256
 
@@ -94,14 +97,20 @@ def encode_new(
         if value < 1:
             raise UsageError(f"{option} must be 1 or more, got {value}")
     pictures = _as_pictures(images)
-    contents = _hash(pictures, workers, on_error, progress)
+    contents: list[str | UnreadableImage] = []
+    meter = _Meter("hash", len(pictures), progress)
+    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
+        for start in range(0, len(pictures), HASHES_AT_ONCE):
+            some = pictures[start : start + HASHES_AT_ONCE]
+            contents += executor.map(_or_error(content_hash, on_error), some)
+            meter.advance(len(some))
     new: dict[str, list[Picture]] = {}
     for picture, content in zip(pictures, contents, strict=True):
         if isinstance(content, str) and content not in known:
             new.setdefault(content, []).append(picture)
     meter = _Meter("encode", len(new), progress)
     failures: dict[str, UnreadableImage] = {}
-    read = partial(_read, preprocess=encoder.preprocess, views=views, seed=seed, on_error=on_error)
+    read = _or_error(partial(_first_readable, encoder=encoder, views=views, seed=seed), on_error)
     for batch in _encode(new, read, encoder, max(1, batch_size // views), workers):
         failures |= {key: it for key, it in batch.items() if isinstance(it, UnreadableImage)}
         keep({key: it for key, it in batch.items() if isinstance(it, np.ndarray)})
@@ -151,30 +160,18 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
     return pictures
 
 
-def _hash(
-    pictures: Sequence[Picture],
-    workers: int,
-    on_error: OnError,
-    progress: Callable[[Progress], None] | None,
-) -> list[str | UnreadableImage]:
-    """The content hash of each picture, or why it has none."""
+def _or_error(
+    function: Callable[[Item], Result], on_error: OnError
+) -> Callable[[Item], Result | UnreadableImage]:
+    """The same function, which returns its `UnreadableImage` unless that is to be raised."""
 
-    def hash_or_error(picture: Picture) -> str | UnreadableImage:
+    def caught(item: Item) -> Result | UnreadableImage:
         try:
-            return content_hash(picture)
+            return function(item)
         except UnreadableImage as error:
-            if on_error == "raise":
-                raise
             return error
 
-    contents: list[str | UnreadableImage] = []
-    meter = _Meter("hash", len(pictures), progress)
-    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
-        for start in range(0, len(pictures), HASHES_AT_ONCE):
-            some = pictures[start : start + HASHES_AT_ONCE]
-            contents += executor.map(hash_or_error, some)
-            meter.advance(len(some))
-    return contents
+    return function if on_error == "raise" else caught
 
 
 def _encode(
@@ -225,34 +222,25 @@ def _encode(
         torch.set_num_threads(threads)
 
 
-def _read(
-    pictures: Sequence[Picture],
-    preprocess: Callable[..., Tensor],
-    views: int,
-    seed: int,
-    on_error: OnError,
-) -> Float32[Tensor, "views 3 height width"] | UnreadableImage:
-    """The views of the first picture that can be read, or why none can.
-
-    Equal files lie at several paths, and one of them may have been deleted since it was hashed.
-    """
+def _first_readable(
+    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
+) -> Float32[Tensor, "views 3 height width"]:
+    """The views of one of equal files, some of which may be gone since they were hashed."""
     failures = []
     for picture in pictures:
         try:
-            return _pixels(picture, preprocess, views, seed)
+            return _pixels(picture, encoder, views, seed)
         except UnreadableImage as error:
             failures.append(error)
-    if on_error == "raise":
-        raise failures[0]
-    return failures[0]
+    raise failures[0]
 
 
 def _pixels(
-    picture: Picture, preprocess: Callable[..., Tensor], views: int, seed: int
+    picture: Picture, encoder: ImageEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views 3 height width"]:
     upright = decode_image(picture)
     try:
-        return view_pixels(upright, preprocess, views, seed)
+        return view_pixels(upright, encoder.preprocess, views, seed)
     except Exception as error:  # one picture that is too much must not end a run over millions
         reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
         raise UnreadableImage(name_of(picture), reason) from error

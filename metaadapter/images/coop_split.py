@@ -18,15 +18,10 @@ Entry = tuple[str, int, str]  # path, label index, class name
 
 
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
-    """Read a file such as `split_zhou_OxfordPets.json`.
+    """Read a file such as `split_zhou_OxfordPets.json`: its pictures in order, with their splits.
 
-    Args:
-        file: The JSON file. Its paths start at its own folder or, as in CoOp's own data sets, at
-            a folder beside it (`images`, `jpg`, ...): the first one that holds the pictures.
-        labelled: Take the class names as labels; otherwise all labels are None.
-
-    Returns:
-        The pictures in the order of the file, with their splits.
+    Its paths start at its own folder or, as in CoOp's own data sets, at a folder beside it
+    (`images`, `jpg`, ...): the first one that holds the pictures.
 
     Raises:
         DataError: Another kind of JSON, an index with two names or a name with two indices, or

@@ -52,8 +52,7 @@ def decode_image(image: ImageInput) -> Image.Image:
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
     white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
     pixel; for fractions it is 1. Pictures with negative or larger values are stretched from their
-    darkest to their brightest pixel.
-    Safe to call from several threads.
+    darkest to their brightest pixel. Safe to call from several threads.
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
@@ -81,11 +80,8 @@ def content_hash(image: ImageInput) -> str:
 
     Args:
         image: What `decode_image` takes. Paths, bytes and file objects are hashed as `sha256sum`
-            does; open pictures and arrays, which have no bytes of a file, by their size and
-            upright RGB pixels.
-
-    Returns:
-        A SHA-256 in 64 hexadecimal digits.
+            does, to 64 hexadecimal digits; open pictures and arrays, which have no bytes of a file,
+            by their size and upright RGB pixels.
 
     Raises:
         UnreadableImage: The file is missing or may not be read, or the open picture is damaged.

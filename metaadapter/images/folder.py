@@ -24,15 +24,10 @@ SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "tes
 
 
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a folder.
+    """Read the pictures of a folder, sorted by path.
 
-    Args:
-        folder: Holds one folder per class, or train/val/test folders that do; pictures in deeper
-            folders belong to the class above them. Any arrangement will do if not labelled.
-        labelled: Take the class from the folder's name; otherwise all labels are None.
-
-    Returns:
-        The pictures sorted by path.
+    It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
+    belong to the class above them. Any arrangement will do if not labelled.
 
     Raises:
         DataError: No pictures, or pictures without folders for their classes.
@@ -75,7 +70,7 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
 
 
 def is_picture(path: Path) -> bool:
-    """Tell by its name whether a file is a picture."""
+    """Whether the name of a file is that of a picture."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,21 +45,15 @@ Table = tuple[tuple[str, ...], list[Record]]  # columns and rows
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell by its name whether a file is a manifest."""
+    """Whether the name of a file is that of a manifest."""
     return path.suffix.lower() in FORMATS
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table with the columns path, label and, if wanted, split and group.
 
-    Args:
-        manifest: CSV (separated by comma, semicolon or tab), JSON lines or Parquet file.
-            Relative paths start at its own folder.
-        labelled: Demand a label in each row; otherwise all labels are None.
-
-    Returns:
-        The pictures in the order of the manifest. Single files may be missing: that shows when
-        they are decoded.
+    Relative paths start at its own folder. Single files may be missing: that shows when they are
+    decoded.
 
     Raises:
         DataError: A column or a label is missing, a line is broken, or no picture is there.
@@ -79,18 +73,16 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         if name is None:
             raise DataError(_missing_column(manifest, column, columns))
         _require_filled(manifest, column, records, name)
-    rows = tuple(_row(manifest.parent, record.values, named, labelled) for record in records)
+    rows = []
+    for record in records:
+        facts = {column: record.values.get(name or "") or None for column, name in named.items()}
+        label = facts["label"] if labelled else None
+        label = label and unicodedata.normalize("NFC", label)
+        path = manifest.parent / (facts["path"] or "")
+        rows.append(ImageRow(path, label, facts["split"], facts["group"]))
     if not any(row.path.exists() for row in rows):
         raise DataError(_all_missing(manifest, rows))
-    return ImageTable(rows, f"{kind} manifest")
-
-
-def _row(
-    folder: Path, values: Mapping[str, str], named: Mapping[str, str | None], labelled: bool
-) -> ImageRow:
-    path, label, split, group = (values.get(named[column] or "") or None for column in COLUMNS)
-    name = unicodedata.normalize("NFC", label) if labelled and label else None
-    return ImageRow(folder / (path or ""), name, split, group)
+    return ImageTable(tuple(rows), f"{kind} manifest")
 
 
 def _read_csv(path: Path) -> Table:
@@ -189,7 +181,7 @@ def _missing_column(manifest: Path, column: str, columns: tuple[str, ...]) -> st
     )
 
 
-def _all_missing(manifest: Path, rows: tuple[ImageRow, ...]) -> str:
+def _all_missing(manifest: Path, rows: Sequence[ImageRow]) -> str:
     return (
         f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
         f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for at "

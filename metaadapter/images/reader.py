@@ -36,10 +36,6 @@ def read_images(
             source of several splits demands the choice, lest test pictures become examples.
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
 
-    Returns:
-        The rows, which format was found, and warnings on what looks wrong: empty classes, files
-        left out.
-
     Raises:
         DataError: The source is missing, or does not hold what is needed.
         UsageError: The split is unknown, or must be chosen.

@@ -13,10 +13,10 @@ from jaxtyping import Float16, Float32, Shaped
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.create import create_store
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
+from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 
 __all__ = ["FeatureStore"]

@@ -22,8 +22,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
     """Make `folder` if it is not there, and hold it; the system frees it when the process ends.
 
     Raises:
-        DataError: Another process writes to the folder, it holds files of another kind, or it
-            cannot be written.
+        DataError: Another process has it, it holds files of another kind, or cannot be written.
     """
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)

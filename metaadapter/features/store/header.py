@@ -33,8 +33,7 @@ class Recipe:
         encoder: The name that `FrozenEncoder.load` takes.
         fingerprint: What the encoder computes, whatever its name.
         precision: How exactly the encoder calculated, as `FrozenEncoder.load` takes it.
-        logit_scale: The encoder's inverse temperature: logits are this times the cosine; None if
-            it is unknown.
+        logit_scale: The inverse temperature: logits are this times the cosine; None if unknown.
         n_views: Rows of features per picture: the centre view and random crops.
         seed: The seed of the random crops.
     """

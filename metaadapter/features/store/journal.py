@@ -29,10 +29,8 @@ class Journal:
     """Blocks of features in a hidden folder of the store, each file whole or absent.
 
     A block is one `.npy` of records (`sha256`, `features`), so that it can be memory-mapped. What
-    was taken in last must be flushed at the end, however that comes.
-
-    Attributes:
-        features: Those of the pictures that are on disk, by content hash, each (views, D).
+    was taken in last must be flushed at the end, however that comes. `features` are those of the
+    pictures that are on disk, by content hash. Any write may raise a `DataError`.
     """
 
     def __init__(
@@ -41,8 +39,7 @@ class Journal:
         """Take up the journal of an earlier run, if there is one: its blocks enter `features`.
 
         Raises:
-            IncompatibleArtifact: The earlier run had another encoder, precision, number of views
-                or seed.
+            IncompatibleArtifact: The earlier run had another recipe.
             DataError: What it left is damaged.
         """
         self.features = features
@@ -63,21 +60,13 @@ class Journal:
             ) from error
 
     def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
-        """Take features in; a block of them is written if the last one is old enough.
-
-        Raises:
-            DataError: They cannot be written.
-        """
+        """Take features in; a block of them is written if the last one is old enough."""
         self._waiting |= features
         if time.monotonic() - self._since >= BLOCK_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Put what was taken in on disk, for good, and into `features`.
-
-        Raises:
-            DataError: It cannot be written.
-        """
+        """Put what was taken in on disk, for good, and into `features`."""
         # Forgotten first: when the disk is full, the flush on the way out must not try again.
         waiting, self._waiting = self._waiting, {}
         if waiting:
@@ -85,7 +74,13 @@ class Journal:
             kind = [("sha256", "S64"), ("features", np.float16, rows.shape[1:])]
             block = np.empty(len(waiting), dtype=kind)
             block["sha256"], block["features"] = list(waiting), rows
-            self._append(block)
+            kept = (
+                f"{len(self.features)} pictures are finished and kept; the same command goes on "
+                "there"
+            )
+            with write_errors(f"the feature store {self._store}", kept):
+                self._append(block)
+            self._enter_next()
         self._since = time.monotonic()
 
     def remove(self) -> None:
@@ -93,15 +88,11 @@ class Journal:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _append(self, block: np.ndarray) -> None:
-        n_kept = len(self.features)
-        kept = f"{n_kept} pictures are finished and kept; the same command goes on there"
-        with write_errors(f"the feature store {self._store}", kept):
-            if self._n_blocks == 0:
-                self._folder.mkdir(exist_ok=True)
-                recipe = json.dumps(asdict(self._recipe), indent=2)
-                replace_file(self._folder / RECIPE_FILE, recipe)
-            replace_file(self._next_block(), lambda file: np.save(file, block))
-        self._enter_next()
+        if self._n_blocks == 0:
+            self._folder.mkdir(exist_ok=True)
+            recipe = json.dumps(asdict(self._recipe), indent=2)
+            replace_file(self._folder / RECIPE_FILE, recipe)
+        replace_file(self._next_block(), lambda file: np.save(file, block))
 
     def _take_up(self) -> None:
         earlier = self._folder / RECIPE_FILE
