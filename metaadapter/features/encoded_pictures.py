@@ -18,15 +18,7 @@ from metaadapter.features.store.rows import StoredPicture, contradictions, equal
 from metaadapter.features.views import mean_of_views
 from metaadapter.images import ImageInput, ImageRow, UnreadableImage
 
-__all__ = [
-    "EncodedPictures",
-    "encode_pictures",
-    "encode_rows",
-    "is_store",
-    "part_readable",
-    "read_store",
-    "require_some",
-]
+__all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "read_store"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +134,12 @@ def part_readable(
     rows: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
 ) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
     """Part pictures into those that have features and those that could not be read."""
-    pairs = list(zip(rows, contents, strict=True))
-    return (
-        tuple(StoredPicture.of(row, it) for row, it in pairs if isinstance(it, str)),
-        tuple(it for it in contents if isinstance(it, UnreadableImage)),
+    pictures = tuple(
+        StoredPicture(str(row.path), row.label or "", row.split or "", row.group or "", content)
+        for row, content in zip(rows, contents, strict=True)
+        if isinstance(content, str)
     )
+    return pictures, tuple(it for it in contents if isinstance(it, UnreadableImage))
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:

@@ -180,10 +180,10 @@ def load_encoder(
         name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
             file which is called without arguments and returns an `ImageEncoder`. The file is run as
             a script would be.
-        device: As for `FrozenEncoder.load`, as are `precision` and `templates`. An encoder of your
-            own decides on all three itself.
-        precision: The number format of the calculation.
-        templates: The sentences that class names are put into.
+        device: "cpu", "cuda", "mps"; the fastest one that is here if `None` or "auto". An encoder
+            of your own decides itself, as it does on `precision` and `templates`.
+        precision: "fp32", "bf16", or on a GPU "fp16".
+        templates: The sentences that class names are put into, as for `FrozenEncoder.load`.
         remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
             has given it. An adapter or a store never makes code run by itself.
 

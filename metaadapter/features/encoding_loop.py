@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -98,23 +98,23 @@ def encode_new(
             raise UsageError(f"{option} must be 1 or more, got {value}")
     pictures = _as_pictures(images)
     contents: list[str | UnreadableImage] = []
-    meter = _Meter("hash", len(pictures), progress)
+    advance = _meter("hash", len(pictures), progress)
     with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
         for start in range(0, len(pictures), HASHES_AT_ONCE):
             some = pictures[start : start + HASHES_AT_ONCE]
             contents += executor.map(_or_error(content_hash, on_error), some)
-            meter.advance(len(some))
+            advance(len(some))
     new: dict[str, list[Picture]] = {}
     for picture, content in zip(pictures, contents, strict=True):
         if isinstance(content, str) and content not in known:
             new.setdefault(content, []).append(picture)
-    meter = _Meter("encode", len(new), progress)
+    advance, rate = _meter("encode", len(new), progress), 0.0
     failures: dict[str, UnreadableImage] = {}
     read = _or_error(partial(_first_readable, encoder=encoder, views=views, seed=seed), on_error)
     for batch in _encode(new, read, encoder, max(1, batch_size // views), workers):
         failures |= {key: it for key, it in batch.items() if isinstance(it, UnreadableImage)}
         keep({key: it for key, it in batch.items() if isinstance(it, np.ndarray)})
-        meter.advance(len(batch))
+        rate = advance(len(batch))
     outcomes = tuple(
         # Of equal pictures each has its own name.
         UnreadableImage(name_of(picture), failures[content].reason)
@@ -122,27 +122,24 @@ def encode_new(
         else content
         for picture, content in zip(pictures, contents, strict=True)
     )
-    return Encoding(outcomes, len(new) - len(failures), meter.rate)
+    return Encoding(outcomes, len(new) - len(failures), rate)
 
 
-@dataclass(slots=True)
-class _Meter:
-    """Counts the pictures of one stage and tells a listener."""
+def _meter(
+    stage: Stage, total: int, listener: Callable[[Progress], None] | None
+) -> Callable[[int], float]:
+    """A function that counts pictures as finished, tells a listener and returns the rate."""
+    started, done = time.monotonic(), 0
 
-    stage: Stage
-    total: int
-    listener: Callable[[Progress], None] | None
-    done: int = 0
-    started: float = field(default_factory=time.monotonic)
+    def advance(n_pictures: int) -> float:
+        nonlocal done
+        done += n_pictures
+        rate = done / max(time.monotonic() - started, 1e-9)
+        if listener is not None:
+            listener(Progress(stage, done, total, rate))
+        return rate
 
-    def advance(self, n_pictures: int) -> None:
-        self.done += n_pictures
-        if self.listener is not None:
-            self.listener(Progress(self.stage, self.done, self.total, self.rate))
-
-    @property
-    def rate(self) -> float:
-        return self.done / max(time.monotonic() - self.started, 1e-9)
+    return advance
 
 
 def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:

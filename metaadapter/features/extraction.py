@@ -24,7 +24,7 @@ from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 from metaadapter.own_folder import write_errors
 
-__all__ = ["EncodeReport", "encode_to_store", "merge_stores", "pick_shard"]
+__all__ = ["EncodeReport", "encode_to_store", "merge_stores"]
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
 

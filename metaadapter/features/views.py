@@ -32,14 +32,9 @@ def view_pixels(
 ) -> Float32[Tensor, "views 3 height width"]:
     """The centre view of a picture, then `n_views` − 1 random crops, half of them mirrored.
 
-    The crops depend on the picture, the seed and the number of the view, so neither the order of
-    the pictures nor the batch they are in changes them, and more views keep the first ones.
-
-    Args:
-        picture: An upright RGB picture, as `decode_image` gives it.
-        preprocess: The encoder's own, from a picture to (3, height, width).
-        n_views: The number of views, at least 1.
-        seed: The seed of the random crops.
+    The picture is upright and RGB. The crops depend on it, the seed and the number of the view, so
+    neither the order of the pictures nor the batch they are in changes them, and more views keep
+    the first ones.
     """
     centre = preprocess(picture)
     if n_views == 1:

@@ -41,9 +41,6 @@ class Record(NamedTuple):
     values: Mapping[str, str]
 
 
-Table = tuple[tuple[str, ...], list[Record]]  # columns and rows
-
-
 def is_manifest(path: Path) -> bool:
     """Whether the name of a file is that of a manifest."""
     return path.suffix.lower() in FORMATS
@@ -61,9 +58,10 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
-    columns, records = read(manifest)
+    records = read(manifest)
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
+    columns = tuple(dict.fromkeys(name for record in records for name in record.values))
     named = {
         column: next((alias for alias in aliases if alias in columns), None)
         for column, aliases in COLUMNS.items()
@@ -85,7 +83,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     return ImageTable(tuple(rows), f"{kind} manifest")
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path) -> list[Record]:
     """Separated by commas, semicolons or tabs."""
     text = _text(path)
     header = text.strip().partition("\n")[0]
@@ -98,23 +96,24 @@ def _read_csv(path: Path) -> Table:
             "look for a quotation mark without its partner"
         ) from error
     (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
-    columns = tuple(name.lower() for name in names)
-    return columns, [
-        Record(f"line {n}", dict(zip(columns, cells, strict=False))) for n, cells in rest
+    columns = [name.lower() for name in names]
+    absent = dict.fromkeys(columns, "")
+    return [
+        Record(f"line {number}", absent | dict(zip(columns, cells, strict=False)))
+        for number, cells in rest
     ]
 
 
-def _read_jsonl(path: Path) -> Table:
-    """One JSON object a line; the columns are all that occur."""
-    records = [
+def _read_jsonl(path: Path) -> list[Record]:
+    """One JSON object a line."""
+    return [
         Record(f"line {number}", _texts(_json_object(path, number, line)))
         for number, line in enumerate(_text(path).split("\n"), start=1)
         if line.strip()
     ]
-    return tuple(dict.fromkeys(name for record in records for name in record.values)), records
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> list[Record]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -128,8 +127,7 @@ def _read_parquet(path: Path) -> Table:
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
     rows = enumerate(table.to_pylist(), start=1)
-    records = [Record(f"row {number}", _texts(values)) for number, values in rows]
-    return tuple(name.strip().lower() for name in table.column_names), records
+    return [Record(f"row {number}", _texts(values)) for number, values in rows]
 
 
 def _text(path: Path) -> str:

@@ -78,7 +78,7 @@ class FeatureStore:
         encoder: str | ImageEncoder = "own features",
         logit_scale: float | None = None,
     ) -> FeatureStore:
-        """Make a store of features from elsewhere; every command takes it in place of pictures.
+        """Make and open a store of features from elsewhere, which every command takes.
 
         A picture of such a store is known by a hash of its features, in place of its file's bytes:
         pictures of equal features count as the same picture in the checks of an evaluation.
@@ -90,8 +90,7 @@ class FeatureStore:
                 Rows are scaled to length 1 and kept as float16.
             labels: The class of each picture; None for pictures without a class.
             texts: Label → text feature (D,) from the same encoder, for every label; they are scaled
-                to length 1, and those of other labels are left out. Without it the classes have no
-                texts.
+                to length 1, and those of other labels are left out. If None, there are none.
             groups: Pictures of one group (a burst, a patient) stay on one side of a split.
             splits: The split of each picture, for instance "train" or "test".
             paths: What to call each picture; "picture 0", "picture 1", … if None.
@@ -99,9 +98,6 @@ class FeatureStore:
                 name and width count as features of the same encoder.
             logit_scale: The inverse temperature of that encoder: logits are this times the cosine.
                 That of `encoder` if None, or unknown if that is a name.
-
-        Returns:
-            The store, open.
 
         Raises:
             DataError: A row is of another width, not finite or zero; a column has another length;
@@ -187,11 +183,7 @@ class FeatureStore:
     def mean_features(
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
-        """One unit feature per picture, the mean of its views, and the labels.
-
-        Returns:
-            Features in memory, float32, and the label of each picture ("" if it has none).
-        """
+        """One unit feature per picture in memory, the mean of its views; and its label or ""."""
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
 

@@ -49,8 +49,13 @@ class Journal:
         self._n_blocks = 0
         self._waiting: dict[str, np.ndarray] = {}
         self._since = time.monotonic()
+        earlier = self._folder / RECIPE_FILE
         try:
-            self._take_up()
+            if earlier.exists():
+                stored = read_entries(Recipe, json.loads(earlier.read_bytes()))
+                recipe.require_same(stored, store)
+                while self._next_block().exists():
+                    self._enter_next()
         except MetaAdapterError:
             raise
         except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
@@ -93,14 +98,6 @@ class Journal:
             recipe = json.dumps(asdict(self._recipe), indent=2)
             replace_file(self._folder / RECIPE_FILE, recipe)
         replace_file(self._next_block(), lambda file: np.save(file, block))
-
-    def _take_up(self) -> None:
-        earlier = self._folder / RECIPE_FILE
-        if earlier.exists():
-            stored = read_entries(Recipe, json.loads(earlier.read_bytes()))
-            self._recipe.require_same(stored, self._store)
-            while self._next_block().exists():
-                self._enter_next()
 
     def _enter_next(self) -> None:
         block = np.asarray(np.load(self._next_block(), mmap_mode="r", allow_pickle=False))

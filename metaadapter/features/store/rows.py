@@ -15,7 +15,6 @@ from jaxtyping import Int
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.folder import REMEDY
-from metaadapter.images import ImageRow
 
 __all__ = ["StoreRows", "StoredPicture", "contradictions", "equal_pictures", "write_rows"]
 
@@ -28,11 +27,6 @@ class StoredPicture(NamedTuple):
     split: str
     group: str
     sha256: str
-
-    @classmethod
-    def of(cls, row: ImageRow, sha256: str) -> StoredPicture:
-        """A picture that was read, with its content hash."""
-        return cls(str(row.path), row.label or "", row.split or "", row.group or "", sha256)
 
 
 COLUMNS = ("picture", "view", *StoredPicture._fields)

@@ -116,7 +116,7 @@ def _commit(
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Write all but the features, which are there already; the arguments are `write_store`'s."""
+    """Write all but the features, which are there already."""
     files, recipe = header.files, header.recipe
     replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
     if header.classes:
