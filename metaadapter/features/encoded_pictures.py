@@ -115,7 +115,7 @@ def encode_pictures(
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     known: dict[str, np.ndarray] = {}
-    contents = encode_new(
+    contents, _, _ = encode_new(
         images,
         encoder,
         views=views,
@@ -125,7 +125,7 @@ def encode_pictures(
         keep=known.update,
         on_error=on_error,
         progress=progress,
-    ).contents
+    )
     rows = [known[content] for content in contents if isinstance(content, str)]
     return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
 

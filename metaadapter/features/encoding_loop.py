@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -21,14 +21,12 @@ from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
 from metaadapter.images.inputs import Picture, as_picture, name_of
 
-__all__ = ["Encoding", "Progress", "encode_new"]
+__all__ = ["Progress", "encode_new"]
 
 Stage = Literal["hash", "encode"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+Encoded: TypeAlias = tuple[dict[str, Features], dict[str, UnreadableImage]]
 
 HASHES_AT_ONCE = 256
 
@@ -37,28 +35,14 @@ HASHES_AT_ONCE = 256
 class Progress:
     """How far a run over pictures is; showing it is the caller's job.
 
-    Attributes:
-        stage: "hash" while pictures are compared with what the store holds, then "encode".
-        done: Pictures finished in this stage.
-        total: Pictures of this stage; in "encode" only those that the store does not hold yet.
-        rate: Pictures per second since the stage began.
+    First pictures are compared with what the store holds ("hash"), then those that it does not hold
+    yet are encoded. Of the `total` of such a stage some are done, at a `rate` a second.
     """
 
     stage: Stage
     done: int
     total: int
     rate: float
-
-
-class Encoding(NamedTuple):
-    """What `encode_new` did."""
-
-    contents: tuple[str | UnreadableImage, ...]
-    """For each picture its content hash, or why it could not be read."""
-    n_new: int
-    """The number of contents that were encoded."""
-    images_per_second: float
-    """How fast they were encoded, without the comparison before."""
 
 
 def encode_new(
@@ -73,7 +57,7 @@ def encode_new(
     workers: int | None = None,
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
-) -> Encoding:
+) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
     """Encode those pictures of a list whose content is not known yet, each content once.
 
     Args:
@@ -88,6 +72,10 @@ def encode_new(
         on_error: Whether a picture that cannot be read ends the call or is left out.
         progress: Called after each batch.
 
+    Returns:
+        For each picture its content hash, or why it could not be read; the number of contents that
+        were encoded; and how many a second, without the comparison before.
+
     Raises:
         UnreadableImage: A picture cannot be read, and `on_error` is "raise".
         UsageError: `images` is not a list of pictures, or an argument is out of range.
@@ -97,24 +85,48 @@ def encode_new(
         if value < 1:
             raise UsageError(f"{option} must be 1 or more, got {value}")
     pictures = _as_pictures(images)
+
+    def hash_or_error(picture: Picture) -> str | UnreadableImage:
+        try:
+            return content_hash(picture)
+        except UnreadableImage as error:
+            if on_error == "raise":
+                raise
+            return error
+
     contents: list[str | UnreadableImage] = []
     advance = _meter("hash", len(pictures), progress)
     with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
         for start in range(0, len(pictures), HASHES_AT_ONCE):
             some = pictures[start : start + HASHES_AT_ONCE]
-            contents += executor.map(_or_error(content_hash, on_error), some)
+            contents += executor.map(hash_or_error, some)
             advance(len(some))
     new: dict[str, list[Picture]] = {}
     for picture, content in zip(pictures, contents, strict=True):
         if isinstance(content, str) and content not in known:
             new.setdefault(content, []).append(picture)
+
+    def encode(hashes: list[str]) -> Encoded:
+        pixels, failures = {}, {}
+        for sha256 in hashes:
+            try:
+                pixels[sha256] = _pixels_of_first(new[sha256], encoder, views, seed)
+            except UnreadableImage as error:
+                if on_error == "raise":
+                    raise
+                failures[sha256] = error
+        if not pixels:
+            return {}, failures
+        rows = encoder.encode_pixels(torch.cat(list(pixels.values()))).numpy()
+        features = rows.reshape(len(pixels), views, -1).astype(np.float16)
+        return dict(zip(pixels, features, strict=True)), failures
+
     advance, rate = _meter("encode", len(new), progress), 0.0
     failures: dict[str, UnreadableImage] = {}
-    read = _or_error(partial(_first_readable, encoder=encoder, views=views, seed=seed), on_error)
-    for batch in _encode(new, read, encoder, max(1, batch_size // views), workers):
-        failures |= {key: it for key, it in batch.items() if isinstance(it, UnreadableImage)}
-        keep({key: it for key, it in batch.items() if isinstance(it, np.ndarray)})
-        rate = advance(len(batch))
+    for features, failed in _side_by_side(encode, list(new), max(1, batch_size // views), workers):
+        keep(features)
+        failures |= failed
+        rate = advance(len(features) + len(failed))
     outcomes = tuple(
         # Of equal pictures each has its own name.
         UnreadableImage(name_of(picture), failures[content].reason)
@@ -122,7 +134,7 @@ def encode_new(
         else content
         for picture, content in zip(pictures, contents, strict=True)
     )
-    return Encoding(outcomes, len(new) - len(failures), rate)
+    return outcomes, len(new) - len(failures), rate
 
 
 def _meter(
@@ -157,47 +169,17 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
     return pictures
 
 
-def _or_error(
-    function: Callable[[Item], Result], on_error: OnError
-) -> Callable[[Item], Result | UnreadableImage]:
-    """The same function, which returns its `UnreadableImage` unless that is to be raised."""
-
-    def caught(item: Item) -> Result | UnreadableImage:
-        try:
-            return function(item)
-        except UnreadableImage as error:
-            return error
-
-    return function if on_error == "raise" else caught
-
-
-def _encode(
-    pictures_of_hash: Mapping[str, Sequence[Picture]],
-    read: Callable[[Sequence[Picture]], Tensor | UnreadableImage],
-    encoder: ImageEncoder,
-    n_pictures: int,
-    workers: int,
-) -> Iterator[dict[str, Features | UnreadableImage]]:
-    """Encode pictures in their order, `n_pictures` at a time.
+def _side_by_side(
+    encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
+) -> Iterator[Encoded]:
+    """Encode pictures in their order, in batches of this size.
 
     Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
     another. On a CPU the workers part torch's threads among themselves: whole batches side by side
     are a third faster than one batch on all threads, which wait for each other at every layer. A
     single batch has all threads.
     """
-
-    def encode(hashes: list[str]) -> dict[str, Features | UnreadableImage]:
-        found = {sha256: read(pictures_of_hash[sha256]) for sha256 in hashes}
-        pixels = {sha256: it for sha256, it in found.items() if isinstance(it, Tensor)}
-        failures = {sha256: it for sha256, it in found.items() if isinstance(it, UnreadableImage)}
-        if not pixels:
-            return {**failures}
-        rows = encoder.encode_pixels(torch.cat(list(pixels.values()))).numpy()
-        features = rows.reshape(len(pixels), -1, encoder.dim).astype(np.float16)
-        return {**failures, **dict(zip(pixels, features, strict=True))}
-
-    hashes = list(pictures_of_hash)
-    batches = [hashes[start : start + n_pictures] for start in range(0, len(hashes), n_pictures)]
+    batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
     workers = min(workers, len(batches))
     if workers <= 1:
         yield from map(encode, batches)
@@ -206,7 +188,7 @@ def _encode(
     part = partial(torch.set_num_threads, max(1, threads // workers))
     executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=part)
     # Unlike `Executor.map` this is but a few batches in front of the reader.
-    waiting: deque[Future[dict[str, Features | UnreadableImage]]] = deque()
+    waiting: deque[Future[Encoded]] = deque()
     try:
         for batch in batches:
             waiting.append(executor.submit(encode, batch))
@@ -219,25 +201,19 @@ def _encode(
         torch.set_num_threads(threads)
 
 
-def _first_readable(
+def _pixels_of_first(
     pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views 3 height width"]:
-    """The views of one of equal files, some of which may be gone since they were hashed."""
+    """The views of the first that can be read of equal files, some of which may be gone by now."""
     failures = []
     for picture in pictures:
         try:
-            return _pixels(picture, encoder, views, seed)
+            upright = decode_image(picture)
+            return view_pixels(upright, encoder.preprocess, views, seed)
         except UnreadableImage as error:
             failures.append(error)
+        except Exception as error:  # one picture that is too much must not end a run over millions
+            reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
+            failures.append(UnreadableImage(name_of(picture), reason))
+            failures[-1].__cause__ = error
     raise failures[0]
-
-
-def _pixels(
-    picture: Picture, encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"]:
-    upright = decode_image(picture)
-    try:
-        return view_pixels(upright, encoder.preprocess, views, seed)
-    except Exception as error:  # one picture that is too much must not end a run over millions
-        reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
-        raise UnreadableImage(name_of(picture), reason) from error

@@ -109,7 +109,7 @@ def encode_to_store(
             recipe.require_same(before.header.recipe, out)
         journal = Journal(out, recipe, {} if before is None else before.by_content())
         try:
-            encoding = encode_new(
+            contents, n_new, rate = encode_new(
                 [picture.path for picture in pictures],
                 encoder,
                 views=views,
@@ -122,7 +122,7 @@ def encode_to_store(
             )
         finally:
             journal.flush()
-        stored, quarantined = part_readable(pictures, encoding.contents)
+        stored, quarantined = part_readable(pictures, contents)
         require_some(len(pictures), quarantined)
         duplicates = equal_pictures(stored)
         dropped = {picture for group in duplicates for picture in group[1:] if drop_duplicates}
@@ -144,15 +144,15 @@ def encode_to_store(
         journal.remove()
     kept = {picture.sha256 for picture in stored}
     return EncodeReport(
-        n_new=encoding.n_new,
-        n_reused=len(stored) - encoding.n_new,
+        n_new=n_new,
+        n_reused=len(stored) - n_new,
         n_removed=len({picture.sha256 for picture in held} - kept),
         n_total=len(stored),
         n_dropped=sum(len(group) - 1 for group in duplicates) if drop_duplicates else 0,
         duplicates=duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
-        images_per_second=encoding.images_per_second,
+        images_per_second=rate,
     )
 
 

@@ -49,22 +49,18 @@ class EncoderSource:
 
 
 class OpenClipModel(NamedTuple):
-    """A dual encoder and what belongs to its weights."""
+    """A torch module with `encode_image`, `encode_text` and `logit_scale`, and what goes before.
+
+    That is from a picture to (3, height, width), and from sentences to token numbers (n, context).
+    """
 
     network: Any
-    """A torch module with `encode_image`, `encode_text` and `logit_scale`."""
     preprocess: Callable[[Image.Image], Tensor]
-    """From a picture to (3, height, width)."""
     tokenize: Callable[[list[str]], Tensor]
-    """From sentences to token numbers (n, context)."""
 
 
 def resolve_encoder(name: str) -> EncoderSource:
-    """Find out what the name of an encoder means.
-
-    Args:
-        name: "tiny"; "MODEL/TAG" as open_clip lists them; "MODEL/FILE" with a weights file of
-            that architecture; or a folder with open_clip's config and weights.
+    """Find out what the name of an encoder means; `FrozenEncoder.load` tells what it may be.
 
     Raises:
         UsageError: There is no such encoder; the message lists what is near.
