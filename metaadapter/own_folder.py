@@ -39,9 +39,8 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
 def write_errors(owner: str, kept: str = "") -> Iterator[None]:
     """Turn a failed write (disk full, no permission) into a message that names what is written.
 
-    Args:
-        owner: What is written and where, as in "the feature store birds/".
-        kept: A sentence: what is on disk nevertheless, and how to go on.
+    That is the owner, as in "the feature store birds/". `kept` is a sentence: what is on disk
+    nevertheless, and how to go on.
 
     Raises:
         DataError: Instead of any OSError.

@@ -23,13 +23,10 @@ __all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "rea
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPictures:
-    """Pictures that were read.
+    """Pictures that were read, with one unit row of features each, the mean of their views.
 
-    Attributes:
-        pictures: Their paths, labels and content hashes.
-        features: One unit row for each picture, the mean of its views.
-        quarantined: The pictures that could not be read.
-        warnings: What was noticed when the pictures were listed and read.
+    `quarantined` are those that could not be read, and `warnings` tell what was noticed when the
+    pictures were listed and read.
     """
 
     pictures: tuple[StoredPicture, ...]
@@ -103,14 +100,10 @@ def encode_pictures(
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
-    """Encode a list of pictures in memory; equal ones are encoded once.
+    """Encode a list of pictures in memory, to the last bit as `encode_to_store` does.
 
-    The same list gives the same numbers to the last bit as `encode_to_store`. The arguments and
-    errors are those of `encode_new`.
-
-    Returns:
-        One unit row for each picture that was read, the mean of its views; and for each picture its
-        content hash, or why it could not be read.
+    The arguments and errors are those of `encode_new`. One unit row comes back for each picture
+    that was read, the mean of its views; and for each picture its hash, or why it was not read.
     """
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")

@@ -131,11 +131,9 @@ class FrozenEncoder(ImageEncoder):
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
     ) -> Float32[np.ndarray, "n dim"]:
-        """Features of class names, one unit row each: the mean over the templates' unit rows.
+        """Features of names such as "red fox", each the unit mean over the templates' unit rows.
 
-        Args:
-            names: Names as people say them: "red fox".
-            templates: As for `load`; the encoder's own if `None`.
+        The templates are as for `load`; the encoder's own if `None`.
 
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.
@@ -180,10 +178,10 @@ def load_encoder(
         name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
             file which is called without arguments and returns an `ImageEncoder`. The file is run as
             a script would be.
-        device: "cpu", "cuda", "mps"; the fastest one that is here if `None` or "auto". An encoder
-            of your own decides itself, as it does on `precision` and `templates`.
-        precision: "fp32", "bf16", or on a GPU "fp16".
-        templates: The sentences that class names are put into, as for `FrozenEncoder.load`.
+        device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
+            `precision` and `templates`.
+        precision: The number format of the calculation.
+        templates: The sentences that class names are put into.
         remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
             has given it. An adapter or a store never makes code run by itself.
 

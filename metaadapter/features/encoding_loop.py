@@ -174,10 +174,9 @@ def _side_by_side(
 ) -> Iterator[Encoded]:
     """Encode pictures in their order, in batches of this size.
 
-    Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
-    another. On a CPU the workers part torch's threads among themselves: whole batches side by side
-    are a third faster than one batch on all threads, which wait for each other at every layer. A
-    single batch has all threads.
+    Decoding one batch overlaps with the forward pass of another. On a CPU the workers part torch's
+    threads among themselves: whole batches side by side are a third faster than one batch on all
+    threads, which wait for each other at every layer. A single batch has all threads.
     """
     batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
     workers = min(workers, len(batches))

@@ -198,9 +198,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
 
 
 def pick_shard(pictures: Sequence[ImageRow], shard: tuple[int, int] | None) -> tuple[ImageRow, ...]:
-    """Every n-th picture in the order of the paths, from the i-th on, for a shard (i, n).
-
-    All pictures without a shard. They are the same on every machine, in any order.
+    """Every n-th picture in the order of the paths, from the i-th on, for a shard (i, n); or all.
 
     Raises:
         UsageError: i is not one of 1 … n.

@@ -107,9 +107,9 @@ class ImageEncoder(Protocol):
                 left out and given back.
 
         Returns:
-            The features (n, D), float32. With `on_error="skip"` a pair: the features of the
-            pictures that could be read, in their order, and the others as a mapping from the
-            number in `images`, counted from 0, to the error with its path and reason.
+            The features (n, D), float32. With `on_error="skip"` a pair: those of the pictures that
+            could be read, in their order, and the error of each other, with path and reason, by its
+            number in `images`, counted from 0.
 
         Raises:
             UnreadableImage: A picture cannot be read.

@@ -33,13 +33,10 @@ PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 @dataclass(frozen=True, slots=True)
 class EncoderSource:
-    """What open_clip needs to build an encoder.
+    """What open_clip needs to build an encoder that `FrozenEncoder.load` knows by `name`.
 
-    Attributes:
-        name: What `FrozenEncoder.load` takes to give the same encoder, from any folder.
-        model: open_clip's name of the architecture, or "local-dir:" and a folder.
-        pretrained: Tag or file of the weights; `None` for a folder, which has them.
-        weights: The weights in a word, for people.
+    `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
+    tag or file of the weights, `None` for a folder; `weights` a word on them for people.
     """
 
     name: str

@@ -22,15 +22,12 @@ def read_images(
 ) -> ImageTable:
     """Read the list of pictures, and their labels, from a folder or a file.
 
-    - A folder with one folder per class, also below train/val/test folders.
-    - A CSV, JSON lines or Parquet manifest with the columns path, label[, split][, group].
-    - A CoOp split file (JSON).
-    - If not labelled, also one picture, a flat folder or any nest of folders.
-
     No picture is decoded.
 
     Args:
-        source: The folder or file.
+        source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
+            lines or Parquet manifest with the columns path, label[, split][, group]; or a CoOp
+            split file (JSON). If not labelled, also one picture or any nest of folders.
         labelled: Every picture needs a label; otherwise labels are ignored and None.
         split: Read only this split of a divided source; "all" reads every split. A labelled
             source of several splits demands the choice, lest test pictures become examples.

@@ -33,7 +33,7 @@ COLUMNS = ("picture", "view", *StoredPicture._fields)
 
 
 class StoreRows(NamedTuple):
-    """Aligned columns, one entry per row of features.
+    """Aligned columns, one entry per row of features, with "" for what is not known.
 
     The views of a picture follow one another, the centre view first; every picture has as many.
 
@@ -41,9 +41,9 @@ class StoreRows(NamedTuple):
         picture: Number of the picture in this store, from 0.
         view: 0 is the centre view, then random crops.
         path: As it was given to `encode`.
-        label: Class of the picture, "" if it has none.
-        split: For instance "train", "" if there is none.
-        group: Pictures that must stay on one side of a split, "" if there is none.
+        label: Class of the picture.
+        split: For instance "train".
+        group: Pictures that must stay on one side of a split.
         sha256: Hash of the file's bytes.
     """
 
@@ -111,10 +111,7 @@ def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPictu
 
 
 def contradictions(groups: Iterable[Sequence[StoredPicture]]) -> tuple[str, ...]:
-    """A sentence for each group of equal pictures that has two labels, naming a file of each.
-
-    One of the labels must be wrong.
-    """
+    """A sentence for each group of equal pictures that has two labels, one of them wrong."""
     warnings = []
     for group in groups:
         first_of_label = {picture.label: picture.path for picture in reversed(group)}

@@ -46,12 +46,8 @@ def write_store(
 ) -> None:
     """Make `folder` hold these pictures; until the last moment it holds what it held before.
 
-    Args:
-        folder: An existing folder.
-        header: The facts of these pictures, with a generation that the store has not had.
-        pictures: In the order of the rows; at least one.
-        features: Those of each picture by its hash; they may lie on disk.
-        texts: The unit feature of each class; zeros are written for a class that has none.
+    The folder exists. The header has a generation that the store has not had. The features of each
+    picture, by its hash, may lie on disk. A class without a unit feature in `texts` gets zeros.
     """
 
     def write(file: IO[bytes]) -> None:
