@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -78,7 +78,14 @@ class FrozenEncoder(ImageEncoder):
         self.logit_scale = float(model.network.logit_scale.detach().exp())
         digest = digest_weights(model.network)
         self._tokenize = model.tokenize
-        self._network = _settle(model.network, self.device, precision)
+        self._network = model.network.eval().requires_grad_(False)
+        if precision != "fp32":
+            from open_clip import convert_weights_to_lp
+
+            # Autocast would round them at each call: five times slower for a few pictures on a CPU.
+            convert_weights_to_lp(self._network, DTYPES[precision])
+        # Convolutions on a CPU take up to a quarter less time in this layout.
+        self._network.to(self.device, memory_format=torch.channels_last)
         picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
         sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
         is_quick = uses_quick_gelu(self._network)
@@ -239,15 +246,3 @@ def _call(name: str) -> ImageEncoder:
     encoder.name = name
     encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
     return encoder
-
-
-def _settle(network: Any, device: torch.device, precision: Precision) -> Any:
-    """Freeze a network, round its matrices if so wished, and move it to its device."""
-    network.eval().requires_grad_(False)
-    if precision != "fp32":
-        from open_clip import convert_weights_to_lp
-
-        # Autocast would round them at each call: five times slower for a few pictures on a CPU.
-        convert_weights_to_lp(network, DTYPES[precision])
-    # Convolutions on a CPU take up to a quarter less time in this layout; the rest minds nothing.
-    return network.to(device, memory_format=torch.channels_last)

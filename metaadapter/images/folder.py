@@ -36,7 +36,11 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     pictures = [path for path in files if is_picture(path)]
     others = _others(files)
     if not pictures:
-        raise DataError(_no_pictures(folder, others))
+        found = f"found only {others}" if others else "found no files"
+        raise DataError(
+            f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but "
+            f"{found}; put pictures into it or name another folder"
+        )
     warnings = [f"{others} were left out of {folder}"] if others else []
     parents = [path.relative_to(folder).parts[:-1] for path in pictures]
     depth = 1 if _are_splits(parents) else 0
@@ -55,7 +59,11 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
 
     rows = [row for row in rows if row.label is not None]
     if not rows:
-        raise DataError(_flat(folder, pictures))
+        raise DataError(
+            f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie "
+            "side by side, so their classes are unknown; make a folder for each class and move the "
+            f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
+        )
     if n_loose := len(pictures) - len(rows):
         warnings.append(f"pictures outside the class folders of {folder} were left out: {n_loose}")
     warnings += _empty_classes(folder, rows, depth)
@@ -129,19 +137,3 @@ def _empty_classes(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[s
         for path in subfolders(parent)
         if path not in filled
     ]
-
-
-def _no_pictures(folder: Path, others: str) -> str:
-    found = f"found only {others}" if others else "found no files"
-    return (
-        f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but {found}; "
-        "put pictures into it or name another folder"
-    )
-
-
-def _flat(folder: Path, pictures: Sequence[Path]) -> str:
-    return (
-        f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie side "
-        "by side, so their classes are unknown; make a folder for each class and move the "
-        f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
-    )

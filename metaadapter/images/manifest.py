@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     records = read(manifest)
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
-    columns = tuple(dict.fromkeys(name for record in records for name in record.values))
+    columns = dict.fromkeys(name for record in records for name in record.values)
     named = {
         column: next((alias for alias in aliases if alias in columns), None)
         for column, aliases in COLUMNS.items()
@@ -69,7 +69,11 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     for column in ("path", "label") if labelled else ("path",):
         name = named[column]
         if name is None:
-            raise DataError(_missing_column(manifest, column, columns))
+            raise DataError(
+                f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
+                f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
+                "add a first line such as path,label if it has none"
+            )
         _require_filled(manifest, column, records, name)
     rows = []
     for record in records:
@@ -79,7 +83,11 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         path = manifest.parent / (facts["path"] or "")
         rows.append(ImageRow(path, label, facts["split"], facts["group"]))
     if not any(row.path.exists() for row in rows):
-        raise DataError(_all_missing(manifest, rows))
+        raise DataError(
+            f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
+            f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for "
+            f"at {rows[0].path.resolve()}; move the manifest or correct its paths"
+        )
     return ImageTable(tuple(rows), f"{kind} manifest")
 
 
@@ -169,19 +177,3 @@ def _require_filled(manifest: Path, column: str, records: list[Record], name: st
             f"expected a {column} in every row of {manifest}, but it is missing in "
             f"{', '.join(places[:MAX_NAMED])}{more}; fill it in or delete the row"
         )
-
-
-def _missing_column(manifest: Path, column: str, columns: tuple[str, ...]) -> str:
-    return (
-        f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in {manifest}, but "
-        f"its columns are {', '.join(map(repr, columns))}; rename one, or add a first line "
-        "such as path,label if it has none"
-    )
-
-
-def _all_missing(manifest: Path, rows: Sequence[ImageRow]) -> str:
-    return (
-        f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
-        f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for at "
-        f"{rows[0].path.resolve()}; move the manifest or correct its paths"
-    )

@@ -79,25 +79,20 @@ class Journal:
             kind = [("sha256", "S64"), ("features", np.float16, rows.shape[1:])]
             block = np.empty(len(waiting), dtype=kind)
             block["sha256"], block["features"] = list(waiting), rows
-            kept = (
-                f"{len(self.features)} pictures are finished and kept; the same command goes on "
-                "there"
-            )
+            n_kept = len(self.features)
+            kept = f"{n_kept} pictures are finished and kept; the same command goes on there"
             with write_errors(f"the feature store {self._store}", kept):
-                self._append(block)
+                if self._n_blocks == 0:
+                    self._folder.mkdir(exist_ok=True)
+                    recipe = json.dumps(asdict(self._recipe), indent=2)
+                    replace_file(self._folder / RECIPE_FILE, recipe)
+                replace_file(self._next_block(), lambda file: np.save(file, block))
             self._enter_next()
         self._since = time.monotonic()
 
     def remove(self) -> None:
         """Delete the journal, once its features are in the store."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _append(self, block: np.ndarray) -> None:
-        if self._n_blocks == 0:
-            self._folder.mkdir(exist_ok=True)
-            recipe = json.dumps(asdict(self._recipe), indent=2)
-            replace_file(self._folder / RECIPE_FILE, recipe)
-        replace_file(self._next_block(), lambda file: np.save(file, block))
 
     def _enter_next(self) -> None:
         block = np.asarray(np.load(self._next_block(), mmap_mode="r", allow_pickle=False))
