@@ -1,7 +1,6 @@
 """Pictures and class names into frozen features, and the store that keeps them."""
 
 from metaadapter.features.encoded_pictures import EncodedPictures as EncodedPictures
-from metaadapter.features.encoded_pictures import encode_pictures as encode_pictures
 from metaadapter.features.encoded_pictures import encode_rows as encode_rows
 from metaadapter.features.encoded_pictures import is_store as is_store
 from metaadapter.features.encoded_pictures import read_store as read_store
@@ -14,6 +13,6 @@ from metaadapter.features.extraction import merge_stores as merge_stores
 from metaadapter.features.fingerprint import Fingerprint as Fingerprint
 from metaadapter.features.image_encoder import CLIP_LOGIT_SCALE as CLIP_LOGIT_SCALE
 from metaadapter.features.image_encoder import ImageEncoder as ImageEncoder
-from metaadapter.features.model_encoder import ModelEncoder as ModelEncoder
+from metaadapter.features.image_encoder import ModelEncoder as ModelEncoder
 from metaadapter.features.prompts import readable_name as readable_name
 from metaadapter.features.store.feature_store import FeatureStore as FeatureStore
