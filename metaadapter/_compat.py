@@ -24,9 +24,7 @@ version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C comp
 def import_learn2learn() -> ModuleType:
     """Import learn2learn (about a second) without the notice that gym prints, which it imports.
 
-    Raises:
-        MissingPackage: It is not installed, or its build does not load; the message tells how to
-            install it beside numpy 2.
+    `MissingPackage` tells how to install it beside numpy 2, if it is not there or does not load.
     """
     # gym prints an appeal to leave it, which only learn2learn's authors could follow.
     with suppress(ImportError):
@@ -37,8 +35,7 @@ def import_learn2learn() -> ModuleType:
 def import_higher() -> ModuleType:
     """Import higher, by which the tests check gradients through an inner loop.
 
-    Raises:
-        MissingPackage: It is not installed, or does not load beside the torch that is.
+    `MissingPackage` tells that it is not there, or does not load beside the torch that is.
     """
     return _import_or_explain("higher", "    pip install higher==0.2.1")
 

@@ -33,10 +33,8 @@ def load_own_code(name: str, *, kind: str) -> Any:
 
     Modules are looked for in its folder too, but last: a file of the user's that is called copy.py
     must not take the place of Python's. The file is run because the user named it; no file on a
-    disk makes code run by itself. `kind` is what to call it in messages, as in "method".
-
-    Raises:
-        UsageError: There is no such file or name, or the file cannot be run.
+    disk makes code run by itself. A `UsageError`, with what `kind` of code it is, tells that there
+    is no such file or name, or that it cannot be run.
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file)

@@ -14,11 +14,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """The device of a name; for `None` and "auto" the fastest one of this machine.
-
-    Raises:
-        UsageError: No such device, or none that works on this machine.
-    """
+    """The device of a name, or a `UsageError`; for `None` and "auto" the fastest that is here."""
     has_mps = torch.backends.mps.is_available()
     fastest = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     if device is None or device == "auto":
@@ -40,11 +36,7 @@ def choose_device(device: str | None) -> torch.device:
 
 
 def require_precision(precision: str, device: torch.device) -> None:
-    """Check that the precision exists and suits the device.
-
-    Raises:
-        UsageError: There is no such precision, or the device has no use for it.
-    """
+    """Raise a `UsageError` unless the precision exists and suits the device."""
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
     if precision == "fp16" and device.type == "cpu":

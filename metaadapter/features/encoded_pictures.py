@@ -102,7 +102,7 @@ def encode_pictures(
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
     """Encode a list of pictures in memory, to the last bit as `encode_to_store` does.
 
-    The arguments and errors are those of `encode_new`. One unit row comes back for each picture
+    The arguments and errors are those of `encode_images`. One unit row comes back for each picture
     that was read, the mean of its views; and for each picture its hash, or why it was not read.
     """
     if on_error not in ("raise", "skip"):
@@ -136,11 +136,7 @@ def part_readable(
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:
-    """Check that at least one picture could be read.
-
-    Raises:
-        DataError: None could; the message names the first.
-    """
+    """Raise a `DataError` that names the first pictures unless one of all could be read."""
     if not n_pictures:
         raise DataError("there are no pictures to encode; name a folder or a list that has some")
     if len(quarantined) == n_pictures:
@@ -151,11 +147,7 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
-    """The pictures of a feature store, or of one of its splits.
-
-    Raises:
-        DataError: The store has no such split.
-    """
+    """The pictures of a feature store, or of one of its splits; a `DataError` if it has no such."""
     pictures = store.rows.pictures()
     whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
     if split is None or split == "all":

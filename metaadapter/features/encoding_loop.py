@@ -60,25 +60,13 @@ def encode_new(
 ) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
     """Encode those pictures of a list whose content is not known yet, each content once.
 
-    Args:
-        images: What `decode_image` takes, also mixed.
-        encoder: Gives one unit row for each view; runs in the workers.
-        views: The number of views of each picture: the centre view, then random crops.
-        seed: The seed of the random crops.
-        batch_size: The number of views in a batch, which has at least one picture.
-        known: The content hashes that need no features.
-        keep: Takes the features of each finished batch by content hash.
-        workers: Threads; as many as torch uses if None.
-        on_error: Whether a picture that cannot be read ends the call or is left out.
-        progress: Called after each batch.
+    `known` holds the content hashes that need no features, and `keep` takes the features of each
+    finished batch by content hash. The encoder runs in the `workers`, as many threads as torch uses
+    if None; `progress` is called after each batch. All else is as for `ImageEncoder.encode_images`.
 
     Returns:
         For each picture its content hash, or why it could not be read; the number of contents that
         were encoded; and how many a second, without the comparison before.
-
-    Raises:
-        UnreadableImage: A picture cannot be read, and `on_error` is "raise".
-        UsageError: `images` is not a list of pictures, or an argument is out of range.
     """
     workers = torch.get_num_threads() if workers is None else workers
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():

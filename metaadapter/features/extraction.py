@@ -198,11 +198,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
 
 
 def pick_shard(pictures: Sequence[ImageRow], shard: tuple[int, int] | None) -> tuple[ImageRow, ...]:
-    """Every n-th picture in the order of the paths, from the i-th on, for a shard (i, n); or all.
-
-    Raises:
-        UsageError: i is not one of 1 … n.
-    """
+    """Every n-th picture by path, from the i-th on, for a shard (i, n); all without one."""
     if shard is None:
         return tuple(pictures)
     number, n_shards = shard

@@ -94,10 +94,8 @@ class Fingerprint:
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
         """Check that what was made with this encoder may be used with the other, in hand.
 
-        `owner` is what was made with it, as in "the adapter birds/".
-
-        Raises:
-            IncompatibleArtifact: They differ; the message names both and what to do.
+        If not, `IncompatibleArtifact` names both and what to do with the owner, which is what was
+        made with this one, as in "the adapter birds/".
         """
         if difference := self._difference(other):
             raise IncompatibleArtifact(

@@ -59,9 +59,7 @@ class OpenClipModel(NamedTuple):
 def resolve_encoder(name: str) -> EncoderSource:
     """Find out what the name of an encoder means; `FrozenEncoder.load` tells what it may be.
 
-    Raises:
-        UsageError: There is no such encoder; the message lists what is near.
-        DataError: The folder lacks its config or weights.
+    A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
     """
     if name in EMBEDDED:
         return replace(_folder(EMBEDDED[name]), name=name)

@@ -21,11 +21,8 @@ def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
     """Read a file such as `split_zhou_OxfordPets.json`: its pictures in order, with their splits.
 
     Its paths start at its own folder or, as in CoOp's own data sets, at a folder beside it
-    (`images`, `jpg`, ...): the first one that holds the pictures.
-
-    Raises:
-        DataError: Another kind of JSON, an index with two names or a name with two indices, or
-            no picture is there.
+    (`images`, `jpg`, ...): the first one that holds the pictures. A `DataError` tells of another
+    kind of JSON, an index with two names or a name with two indices, or no picture.
     """
     entries = [
         (split, *_entry(file, split, number, entry))

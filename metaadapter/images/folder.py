@@ -27,10 +27,8 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder, sorted by path.
 
     It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
-    belong to the class above them. Any arrangement will do if not labelled.
-
-    Raises:
-        DataError: No pictures, or pictures without folders for their classes.
+    belong to the class above them. Any arrangement will do if not labelled. A `DataError` tells of
+    no pictures, or of pictures without folders for their classes.
     """
     files = walk(folder)
     pictures = [path for path in files if is_picture(path)]

@@ -45,10 +45,8 @@ class UnreadableImage(DataError):
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a path, bytes or an open picture; nothing is decoded.
 
-    A file object is read whole, from its beginning if it can be rewound.
-
-    Raises:
-        UsageError: The input is of another type, or an array of another shape or type.
+    A file object is read whole, from its beginning if it can be rewound. An input of another type,
+    or an array of another shape or type, is a `UsageError`.
     """
     if isinstance(image, Image.Image):
         return image

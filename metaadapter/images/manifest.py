@@ -50,11 +50,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table with the columns path, label and, if wanted, split and group.
 
     Relative paths start at its own folder. Single files may be missing: that shows when they are
-    decoded.
-
-    Raises:
-        DataError: A column or a label is missing, a line is broken, or no picture is there.
-        MissingPackage: A Parquet manifest without pyarrow.
+    decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
+    `MissingPackage` of a Parquet manifest without pyarrow.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]

@@ -29,13 +29,9 @@ Value = TypeVar("Value")
 class Recipe:
     """All that decides what the features of a picture are, so that unlike ones never mix.
 
-    Attributes:
-        encoder: The name that `FrozenEncoder.load` takes.
-        fingerprint: What the encoder computes, whatever its name.
-        precision: How exactly the encoder calculated, as `FrozenEncoder.load` takes it.
-        logit_scale: The inverse temperature: logits are this times the cosine; None if unknown.
-        n_views: Rows of features per picture: the centre view and random crops.
-        seed: The seed of the random crops.
+    That is the encoder: its name and precision as `FrozenEncoder.load` takes them, what it computes
+    and its inverse temperature, None if unknown; and how many views a picture has, of which all but
+    the first are random crops by the seed.
     """
 
     encoder: str
@@ -46,11 +42,7 @@ class Recipe:
     seed: int
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
-        """Check that features made by this recipe may join those of the store in `folder`.
-
-        Raises:
-            IncompatibleArtifact: Another encoder, precision, number of views or seed.
-        """
+        """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
         store = f"the feature store {folder}"
         stored.fingerprint.require_match(self.fingerprint, owner=store)
         if self.precision != stored.precision:
@@ -83,14 +75,9 @@ class Quarantined(NamedTuple):
 class StoreHeader:
     """The facts of a store, and the names of the files they belong to.
 
-    Attributes:
-        recipe: Encoder, precision, views and seed.
-        generation: 1 for the first complete run; the files carry this number.
-        n_rows: Pictures times views.
-        counts: Pictures per label.
-        classes: Names of the classes, in the order of the rows of `texts`.
-        templates: Prompts over which the text features are averaged.
-        quarantined: Pictures left out.
+    The generation is 1 for the first complete run, and the files carry it. Rows are pictures times
+    views, counts are pictures per label. Classes stand in the order of the rows of `texts`, which
+    are averaged over the templates. Quarantined are the pictures left out.
     """
 
     recipe: Recipe
@@ -147,11 +134,9 @@ class StoreHeader:
 
     @classmethod
     def read(cls, folder: Path) -> StoreHeader:
-        """Read `store.json`.
+        """Read `store.json`; none, or a damaged one, is a `DataError`.
 
-        Raises:
-            DataError: The folder has no `store.json`, or a damaged one.
-            IncompatibleArtifact: A later version of metaadapter wrote it.
+        That of a later version of metaadapter is an `IncompatibleArtifact`.
         """
         path = folder / HEADER_FILE
         if not path.is_file():
@@ -187,8 +172,7 @@ def features_file(generation: int) -> str:
 def read_entries(kind: type[Value], values: Any) -> Value:
     """Make a dataclass out of a JSON object; unknown keys are ignored.
 
-    Raises:
-        ValueError: Entries are missing or of the wrong kind; the message names them.
+    A `ValueError` names the entries that are missing or of the wrong kind.
     """
     try:
         return TypeAdapter(kind).validate_python(values)

@@ -38,9 +38,7 @@ class Journal:
     ) -> None:
         """Take up the journal of an earlier run, if there is one: its blocks enter `features`.
 
-        Raises:
-            IncompatibleArtifact: The earlier run had another recipe.
-            DataError: What it left is damaged.
+        Another recipe is an `IncompatibleArtifact`, a damaged journal a `DataError`.
         """
         self.features = features
         self._store = store

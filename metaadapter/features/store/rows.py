@@ -57,12 +57,7 @@ class StoreRows(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> StoreRows:
-        """Read a table written by `write_rows`.
-
-        Raises:
-            DataError: The file has other columns or a broken line.
-            OSError: It is missing or cannot be read.
-        """
+        """Read a table of `write_rows`; other columns or a broken line are a `DataError`."""
         try:
             with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
