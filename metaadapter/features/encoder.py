@@ -44,16 +44,12 @@ SENTENCES_PER_BATCH = 256
 class FrozenEncoder(ImageEncoder):
     """A CLIP-like model that is used and never trained; see `load`.
 
+    It has the attributes of every `ImageEncoder`, and its `logit_scale` is known. Its features are
+    float32 whatever the precision, and `encode_texts` averages over its templates.
+
     Attributes:
-        name: What `load` takes to give this encoder again.
         weights: The tag or the file name of the weights.
-        dim: The width D of the features.
-        logit_scale: The inverse temperature: logits are this times the cosine.
-        fingerprint: What the encoder computes, to be kept beside its features.
         device: The device that the encoder runs on.
-        precision: The number format of the calculation; features are float32 in any case.
-        templates: The sentences over which `encode_texts` averages.
-        preprocess: From a picture to (3, height, width), as the weights expect it.
     """
 
     logit_scale: float
