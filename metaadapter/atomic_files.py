@@ -21,10 +21,7 @@ def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
         with unfinished.open("wb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content.encode() if isinstance(content, str) else content)
+            _fill(file, content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -59,6 +56,13 @@ def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
         shutil.rmtree(copy, ignore_errors=True)
     _sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(file: IO[bytes], content: bytes | str | Callable[[IO[bytes]], object]) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def _sync_folder(folder: Path) -> None:
