@@ -43,21 +43,18 @@ __all__ = [
 __version__ = version("metaadapter")
 
 _HOMES = {
-    "AdapterGenerator": "metaadapter.generator",
-    "AdapterWeights": "metaadapter.adapter",
-    "FeatureStore": "metaadapter.features",
-    "FrozenEncoder": "metaadapter.features",
-    "Generator": "metaadapter.generator",
-    "ImageEncoder": "metaadapter.features",
-    "MetaAdapterClassifier": "metaadapter.classifier",
-    "Support": "metaadapter.adapter",
+    "adapter": ("AdapterWeights", "Support"),
+    "classifier": ("MetaAdapterClassifier",),
+    "features": ("FeatureStore", "FrozenEncoder", "ImageEncoder"),
+    "generator": ("AdapterGenerator", "Generator"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"metaadapter.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -24,36 +24,23 @@ version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C comp
 def import_learn2learn() -> ModuleType:
     """Import learn2learn (about a second) without the notice that gym prints, which it imports.
 
-    Returns:
-        The module `learn2learn`.
-
-    Raises:
-        MissingPackage: It is not installed, or its build does not load; the message tells how to
-            install it beside numpy 2.
+    `MissingPackage` tells how to install it beside numpy 2, if it is not there or does not load.
     """
-    _silence_gym_notice()
-    return _import_or_explain("learn2learn", how_to_install=_LEARN2LEARN_INSTALL)
+    # gym prints an appeal to leave it, which only learn2learn's authors could follow.
+    with suppress(ImportError):
+        import_module("gym_notices.notices").notices.clear()
+    return _import_or_explain("learn2learn", _LEARN2LEARN_INSTALL)
 
 
 def import_higher() -> ModuleType:
     """Import higher, by which the tests check gradients through an inner loop.
 
-    Returns:
-        The module `higher`.
-
-    Raises:
-        MissingPackage: It is not installed, or does not load beside the torch that is.
+    `MissingPackage` tells that it is not there, or does not load beside the torch that is.
     """
-    return _import_or_explain("higher", how_to_install="    pip install higher==0.2.1")
+    return _import_or_explain("higher", "    pip install higher==0.2.1")
 
 
-def _silence_gym_notice() -> None:
-    # gym prints an appeal to leave it, which only learn2learn's authors could follow.
-    with suppress(ImportError):
-        import_module("gym_notices.notices").notices.clear()
-
-
-def _import_or_explain(name: str, *, how_to_install: str) -> ModuleType:
+def _import_or_explain(name: str, how_to_install: str) -> ModuleType:
     try:
         return import_module(name)
     # Not ImportError alone: numpy and torch move on beneath these packages, and what was removed

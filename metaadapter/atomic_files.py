@@ -13,16 +13,10 @@ __all__ = ["change_folder", "replace_file"]
 
 
 def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
-    """Create or replace `path` in one step.
+    """Create or replace `path` in one step, in a folder that exists.
 
-    A reader, also one that comes after a crash, sees the old file or the new one.
-
-    Args:
-        path: In a folder that exists.
-        content: Bytes, text (written as UTF-8), or a function that writes into an open file.
-
-    Raises:
-        OSError: The file cannot be written; the old one is as it was.
+    A reader, also one that comes after a crash or an OSError, sees the old file or the new one. The
+    content is bytes, text (written as UTF-8), or a function that writes into an open file.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
@@ -40,11 +34,8 @@ def replace_file(path: Path, content: bytes | str | Callable[[IO[bytes]], object
 def change_folder(folder: Path, change: Callable[[Path], object]) -> None:
     """Let `change` work on a copy of a folder, which then takes the folder's place as a whole.
 
-    If it fails, the folder is as it was. A process that is killed while the two change places
-    leaves the old one beside it, as `.NAME.old`; the next change puts it back first.
-
-    Raises:
-        OSError: The copy cannot be made or moved.
+    If it fails, or an OSError comes, the folder is as it was. A process that is killed while the
+    two change places leaves the old one beside it, as `.NAME.old`; the next change puts it back.
     """
     folder = folder.resolve()
     copy, old = (folder.with_name(f".{folder.name}.{which}") for which in ("new", "old"))

@@ -23,10 +23,8 @@ def code_identity(*code: Any) -> str:
     """Twelve hexadecimal digits that change with the code that functions and classes run through.
 
     That is all files of `modules_run_through`, without their comments, docstrings and layout; and
-    what was compiled of a class that stands in no file, for it was typed into a notebook.
-
-    Args:
-        code: Functions and classes, or the paths of Python files.
+    what was compiled of a class that stands in no file, for it was typed into a notebook. `code`
+    are functions and classes, or the paths of Python files.
     """
     files = modules_run_through(*code)
     # Sorted by what they say: where they lie on this machine must not tell.
@@ -58,19 +56,14 @@ def modules_run_through(*code: Any) -> list[Path]:
 @lru_cache(maxsize=512)
 def _program(source: bytes) -> str:
     """The program of a file without comments, docstrings and layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(body := getattr(node, "body", None), list):
-            # The documentation of an attribute is a bare string, too, wherever it stands.
-            node.body = [each for each in body if not _is_string(each)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.dump(_WithoutStrings().visit(ast.parse(source)))
 
 
-def _is_string(node: ast.AST) -> bool:
-    match node:
-        case ast.Expr(value=ast.Constant(value=str())):
-            return True
-    return False
+class _WithoutStrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        # The documentation of an attribute is a bare string, too, wherever it stands.
+        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_string else node
 
 
 @lru_cache(maxsize=512)

@@ -33,14 +33,8 @@ def load_own_code(name: str, *, kind: str) -> Any:
 
     Modules are looked for in its folder too, but last: a file of the user's that is called copy.py
     must not take the place of Python's. The file is run because the user named it; no file on a
-    disk makes code run by itself.
-
-    Args:
-        name: FILE.py:NAME.
-        kind: What to call it in messages, as in "method" or "encoder".
-
-    Raises:
-        UsageError: There is no such file or name, or the file cannot be run.
+    disk makes code run by itself. A `UsageError`, with what `kind` of code it is, tells that there
+    is no such file or name, or that it cannot be run.
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file)
@@ -50,7 +44,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
         raise UsageError(
             f"{kind} {name!r}: cannot read {file}: {error.strerror or error}"
         ) from error
-    module = _run(path, hashlib.sha256(content).hexdigest()[:12], name, kind)
+    module = _run(path, hashlib.sha256(content).hexdigest()[:12], f"{kind} {name!r}")
     if not hasattr(module, attribute):
         raise UsageError(
             f"{kind} {name!r}: {file} has no {attribute!r}; write the name of a function or class "
@@ -67,7 +61,7 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def _run(path: Path, digest: str, name: str, kind: str) -> Any:
+def _run(path: Path, digest: str, what: str) -> Any:
     # By content, so that two files of one name stand side by side, and a changed one is run again.
     title = f"own_code_{digest}"
     spec = importlib.util.spec_from_file_location(title, path.resolve())
@@ -84,5 +78,5 @@ def _run(path: Path, digest: str, name: str, kind: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
-        raise UsageError(f"{kind} {name!r} cannot be loaded: {explain(error)}") from error
+        raise UsageError(f"{what} cannot be loaded: {explain(error)}") from error
     return module

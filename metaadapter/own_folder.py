@@ -17,15 +17,10 @@ NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
-    """Check that a folder that is to be written to holds nothing of somebody else's.
+    """Check that an existing folder that is to be written to holds nothing of somebody else's.
 
-    Args:
-        folder: An existing folder.
-        marks: Names of files by which a folder of this kind is known.
-        kind: What the folder holds, for messages.
-
-    Raises:
-        DataError: The folder holds files, and none of the marks.
+    `marks` are names of files by which a folder of this `kind` is known. With other files and none
+    of the marks it is a `DataError`.
     """
     if any((folder / name).exists() for name in marks):
         return
@@ -42,12 +37,8 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
 def write_errors(owner: str, kept: str = "") -> Iterator[None]:
     """Turn a failed write (disk full, no permission) into a message that names what is written.
 
-    Args:
-        owner: What is written and where, as in "the feature store birds/".
-        kept: A sentence: what is on disk nevertheless, and how to go on.
-
-    Raises:
-        DataError: Instead of any OSError.
+    The `DataError` in place of an OSError names the owner, as in "the feature store birds/". `kept`
+    is a sentence: what is on disk nevertheless, and how to go on.
     """
     try:
         yield
@@ -62,14 +53,9 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
 def hold_lock(file: Path, owner: str) -> Iterator[None]:
     """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
 
-    The system frees the lock when the process ends, however it ends.
-
-    Args:
-        file: The lock file. It stays: removing it would let two later runs lock two files.
-        owner: What the lock guards, for messages.
-
-    Raises:
-        DataError: Another process holds the lock, or the file cannot be locked.
+    The system frees the lock when the process ends, however it ends. The file stays: removing it
+    would let two later runs lock two files. Where another process holds it, or it cannot be locked,
+    a `DataError` names the owner of the lock.
     """
     from filelock import FileLock, Timeout
 

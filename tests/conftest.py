@@ -65,12 +65,10 @@ def store_in():
     """
     from metaadapter.features import FeatureStore
     from metaadapter.features.fingerprint import Fingerprint
-    from metaadapter.features.store.feature_index import FeatureIndex
-    from metaadapter.features.store.header import StoreHeader
-    from metaadapter.features.store.recipe import Recipe
+    from metaadapter.features.store.header import Recipe, StoreHeader
     from metaadapter.features.store.rows import StoredPicture
     from metaadapter.features.store.writer import write_store
-    from metaadapter.features.unit_rows import unit_rows
+    from metaadapter.features.views import unit_rows
 
     def make(
         folder, name, counts, *, width=8, n_views=1, seed=0, encoder="dots", spread=None, **facts
@@ -92,14 +90,15 @@ def store_in():
             own = texts[np.searchsorted(classes, labels)].repeat(n_views, axis=0)
             features = own + spread * features / width**0.5
         features = unit_rows(features).reshape(-1, n_views, width).astype(np.float16)
-        index = FeatureIndex()
-        index.add([picture.sha256 for picture in pictures], features)
+        by_content = {
+            picture.sha256: rows for picture, rows in zip(pictures, features, strict=True)
+        }
         (folder / name).mkdir()
         write_store(
             folder / name,
             StoreHeader.of_pictures(pictures, recipe, classes, ("{}",)),
             pictures,
-            index,
+            by_content,
             dict(zip(classes, texts, strict=True)),
         )
         return FeatureStore.open(folder / name)

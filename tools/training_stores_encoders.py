@@ -14,17 +14,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.features import FeatureStore, FrozenEncoder
-from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
-from metaadapter.features.open_clip_model import build_model
+from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.recipe import Recipe
+from metaadapter.features.store.header import Recipe, StoreHeader
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import write_store
-from metaadapter.features.unit_rows import unit_rows
+from metaadapter.features.views import unit_rows
 
 GEOMETRIES = ("raw", "root", "narrow")
 POOLED = ".pooled"
@@ -156,9 +153,8 @@ def _write(
     features: np.ndarray,
     texts: Texts,
 ) -> None:
-    index = FeatureIndex()
     hashes = [picture.sha256 for picture in pictures]
-    index.add(hashes, features[:, None].astype(np.float16))
+    by_content = dict(zip(hashes, features[:, None].astype(np.float16), strict=True))
     with hold_folder(folder):
         before = FeatureStore.open(folder) if (folder / HEADER_FILE).exists() else None
         if before is not None:
@@ -166,4 +162,4 @@ def _write(
             if same and before.rows.pictures() == pictures:
                 return
             header = replace(header, generation=before.header.generation + 1)
-        write_store(folder, header, pictures, index, texts)
+        write_store(folder, header, pictures, by_content, texts)

@@ -67,7 +67,7 @@ def encode(
     part = _shard(shard)
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features import FeatureStore, encode_to_store, load_encoder
-    from metaadapter.features.duplicates import contradictions
+    from metaadapter.features.store.rows import contradictions
 
     table = _read(images, labelled=labels, split=split, console=console)
     loaded = load_encoder(encoder, device=device, precision=precision, templates=templates)

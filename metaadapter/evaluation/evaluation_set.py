@@ -13,7 +13,7 @@ from torch import Tensor
 
 from episodes import LabelIndex
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.unit_rows import mean_of_views
+from metaadapter.features.views import mean_of_views
 
 __all__ = ["QUERY", "SUPPORT", "EvaluationSet", "same_name"]
 

@@ -14,33 +14,29 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """The device of a name; for `None` and "auto" the fastest one of this machine.
-
-    Raises:
-        UsageError: No such device, or none that works on this machine.
-    """
+    """The device of a name, or a `UsageError`; for `None` and "auto" the fastest that is here."""
+    has_mps = torch.backends.mps.is_available()
+    fastest = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     if device is None or device == "auto":
-        return torch.device(_fastest())
+        return torch.device(fastest)
     try:
         chosen = torch.device(device)
     except RuntimeError:
         raise UsageError(
             f"unknown device {device!r}; choose auto, cpu, cuda, cuda:1 … or mps"
         ) from None
-    if not _is_usable(chosen):
+    n_cuda = torch.cuda.device_count()
+    usable = {"cpu": True, "mps": has_mps, "cuda": (chosen.index or 0) < n_cuda}
+    if not usable.get(chosen.type):
         raise UsageError(
             f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none such on "
-            f"this machine; use --device {_fastest()}, or install a PyTorch built for it"
+            f"this machine; use --device {fastest}, or install a PyTorch built for it"
         )
     return chosen
 
 
 def require_precision(precision: str, device: torch.device) -> None:
-    """Check that the precision exists and suits the device.
-
-    Raises:
-        UsageError: There is no such precision, or the device has no use for it.
-    """
+    """Raise a `UsageError` unless the precision exists and suits the device."""
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
     if precision == "fp16" and device.type == "cpu":
@@ -48,17 +44,3 @@ def require_precision(precision: str, device: torch.device) -> None:
             "precision fp16 is slow and overflows on a CPU; use fp32 (exact), bf16 (faster on "
             "recent server processors), or fp16 with --device cuda"
         )
-
-
-def _fastest() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _is_usable(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return (device.index or 0) < torch.cuda.device_count()
-    if device.type == "mps":
-        return torch.backends.mps.is_available()
-    return device.type == "cpu"

@@ -7,50 +7,52 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
-from metaadapter.errors import DataError
-from metaadapter.features.duplicates import contradictions, equal_pictures
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.encoding_loop import OnError, Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.picture_features import encode_pictures
-from metaadapter.features.progress import Progress
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
-from metaadapter.features.store.rows import StoredPicture
-from metaadapter.images import ImageRow, UnreadableImage
+from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.views import mean_of_views
+from metaadapter.images import ImageInput, ImageRow, UnreadableImage
 
-__all__ = ["EncodedPictures", "encode_rows", "is_store", "read_store"]
+__all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "read_store"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPictures:
-    """Pictures that were read, in aligned columns.
+    """Pictures that were read, with one unit row of features each, the mean of their views.
 
-    Attributes:
-        paths: The paths as they were given.
-        labels: The label of each picture, "" where it has none.
-        sha256: The content hash of each picture.
-        features: One unit row for each picture, the mean of its views.
-        quarantined: The pictures that could not be read.
-        warnings: What was noticed when the pictures were listed and read.
+    `quarantined` are those that could not be read, and `warnings` tell what was noticed when the
+    pictures were listed and read.
     """
 
-    paths: tuple[str, ...]
-    labels: tuple[str, ...]
-    sha256: tuple[str, ...]
+    pictures: tuple[StoredPicture, ...]
     features: Float[np.ndarray, "n dim"]
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths as they were given."""
+        return tuple(picture.path for picture in self.pictures)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of each picture, "" where it has none."""
+        return tuple(picture.label for picture in self.pictures)
+
+    @property
+    def sha256(self) -> tuple[str, ...]:
+        """The content hash of each picture."""
+        return tuple(picture.sha256 for picture in self.pictures)
+
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
         """The pictures with these numbers alone, in this order."""
-        return replace(
-            self,
-            paths=tuple(self.paths[number] for number in numbers),
-            labels=tuple(self.labels[number] for number in numbers),
-            sha256=tuple(self.sha256[number] for number in numbers),
-            features=self.features[list(numbers)],
-        )
+        pictures = tuple(self.pictures[number] for number in numbers)
+        return replace(self, pictures=pictures, features=self.features[list(numbers)])
 
     @classmethod
     def joined(cls, parts: Iterable[EncodedPictures], *, width: int) -> EncodedPictures:
@@ -58,16 +60,14 @@ class EncodedPictures:
         parts = list(parts)
         none = np.empty((0, width), dtype=np.float32)
         return cls(
-            tuple(path for part in parts for path in part.paths),
-            tuple(label for part in parts for label in part.labels),
-            tuple(sha256 for part in parts for sha256 in part.sha256),
+            tuple(picture for part in parts for picture in part.pictures),
             np.concatenate([none, *(part.features for part in parts)]),
             tuple(picture for part in parts for picture in part.quarantined),
             tuple(warning for part in parts for warning in part.warnings),
         )
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.pictures)
 
 
 def encode_rows(
@@ -78,44 +78,78 @@ def encode_rows(
     seed: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
-    """Encode the pictures of a table, as `encode_to_store` does, and keep no store.
+    """Encode the pictures of a table as `encode_to_store` does, the mean of their views each.
 
-    Args:
-        rows: The pictures.
-        encoder: Gives the features.
-        views: The number of views that are averaged for each picture.
-        seed: The seed of the random views.
-        progress: Called after each batch.
+    No store is kept; pictures that cannot be read, and copies with another label, are told.
     """
-    found = encode_pictures(
+    features, contents = encode_pictures(
         [row.path for row in rows], encoder, views=views, seed=seed, progress=progress
     )
-    read = [row for number, row in enumerate(rows) if number not in found.unreadable]
-    pictures = [StoredPicture.of(*known) for known in zip(read, found.sha256, strict=True)]
-    return EncodedPictures(
-        tuple(picture.path for picture in pictures),
-        tuple(picture.label for picture in pictures),
-        found.sha256,
-        found.features,
-        tuple(found.unreadable.values()),
-        contradictions(equal_pictures(pictures)),
+    pictures, quarantined = part_readable(rows, contents)
+    warnings = contradictions(equal_pictures(pictures))
+    return EncodedPictures(pictures, features, quarantined, warnings)
+
+
+def encode_pictures(
+    images: Iterable[ImageInput] | np.ndarray,
+    encoder: ImageEncoder,
+    *,
+    views: int = 1,
+    seed: int = 0,
+    batch_size: int = 32,
+    on_error: OnError = "skip",
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
+    """Encode a list of pictures in memory, to the last bit as `encode_to_store` does.
+
+    The arguments and errors are those of `encode_images`. One unit row comes back for each picture
+    that was read, the mean of its views; and for each picture its hash, or why it was not read.
+    """
+    if on_error not in ("raise", "skip"):
+        raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    known: dict[str, np.ndarray] = {}
+    contents, _, _ = encode_new(
+        images,
+        encoder,
+        views=views,
+        seed=seed,
+        batch_size=batch_size,
+        known=known,
+        keep=known.update,
+        on_error=on_error,
+        progress=progress,
     )
+    rows = [known[content] for content in contents if isinstance(content, str)]
+    return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
+
+
+def part_readable(
+    rows: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
+) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
+    """Part pictures into those that have features and those that could not be read."""
+    pictures = tuple(
+        StoredPicture(str(row.path), row.label or "", row.split or "", row.group or "", content)
+        for row, content in zip(rows, contents, strict=True)
+        if isinstance(content, str)
+    )
+    return pictures, tuple(it for it in contents if isinstance(it, UnreadableImage))
+
+
+def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:
+    """Raise a `DataError` that names the first pictures unless one of all could be read."""
+    if not n_pictures:
+        raise DataError("there are no pictures to encode; name a folder or a list that has some")
+    if len(quarantined) == n_pictures:
+        raise DataError(
+            f"none of the {n_pictures} pictures could be read, so there is nothing to encode. "
+            "The first: " + "; ".join(str(error) for error in quarantined[:3])
+        )
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
-    """The pictures of a feature store, or of one of its splits.
-
-    Raises:
-        DataError: The store has no such split.
-    """
-    features, _ = store.mean_features()
+    """The pictures of a feature store, or of one of its splits; a `DataError` if it has no such."""
     pictures = store.rows.pictures()
-    whole = EncodedPictures(
-        tuple(picture.path for picture in pictures),
-        tuple(picture.label for picture in pictures),
-        tuple(picture.sha256 for picture in pictures),
-        features,
-    )
+    whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
     if split is None or split == "all":
         return whole
     numbers = [number for number, picture in enumerate(pictures) if picture.split == split]

@@ -1,9 +1,11 @@
-"""The frozen encoder: pictures and class names in, unit features of one joint space out."""
+"""The frozen encoder, pictures and class names in, unit features out; and any encoder by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from dataclasses import replace
+from pathlib import Path
+from typing import final
 
 import numpy as np
 import torch
@@ -11,9 +13,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision, choose_device, require_precision
-from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
@@ -22,10 +23,16 @@ from metaadapter.features.fingerprint import (
     uses_quick_gelu,
 )
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.open_clip_model import OpenClipModel, build_model
+from metaadapter.features.open_clip_model import (
+    EncoderSource,
+    OpenClipModel,
+    build_model,
+    resolve_encoder,
+)
 from metaadapter.features.prompts import fill_template, resolve_templates
+from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["FrozenEncoder"]
+__all__ = ["FrozenEncoder", "load_encoder"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What does best with each encoder's text tower: `tiny` learned from these two.
@@ -37,16 +44,12 @@ SENTENCES_PER_BATCH = 256
 class FrozenEncoder(ImageEncoder):
     """A CLIP-like model that is used and never trained; see `load`.
 
+    It has the attributes of every `ImageEncoder`, and its `logit_scale` is known. Its features are
+    float32 whatever the precision, and `encode_texts` averages over its templates.
+
     Attributes:
-        name: What `load` takes to give this encoder again.
         weights: The tag or the file name of the weights.
-        dim: The width D of the features.
-        logit_scale: The inverse temperature: logits are this times the cosine.
-        fingerprint: What the encoder computes, to be kept beside its features.
         device: The device that the encoder runs on.
-        precision: The number format of the calculation; features are float32 in any case.
-        templates: The sentences over which `encode_texts` averages.
-        preprocess: From a picture to (3, height, width), as the weights expect it.
     """
 
     logit_scale: float
@@ -71,8 +74,20 @@ class FrozenEncoder(ImageEncoder):
         self.logit_scale = float(model.network.logit_scale.detach().exp())
         digest = digest_weights(model.network)
         self._tokenize = model.tokenize
-        self._network = _settle(model.network, self.device, precision)
-        self.fingerprint = self._take_fingerprint(digest)
+        self._network = model.network.eval().requires_grad_(False)
+        if precision != "fp32":
+            from open_clip import convert_weights_to_lp
+
+            # Autocast would round them at each call: five times slower for a few pictures on a CPU.
+            convert_weights_to_lp(self._network, DTYPES[precision])
+        # Convolutions on a CPU take up to a quarter less time in this layout.
+        self._network.to(self.device, memory_format=torch.channels_last)
+        picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
+        sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
+        is_quick = uses_quick_gelu(self._network)
+        self.fingerprint = Fingerprint.of(
+            self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
+        )
 
     @classmethod
     def load(
@@ -119,11 +134,9 @@ class FrozenEncoder(ImageEncoder):
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
     ) -> Float32[np.ndarray, "n dim"]:
-        """Features of class names, one unit row each: the mean over the templates' unit rows.
+        """Features of names such as "red fox", each the unit mean over the templates' unit rows.
 
-        Args:
-            names: Names as people say them: "red fox".
-            templates: As for `load`; the encoder's own if `None`.
+        The templates are as for `load`; the encoder's own if `None`.
 
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.
@@ -153,26 +166,79 @@ class FrozenEncoder(ImageEncoder):
         exact = self.precision == "fp32"
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=not exact)
 
-    def _take_fingerprint(self, digest: str) -> Fingerprint:
-        picture = self.encode_pixels(self.preprocess(probe_picture())[None])[0].numpy()
-        sentence = self._encode_sentences([PROBE_SENTENCE])[0].numpy()
-        return Fingerprint.of(
-            self.name,
-            picture,
-            sentence,
-            weights=self.weights,
-            digest=digest,
-            quick_gelu=uses_quick_gelu(self._network),
+
+def load_encoder(
+    name: str,
+    *,
+    device: str | None = None,
+    precision: Precision = "fp32",
+    templates: str | Sequence[str] | None = None,
+    remembered_by: str | None = None,
+) -> ImageEncoder:
+    """Load an encoder by its name.
+
+    Args:
+        name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
+            file which is called without arguments and returns an `ImageEncoder`. The file is run as
+            a script would be.
+        device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
+            `precision` and `templates`.
+        precision: The number format of the calculation.
+        templates: The sentences that class names are put into.
+        remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
+            has given it. An adapter or a store never makes code run by itself.
+
+    Raises:
+        UsageError: There is no such encoder, device, precision or templates; the file cannot be run
+            or returns something else; or an artifact names a file of code.
+        DataError: The weights are not on this machine and cannot be fetched.
+        IncompatibleArtifact: The weights do not fit the architecture.
+    """
+    if not is_own_code(name):
+        if remembered_by is not None:
+            _require_there(name, remembered_by)
+        return FrozenEncoder.load(name, device=device, precision=precision, templates=templates)
+    if remembered_by is not None:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name}, which is program code, and code "
+            f"runs only if you name it: if you trust that file, give --encoder {name}"
         )
+    if device not in (None, "auto") or precision != "fp32" or templates is not None:
+        raise UsageError(
+            f"the encoder {name} decides itself on device, precision and templates; leave these "
+            "options out"
+        )
+    file, _, factory = name.rpartition(":")
+    return _call(f"{Path(file).resolve()}:{factory}")
 
 
-def _settle(network: Any, device: torch.device, precision: Precision) -> Any:
-    """Freeze a network, round its matrices if so wished, and move it to its device."""
-    network.eval().requires_grad_(False)
-    if precision != "fp32":
-        from open_clip import convert_weights_to_lp
+def _require_there(name: str, remembered_by: str) -> None:
+    try:
+        resolve_encoder(name)
+    except UsageError as error:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
+            "say with --encoder where it is; where features come from elsewhere, give a feature "
+            "store in place of pictures and names"
+        ) from error
 
-        # Autocast would round them at each call: five times slower for a few pictures on a CPU.
-        convert_weights_to_lp(network, DTYPES[precision])
-    # Convolutions on a CPU take up to a quarter less time in this layout; the rest minds nothing.
-    return network.to(device, memory_format=torch.channels_last)
+
+def _call(name: str) -> ImageEncoder:
+    factory = load_own_code(name, kind="encoder")
+    try:
+        encoder = factory()
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
+    if not isinstance(encoder, ImageEncoder):
+        raise UsageError(
+            f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
+            f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
+        )
+    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
+        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
+    # What a store and an adapter remember is what the user types.
+    encoder.name = name
+    encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
+    return encoder

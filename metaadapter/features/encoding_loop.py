@@ -2,162 +2,205 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32
 from torch import Tensor
 
+from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import view_pixels
-from metaadapter.images import UnreadableImage, content_hash, decode_image
-from metaadapter.images.inputs import Picture, name_of
+from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
+from metaadapter.images.inputs import Picture, as_picture, name_of
 
-__all__ = ["EncodedBatch", "encode_batches", "hash_pictures"]
+__all__ = ["Progress", "encode_new"]
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+Stage = Literal["hash", "encode"]
+OnError = Literal["raise", "skip"]
+Features: TypeAlias = Float16[np.ndarray, "views dim"]
+Encoded: TypeAlias = tuple[dict[str, Features], dict[str, UnreadableImage]]
 
 HASHES_AT_ONCE = 256
 
 
-class EncodedBatch(NamedTuple):
-    """The pictures of a batch by content hash: those that were encoded, and the others."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run over pictures is; showing it is the caller's job.
 
-    hashes: list[str]
-    features: Float16[np.ndarray, "pictures views dim"]
-    failures: dict[str, UnreadableImage]
+    First pictures are compared with what the store holds ("hash"), then those that it does not hold
+    yet are encoded. Of the `total` of such a stage some are done, at a `rate` a second.
+    """
 
-
-def hash_pictures(
-    pictures: Sequence[Picture], workers: int
-) -> Iterator[list[str | UnreadableImage]]:
-    """The content hash of each picture, or why it has none, in order, some at a time."""
-
-    def hash_or_failure(picture: Picture) -> str | UnreadableImage:
-        try:
-            return content_hash(picture)
-        except UnreadableImage as error:
-            return error
-
-    ahead = 2 * HASHES_AT_ONCE
-    with closing(_map_ahead(hash_or_failure, pictures, workers=workers, ahead=ahead)) as hashes:
-        while some := list(islice(hashes, HASHES_AT_ONCE)):
-            yield some
+    stage: Stage
+    done: int
+    total: int
+    rate: float
 
 
-def encode_batches(
-    pictures_of_hash: Mapping[str, Sequence[Picture]],
+def encode_new(
+    images: Iterable[ImageInput] | np.ndarray,
     encoder: ImageEncoder,
     *,
     views: int,
     seed: int,
     batch_size: int,
-    workers: int,
-) -> Iterator[EncodedBatch]:
-    """Encode pictures in their order, batch by batch.
+    known: Container[str],
+    keep: Callable[[dict[str, Features]], None],
+    workers: int | None = None,
+    on_error: OnError = "skip",
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
+    """Encode those pictures of a list whose content is not known yet, each content once.
 
-    Each worker reads a batch and encodes it, so that decoding one overlaps with the forward pass of
-    another. On a CPU the workers part torch's threads among themselves: whole batches side by side
-    are a third faster than one batch on all threads, which wait for each other at every layer. A
-    single batch has all threads.
+    `known` holds the content hashes that need no features, and `keep` takes the features of each
+    finished batch by content hash. The encoder runs in the `workers`, as many threads as torch uses
+    if None; `progress` is called after each batch. All else is as for `ImageEncoder.encode_images`.
 
-    Args:
-        pictures_of_hash: For each content hash the pictures that have it; one of them is read.
-        encoder: Runs in the workers.
-        views: Views of each picture.
-        seed: The seed of the random views.
-        batch_size: Views in a batch; a batch has at least one picture.
-        workers: Threads.
+    Returns:
+        For each picture its content hash, or why it could not be read; the number of contents that
+        were encoded; and how many a second, without the comparison before.
     """
+    workers = torch.get_num_threads() if workers is None else workers
+    for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
+        if value < 1:
+            raise UsageError(f"{option} must be 1 or more, got {value}")
+    pictures = _as_pictures(images)
 
-    def encode(batch: list[tuple[str, Sequence[Picture]]]) -> EncodedBatch:
-        read = {
-            sha256: _pixels_of_first_readable(pictures, encoder, views, seed)
-            for sha256, pictures in batch
-        }
-        pixels = {sha256: it for sha256, it in read.items() if isinstance(it, Tensor)}
-        failures = {sha256: it for sha256, it in read.items() if isinstance(it, UnreadableImage)}
-        features = np.empty((0, views, encoder.dim), dtype=np.float16)
-        if pixels:
-            rows = encoder.encode_pixels(torch.cat(list(pixels.values())))
-            features = rows.numpy().reshape(len(pixels), views, -1).astype(np.float16)
-        return EncodedBatch(list(pixels), features, failures)
+    def hash_or_error(picture: Picture) -> str | UnreadableImage:
+        try:
+            return content_hash(picture)
+        except UnreadableImage as error:
+            if on_error == "raise":
+                raise
+            return error
 
-    n_pictures = max(1, batch_size // views)
-    batches = _in_batches(pictures_of_hash.items(), n_pictures)
-    workers = min(workers, -(-len(pictures_of_hash) // n_pictures))
+    contents: list[str | UnreadableImage] = []
+    advance = _meter("hash", len(pictures), progress)
+    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
+        for start in range(0, len(pictures), HASHES_AT_ONCE):
+            some = pictures[start : start + HASHES_AT_ONCE]
+            contents += executor.map(hash_or_error, some)
+            advance(len(some))
+    new: dict[str, list[Picture]] = {}
+    for picture, content in zip(pictures, contents, strict=True):
+        if isinstance(content, str) and content not in known:
+            new.setdefault(content, []).append(picture)
+
+    def encode(hashes: list[str]) -> Encoded:
+        pixels, failures = {}, {}
+        for sha256 in hashes:
+            try:
+                pixels[sha256] = _pixels_of_first(new[sha256], encoder, views, seed)
+            except UnreadableImage as error:
+                if on_error == "raise":
+                    raise
+                failures[sha256] = error
+        if not pixels:
+            return {}, failures
+        rows = encoder.encode_pixels(torch.cat(list(pixels.values()))).numpy()
+        features = rows.reshape(len(pixels), views, -1).astype(np.float16)
+        return dict(zip(pixels, features, strict=True)), failures
+
+    advance, rate = _meter("encode", len(new), progress), 0.0
+    failures: dict[str, UnreadableImage] = {}
+    for features, failed in _side_by_side(encode, list(new), max(1, batch_size // views), workers):
+        keep(features)
+        failures |= failed
+        rate = advance(len(features) + len(failed))
+    outcomes = tuple(
+        # Of equal pictures each has its own name.
+        UnreadableImage(name_of(picture), failures[content].reason)
+        if isinstance(content, str) and content in failures
+        else content
+        for picture, content in zip(pictures, contents, strict=True)
+    )
+    return outcomes, len(new) - len(failures), rate
+
+
+def _meter(
+    stage: Stage, total: int, listener: Callable[[Progress], None] | None
+) -> Callable[[int], float]:
+    """A function that counts pictures as finished, tells a listener and returns the rate."""
+    started, done = time.monotonic(), 0
+
+    def advance(n_pictures: int) -> float:
+        nonlocal done
+        done += n_pictures
+        rate = done / max(time.monotonic() - started, 1e-9)
+        if listener is not None:
+            listener(Progress(stage, done, total, rate))
+        return rate
+
+    return advance
+
+
+def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
+    is_file = isinstance(images, str | bytes) or hasattr(images, "read")
+    is_one_array = isinstance(images, np.ndarray) and images.ndim < 4
+    if is_file or is_one_array or not isinstance(images, Iterable):
+        given = f"the single path {images!r}" if isinstance(images, str) else str(type(images))
+        raise UsageError(f"expected a list of pictures, got {given}")
+    pictures = []
+    for number, image in enumerate(images):
+        try:
+            pictures.append(as_picture(image))
+        except UsageError as error:
+            raise UsageError(f"images[{number}]: {error}") from None
+    return pictures
+
+
+def _side_by_side(
+    encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
+) -> Iterator[Encoded]:
+    """Encode pictures in their order, in batches of this size.
+
+    Decoding one batch overlaps with the forward pass of another. On a CPU the workers part torch's
+    threads among themselves: whole batches side by side are a third faster than one batch on all
+    threads, which wait for each other at every layer. A single batch has all threads.
+    """
+    batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
+    workers = min(workers, len(batches))
     if workers <= 1:
         yield from map(encode, batches)
         return
     threads = torch.get_num_threads()
     part = partial(torch.set_num_threads, max(1, threads // workers))
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=part)
+    # Unlike `Executor.map` this is but a few batches in front of the reader.
+    waiting: deque[Future[Encoded]] = deque()
     try:
-        encoded = _map_ahead(encode, batches, workers=workers, ahead=workers, start=part)
-        with closing(encoded):
-            yield from encoded
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
-
-
-def _pixels_of_first_readable(
-    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"] | UnreadableImage:
-    # Equal files at several paths: one of them may have been deleted since it was hashed.
-    failures = []
-    for picture in pictures:
-        try:
-            return _pixels(picture, encoder, views, seed)
-        except UnreadableImage as error:
-            failures.append(error)
-    return failures[0]
-
-
-def _pixels(
-    picture: Picture, encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"]:
-    upright = decode_image(picture)
-    try:
-        return view_pixels(upright, encoder.preprocess, views, seed)
-    except Exception as error:  # one picture that is too much must not end a run over millions
-        reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
-        raise UnreadableImage(name_of(picture), reason) from error
-
-
-def _map_ahead(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    workers: int,
-    ahead: int,
-    start: Callable[[], None] | None = None,
-) -> Generator[Result, None, None]:
-    """Like `map`, with `workers` threads that are up to `ahead` items in front of the reader.
-
-    Results come in the order of the items; an exception of `function` is raised at its place. Each
-    thread calls `start` first. Unlike `Executor.map` it does not submit all items at once.
-    """
-    waiting: deque[Future[Result]] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=start)
-    try:
-        for item in items:
-            waiting.append(executor.submit(function, item))
-            if len(waiting) > ahead:
+        for batch in batches:
+            waiting.append(executor.submit(encode, batch))
+            if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _pixels_of_first(
+    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
+) -> Float32[Tensor, "views 3 height width"]:
+    """The views of the first that can be read of equal files, some of which may be gone by now."""
+    failures = []
+    for picture in pictures:
+        try:
+            upright = decode_image(picture)
+            return view_pixels(upright, encoder.preprocess, views, seed)
+        except UnreadableImage as error:
+            failures.append(error)
+        except Exception as error:  # one picture that is too much must not end a run over millions
+            reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
+            failures.append(UnreadableImage(name_of(picture), reason))
+            failures[-1].__cause__ = error
+    raise failures[0]

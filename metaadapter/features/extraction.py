@@ -1,36 +1,60 @@
-"""Encoding pictures into a feature store; what the store holds already is not encoded again."""
+"""Encoding pictures into a feature store, by one machine or by several whose stores are joined."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.errors import UsageError
-from metaadapter.features.duplicates import equal_pictures
+from metaadapter.features.encoded_pictures import part_readable, require_some
+from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.picture_features import encode_new, require_some
-from metaadapter.features.progress import EncodeReport, Progress
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.feature_index import FeatureIndex
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import Quarantined, StoreHeader
+from metaadapter.features.store.header import Quarantined, Recipe, StoreHeader
 from metaadapter.features.store.journal import Journal
-from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.rows import StoredPicture
-from metaadapter.features.store.shards import pick_shard
+from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 from metaadapter.own_folder import write_errors
 
-__all__ = ["encode_to_store"]
+__all__ = ["EncodeReport", "encode_to_store", "merge_stores"]
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeReport:
+    """What a run of `encode_to_store` did.
+
+    Attributes:
+        n_new: Pictures that went through the encoder.
+        n_reused: Pictures whose features were there already, or that are copies of another.
+        n_removed: Pictures that the store held before and that are no longer in the table.
+        n_total: Pictures in the store now.
+        n_dropped: Pictures left out as copies of another.
+        duplicates: The groups of pictures of equal bytes, each sorted by path; where copies are
+            dropped, the first of each group is kept.
+        quarantined: Pictures that could not be read; they are tried again by the next run.
+        seconds: The time of the whole run.
+        images_per_second: Pictures encoded in a second, without the comparison before.
+    """
+
+    n_new: int
+    n_reused: int
+    n_removed: int
+    n_total: int
+    n_dropped: int
+    duplicates: tuple[tuple[StoredPicture, ...], ...]
+    quarantined: tuple[UnreadableImage, ...]
+    seconds: float
+    images_per_second: float
 
 
 def encode_to_store(
@@ -80,85 +104,110 @@ def encode_to_store(
         encoder.name, encoder.fingerprint, encoder.precision, encoder.logit_scale, views, seed
     )
     with hold_folder(out):
-        index = FeatureIndex()
-        before = _open_previous(out, recipe, index)
-        journal = Journal(out, recipe, index)
+        before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
+        if before is not None:
+            recipe.require_same(before.header.recipe, out)
+        journal = Journal(out, recipe, {} if before is None else before.by_content())
         try:
-            encoding = encode_new(
+            contents, n_new, rate = encode_new(
                 [picture.path for picture in pictures],
                 encoder,
                 views=views,
                 seed=seed,
                 batch_size=batch_size,
                 workers=workers,
-                known=index,
+                known=journal.features,
                 keep=journal.add,
                 progress=progress,
             )
         finally:
             journal.flush()
-        stored, quarantined = _sort_out(pictures, encoding.contents)
+        stored, quarantined = part_readable(pictures, contents)
         require_some(len(pictures), quarantined)
         duplicates = equal_pictures(stored)
-        n_copies = sum(len(group) - 1 for group in duplicates)
-        if drop_duplicates:
-            dropped = {picture for group in duplicates for picture in group[1:]}
-            stored = tuple(picture for picture in stored if picture not in dropped)
+        dropped = {picture for group in duplicates for picture in group[1:] if drop_duplicates}
+        stored = tuple(picture for picture in stored if picture not in dropped)
         header = StoreHeader.of_pictures(
             stored,
             recipe if before is None else before.header.recipe,
             table.classes,
             tuple(encoder.templates),
             tuple(Quarantined(str(entry.path), entry.reason) for entry in quarantined),
-            generation=1 if before is None else before.header.generation,
+            generation=0 if before is None else before.header.generation,
         )
-        if before is None or (header, stored) != (before.header, tuple(before.rows.pictures())):
-            if before is not None:
-                header = replace(header, generation=header.generation + 1)
+        held = () if before is None else tuple(before.rows.pictures())
+        if before is None or (header, stored) != (before.header, held):
+            header = replace(header, generation=header.generation + 1)
             texts = _class_texts(encoder, header, before)
             with write_errors(f"the feature store {out}", ALL_KEPT):
-                write_store(out, header, stored, index, texts)
+                write_store(out, header, stored, journal.features, texts)
         journal.remove()
+    kept = {picture.sha256 for picture in stored}
     return EncodeReport(
-        n_new=encoding.n_new,
-        n_reused=len(stored) - encoding.n_new,
-        n_removed=_n_removed(before, stored),
+        n_new=n_new,
+        n_reused=len(stored) - n_new,
+        n_removed=len({picture.sha256 for picture in held} - kept),
         n_total=len(stored),
-        n_dropped=n_copies if drop_duplicates else 0,
+        n_dropped=sum(len(group) - 1 for group in duplicates) if drop_duplicates else 0,
         duplicates=duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
-        images_per_second=encoding.images_per_second,
+        images_per_second=rate,
     )
 
 
-def _open_previous(out: Path, recipe: Recipe, index: FeatureIndex) -> FeatureStore | None:
-    """The store that `out` holds already; its pictures are entered into `index`."""
-    if not (out / HEADER_FILE).exists():
-        return None
-    store = FeatureStore.open(out)
-    recipe.require_same(store.header.recipe, out)
-    index.add_store(store)
-    return store
+def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
+    """Join complete stores of the same encoder and views into a new one, ordered by path.
+
+    A picture that several stores hold (the same path and bytes) is kept once. `out` is the folder
+    of the new store.
+
+    Raises:
+        UsageError: No store is named, or `out` holds one already.
+        DataError: A store is incomplete, or `out` cannot be written.
+        IncompatibleArtifact: The encoders, precisions, numbers of views or seeds differ.
+    """
+    if not stores:
+        raise UsageError("no feature store was named to merge; name at least one")
+    if (out / HEADER_FILE).exists():
+        raise UsageError(f"{out} is a feature store already; choose a new folder for the result")
+    parts = [FeatureStore.open(folder) for folder in stores]
+    first = parts[0].header
+    for part in parts[1:]:
+        first.recipe.require_same(part.header.recipe, part.folder)
+
+    features: dict[str, np.ndarray] = {}
+    texts: dict[str, np.ndarray] = {}
+    for part in reversed(parts):  # what several hold is taken from the first
+        features |= part.by_content()
+        texts |= part.class_texts()
+    pictures = sorted({picture for part in parts for picture in part.rows.pictures()})
+    read = {picture.path for picture in pictures}
+    unread = {entry for part in parts for entry in part.header.quarantined}
+    header = StoreHeader.of_pictures(
+        pictures,
+        first.recipe,
+        tuple(sorted({name for part in parts for name in part.classes})),
+        first.templates,
+        tuple(sorted(entry for entry in unread if entry.path not in read)),
+    )
+    kept = "The stores to merge are as they were."
+    with hold_folder(out), write_errors(f"the feature store {out}", kept):
+        write_store(out, header, pictures, features, texts)
+    return FeatureStore.open(out)
 
 
-def _sort_out(
-    pictures: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
-) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
-    """Part the pictures into those that have features and those that could not be read."""
-    stored: list[StoredPicture] = []
-    quarantined: list[UnreadableImage] = []
-    for picture, content in zip(pictures, contents, strict=True):
-        if isinstance(content, UnreadableImage):
-            quarantined.append(content)
-        else:
-            stored.append(StoredPicture.of(picture, content))
-    return tuple(stored), tuple(quarantined)
-
-
-def _n_removed(before: FeatureStore | None, stored: Sequence[StoredPicture]) -> int:
-    hashes = set() if before is None else {picture.sha256 for picture in before.rows.pictures()}
-    return len(hashes - {picture.sha256 for picture in stored})
+def pick_shard(pictures: Sequence[ImageRow], shard: tuple[int, int] | None) -> tuple[ImageRow, ...]:
+    """Every n-th picture by path, from the i-th on, for a shard (i, n); all without one."""
+    if shard is None:
+        return tuple(pictures)
+    number, n_shards = shard
+    if not 1 <= number <= n_shards:
+        raise UsageError(
+            f"a shard is given as i/n with i from 1 to n, and {number}/{n_shards} came; "
+            "for four machines use --shard 1/4 on the first, 2/4 on the second and so on"
+        )
+    return tuple(sorted(pictures, key=lambda picture: str(picture.path)))[number - 1 :: n_shards]
 
 
 def _class_texts(

@@ -35,11 +35,10 @@ N_SUMMARY = 16
 class Fingerprint:
     """The identity of an encoder.
 
-    Two fingerprints match if width, activation and weights are the same and the features of a
-    fixed picture and sentence agree. The weights are compared exactly, by a hash of all of them.
-    The features are compared with a tolerance, since precision, threads and processor move the
-    last digits; they tell what the weights cannot, such as another preprocessing. Names play no
-    part: the same weights may come from a hub, a file or a folder.
+    Two fingerprints match if width, activation and the hash of all weights are the same, and the
+    features of a fixed picture and sentence agree within a tolerance, since precision, threads and
+    processor move the last digits. They tell what the weights cannot, such as another
+    preprocessing. Names play no part: the same weights may come from a hub, a file or a folder.
 
     Attributes:
         encoder: The name that `FrozenEncoder.load` takes.
@@ -47,10 +46,8 @@ class Fingerprint:
         dim: Width of the features.
         quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights trained with one
             activation run without complaint, and badly, with the other.
-        digest: A hash of the weights, 16 hexadecimal digits, the same for each precision; "" for
-            an encoder without weights.
-        probe: A summary of the features of a fixed picture, then of a fixed sentence (zeros if the
-            encoder has no texts).
+        digest: A hash of the weights, 16 hexadecimal digits whatever the precision; "" without any.
+        probe: A summary of the features of a fixed picture, then of a fixed sentence (or zeros).
     """
 
     encoder: str
@@ -81,8 +78,8 @@ class Fingerprint:
             picture: The unit feature of `probe_picture()`.
             sentence: The unit feature of `PROBE_SENTENCE`; None from an encoder without texts.
             weights: What to call the weights.
-            digest: `digest_weights` of the network, where there is one. Without it only the
-                features tell two encoders apart, with a tolerance.
+            digest: `digest_weights` of the network; without it only the features tell two
+                encoders apart, with a tolerance.
             quick_gelu: Whether the network has OpenAI's approximation of GELU.
         """
         told = (0.0,) * N_SUMMARY if sentence is None else summarise(sentence)
@@ -95,17 +92,12 @@ class Fingerprint:
         return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that what was made with this encoder may be used with the other.
+        """Check that what was made with this encoder may be used with the other, in hand.
 
-        Args:
-            other: The fingerprint of the encoder in hand.
-            owner: What was made with this encoder, as in "the adapter birds/".
-
-        Raises:
-            IncompatibleArtifact: They differ; the message names both and what to do.
+        If not, `IncompatibleArtifact` names both and what to do with the owner, which is what was
+        made with this one, as in "the adapter birds/".
         """
-        difference = self._difference(other)
-        if difference is not None:
+        if difference := self._difference(other):
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "
                 f"{other}: {difference}, so their features cannot be compared. "
@@ -116,19 +108,21 @@ class Fingerprint:
         if self.dim != other.dim:
             return f"features of width {self.dim} against {other.dim}"
         if self.quick_gelu != other.quick_gelu:
-            return f"the activation is {_activation(self)} against {_activation(other)}"
+            activations = ("QuickGELU", "GELU") if self.quick_gelu else ("GELU", "QuickGELU")
+            return f"the activation is {' against '.join(activations)}"
         if self.digest != other.digest:
             return "the weights differ"
-        if not _probes_agree(self.probe, other.probe):
-            return "the weights are the same, but the preprocessing or the architecture differs"
-        return None
+        if len(self.probe) == len(other.probe):
+            apart = np.subtract(self.probe, other.probe).reshape(2, -1)  # picture, sentence
+            if np.linalg.norm(apart, axis=1).max() <= TOLERANCE:
+                return None
+        return "the weights are the same, but the preprocessing or the architecture differs"
 
 
 def digest_weights(model: nn.Module) -> str:
-    """16 hexadecimal digits of all learned numbers; to be taken before they are rounded.
+    """16 hexadecimal digits of all learned numbers, also running means, before they are rounded.
 
-    The running means of batch normalisation are among them. Names and order play no part: they
-    change between versions of open_clip.
+    Names and order play no part: they change between versions of open_clip.
     """
     digests = []
     for tensor in model.state_dict().values():
@@ -165,17 +159,6 @@ def uses_quick_gelu(model: nn.Module) -> bool:
     from open_clip.transformer import QuickGELU
 
     return any(isinstance(module, QuickGELU) for module in model.modules())
-
-
-def _activation(fingerprint: Fingerprint) -> str:
-    return "QuickGELU" if fingerprint.quick_gelu else "GELU"
-
-
-def _probes_agree(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    if len(one) != len(other):
-        return False
-    difference = np.subtract(one, other).reshape(2, -1)  # picture, sentence
-    return bool(np.linalg.norm(difference, axis=1).max() <= TOLERANCE)
 
 
 def _fixed_bytes(name: str, count: int) -> np.ndarray:

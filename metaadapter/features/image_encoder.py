@@ -1,20 +1,34 @@
-"""What an encoder is to this library: pictures in, unit features out, and perhaps names as well."""
+"""What an encoder is to this library, and one around any PyTorch model of pictures.
+
+Pictures go in, unit features come out, and perhaps those of names as well.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Protocol, overload, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol, final, overload, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
-from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.errors import UsageError
+from metaadapter.features.device import choose_device
+from metaadapter.features.fingerprint import (
+    PROBE_SENTENCE,
+    Fingerprint,
+    digest_weights,
+    probe_picture,
+)
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.views import unit_rows
 from metaadapter.images import ImageInput, UnreadableImage
 
-__all__ = ["CLIP_LOGIT_SCALE", "ImageEncoder"]
+__all__ = ["CLIP_LOGIT_SCALE", "ImageEncoder", "ModelEncoder"]
 
 CLIP_LOGIT_SCALE = 100.0
 """Where CLIP's trained inverse temperature saturates (paper, section 2.5): what methods that need
@@ -107,17 +121,111 @@ class ImageEncoder(Protocol):
                 left out and given back.
 
         Returns:
-            The features (n, D), float32. With `on_error="skip"` a pair: the features of the
-            pictures that could be read, in their order, and the others as a mapping from the
-            number in `images`, counted from 0, to the error with its path and reason.
+            The features (n, D), float32. With `on_error="skip"` a pair: those of the pictures that
+            could be read, in their order, and the error of each other, with path and reason, by its
+            number in `images`, counted from 0.
 
         Raises:
             UnreadableImage: A picture cannot be read.
             UsageError: `images` is not a list of pictures, or an argument is out of range.
         """
-        from metaadapter.features.picture_features import encode_pictures
+        from metaadapter.features.encoded_pictures import encode_pictures
 
-        found = encode_pictures(
+        features, contents = encode_pictures(
             images, self, views=views, seed=seed, batch_size=batch_size, on_error=on_error
         )
-        return found.features if on_error == "raise" else (found.features, found.unreadable)
+        if on_error == "raise":
+            return features
+        failures = {n: it for n, it in enumerate(contents) if isinstance(it, UnreadableImage)}
+        return features, failures
+
+
+@final
+class ModelEncoder(ImageEncoder):
+    """A model of pictures that is used and never trained.
+
+    The model is put into evaluation mode, frozen and moved to its device.
+
+    Args:
+        name: The name of the encoder; with `--encoder FILE.py:FACTORY` that name takes its place.
+        model: From preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
+        preprocess: From an upright RGB picture to a tensor (3, H, W).
+        texts: The text features of classes in the space of the pictures: a mapping from class name
+            to vector (D,), or a function from a list of n names to an array (n, D). None if there
+            are none: adapters are then predicted from pictures alone.
+        logit_scale: The inverse temperature of a picture's cosine with a text; None if unknown.
+        device: "cpu", "cuda", "mps"; the fastest one that is here if None.
+
+    Raises:
+        UsageError: The model does not give (n, D), or there is no such device.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        preprocess: Callable[[Image.Image], Tensor],
+        *,
+        texts: Mapping[str, np.ndarray] | Callable[[Sequence[str]], np.ndarray] | None = None,
+        logit_scale: float | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.name = name
+        self.preprocess = preprocess
+        self.logit_scale = logit_scale
+        self.device = choose_device(device)
+        digest = digest_weights(model)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+        self._encode_names = _by_name(texts) if isinstance(texts, Mapping) else texts
+        picture = self.encode_pixels(preprocess(probe_picture())[None])[0].numpy()
+        # A table of vectors has none of a sentence.
+        sentence = self._texts([PROBE_SENTENCE], len(picture))[0] if callable(texts) else None
+        self.fingerprint = Fingerprint.of(name, picture, sentence, digest=digest)
+
+    def encode_pixels(
+        self, batch: Float[Tensor, "batch 3 height width"]
+    ) -> Float32[Tensor, "batch dim"]:
+        """Unit rows on the CPU of preprocessed pictures."""
+        with torch.inference_mode():
+            features = self._model(batch.to(self.device))
+        if not isinstance(features, Tensor) or features.ndim != 2:
+            shape = tuple(features.shape) if isinstance(features, Tensor) else type(features)
+            raise UsageError(
+                f"the model of the encoder {self.name!r} should give features (pictures, width), "
+                f"got {shape}; with timm, num_classes=0 leaves out the classifier"
+            )
+        return normalize(features.float(), dim=-1).cpu()
+
+    def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
+        """Unit rows of class names; zeros where the encoder has no texts.
+
+        Raises:
+            UsageError: The encoder has no text of a name, or its texts have another width.
+        """
+        return self._texts(names, self.dim)
+
+    def _texts(self, names: Sequence[str], dim: int) -> Float32[np.ndarray, "n dim"]:
+        if self._encode_names is None or not len(names):
+            return np.zeros((len(names), dim), dtype=np.float32)
+        rows = np.asarray(self._encode_names(names), dtype=np.float32)
+        if rows.shape != (len(names), dim):
+            raise UsageError(
+                f"the texts of the encoder {self.name!r} should be {(len(names), dim)}, as wide as "
+                f"its features of pictures; got {rows.shape}"
+            )
+        return unit_rows(rows)
+
+
+def _by_name(texts: Mapping[str, np.ndarray]) -> Callable[[Sequence[str]], np.ndarray]:
+    vectors = {readable_name(name): vector for name, vector in texts.items()}
+
+    def look_up(names: Sequence[str]) -> np.ndarray:
+        missing = [name for name in names if readable_name(name) not in vectors]
+        if missing:
+            raise UsageError(
+                f"the encoder has no text of {missing[0]!r}; it has those of "
+                f"{', '.join(map(repr, list(vectors)[:5]))}{', …' if len(vectors) > 5 else ''}"
+            )
+        return np.stack([vectors[readable_name(name)] for name in names])
+
+    return look_up

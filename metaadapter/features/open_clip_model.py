@@ -1,15 +1,16 @@
-"""Building a model with its weights by open_clip, silently and never with random weights."""
+"""From the name of an encoder to a model of open_clip with its weights, silently."""
 
 from __future__ import annotations
 
 import logging
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from PIL import Image
 from torch import Tensor
@@ -19,27 +20,66 @@ from metaadapter.errors import (
     IncompatibleArtifact,
     MetaAdapterError,
     MissingPackage,
+    UsageError,
 )
-from metaadapter.features.encoder_source import EncoderSource
 
-__all__ = ["OpenClipModel", "build_model"]
+__all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
+EMBEDDED = {"tiny": Path(__file__).parents[1] / "assets" / "tiny"}
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, slots=True)
-class OpenClipModel:
-    """A dual encoder and what belongs to its weights.
+class EncoderSource:
+    """What open_clip needs to build an encoder that `FrozenEncoder.load` knows by `name`.
 
-    Attributes:
-        network: A torch module with `encode_image`, `encode_text` and `logit_scale`.
-        preprocess: From a picture to (3, height, width).
-        tokenize: From sentences to token numbers (n, context).
+    `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
+    tag or file of the weights, `None` for a folder; `weights` a word on them for people.
+    """
+
+    name: str
+    model: str
+    pretrained: str | None
+    weights: str
+
+
+class OpenClipModel(NamedTuple):
+    """A torch module with `encode_image`, `encode_text` and `logit_scale`, and what goes before.
+
+    That is from a picture to (3, height, width), and from sentences to token numbers (n, context).
     """
 
     network: Any
     preprocess: Callable[[Image.Image], Tensor]
     tokenize: Callable[[list[str]], Tensor]
+
+
+def resolve_encoder(name: str) -> EncoderSource:
+    """Find out what the name of an encoder means; `FrozenEncoder.load` tells what it may be.
+
+    A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
+    """
+    if name in EMBEDDED:
+        return replace(_folder(EMBEDDED[name]), name=name)
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        return _folder(folder.resolve())
+    import open_clip
+
+    model, _, weights = name.partition("/")
+    if model not in open_clip.list_models():
+        raise UsageError(_unknown_model(name, model, open_clip.list_models()))
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    tag = weights.lower().replace("-", "_")  # open_clip takes both ways of writing
+    if tag in tags:
+        return EncoderSource(f"{model}/{tag}", model, tag, tag)
+    file = Path(weights).expanduser()
+    if weights and file.is_file():
+        file = file.resolve()
+        return EncoderSource(f"{model}/{file}", model, str(file), file.name)
+    raise UsageError(_unknown_weights(model, weights, tags))
 
 
 def build_model(source: EncoderSource) -> OpenClipModel:
@@ -68,6 +108,45 @@ def build_model(source: EncoderSource) -> OpenClipModel:
     return OpenClipModel(network, preprocess, tokenize)
 
 
+def _folder(folder: Path) -> EncoderSource:
+    if not (folder / CONFIG_FILE).is_file():
+        raise DataError(
+            f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, as in a model "
+            "folder of a hub; for a weights file alone write MODEL/FILE"
+        )
+    # Without any, open_clip would go on with random weights.
+    if not any(file.suffix in WEIGHTS_SUFFIXES for file in folder.iterdir()):
+        raise DataError(
+            f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
+            "put open_clip_model.safetensors beside it"
+        )
+    return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name)
+
+
+def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
+    if name.startswith(("/", "./", "../", "~")):
+        return f"there is no folder {name}; expected one with {CONFIG_FILE} and the weights"
+    near = get_close_matches(model, [*EMBEDDED, *models], n=5, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    return (
+        f"unknown encoder {name!r}: {hint}expected 'tiny', MODEL/WEIGHTS as in "
+        "'ViT-B-32/laion2b_s34b_b79k', or a folder with an open_clip model; "
+        "open_clip.list_pretrained() lists all"
+    )
+
+
+def _unknown_weights(model: str, weights: str, tags: Sequence[str]) -> str:
+    known = ", ".join(f"{model}/{tag}" for tag in tags) or f"none for {model}"
+    listing = f"open_clip knows {known}; a weights file works too: {model}/FILE"
+    if not weights:
+        return f"the encoder {model!r} is an architecture without weights: {listing}"
+    if "/" in weights or weights.endswith(WEIGHTS_SUFFIXES):
+        return f"there is no weights file {weights} for the encoder {model}"
+    near = get_close_matches(weights.lower(), tags, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown weights {weights!r} for {model}: {hint}{listing}"
+
+
 def _tag(source: EncoderSource) -> dict[str, Any]:
     import open_clip
 
@@ -93,8 +172,7 @@ def _silence() -> Iterator[None]:
     handler = logging.NullHandler()
     logging.getLogger().addHandler(handler)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logging.getLogger().removeHandler(handler)
@@ -108,7 +186,14 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
             "pip install transformers"
         )
     if reason.startswith("Failed to download") or (_tag(source) and isinstance(error, OSError)):
-        return DataError(_how_to_get(source))
+        # "organisation/repository/file", or "organisation/repository/" for the file of usual name.
+        repository = "/".join(PurePosixPath(_tag(source)["hf_hub"]).parts[:2])
+        return DataError(
+            f"the weights {source.weights} of {source.model} are not on this machine and could not "
+            f"be downloaded. On a machine with a network run `hf download {repository} --local-dir "
+            f"{PurePosixPath(repository).name}`, copy that folder here and give its path as the "
+            "encoder. The encoder `tiny` needs no download"
+        )
     if isinstance(error, pickle.UnpicklingError):
         return IncompatibleArtifact(
             f"the weights {source.weights} of the encoder {source.name} are damaged or hold "
@@ -117,16 +202,4 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
     return IncompatibleArtifact(
         f"the weights {source.weights} do not make the encoder {source.name}: expected the "
         f"tensors of its architecture; open_clip says: {reason[:300]}"
-    )
-
-
-def _how_to_get(source: EncoderSource) -> str:
-    # "organisation/repository/file", or "organisation/repository/" for the file of usual name.
-    repository = "/".join(PurePosixPath(_tag(source)["hf_hub"]).parts[:2])
-    folder = PurePosixPath(repository).name
-    return (
-        f"the weights {source.weights} of {source.model} are not on this machine and could not be "
-        f"downloaded. On a machine with a network run `hf download {repository} --local-dir "
-        f"{folder}`, copy that folder here and give its path as the encoder. The encoder `tiny` "
-        "needs no download"
     )

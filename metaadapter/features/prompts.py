@@ -18,14 +18,10 @@ WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
 
 def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """The templates of a named set, a single template, or the user's own list, checked.
+    """The templates of a set ("simple", "openai-imagenet"), a single one, or a list, checked.
 
-    Args:
-        templates: "simple", "openai-imagenet", a template, or a list of templates; a template
-            has exactly one `{}`, where the name of the class goes.
-
-    Raises:
-        UsageError: An unknown set, an empty list, or a template without exactly one `{}`.
+    A template has exactly one `{}`, where the name of the class goes. An unknown set, an empty list
+    or another template is a `UsageError`.
     """
     if isinstance(templates, str) and PLACEHOLDER not in templates:
         return _named_set(templates)

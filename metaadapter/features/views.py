@@ -1,4 +1,4 @@
-"""Several views of a picture: the centre view that the weights expect, and random crops."""
+"""Several views of a picture, the centre and random crops, and their mean as one unit row."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
 
-__all__ = ["view_pixels"]
+__all__ = ["mean_of_views", "unit_rows", "view_pixels"]
 
 # As the gain of views was measured; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)
@@ -20,6 +20,8 @@ ASPECT_RATIO = (3 / 4, 4 / 3)
 ATTEMPTS = 10
 # Enough pixels to tell pictures apart, few enough to cost nothing.
 THUMBNAIL = (32, 32)
+# Rows turned into float32 at a time, so that averaging a large store needs little memory.
+CHUNK_ROWS = 65_536
 
 
 def view_pixels(
@@ -30,25 +32,40 @@ def view_pixels(
 ) -> Float32[Tensor, "views 3 height width"]:
     """The centre view of a picture, then `n_views` − 1 random crops, half of them mirrored.
 
-    The crops depend on the picture, the seed and the number of the view, so neither the order of
-    the pictures nor the batch they are in changes them, and more views keep the first ones.
-
-    Args:
-        picture: An upright RGB picture, as `decode_image` gives it.
-        preprocess: The encoder's own, from a picture to (3, height, width).
-        n_views: The number of views, at least 1.
-        seed: The seed of the random crops.
+    The picture is upright and RGB. The crops depend on it, the seed and the number of the view, so
+    neither the order of the pictures nor the batch they are in changes them, and more views keep
+    the first ones.
     """
     centre = preprocess(picture)
     if n_views == 1:
         return centre[None]
     height, width = centre.shape[-2:]
-    crops = []
-    for view in range(1, n_views):
-        crop = _random_crop(picture, (width, height), _stream(picture, seed, view))
-        # Already of the encoder's size: preprocessing neither scales nor cuts it again.
-        crops.append(preprocess(crop))
-    return torch.stack([centre, *crops])
+    crops = (
+        _random_crop(picture, (width, height), _stream(picture, seed, view))
+        for view in range(1, n_views)
+    )
+    # Already of the encoder's size: preprocessing neither scales nor cuts them again.
+    return torch.stack([centre, *map(preprocess, crops)])
+
+
+def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
+    """Scale each row to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    unit: np.ndarray = features / np.maximum(lengths, np.finfo(features.dtype).tiny)
+    return unit
+
+
+def mean_of_views(
+    views: Float16[np.ndarray, "pictures views dim"],
+) -> Float32[np.ndarray, "pictures dim"]:
+    """One unit row for each picture: the mean of its views, which may lie on disk."""
+    n_pictures, n_views, dim = views.shape
+    means = np.empty((n_pictures, dim), dtype=np.float32)
+    step = max(1, CHUNK_ROWS // n_views)
+    for start in range(0, n_pictures, step):
+        chunk = views[start : start + step].astype(np.float32)
+        means[start : start + step] = unit_rows(chunk.mean(axis=1))
+    return means
 
 
 def _stream(picture: Image.Image, seed: int, view: int) -> np.random.Generator:

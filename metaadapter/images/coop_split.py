@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
-from metaadapter.images.picture_files import subfolders
+from metaadapter.images.folder import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["read_coop_split"]
@@ -18,24 +18,15 @@ Entry = tuple[str, int, str]  # path, label index, class name
 
 
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
-    """Read a file such as `split_zhou_OxfordPets.json`.
+    """Read a file such as `split_zhou_OxfordPets.json`: its pictures in order, with their splits.
 
-    Args:
-        file: The JSON file. Its paths start at its own folder or, as in CoOp's own data sets, at
-            a folder beside it (`images`, `jpg`, ...): the first one that holds the pictures.
-        labelled: Take the class names as labels; otherwise all labels are None.
-
-    Returns:
-        The pictures in the order of the file, with their splits.
-
-    Raises:
-        DataError: Another kind of JSON, an index with two names or a name with two indices, or
-            no picture is there.
+    Its paths start at its own folder or, as in CoOp's own data sets, at a folder beside it
+    (`images`, `jpg`, ...): the first one that holds the pictures. A `DataError` tells of another
+    kind of JSON, an index with two names or a name with two indices, or no picture.
     """
-    lists = _lists(file)
     entries = [
         (split, *_entry(file, split, number, entry))
-        for split, items in lists.items()
+        for split, items in _lists(file).items()
         for number, entry in enumerate(items, start=1)
     ]
     if not entries:

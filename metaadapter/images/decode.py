@@ -1,8 +1,9 @@
-"""From whatever holds a picture to an upright RGB picture."""
+"""From whatever holds a picture to an upright RGB picture, or to the hash it is known by."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from threading import Lock
@@ -11,10 +12,15 @@ from typing import IO, cast
 import numpy as np
 from PIL import ExifTags, Image
 
-from metaadapter.images.inputs import ImageInput, as_picture, name_of
-from metaadapter.images.unreadable import UnreadableImage, open_readable
+from metaadapter.images.inputs import (
+    ImageInput,
+    UnreadableImage,
+    as_picture,
+    name_of,
+    open_readable,
+)
 
-__all__ = ["decode_image"]
+__all__ = ["content_hash", "decode_image"]
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
@@ -46,8 +52,7 @@ def decode_image(image: ImageInput) -> Image.Image:
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
     white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
     pixel; for fractions it is 1. Pictures with negative or larger values are stretched from their
-    darkest to their brightest pixel.
-    Safe to call from several threads.
+    darkest to their brightest pixel. Safe to call from several threads.
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
@@ -70,9 +75,34 @@ def decode_image(image: ImageInput) -> Image.Image:
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
+def content_hash(image: ImageInput) -> str:
+    """Hash a picture, wherever it lies: equal files have equal hashes.
+
+    Args:
+        image: What `decode_image` takes. Paths, bytes and file objects are hashed as `sha256sum`
+            does, to 64 hexadecimal digits; open pictures and arrays, which have no bytes of a file,
+            by their size and upright RGB pixels.
+
+    Raises:
+        UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
+        UsageError: What was given is no picture.
+    """
+    picture = as_picture(image)
+    if isinstance(picture, Path):
+        with open_readable(picture) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if isinstance(picture, bytes):
+        return hashlib.sha256(picture).hexdigest()
+    upright = decode_image(picture)
+    return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
+
+
 def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
     try:
-        return _upright_rgb(path, source)
+        if isinstance(source, Image.Image):
+            # It may be in two threads at once, and its file is read only once.
+            return _upright_rgb(path, source, _LOADING)
+        return _upright_rgb(path, _open(path, source), nullcontext())
     except UnreadableImage:
         raise
     except MemoryError as error:
@@ -82,13 +112,24 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
         raise UnreadableImage(path, reason) from error
 
 
-def _upright_rgb(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
-    is_open = isinstance(source, Image.Image)
-    image = source if isinstance(source, Image.Image) else _open(path, source)
-    _refuse_bomb(path, image)
-    _refuse_strip(path, image)
-    # The same open picture may be in two threads at once, and its file is read only once.
-    with _LOADING if is_open else nullcontext():
+def _upright_rgb(
+    path: Path | str, image: Image.Image, loading: AbstractContextManager[object]
+) -> Image.Image:
+    size = f"{image.width} x {image.height}"
+    pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+    if limit is not None and pixels > limit:
+        raise UnreadableImage(
+            path,
+            f"too large: {size} = {pixels:,} pixels, at most {limit:,} are read; save a smaller "
+            "copy",
+        )
+    if max(image.size) > LONGEST_ASPECT * min(image.size):
+        raise UnreadableImage(
+            path,
+            f"too narrow: {size} pixels, at most {LONGEST_ASPECT} times as long as wide is read; "
+            "cut it into pieces",
+        )
+    with loading:
         image.load()
     # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
     turn = UPRIGHT.get(_orientation(image))
@@ -113,25 +154,6 @@ def _open(path: Path | str, file: BufferedIOBase) -> Image.Image:
     raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
 
 
-def _refuse_bomb(path: Path | str, image: Image.Image) -> None:
-    pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
-    if limit is not None and pixels > limit:
-        raise UnreadableImage(
-            path,
-            f"too large: {image.width} x {image.height} = {pixels:,} pixels, at most {limit:,} "
-            "are read; save a smaller copy",
-        )
-
-
-def _refuse_strip(path: Path | str, image: Image.Image) -> None:
-    if max(image.size) > LONGEST_ASPECT * min(image.size):
-        raise UnreadableImage(
-            path,
-            f"too narrow: {image.width} x {image.height} pixels, at most {LONGEST_ASPECT} times as "
-            "long as wide is read; cut it into pieces",
-        )
-
-
 def _orientation(image: Image.Image) -> int:
     # ImageOps.exif_transpose writes the metadata anew, which fails where they are damaged even
     # though the orientation itself is legible.
@@ -145,9 +167,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bit_grey(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     return image.convert("RGB")
 
 

@@ -8,68 +8,113 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
-from metaadapter.images.picture_files import PICTURE_SUFFIXES, is_picture, subfolders, walk
 from metaadapter.images.table import ImageRow, ImageTable
 
-__all__ = ["read_folder"]
+__all__ = ["is_picture", "read_folder", "subfolders", "walk"]
+
+# In lower case; the formats are those that decode.py reads.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
+    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
+)
+# What file managers and archivers leave behind, beside names that begin with a dot.
+LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
 
 SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a folder.
+    """Read the pictures of a folder, sorted by path.
 
-    Args:
-        folder: Holds one folder per class, or train/val/test folders that do; pictures in deeper
-            folders belong to the class above them. Any arrangement will do if not labelled.
-        labelled: Take the class from the folder's name; otherwise all labels are None.
-
-    Returns:
-        The pictures sorted by path.
-
-    Raises:
-        DataError: No pictures, or pictures without folders for their classes.
+    It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
+    belong to the class above them. Any arrangement will do if not labelled. A `DataError` tells of
+    no pictures, or of pictures without folders for their classes.
     """
     files = walk(folder)
     pictures = [path for path in files if is_picture(path)]
     others = _others(files)
     if not pictures:
-        raise DataError(_no_pictures(folder, others))
+        found = f"found only {others}" if others else "found no files"
+        raise DataError(
+            f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but "
+            f"{found}; put pictures into it or name another folder"
+        )
     warnings = [f"{others} were left out of {folder}"] if others else []
-    depth = 1 if _has_splits(folder, pictures) else 0
+    parents = [path.relative_to(folder).parts[:-1] for path in pictures]
+    depth = 1 if _are_splits(parents) else 0
+    rows = [
+        ImageRow(
+            path,
+            # Macs spell é in two characters, so that it would differ from the é of a manifest.
+            unicodedata.normalize("NFC", names[depth]) if labelled and names[depth:] else None,
+            names[0] if depth and names else None,
+        )
+        for path, names in zip(pictures, parents, strict=True)
+    ]
     if not labelled:
-        nested = any(path.parent != folder for path in pictures)
-        rows = tuple(ImageRow(path, None, _split(folder, path, depth)) for path in pictures)
-        return ImageTable(rows, "nested folders" if nested else "flat folder", tuple(warnings))
+        source = "nested folders" if any(parents) else "flat folder"
+        return ImageTable(tuple(rows), source, tuple(warnings))
 
-    rows = tuple(_labelled_rows(folder, pictures, depth))
+    rows = [row for row in rows if row.label is not None]
     if not rows:
-        raise DataError(_flat(folder, pictures))
+        raise DataError(
+            f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie "
+            "side by side, so their classes are unknown; make a folder for each class and move the "
+            f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
+        )
     if n_loose := len(pictures) - len(rows):
         warnings.append(f"pictures outside the class folders of {folder} were left out: {n_loose}")
     warnings += _empty_classes(folder, rows, depth)
-    warnings += _doubtful_names(folder, rows, depth)
+    classes = sorted({str(row.label) for row in rows})
+    if not depth and {name.lower() for name in classes} <= SPLIT_NAMES:
+        warnings.append(
+            f"the classes of {folder} are called {' and '.join(classes)}: if these are splits, "
+            "put one folder per class into each"
+        )
     source = "class-per-folder in splits" if depth else "class-per-folder"
-    return ImageTable(rows, source, tuple(warnings))
+    return ImageTable(tuple(rows), source, tuple(warnings))
 
 
-def _labelled_rows(folder: Path, pictures: Sequence[Path], depth: int) -> Iterator[ImageRow]:
-    for path in pictures:
-        parents = path.relative_to(folder).parts[:-1]
-        if len(parents) > depth:
-            # Macs spell é in two characters, so that it would differ from the é of a manifest.
-            label = unicodedata.normalize("NFC", parents[depth])
-            yield ImageRow(path, label, _split(folder, path, depth))
+def is_picture(path: Path) -> bool:
+    """Whether the name of a file is that of a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _split(folder: Path, path: Path, depth: int) -> str | None:
-    parents = path.relative_to(folder).parts[:-1]
-    return parents[0] if depth and parents else None
+def walk(folder: Path) -> list[Path]:
+    """List the visible files in a folder and below, sorted by path.
+
+    Links to folders are followed, except where one leads back to a folder it lies in.
+    """
+    real = folder.resolve()
+    return sorted(_files(folder, frozenset({real, *real.parents})))
 
 
-def _has_splits(folder: Path, pictures: Sequence[Path]) -> bool:
+def subfolders(folder: Path) -> list[Path]:
+    """List the visible folders directly in a folder, sorted by path."""
+    return sorted(path for path in _visible(folder) if path.is_dir())
+
+
+def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:
+    for path in _visible(folder):
+        if not path.is_dir():
+            yield path
+        elif (real := path.resolve()) not in ancestors:
+            yield from _files(path, ancestors | {real})
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"cannot look into the folder {folder}: {error.strerror}; change its permissions or "
+            "move it away"
+        ) from error
+    return [p for p in paths if not p.name.startswith(".") and p.name not in LEFTOVERS]
+
+
+def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
     """Tell whether all top folders are named as splits and hold class folders."""
-    parents = [path.relative_to(folder).parts[:-1] for path in pictures]
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
@@ -77,10 +122,8 @@ def _has_splits(folder: Path, pictures: Sequence[Path]) -> bool:
 
 def _others(files: Sequence[Path]) -> str:
     counts = Counter(path.suffix.lower() or "no ending" for path in files if not is_picture(path))
-    if not counts:
-        return ""
     kinds = ", ".join(f"{n} {suffix}" for suffix, n in counts.most_common(5))
-    return f"files whose ending is not that of a picture ({kinds})"
+    return f"files whose ending is not that of a picture ({kinds})" if counts else ""
 
 
 def _empty_classes(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[str]:
@@ -92,29 +135,3 @@ def _empty_classes(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[s
         for path in subfolders(parent)
         if path not in filled
     ]
-
-
-def _doubtful_names(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[str]:
-    names = sorted({str(row.label) for row in rows})
-    if depth or not {name.lower() for name in names} <= SPLIT_NAMES:
-        return []
-    return [
-        f"the classes of {folder} are called {' and '.join(names)}: if these are splits, put one "
-        "folder per class into each"
-    ]
-
-
-def _no_pictures(folder: Path, others: str) -> str:
-    found = f"found only {others}" if others else "found no files"
-    return (
-        f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but {found}; "
-        "put pictures into it or name another folder"
-    )
-
-
-def _flat(folder: Path, pictures: Sequence[Path]) -> str:
-    return (
-        f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie side "
-        "by side, so their classes are unknown; make a folder for each class and move the "
-        f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
-    )

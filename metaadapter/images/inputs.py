@@ -1,17 +1,20 @@
-"""What may be given as a picture: a path, bytes, a file, an open picture, an array of pixels."""
+"""What may be given as a picture, and the error of one that cannot be read."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
-__all__ = ["ImageInput", "Picture", "as_picture", "name_of"]
+__all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 
 ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | np.ndarray"
 """A path, the bytes of a picture file, a binary file object, an open picture of Pillow, or an array
@@ -21,13 +24,29 @@ Picture: TypeAlias = "Path | bytes | Image.Image"
 """What `as_picture` makes of an `ImageInput`; unlike a file object it can be read twice."""
 
 
+class UnreadableImage(DataError):
+    """A picture that cannot be read; callers collect these as their quarantine list.
+
+    Attributes:
+        path: The file; words such as "an open picture" where there was no path.
+        reason: Why the picture cannot be read, in a few words.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        # Both go to the base class so that the error survives the way back from a worker process.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.reason}"
+
+
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a path, bytes or an open picture; nothing is decoded.
 
-    A file object is read whole, from its beginning if it can be rewound.
-
-    Raises:
-        UsageError: The input is of another type, or an array of another shape or type.
+    A file object is read whole, from its beginning if it can be rewound. An input of another type,
+    or an array of another shape or type, is a `UsageError`.
     """
     if isinstance(image, Image.Image):
         return image
@@ -36,7 +55,13 @@ def as_picture(image: Any) -> Picture:
     if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
     if isinstance(image, np.ndarray):
-        return _of_pixels(image)
+        n_channels = image.shape[2] if image.ndim == 3 else 1
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or n_channels not in (1, 3, 4):
+            raise UsageError(
+                "expected pixels as an array (height, width[, 1, 3 or 4]) of uint8, got "
+                f"{image.shape} of {image.dtype}"
+            )
+        return Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
     if hasattr(image, "read"):
         if image.seekable():
             image.seek(0)
@@ -59,11 +84,17 @@ def name_of(picture: Picture) -> Path | str:
     return Path(filename) if (filename := getattr(picture, "filename", "")) else "an open picture"
 
 
-def _of_pixels(array: np.ndarray) -> Image.Image:
-    n_channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or n_channels not in (1, 3, 4):
-        raise UsageError(
-            "expected pixels as an array (height, width[, 1, 3 or 4]) of uint8, got "
-            f"{array.shape} of {array.dtype}"
-        )
-    return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
+@contextmanager
+def open_readable(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading; any fault of the system becomes an `UnreadableImage`."""
+    try:
+        if not path.exists():
+            raise UnreadableImage(path, "there is no such file")
+        if not path.is_file():  # opening a pipe would wait forever
+            raise UnreadableImage(path, "it is a folder or a device, not a picture file")
+        with path.open("rb") as file:
+            yield file
+    except PermissionError as error:
+        raise UnreadableImage(path, "no permission to read it") from error
+    except OSError as error:
+        raise UnreadableImage(path, (error.strerror or str(error)).lower()) from error

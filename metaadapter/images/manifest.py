@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from metaadapter.errors import DataError
-from metaadapter.images.manifest_formats import Record, read_csv, read_jsonl, read_parquet
+from metaadapter.errors import DataError, MissingPackage
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["is_manifest", "read_manifest"]
 
-
 FORMATS = {
-    ".csv": ("CSV manifest", read_csv),
-    ".tsv": ("CSV manifest", read_csv),
-    ".jsonl": ("JSONL manifest", read_jsonl),
-    ".ndjson": ("JSONL manifest", read_jsonl),
-    ".parquet": ("Parquet manifest", read_parquet),
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".jsonl": "JSONL",
+    ".ndjson": "JSONL",
+    ".parquet": "Parquet",
 }
 
 # The name of each column, then what else it is called in the wild.
@@ -32,60 +34,136 @@ COLUMNS = {
 MAX_NAMED = 5  # faulty lines named in a message
 
 
+class Record(NamedTuple):
+    """One row: where it stands ("line 3") and the text under each column in lower case."""
+
+    place: str
+    values: Mapping[str, str]
+
+
 def is_manifest(path: Path) -> bool:
-    """Tell by its name whether a file is a manifest."""
+    """Whether the name of a file is that of a manifest."""
     return path.suffix.lower() in FORMATS
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table with the columns path, label and, if wanted, split and group.
 
-    Args:
-        manifest: CSV (separated by comma, semicolon or tab), JSON lines or Parquet file.
-            Relative paths start at its own folder.
-        labelled: Demand a label in each row; otherwise all labels are None.
-
-    Returns:
-        The pictures in the order of the manifest. Single files may be missing: that shows when
-        they are decoded.
-
-    Raises:
-        DataError: A column or a label is missing, a line is broken, or no picture is there.
-        MissingPackage: A Parquet manifest without pyarrow.
+    Relative paths start at its own folder. Single files may be missing: that shows when they are
+    decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
+    `MissingPackage` of a Parquet manifest without pyarrow.
     """
-    kind, read = FORMATS[manifest.suffix.lower()]
-    columns, records = read(manifest)
+    kind = FORMATS[manifest.suffix.lower()]
+    read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
+    records = read(manifest)
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
-    wanted = ("path", "label") if labelled else ("path",)
-    named = {column: _find_column(column, columns) for column in COLUMNS}
-    for column in wanted:
-        if named[column] is None:
-            raise DataError(_missing_column(manifest, column, columns))
-        _require_filled(manifest, column, records, str(named[column]))
-    rows = tuple(_row(manifest.parent, record.values, named, labelled) for record in records)
+    columns = dict.fromkeys(name for record in records for name in record.values)
+    named = {
+        column: next((alias for alias in aliases if alias in columns), None)
+        for column, aliases in COLUMNS.items()
+    }
+    for column in ("path", "label") if labelled else ("path",):
+        name = named[column]
+        if name is None:
+            raise DataError(
+                f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
+                f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
+                "add a first line such as path,label if it has none"
+            )
+        _require_filled(manifest, column, records, name)
+    rows = []
+    for record in records:
+        facts = {column: record.values.get(name or "") or None for column, name in named.items()}
+        label = facts["label"] if labelled else None
+        label = label and unicodedata.normalize("NFC", label)
+        path = manifest.parent / (facts["path"] or "")
+        rows.append(ImageRow(path, label, facts["split"], facts["group"]))
     if not any(row.path.exists() for row in rows):
-        raise DataError(_all_missing(manifest, rows))
-    return ImageTable(rows, kind)
+        raise DataError(
+            f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
+            f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for "
+            f"at {rows[0].path.resolve()}; move the manifest or correct its paths"
+        )
+    return ImageTable(tuple(rows), f"{kind} manifest")
 
 
-def _find_column(column: str, found: tuple[str, ...]) -> str | None:
-    return next((alias for alias in COLUMNS[column] if alias in found), None)
+def _read_csv(path: Path) -> list[Record]:
+    """Separated by commas, semicolons or tabs."""
+    text = _text(path)
+    header = text.strip().partition("\n")[0]
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"expected a table in {path}, but line {reader.line_num} cannot be read: {error}; "
+            "look for a quotation mark without its partner"
+        ) from error
+    (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
+    columns = [name.lower() for name in names]
+    absent = dict.fromkeys(columns, "")
+    return [
+        Record(f"line {number}", absent | dict(zip(columns, cells, strict=False)))
+        for number, cells in rest
+    ]
 
 
-def _row(
-    folder: Path, values: Mapping[str, str], named: Mapping[str, str | None], labelled: bool
-) -> ImageRow:
-    def value(column: str) -> str | None:
-        return values.get(named[column] or "") or None
+def _read_jsonl(path: Path) -> list[Record]:
+    """One JSON object a line."""
+    return [
+        Record(f"line {number}", _texts(_json_object(path, number, line)))
+        for number, line in enumerate(_text(path).split("\n"), start=1)
+        if line.strip()
+    ]
 
-    label = value("label") if labelled else None
-    return ImageRow(
-        path=folder / (value("path") or ""),
-        label=label and unicodedata.normalize("NFC", label),
-        split=value("split"),
-        group=value("group"),
-    )
+
+def _read_parquet(path: Path) -> list[Record]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingPackage(
+            f"reading the Parquet manifest {path} needs the package pyarrow; install it with "
+            "pip install 'metaadapter[parquet]', or save the table as CSV"
+        ) from error
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
+    rows = enumerate(table.to_pylist(), start=1)
+    return [Record(f"row {number}", _texts(values)) for number, values in rows]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
+            "anew as 'CSV UTF-8'"
+        ) from error
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
+    example = 'expected a line such as {"path": "fox/1.jpg", "label": "fox"}'
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{example}, but line {number} of {path} is not JSON: {error.msg} at character "
+            f"{error.pos + 1}"
+        ) from error
+    if not isinstance(value, dict):
+        raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
+    return value
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    return {
+        name.strip().lower(): "" if value is None else str(value).strip()
+        for name, value in values.items()
+    }
 
 
 def _require_filled(manifest: Path, column: str, records: list[Record], name: str) -> None:
@@ -96,19 +174,3 @@ def _require_filled(manifest: Path, column: str, records: list[Record], name: st
             f"expected a {column} in every row of {manifest}, but it is missing in "
             f"{', '.join(places[:MAX_NAMED])}{more}; fill it in or delete the row"
         )
-
-
-def _missing_column(manifest: Path, column: str, columns: tuple[str, ...]) -> str:
-    return (
-        f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in {manifest}, but "
-        f"its columns are {', '.join(map(repr, columns))}; rename one, or add a first line "
-        "such as path,label if it has none"
-    )
-
-
-def _all_missing(manifest: Path, rows: tuple[ImageRow, ...]) -> str:
-    return (
-        f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
-        f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for at "
-        f"{rows[0].path.resolve()}; move the manifest or correct its paths"
-    )

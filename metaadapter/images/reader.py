@@ -8,9 +8,8 @@ from pathlib import Path
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.images.coop_split import read_coop_split
-from metaadapter.images.folder import read_folder
+from metaadapter.images.folder import read_folder, subfolders
 from metaadapter.images.manifest import is_manifest, read_manifest
-from metaadapter.images.picture_files import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["ALL_SPLITS", "read_images"]
@@ -23,23 +22,16 @@ def read_images(
 ) -> ImageTable:
     """Read the list of pictures, and their labels, from a folder or a file.
 
-    - A folder with one folder per class, also below train/val/test folders.
-    - A CSV, JSON lines or Parquet manifest with the columns path, label[, split][, group].
-    - A CoOp split file (JSON).
-    - If not labelled, also one picture, a flat folder or any nest of folders.
-
     No picture is decoded.
 
     Args:
-        source: The folder or file.
+        source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
+            lines or Parquet manifest with the columns path, label[, split][, group]; or a CoOp
+            split file (JSON). If not labelled, also one picture or any nest of folders.
         labelled: Every picture needs a label; otherwise labels are ignored and None.
         split: Read only this split of a divided source; "all" reads every split. A labelled
             source of several splits demands the choice, lest test pictures become examples.
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
-
-    Returns:
-        The rows, which format was found, and warnings on what looks wrong: empty classes, files
-        left out.
 
     Raises:
         DataError: The source is missing, or does not hold what is needed.

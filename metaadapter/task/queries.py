@@ -19,7 +19,7 @@ from metaadapter.features import (
     read_store,
 )
 from metaadapter.features.device import Precision
-from metaadapter.features.picture_features import require_some
+from metaadapter.features.encoded_pictures import require_some
 from metaadapter.images import ImageRow, UnreadableImage, read_images
 
 __all__ = ["load_adapter_encoder", "read_queries"]

@@ -17,7 +17,7 @@ import torch
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
-from metaadapter.features.unit_rows import mean_of_views, unit_rows
+from metaadapter.features.views import mean_of_views, unit_rows
 from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 __all__ = ["LoadedSource", "load_source"]

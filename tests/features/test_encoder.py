@@ -18,8 +18,7 @@ from safetensors.torch import load_file
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
-from metaadapter.features.encoder_source import EMBEDDED, EncoderSource
-from metaadapter.features.open_clip_model import OpenClipModel, build_model
+from metaadapter.features.open_clip_model import EMBEDDED, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage, decode_image

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
+from metaadapter.features.open_clip_model import EncoderSource, resolve_encoder
 
 
 def test_resolve__model_and_tag__is_what_open_clip_takes():

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.extraction import encode_to_store
-from metaadapter.features.progress import Progress
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import hold_folder
 from metaadapter.features.store.header import StoreHeader

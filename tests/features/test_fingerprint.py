@@ -19,7 +19,7 @@ from metaadapter.features.fingerprint import (
     summarise,
     uses_quick_gelu,
 )
-from metaadapter.features.json_entries import read_entries
+from metaadapter.features.store.header import read_entries
 
 PROBE = tuple(float(value) for value in np.linspace(-0.3, 0.3, 32))
 FOX = Fingerprint("fox-clip", "tag", 512, False, "0123456789abcdef", PROBE)

@@ -14,9 +14,8 @@ from open_clip.transform import PreprocessCfg
 from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
-from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import uses_quick_gelu
-from metaadapter.features.open_clip_model import build_model
+from metaadapter.features.open_clip_model import EncoderSource, build_model, resolve_encoder
 
 
 @pytest.fixture

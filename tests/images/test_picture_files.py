@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.errors import DataError
-from metaadapter.images.picture_files import is_picture, subfolders, walk
+from metaadapter.images.folder import is_picture, subfolders, walk
 
 
 def touch(folder, *names):

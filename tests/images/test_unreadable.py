@@ -9,7 +9,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.images import UnreadableImage
-from metaadapter.images.unreadable import open_readable
+from metaadapter.images.inputs import open_readable
 
 
 def test_open_readable__a_file__gives_its_bytes(tmp_path):

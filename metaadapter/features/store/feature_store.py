@@ -16,7 +16,8 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
-from metaadapter.features.unit_rows import mean_of_views
+from metaadapter.features.store.writer import create_store
+from metaadapter.features.views import mean_of_views
 
 __all__ = ["FeatureStore"]
 
@@ -77,7 +78,7 @@ class FeatureStore:
         encoder: str | ImageEncoder = "own features",
         logit_scale: float | None = None,
     ) -> FeatureStore:
-        """Make a store of features from elsewhere; every command takes it in place of pictures.
+        """Make and open a store of features from elsewhere, which every command takes.
 
         A picture of such a store is known by a hash of its features, in place of its file's bytes:
         pictures of equal features count as the same picture in the checks of an evaluation.
@@ -89,8 +90,7 @@ class FeatureStore:
                 Rows are scaled to length 1 and kept as float16.
             labels: The class of each picture; None for pictures without a class.
             texts: Label → text feature (D,) from the same encoder, for every label; they are scaled
-                to length 1, and those of other labels are left out. Without it the classes have no
-                texts.
+                to length 1, and those of other labels are left out. If None, there are none.
             groups: Pictures of one group (a burst, a patient) stay on one side of a split.
             splits: The split of each picture, for instance "train" or "test".
             paths: What to call each picture; "picture 0", "picture 1", … if None.
@@ -99,16 +99,11 @@ class FeatureStore:
             logit_scale: The inverse temperature of that encoder: logits are this times the cosine.
                 That of `encoder` if None, or unknown if that is a name.
 
-        Returns:
-            The store, open.
-
         Raises:
             DataError: A row is of another width, not finite or zero; a column has another length;
                 a label has no text; the folder holds other files or cannot be written.
             UsageError: The folder is a feature store already.
         """
-        from metaadapter.features.store.create import create_store
-
         columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
         create_store(Path(folder), features, columns, texts, encoder, logit_scale)
         return cls.open(folder)
@@ -124,7 +119,19 @@ class FeatureStore:
             raise
         except (OSError, EOFError, ValueError) as error:
             raise _damaged(folder, str(error)) from error
-        _require_agreement(folder, header, rows, features, texts)
+        dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
+        if (*features.shape, len(rows.view)) != (n_rows, dim, n_rows):
+            raise _damaged(
+                folder,
+                f"store.json tells of {n_rows} rows of {dim} numbers, the table has "
+                f"{len(rows.view)} and the features are {features.shape}",
+            )
+        if texts is not None and texts.shape != (n_classes, dim):
+            raise _damaged(
+                folder,
+                f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
+                f"features are {texts.shape}",
+            )
         return cls(folder, header, rows, features, texts)
 
     @property
@@ -161,6 +168,11 @@ class FeatureStore:
         """The features, still on disk, with the views of a picture on an axis of their own."""
         return self.features.reshape(self.n_pictures, self.n_views, -1)
 
+    def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
+        """The features of each picture, still on disk, by its content hash."""
+        hashes = self.rows.sha256[self.rows.view == 0]
+        return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
+
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
         """The text feature of each class that has one, as `MetaAdapterClassifier` takes them."""
         if self.texts is None:
@@ -171,35 +183,9 @@ class FeatureStore:
     def mean_features(
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
-        """One unit feature per picture, the mean of its views, and the labels.
-
-        Returns:
-            Features in memory, float32, and the label of each picture ("" if it has none).
-        """
+        """One unit feature per picture in memory, the mean of its views; and its label or ""."""
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
-
-
-def _require_agreement(
-    folder: Path,
-    header: StoreHeader,
-    rows: StoreRows,
-    features: np.ndarray,
-    texts: np.ndarray | None,
-) -> None:
-    dim = header.recipe.fingerprint.dim
-    if (*features.shape, len(rows)) != (header.n_rows, dim, header.n_rows):
-        raise _damaged(
-            folder,
-            f"store.json tells of {header.n_rows} rows of {dim} numbers, the table has "
-            f"{len(rows)} and the features are {features.shape}",
-        )
-    if texts is not None and texts.shape != (len(header.classes), dim):
-        raise _damaged(
-            folder,
-            f"store.json tells of {len(header.classes)} classes and {dim} numbers, and the text "
-            f"features are {texts.shape}",
-        )
 
 
 def _damaged(folder: Path, reason: str) -> DataError:

@@ -21,9 +21,7 @@ REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a ne
 def hold_folder(folder: Path) -> Iterator[None]:
     """Make `folder` if it is not there, and hold it; the system frees it when the process ends.
 
-    Raises:
-        DataError: Another process writes to the folder, it holds files of another kind, or it
-            cannot be written.
+    A `DataError` tells that another process has it, or that it holds files of another kind.
     """
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,19 +6,62 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.json_entries import read_entries
+from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
-from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 
-__all__ = ["SCHEMA", "Quarantined", "StoreHeader", "features_file"]
+__all__ = ["SCHEMA", "Quarantined", "Recipe", "StoreHeader", "features_file", "read_entries"]
 
 SCHEMA = "metaadapter.store/1"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides what the features of a picture are, so that unlike ones never mix.
+
+    That is the encoder: its name and precision as `FrozenEncoder.load` takes them, what it computes
+    and its inverse temperature, None if unknown; and how many views a picture has, of which all but
+    the first are random crops by the seed.
+    """
+
+    encoder: str
+    fingerprint: Fingerprint
+    precision: str
+    logit_scale: float | None
+    n_views: Annotated[int, Field(ge=1)]
+    seed: int
+
+    def require_same(self, stored: Recipe, folder: Path) -> None:
+        """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
+        store = f"the feature store {folder}"
+        stored.fingerprint.require_match(self.fingerprint, owner=store)
+        if self.precision != stored.precision:
+            difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"
+            option = f"--precision {stored.precision}"
+        elif self.n_views != stored.n_views:
+            difference = (
+                f"{store} holds {stored.n_views} view(s) of each picture, and {self.n_views} were"
+            )
+            option = f"--views {stored.n_views}"
+        elif self.n_views > 1 and self.seed != stored.seed:
+            difference = (
+                f"the random views in {store} were drawn with seed {stored.seed}, and seed "
+                f"{self.seed} was"
+            )
+            option = f"--seed {stored.seed}"
+        else:
+            return
+        raise IncompatibleArtifact(f"{difference} asked for; use {option}, or choose another --out")
 
 
 class Quarantined(NamedTuple):
@@ -32,14 +75,9 @@ class Quarantined(NamedTuple):
 class StoreHeader:
     """The facts of a store, and the names of the files they belong to.
 
-    Attributes:
-        recipe: Encoder, precision, views and seed.
-        generation: 1 for the first complete run; the files carry this number.
-        n_rows: Pictures times views.
-        counts: Pictures per label.
-        classes: Names of the classes, in the order of the rows of `texts`.
-        templates: Prompts over which the text features are averaged.
-        quarantined: Pictures left out.
+    The generation is 1 for the first complete run, and the files carry it. Rows are pictures times
+    views, counts are pictures per label. Classes stand in the order of the rows of `texts`, which
+    are averaged over the templates. Quarantined are the pictures left out.
     """
 
     recipe: Recipe
@@ -70,26 +108,35 @@ class StoreHeader:
     @property
     def files(self) -> dict[str, str]:
         """File names by content: "features", "rows", and "texts" if the pictures have labels."""
-        names = {
-            "features": features_file(self.generation),
-            "rows": f"rows-{self.generation:04d}.csv",
-        }
-        if self.classes:
-            names["texts"] = f"texts-{self.generation:04d}.npy"
-        return names
+        number = f"{self.generation:04d}"
+        names = {"features": features_file(self.generation), "rows": f"rows-{number}.csv"}
+        return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
 
     def write(self, folder: Path) -> None:
         """Replace `store.json` in one step."""
-        text = json.dumps(self._to_dict(), indent=2, ensure_ascii=True) + "\n"
-        replace_file(folder / HEADER_FILE, text)
+        values = {
+            "schema": SCHEMA,
+            "metaadapter": version("metaadapter"),
+            **asdict(self.recipe),
+            "dim": self.recipe.fingerprint.dim,
+            "dtype": "float16",
+            "unit_rows": True,
+            "generation": self.generation,
+            "files": self.files,
+            "n_rows": self.n_rows,
+            "n_pictures": self.n_rows // self.recipe.n_views,
+            "counts": self.counts,
+            "classes": self.classes,
+            "templates": self.templates,
+            "quarantined": [entry._asdict() for entry in self.quarantined],
+        }
+        replace_file(folder / HEADER_FILE, json.dumps(values, indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> StoreHeader:
-        """Read `store.json`.
+        """Read `store.json`; none, or a damaged one, is a `DataError`.
 
-        Raises:
-            DataError: The folder has no `store.json`, or a damaged one.
-            IncompatibleArtifact: A later version of metaadapter wrote it.
+        That of a later version of metaadapter is an `IncompatibleArtifact`.
         """
         path = folder / HEADER_FILE
         if not path.is_file():
@@ -116,30 +163,26 @@ class StoreHeader:
         except ValueError as error:
             raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
-    def _to_dict(self) -> dict[str, Any]:
-        from importlib.metadata import version
-
-        return {
-            "schema": SCHEMA,
-            "metaadapter": version("metaadapter"),
-            **asdict(self.recipe),
-            "dim": self.recipe.fingerprint.dim,
-            "dtype": "float16",
-            "unit_rows": True,
-            "generation": self.generation,
-            "files": self.files,
-            "n_rows": self.n_rows,
-            "n_pictures": self.n_rows // self.recipe.n_views,
-            "counts": self.counts,
-            "classes": self.classes,
-            "templates": self.templates,
-            "quarantined": [entry._asdict() for entry in self.quarantined],
-        }
-
 
 def features_file(generation: int) -> str:
     """The name of the file of features."""
     return f"features-{generation:04d}.npy"
+
+
+def read_entries(kind: type[Value], values: Any) -> Value:
+    """Make a dataclass out of a JSON object; unknown keys are ignored.
+
+    A `ValueError` names the entries that are missing or of the wrong kind.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        wrong = (
+            ".".join(map(str, item["loc"])) + " is "
+            f"{'missing' if item['type'] == 'missing' else 'of the wrong kind'}"
+            for item in error.errors()
+        )
+        raise ValueError(", ".join(wrong)) from None
 
 
 def _absent(folder: Path) -> str:

@@ -1,87 +1,245 @@
-"""Putting a complete store on disk in one step: new files beside the old, then `store.json`."""
+"""Putting a complete store on disk in one step: new files beside the old, then `store.json`.
+
+Its features are those of encoded pictures, or arrays that another program has computed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
+from numbers import Integral
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float16, Float32
 
 from metaadapter.atomic_files import replace_file
-from metaadapter.features.store.feature_index import FeatureIndex
-from metaadapter.features.store.header import StoreHeader, features_file
-from metaadapter.features.store.rows import StoredPicture, StoreRows
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.folder import HEADER_FILE, hold_folder
+from metaadapter.features.store.header import Recipe, StoreHeader, features_file
+from metaadapter.features.store.rows import StoredPicture, write_rows
+from metaadapter.features.views import unit_rows
+from metaadapter.own_folder import write_errors
 
-__all__ = ["commit_store", "write_features_head", "write_store"]
+__all__ = ["create_store", "write_store"]
 
-# Pictures gathered in memory at a time.
+# Pictures gathered, or scaled, in memory at a time.
 CHUNK_PICTURES = 8_192
 # The names of `StoreHeader.files`, also cut off; `features-2021.csv` is somebody else's.
 OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
+
+Columns = Mapping[str, Collection[Any] | np.ndarray | None]
 
 
 def write_store(
     folder: Path,
     header: StoreHeader,
     pictures: Sequence[StoredPicture],
-    index: FeatureIndex,
+    features: Mapping[str, Float16[np.ndarray, "views dim"]],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
     """Make `folder` hold these pictures; until the last moment it holds what it held before.
 
-    Args:
-        folder: An existing folder.
-        header: The facts of these pictures, with a generation that the store has not had.
-        pictures: In the order of the rows; at least one.
-        index: Knows the features of each picture by its hash.
-        texts: The unit feature of each class; zeros are written for a class that has none.
+    The folder exists. The header has a generation that the store has not had. The features of each
+    picture, by its hash, may lie on disk. A class without a unit feature in `texts` gets zeros.
     """
 
     def write(file: IO[bytes]) -> None:
         # Written in sequence, not through a memory map: a full disk kills a process that writes
         # through a map, without an error that could be told.
-        write_features_head(file, header.n_rows, header.recipe.fingerprint.dim)
+        _write_head(file, header.n_rows, header.recipe.fingerprint.dim)
         for start in range(0, len(pictures), CHUNK_PICTURES):
             chunk = pictures[start : start + CHUNK_PICTURES]
-            features = index.gather([picture.sha256 for picture in chunk])
-            file.write(np.ascontiguousarray(features, dtype="<f2").tobytes())
+            rows = np.stack([features[picture.sha256] for picture in chunk])
+            file.write(np.ascontiguousarray(rows, dtype="<f2").tobytes())
 
     replace_file(folder / features_file(header.generation), write)
-    commit_store(folder, header, pictures, texts)
+    _commit(folder, header, pictures, texts)
 
 
-def commit_store(
+def create_store(
+    folder: Path,
+    features: np.ndarray | Iterable[np.ndarray],
+    columns: Columns,
+    texts: Mapping[Any, np.ndarray] | None,
+    encoder: str | ImageEncoder,
+    logit_scale: float | None,
+) -> None:
+    """Write a store; all as for `FeatureStore.create`, with its columns by their names."""
+    if (folder / HEADER_FILE).exists():
+        raise UsageError(f"{folder} is a feature store already; choose a new folder")
+    batches = _batches(features)
+    first = next(batches, None)
+    if first is None:
+        raise DataError("expected the features of at least one picture, got none")
+    n_views, dim = first.shape[1:]
+    hashes: list[str] = []
+
+    def write(file: IO[bytes]) -> None:
+        _write_head(file, 0, dim)
+        for batch in chain([first], batches):
+            rows = _unit_batch(batch, (n_views, dim), number=len(hashes))
+            file.write(rows.tobytes())
+            hashes.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
+        file.seek(0)
+        _write_head(file, len(hashes) * n_views, dim)
+
+    owner = f"the feature store {folder}"
+    with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
+        recipe = _recipe(encoder, dim, n_views, logit_scale)
+        path = folder / features_file(1)
+        replace_file(path, write)
+        try:
+            pictures = _pictures(hashes, columns)
+            unit_texts = _texts(texts, pictures, dim)
+        except DataError:
+            path.unlink()
+            raise
+        classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
+        header = StoreHeader.of_pictures(pictures, recipe, classes)
+        _commit(folder, header, pictures, unit_texts)
+
+
+def _commit(
     folder: Path,
     header: StoreHeader,
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Write all but the features, which are there already; the arguments are `write_store`'s."""
-    files = header.files
-    rows = StoreRows.of_pictures(pictures, header.recipe.n_views)
-    replace_file(folder / files["rows"], rows.write)
+    """Write all but the features, which are there already."""
+    files, recipe = header.files, header.recipe
+    replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
     if header.classes:
-        none = np.zeros(header.recipe.fingerprint.dim, dtype=np.float32)
+        none = np.zeros(recipe.fingerprint.dim, dtype=np.float32)
         rows_of_text = np.stack([texts.get(name, none) for name in header.classes])
         replace_file(folder / files["texts"], lambda file: np.save(file, rows_of_text))
     header.write(folder)
-    _remove_other_files(folder, set(files.values()))
+    # What earlier generations and commits that were cut off have left.
+    for path in folder.iterdir():
+        if OWN_FILES.fullmatch(path.name) and path.name not in files.values():
+            # Windows keeps a file that somebody has mapped; the next commit removes it.
+            with suppress(OSError):
+                path.unlink()
 
 
-def write_features_head(file: IO[bytes], n_rows: int, dim: int) -> None:
+def _write_head(file: IO[bytes], n_rows: int, dim: int) -> None:
     """Begin a `.npy` file of float16; numpy gives the head the same length for any `n_rows`."""
     head = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
     np.lib.format.write_array_header_1_0(file, head)
 
 
-def _remove_other_files(folder: Path, kept: set[str]) -> None:
-    """Remove the files of earlier generations and of commits that were cut off."""
-    for path in folder.iterdir():
-        if OWN_FILES.fullmatch(path.name) and path.name not in kept:
-            # Windows keeps a file that somebody has mapped; the next commit removes it.
-            with suppress(OSError):
-                path.unlink()
+def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """(m, V, D) at a time, at least one picture."""
+    for part in [features] if hasattr(features, "shape") else _read(features):
+        batch = np.asarray(part)
+        if batch.ndim not in (2, 3) or not np.issubdtype(batch.dtype, np.floating):
+            raise DataError(
+                "expected features as an array (pictures, width) or (pictures, views, width) of "
+                f"floating-point numbers, or batches of them; got {batch.shape} of {batch.dtype}"
+            )
+        views = batch[:, None] if batch.ndim == 2 else batch
+        for start in range(0, len(views), CHUNK_PICTURES):
+            yield views[start : start + CHUNK_PICTURES]
+
+
+def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    try:
+        yield from batches
+    except OSError as error:  # of the user's program, and not of writing the store
+        raise DataError(f"the batches of features ended with an error: {error}") from error
+
+
+def _unit_batch(
+    batch: np.ndarray, shape: tuple[int, int], number: int
+) -> Float16[np.ndarray, "pictures views dim"]:
+    """The batch that begins with this number of a picture, checked and scaled."""
+    if batch.shape[1:] != shape:
+        raise DataError(
+            f"expected features of {shape} (views, width) as in the first batch, got "
+            f"{batch.shape[1:]} from row {number} on"
+        )
+    rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if len(wrong):
+        kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+        raise DataError(
+            f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
+            f"those of {len(wrong) - 1} more in its batch; leave such pictures out"
+        )
+    return unit_rows(rows).reshape(batch.shape).astype("<f2")
+
+
+def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
+    # As lists: a column of pandas would look a row's number up in its index.
+    given = {name: list(column) for name, column in columns.items() if column is not None}
+    for name, column in given.items():
+        if len(column) != len(hashes):
+            raise DataError(
+                f"expected {name} of as many pictures as there are features, {len(hashes)}; got "
+                f"{len(column)}"
+            )
+    paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
+    facts = (
+        [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
+        for name in ("labels", "splits", "groups")
+    )
+    return tuple(map(StoredPicture, map(str, paths), *facts, hashes))
+
+
+def _entry(column: str, row: int, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str | Integral):
+        return str(value)
+    raise DataError(
+        f"{column}[{row}] is {value!r}, and should be text, a whole number, or None for none"
+    )
+
+
+def _texts(
+    texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
+) -> dict[str, Float32[np.ndarray, " dim"]]:
+    """The unit text feature of each label; the first row of a label without one is named."""
+    if texts is None:
+        return {}
+    given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}
+    found: dict[str, np.ndarray] = {}
+    for row, picture in enumerate(pictures):
+        label = picture.label
+        if not label or label in found:
+            continue
+        if label not in given:
+            raise DataError(
+                f"texts has no entry for {label!r}, the label of row {row}; give every label a "
+                "text, or none"
+            )
+        text = given[label]
+        if text.shape != (dim,) or not np.isfinite(text).all() or not text.any():
+            raise DataError(
+                f"the text of {label!r}, the label of row {row}, should be {dim} finite numbers, "
+                f"not all zero, as wide as the features; it has the shape {text.shape}"
+            )
+        found[label] = unit_rows(text[None])[0]
+    return found
+
+
+def _recipe(
+    encoder: str | ImageEncoder, dim: int, n_views: int, logit_scale: float | None
+) -> Recipe:
+    if isinstance(encoder, str):
+        fingerprint = Fingerprint.of_name(encoder, dim)
+        return Recipe(encoder, fingerprint, "unknown", logit_scale, n_views, seed=0)
+    if encoder.dim != dim:
+        raise DataError(
+            f"expected features of the encoder {encoder.name}, which are {encoder.dim} wide, got "
+            f"{dim}"
+        )
+    scale = encoder.logit_scale if logit_scale is None else logit_scale
+    return Recipe(encoder.name, encoder.fingerprint, encoder.precision, scale, n_views, seed=0)

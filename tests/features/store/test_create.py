@@ -87,7 +87,7 @@ def test_create__batches_end_with_an_error_of_the_system__is_not_blamed_on_the_d
 
 def test_create__chunks_of_an_array__change_nothing(tmp_path, rows, labels, monkeypatch):
     whole = FeatureStore.create(tmp_path / "whole", rows, labels)
-    monkeypatch.setattr("metaadapter.features.store.create.CHUNK_PICTURES", 4)
+    monkeypatch.setattr("metaadapter.features.store.writer.CHUNK_PICTURES", 4)
 
     chunks = FeatureStore.create(tmp_path / "chunks", rows, labels)
 

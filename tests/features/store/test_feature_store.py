@@ -60,7 +60,7 @@ def test_features__map__is_read_only_and_a_copy_goes_to_torch(folder):
 
 
 def test_mean_features__views__are_averaged_into_unit_rows_as_by_a_loop(folder, monkeypatch):
-    monkeypatch.setattr("metaadapter.features.unit_rows.CHUNK_ROWS", 7)
+    monkeypatch.setattr("metaadapter.features.views.CHUNK_ROWS", 7)
     store = FeatureStore.open(folder)
 
     means, labels = store.mean_features()

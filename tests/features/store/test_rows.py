@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.errors import DataError
-from metaadapter.features.store.rows import StoredPicture, StoreRows
+from metaadapter.features.store.rows import StoredPicture, StoreRows, write_rows
 
 names = st.text(st.characters(codec="utf-8"))
 
@@ -16,7 +16,7 @@ def test_rows__any_text__comes_back_from_the_table(tmp_path_factory, entries):
     path = tmp_path_factory.mktemp("rows") / "rows.csv"
 
     with path.open("wb") as file:
-        StoreRows.of_pictures(pictures, n_views=2).write(file)
+        write_rows(file, pictures, n_views=2)
     rows = StoreRows.read(path)
 
     assert rows.pictures() == pictures
@@ -27,7 +27,7 @@ def test_rows__file_name_of_undecodable_bytes__comes_back(tmp_path):
     picture = StoredPicture(b"caf\xe9.jpg".decode(errors="surrogateescape"), "", "", "", "0")
 
     with (tmp_path / "rows.csv").open("wb") as file:
-        StoreRows.of_pictures([picture], n_views=1).write(file)
+        write_rows(file, [picture], n_views=1)
 
     assert StoreRows.read(tmp_path / "rows.csv").pictures() == [picture]
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.extraction import encode_to_store, merge_stores, pick_shard
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.shards import merge_stores, pick_shard
 from metaadapter.images import ImageRow, ImageTable
 
 
