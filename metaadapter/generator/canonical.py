@@ -1,4 +1,4 @@
-"""A batch of support sets in canonical form: centred per modality, scaled by the spread."""
+"""A batch of support sets in canonical form, and the inner products that the network sees of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support
 
-__all__ = ["CanonicalSupport", "canonicalise"]
+__all__ = ["CanonicalSupport", "GramBlocks", "canonicalise"]
 
 SPREAD_FLOOR = 1e-6
 
@@ -42,25 +43,19 @@ class CanonicalSupport:
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
-    logit_scale_T: Float[Tensor, " T"]
-    """The encoder's inverse temperature."""
 
     @property
-    def has_shots_T(self) -> Bool[Tensor, " T"]:
-        """Whether a task has any picture at all."""
-        return self.shot_mask_TNK.any(dim=(-1, -2))
+    def image_mask_TN(self) -> Bool[Tensor, "T N"]:
+        """Whether a class has any picture."""
+        return self.shot_mask_TNK.any(-1)
 
 
-def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> CanonicalSupport:
+def canonicalise(support: Support) -> CanonicalSupport:
     """Centre and scale a batch of support sets.
 
     The image centre is the mean of the class means, so that a class with many pictures does not
-    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), one without
-    texts likewise.
-
-    Args:
-        support: The tasks.
-        logit_scale_T: The encoder's inverse temperature.
+    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), and so does one
+    without texts.
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
@@ -86,7 +81,6 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,
-        logit_scale_T=logit_scale_T,
     )
 
 
@@ -99,5 +93,41 @@ def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
 def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
     """(T,) root mean square length of the rows that are there; 1 where it vanishes."""
     square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
-    vanishes_T = square_T < SPREAD_FLOOR**2
-    return torch.where(vanishes_T, 1.0, square_T).sqrt()
+    return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()
+
+
+@dataclass(frozen=True, slots=True)
+class GramBlocks:
+    """Cosines between the texts, the class means and the pictures of a task, each computed once."""
+
+    text_TNN: Float[Tensor, "T N N"]
+    mean_TNN: Float[Tensor, "T N N"]
+    cross_TNN: Float[Tensor, "T N N"]
+    """`[t, c, d]`: the text of c against the mean of d."""
+    to_text_TNKN: Float[Tensor, "T N K N"]
+    """Each picture against each text."""
+    to_mean_TNKN: Float[Tensor, "T N K N"]
+    """Each picture against each mean; its own class's mean includes it."""
+    text_pairs_TNN: Bool[Tensor, "T N N"]
+    """Which entries of `text_TNN` are about two texts that are there; likewise below."""
+    mean_pairs_TNN: Bool[Tensor, "T N N"]
+    cross_pairs_TNN: Bool[Tensor, "T N N"]
+
+    @classmethod
+    def of_support(cls, support: CanonicalSupport) -> GramBlocks:
+        """The blocks of a batch of tasks."""
+        text_TND = normalize(support.text_TND, dim=-1)
+        mean_TND = normalize(support.means_TND, dim=-1)
+        shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
+        rows_TXD = normalize(support.shots_TNKD, dim=-1).flatten(1, 2)
+        texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
+        return cls(
+            text_TNN=text_TND @ text_TND.mT,
+            mean_TNN=mean_TND @ mean_TND.mT,
+            cross_TNN=text_TND @ mean_TND.mT,
+            to_text_TNKN=(rows_TXD @ text_TND.mT).reshape(shape),
+            to_mean_TNKN=(rows_TXD @ mean_TND.mT).reshape(shape),
+            text_pairs_TNN=texts_TN[:, :, None] & texts_TN[:, None],
+            mean_pairs_TNN=means_TN[:, :, None] & means_TN[:, None],
+            cross_pairs_TNN=texts_TN[:, :, None] & means_TN[:, None],
+        )

@@ -9,9 +9,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.heads import Corrections
-from metaadapter.generator.regression import Regression, linear_ridge
-from metaadapter.generator.ridge import kernel_ridge
+from metaadapter.generator.network import Corrections
+from metaadapter.generator.regression import Regression, kernel_ridge, ridge_towards_prior
 
 __all__ = ["emit"]
 
@@ -20,7 +19,10 @@ VISUAL_RATIO = 0.2
 
 
 def emit(
-    problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
+    problem: Regression,
+    corrections: Corrections,
+    scale_T: Float[Tensor, " T"],
+    logit_scale_T: Float[Tensor, " T"],
 ) -> AdapterWeights:
     """Combine the support into an adapter.
 
@@ -33,23 +35,25 @@ def emit(
         problem: What is known.
         corrections: What the network changes about the closed form's constants, and adds to it.
         scale_T: κ before its correction, of tasks with a picture.
+        logit_scale_T: The encoder's inverse temperature, of tasks without.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)
     noise_TX = problem.noise_TX(corrections.log_noise_TNK)
     sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
-    pictured_T1 = support.has_shots_T[:, None]
+    pictured_T = support.image_mask_TN.any(-1)
+    pictured_T1 = pictured_T[:, None]
     classes_TND = _class_vectors(problem, corrections, prior_TND, noise_TX)
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
     scale_T = torch.where(
-        support.has_shots_T,
+        pictured_T,
         scale_T * corrections.log_scale_T.exp(),
-        support.logit_scale_T * support.text_spread_T,
+        logit_scale_T * support.text_spread_T,
     )
     raw_TND = classes_TND / support.image_spread_T[:, None, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
     bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
-    values_TMN = kernel_ridge(
+    values_TMN, _ = kernel_ridge(
         problem.distance_TMM,
         problem.present_TM,
         problem.residual_TMN(prior_TND),
@@ -70,15 +74,18 @@ def _class_vectors(
     problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
 ) -> Tensor:
     """Prior and learned combinations; in tasks too large for a kernel also the linear ridge."""
-    text, means = problem.support.text_TND.to(prior_TND), problem.support.means_TND.to(prior_TND)
-    learned_TND = (
-        corrections.from_text_TNN.to(prior_TND) @ text
-        + corrections.from_means_TNN.to(prior_TND) @ means
-    )
-    is_large_T = problem.is_large_T
+    support, constants, is_large_T = problem.support, problem.constants, problem.is_large_T
+    learned_TND = corrections.from_text_TNN.to(prior_TND) @ support.text_TND.to(
+        prior_TND
+    ) + corrections.from_means_TNN.to(prior_TND) @ support.means_TND.to(prior_TND)
     if not is_large_T.any():
         return prior_TND + learned_TND
-    ridge_TND = linear_ridge(problem, noise_TX, prior_TND)
+    ridge_TND = ridge_towards_prior(
+        support.shots_TNKD.flatten(1, 2).to(prior_TND),
+        support.targets_TXN.to(prior_TND),
+        constants.linear_ridge / constants.ridge * noise_TX,
+        prior_TND,
+    )
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 
@@ -93,7 +100,7 @@ def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str
         "down": down_TRD / spread_T11,
         "bias": corrections.down_bias_TR,
         "up": (up_TRD * spread_T11).mT.contiguous(),
-        "visual_ratio": VISUAL_RATIO * support.has_shots_T,
+        "visual_ratio": VISUAL_RATIO * support.image_mask_TN.any(-1),
     }
 
 

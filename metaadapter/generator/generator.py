@@ -10,14 +10,12 @@ from torch import Tensor
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.canonical import CanonicalSupport, canonicalise
-from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.emit import emit
-from metaadapter.generator.heads import Corrections, Heads
-from metaadapter.generator.leave_one_out import LeftOut, leave_one_out
-from metaadapter.generator.regression import regression
-from metaadapter.generator.relations import relate
-from metaadapter.generator.set_encoder import SetEncoder
+from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.network import Heads, SetEncoder
+from metaadapter.generator.regression import ClosedForm, regression
+from metaadapter.generator.relations import Relations, relate
 
 __all__ = ["Generator", "GeneratorConfig"]
 
@@ -57,16 +55,14 @@ class Generator(AdapterGenerator):
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is not known.
         """
-        canonical = canonicalise(support, _scale_T(support))
+        logit_scale_T, canonical = _scale_T(support), canonicalise(support)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
-        return emit(problem, self.corrections(canonical, left_out), left_out.scale_T)
-
-    def corrections(self, support: CanonicalSupport, left_out: LeftOut) -> Corrections:
-        """What the network changes about the closed form."""
-        relations = relate(support, left_out).to(self.heads.task.weight.dtype)
-        tokens_TNH, edges_TNNE = self.encoder(relations, support.class_mask_TN)
-        return self.heads.forward(tokens_TNH, edges_TNNE, relations, support.class_mask_TN)
+        dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
+        relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
+        tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
+        corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN)
+        return emit(problem, corrections, left_out.scale_T, logit_scale_T)
 
 
 def _scale_T(support: Support) -> Tensor:

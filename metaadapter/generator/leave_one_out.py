@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.regression import Regression, base_scale
-from metaadapter.generator.ridge import left_out_residuals
+from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
 __all__ = ["LeftOut", "leave_one_out"]
 
@@ -41,22 +40,23 @@ class LeftOut:
 
 def leave_one_out(problem: Regression) -> LeftOut:
     """Leave-one-out answers of the untrained closed form, and the temperature that suits them."""
-    support, constants = problem.support, problem.constants
+    support, base_T = problem.support, problem.base_scale_T
     dtype = support.shots_TNKD.dtype
     targets_TMN = problem.targets_TMN.to(dtype)
-    left_TMN = left_out_residuals(
+    values_and_factor = kernel_ridge(
         problem.distance_TMM.to(dtype),
         problem.present_TM,
         problem.residual_TMN(problem.prior_TND()).to(dtype),
         problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
         problem.sharpness_T().to(dtype),
     )
-    answers_TMN = (targets_TMN - left_TMN).masked_fill(~support.class_mask_TN[:, None], -torch.inf)
+    answers_TMN = targets_TMN - left_out_residuals(*values_and_factor)
+    answers_TMN = answers_TMN.masked_fill(~support.class_mask_TN[:, None], -torch.inf)
     several_TN = (support.n_shot_TN > 1).to(dtype)
     asked_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
     is_own_TMN = targets_TMN > 0
-    answers_TMN = _weakening(support, constants.weakening)[:, None, None] * answers_TMN
-    base_T = base_scale(support, constants)
+    weakening_T = _weakening(support, problem.constants.weakening)
+    answers_TMN = weakening_T[:, None, None] * answers_TMN
     scale_T = _posterior_scale(answers_TMN, is_own_TMN, asked_TM, base_T)
     log_p_TMN = (scale_T[:, None, None] * answers_TMN).log_softmax(-1)
     return LeftOut(log_p_TMN, is_own_TMN, asked_TM, scale_T, base_T)

@@ -17,8 +17,8 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.regression import ClosedForm
 from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]

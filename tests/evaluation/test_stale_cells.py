@@ -19,9 +19,9 @@ from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import modules_run_through
 from metaadapter.evaluation import evaluate
 from metaadapter.evaluation.methods import load_method
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.regression import ClosedForm
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
 CODE = {
@@ -151,7 +151,7 @@ def measured(pets, ask, own, tmp_path):
     [
         ("metaadapter/baselines/gda.py", ["GDA"]),
         ("metaadapter/classifier/fine_tune.py", ["finetune@1"]),
-        ("metaadapter/generator/closed_form.py", ["closed-form", "finetune@1"]),
+        ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
         ("metaadapter/baselines/clap.py", []),
     ],
 )
