@@ -13,8 +13,14 @@ import safetensors
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.card import CARD_FILE, card
-from metaadapter.adapter.config import CONFIG_FILE, AdapterConfig, read_config, warn_of_unknown
+from metaadapter.adapter.config import (
+    CARD_FILE,
+    CONFIG_FILE,
+    AdapterConfig,
+    card,
+    read_config,
+    warn_of_unknown,
+)
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,19 +10,19 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from episodes import EpisodeBatch
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, TensorFields
 from metaadapter.errors import UsageError
 
-__all__ = ["Support", "sort_by_class"]
+__all__ = ["Support"]
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
+class Support(TensorFields):
     """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
 
     It is the one value that a classifier, an evaluation and a trainer hand to a generator or to a
-    peer. Every part may be missing: a class its pictures or its text, a task its temperature. Build
-    it with `of_tasks` or `of_rows`, which fill in what is not given.
+    peer. A class may lack pictures or its text, a task its temperature. Build it with `of_tasks` or
+    `of_rows`, which fill in what is not given.
 
     M = N·K counts the places for pictures of a task, class by class.
     """
@@ -51,26 +50,26 @@ class Support:
         logit_scale: Float[Tensor, " T"] | float | None = None,
         views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
     ) -> Support:
-        """The support of many tasks.
+        """The support of many tasks, without texts and with all pictures and classes by default.
 
         Args:
             support_TNKD: Unit rows of the pictures; K may be 0.
-            text_TND: Unit rows of the class names, zeros where a class has none; none by default.
-            support_mask_TNK: Which pictures are there; all by default.
-            class_mask_TN: Which classes are there; all by default.
+            text_TND: Unit rows of the class names, zeros where a class has none.
+            support_mask_TNK: Which pictures are there.
+            class_mask_TN: Which classes are there.
             logit_scale: The encoder's inverse temperature, one for all tasks or one a task.
             views_TNKVD: Unit rows of the views of each picture.
         """
-        shape = support_TNKD.shape
+        n_tasks, n_way, n_shot, width = support_TNKD.shape
         if text_TND is None:
-            text_TND = support_TNKD.new_zeros(*shape[:2], shape[3])
+            text_TND = support_TNKD.new_zeros(n_tasks, n_way, width)
         if support_mask_TNK is None:
-            support_mask_TNK = support_TNKD.new_ones(shape[:3], dtype=torch.bool)
+            support_mask_TNK = support_TNKD.new_ones(n_tasks, n_way, n_shot, dtype=torch.bool)
         if class_mask_TN is None:
-            class_mask_TN = support_TNKD.new_ones(shape[:2], dtype=torch.bool)
+            class_mask_TN = support_TNKD.new_ones(n_tasks, n_way, dtype=torch.bool)
         scale_T = None
         if logit_scale is not None:
-            scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(shape[0])
+            scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(n_tasks)
         return cls(support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD)
 
     @classmethod
@@ -103,14 +102,11 @@ class Support:
             logit_scale: The encoder's inverse temperature.
             views: Unit rows of the views of each picture.
         """
-        pictures, mask = sort_by_class(rows, labels, len(text))
-        return cls.of_tasks(
-            pictures[None],
-            text[None],
-            mask[None],
-            logit_scale=logit_scale,
-            views_TNKVD=None if views is None else sort_by_class(views, labels, len(text))[0][None],
-        )
+        pictures, mask = _sort_by_class(rows, labels, len(text))
+        support = cls.of_tasks(pictures[None], text[None], mask[None], logit_scale=logit_scale)
+        if views is None:
+            return support
+        return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])
 
     @property
     def n_tasks(self) -> int:
@@ -121,22 +117,6 @@ class Support:
     def n_way(self) -> int:
         """The number of places for classes N."""
         return self.text_TND.shape[1]
-
-    def map(self, change: Callable[[Tensor], Tensor]) -> Support:
-        """This support with `change` applied to every part that is there."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed = {name: change(part) for name, part in parts.items() if part is not None}
-        return replace(self, **changed)
-
-    def to(
-        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> Support:
-        """This support on another device, its features in another precision."""
-
-        def placed(part: Tensor) -> Tensor:
-            return part.to(device=device, dtype=dtype if part.is_floating_point() else None)
-
-        return self.map(placed)
 
     @property
     def exact(self) -> Support:
@@ -188,14 +168,12 @@ class Support:
     @property
     def n_shot_T(self) -> Float[Tensor, " T"]:
         """The mean number of pictures of the classes that have any, at least 1."""
-        n_pictured_T = self.present_TNK.any(-1).sum(-1).clamp(min=1)
-        return self.n_pictures_T / n_pictured_T
+        return self.n_pictures_T / self.present_TNK.any(-1).sum(-1).clamp(min=1)
 
     @property
     def means_TND(self) -> Float[Tensor, "T N D"]:
         """The mean picture of each class, zeros where a class has none."""
-        n_TN1 = self.present_TNK.sum(-1, keepdim=True).clamp(min=1)
-        return self.shots_TNKD.sum(2) / n_TN1
+        return self.shots_TNKD.sum(2) / self.present_TNK.sum(-1, keepdim=True).clamp(min=1)
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
@@ -278,7 +256,7 @@ class Support:
         return -(log_TMN * self.targets_TMN).sum((1, 2)) / self.n_pictures_T
 
 
-def sort_by_class(
+def _sort_by_class(
     rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
 ) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
     """Rows sorted into classes, padded to the largest class; the order within a class is kept."""

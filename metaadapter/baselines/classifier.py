@@ -9,7 +9,7 @@ import torch
 
 from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
+from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,13 +61,9 @@ class PeerClassifier(AdapterClassifier):
             UsageError: No peer has the name, its weights are for another encoder, the temperature
                 is needed and not known, or a function gives no adapter of these classes.
         """
-        X, labels = self._labelled(X, y)
-        encoder = loaded_encoder(self.encoder)
-        peer, logit_scale = self._peer(encoder), self._temperature(encoder)
-        self._take_classes(labels)
-        support = self._support(X, labels, encoder, logit_scale).exact
-        shape = support.text_TND.shape
-        adapters = require_adapters(peer(support), shape, owner=f"peer {self.peer!r}")
+        support, encoder = self._read(X, y)
+        found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+        adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
         self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 

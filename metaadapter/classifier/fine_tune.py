@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.classifier.gradient_steps import MOVED, gradient_steps, per_task
-from metaadapter.classifier.support_loss import Consistency, own_log_probability
+from metaadapter.classifier.gradient_steps import MOVED, gradient_steps, own_log_probability
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator
 
@@ -88,7 +87,6 @@ def fine_tune(
         UsageError: A temperature is needed and missing.
     """
     settings = settings or FineTune()
-    consistency = Consistency(settings.views, settings.modalities)
 
     def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
         """The prediction from the kept pictures, and the adapters after so many steps."""
@@ -98,7 +96,8 @@ def fine_tune(
             kept,
             lr=settings.lr,
             anchor_T=settings.anchor / kept.n_shot_T,
-            consistency=consistency,
+            views=settings.views,
+            modalities=settings.modalities,
         )
         taken = islice(every, max(steps, default=0))
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
@@ -158,20 +157,14 @@ def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
 
 def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
     """Each task's adapter at its place on the path, or its start if that is no longer finite."""
-    start = path[0]
-    chosen, taken_T = start, torch.zeros_like(place_T)
-    for place, (n_steps, weights) in enumerate(zip(steps, path[1:], strict=True), 1):
-        here_T = (place_T == place) & _sound(weights, start)
-        moved = {name: (getattr(weights, name), getattr(chosen, name)) for name in MOVED}
-        chosen = replace(
-            chosen,
-            **{
-                name: torch.where(per_task(here_T, new), new, old)
-                for name, (new, old) in moved.items()
-            },
-        )
-        taken_T = torch.where(here_T, n_steps, taken_T)
-    return FineTuned(chosen, taken_T)
+    start, each_T = path[0], torch.arange(len(place_T), device=place_T.device)
+    is_sound_ST = torch.stack([_sound(weights, start) for weights in path])
+    place_T = torch.where(is_sound_ST[place_T, each_T], place_T, 0)
+    chosen = {
+        name: torch.stack([getattr(weights, name) for weights in path])[place_T, each_T]
+        for name in MOVED
+    }
+    return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])
 
 
 def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 
 from metaadapter.adapter import AdapterWeights, probabilities
 from metaadapter.classifier import MetaAdapterClassifier
-from metaadapter.classifier.class_texts import text_features
+from metaadapter.classifier.labelled_support import text_features
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import ImageRow, ImageTable
 from metaadapter.task.demo_result import Answers, DemoResult, LabelledPicture

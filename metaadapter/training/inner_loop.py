@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.classifier.support_loss import support_loss
+from metaadapter.classifier.gradient_steps import support_loss
 
 __all__ = ["adapt_steps"]
 

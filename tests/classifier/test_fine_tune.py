@@ -11,7 +11,6 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import classify
 from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
 from metaadapter.classifier.gradient_steps import gradient_steps
-from metaadapter.classifier.support_loss import Consistency
 from metaadapter.errors import UsageError
 
 
@@ -129,7 +128,8 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
         task.with_scale(logit_scale, views),
         lr=settings.lr,
         anchor_T=torch.full((2,), 1 / 3, dtype=torch.float64),
-        consistency=Consistency(views=0.4, modalities=0.3),
+        views=0.4,
+        modalities=0.3,
     )
     expected = list(islice(walk, 4))[-1]
     torch.testing.assert_close(tuned.weights.classes, expected.classes)

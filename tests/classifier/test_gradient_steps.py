@@ -11,8 +11,7 @@ from metaadapter._compat import import_higher
 from metaadapter.adapter import classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier import gradient_steps as gradient_steps_module
-from metaadapter.classifier.gradient_steps import MOVED, gradient_steps
-from metaadapter.classifier.support_loss import Consistency, support_loss
+from metaadapter.classifier.gradient_steps import MOVED, gradient_steps, support_loss
 
 LR, ANCHOR, N_STEPS = 0.05, 0.7, 4
 # higher adds it before it corrects the bias of the second moment, torch after.
@@ -60,9 +59,9 @@ def labels_of(support):
     return torch.arange(len(support)).repeat_interleave(support[0, ..., 0].numel())
 
 
-def steps(start, support, *, anchor=ANCHOR, n_steps=N_STEPS, consistency=None):
+def steps(start, support, *, anchor=ANCHOR, n_steps=N_STEPS, **weights):
     anchor_T = torch.full((support.n_tasks,), anchor, dtype=torch.float64)
-    every = gradient_steps(start, support, lr=LR, anchor_T=anchor_T, consistency=consistency)
+    every = gradient_steps(start, support, lr=LR, anchor_T=anchor_T, **weights)
     return list(islice(every, n_steps))[-1]
 
 
@@ -107,7 +106,7 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_ta
     support = task.with_scale(20.0, views)
     unadapted, start = zero_shot(support), shipped.predict(support)
 
-    after = steps(start, support, consistency=Consistency(views=0.4, modalities=0.3))
+    after = steps(start, support, views=0.4, modalities=0.3)
 
     for number, support in enumerate(task.pictures):
         one_unadapted, its_views = unadapted.task(number), views[number]

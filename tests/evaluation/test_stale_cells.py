@@ -152,7 +152,7 @@ def measured(pets, ask, own, tmp_path):
         ("metaadapter/baselines/gda.py", ["GDA"]),
         ("metaadapter/classifier/fine_tune.py", ["finetune@1"]),
         ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
-        ("metaadapter/baselines/clap.py", []),
+        ("metaadapter/baselines/zs_lp.py", []),
     ],
 )
 def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(
@@ -189,7 +189,7 @@ def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, 
     [
         "metaadapter/evaluation/metrics.py",
         "metaadapter/evaluation/draws.py",
-        "metaadapter/adapter/apply.py",
+        "metaadapter/adapter/weights.py",
         "episodes/evaluation_draws.py",
     ],
 )
