@@ -34,11 +34,7 @@ class Origin(BaseModel):
     """The seed that the views were drawn with."""
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that features of another encoder are those that the adapter was made for.
-
-        Args:
-            other: The fingerprint of the encoder in hand.
-            owner: What to call the adapter, as in "the adapter birds/".
+        """Check that features of an encoder are those that `owner` ("the adapter …") was made for.
 
         Raises:
             IncompatibleArtifact: They differ. An adapter without a fingerprint takes any.

@@ -73,8 +73,8 @@ def save_adapter(
 ) -> None:
     """Write one adapter (no task axis); an adapter that is there already is replaced.
 
-    Each file is replaced in one step, the configuration last. It holds the hashes of the others, so
-    that a save that was cut off in between is noticed.
+    Each file is replaced in one step, the configuration last. Its hashes of the others tell when a
+    save was cut off in between.
 
     Raises:
         DataError: The folder holds other things, or cannot be written.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeBatch
 from metaadapter.adapter.weights import AdapterWeights, TensorFields
@@ -155,10 +155,10 @@ class Support(TensorFields):
     @property
     def targets_TMN(self) -> Float[Tensor, "T M N"]:
         """One-hot classes of `rows_TMD`, zeros where there is no picture."""
-        _, n_way, n_shot = self.support_mask_TNK.shape
-        labels_M = torch.arange(n_way, device=self.text_TND.device).repeat_interleave(n_shot)
-        targets_MN = one_hot(labels_M, n_way).to(self.text_TND.dtype)
-        return targets_MN * self.present_TNK.flatten(1)[..., None]
+        text_TND, n_shot = self.text_TND, self.support_mask_TNK.shape[2]
+        classes_NN = torch.eye(self.n_way, dtype=text_TND.dtype, device=text_TND.device)
+        present_TM1 = self.present_TNK.flatten(1)[..., None]
+        return classes_NN.repeat_interleave(n_shot, 0) * present_TM1
 
     @property
     def n_pictures_T(self) -> Float[Tensor, " T"]:
@@ -261,9 +261,6 @@ def _sort_by_class(
 ) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
     """Rows sorted into classes, padded to the largest class; the order within a class is kept."""
     counts = labels.bincount(minlength=n_way)
-    order = labels.argsort(stable=True)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(len(labels)) - first[labels[order]]
-    shots = rows.new_zeros(len(counts), int(counts.max()), *rows.shape[1:])
-    shots[labels[order], place] = rows[order]
+    by_class = torch.split(rows[labels.argsort(stable=True)], counts.tolist())
+    shots = pad_sequence(list(by_class), batch_first=True)
     return shots, torch.arange(shots.shape[1]) < counts[:, None]

@@ -174,15 +174,10 @@ def probabilities(
 
 
 def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Check that what somebody's code gave for some tasks are their adapters.
-
-    Args:
-        found: What it gave.
-        shape: The numbers of tasks and ways, and the width.
-        owner: What to call the code, as in "peer 'mine'".
+    """Check that what code gave for tasks are their adapters, (tasks, ways, width) in shape.
 
     Raises:
-        UsageError: It is something else, or of another shape.
+        UsageError: It is something else, or of another shape. It names the `owner` of the code.
     """
     got = type(found).__name__
     if isinstance(found, AdapterWeights):

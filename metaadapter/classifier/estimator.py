@@ -152,10 +152,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         return self
 
     def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
-        """Check that `add_class` takes a label, before its pictures are encoded.
-
-        Returns:
-            The support that the class is added to, and the generator that predicts its vector.
+        """The support and the generator for `add_class`, checked before pictures are encoded.
 
         Raises:
             UsageError: `add_class` does not take the label.
@@ -197,11 +194,10 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A new or empty folder, or an adapter that is to be replaced.
-            origin: The encoder and views of the features; those of `encoder`, or of the adapter
-                that was loaded, by default.
+            origin: The encoder and views of the features; by default those of `encoder`, or of the
+                adapter that was loaded.
             class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: The SHA-256 of the support's pictures, beside those in
-                `picture_hashes_`, to recognise them among queries.
+            picture_hashes: The SHA-256 of further pictures than in `picture_hashes_`.
         """
         check_is_fitted(self)
         names = class_names or self.class_texts
@@ -232,10 +228,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A folder that `save` wrote.
-            encoder: The encoder that features will come from, or its name; it must be the one
-                that the adapter was made with.
-            generator: The generator that predicted it, where it is one of your own; only adding a
-                class needs it.
+            encoder: The encoder that the adapter was made with, or its name.
+            generator: The generator that predicted it, where it is one of your own, to add classes.
 
         Raises:
             IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another

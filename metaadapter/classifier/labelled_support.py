@@ -36,16 +36,9 @@ def labelled_support(
     logit_scale: float | None = None,
     views: Float32[torch.Tensor, "n V D"] | None = None,
 ) -> Support:
-    """The support in float32, its classes in the order of `classes`.
+    """The support in float32, its classes in the order of `classes`, with pictures or without.
 
-    Args:
-        X: The features of the pictures, of any length.
-        labels: The label of each picture.
-        classes: All labels, of classes with pictures and without.
-        class_texts: label → vector or name, as for `MetaAdapterClassifier`.
-        encoder: Reads the names.
-        logit_scale: The encoder's inverse temperature.
-        views: Unit rows of the views of each picture.
+    Features may have any length, views are unit rows; `class_texts` is as for `text_features`.
 
     Raises:
         UsageError: A class has neither a picture nor a text, or a text cannot be used.
@@ -74,21 +67,17 @@ def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]
 def text_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
 ) -> Float32[np.ndarray, "N D"]:
-    """The text feature of each class, in the order of `classes`.
+    """The text features in the order of `classes`: unit rows, zeros where a class has no text.
 
     Args:
         class_texts: label → vector of the encoder's text tower, or label → name, which is made
             readable first (`"red_fox"` is read as "red fox"); or `None`.
-        classes: the labels.
-        width: feature width of the pictures.
-        encoder: a `FrozenEncoder`, needed where a text is a name.
-
-    Returns:
-        (N, D) unit rows; zeros where a class has no text.
+        classes: The labels.
+        width: The width of the pictures' features.
+        encoder: A `FrozenEncoder`, needed where a text is a name.
 
     Raises:
-        UsageError: if a name comes without an encoder, or a vector has another width than the
-            pictures.
+        UsageError: A name comes without an encoder, or a vector cannot be used.
     """
     rows = np.zeros((len(classes), width), dtype=np.float32)
     named = dict(class_texts or {})
@@ -113,10 +102,7 @@ def text_features(
 def text_names(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[str] | None:
-    """The name of each class as the encoder reads it, "" where it has none but a vector or nothing.
-
-    `None` where no class has a name.
-    """
+    """The name of each class as the encoder reads it, "" without one; `None` if none has one."""
     texts = [(class_texts or {}).get(label) for label in classes]
     names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
     return names if any(names) else None
@@ -128,8 +114,8 @@ def require_shared_labels(
     """The labels of `class_texts`.
 
     Raises:
-        UsageError: if none is a label of y, where there are any: a slip of spelling or type; or if
-            some are text and some are numbers.
+        UsageError: None is a label of y, where there are any: a slip of spelling or type; or some
+            are text and some are numbers.
     """
     named = list(class_texts or {})
     if named and labels and not set(named) & set(labels):
@@ -142,11 +128,7 @@ def require_shared_labels(
 
 
 def require_one_kind(labels: Sequence[Any]) -> None:
-    """Check that labels are all text or all numbers, so that they have an order.
-
-    Raises:
-        UsageError: if they are mixed.
-    """
+    """Raise a `UsageError` unless labels are all text or all numbers, and so have an order."""
     texts = [label for label in labels if isinstance(label, str)]
     if texts and len(texts) < len(labels):
         other = next(label for label in labels if not isinstance(label, str))

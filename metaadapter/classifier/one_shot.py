@@ -42,9 +42,6 @@ def append_class(
         position: The place of the new class among all.
         rows: Unit rows of its pictures.
         text: The unit row of its name, zeros without one.
-
-    Returns:
-        The larger adapter and support.
     """
     old_rows, old_labels = support.labelled_rows()
     larger = Support.of_rows(
@@ -69,8 +66,7 @@ def append_class(
 
 def _above_others(rows: Tensor, position: int) -> Tensor:
     """The row of a class less the mean of the other rows."""
-    n_others = len(rows) - 1
-    return rows[position] - (rows.sum(0) - rows[position]) / n_others
+    return rows[position] - (rows.sum(0) - rows[position]) / (len(rows) - 1)
 
 
 def _grown_cache(

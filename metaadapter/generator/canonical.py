@@ -100,18 +100,14 @@ def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
 class GramBlocks:
     """Cosines between the texts, the class means and the pictures of a task, each computed once."""
 
-    text_TNN: Float[Tensor, "T N N"]
-    mean_TNN: Float[Tensor, "T N N"]
-    cross_TNN: Float[Tensor, "T N N"]
-    """`[t, c, d]`: the text of c against the mean of d."""
+    classes_3TNN: Float[Tensor, "3 T N N"]
+    """Texts against texts, means against means, and texts (rows) against means (columns)."""
+    pairs_3TNN: Bool[Tensor, "3 T N N"]
+    """Which of these entries are about two that are there."""
     to_text_TNKN: Float[Tensor, "T N K N"]
     """Each picture against each text."""
     to_mean_TNKN: Float[Tensor, "T N K N"]
     """Each picture against each mean; its own class's mean includes it."""
-    text_pairs_TNN: Bool[Tensor, "T N N"]
-    """Which entries of `text_TNN` are about two texts that are there; likewise below."""
-    mean_pairs_TNN: Bool[Tensor, "T N N"]
-    cross_pairs_TNN: Bool[Tensor, "T N N"]
 
     @classmethod
     def of_support(cls, support: CanonicalSupport) -> GramBlocks:
@@ -120,14 +116,13 @@ class GramBlocks:
         mean_TND = normalize(support.means_TND, dim=-1)
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
         rows_TXD = normalize(support.shots_TNKD, dim=-1).flatten(1, 2)
+        pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (text_TND, mean_TND)]
         texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
+        rows_3TN = torch.stack([texts_TN, means_TN, texts_TN])
+        columns_3TN = torch.stack([texts_TN, means_TN, means_TN])
         return cls(
-            text_TNN=text_TND @ text_TND.mT,
-            mean_TNN=mean_TND @ mean_TND.mT,
-            cross_TNN=text_TND @ mean_TND.mT,
+            classes_3TNN=torch.stack([rows @ columns.mT for rows, columns in pairs]),
+            pairs_3TNN=rows_3TN[..., None] & columns_3TN[:, :, None],
             to_text_TNKN=(rows_TXD @ text_TND.mT).reshape(shape),
             to_mean_TNKN=(rows_TXD @ mean_TND.mT).reshape(shape),
-            text_pairs_TNN=texts_TN[:, :, None] & texts_TN[:, None],
-            mean_pairs_TNN=means_TN[:, :, None] & means_TN[:, None],
-            cross_pairs_TNN=texts_TN[:, :, None] & means_TN[:, None],
         )

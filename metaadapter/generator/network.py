@@ -30,10 +30,7 @@ LARGEST_LOG_CORRECTION = 4.0
 class SetEncoder(nn.Module):
     """A transformer over the classes of a task; permuting classes permutes its tokens.
 
-    Args:
-        width: The width of a token.
-        n_layers: The number of layers of attention and feed-forward.
-        n_heads: The number of attention heads, each with its own edge bias in each layer.
+    Each head of each layer has its own edge bias.
     """
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
@@ -114,12 +111,7 @@ class Corrections:
 
 @final
 class Heads(nn.Module):
-    """All output layers of the generator.
-
-    Args:
-        width: The width of a class token.
-        bottleneck: The number of units of the visual adapter.
-    """
+    """All output layers, for class tokens of a width and a visual adapter of so many units."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
@@ -158,9 +150,11 @@ class Heads(nn.Module):
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
-            down_TRB=self._over_basis(self.down(tokens_TNH) * present_TN1),
+            # (T, N, 2R) outputs of each class → (T, R, 2N) over the basis.
+            down_TRB=torch.cat((self.down(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1),
             down_bias_TR=self.down_bias(task_TH),
-            up_TRB=self._over_basis(self.up(tokens_TNH) * present_TN1) / n_way_T1[..., None],
+            up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
+            / n_way_T1[..., None],
         )
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
@@ -171,12 +165,6 @@ class Heads(nn.Module):
         pairs_TNN1 = (present_TN1 @ present_TN1.mT)[..., None]
         coefficients: Tensor = (bilinear + self.pair_edge(edges_TNNE)) * pairs_TNN1
         return coefficients
-
-    @staticmethod
-    def _over_basis(rows_TNX: Tensor) -> Tensor:
-        """(T, N, 2R) per-class outputs → (T, R, 2N) coefficients."""
-        text, means = rows_TNX.chunk(2, -1)
-        return torch.cat([text.mT, means.mT], -1)
 
 
 def _zero(layer: nn.Linear) -> nn.Linear:

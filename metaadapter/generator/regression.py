@@ -152,13 +152,7 @@ def ridge_towards_prior(
 
     Bayesian linear regression on one-hot targets with the text as prior mean. Solved in whichever
     of D and M is smaller (the two agree by Woodbury's identity), with Cholesky factors. A padded
-    shot is a row of zeros with a target of zeros and does not matter.
-
-    Args:
-        shots_TMD: The M canonical pictures of all classes.
-        targets_TMN: Their one-hot labels.
-        noise_TM: How far each target may be missed; positive.
-        prior_TND: The class vectors where no picture pulls them.
+    shot is a row of zeros with a target of zeros and does not matter. Noise is positive.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:
@@ -180,14 +174,8 @@ def kernel_ridge(
     """Values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
     The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β.
-    The blunter (β → 0), the closer to a linear kernel. Rows that are not there get zeros.
-
-    Args:
-        distance_TMM: Squared distances among the M canonical pictures of all classes.
-        present_TM: Which pictures are there.
-        residual_TMN: Their one-hot labels less what the prior says of them.
-        noise_TM: How far each residual may be missed; positive.
-        sharpness_T: The sharpness β of the kernel.
+    The blunter (β → 0), the closer to a linear kernel. Distances are squared, noise is positive, y
+    are labels less what the prior says of them. Rows that are not there get zeros.
 
     Returns:
         A and the Cholesky factor of K + noise, where a row that is not there has its noise alone.

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
-from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
-from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
 
 __all__ = ["N_CLASS_SCALARS", "N_PAIR_SCALARS", "N_SHOT_SCALARS", "Relations", "relate"]
 
@@ -47,11 +46,13 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
 
 def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
     """How tight a class is, how its text and pictures agree, and its rivals."""
-    cross = blocks.cross_TNN
-    others = ~torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
+    cross = blocks.classes_3TNN[2]
+    others_3TNN = blocks.pairs_3TNN & ~torch.eye(
+        cross.shape[1], dtype=torch.bool, device=cross.device
+    )
     agreement = cross.diagonal(dim1=1, dim2=2)
-    best_mean_of_text = _largest(cross, blocks.cross_pairs_TNN & others)
-    best_text_of_mean = _largest(cross.mT, blocks.cross_pairs_TNN.mT & others)
+    rival_text, rival_mean, best_mean_of_text = _largest(blocks.classes_3TNN, others_3TNN)
+    best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
     n_shot = support.n_shot_TN
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
     n_way = support.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
@@ -60,8 +61,8 @@ def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, T
         "mean_length": support.means_TND.norm(dim=-1),
         "scatter": _within_scatter(support),
         "agreement": agreement,
-        "rival_text": _largest(blocks.text_TNN, blocks.text_pairs_TNN & others),
-        "rival_mean": _largest(blocks.mean_TNN, blocks.mean_pairs_TNN & others),
+        "rival_text": rival_text,
+        "rival_mean": rival_mean,
         "text_margin": agreement - best_mean_of_text,
         "mean_margin": agreement - best_text_of_mean,
         "text_finds_mean": both * (agreement > best_mean_of_text),
@@ -103,17 +104,17 @@ def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Te
 
 def _pair_scalars(blocks: GramBlocks) -> dict[str, Tensor]:
     """Cosines of each pair of classes, raw and standardised within the task."""
-    text, mean, cross = blocks.text_TNN, blocks.mean_TNN, blocks.cross_TNN
-    standardised = _standardise(cross, blocks.cross_pairs_TNN)
+    texts, means, cross = blocks.classes_3TNN
+    standardised = _standardise(blocks.classes_3TNN, blocks.pairs_3TNN)
     return {
-        "texts": text,
-        "means": mean,
+        "texts": texts,
+        "means": means,
         "text_mean": cross,
         "mean_text": cross.mT,
-        "texts_standardised": _standardise(text, blocks.text_pairs_TNN),
-        "means_standardised": _standardise(mean, blocks.mean_pairs_TNN),
-        "text_mean_standardised": standardised,
-        "mean_text_standardised": standardised.mT,
+        "texts_standardised": standardised[0],
+        "means_standardised": standardised[1],
+        "text_mean_standardised": standardised[2],
+        "mean_text_standardised": standardised[2].mT,
         "same": torch.eye(cross.shape[1], dtype=cross.dtype, device=cross.device).expand_as(cross),
         "constant": torch.ones_like(cross),
     }
@@ -129,10 +130,10 @@ def _largest(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(-1), best, 0.0)
 
 
-def _standardise(values_TNN: Tensor, mask_TNN: Tensor) -> Tensor:
-    """Zero mean and unit variance over the pairs that count; 0 elsewhere."""
-    weight = mask_TNN.to(values_TNN.dtype)
-    count = weight.sum((1, 2), keepdim=True).clamp(min=1)
-    centred = (values_TNN - (values_TNN * weight).sum((1, 2), keepdim=True) / count) * weight
-    variance = centred.square().sum((1, 2), keepdim=True) / count
-    return centred / (variance + torch.finfo(values_TNN.dtype).eps).sqrt()
+def _standardise(values: Tensor, mask: Tensor) -> Tensor:
+    """Zero mean and unit variance over the pairs of a task that count; 0 elsewhere."""
+    weight = mask.to(values.dtype)
+    count = weight.sum((-2, -1), keepdim=True).clamp(min=1)
+    centred = (values - (values * weight).sum((-2, -1), keepdim=True) / count) * weight
+    variance = centred.square().sum((-2, -1), keepdim=True) / count
+    return centred / (variance + torch.finfo(values.dtype).eps).sqrt()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metaadapter.adapter import StoredAdapter
-from metaadapter.classifier.leave_one_out import leave_one_out
+from metaadapter.classifier.fine_tune import leave_one_out
 from metaadapter.generator import shared_generator
 from metaadapter.task.proportion import Proportion
 

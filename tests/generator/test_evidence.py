@@ -9,8 +9,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
 from metaadapter.generator.canonical import GramBlocks
-from metaadapter.generator.evidence import N_TASK_SCALARS, task_evidence
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out, task_evidence
 
 LEFT_OUT = slice(-4, None)
 ZERO_SHOT_ACCURACY = -5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.evidence import leave_one_out
 
 
 def test_scale__one_picture_a_class__is_the_base(make_task):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
