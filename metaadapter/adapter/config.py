@@ -137,14 +137,10 @@ tags: [clip, few-shot, adapter]
 def _facts(config: AdapterConfig) -> str:
     origin = config.origin
     encoder = f"`{origin.encoder}`" if origin.encoder else "not recorded"
+    names = config.class_names or [""] * len(config.classes)
     rows = "\n".join(
         f"| {label} | {name} | {shots} |"
-        for label, name, shots in zip(
-            config.classes,
-            config.class_names or [""] * len(config.classes),
-            config.n_shots,
-            strict=True,
-        )
+        for label, name, shots in zip(config.classes, names, config.n_shots, strict=True)
     )
     several = origin.n_views > 1
     steps = f"and {config.n_steps} gradient steps" if config.n_steps else "without gradients"

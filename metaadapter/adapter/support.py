@@ -20,11 +20,9 @@ __all__ = ["Support"]
 class Support(TensorFields):
     """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
 
-    It is the one value that a classifier, an evaluation and a trainer hand to a generator or to a
-    peer. A class may lack pictures or its text, a task its temperature. Build it with `of_tasks` or
-    `of_rows`, which fill in what is not given.
-
-    M = N·K counts the places for pictures of a task, class by class.
+    It is what generators and peers are given. A class may lack pictures or its text, a task its
+    temperature. Build it with `of_tasks` or `of_rows`, which fill in what is not given. M = N·K
+    counts the places for pictures of a task, class by class.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]
@@ -52,13 +50,7 @@ class Support(TensorFields):
     ) -> Support:
         """The support of many tasks, without texts and with all pictures and classes by default.
 
-        Args:
-            support_TNKD: Unit rows of the pictures; K may be 0.
-            text_TND: Unit rows of the class names, zeros where a class has none.
-            support_mask_TNK: Which pictures are there.
-            class_mask_TN: Which classes are there.
-            logit_scale: The encoder's inverse temperature, one for all tasks or one a task.
-            views_TNKVD: Unit rows of the views of each picture.
+        The arguments are the fields; K may be 0, and one `logit_scale` may serve all tasks.
         """
         n_tasks, n_way, n_shot, width = support_TNKD.shape
         if text_TND is None:
@@ -93,14 +85,9 @@ class Support(TensorFields):
         logit_scale: float | None = None,
         views: Float[Tensor, "n V D"] | None = None,
     ) -> Support:
-        """The support of one task from labelled rows.
+        """The support of one task from pictures whose labels are 0 … N − 1.
 
-        Args:
-            rows: Unit rows of the pictures.
-            labels: Class of each, 0 … N − 1.
-            text: Unit rows of the class names; zeros where a class has none.
-            logit_scale: The encoder's inverse temperature.
-            views: Unit rows of the views of each picture.
+        Rows, texts and views are unit rows; a text is zeros where a class has none.
         """
         pictures, mask = _sort_by_class(rows, labels, len(text))
         support = cls.of_tasks(pictures[None], text[None], mask[None], logit_scale=logit_scale)
@@ -212,12 +199,11 @@ class Support(TensorFields):
         Args:
             classes_TND: The class vectors, of any length.
             class_bias_TN: Added to the logits; zeros by default.
-            logit_scale: What the products of pictures and class vectors are multiplied with; the
-                encoder's own inverse temperature by default.
+            logit_scale: The inverse temperature; the encoder's own by default.
             parts: Further fields of `AdapterWeights`: a visual bottleneck, a cache.
         """
         if class_bias_TN is None:
-            class_bias_TN = classes_TND.new_zeros(classes_TND.shape[:2])
+            class_bias_TN = torch.zeros_like(classes_TND[..., 0])
         scale_T = self.scale_T if logit_scale is None else torch.tensor(logit_scale)
         return AdapterWeights(
             classes=classes_TND,
@@ -245,11 +231,7 @@ class Support(TensorFields):
         )
 
     def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
-        """The mean cross-entropy over each task's pictures, 0 without any; differentiable.
-
-        Args:
-            logits_TMN: Logits of `rows_TMD`.
-        """
+        """The mean cross-entropy of logits of `rows_TMD`, 0 without any picture; differentiable."""
         ruled_out_T1N = ~self.class_mask_TN[:, None]
         # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
         log_TMN = logits_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)

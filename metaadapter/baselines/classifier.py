@@ -21,18 +21,15 @@ __all__ = ["PeerClassifier"]
 class PeerClassifier(AdapterClassifier):
     """A peer as a scikit-learn classifier over frozen features.
 
-    Rows of X are features of one encoder; they are scaled to length 1. As with
-    `MetaAdapterClassifier` a class may have pictures, a text, or both.
+    Rows of X are as for `MetaAdapterClassifier`: features of one encoder, scaled to length 1. A
+    class may have pictures, a text, or both. A function that reads no temperature needs none.
 
     Args:
         peer: A name in `PEERS`; one in `META_PEERS`, for features of the encoders that its weights
             were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
-        class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given.
-        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
-            tells its temperature.
-        logit_scale: The encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
-            `None`. A function that reads none needs none.
+        class_texts: label → vector, or label → name when `encoder` is given.
+        encoder: The `FrozenEncoder` that the features come from, or its name.
+        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`.
     """
 
     def __init__(
@@ -49,12 +46,9 @@ class PeerClassifier(AdapterClassifier):
         self.logit_scale = logit_scale
 
     def fit(self, X: Any, y: Any) -> PeerClassifier:
-        """Fit the peer to a support set.
+        """Fit the peer to features X (n, D) and labels y (n,) of pictures.
 
-        Args:
-            X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
-                classes.
-            y: (n,) labels of the pictures.
+        n may be 0 where `class_texts` names the classes.
 
         Raises:
             ValueError: X or y is not usable, or there are fewer than two classes.

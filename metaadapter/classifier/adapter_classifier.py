@@ -59,6 +59,9 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         """The support in float32, classes in the order of `classes_`, and the encoder.
 
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
+
+        Raises:
+            ValueError: The rows are not usable, or labels are of different kinds or of one class.
         """
         X, y = validate_data(
             self,
@@ -70,7 +73,12 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
             check_classification_targets(y)
         labels = y.tolist()
-        self._take_classes(labels)
+        self.classes_ = np.unique([*labels, *require_shared_labels(self.class_texts, labels)])
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
+                "add pictures of another class, or its name to class_texts"
+            )
         encoder = loaded_encoder(self.encoder)
         self.logit_scale_ = self._temperature(encoder)
         support = labelled_support(
@@ -84,20 +92,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
         return support, encoder
-
-    def _take_classes(self, labels: list[Any]) -> None:
-        """Set `classes_` to all labels and those of `class_texts`.
-
-        Raises:
-            ValueError: Labels are of different kinds, or of one class only.
-        """
-        named = require_shared_labels(self.class_texts, labels)
-        self.classes_ = np.unique([*labels, *named])
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
-                "add pictures of another class, or its name to class_texts"
-            )
 
     def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         """The encoder's inverse temperature, `None` where it is not known."""
@@ -120,11 +114,7 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
 
 
 def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
-    """The views of pictures whose features have this shape (n, D), scaled to length 1.
-
-    Raises:
-        ValueError: They are not finite numbers, or of other pictures or another width.
-    """
+    """The views of pictures whose features have this shape (n, D), scaled to length 1."""
     views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
     if views.ndim != 3 or views.shape[::2] != shape:
         n, width = shape

@@ -97,7 +97,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         Raises:
             ValueError: X, y or views are not usable, or there are fewer than two classes.
         """
-        self._check_parameters(views)
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
+        if self.fine_tuning is not None and self.mode != "finetune":
+            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
+        if views is not None and self.mode != "finetune":
+            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
         support, encoder = self._read(X, y, views)
         generator, self.generator_id_ = shared_generator(self.generator)
         if self.mode == "one_shot":
@@ -261,14 +266,6 @@ class MetaAdapterClassifier(AdapterClassifier):
         classifier.origin_ = config.origin
         classifier.n_steps_ = config.n_steps
         return classifier
-
-    def _check_parameters(self, views: Any) -> None:
-        if self.mode not in get_args(Mode):
-            raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
-        if self.fine_tuning is not None and self.mode != "finetune":
-            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
-        if views is not None and self.mode != "finetune":
-            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
 
 
 def _kept_name(generator: str | Path | AdapterGenerator) -> str:

@@ -50,12 +50,12 @@ def fine_tune(
     an adapter is predicted and refined without each fold, and the number of steps with the least
     cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
     the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
-    so does one whose steps end in numbers that are not finite.
+    so does one whose steps end in numbers that are not finite. The steps learn from each view of a
+    picture where views are given; the start is predicted from the pictures.
 
     Args:
         generator: What predicts the start.
-        support: The tasks. The steps learn from each view of a picture where views are given; the
-            start is predicted from the pictures, and left-out pictures judge it.
+        support: The tasks.
         settings: How the steps go, and how many; the defaults of `FineTune` if `None`.
 
     Raises:
@@ -125,19 +125,19 @@ def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
 def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
     """Each task's adapter at its place on the path, or its start if that is no longer finite."""
     start, each_T = path[0], torch.arange(len(place_T), device=place_T.device)
-    is_sound_ST = torch.stack([_sound(weights, start) for weights in path])
-    place_T = torch.where(is_sound_ST[place_T, each_T], place_T, 0)
+    finite_STN = torch.stack(
+        [
+            weights.classes.isfinite().all(-1)
+            & (weights.class_bias.isfinite() | ~start.class_bias.isfinite())
+            for weights in path
+        ]
+    )
+    place_T = torch.where(finite_STN[place_T, each_T].all(-1), place_T, 0)
     chosen = {
         name: torch.stack([getattr(weights, name) for weights in path])[place_T, each_T]
         for name in MOVED
     }
     return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])
-
-
-def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:
-    """Which tasks have finite class vectors, and finite biases where the start has."""
-    bias_is_sound_TN = weights.class_bias.isfinite() | ~start.class_bias.isfinite()
-    return weights.classes.isfinite().flatten(1).all(-1) & bias_is_sound_TN.all(-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,42 +128,28 @@ def support_objective(
     Raises:
         UsageError: The term of the modalities needs the temperature, and it is not known.
     """
-    rows_TMD, mask_TM = support.support_TNKD.flatten(1, 2), support.present_TNK.flatten(1)
-    views_TNKVD = support.views_TNKVD
+    rows_TMD, views_TNKVD = support.support_TNKD.flatten(1, 2), support.views_TNKVD
     if views_TNKVD is None:
         views_TNKVD = support.support_TNKD[..., None, :]
-    _, n_way, n_shot, n_views, _ = views_TNKVD.shape
+    n_views, mask_TM = views_TNKVD.shape[3], support.present_TNK.flatten(1)
     has_view_TX = mask_TM.repeat_interleave(n_views, -1)
     read_views = _reader(start, views_TNKVD.flatten(1, 3))
-
-    def labels(weights: AdapterWeights) -> Tensor:
-        return -_mean(_own(read_views(weights), n_way, n_shot * n_views), has_view_TX)
-
-    terms = [(1.0, labels)]
-    if settings.views and n_views > 1:
-        read_pictures = _reader(start, rows_TMD)
-
-        def between_views(weights: AdapterWeights) -> Tensor:
-            whole_TXN = read_pictures(weights).repeat_interleave(n_views, 1)
-            apart_TX = symmetric_divergences(read_views(weights), whole_TXN)
-            return _mean(apart_TX, has_view_TX)
-
-        terms.append((settings.views, between_views))
-    if settings.modalities:
-        unadapted = zero_shot(support)
-        read_text = _reader(text_alone(start), rows_TMD)
-        is_named_T = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1)
-        counts_TM = mask_TM & is_named_T[:, None]
-
-        def between_modalities(weights: AdapterWeights) -> Tensor:
-            visual_TMN = classify(rows_TMD, visual_alone(weights, unadapted))
-            apart_TM = symmetric_divergences(read_text(text_alone(weights)), visual_TMN)
-            return _mean(apart_TM, counts_TM)
-
-        terms.append((settings.modalities, between_modalities))
+    read_pictures = _reader(start, rows_TMD) if settings.views and n_views > 1 else None
+    read_text = _reader(text_alone(start), rows_TMD) if settings.modalities else None
+    is_named_T1 = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1, keepdim=True)
 
     def loss_of(weights: AdapterWeights) -> Tensor:
-        return torch.stack([weight * term(weights) for weight, term in terms]).sum(0)
+        seen_TXN = read_views(weights)
+        loss_T = -_mean(_own(seen_TXN).flatten(1), has_view_TX)
+        if read_pictures is not None:
+            whole_TXN = read_pictures(weights).repeat_interleave(n_views, 1)
+            apart_TX = symmetric_divergences(seen_TXN, whole_TXN)
+            loss_T = loss_T + settings.views * _mean(apart_TX, has_view_TX)
+        if read_text is not None:
+            visual_TMN = classify(rows_TMD, visual_alone(weights, zero_shot(support)))
+            apart_TM = symmetric_divergences(read_text(text_alone(weights)), visual_TMN)
+            loss_T = loss_T + settings.modalities * _mean(apart_TM, mask_TM & is_named_T1)
+        return loss_T
 
     return loss_of
 
@@ -176,9 +162,7 @@ def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T
 
 def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tensor, "T N K"]:
     """The log-probability of each picture's own class."""
-    n_way, n_shot = support.support_TNKD.shape[1:3]
-    own_TX = _own(classify(support.support_TNKD.flatten(1, 2), weights), n_way, n_shot)
-    return own_TX.reshape(-1, n_way, n_shot)
+    return _own(classify(support.support_TNKD.flatten(1, 2), weights))
 
 
 def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
@@ -202,8 +186,8 @@ def _mean(each_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
     return torch.where(counts_TX, each_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
 
 
-def _own(logits_TXN: Tensor, n_way: int, n_shot: int) -> Tensor:
-    """(T, X) log-probability of its own class for each row, class by class."""
-    labels_X = torch.arange(n_way, device=logits_TXN.device).repeat_interleave(n_shot)
-    labels_TX1 = labels_X.expand(len(logits_TXN), -1)[..., None]
-    return logits_TXN.log_softmax(-1).gather(-1, labels_TX1)[..., 0]
+def _own(logits_TXN: Tensor) -> Tensor:
+    """(T, N, X / N) log-probability of its own class for each row, as many rows a class."""
+    n_tasks, n_rows, n_way = logits_TXN.shape
+    log_p_TNXN = logits_TXN.log_softmax(-1).reshape(n_tasks, n_way, n_rows // n_way, n_way)
+    return log_p_TNXN.diagonal(dim1=1, dim2=3).mT

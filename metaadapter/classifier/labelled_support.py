@@ -69,12 +69,8 @@ def text_features(
 ) -> Float32[np.ndarray, "N D"]:
     """The text features in the order of `classes`: unit rows, zeros where a class has no text.
 
-    Args:
-        class_texts: label → vector of the encoder's text tower, or label → name, which is made
-            readable first (`"red_fox"` is read as "red fox"); or `None`.
-        classes: The labels.
-        width: The width of the pictures' features.
-        encoder: A `FrozenEncoder`, needed where a text is a name.
+    Those of `class_texts` are vectors of the encoder's text tower, or names for the encoder to
+    read, made readable first ("red_fox" is read as "red fox"). Pictures have the same width.
 
     Raises:
         UsageError: A name comes without an encoder, or a vector cannot be used.
