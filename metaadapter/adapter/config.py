@@ -118,7 +118,7 @@ def warn_of_unknown(path: Path, unknown: list[str]) -> None:
         )
 
 
-def card(config: AdapterConfig, old: str = "") -> str:
+def card(config: AdapterConfig, old: str) -> str:
     """The text of the card: facts put into the `old` one where it has their marks."""
     facts = f"{BEGIN}\n{_facts(config)}\n{END}"
     if BEGIN in old and END in old:

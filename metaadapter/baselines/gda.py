@@ -29,8 +29,9 @@ def gda(support: Support) -> AdapterWeights:
     within_TMD, trace_T = _about(exact, means_TND)
     _, total_T = _about(exact, grand_T1D)
     tiny = torch.finfo(trace_T.dtype).eps
-    # S vanishes where no class has two pictures: then P's inverse is the identity.
-    vanishes_T, strength_T = trace_T <= tiny, trace_T.masked_fill(trace_T <= tiny, 1.0)
+    # S vanishes where no class has two pictures: then P is the identity but for its factor.
+    vanishes_T = trace_T <= tiny
+    strength_T = trace_T.masked_fill(vanishes_T, 1.0)
     classes_TND = _shrink_along_scatter(within_TMD, strength_T, means_TND)
     bias_TN = -0.5 * (classes_TND * means_TND).sum(-1)
     # The discriminant scales its precision by tr(S) where the authors have D.

@@ -25,6 +25,8 @@ class CanonicalSupport:
     is a linear map: what a classifier says in canonical coordinates it can say in raw ones.
     """
 
+    raw: Support
+    """The support in the encoder's own coordinates."""
     shots_TNKD: Float[Tensor, "T N K D"]
     """(picture − image_centre) / image_spread; zeros where there is no picture."""
     text_TND: Float[Tensor, "T N D"]
@@ -33,13 +35,8 @@ class CanonicalSupport:
     """The class means of the shots; zeros where a class has no picture."""
     shot_mask_TNK: Bool[Tensor, "T N K"]
     text_mask_TN: Bool[Tensor, "T N"]
-    class_mask_TN: Bool[Tensor, "T N"]
     n_shot_TN: Float[Tensor, "T N"]
     """The number of pictures of each class."""
-    n_shot_T: Float[Tensor, " T"]
-    """The mean number of pictures of the classes that have any, at least 1."""
-    targets_TXN: Float[Tensor, "T X N"]
-    """The one-hot class of each of the X = N·K places for pictures; zeros where there is none."""
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
@@ -69,15 +66,13 @@ def canonicalise(support: Support) -> CanonicalSupport:
     texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
     text_spread_T = _spread(texts_TND, text_mask_TN)
     return CanonicalSupport(
+        raw=support,
         shots_TNKD=shots_TNKD,
         text_TND=texts_TND / text_spread_T[:, None, None],
         means_TND=shots_TNKD.sum(2) / n_shot_TN[..., None].clamp(min=1),
         shot_mask_TNK=shot_mask_TNK,
         text_mask_TN=text_mask_TN,
-        class_mask_TN=support.class_mask_TN,
         n_shot_TN=n_shot_TN,
-        n_shot_T=support.n_shot_T,
-        targets_TXN=support.targets_TMN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,

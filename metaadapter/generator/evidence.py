@@ -58,7 +58,7 @@ def leave_one_out(problem: Regression) -> LeftOut:
         problem.sharpness_T().to(dtype),
     )
     answers_TMN = targets_TMN - left_out_residuals(*values_and_factor)
-    answers_TMN = answers_TMN.masked_fill(~support.class_mask_TN[:, None], -torch.inf)
+    answers_TMN = answers_TMN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     several_TN = (support.n_shot_TN > 1).to(dtype)
     asked_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
     is_own_TMN = targets_TMN > 0
@@ -109,7 +109,7 @@ def task_evidence(
     n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
     n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
     n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
-    log_way_T = support.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
+    log_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
     return {
         # How much closer texts are to their own mean than to others, in deviations; and the same
         # once each text's and each mean's average is taken away.
@@ -179,7 +179,7 @@ def _zero_shot_scalars(
 ) -> dict[str, Tensor]:
     """Nats over guessing of the labels by the texts alone, at two temperatures, and accuracy."""
     n_way, n_shot = support.shot_mask_TNK.shape[1:]
-    cosines = to_text_TNKN.masked_fill(~support.class_mask_TN[:, None, None], -torch.inf)
+    cosines = to_text_TNKN.masked_fill(~support.raw.class_mask_TN[:, None, None], -torch.inf)
     cosines_TXN, there_TX = cosines.flatten(1, 2), support.shot_mask_TNK.flatten(1)
     own_NN = torch.eye(n_way, dtype=torch.bool, device=cosines.device)
     is_own_XN = own_NN.repeat_interleave(n_shot, 0)

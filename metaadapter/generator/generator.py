@@ -66,14 +66,14 @@ class Generator(AdapterGenerator):
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is not known.
         """
-        logit_scale_T, canonical = _scale_T(support), canonicalise(support)
+        canonical = canonicalise(support)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
         dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
         relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
         corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN)
-        return _emit(problem, corrections, left_out.scale_T, logit_scale_T)
+        return _emit(problem, corrections, left_out.scale_T)
 
 
 def _scale_T(support: Support) -> Tensor:
@@ -89,10 +89,7 @@ def _scale_T(support: Support) -> Tensor:
 
 
 def _emit(
-    problem: Regression,
-    corrections: Corrections,
-    scale_T: Float[Tensor, " T"],
-    logit_scale_T: Float[Tensor, " T"],
+    problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
 ) -> AdapterWeights:
     """Combine the support into an adapter.
 
@@ -100,7 +97,7 @@ def _emit(
     the texts times their trust plus the learned combinations, and a is the kernel ridge towards
     the texts, kept as a cache. In raw ones W/r · x − W c / r. A task with too many pictures for a
     kernel has a linear ridge in W and an empty cache. One without a picture is zero-shot CLIP at
-    the encoder's `logit_scale_T`; `scale_T` is κ before its correction.
+    the encoder's temperature; `scale_T` is κ before its correction.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)
@@ -113,7 +110,7 @@ def _emit(
     scale_T = torch.where(
         pictured_T,
         scale_T * corrections.log_scale_T.exp(),
-        logit_scale_T * support.text_spread_T,
+        _scale_T(support.raw) * support.text_spread_T,
     )
     raw_TND = classes_TND / support.image_spread_T[:, None, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
@@ -127,7 +124,7 @@ def _emit(
     )
     weights = AdapterWeights(
         classes=raw_TND,
-        class_bias=bias_TN.masked_fill(~support.class_mask_TN, -torch.inf),
+        class_bias=bias_TN.masked_fill(~support.raw.class_mask_TN, -torch.inf),
         logit_scale=scale_T,
         **_bottleneck(support, corrections),
         **_cache(problem, values_TMN, sharpness_T, scale_T),
@@ -147,7 +144,7 @@ def _class_vectors(
         return prior_TND + learned_TND
     ridge_TND = ridge_towards_prior(
         support.shots_TNKD.flatten(1, 2).to(prior_TND),
-        support.targets_TXN.to(prior_TND),
+        support.raw.targets_TMN.to(prior_TND),
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )

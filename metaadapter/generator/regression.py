@@ -83,12 +83,13 @@ class Regression:
     @property
     def base_scale_T(self) -> Float[Tensor, " T"]:
         """The inverse temperature κ before any evidence: it falls slowly with the shots."""
-        return self.constants.scale_at_one_shot * self.support.n_shot_T**-self.constants.scale_decay
+        constants = self.constants
+        return constants.scale_at_one_shot * self.support.raw.n_shot_T**-constants.scale_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """How far each target may be missed, 1 where there is no picture."""
         n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
-        mean_T1 = self.support.n_shot_T.to(n_shot_TN)[:, None]
+        mean_T1 = self.support.raw.n_shot_T.to(n_shot_TN)[:, None]
         relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
         noise_TN1 = self.constants.ridge * relative_TN1**self.constants.balance
         noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)
@@ -127,7 +128,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     present_TM = kept_TX.gather(1, places_TM)
     rows_TMD, targets_TMN = (
         each.to(solver).take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
-        for each in (support.shots_TNKD.flatten(1, 2), support.targets_TXN)
+        for each in (support.shots_TNKD.flatten(1, 2), support.raw.targets_TMN)
     )
     distance_TMM = squared_distances(rows_TMD)
     return Regression(

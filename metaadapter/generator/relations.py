@@ -32,7 +32,7 @@ class Relations(NamedTuple):
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
-    blocks, mask_TN = GramBlocks.of_support(support), support.class_mask_TN
+    blocks, mask_TN = GramBlocks.of_support(support), support.raw.class_mask_TN
     task = task_evidence(support, blocks, left_out)
     classes = _class_scalars(support, blocks)
     classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
@@ -47,19 +47,21 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
 def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
     """How tight a class is, how its text and pictures agree, and its rivals."""
     cross = blocks.classes_3TNN[2]
-    others_3TNN = blocks.pairs_3TNN & ~torch.eye(
-        cross.shape[1], dtype=torch.bool, device=cross.device
-    )
+    own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
+    others_3TNN = blocks.pairs_3TNN & ~own_NN
     agreement = cross.diagonal(dim1=1, dim2=2)
     rival_text, rival_mean, best_mean_of_text = _largest(blocks.classes_3TNN, others_3TNN)
     best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
     n_shot = support.n_shot_TN
+    total = support.shots_TNKD.square().sum((-1, -2))
+    around = total - n_shot * support.means_TND.square().sum(-1)
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
-    n_way = support.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
+    n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
     return {
         # Short where its pictures lie far apart.
         "mean_length": support.means_TND.norm(dim=-1),
-        "scatter": _within_scatter(support),
+        # Unbiased mean squared distance of the shots from their mean; 0 at one shot.
+        "scatter": around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1),
         "agreement": agreement,
         "rival_text": rival_text,
         "rival_mean": rival_mean,
@@ -72,14 +74,6 @@ def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, T
         "has_text": support.text_mask_TN.to(cross.dtype),
         "log_ways": n_way.log(),
     }
-
-
-def _within_scatter(support: CanonicalSupport) -> Tensor:
-    """(T, N) unbiased mean squared distance of the shots from their class mean; 0 at one shot."""
-    n_shot = support.n_shot_TN
-    total = support.shots_TNKD.square().sum((-1, -2))
-    around = total - n_shot * support.means_TND.square().sum(-1)
-    return around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1)
 
 
 def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
