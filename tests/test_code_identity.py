@@ -97,7 +97,6 @@ def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
     }
     clap = names(modules_run_through(PEERS["CLAP"]))
     assert clap >= {
-        "metaadapter/baselines/clap.py",
         "metaadapter/baselines/zs_lp.py",
         "metaadapter/baselines/descent.py",
     }
@@ -122,7 +121,7 @@ print(*sorted(called), sep="\\n")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     called = names(map(Path, done.stdout.splitlines()))
 
-    assert len(called) > 10
+    assert called >= {"metaadapter/adapter/support.py", "metaadapter/generator/network.py"}
     assert called <= names(modules_run_through(Generator))
 
 

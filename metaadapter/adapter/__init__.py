@@ -1,6 +1,5 @@
 """Adapters as values: their weights, what they do, and the folder they are kept in."""
 
-from metaadapter.adapter.apply import apply_adapter, classify, probabilities
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
     StoredAdapter,
@@ -9,7 +8,13 @@ from metaadapter.adapter.files import (
     save_adapter,
 )
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights, require_adapters
+from metaadapter.adapter.weights import (
+    AdapterWeights,
+    apply_adapter,
+    classify,
+    probabilities,
+    require_adapters,
+)
 
 __all__ = [
     "AdapterConfig",

@@ -1,4 +1,4 @@
-"""What an adapter says about itself: `adapter_config.json`."""
+"""What an adapter says about itself: `adapter_config.json`, and the model card made of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
 
-__all__ = ["AdapterConfig", "Origin", "read_config", "warn_of_unknown"]
+__all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
 
-CONFIG_FILE = "adapter_config.json"
+CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 SCHEMA = "metaadapter.adapter/1"
+BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 
 
 class Origin(BaseModel):
@@ -33,11 +34,7 @@ class Origin(BaseModel):
     """The seed that the views were drawn with."""
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that features of another encoder are those that the adapter was made for.
-
-        Args:
-            other: The fingerprint of the encoder in hand.
-            owner: What to call the adapter, as in "the adapter birds/".
+        """Check that features of an encoder are those that `owner` ("the adapter …") was made for.
 
         Raises:
             IncompatibleArtifact: They differ. An adapter without a fingerprint takes any.
@@ -119,3 +116,52 @@ def warn_of_unknown(path: Path, unknown: list[str]) -> None:
             "and ignored; upgrade with `pip install -U metaadapter` to use it",
             stacklevel=3,
         )
+
+
+def card(config: AdapterConfig, old: str) -> str:
+    """The text of the card: facts put into the `old` one where it has their marks."""
+    facts = f"{BEGIN}\n{_facts(config)}\n{END}"
+    if BEGIN in old and END in old:
+        return old.split(BEGIN, 1)[0] + facts + old.split(END, 1)[1]
+    return f"{_HEAD}\n{facts}\n" + (f"\n{old}" if old else "")
+
+
+_HEAD = """---
+library_name: metaadapter
+pipeline_tag: image-classification
+tags: [clip, few-shot, adapter]
+---
+"""
+
+
+def _facts(config: AdapterConfig) -> str:
+    origin = config.origin
+    encoder = f"`{origin.encoder}`" if origin.encoder else "not recorded"
+    names = config.class_names or [""] * len(config.classes)
+    rows = "\n".join(
+        f"| {label} | {name} | {shots} |"
+        for label, name, shots in zip(config.classes, names, config.n_shots, strict=True)
+    )
+    several = origin.n_views > 1
+    steps = f"and {config.n_steps} gradient steps" if config.n_steps else "without gradients"
+    views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
+    arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
+    return f"""# A few-shot adapter for {len(config.classes)} classes
+
+Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
+pictures{views}, {steps} (generator `{config.generator}`, {config.generator_id}; mode
+`{config.mode}`). It works on features of the frozen encoder {encoder}, {config.width} wide, whose
+licence also applies, and holds no picture.
+
+| class | name read by the encoder | pictures |
+|---|---|---|
+{rows}
+
+```python
+from metaadapter import MetaAdapterClassifier
+from metaadapter.features import load_encoder
+
+encoder = load_encoder("{origin.encoder or "…"}")
+classifier = MetaAdapterClassifier.load("path/of/this/folder")
+classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
+```"""

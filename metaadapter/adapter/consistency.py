@@ -26,9 +26,9 @@ def divergence(
     logits_TQN: Float[Tensor, "T Q N"],
     counts_TQ: Bool[Tensor, "T Q"],
 ) -> Float[Tensor, ""]:
-    """Mean KL(target ‖ prediction) of softmax over classes, over the pictures that count.
+    """Mean KL(target ‖ prediction) over the pictures that count; 0 where none does.
 
-    A class that is masked out has logits of −∞ in both. 0 where no picture counts.
+    A class that is masked out has logits of −∞ in both.
     """
     return _mean(_divergences(target_TQN, logits_TQN), counts_TQ)
 

@@ -13,8 +13,14 @@ import safetensors
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.card import CARD_FILE, card
-from metaadapter.adapter.config import CONFIG_FILE, AdapterConfig, read_config, warn_of_unknown
+from metaadapter.adapter.config import (
+    CARD_FILE,
+    CONFIG_FILE,
+    AdapterConfig,
+    card,
+    read_config,
+    warn_of_unknown,
+)
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
@@ -67,8 +73,8 @@ def save_adapter(
 ) -> None:
     """Write one adapter (no task axis); an adapter that is there already is replaced.
 
-    Each file is replaced in one step, the configuration last. It holds the hashes of the others, so
-    that a save that was cut off in between is noticed.
+    Each file is replaced in one step, the configuration last. Its hashes of the others tell when a
+    save was cut off in between.
 
     Raises:
         DataError: The folder holds other things, or cannot be written.

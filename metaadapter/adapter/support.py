@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeBatch
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, TensorFields
 from metaadapter.errors import UsageError
 
-__all__ = ["Support", "sort_by_class"]
+__all__ = ["Support"]
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
+class Support(TensorFields):
     """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
 
-    It is the one value that a classifier, an evaluation and a trainer hand to a generator or to a
-    peer. Every part may be missing: a class its pictures or its text, a task its temperature. Build
-    it with `of_tasks` or `of_rows`, which fill in what is not given.
-
-    M = N·K counts the places for pictures of a task, class by class.
+    It is what generators and peers are given. A class may lack pictures or its text, a task its
+    temperature. Build it with `of_tasks` or `of_rows`, which fill in what is not given. M = N·K
+    counts the places for pictures of a task, class by class.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]
@@ -51,26 +48,20 @@ class Support:
         logit_scale: Float[Tensor, " T"] | float | None = None,
         views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
     ) -> Support:
-        """The support of many tasks.
+        """The support of many tasks, without texts and with all pictures and classes by default.
 
-        Args:
-            support_TNKD: Unit rows of the pictures; K may be 0.
-            text_TND: Unit rows of the class names, zeros where a class has none; none by default.
-            support_mask_TNK: Which pictures are there; all by default.
-            class_mask_TN: Which classes are there; all by default.
-            logit_scale: The encoder's inverse temperature, one for all tasks or one a task.
-            views_TNKVD: Unit rows of the views of each picture.
+        The arguments are the fields; K may be 0, and one `logit_scale` may serve all tasks.
         """
-        shape = support_TNKD.shape
+        n_tasks, n_way, n_shot, width = support_TNKD.shape
         if text_TND is None:
-            text_TND = support_TNKD.new_zeros(*shape[:2], shape[3])
+            text_TND = support_TNKD.new_zeros(n_tasks, n_way, width)
         if support_mask_TNK is None:
-            support_mask_TNK = support_TNKD.new_ones(shape[:3], dtype=torch.bool)
+            support_mask_TNK = support_TNKD.new_ones(n_tasks, n_way, n_shot, dtype=torch.bool)
         if class_mask_TN is None:
-            class_mask_TN = support_TNKD.new_ones(shape[:2], dtype=torch.bool)
+            class_mask_TN = support_TNKD.new_ones(n_tasks, n_way, dtype=torch.bool)
         scale_T = None
         if logit_scale is not None:
-            scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(shape[0])
+            scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(n_tasks)
         return cls(support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD)
 
     @classmethod
@@ -94,23 +85,15 @@ class Support:
         logit_scale: float | None = None,
         views: Float[Tensor, "n V D"] | None = None,
     ) -> Support:
-        """The support of one task from labelled rows.
+        """The support of one task from pictures whose labels are 0 … N − 1.
 
-        Args:
-            rows: Unit rows of the pictures.
-            labels: Class of each, 0 … N − 1.
-            text: Unit rows of the class names; zeros where a class has none.
-            logit_scale: The encoder's inverse temperature.
-            views: Unit rows of the views of each picture.
+        Rows, texts and views are unit rows; a text is zeros where a class has none.
         """
-        pictures, mask = sort_by_class(rows, labels, len(text))
-        return cls.of_tasks(
-            pictures[None],
-            text[None],
-            mask[None],
-            logit_scale=logit_scale,
-            views_TNKVD=None if views is None else sort_by_class(views, labels, len(text))[0][None],
-        )
+        pictures, mask = _sort_by_class(rows, labels, len(text))
+        support = cls.of_tasks(pictures[None], text[None], mask[None], logit_scale=logit_scale)
+        if views is None:
+            return support
+        return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])
 
     @property
     def n_tasks(self) -> int:
@@ -121,22 +104,6 @@ class Support:
     def n_way(self) -> int:
         """The number of places for classes N."""
         return self.text_TND.shape[1]
-
-    def map(self, change: Callable[[Tensor], Tensor]) -> Support:
-        """This support with `change` applied to every part that is there."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed = {name: change(part) for name, part in parts.items() if part is not None}
-        return replace(self, **changed)
-
-    def to(
-        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> Support:
-        """This support on another device, its features in another precision."""
-
-        def placed(part: Tensor) -> Tensor:
-            return part.to(device=device, dtype=dtype if part.is_floating_point() else None)
-
-        return self.map(placed)
 
     @property
     def exact(self) -> Support:
@@ -175,10 +142,10 @@ class Support:
     @property
     def targets_TMN(self) -> Float[Tensor, "T M N"]:
         """One-hot classes of `rows_TMD`, zeros where there is no picture."""
-        _, n_way, n_shot = self.support_mask_TNK.shape
-        labels_M = torch.arange(n_way, device=self.text_TND.device).repeat_interleave(n_shot)
-        targets_MN = one_hot(labels_M, n_way).to(self.text_TND.dtype)
-        return targets_MN * self.present_TNK.flatten(1)[..., None]
+        text_TND, n_shot = self.text_TND, self.support_mask_TNK.shape[2]
+        classes_NN = torch.eye(self.n_way, dtype=text_TND.dtype, device=text_TND.device)
+        present_TM1 = self.present_TNK.flatten(1)[..., None]
+        return classes_NN.repeat_interleave(n_shot, 0) * present_TM1
 
     @property
     def n_pictures_T(self) -> Float[Tensor, " T"]:
@@ -188,14 +155,12 @@ class Support:
     @property
     def n_shot_T(self) -> Float[Tensor, " T"]:
         """The mean number of pictures of the classes that have any, at least 1."""
-        n_pictured_T = self.present_TNK.any(-1).sum(-1).clamp(min=1)
-        return self.n_pictures_T / n_pictured_T
+        return self.n_pictures_T / self.present_TNK.any(-1).sum(-1).clamp(min=1)
 
     @property
     def means_TND(self) -> Float[Tensor, "T N D"]:
         """The mean picture of each class, zeros where a class has none."""
-        n_TN1 = self.present_TNK.sum(-1, keepdim=True).clamp(min=1)
-        return self.shots_TNKD.sum(2) / n_TN1
+        return self.shots_TNKD.sum(2) / self.present_TNK.sum(-1, keepdim=True).clamp(min=1)
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
@@ -234,12 +199,11 @@ class Support:
         Args:
             classes_TND: The class vectors, of any length.
             class_bias_TN: Added to the logits; zeros by default.
-            logit_scale: What the products of pictures and class vectors are multiplied with; the
-                encoder's own inverse temperature by default.
+            logit_scale: The inverse temperature; the encoder's own by default.
             parts: Further fields of `AdapterWeights`: a visual bottleneck, a cache.
         """
         if class_bias_TN is None:
-            class_bias_TN = classes_TND.new_zeros(classes_TND.shape[:2])
+            class_bias_TN = torch.zeros_like(classes_TND[..., 0])
         scale_T = self.scale_T if logit_scale is None else torch.tensor(logit_scale)
         return AdapterWeights(
             classes=classes_TND,
@@ -267,25 +231,18 @@ class Support:
         )
 
     def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
-        """The mean cross-entropy over each task's pictures, 0 without any; differentiable.
-
-        Args:
-            logits_TMN: Logits of `rows_TMD`.
-        """
+        """The mean cross-entropy of logits of `rows_TMD`, 0 without any picture; differentiable."""
         ruled_out_T1N = ~self.class_mask_TN[:, None]
         # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
         log_TMN = logits_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)
         return -(log_TMN * self.targets_TMN).sum((1, 2)) / self.n_pictures_T
 
 
-def sort_by_class(
+def _sort_by_class(
     rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
 ) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
     """Rows sorted into classes, padded to the largest class; the order within a class is kept."""
     counts = labels.bincount(minlength=n_way)
-    order = labels.argsort(stable=True)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(len(labels)) - first[labels[order]]
-    shots = rows.new_zeros(len(counts), int(counts.max()), *rows.shape[1:])
-    shots[labels[order], place] = rows[order]
+    by_class = torch.split(rows[labels.argsort(stable=True)], counts.tolist())
+    shots = pad_sequence(list(by_class), batch_first=True)
     return shots, torch.arange(shots.shape[1]) < counts[:, None]

@@ -1,21 +1,55 @@
-"""What a generator predicts: CLIP-Adapter in its general form, as plain tensors."""
+"""What a generator predicts, CLIP-Adapter in its general form, and what it does to features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-__all__ = ["AdapterWeights", "require_adapters"]
+__all__ = [
+    "AdapterWeights",
+    "TensorFields",
+    "apply_adapter",
+    "cache_logits",
+    "classify",
+    "probabilities",
+    "require_adapters",
+]
+
+Fields = TypeVar("Fields", bound="TensorFields")
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterWeights:
+class TensorFields:
+    """A value whose fields are tensors, some of which may be missing."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that are there, by field name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+    def map(self: Fields, change: Callable[[Tensor], Tensor]) -> Fields:
+        """This value with `change` applied to every tensor."""
+        return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
+
+    def to(
+        self: Fields, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Fields:
+        """This value on another device, its floating-point numbers in another precision."""
+        return self.map(
+            lambda each: each.to(device=device, dtype=dtype if each.is_floating_point() else None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterWeights(TensorFields):
     """One adapter, or T of them when every tensor has a leading task axis.
 
     Letters: N classes, D feature width, R bottleneck, M cache entries. With x a unit row,
@@ -83,24 +117,9 @@ class AdapterWeights:
         """The width of the features."""
         return self.classes.shape[-1]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The tensors that are there, by field name."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
-
-    def map(self, change: Callable[[Tensor], Tensor]) -> AdapterWeights:
-        """This adapter with `change` applied to every tensor."""
-        return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
-
     def task(self, index: int) -> AdapterWeights:
         """The adapter of one task of a batch."""
         return self.map(lambda tensor: tensor[index])
-
-    def to(
-        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> AdapterWeights:
-        """This adapter on another device or in another precision."""
-        return self.map(lambda tensor: tensor.to(device=device, dtype=dtype))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
         tensors = self.tensors()
@@ -111,16 +130,54 @@ _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
 _CACHE = ("keys", "values", "alpha", "beta")
 
 
-def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Check that what somebody's code gave for some tasks are their adapters.
+def apply_adapter(
+    features: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n D"]:
+    """Pass unit rows through the visual bottleneck; rows in and out have length 1.
 
-    Args:
-        found: What it gave.
-        shape: The numbers of tasks and ways, and the width.
-        owner: What to call the code, as in "peer 'mine'".
+    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)), CLIP-Adapter (Gao et al.
+    2021) without its outer ReLU. An adapter without a bottleneck gives the features back.
+    """
+    if weights.visual is None:
+        return features
+    centre, down, bias, up, visual_ratio = weights.visual
+    hidden = ((features - centre[..., None, :]) @ down.mT + bias[..., None, :]).relu()
+    moved = visual_ratio[..., None, None] * (hidden @ up.mT)
+    return normalize(features + moved, dim=-1)
+
+
+def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
+    """Logits of unit rows; classes that a batch masks out have a bias of −∞."""
+    adapted = apply_adapter(features, weights)
+    scale = weights.logit_scale[..., None, None]
+    from_classes = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
+    return from_classes + cache_logits(adapted, weights)
+
+
+def cache_logits(
+    adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"] | float:
+    """The logits that the cache adds for rows that have passed the bottleneck; 0 without one."""
+    if weights.cache is None:
+        return 0.0
+    keys, values, alpha, beta = weights.cache
+    affinity = (beta[..., None, :] * (adapted @ keys.mT - 1)).exp()
+    return alpha[..., None, None] * (affinity @ values)
+
+
+def probabilities(
+    features: Float[Tensor, "*T n D"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"]:
+    """Class probabilities in float64, so that a row gets the same in whichever batch it comes."""
+    exact = weights.to(dtype=torch.float64)
+    return classify(normalize(features.double(), dim=-1), exact).softmax(-1)
+
+
+def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
+    """Check that what code gave for tasks are their adapters, (tasks, ways, width) in shape.
 
     Raises:
-        UsageError: It is something else, or of another shape.
+        UsageError: It is something else, or of another shape. It names the `owner` of the code.
     """
     got = type(found).__name__
     if isinstance(found, AdapterWeights):

@@ -11,20 +11,17 @@ from collections.abc import Callable
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.adapter.consistency import zero_shot
 from metaadapter.baselines.ape import ape
-from metaadapter.baselines.clap import clap
 from metaadapter.baselines.clip_adapter import clip_adapter
 from metaadapter.baselines.cross_modal import cross_modal_probe
 from metaadapter.baselines.gda import gda
 from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.meta_trained import META_PEERS, MetaPeer, load_meta_peer
-from metaadapter.baselines.prototypes import proto_net, prototypes
+from metaadapter.baselines.prototypes import proto_net, prototypes, ss_text, text_mean
 from metaadapter.baselines.rla import rla
-from metaadapter.baselines.ss_text import ss_text
 from metaadapter.baselines.task_res import task_res
-from metaadapter.baselines.text_mean import text_mean
 from metaadapter.baselines.tip_adapter import tip_adapter, tip_adapter_f
-from metaadapter.baselines.zs_lp import zs_lp
+from metaadapter.baselines.zs_lp import clap, zs_lp
 
 __all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "load_meta_peer"]
 

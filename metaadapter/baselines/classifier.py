@@ -9,7 +9,7 @@ import torch
 
 from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
+from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,18 +21,15 @@ __all__ = ["PeerClassifier"]
 class PeerClassifier(AdapterClassifier):
     """A peer as a scikit-learn classifier over frozen features.
 
-    Rows of X are features of one encoder; they are scaled to length 1. As with
-    `MetaAdapterClassifier` a class may have pictures, a text, or both.
+    Rows of X are as for `MetaAdapterClassifier`: features of one encoder, scaled to length 1. A
+    class may have pictures, a text, or both. A function that reads no temperature needs none.
 
     Args:
         peer: A name in `PEERS`; one in `META_PEERS`, for features of the encoders that its weights
             were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
-        class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given.
-        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
-            tells its temperature.
-        logit_scale: The encoder's inverse temperature, 100 for most CLIPs; read from `encoder` when
-            `None`. A function that reads none needs none.
+        class_texts: label → vector, or label → name when `encoder` is given.
+        encoder: The `FrozenEncoder` that the features come from, or its name.
+        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`.
     """
 
     def __init__(
@@ -49,25 +46,18 @@ class PeerClassifier(AdapterClassifier):
         self.logit_scale = logit_scale
 
     def fit(self, X: Any, y: Any) -> PeerClassifier:
-        """Fit the peer to a support set.
+        """Fit the peer to features X (n, D) and labels y (n,) of pictures.
 
-        Args:
-            X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
-                classes.
-            y: (n,) labels of the pictures.
+        n may be 0 where `class_texts` names the classes.
 
         Raises:
             ValueError: X or y is not usable, or there are fewer than two classes.
             UsageError: No peer has the name, its weights are for another encoder, the temperature
                 is needed and not known, or a function gives no adapter of these classes.
         """
-        X, labels = self._labelled(X, y)
-        encoder = loaded_encoder(self.encoder)
-        peer, logit_scale = self._peer(encoder), self._temperature(encoder)
-        self._take_classes(labels)
-        support = self._support(X, labels, encoder, logit_scale).exact
-        shape = support.text_TND.shape
-        adapters = require_adapters(peer(support), shape, owner=f"peer {self.peer!r}")
+        support, encoder = self._read(X, y)
+        found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+        adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
         self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 

@@ -22,11 +22,12 @@ def clip_adapter(support: Support) -> AdapterWeights:
     W₂ starts at zero and has no ReLU after it, unlike the original: training starts at zero-shot
     CLIP and the result is an `AdapterWeights`. W₁ starts alike in all tasks.
     """
-    down_TRD = _first_layer(
-        support.text_TND, support.text_TND.shape[-1] // REDUCTION
-    ).requires_grad_()
+    rows_TMD, text_TND, width = support.rows_TMD, support.text_TND, support.text_TND.shape[-1]
+    draw = torch.Generator().manual_seed(SEED)
+    # Uniform in ±1/√D, as `torch.nn.Linear` starts.
+    down_RD = (2 * torch.rand(width // REDUCTION, width, generator=draw) - 1) / width**0.5
+    down_TRD = down_RD.to(text_TND).repeat(support.n_tasks, 1, 1).requires_grad_()
     up_TDR = torch.zeros_like(down_TRD.mT).requires_grad_()
-    rows_TMD, text_TND = support.rows_TMD, support.text_TND
     ratio = RATIO / (1 - RATIO)
 
     def loss_T() -> torch.Tensor:
@@ -36,11 +37,3 @@ def clip_adapter(support: Support) -> AdapterWeights:
 
     descend(loss_T, torch.optim.Adam([down_TRD, up_TDR], lr=LEARNING_RATE), N_STEPS)
     return support.head_behind_adapter(text_TND, down_TRD, up_TDR, ratio)
-
-
-def _first_layer(like_TND: torch.Tensor, n_hidden: int) -> torch.Tensor:
-    """(T, R, D) one layer for all tasks, uniform in ±1/√D, as `torch.nn.Linear` starts."""
-    n_tasks, _, width = like_TND.shape
-    draw = torch.Generator().manual_seed(SEED)
-    layer_RD: torch.Tensor = (2 * torch.rand(n_hidden, width, generator=draw) - 1) / width**0.5
-    return layer_RD.to(like_TND).repeat(n_tasks, 1, 1)

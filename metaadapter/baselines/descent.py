@@ -18,16 +18,11 @@ def descend(
     *,
     cosine: bool = False,
 ) -> None:
-    """Change the optimizer's tensors in place, full batch, and keep the last step.
+    """Change the optimizer's tensors in place by full-batch steps, and keep the last.
 
     Summing the tasks' losses gives each task its own gradient; SGD and Adam work element by
-    element, so a task ends where it would alone.
-
-    Args:
-        loss_T: The loss of each task at the optimizer's tensors.
-        optimizer: SGD or Adam over tensors with a leading task axis.
-        n_steps: The number of steps.
-        cosine: Whether the learning rate falls to zero along a cosine.
+    element, so a task ends where it would alone. With `cosine` the learning rate falls to zero
+    along a cosine.
     """
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
     with torch.enable_grad():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
@@ -25,11 +24,19 @@ def gda(support: Support) -> AdapterWeights:
     α grows with the mean number of shots.
     """
     exact = support.exact
+    shots_TNKD, means_TND = exact.shots_TNKD, exact.means_TND
+    grand_T1D = (shots_TNKD.sum((1, 2)) / exact.n_pictures_T[:, None])[:, None]
+    within_TMD, trace_T = _about(exact, means_TND)
+    _, total_T = _about(exact, grand_T1D)
+    tiny = torch.finfo(trace_T.dtype).eps
+    # S vanishes where no class has two pictures: then P is the identity but for its factor.
+    vanishes_T = trace_T <= tiny
+    strength_T = trace_T.masked_fill(vanishes_T, 1.0)
+    classes_TND = _shrink_along_scatter(within_TMD, strength_T, means_TND)
+    bias_TN = -0.5 * (classes_TND * means_TND).sum(-1)
     # The discriminant scales its precision by tr(S) where the authors have D.
-    classes_TND, bias_TN = _gaussian_discriminant(
-        exact.shots_TNKD, exact.present_TNK, exact.means_TND
-    )
-    scale_T1 = (_alpha(exact) * exact.text_TND.shape[-1] / _trace(exact))[:, None]
+    spread_T = torch.where(vanishes_T & (total_T > tiny), total_T, strength_T)
+    scale_T1 = (_alpha(exact) * exact.text_TND.shape[-1] / spread_T)[:, None]
     return support.head(
         support.text_TND
         + (scale_T1[..., None] * classes_TND / exact.scale_T11).to(support.text_TND),
@@ -44,41 +51,12 @@ def _alpha(support: Support) -> Tensor:
     return torch.as_tensor(alpha, dtype=support.text_TND.dtype).to(support.text_TND.device)
 
 
-def _trace(support: Support) -> Tensor:
-    """(T,) the trace of the covariance within classes or, if that vanishes, of all pictures."""
+def _about(support: Support, centre_TND: Tensor) -> tuple[Tensor, Tensor]:
+    """(T, M, D) the pictures about the centres of their classes, and (T,) their variance."""
     present_TNK1 = support.present_TNK[..., None]
-    shots_TNKD, degrees_T = support.shots_TNKD, (support.n_pictures_T - 1).clamp(min=1)
-    within = (shots_TNKD - support.means_TND[:, :, None]) * present_TNK1
-    trace_T = within.square().sum((1, 2, 3)) / degrees_T
-    grand_TD = shots_TNKD.sum((1, 2)) / support.n_pictures_T[:, None]
-    total = (shots_TNKD - grand_TD[:, None, None]) * present_TNK1
-    total_T = total.square().sum((1, 2, 3)) / degrees_T
-    tiny = torch.finfo(trace_T.dtype).eps
-    return torch.where(trace_T > tiny, trace_T, torch.where(total_T > tiny, total_T, 1.0))
-
-
-def _gaussian_discriminant(
-    shots_TNKD: Float[Tensor, "T N K D"],
-    shot_mask_TNK: Bool[Tensor, "T N K"],
-    means_TND: Float[Tensor, "T N D"],
-) -> tuple[Float[Tensor, "T N D"], Float[Tensor, "T N"]]:
-    """Class vectors and biases of linear discriminant analysis with a shrunk shared covariance.
-
-    They are W = P μ and b = −½ μᵀ P μ, with P as in `gda` but for the factor tr(S) in place of D,
-    so that P is the identity where no class has two pictures.
-
-    Args:
-        shots_TNKD: The pictures; zeros where there is none.
-        shot_mask_TNK: Which pictures are there.
-        means_TND: The class means; zeros where a class has no picture.
-    """
-    present_TNK1 = shot_mask_TNK[..., None].to(shots_TNKD.dtype)
-    residuals_TMD = ((shots_TNKD - means_TND[:, :, None]) * present_TNK1).flatten(1, 2)
-    n_T = shot_mask_TNK.sum((1, 2)).clamp(min=2).to(shots_TNKD.dtype)
-    trace_T = residuals_TMD.square().sum((1, 2)) / (n_T - 1)
-    trace_T = torch.where(trace_T <= torch.finfo(trace_T.dtype).eps, 1.0, trace_T)
-    classes_TND = _shrink_along_scatter(residuals_TMD, trace_T, means_TND)
-    return classes_TND, -0.5 * (classes_TND * means_TND).sum(-1)
+    about_TNKD = (support.shots_TNKD - centre_TND[:, :, None]) * present_TNK1
+    variance_T = about_TNKD.square().sum((1, 2, 3)) / (support.n_pictures_T - 1).clamp(min=1)
+    return about_TNKD.flatten(1, 2), variance_T
 
 
 def _shrink_along_scatter(rows_TMD: Tensor, strength_T: Tensor, vectors_TND: Tensor) -> Tensor:

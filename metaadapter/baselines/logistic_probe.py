@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
 
@@ -22,12 +23,8 @@ def logistic_probe(support: Support) -> AdapterWeights:
     The temperature is not read either. A class without a picture gets a logit below the lowest that
     any pictured class can have.
     """
-    heads = []
-    for rows_MD, present_NK in zip(support.rows_TMD, support.present_TNK, strict=True):
-        there_M = present_NK.flatten()
-        labels_M = present_NK.nonzero()[:, 0]
-        rows = rows_MD[there_M].cpu().double().numpy()
-        heads.append(_probe(rows, labels_M.cpu().numpy(), len(present_NK)))
+    rows_TMD, present_TNK = support.rows_TMD.cpu().double(), support.present_TNK.cpu()
+    heads = [_probe(*task) for task in zip(rows_TMD, present_TNK, strict=True)]
     classes_TND, bias_TN = (
         torch.from_numpy(np.stack(parts)).to(support.text_TND) for parts in zip(*heads, strict=True)
     )
@@ -35,9 +32,11 @@ def logistic_probe(support: Support) -> AdapterWeights:
 
 
 def _probe(
-    rows: Float[np.ndarray, "n D"], labels: Int[np.ndarray, " n"], n_way: int
+    rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
     """Class vectors and biases of one task."""
+    rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
+    n_way = len(present_NK)
     classes, bias = np.zeros((n_way, rows.shape[1])), np.zeros(n_way)
     pictured = np.unique(labels)
     if len(pictured) > 1:

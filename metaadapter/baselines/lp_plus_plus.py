@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -30,13 +28,21 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
     classes_TND = exact.targets_TMN.mT @ rows_TMD
     bias_TN = torch.zeros_like(classes_TND[..., 0])
     text_weight_T1 = TEXT_WEIGHT_PER_SCALE * exact.scale_T[:, None]
-    alpha_TN = (text_weight_T1 * _mean_own_text(exact, along_text_TMN)).expand_as(bias_TN)
+    n_TN = exact.present_TNK.sum(-1)
+    own_text_TN = (along_text_TMN * exact.targets_TMN).sum(1) / n_TN.clamp(min=1)
+    n_pictured_T1 = (n_TN > 0).sum(-1, keepdim=True).clamp(min=1)
+    mean_text_T1 = own_text_TN.sum(-1, keepdim=True) / n_pictured_T1
+    alpha_TN = (text_weight_T1 * mean_text_T1).expand_as(bias_TN)
     step_T11, text_step_T1 = _step_sizes(exact, along_text_TMN)
     speed_TND, bias_speed_TN = torch.zeros_like(classes_TND), torch.zeros_like(bias_TN)
-    slope = _slope(exact)
+    wanted_TMN = exact.targets_TMN / exact.n_pictures_T[:, None, None]
+    weight_TM1, ruled_out_T1N = wanted_TMN.sum(-1, keepdim=True), ~exact.class_mask_TN[:, None]
     for i in range(1, N_STEPS + 1):
         from_text_TMN = alpha_TN[:, None] * along_text_TMN
-        slope_TMN = slope(rows_TMD @ classes_TND.mT + bias_TN[:, None] + from_text_TMN)
+        logits_TMN = rows_TMD @ classes_TND.mT + bias_TN[:, None] + from_text_TMN
+        # The gradient of each task's mean cross-entropy.
+        p_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
+        slope_TMN = weight_TM1 * p_TMN - wanted_TMN
         speed_TND = MOMENTUM * speed_TND + slope_TMN.mT @ rows_TMD
         bias_speed_TN = MOMENTUM * bias_speed_TN + slope_TMN.sum(1)
         classes_TND = classes_TND - step_T11 * speed_TND
@@ -46,26 +52,6 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
     classes_TND = classes_TND + alpha_TN[..., None] * text_TND
     dtype = support.text_TND.dtype
     return support.head(classes_TND.to(dtype), bias_TN.to(dtype), logit_scale=1.0)
-
-
-def _slope(support: Support) -> Callable[[Tensor], Tensor]:
-    """The gradient of each task's mean cross-entropy, as a function of its logits."""
-    wanted_TMN = support.targets_TMN / support.n_pictures_T[:, None, None]
-    weight_TM1, ruled_out_T1N = wanted_TMN.sum(-1, keepdim=True), ~support.class_mask_TN[:, None]
-
-    def slope(logits_TMN: Tensor) -> Tensor:
-        p_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
-        return weight_TM1 * p_TMN - wanted_TMN
-
-    return slope
-
-
-def _mean_own_text(support: Support, along_text_TMN: Tensor) -> Tensor:
-    """(T, 1) the mean of x_i · t_c over a class's pictures, then over the classes that have any."""
-    n_TN = support.present_TNK.sum(-1)
-    own_TN = (along_text_TMN * support.targets_TMN).sum(1) / n_TN.clamp(min=1)
-    n_pictured_T1 = (n_TN > 0).sum(-1, keepdim=True).clamp(min=1)
-    return own_TN.sum(-1, keepdim=True) / n_pictured_T1
 
 
 def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tensor]:

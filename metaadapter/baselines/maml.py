@@ -31,18 +31,36 @@ class Start:
     """The natural logarithm of the learning rate times s², which suits any temperature s."""
 
 
-def maml(support: Support, learned: Start) -> AdapterWeights:
+def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> AdapterWeights:
     """A few steps of plain SGD on the support move the visual adapter and the class vectors.
 
     The residuals of the class vectors start at zero, so that one start serves all classes; `logits`
     is the formula that the steps differentiate.
     """
-    return _adapt(support, learned, moves_adapter=True)
+    rows_TMD, start_TND = support.rows_TMD, support.start_TND
+    down_TRD, up_TDR = (
+        each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
+    )
+    residual_TND = torch.zeros_like(start_TND)
+    moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
+    for each in moving:
+        each.requires_grad_()
+
+    def loss_T() -> torch.Tensor:
+        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
+        return weight_T * support.cross_entropy_T(logits_TMN)
+
+    # Plain SGD moves by rate times gradient, so the rate of each task can be in its loss.
+    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
+    rate = float(learned.log_rate.exp())
+    descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
+    classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
+    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, VISUAL_RATIO)
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:
     """`maml` whose steps move the class vectors alone: all tasks have one visual adapter."""
-    return _adapt(support, learned, moves_adapter=False)
+    return maml(support, learned, moves_adapter=False)
 
 
 def logits(
@@ -68,25 +86,3 @@ def loss_weight(
     their square root: the best rate grows with what the pictures can tell.
     """
     return n_pictures / n_shot.sqrt()
-
-
-def _adapt(support: Support, learned: Start, *, moves_adapter: bool) -> AdapterWeights:
-    rows_TMD, start_TND = support.rows_TMD, support.start_TND
-    down_TRD, up_TDR = (
-        each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
-    )
-    residual_TND = torch.zeros_like(start_TND)
-    moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
-    for each in moving:
-        each.requires_grad_()
-
-    def loss_T() -> torch.Tensor:
-        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
-        return weight_T * support.cross_entropy_T(logits_TMN)
-
-    # Plain SGD moves by rate times gradient, so the rate of each task can be in its loss.
-    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
-    rate = float(learned.log_rate.exp())
-    descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
-    classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
-    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, VISUAL_RATIO)

@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -29,10 +28,9 @@ SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
 
 
 class Formula(NamedTuple):
-    """How a peer computes adapters from a support and from what it has learned."""
+    """How a peer computes adapters from a support and the dataclass of what it has learned."""
 
     learned: type[Any]
-    """The frozen dataclass of the tensors that are learned."""
     fit: Callable[[Support, Any], AdapterWeights]
 
 
@@ -55,7 +53,6 @@ class MetaPeer:
     encoders: frozenset[str]
     """The encoders whose features it was trained on."""
     learned: Mapping[str, Tensor]
-    """The fields of the formula's dataclass."""
 
     def __call__(self, support: Support) -> AdapterWeights:
         """The adapters of T tasks.
@@ -130,7 +127,7 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
 def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
     """Write `peer.json` and `model.safetensors`, the weights in half precision; no pickle."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = {name: each.to(torch.float16).contiguous() for name, each in peer.learned.items()}
+    half = {name: each.half().contiguous() for name, each in peer.learned.items()}
     replace_file(folder / WEIGHTS_FILE, save(half, metadata={"format": "pt"}))
     config = {
         "schema": SCHEMA,

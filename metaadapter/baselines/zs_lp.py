@@ -1,8 +1,6 @@
-"""ZS-LP (Silva-Rodríguez et al., 2024): a linear probe that starts at the texts."""
+"""ZS-LP and CLAP (Silva-Rodríguez et al., 2024): linear probes that start at the texts."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -12,7 +10,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.baselines.descent import descend
 
-__all__ = ["probe_from_texts", "zs_lp"]
+__all__ = ["clap", "zs_lp"]
 
 # The authors' one recipe for all tasks.
 LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
@@ -20,22 +18,40 @@ LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
 
 def zs_lp(support: Support) -> AdapterWeights:
     """Logits s · cos(x, w_c), w trained from the texts by SGD with a cosine schedule."""
-    return probe_from_texts(support)
+    return _probe(support, torch.zeros_like(support.text_TND[..., 0]))
 
 
-def probe_from_texts(
-    support: Support,
-    penalty_T: Callable[[Float[Tensor, "T N D"]], Float[Tensor, " T"]] | None = None,
-) -> AdapterWeights:
-    """The trained probe; each task's loss also has the penalty of its class vectors, if given."""
-    rows_TMD = support.rows_TMD
-    classes_TND = support.start_TND.clone().requires_grad_()
+def clap(support: Support) -> AdapterWeights:
+    """ZS-LP held to the texts that the pictures agree with, by the penalty mean_c λ_c ‖w_c − t_c‖².
+
+    λ_c is set once: the mean probability that zero-shot CLIP gives class c on its own pictures. It
+    is 1 for a class without a picture, for nothing speaks against its text, and 0 for one without
+    a text.
+    """
+    return _probe(support, _text_trust(support) / support.class_mask_TN.sum(-1, keepdim=True))
+
+
+def _probe(support: Support, penalty_TN: Tensor) -> AdapterWeights:
+    """The trained probe, with a penalty on the squared distance of each class from its start."""
+    rows_TMD, start_TND = support.rows_TMD, support.start_TND
+    classes_TND = start_TND.clone().requires_grad_()
 
     def loss_T() -> torch.Tensor:
         logits_TMN = support.scale_T11 * rows_TMD @ normalize(classes_TND, dim=-1).mT
-        fit_T = support.cross_entropy_T(logits_TMN)
-        return fit_T if penalty_T is None else fit_T + penalty_T(classes_TND)
+        moved_TN = (classes_TND - start_TND).square().sum(-1)
+        return support.cross_entropy_T(logits_TMN) + (penalty_TN * moved_TN).sum(-1)
 
     optimizer = torch.optim.SGD([classes_TND], lr=LEARNING_RATE, momentum=MOMENTUM)
     descend(loss_T, optimizer, N_STEPS, cosine=True)
     return support.head(normalize(classes_TND.detach(), dim=-1))
+
+
+def _text_trust(support: Support) -> Float[Tensor, "T N"]:
+    """λ_c; 0 for a class that is not there. A class without a text has no part in the softmax."""
+    named_TN = support.text_TND.any(-1) & support.class_mask_TN
+    logits_TMN = support.scale_T11 * support.rows_TMD @ support.text_TND.mT
+    # Finite, so that a task without any text has no 0 / 0.
+    p_TMN = logits_TMN.masked_fill(~named_TN[:, None], -1e9).softmax(-1)
+    n_TN = support.present_TNK.sum(-1)
+    own_TN = (p_TMN * support.targets_TMN).sum(1) / n_TN.clamp(min=1)
+    return own_TN.masked_fill(n_TN == 0, 1.0) * named_TN

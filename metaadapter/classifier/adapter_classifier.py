@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,20 +13,24 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
-from metaadapter.classifier.class_texts import require_shared_labels
-from metaadapter.classifier.labelled_support import labelled_support, unit_rows
+from metaadapter.classifier.labelled_support import (
+    labelled_support,
+    require_shared_labels,
+    unit_rows,
+)
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "loaded_encoder", "unit_views"]
+__all__ = ["AdapterClassifier", "loaded_encoder"]
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose `fit` ends in an adapter, however it comes to it."""
 
     class_texts: Mapping[Any, Any] | None
+    encoder: ImageEncoder | str | None
     logit_scale: float | None
     classes_: np.ndarray
     """The sorted labels, the order of the columns of `predict_proba`."""
@@ -36,6 +40,8 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """The width of the features."""
     n_shots_: np.ndarray
     """The number of pictures of each class."""
+    logit_scale_: float | None
+    """The encoder's inverse temperature; `None` where it is not known."""
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
@@ -49,8 +55,14 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         labels: np.ndarray = self.classes_[best]
         return labels
 
-    def _labelled(self, X: Any, y: Any) -> tuple[Float[np.ndarray, "n D"], list[Any]]:
-        """The rows and labels, checked."""
+    def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
+        """The support in float32, classes in the order of `classes_`, and the encoder.
+
+        Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
+
+        Raises:
+            ValueError: The rows are not usable, or labels are of different kinds or of one class.
+        """
         X, y = validate_data(
             self,
             X,
@@ -60,21 +72,26 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         )
         if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
             check_classification_targets(y)
-        return X, cast("list[Any]", y.tolist())
-
-    def _take_classes(self, labels: list[Any]) -> None:
-        """Set `classes_` to all labels and those of `class_texts`.
-
-        Raises:
-            ValueError: Labels are of different kinds, or of one class only.
-        """
-        named = require_shared_labels(self.class_texts, labels)
-        self.classes_ = np.unique([*labels, *named])
+        labels = y.tolist()
+        self.classes_ = np.unique([*labels, *require_shared_labels(self.class_texts, labels)])
         if len(self.classes_) < 2:
             raise ValueError(
                 f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
                 "add pictures of another class, or its name to class_texts"
             )
+        encoder = loaded_encoder(self.encoder)
+        self.logit_scale_ = self._temperature(encoder)
+        support = labelled_support(
+            X,
+            labels,
+            self.classes_.tolist(),
+            self.class_texts,
+            encoder,
+            logit_scale=self.logit_scale_,
+            views=None if views is None else _unit_views(views, X.shape),
+        )
+        self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
+        return support, encoder
 
     def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         """The encoder's inverse temperature, `None` where it is not known."""
@@ -86,27 +103,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             )
         return float(self.logit_scale)
 
-    def _support(
-        self,
-        X: Float[np.ndarray, "n D"],
-        labels: list[Any],
-        encoder: ImageEncoder | None,
-        logit_scale: float | None,
-        views: Float32[torch.Tensor, "n V D"] | None = None,
-    ) -> Support:
-        """The support, its classes in the order of `classes_`, float32; sets `n_shots_`."""
-        support = labelled_support(
-            X,
-            labels,
-            self.classes_.tolist(),
-            self.class_texts,
-            encoder,
-            logit_scale=logit_scale,
-            views=views,
-        )
-        self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
-        return support
-
 
 def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
     """The encoder that is given or named."""
@@ -117,12 +113,8 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
     return load_encoder(encoder)
 
 
-def unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
-    """The views of pictures whose features have this shape (n, D), scaled to length 1.
-
-    Raises:
-        ValueError: They are not finite numbers, or of other pictures or another width.
-    """
+def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
+    """The views of pictures whose features have this shape (n, D), scaled to length 1."""
     views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
     if views.ndim != 3 or views.shape[::2] != shape:
         n, width = shape

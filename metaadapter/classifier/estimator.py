@@ -11,27 +11,19 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metaadapter.adapter import (
-    AdapterConfig,
-    AdapterWeights,
-    Origin,
-    Support,
-    load_adapter,
-    save_adapter,
-)
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder, unit_views
-from metaadapter.classifier.class_texts import require_one_kind, text_features, text_names
+from metaadapter.adapter import AdapterConfig, Origin, Support, load_adapter, save_adapter
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
-from metaadapter.classifier.labelled_support import unit_rows
-from metaadapter.classifier.named_generator import (
-    generator_and_id,
-    generator_name,
-    name_to_trust,
-    same_generator,
+from metaadapter.classifier.labelled_support import (
+    require_one_kind,
+    text_features,
+    text_names,
+    unit_rows,
 )
 from metaadapter.classifier.one_shot import append_class, predict_adapter
-from metaadapter.errors import UsageError
-from metaadapter.generator import AdapterGenerator
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.generator import AdapterGenerator, shared_generator
+from metaadapter.own_code import is_own_code
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -39,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["MetaAdapterClassifier"]
 
 Mode = Literal["one_shot", "finetune"]
+# In the place of the name of a generator that is an object or code.
+CUSTOM = "custom"
 
 
 class MetaAdapterClassifier(AdapterClassifier):
@@ -66,8 +60,6 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     generator_id_: str
     """The identity of the generator that predicted the adapter."""
-    logit_scale_: float | None
-    """The encoder's inverse temperature; `None` where it is not known."""
     picture_hashes_: tuple[str, ...]
     """The SHA-256 of the support's pictures, as far as they are known."""
     origin_: Origin
@@ -105,17 +97,23 @@ class MetaAdapterClassifier(AdapterClassifier):
         Raises:
             ValueError: X, y or views are not usable, or there are fewer than two classes.
         """
-        X, labels = self._labelled(X, y)
-        self._check_parameters(views)
-        self._take_classes(labels)
-        encoder = loaded_encoder(self.encoder)
-        self.logit_scale_ = self._temperature(encoder)
-        rows = None if views is None else unit_views(views, X.shape)
-        support = self._support(X, labels, encoder, self.logit_scale_, rows)
-        generator, self.generator_id_ = generator_and_id(self.generator)
-        self.adapter_, self.n_steps_ = self._adapter_of(generator, support)
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
+        if self.fine_tuning is not None and self.mode != "finetune":
+            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
+        if views is not None and self.mode != "finetune":
+            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
+        support, encoder = self._read(X, y, views)
+        generator, self.generator_id_ = shared_generator(self.generator)
+        if self.mode == "one_shot":
+            self.adapter_, self.n_steps_ = predict_adapter(generator, support), 0
+        else:
+            tuned = fine_tune_adapter(generator, support, self.fine_tuning)
+            self.adapter_, self.n_steps_ = tuned
         self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
-        self.origin_ = _origin_of(encoder)
+        self.origin_ = Origin()
+        if encoder is not None:
+            self.origin_ = Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)
         return self
 
     def add_class(
@@ -145,17 +143,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         known = self.classes_.tolist()
         encoder = loaded_encoder(self.encoder) if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
-        rows = none if X is None else validate_data(self, X, reset=False)
+        rows = unit_rows(none if X is None else validate_data(self, X, reset=False))
         texts = {} if text is None else {label: text}
-        vector = text_features(texts, [label], self.n_features_in_, encoder)[0]
+        vector = torch.from_numpy(text_features(texts, [label], self.n_features_in_, encoder)[0])
         position = int(np.searchsorted(self.classes_, label))
         self.adapter_, self.support_ = append_class(
-            generator,
-            self.adapter_,
-            support,
-            position,
-            unit_rows(rows),
-            torch.from_numpy(vector),
+            generator, self.adapter_, support, position, rows, vector
         )
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.array([*known[:position], label, *known[position:]])
@@ -164,10 +157,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         return self
 
     def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
-        """Check that `add_class` takes a label, before its pictures are encoded.
-
-        Returns:
-            The support that the class is added to, and the generator that predicts its vector.
+        """The support and the generator for `add_class`, checked before pictures are encoded.
 
         Raises:
             UsageError: `add_class` does not take the label.
@@ -183,7 +173,19 @@ class MetaAdapterClassifier(AdapterClassifier):
                 "this adapter was saved without its support features, so no class can be added; "
                 "fit it again from the pictures"
             )
-        return self.support_, same_generator(self.generator, self.generator_id_)
+        if self.generator == CUSTOM:
+            raise UsageError(
+                "the adapter was predicted by a generator of your own, which is code; if you trust "
+                "it, load the adapter with generator=… (--generator) that one to add a class"
+            )
+        generator, identity = shared_generator(self.generator)
+        if identity != self.generator_id_:
+            raise IncompatibleArtifact(
+                f"the adapter was predicted by generator {self.generator_id_}, and "
+                f"{_kept_name(self.generator)!r} is now {identity}; load it with "
+                "generator=… the one that predicted it, or fit again"
+            )
+        return self.support_, generator
 
     def save(
         self,
@@ -197,11 +199,10 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A new or empty folder, or an adapter that is to be replaced.
-            origin: The encoder and views of the features; those of `encoder`, or of the adapter
-                that was loaded, by default.
+            origin: The encoder and views of the features; by default those of `encoder`, or of the
+                adapter that was loaded.
             class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: The SHA-256 of the support's pictures, beside those in
-                `picture_hashes_`, to recognise them among queries.
+            picture_hashes: The SHA-256 of further pictures than in `picture_hashes_`.
         """
         check_is_fitted(self)
         names = class_names or self.class_texts
@@ -211,7 +212,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             n_shots=self.n_shots_.tolist(),
             mode=self.mode,
             n_steps=self.n_steps_,
-            generator=generator_name(self.generator),
+            generator=_kept_name(self.generator),
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
             class_names=text_names(names, self.classes_.tolist()),
@@ -232,10 +233,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A folder that `save` wrote.
-            encoder: The encoder that features will come from, or its name; it must be the one
-                that the adapter was made with.
-            generator: The generator that predicted it, where it is one of your own; only adding a
-                class needs it.
+            encoder: The encoder that the adapter was made with, or its name.
+            generator: The generator that predicted it, where it is one of your own, to add classes.
 
         Raises:
             IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another
@@ -247,10 +246,12 @@ class MetaAdapterClassifier(AdapterClassifier):
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         names = zip(config.classes, config.class_names or [], strict=False)
+        if generator is None:  # a saved adapter never makes code run by itself
+            generator = CUSTOM if is_own_code(config.generator) else config.generator
         classifier = cls(
             class_texts={label: name for label, name in names if name} or None,
             mode=cast("Mode", config.mode),
-            generator=name_to_trust(config.generator) if generator is None else generator,
+            generator=generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
@@ -266,23 +267,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         classifier.n_steps_ = config.n_steps
         return classifier
 
-    def _adapter_of(
-        self, generator: AdapterGenerator, support: Support
-    ) -> tuple[AdapterWeights, int]:
-        if self.mode == "one_shot":
-            return predict_adapter(generator, support), 0
-        return fine_tune_adapter(generator, support, self.fine_tuning)
 
-    def _check_parameters(self, views: Any) -> None:
-        if self.mode not in get_args(Mode):
-            raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
-        if self.fine_tuning is not None and self.mode != "finetune":
-            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
-        if views is not None and self.mode != "finetune":
-            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
-
-
-def _origin_of(encoder: ImageEncoder | None) -> Origin:
-    if encoder is None:
-        return Origin()
-    return Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)
+def _kept_name(generator: str | Path | AdapterGenerator) -> str:
+    """The name that a saved adapter keeps."""
+    return CUSTOM if isinstance(generator, AdapterGenerator) else str(generator)

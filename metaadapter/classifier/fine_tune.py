@@ -1,8 +1,10 @@
-"""The gradient path: a predicted adapter, taken as many steps as its own support bears out."""
+"""The gradient path: a predicted adapter, taken as many steps as its own support bears out.
+
+And what left-out pictures say of an adapter, refined or not.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,51 +13,23 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.classifier.gradient_steps import MOVED, gradient_steps, per_task
-from metaadapter.classifier.support_loss import Consistency, own_log_probability
-from metaadapter.errors import UsageError
+from metaadapter.adapter import AdapterWeights, Support, classify
+from metaadapter.classifier.gradient_steps import (
+    MOVED,
+    FineTune,
+    gradient_steps,
+    own_log_probability,
+)
 from metaadapter.generator import AdapterGenerator
 
-__all__ = ["FineTune", "FineTuned", "fine_tune", "fine_tune_adapter"]
+__all__ = ["FineTune", "FineTuned", "LeftOut", "fine_tune", "fine_tune_adapter", "leave_one_out"]
 
 # The numbers of steps that left-out pictures choose from.
 CHECKED = (5, 10, 20, 40, 80)
 # The number of parts of a class's shots that are left out in turn.
 N_FOLDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class FineTune:
-    """How a predicted adapter is refined."""
-
-    n_steps: int | None = None
-    """The number of gradient steps; 0 is the prediction itself. `None` takes as many as pictures
-    left out of the support bear out: 0 to 80."""
-    lr: float = 0.02
-    """The learning rate of Adam, in units of the root mean square of what moves."""
-    anchor: float = 1.0
-    """The strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
-    ProLIP (Fahes et al. 2024)."""
-    # Neither weight gains anything on the training sets: docs/fine-tuning.md.
-    modalities: float = 0.0
-    """The weight of the divergence between the visual adapter alone and the text adapter alone, in
-    tasks whose classes all have texts."""
-    views: float = 0.0
-    """The weight of the divergence between a view and its picture, where views are given."""
-
-    def __post_init__(self) -> None:
-        if self.n_steps is not None and self.n_steps < 0:
-            raise UsageError(f"n_steps must be at least 0 or None, got {self.n_steps}")
-        if not (self.lr > 0 and self.anchor >= 0):
-            raise UsageError(
-                f"lr must be above 0 and anchor at least 0, got lr {self.lr}, anchor {self.anchor}"
-            )
-        if not (0 <= self.modalities < math.inf and 0 <= self.views < math.inf):
-            raise UsageError(
-                "the weights of modalities and views must be numbers of at least 0, got "
-                f"modalities {self.modalities}, views {self.views}"
-            )
+# The number of pictures each of which is left out of one task of a batch.
+TASKS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +50,23 @@ def fine_tune(
     an adapter is predicted and refined without each fold, and the number of steps with the least
     cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
     the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
-    so does one whose steps end in numbers that are not finite.
+    so does one whose steps end in numbers that are not finite. The steps learn from each view of a
+    picture where views are given; the start is predicted from the pictures.
 
     Args:
         generator: What predicts the start.
-        support: The tasks. The steps learn from each view of a picture where views are given; the
-            start is predicted from the pictures, and left-out pictures judge it.
+        support: The tasks.
         settings: How the steps go, and how many; the defaults of `FineTune` if `None`.
 
     Raises:
         UsageError: A temperature is needed and missing.
     """
     settings = settings or FineTune()
-    consistency = Consistency(settings.views, settings.modalities)
 
     def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
         """The prediction from the kept pictures, and the adapters after so many steps."""
         start = generator.predict(kept)
-        every = gradient_steps(
-            start,
-            kept,
-            lr=settings.lr,
-            anchor_T=settings.anchor / kept.n_shot_T,
-            consistency=consistency,
-        )
-        taken = islice(every, max(steps, default=0))
+        taken = islice(gradient_steps(start, kept, settings), max(steps, default=0))
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
         return [start, *(after[number] for number in steps)]
 
@@ -158,23 +124,62 @@ def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
 
 def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
     """Each task's adapter at its place on the path, or its start if that is no longer finite."""
-    start = path[0]
-    chosen, taken_T = start, torch.zeros_like(place_T)
-    for place, (n_steps, weights) in enumerate(zip(steps, path[1:], strict=True), 1):
-        here_T = (place_T == place) & _sound(weights, start)
-        moved = {name: (getattr(weights, name), getattr(chosen, name)) for name in MOVED}
-        chosen = replace(
-            chosen,
-            **{
-                name: torch.where(per_task(here_T, new), new, old)
-                for name, (new, old) in moved.items()
-            },
-        )
-        taken_T = torch.where(here_T, n_steps, taken_T)
-    return FineTuned(chosen, taken_T)
+    start, each_T = path[0], torch.arange(len(place_T), device=place_T.device)
+    finite_STN = torch.stack(
+        [
+            weights.classes.isfinite().all(-1)
+            & (weights.class_bias.isfinite() | ~start.class_bias.isfinite())
+            for weights in path
+        ]
+    )
+    place_T = torch.where(finite_STN[place_T, each_T].all(-1), place_T, 0)
+    chosen = {
+        name: torch.stack([getattr(weights, name) for weights in path])[place_T, each_T]
+        for name in MOVED
+    }
+    return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])
 
 
-def _sound(weights: AdapterWeights, start: AdapterWeights) -> Bool[Tensor, " T"]:
-    """Which tasks have finite class vectors, and finite biases where the start has."""
-    bias_is_sound_TN = weights.class_bias.isfinite() | ~start.class_bias.isfinite()
-    return weights.classes.isfinite().flatten(1).all(-1) & bias_is_sound_TN.all(-1)
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is predicted for pictures left out one by one, but for those alone in their class."""
+
+    pictures: Int[Tensor, " n"]
+    """The place of each among all pictures of the support, class by class."""
+    labels: Int[Tensor, " n"]
+    """The class of each."""
+    probabilities: Float[Tensor, "n N"]
+
+    @property
+    def predicted(self) -> Int[Tensor, " n"]:
+        """The most probable class of each."""
+        return self.probabilities.argmax(-1)
+
+    @property
+    def correct(self) -> Bool[Tensor, " n"]:
+        """Whether the most probable class is the picture's own."""
+        return self.predicted == self.labels
+
+
+def leave_one_out(support: Support, generator: AdapterGenerator, *, n_steps: int = 0) -> LeftOut:
+    """Classify each picture of one task by an adapter predicted from all the others.
+
+    Each adapter is refined by `n_steps` gradient steps.
+    """
+    support = support.to(device=generator.device)
+    settings = FineTune(n_steps=n_steps)
+    (mask_NK,) = support.present_TNK
+    asked_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
+    labels, places = asked_NK.nonzero().unbind(1)
+    found = [support.text_TND.new_empty(0, support.n_way)]
+    for start in range(0, len(labels), TASKS_AT_ONCE):
+        some = slice(start, start + TASKS_AT_ONCE)
+        left_out = labels[some], places[some]
+        many = support.repeated(len(labels[some]))
+        kept_TNK = torch.ones_like(many.support_mask_TNK)
+        kept_TNK[range(many.n_tasks), *left_out] = False
+        weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
+        logits_T1N = classify(support.support_TNKD[0][left_out][:, None], weights)
+        found.append(logits_T1N[:, 0].softmax(-1))
+    return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(found).cpu())

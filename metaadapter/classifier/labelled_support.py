@@ -1,8 +1,8 @@
-"""The support of a task from labelled rows and what is said about the names of classes."""
+"""The support of a task from labelled rows and what a user says about the names of classes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,20 @@ import torch
 from jaxtyping import Float, Float32
 
 from metaadapter.adapter import Support
-from metaadapter.classifier.class_texts import text_features
 from metaadapter.errors import UsageError
+from metaadapter.features.prompts import readable_name
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["labelled_support", "unit_rows"]
+__all__ = [
+    "labelled_support",
+    "require_one_kind",
+    "require_shared_labels",
+    "text_features",
+    "text_names",
+    "unit_rows",
+]
 
 
 def labelled_support(
@@ -29,16 +36,9 @@ def labelled_support(
     logit_scale: float | None = None,
     views: Float32[torch.Tensor, "n V D"] | None = None,
 ) -> Support:
-    """The support in float32, its classes in the order of `classes`.
+    """The support in float32, its classes in the order of `classes`, with pictures or without.
 
-    Args:
-        X: The features of the pictures, of any length.
-        labels: The label of each picture.
-        classes: All labels, of classes with pictures and without.
-        class_texts: label → vector or name, as for `MetaAdapterClassifier`.
-        encoder: Reads the names.
-        logit_scale: The encoder's inverse temperature.
-        views: Unit rows of the views of each picture.
+    Features may have any length, views are unit rows; `class_texts` is as for `text_features`.
 
     Raises:
         UsageError: A class has neither a picture nor a text, or a text cannot be used.
@@ -62,3 +62,91 @@ def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]
     """The rows scaled to length 1; a row of zeros stays."""
     rows = torch.from_numpy(np.array(X, dtype=np.float64))
     return torch.nn.functional.normalize(rows, dim=-1).float()
+
+
+def text_features(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
+) -> Float32[np.ndarray, "N D"]:
+    """The text features in the order of `classes`: unit rows, zeros where a class has no text.
+
+    Those of `class_texts` are vectors of the encoder's text tower, or names for the encoder to
+    read, made readable first ("red_fox" is read as "red fox"). Pictures have the same width.
+
+    Raises:
+        UsageError: A name comes without an encoder, or a vector cannot be used.
+    """
+    rows = np.zeros((len(classes), width), dtype=np.float32)
+    named = dict(class_texts or {})
+    names = {label: readable_name(it) for label, it in named.items() if isinstance(it, str)}
+    if names and encoder is None:
+        label, name = next(iter(names.items()))
+        raise UsageError(
+            f"the text of class {label!r} is the name {name!r}, which needs an encoder to read it: "
+            "pass encoder=FrozenEncoder.load(…), or a vector from its encode_texts"
+        )
+    if names:
+        encoded = encoder.encode_texts(list(names.values()))
+        rows_of_names = zip(names, encoded, strict=True)
+        # An encoder that knows no texts gives rows of zeros.
+        named |= {label: row if row.any() else None for label, row in rows_of_names}
+    for row, label in enumerate(classes):
+        if named.get(label) is not None:
+            rows[row] = _unit_vector(named[label], label, width)
+    return rows
+
+
+def text_names(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
+) -> list[str] | None:
+    """The name of each class as the encoder reads it, "" without one; `None` if none has one."""
+    texts = [(class_texts or {}).get(label) for label in classes]
+    names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
+    return names if any(names) else None
+
+
+def require_shared_labels(
+    class_texts: Mapping[Any, Any] | None, labels: Sequence[Any]
+) -> list[Any]:
+    """The labels of `class_texts`.
+
+    Raises:
+        UsageError: None is a label of y, where there are any: a slip of spelling or type; or some
+            are text and some are numbers.
+    """
+    named = list(class_texts or {})
+    if named and labels and not set(named) & set(labels):
+        raise UsageError(
+            f"class_texts names {_some(named)}, the labels in y are {_some(sorted(set(labels)))}: "
+            "not one in common; its keys must be the labels as they stand in y"
+        )
+    require_one_kind([*labels, *named])
+    return named
+
+
+def require_one_kind(labels: Sequence[Any]) -> None:
+    """Raise a `UsageError` unless labels are all text or all numbers, and so have an order."""
+    texts = [label for label in labels if isinstance(label, str)]
+    if texts and len(texts) < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        raise UsageError(
+            f"labels must be all text or all numbers, got {texts[0]!r} beside {other!r}; write "
+            f"{str(other)!r} if it is a name"
+        )
+
+
+def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
+    vector = np.asarray(text, dtype=np.float64)
+    if vector.shape != (width,):
+        raise UsageError(
+            f"the text of class {label!r} has shape {vector.shape}, the pictures' features are "
+            f"{width} wide: texts and pictures must come from the same encoder"
+        )
+    length = np.linalg.norm(vector)
+    if not np.isfinite(length) or length == 0:
+        raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")
+    return vector / length
+
+
+def _some(labels: Sequence[Hashable]) -> str:
+    shown = [repr(label) for label in labels[:5]]
+    return ", ".join(shown) + (", …" if len(labels) > 5 else "")

@@ -34,17 +34,8 @@ def append_class(
     as it is there: softmax sees only such differences. Both adapters are fitted to the same
     targets, so vectors are taken over at the old temperature. But an adapter from names alone has
     the encoder's temperature, which measures no targets: there, differences of logits are kept.
-
-    Args:
-        generator: The one that predicted `weights`.
-        weights: The adapter, without a task axis.
-        support: The one task that it was predicted from.
-        position: The place of the new class among all.
-        rows: Unit rows of its pictures.
-        text: The unit row of its name, zeros without one.
-
-    Returns:
-        The larger adapter and support.
+    The adapter has no task axis; the generator predicted it from the one task of the support. What
+    is new are unit rows, of pictures and of a text, which is zeros where there is none.
     """
     old_rows, old_labels = support.labelled_rows()
     larger = Support.of_rows(
@@ -69,8 +60,7 @@ def append_class(
 
 def _above_others(rows: Tensor, position: int) -> Tensor:
     """The row of a class less the mean of the other rows."""
-    n_others = len(rows) - 1
-    return rows[position] - (rows.sum(0) - rows[position]) / n_others
+    return rows[position] - (rows.sum(0) - rows[position]) / (len(rows) - 1)
 
 
 def _grown_cache(

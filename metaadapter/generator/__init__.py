@@ -1,7 +1,6 @@
 """From a support set to an adapter's weights, in one forward pass."""
 
 from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import (
     generator_id,
@@ -9,6 +8,7 @@ from metaadapter.generator.pretrained import (
     save_generator,
     shared_generator,
 )
+from metaadapter.generator.regression import ClosedForm
 
 __all__ = [
     "AdapterGenerator",

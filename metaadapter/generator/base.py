@@ -21,8 +21,7 @@ class AdapterGenerator(nn.Module, ABC):
     """
 
     takes_float64: ClassVar[bool] = False
-    """Whether `forward` can read supports in float64; else it gets those of a classifier in the
-    precision of its own weights."""
+    """Whether `forward` can read supports in float64; else it gets the precision of its weights."""
 
     @abstractmethod
     def forward(self, support: Support) -> AdapterWeights:

@@ -1,4 +1,4 @@
-"""A batch of support sets in canonical form: centred per modality, scaled by the spread."""
+"""A batch of support sets in canonical form, and the inner products that the network sees of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support
 
-__all__ = ["CanonicalSupport", "canonicalise"]
+__all__ = ["CanonicalSupport", "GramBlocks", "canonicalise"]
 
 SPREAD_FLOOR = 1e-6
 
@@ -24,6 +25,8 @@ class CanonicalSupport:
     is a linear map: what a classifier says in canonical coordinates it can say in raw ones.
     """
 
+    raw: Support
+    """The support in the encoder's own coordinates."""
     shots_TNKD: Float[Tensor, "T N K D"]
     """(picture − image_centre) / image_spread; zeros where there is no picture."""
     text_TND: Float[Tensor, "T N D"]
@@ -32,35 +35,24 @@ class CanonicalSupport:
     """The class means of the shots; zeros where a class has no picture."""
     shot_mask_TNK: Bool[Tensor, "T N K"]
     text_mask_TN: Bool[Tensor, "T N"]
-    class_mask_TN: Bool[Tensor, "T N"]
     n_shot_TN: Float[Tensor, "T N"]
     """The number of pictures of each class."""
-    n_shot_T: Float[Tensor, " T"]
-    """The mean number of pictures of the classes that have any, at least 1."""
-    targets_TXN: Float[Tensor, "T X N"]
-    """The one-hot class of each of the X = N·K places for pictures; zeros where there is none."""
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
-    logit_scale_T: Float[Tensor, " T"]
-    """The encoder's inverse temperature."""
 
     @property
-    def has_shots_T(self) -> Bool[Tensor, " T"]:
-        """Whether a task has any picture at all."""
-        return self.shot_mask_TNK.any(dim=(-1, -2))
+    def image_mask_TN(self) -> Bool[Tensor, "T N"]:
+        """Whether a class has any picture."""
+        return self.shot_mask_TNK.any(-1)
 
 
-def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> CanonicalSupport:
+def canonicalise(support: Support) -> CanonicalSupport:
     """Centre and scale a batch of support sets.
 
     The image centre is the mean of the class means, so that a class with many pictures does not
-    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), one without
-    texts likewise.
-
-    Args:
-        support: The tasks.
-        logit_scale_T: The encoder's inverse temperature.
+    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), and so does one
+    without texts.
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
@@ -74,19 +66,16 @@ def canonicalise(support: Support, logit_scale_T: Float[Tensor, " T"]) -> Canoni
     texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
     text_spread_T = _spread(texts_TND, text_mask_TN)
     return CanonicalSupport(
+        raw=support,
         shots_TNKD=shots_TNKD,
         text_TND=texts_TND / text_spread_T[:, None, None],
         means_TND=shots_TNKD.sum(2) / n_shot_TN[..., None].clamp(min=1),
         shot_mask_TNK=shot_mask_TNK,
         text_mask_TN=text_mask_TN,
-        class_mask_TN=support.class_mask_TN,
         n_shot_TN=n_shot_TN,
-        n_shot_T=support.n_shot_T,
-        targets_TXN=support.targets_TMN,
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,
-        logit_scale_T=logit_scale_T,
     )
 
 
@@ -99,5 +88,36 @@ def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
 def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
     """(T,) root mean square length of the rows that are there; 1 where it vanishes."""
     square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
-    vanishes_T = square_T < SPREAD_FLOOR**2
-    return torch.where(vanishes_T, 1.0, square_T).sqrt()
+    return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()
+
+
+@dataclass(frozen=True, slots=True)
+class GramBlocks:
+    """Cosines between the texts, the class means and the pictures of a task, each computed once."""
+
+    classes_3TNN: Float[Tensor, "3 T N N"]
+    """Texts against texts, means against means, and texts (rows) against means (columns)."""
+    pairs_3TNN: Bool[Tensor, "3 T N N"]
+    """Which of these entries are about two that are there."""
+    to_text_TNKN: Float[Tensor, "T N K N"]
+    """Each picture against each text."""
+    to_mean_TNKN: Float[Tensor, "T N K N"]
+    """Each picture against each mean; its own class's mean includes it."""
+
+    @classmethod
+    def of_support(cls, support: CanonicalSupport) -> GramBlocks:
+        """The blocks of a batch of tasks."""
+        text_TND = normalize(support.text_TND, dim=-1)
+        mean_TND = normalize(support.means_TND, dim=-1)
+        shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
+        rows_TXD = normalize(support.shots_TNKD, dim=-1).flatten(1, 2)
+        pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (text_TND, mean_TND)]
+        texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
+        rows_3TN = torch.stack([texts_TN, means_TN, texts_TN])
+        columns_3TN = torch.stack([texts_TN, means_TN, means_TN])
+        return cls(
+            classes_3TNN=torch.stack([rows @ columns.mT for rows, columns in pairs]),
+            pairs_3TNN=rows_3TN[..., None] & columns_3TN[:, :, None],
+            to_text_TNKN=(rows_TXD @ text_TND.mT).reshape(shape),
+            to_mean_TNKN=(rows_TXD @ mean_TND.mT).reshape(shape),
+        )

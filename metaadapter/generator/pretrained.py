@@ -17,8 +17,8 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.regression import ClosedForm
 from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
@@ -72,11 +72,14 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     return _with_weights(Generator(_config(folder)), folder).eval()
 
 
-def shared_generator(name: str | Path) -> tuple[AdapterGenerator, str]:
+def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
     """`load_generator` and `generator_id`, kept between calls until a file changes.
 
-    All callers get one generator: to change its weights, load another.
+    All callers get one generator: to change its weights, load another. A generator in place of a
+    name is given back.
     """
+    if isinstance(name, AdapterGenerator):
+        return name, generator_id(name)
     code, place = own_code_and_folder(str(name))
     folder = SHIPPED if name == "default" else Path(place or name)
     files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]

@@ -9,10 +9,49 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.ridge import ridge_towards_prior, squared_distances
 
-__all__ = ["Regression", "base_scale", "linear_ridge", "regression"]
+__all__ = [
+    "ClosedForm",
+    "Regression",
+    "kernel_ridge",
+    "left_out_residuals",
+    "regression",
+    "ridge_towards_prior",
+    "squared_distances",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """The constants of the closed form that a generator starts from and corrects.
+
+    They are part of its configuration, file and identity. The defaults were chosen on training sets
+    alone; docs/closed-form.md has the grids.
+    """
+
+    ridge: float = 0.5
+    """How far the kernel ridge may miss a target where all classes have equally many shots."""
+    linear_ridge: float = 1.0
+    """How far the linear ridge may, which serves tasks with too many pictures for a kernel."""
+    sharpness: float = 0.6
+    """The sharpness β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
+    text_trust: float = 0.5
+    """The length of the prior vector of a class with pictures, in units of its canonical text."""
+    bare_text_trust: float = 3.0
+    """The length for a class without a picture, whose text has to reach as far as pictures do."""
+    balance: float = 2.0
+    """The power of its shots over the mean shots by which a class's noise grows, so that a class
+    with many pictures does not outvote the others."""
+    scale_at_one_shot: float = 17.6
+    """The inverse temperature at one shot."""
+    scale_decay: float = 0.18
+    """The power of the mean shots by which the inverse temperature falls, for ridge predictions
+    sharpen with more pictures."""
+    weakening: float = 0.45
+    """The power of 1 − 1/K by which answers about a class of K shots are weaker with one left
+    out."""
+    most_kernel_rows: int = 2048
+    """The number of pictures beyond which a kernel matrix is too large for a small machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +60,8 @@ class Regression:
 
     X = N·K counts the places for pictures of a task, and M those that the fullest task needs which
     is small enough for a kernel. A larger task has no picture at the M places. The distances among
-    pictures, which cost most, are computed once for all that is solved.
+    pictures, which cost most, are computed once for all that is solved. Corrections are logarithms
+    of the factors that the network has on a constant.
     """
 
     support: CanonicalSupport
@@ -38,38 +78,35 @@ class Regression:
     @property
     def is_large_T(self) -> Bool[Tensor, " T"]:
         """Tasks with too many pictures for a kernel."""
-        n_pictures_T = self.support.shot_mask_TNK.sum((1, 2))
-        return n_pictures_T > self.constants.most_kernel_rows
+        return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_kernel_rows
 
-    def noise_TX(self, log_correction_TNK: Tensor | None = None) -> Float[Tensor, "T X"]:
-        """How far each target may be missed, 1 where there is no picture.
+    @property
+    def base_scale_T(self) -> Float[Tensor, " T"]:
+        """The inverse temperature κ before any evidence: it falls slowly with the shots."""
+        constants = self.constants
+        return constants.scale_at_one_shot * self.support.raw.n_shot_T**-constants.scale_decay
 
-        The noise grows with the shots of a class, so that one with many does not outvote others.
-        """
-        constants, mask_TNK = self.constants, self.support.shot_mask_TNK
+    def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
+        """How far each target may be missed, 1 where there is no picture."""
         n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
-        mean_T1 = self.support.n_shot_T.to(n_shot_TN)[:, None]
+        mean_T1 = self.support.raw.n_shot_T.to(n_shot_TN)[:, None]
         relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
-        noise_TNK = constants.ridge * relative_TN1**constants.balance
-        if log_correction_TNK is not None:
-            noise_TNK = noise_TNK * log_correction_TNK.to(noise_TNK).exp()
-        return torch.where(mask_TNK, noise_TNK, 1.0).flatten(1)
+        noise_TN1 = self.constants.ridge * relative_TN1**self.constants.balance
+        noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)
+        return torch.where(self.support.shot_mask_TNK, noise_TNK, 1.0).flatten(1)
 
-    def prior_TND(self, log_correction_TN: Tensor | None = None) -> Float[Tensor, "T N D"]:
+    def prior_TND(self, correction_TN: Tensor | float = 0.0) -> Float[Tensor, "T N D"]:
         """Class vectors before any picture is seen: the texts times the trust in them."""
         trust_TN = torch.where(
             self.support.n_shot_TN > 0, self.constants.text_trust, self.constants.bare_text_trust
         ).to(self.rows_TMD.dtype)
-        if log_correction_TN is not None:
-            trust_TN = trust_TN * log_correction_TN.to(trust_TN).exp()
+        trust_TN = trust_TN * _factor(correction_TN, trust_TN)
         return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
-    def sharpness_T(self, log_correction_T: Tensor | None = None) -> Float[Tensor, " T"]:
+    def sharpness_T(self, correction_T: Tensor | float = 0.0) -> Float[Tensor, " T"]:
         """The sharpness β of the kernel."""
         sharpness_T = self.rows_TMD.new_full((len(self.rows_TMD),), self.constants.sharpness)
-        if log_correction_T is None:
-            return sharpness_T
-        return sharpness_T * log_correction_T.to(sharpness_T).exp()
+        return sharpness_T * _factor(correction_T, sharpness_T)
 
     def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
         """The values at the M places; 1 where there is no picture."""
@@ -85,39 +122,82 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     # Thousands of shots need float64; Apple's GPU has none.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
     there_TX = support.shot_mask_TNK.flatten(1)
-    n_pictures_T = there_TX.sum(1)
-    kept_TX = there_TX & (n_pictures_T <= constants.most_kernel_rows)[:, None]
+    kept_TX = there_TX & (there_TX.sum(1) <= constants.most_kernel_rows)[:, None]
     most = max(kept_TX.sum(1).tolist(), default=0)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
-    rows_TXD = support.shots_TNKD.flatten(1, 2).to(solver)
-    rows_TMD = rows_TXD.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
-    targets_TXN = support.targets_TXN.to(solver)
-    targets_TMN = targets_TXN.take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
+    rows_TMD, targets_TMN = (
+        each.to(solver).take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
+        for each in (support.shots_TNKD.flatten(1, 2), support.raw.targets_TMN)
+    )
+    distance_TMM = squared_distances(rows_TMD)
     return Regression(
-        support=support,
-        constants=constants,
-        places_TM=places_TM,
-        present_TM=present_TM,
-        rows_TMD=rows_TMD,
-        targets_TMN=targets_TMN,
-        distance_TMM=squared_distances(rows_TMD),
+        support, constants, places_TM, present_TM, rows_TMD, targets_TMN, distance_TMM
     )
 
 
-def base_scale(support: CanonicalSupport, constants: ClosedForm) -> Float[Tensor, " T"]:
-    """The inverse temperature κ before any evidence: it falls slowly with the shots."""
-    return constants.scale_at_one_shot * support.n_shot_T**-constants.scale_decay
+def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
+    """‖z_l − z_m‖² for each pair of rows."""
+    square_TM = rows_TMD.square().sum(-1)
+    distance_TMM = square_TM[:, :, None] + square_TM[:, None] - 2 * rows_TMD @ rows_TMD.mT
+    return distance_TMM.clamp(min=0)
 
 
-def linear_ridge(
-    problem: Regression, noise_TX: Float[Tensor, "T X"], prior_TND: Float[Tensor, "T N D"]
+def ridge_towards_prior(
+    shots_TMD: Float[Tensor, "T M D"],
+    targets_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    prior_TND: Float[Tensor, "T N D"],
 ) -> Float[Tensor, "T N D"]:
-    """Class vectors of the linear ridge over all pictures, which has no kernel matrix."""
-    constants, support = problem.constants, problem.support
-    return ridge_towards_prior(
-        support.shots_TNKD.flatten(1, 2).to(prior_TND),
-        support.targets_TXN.to(prior_TND),
-        constants.linear_ridge / constants.ridge * noise_TX,
-        prior_TND,
-    )
+    """Class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
+
+    Bayesian linear regression on one-hot targets with the text as prior mean. Solved in whichever
+    of D and M is smaller (the two agree by Woodbury's identity), with Cholesky factors. A padded
+    shot is a row of zeros with a target of zeros and does not matter. Noise is positive.
+    """
+    residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
+    if shots_TMD.shape[1] <= shots_TMD.shape[2]:
+        factor = torch.linalg.cholesky(shots_TMD @ shots_TMD.mT + torch.diag_embed(noise_TM))
+        return prior_TND + torch.cholesky_solve(residual_TMN, factor).mT @ shots_TMD
+    weighted_TMD = shots_TMD / noise_TM[..., None]
+    identity = torch.eye(shots_TMD.shape[2], dtype=shots_TMD.dtype, device=shots_TMD.device)
+    factor = torch.linalg.cholesky(weighted_TMD.mT @ shots_TMD + identity)
+    return prior_TND + torch.cholesky_solve(weighted_TMD.mT @ residual_TMN, factor).mT
+
+
+def kernel_ridge(
+    distance_TMM: Float[Tensor, "T M M"],
+    present_TM: Bool[Tensor, "T M"],
+    residual_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    sharpness_T: Float[Tensor, " T"],
+) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
+    """Values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
+
+    The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β.
+    The blunter (β → 0), the closer to a linear kernel. Distances are squared, noise is positive, y
+    are labels less what the prior says of them. Rows that are not there get zeros.
+
+    Returns:
+        A and the Cholesky factor of K + noise, where a row that is not there has its noise alone.
+    """
+    beta_T11 = sharpness_T[:, None, None]
+    kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
+    both_TMM = present_TM[:, :, None] & present_TM[:, None]
+    factor_TMM = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
+    wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
+    return torch.cholesky_solve(wanted_TMN, factor_TMM), factor_TMM
+
+
+def left_out_residuals(
+    values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
+) -> Float[Tensor, "T M N"]:
+    """What `kernel_ridge` fitted to all other rows leaves of each row's residual.
+
+    In closed form (Rasmussen and Williams 2006, equation 5.12): A_m / [(K + noise)⁻¹]_mm.
+    """
+    return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
+
+
+def _factor(correction: Tensor | float, like: Tensor) -> Tensor:
+    return torch.as_tensor(correction).to(like).exp()

@@ -1,29 +1,27 @@
 """What the generator sees of a support set: inner products, never coordinates.
 
 Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the shots.
+the classes and the shots. A scalar is added or dropped where it is computed, beside their number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.evidence import task_evidence
-from metaadapter.generator.gram import GramBlocks
-from metaadapter.generator.leave_one_out import LeftOut
-from metaadapter.generator.scalars import CLASS_SCALARS, PAIR_SCALARS, SHOT_SCALARS, stacked
+from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
+from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
 
-__all__ = ["Relations", "relate"]
+__all__ = ["N_CLASS_SCALARS", "N_PAIR_SCALARS", "N_SHOT_SCALARS", "Relations", "relate"]
+
+N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Relations:
+class Relations(NamedTuple):
     """The scalars of classes, shots and pairs of classes; zeros where a mask leaves out."""
 
     classes_TNC: Float[Tensor, "T N C"]
@@ -31,104 +29,93 @@ class Relations:
     shots_TNKS: Float[Tensor, "T N K S"]
     edges_TNNE: Float[Tensor, "T N N E"]
 
-    def to(self, dtype: torch.dtype) -> Relations:
-        """These relations in another precision."""
-        return Relations(
-            self.classes_TNC.to(dtype), self.shots_TNKS.to(dtype), self.edges_TNNE.to(dtype)
-        )
-
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
-    blocks = GramBlocks.of_support(support)
+    blocks, mask_TN = GramBlocks.of_support(support), support.raw.class_mask_TN
+    task = task_evidence(support, blocks, left_out)
+    classes = _class_scalars(support, blocks)
+    classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
+    pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]
     return Relations(
-        classes_TNC=_class_scalars(support, blocks, left_out),
-        shots_TNKS=_shot_scalars(support, blocks),
-        edges_TNNE=_pair_scalars(support, blocks),
+        _stacked(classes) * mask_TN[..., None],
+        _stacked(_shot_scalars(support, blocks)) * support.shot_mask_TNK[..., None],
+        _stacked(_pair_scalars(blocks)) * pairs_TNN[..., None],
     )
 
 
-def _class_scalars(support: CanonicalSupport, blocks: GramBlocks, left_out: LeftOut) -> Tensor:
-    """How tight a class is, how its text and pictures agree, its rivals; and the whole task."""
-    diagonal = torch.eye(blocks.text_TNN.shape[1], dtype=torch.bool, device=blocks.text_TNN.device)
-    cross = blocks.cross_TNN
-    own_agreement = cross.diagonal(dim1=1, dim2=2)
-    best_mean_of_text = _largest(cross, blocks.cross_pairs_TNN & ~diagonal)
-    best_text_of_mean = _largest(cross.mT, blocks.cross_pairs_TNN.mT & ~diagonal)
+def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
+    """How tight a class is, how its text and pictures agree, and its rivals."""
+    cross = blocks.classes_3TNN[2]
+    own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
+    others_3TNN = blocks.pairs_3TNN & ~own_NN
+    agreement = cross.diagonal(dim1=1, dim2=2)
+    rival_text, rival_mean, best_mean_of_text = _largest(blocks.classes_3TNN, others_3TNN)
+    best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
     n_shot = support.n_shot_TN
+    total = support.shots_TNKD.square().sum((-1, -2))
+    around = total - n_shot * support.means_TND.square().sum(-1)
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
-    n_way = support.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
-    scalars = {
+    n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
+    return {
+        # Short where its pictures lie far apart.
         "mean_length": support.means_TND.norm(dim=-1),
-        "scatter": _within_scatter(support),
-        "agreement": own_agreement,
-        "rival_text": _largest(blocks.text_TNN, blocks.text_pairs_TNN & ~diagonal),
-        "rival_mean": _largest(blocks.mean_TNN, blocks.mean_pairs_TNN & ~diagonal),
-        "text_margin": own_agreement - best_mean_of_text,
-        "mean_margin": own_agreement - best_text_of_mean,
-        "text_finds_mean": both * (own_agreement > best_mean_of_text),
-        "mean_finds_text": both * (own_agreement > best_text_of_mean),
+        # Unbiased mean squared distance of the shots from their mean; 0 at one shot.
+        "scatter": around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1),
+        "agreement": agreement,
+        "rival_text": rival_text,
+        "rival_mean": rival_mean,
+        "text_margin": agreement - best_mean_of_text,
+        "mean_margin": agreement - best_text_of_mean,
+        "text_finds_mean": both * (agreement > best_mean_of_text),
+        "mean_finds_text": both * (agreement > best_text_of_mean),
         "log_shots": n_shot.clamp(min=1).log() * (n_shot > 0),
         "has_pictures": (n_shot > 0).to(cross.dtype),
         "has_text": support.text_mask_TN.to(cross.dtype),
         "log_ways": n_way.log(),
     }
-    evidence_TE = task_evidence(support, blocks, left_out)
-    evidence_TNE = evidence_TE[:, None].expand(-1, n_shot.shape[1], -1)
-    scalars_TNC = torch.cat([stacked(scalars, CLASS_SCALARS), evidence_TNE], -1)
-    return scalars_TNC * support.class_mask_TN[..., None]
 
 
-def _within_scatter(support: CanonicalSupport) -> Tensor:
-    """(T, N) unbiased mean squared distance of the shots from their class mean; 0 at one shot."""
-    n_shot = support.n_shot_TN
-    total = support.shots_TNKD.square().sum((-1, -2))
-    around = total - n_shot * support.means_TND.square().sum(-1)
-    return around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1)
-
-
-def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> Tensor:
+def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
     """How each picture stands to its own class, left out of it, and to the nearest rivals."""
     to_mean, to_text = blocks.to_mean_TNKN, blocks.to_text_TNKN
     unit_TNKD = normalize(support.shots_TNKD, dim=-1)
     n_shot = support.n_shot_TN[..., None]
     others_TNKD = support.means_TND[:, :, None] * n_shot[..., None] - support.shots_TNKD
-    leave_one_out = (unit_TNKD * normalize(others_TNKD, dim=-1)).sum(-1) * (n_shot > 1)
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
-    pictured = support.shot_mask_TNK.any(-1)[:, None, None] & ~own
-    named = support.text_mask_TN[:, None, None] & ~own
     own_text = torch.where(own, to_text, 0).sum(-1)
-    rival_text = _largest(to_text, named)
-    scalars = {
+    rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
+    return {
         "length": support.shots_TNKD.norm(dim=-1),
-        "own_mean": leave_one_out,
+        # To the mean of the other pictures of its class; 0 if it is alone.
+        "own_mean": (unit_TNKD * normalize(others_TNKD, dim=-1)).sum(-1) * (n_shot > 1),
         "own_text": own_text,
-        "rival_mean": _largest(to_mean, pictured),
+        "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
         "rival_text": rival_text,
         "text_margin": own_text - rival_text,
     }
-    return stacked(scalars, SHOT_SCALARS) * support.shot_mask_TNK[..., None]
 
 
-def _pair_scalars(support: CanonicalSupport, blocks: GramBlocks) -> Tensor:
+def _pair_scalars(blocks: GramBlocks) -> dict[str, Tensor]:
     """Cosines of each pair of classes, raw and standardised within the task."""
-    pairs_TNN = support.class_mask_TN[:, :, None] & support.class_mask_TN[:, None]
-    identity = torch.eye(pairs_TNN.shape[1], dtype=blocks.text_TNN.dtype, device=pairs_TNN.device)
-    cross = blocks.cross_TNN
-    standardised = _standardise(cross, blocks.cross_pairs_TNN)
-    scalars = {
-        "texts": blocks.text_TNN,
-        "means": blocks.mean_TNN,
+    texts, means, cross = blocks.classes_3TNN
+    standardised = _standardise(blocks.classes_3TNN, blocks.pairs_3TNN)
+    return {
+        "texts": texts,
+        "means": means,
         "text_mean": cross,
         "mean_text": cross.mT,
-        "texts_standardised": _standardise(blocks.text_TNN, blocks.text_pairs_TNN),
-        "means_standardised": _standardise(blocks.mean_TNN, blocks.mean_pairs_TNN),
-        "text_mean_standardised": standardised,
-        "mean_text_standardised": standardised.mT,
-        "same": identity.expand_as(cross),
+        "texts_standardised": standardised[0],
+        "means_standardised": standardised[1],
+        "text_mean_standardised": standardised[2],
+        "mean_text_standardised": standardised[2].mT,
+        "same": torch.eye(cross.shape[1], dtype=cross.dtype, device=cross.device).expand_as(cross),
         "constant": torch.ones_like(cross),
     }
-    return stacked(scalars, PAIR_SCALARS) * pairs_TNN[..., None]
+
+
+def _stacked(scalars: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(scalars.values()), -1)
 
 
 def _largest(values: Tensor, mask: Tensor) -> Tensor:
@@ -137,10 +124,10 @@ def _largest(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(-1), best, 0.0)
 
 
-def _standardise(values_TNN: Tensor, mask_TNN: Tensor) -> Tensor:
-    """Zero mean and unit variance over the pairs that count; 0 elsewhere."""
-    weight = mask_TNN.to(values_TNN.dtype)
-    count = weight.sum((1, 2), keepdim=True).clamp(min=1)
-    centred = (values_TNN - (values_TNN * weight).sum((1, 2), keepdim=True) / count) * weight
-    variance = centred.square().sum((1, 2), keepdim=True) / count
-    return centred / (variance + torch.finfo(values_TNN.dtype).eps).sqrt()
+def _standardise(values: Tensor, mask: Tensor) -> Tensor:
+    """Zero mean and unit variance over the pairs of a task that count; 0 elsewhere."""
+    weight = mask.to(values.dtype)
+    count = weight.sum((-2, -1), keepdim=True).clamp(min=1)
+    centred = (values - (values * weight).sum((-2, -1), keepdim=True) / count) * weight
+    variance = centred.square().sum((-2, -1), keepdim=True) / count
+    return centred / (variance + torch.finfo(values.dtype).eps).sqrt()

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from metaadapter.adapter import AdapterWeights, probabilities
 from metaadapter.classifier import MetaAdapterClassifier
-from metaadapter.classifier.class_texts import text_features
+from metaadapter.classifier.labelled_support import text_features
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import ImageTable
 from metaadapter.task.labelled_pictures import draw_shots

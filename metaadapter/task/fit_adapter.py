@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter
-from metaadapter.classifier.class_texts import text_names
-from metaadapter.classifier.fine_tune import fine_tune_adapter
-from metaadapter.classifier.labelled_support import labelled_support
-from metaadapter.classifier.leave_one_out import leave_one_out
+from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
+from metaadapter.classifier.labelled_support import labelled_support, text_names
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures

@@ -22,7 +22,7 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
-from metaadapter.classifier.support_loss import support_loss
+from metaadapter.classifier.gradient_steps import support_loss
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder

@@ -11,7 +11,6 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import classify
 from metaadapter.classifier.fine_tune import CHECKED, FineTune, fine_tune
 from metaadapter.classifier.gradient_steps import gradient_steps
-from metaadapter.classifier.support_loss import Consistency
 from metaadapter.errors import UsageError
 
 
@@ -41,8 +40,7 @@ def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
     tuned = fine_tune(shipped, task.support, FineTune(n_steps=7, anchor=0.6))
 
     start = shipped.predict(task.support)
-    anchor = torch.full((2,), 0.2, dtype=torch.float64)
-    walk = gradient_steps(start, task.support, lr=FineTune().lr, anchor_T=anchor)
+    walk = gradient_steps(start, task.support, FineTune(anchor=0.6))
     expected = list(islice(walk, 7))[-1]
     assert tuned.n_steps_T.tolist() == [7, 7]
     torch.testing.assert_close(tuned.weights.classes, expected.classes, rtol=1e-12, atol=0)
@@ -66,9 +64,7 @@ def slow_choice(generator, task, settings):
             continue
         support = task.support.kept(kept)
         start = generator.predict(support)
-        shots = [int(n) for n in kept[0].sum(-1) if n]
-        anchor = torch.tensor([settings.anchor / (sum(shots) / len(shots))], dtype=torch.float64)
-        walk = gradient_steps(start, support, lr=settings.lr, anchor_T=anchor)
+        walk = gradient_steps(start, support, settings)
         path = dict(enumerate(islice(walk, max(CHECKED)), 1))
 
         def loss(weights, c, k):
@@ -124,13 +120,8 @@ def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
 
     tuned = fine_tune(shipped, task.with_scale(logit_scale, views), settings)
 
-    walk = gradient_steps(
-        shipped.predict(task.support),
-        task.with_scale(logit_scale, views),
-        lr=settings.lr,
-        anchor_T=torch.full((2,), 1 / 3, dtype=torch.float64),
-        consistency=Consistency(views=0.4, modalities=0.3),
-    )
+    start, support = shipped.predict(task.support), task.with_scale(logit_scale, views)
+    walk = gradient_steps(start, support, FineTune(modalities=0.3, views=0.4))
     expected = list(islice(walk, 4))[-1]
     torch.testing.assert_close(tuned.weights.classes, expected.classes)
     plain = fine_tune(shipped, task.support, FineTune(n_steps=4))

@@ -11,10 +11,9 @@ from metaadapter._compat import import_higher
 from metaadapter.adapter import classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.classifier import gradient_steps as gradient_steps_module
-from metaadapter.classifier.gradient_steps import MOVED, gradient_steps
-from metaadapter.classifier.support_loss import Consistency, support_loss
+from metaadapter.classifier.gradient_steps import MOVED, FineTune, gradient_steps, support_loss
 
-LR, ANCHOR, N_STEPS = 0.05, 0.7, 4
+LR, ANCHOR, N_STEPS, N_SHOT = 0.05, 2.1, 4, 3
 # higher adds it before it corrects the bias of the second moment, torch after.
 EPSILON = 1e-30
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
@@ -51,7 +50,7 @@ def by_higher(start, loss_of):
     with import_higher().innerloop_ctx(learner, optimizer) as (functional, steps):
         for _ in range(N_STEPS):
             held = sum(offset.square().mean() for offset in functional.parameters())
-            steps.step(loss_of(functional) + ANCHOR * held)
+            steps.step(loss_of(functional) + ANCHOR / N_SHOT * held)
         return functional()
 
 
@@ -60,10 +59,9 @@ def labels_of(support):
     return torch.arange(len(support)).repeat_interleave(support[0, ..., 0].numel())
 
 
-def steps(start, support, *, anchor=ANCHOR, n_steps=N_STEPS, consistency=None):
-    anchor_T = torch.full((support.n_tasks,), anchor, dtype=torch.float64)
-    every = gradient_steps(start, support, lr=LR, anchor_T=anchor_T, consistency=consistency)
-    return list(islice(every, n_steps))[-1]
+def steps(start, support, *, anchor=ANCHOR, n_steps=N_STEPS, **weights):
+    settings = FineTune(lr=LR, anchor=anchor, **weights)
+    return list(islice(gradient_steps(start, support, settings), n_steps))[-1]
 
 
 def torch_divergence(left, right):
@@ -75,7 +73,7 @@ def torch_divergence(left, right):
 
 def test_gradient_steps__are_those_of_higher(shipped, make_tasks, monkeypatch):
     monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
-    task = make_tasks(2, 4, 3)
+    task = make_tasks(2, 4, N_SHOT)
     start = shipped.predict(task.support)
 
     after = steps(start, task.support)
@@ -98,7 +96,7 @@ def test_gradient_steps__are_those_of_higher(shipped, make_tasks, monkeypatch):
 
 def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_tasks, monkeypatch):
     monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
-    task = make_tasks(2, 4, 3)
+    task = make_tasks(2, 4, N_SHOT)
     draw = torch.Generator().manual_seed(1)
     views = task.pictures[..., None, :] + 0.1 * torch.randn(
         2, 4, 3, 5, 24, generator=draw, dtype=torch.float64
@@ -107,7 +105,7 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_ta
     support = task.with_scale(20.0, views)
     unadapted, start = zero_shot(support), shipped.predict(support)
 
-    after = steps(start, support, consistency=Consistency(views=0.4, modalities=0.3))
+    after = steps(start, support, views=0.4, modalities=0.3)
 
     for number, support in enumerate(task.pictures):
         one_unadapted, its_views = unadapted.task(number), views[number]

@@ -6,8 +6,7 @@ import torch
 
 from metaadapter.adapter import Support
 from metaadapter.classifier import MetaAdapterClassifier
-from metaadapter.classifier.fine_tune import FineTune
-from metaadapter.classifier.leave_one_out import leave_one_out
+from metaadapter.classifier.fine_tune import FineTune, leave_one_out
 from metaadapter.generator import load_generator
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]

@@ -9,8 +9,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import classify
 from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
-from metaadapter.classifier.support_loss import (
-    Consistency,
+from metaadapter.classifier.gradient_steps import (
+    FineTune,
     own_log_probability,
     support_loss,
     support_objective,
@@ -70,7 +70,7 @@ def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, v
     support = task.with_scale(20.0, views)
     moved = replace(start, classes=stretch * start.classes)
 
-    loss = support_objective(start, support, Consistency(views=0.4, modalities=0.3))(moved)
+    loss = support_objective(start, support, FineTune(views=0.4, modalities=0.3))(moved)
 
     unadapted = zero_shot(support)
     for t, weights in enumerate(map(moved.task, range(2))):
@@ -92,7 +92,7 @@ def test_support_objective__one_view_that_is_the_picture__changes_nothing(shippe
     start = shipped.predict(task.support)
     same = task.with_scale(None, task.pictures[..., None, :])
 
-    loss = support_objective(start, same, Consistency(views=5.0))(start)
+    loss = support_objective(start, same, FineTune(views=5.0))(start)
 
     torch.testing.assert_close(loss, support_loss(start, task.support))
 
@@ -103,7 +103,7 @@ def test_support_objective__task_without_a_shot__is_0_with_a_gradient_of_0(shipp
     start = shipped.predict(support)
     start.classes.requires_grad_()
 
-    loss = support_objective(start, support, Consistency(views=0.4, modalities=0.3))(start)
+    loss = support_objective(start, support, FineTune(views=0.4, modalities=0.3))(start)
     (gradient,) = torch.autograd.grad(loss.sum(), [start.classes])
 
     assert float(loss[0].detach()) == 0

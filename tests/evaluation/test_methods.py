@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import Support
 from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
 from metaadapter.baselines.meta_trained import save_meta_peer
-from metaadapter.classifier.gradient_steps import gradient_steps
+from metaadapter.classifier.gradient_steps import FineTune, gradient_steps
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.evaluation_set import same_name
 from metaadapter.evaluation.meta_training import CLOSED_FORM, UNTRAINED, read_meta_training
@@ -88,7 +88,7 @@ def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
     found = load_method("finetune@3").fit(support)
 
     start = predicted("default", support)
-    walk = gradient_steps(start, support, lr=0.02, anchor_T=1 / support.n_shot_T)
+    walk = gradient_steps(start, support, FineTune(lr=0.02, anchor=1.0))
     assert not found.classes.equal(start.classes)
     torch.testing.assert_close(found.classes, list(islice(walk, 3))[-1].classes)
 

@@ -19,9 +19,9 @@ from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import modules_run_through
 from metaadapter.evaluation import evaluate
 from metaadapter.evaluation.methods import load_method
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.regression import ClosedForm
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
 CODE = {
@@ -151,8 +151,8 @@ def measured(pets, ask, own, tmp_path):
     [
         ("metaadapter/baselines/gda.py", ["GDA"]),
         ("metaadapter/classifier/fine_tune.py", ["finetune@1"]),
-        ("metaadapter/generator/closed_form.py", ["closed-form", "finetune@1"]),
-        ("metaadapter/baselines/clap.py", []),
+        ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
+        ("metaadapter/baselines/zs_lp.py", []),
     ],
 )
 def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(
@@ -189,7 +189,7 @@ def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, 
     [
         "metaadapter/evaluation/metrics.py",
         "metaadapter/evaluation/draws.py",
-        "metaadapter/adapter/apply.py",
+        "metaadapter/adapter/weights.py",
         "episodes/evaluation_draws.py",
     ],
 )

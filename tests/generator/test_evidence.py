@@ -8,10 +8,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
-from metaadapter.generator.evidence import task_evidence
-from metaadapter.generator.gram import GramBlocks
-from metaadapter.generator.leave_one_out import leave_one_out
-from metaadapter.generator.scalars import TASK_SCALARS
+from metaadapter.generator.canonical import GramBlocks
+from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out, task_evidence
 
 LEFT_OUT = slice(-4, None)
 ZERO_SHOT_ACCURACY = -5
@@ -21,9 +19,10 @@ ZERO_SHOT_ACCURACY = -5
 def evidence_of():
     def evidence_of(task):
         support = task.canonical
-        return task_evidence(
+        evidence = task_evidence(
             support, GramBlocks.of_support(support), leave_one_out(task.regression)
         )
+        return torch.stack(list(evidence.values()), -1)
 
     return evidence_of
 
@@ -40,7 +39,7 @@ def test_task_evidence__zero_shot_accuracy__is_that_of_a_loop(make_task, evidenc
         for c in range(5)
         for k in range(3)
     ]
-    assert evidence.shape == (len(TASK_SCALARS),)
+    assert evidence.shape == (N_TASK_SCALARS,)
     assert evidence[ZERO_SHOT_ACCURACY] == pytest.approx(math.log(5) * sum(correct) / len(correct))
 
 

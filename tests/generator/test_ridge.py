@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from metaadapter.generator.ridge import (
+from metaadapter.generator.regression import (
     kernel_ridge,
     left_out_residuals,
     ridge_towards_prior,
@@ -62,7 +62,7 @@ def test_kernel_ridge__explicit_inverse_with_a_loop__agrees():
     present[1, [1, 4]] = False
     sharpness = torch.tensor([0.4, 2.0], dtype=torch.float64)
 
-    values = kernel_ridge(squared_distances(rows), present, residual, noise, sharpness)
+    values, _ = kernel_ridge(squared_distances(rows), present, residual, noise, sharpness)
 
     for t in range(2):
         there = [m for m in range(7) if present[t, m]]
@@ -87,7 +87,7 @@ def test_kernel_ridge__blunter_and_blunter__becomes_the_linear_ridge():
     query = torch.randn(5, 4, generator=draw, dtype=torch.float64)
     beta = 1e-5
 
-    values = kernel_ridge(
+    values, _ = kernel_ridge(
         squared_distances(rows),
         torch.ones(1, 6, dtype=torch.bool),
         targets,
@@ -111,12 +111,14 @@ def test_left_out_residuals__refitted_without_each_row__agree():
     sharpness = torch.tensor([0.5], dtype=torch.float64)
     everything = torch.ones(1, 6, dtype=torch.bool)
 
-    left = left_out_residuals(squared_distances(rows), everything, residual, noise, sharpness)
+    left = left_out_residuals(
+        *kernel_ridge(squared_distances(rows), everything, residual, noise, sharpness)
+    )
 
     for m in range(6):
         others = everything.clone()
         others[0, m] = False
-        values = kernel_ridge(squared_distances(rows), others, residual, noise, sharpness)
+        values, _ = kernel_ridge(squared_distances(rows), others, residual, noise, sharpness)
         square = (rows[0] - rows[0, m]).square().sum(-1)
         predicted = (-0.5 * 0.5 * square).exp() / 0.5 @ values[0]
         torch.testing.assert_close(left[0, m], residual[0, m] - predicted)

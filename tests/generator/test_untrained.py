@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import gram, load_generator, regression
+from metaadapter.generator import canonical, load_generator, regression
 
 
 def slow_closed_form(support, text, query):
@@ -160,8 +160,8 @@ def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkey
 
     distances = counted("distances", regression.squared_distances)
     monkeypatch.setattr(regression, "squared_distances", distances)
-    blocks = counted("blocks", gram.GramBlocks.of_support)
-    monkeypatch.setattr(gram.GramBlocks, "of_support", blocks)
+    blocks = counted("blocks", canonical.GramBlocks.of_support)
+    monkeypatch.setattr(canonical.GramBlocks, "of_support", blocks)
 
     load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
 

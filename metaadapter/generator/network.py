@@ -1,4 +1,4 @@
-"""Class tokens → corrections of the closed form, and coefficients over texts and means.
+"""Relations → one token per class → corrections of the closed form, and combinations to add.
 
 Every output layer starts at zero, so that an untrained generator is its closed form.
 """
@@ -11,14 +11,74 @@ from typing import final
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
-from metaadapter.generator.relations import Relations
-from metaadapter.generator.scalars import SHOT_SCALARS
-from metaadapter.generator.set_encoder import EDGE_WIDTH
+from metaadapter.generator.relations import (
+    N_CLASS_SCALARS,
+    N_PAIR_SCALARS,
+    N_SHOT_SCALARS,
+    Relations,
+)
 
-__all__ = ["Corrections", "Heads"]
+__all__ = ["Corrections", "Heads", "SetEncoder"]
 
+EDGE_WIDTH = 32
 LARGEST_LOG_CORRECTION = 4.0
+
+
+@final
+class SetEncoder(nn.Module):
+    """A transformer over the classes of a task; permuting classes permutes its tokens.
+
+    Each head of each layer has its own edge bias.
+    """
+
+    def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Linear(N_CLASS_SCALARS, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.embed_edges = nn.Sequential(nn.Linear(N_PAIR_SCALARS, EDGE_WIDTH), nn.GELU())
+        self.layers = nn.ModuleList(_Layer(width, n_heads) for _ in range(n_layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, relations: Relations, class_mask_TN: Bool[Tensor, "T N"]
+    ) -> tuple[Float[Tensor, "T N H"], Float[Tensor, "T N N E"]]:
+        """Class tokens and embedded edges; the tokens of masked classes mean nothing."""
+        tokens_TNH = self.embed(relations.classes_TNC)
+        edges_TNNE = self.embed_edges(relations.edges_TNNE)
+        # A query whose keys are all masked would be NaN: every class may at least see itself.
+        itself = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
+        hidden_T1NN = ~(class_mask_TN[:, None] | itself)[:, None]
+        for layer in self.layers:
+            tokens_TNH = layer(tokens_TNH, edges_TNNE, hidden_T1NN)
+        return self.norm(tokens_TNH), edges_TNNE
+
+
+@final
+class _Layer(nn.Module):
+    """Pre-norm attention with edge biases, then a feed-forward of twice the width."""
+
+    def __init__(self, width: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.edge_bias = nn.Linear(EDGE_WIDTH, n_heads)
+        self.feed = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, tokens_TNH: Tensor, edges_TNNE: Tensor, hidden_T1NN: Tensor) -> Tensor:
+        qkv = self.qkv(self.attention_norm(tokens_TNH)).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        bias = self.edge_bias(edges_TNNE).movedim(-1, 1).masked_fill(hidden_T1NN, -torch.inf)
+        mixed = scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        tokens_TNH = tokens_TNH + self.out(mixed.transpose(1, 2).flatten(2))
+        fed_TNH: Tensor = self.feed(self.feed_norm(tokens_TNH))
+        return tokens_TNH + fed_TNH
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +89,36 @@ class Corrections:
     """
 
     log_scale_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the inverse temperature."""
+    """The logarithm of the factor on the inverse temperature; likewise on others below."""
     log_noise_TNK: Float[Tensor, "T N K"]
-    """The logarithm of the factor on the ridge of each shot: one a task + class + shot."""
+    """On the ridge of each shot: one a task + class + shot."""
     log_trust_TN: Float[Tensor, "T N"]
-    """The logarithm of the factor on the trust in each text: one a task + class."""
+    """On the trust in each text: one a task + class."""
     log_sharpness_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the kernel's sharpness."""
+    """On the kernel's sharpness."""
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"]
     """The coefficients over the texts of what is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"]
-    """The coefficients over the class means of what is added to each class vector."""
+    """Those over the class means."""
     down_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
     down_bias_TR: Float[Tensor, "T R"]
-    """The bias of each unit of the bottleneck."""
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs over the same basis."""
 
 
 @final
 class Heads(nn.Module):
-    """All output layers of the generator.
-
-    Args:
-        width: The width of a class token.
-        bottleneck: The number of units of the visual adapter.
-    """
+    """All output layers, for class tokens of a width and a visual adapter of so many units."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
         self.task = _zero(nn.Linear(width, 4))
         self.classes = _zero(nn.Linear(width, 3))
         self.shots = nn.Sequential(
-            nn.Linear(len(SHOT_SCALARS), EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
+            nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
         )
         self.pair_query = _zero(nn.Linear(width, 2 * EDGE_WIDTH))
         self.pair_key = nn.Linear(width, 2 * EDGE_WIDTH)
@@ -96,9 +150,11 @@ class Heads(nn.Module):
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
-            down_TRB=self._over_basis(self.down(tokens_TNH) * present_TN1),
+            # (T, N, 2R) outputs of each class → (T, R, 2N) over the basis.
+            down_TRB=torch.cat((self.down(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1),
             down_bias_TR=self.down_bias(task_TH),
-            up_TRB=self._over_basis(self.up(tokens_TNH) * present_TN1) / n_way_T1[..., None],
+            up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
+            / n_way_T1[..., None],
         )
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
@@ -109,12 +165,6 @@ class Heads(nn.Module):
         pairs_TNN1 = (present_TN1 @ present_TN1.mT)[..., None]
         coefficients: Tensor = (bilinear + self.pair_edge(edges_TNNE)) * pairs_TNN1
         return coefficients
-
-    @staticmethod
-    def _over_basis(rows_TNX: Tensor) -> Tensor:
-        """(T, N, 2R) per-class outputs → (T, R, 2N) coefficients."""
-        text, means = rows_TNX.chunk(2, -1)
-        return torch.cat([text.mT, means.mT], -1)
 
 
 def _zero(layer: nn.Linear) -> nn.Linear:
