@@ -1,7 +1,7 @@
 """What the generator sees of a support set: inner products, never coordinates.
 
 Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the shots. A scalar is added or dropped where it is computed, beside their number.
+the classes and the shots. docs/scalars.md says what each scalar is, and how to add or drop one.
 """
 
 from __future__ import annotations

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import torch
 
-from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator import relations
+from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
     N_SHOT_SCALARS,
     relate,
 )
+
+PAGE = Path(__file__).parents[2] / "docs" / "scalars.md"
+N_OWN = N_CLASS_SCALARS - N_TASK_SCALARS
 
 
 def relations_of(task):
@@ -21,15 +28,33 @@ def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
     task.mask[0, 3] = False
     task.mask[1, 0, 1:] = False
 
-    relations = relations_of(task)
+    found = relations_of(task)
 
-    assert not relations.classes_TNC[0, 3].any()
-    assert not relations.shots_TNKS[~task.mask].any()
-    assert not relations.edges_TNNE[0, 3].any()
-    assert not relations.edges_TNNE[0, :, 3].any()
-    assert relations.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
-    assert relations.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
-    assert relations.edges_TNNE.shape == (2, 4, 4, N_PAIR_SCALARS)
+    assert not found.classes_TNC[0, 3].any()
+    assert not found.shots_TNKS[~task.mask].any()
+    assert not found.edges_TNNE[0, 3].any()
+    assert not found.edges_TNNE[0, :, 3].any()
+    assert found.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
+    assert found.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
+    assert found.edges_TNNE.shape == (2, 4, 4, N_PAIR_SCALARS)
+
+
+def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task, monkeypatch):
+    computed = []
+    original = relations._stacked
+
+    def stacked(scalars):
+        computed.append(list(scalars))
+        return original(scalars)
+
+    monkeypatch.setattr(relations, "_stacked", stacked)
+    relations_of(make_task(1, 3, 2, 16))
+
+    classes, shots, pairs = computed
+    sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
+    documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
+    assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs]
+    assert sum(map(len, documented)) == 49
 
 
 def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):
