@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from metaadapter.evaluation.draw_config import DrawConfig
+from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.evaluation.methods import resolve_names
+from metaadapter.training.config_file import checked, find_path, read_toml
 
-__all__ = ["Cell", "EvaluationConfig"]
+__all__ = ["Cell", "EvaluationConfig", "load_evaluation"]
+
+STORES = ("stores", "support_from", "queries_from")
 
 
 class Cell(NamedTuple):
@@ -111,6 +115,35 @@ class EvaluationConfig(DrawConfig):
             for n_shot in self.ascending_shots
             for method in self.method_names
         )
+
+
+def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationConfig:
+    """A configuration with absolute paths.
+
+    Args:
+        path: A TOML file with the keys of `EvaluationConfig`; its stores are seen from its own
+            folder, or else from where one is.
+        given: Values that replace those of the file. Stores replace all stores of the file.
+
+    Raises:
+        DataError: The file cannot be read, or a key or a value is wrong.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        content = read_toml(path)
+        if any(key in given for key in STORES):
+            content = {key: value for key, value in content.items() if key not in STORES}
+        places = {key: _placed(content[key], path.parent) for key in STORES if key in content}
+        content |= places
+    owner = "the evaluation asked for" if path is None else f"the configuration {path}"
+    return checked(EvaluationConfig, {**content, **given}, owner=owner)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """Paths in full; what is none is left for `checked` to complain of."""
+    if isinstance(value, list):
+        return [_placed(each, folder) for each in value]
+    return str(find_path(value, folder)) if isinstance(value, str) else value
 
 
 def _resolved(store: str) -> str:

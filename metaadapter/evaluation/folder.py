@@ -12,7 +12,7 @@ from typing import Any
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.evaluation.draw_config import DrawConfig
+from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
 
 __all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]

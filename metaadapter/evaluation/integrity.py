@@ -9,8 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaadapter.evaluation.evaluation_set import EvaluationSet, same_name
-from metaadapter.evaluation.meta_training import MetaTraining
-from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.method import MetaTraining, Method
 
 __all__ = ["Box", "chosen_elsewhere", "support_apart", "unseen_classes", "unseen_sets"]
 

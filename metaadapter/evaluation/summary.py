@@ -1,20 +1,56 @@
-"""From tidy rows to means with intervals, and to differences paired by draw."""
+"""From tidy rows to means with their intervals, and to differences paired by draw."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from metaadapter.evaluation.estimate import Estimate
 from metaadapter.evaluation.table_files import table
 from metaadapter.evaluation.tables import CELL
 
-__all__ = ["MEAN", "differences", "means", "of_records", "records"]
+__all__ = ["MEAN", "Estimate", "differences", "means", "of_records", "records"]
 
 MEAN = "mean over sets"
 DRAW = ["store", "part", "n_shot", "seed", "task"]
 NO_METRICS = (*CELL, "task", "n_way", "n_query")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with the half-width of its 95 % interval; NaN for a store with a single task."""
+
+    mean: float
+    half: float
+
+    @classmethod
+    def over_stores(cls, samples: Sequence[np.ndarray]) -> Estimate:
+        """Mean over stores of the mean over tasks.
+
+        The interval covers which tasks were drawn, not which stores; degrees of freedom by Welch
+        and Satterthwaite (Student's for one store).
+        """
+        mean = float(np.mean([sample.mean() for sample in samples]))
+        if min(map(len, samples)) < 2:
+            return cls(mean, math.nan)
+        variances = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+        freedom = np.array([len(sample) - 1 for sample in samples])
+        total = variances.sum()
+        effective = total**2 / (variances**2 / freedom).sum() if total else freedom.sum()
+        half = stats.t.ppf(0.975, effective) * total**0.5 / len(samples)
+        return cls(mean, float(half))
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f} ± {self.half:.1f}"
+
+    def signed(self) -> str:
+        """The form of a difference."""
+        return f"{self.mean:+.2f} ± {self.half:.2f}"
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:

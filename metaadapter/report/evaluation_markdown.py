@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.markdown_table import markdown_table
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (

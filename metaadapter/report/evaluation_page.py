@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
 from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.ranks import Ranks
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.methods import AT
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.evaluation.tables import COSTS

@@ -9,8 +9,7 @@ from metaadapter.errors import UsageError
 from metaadapter.evaluation import EvaluationConfig, evaluate, integrity
 from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.meta_training import UNTRAINED, MetaTraining
-from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.method import UNTRAINED, MetaTraining, Method
 from metaadapter.evaluation.methods import load_method
 from metaadapter.evaluation.store_sets import load_sets
 
