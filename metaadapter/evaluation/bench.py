@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from episodes import EpisodeRows
 from metaadapter.baselines import MetaPeer
 from metaadapter.code_identity import code_identity
-from metaadapter.evaluation.cell_tables import Tables
+from metaadapter.errors import UsageError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.measure import measure
+from metaadapter.evaluation.measure import Metric, measure
 from metaadapter.evaluation.methods import load_method
-from metaadapter.evaluation.own_metric import load_metrics
+from metaadapter.evaluation.metrics import Tables
 from metaadapter.evaluation.store_sets import load_sets
+from metaadapter.evaluation.tables import TASK_COLUMNS
+from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "load_metrics"]
 
 
 class Bench:
@@ -79,3 +83,43 @@ class Bench:
             metrics=self.metrics,
             device=self.device,
         )
+
+
+def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """The functions that FILE.py:FUNCTION names, each by the name of the function.
+
+    A function takes the probabilities (n, N) of a task's n queries and their classes (n,), numbered
+    from 0 to N − 1, and returns a number.
+
+    Raises:
+        UsageError: There is no such file or function, or two of them have one name.
+    """
+    found: dict[str, Metric] = {}
+    for name in names:
+        if not is_own_code(name):
+            raise UsageError(f"metric {name!r}: expected FILE.py:FUNCTION")
+        function = load_own_code(name, kind="metric")
+        column = name.rpartition(":")[2]
+        if not callable(function):
+            raise UsageError(
+                f"metric {name!r} must be a function of probabilities and classes, got {function!r}"
+            )
+        if column in found or column in TASK_COLUMNS:
+            raise UsageError(f"another metric or column is called {column!r}; rename the function")
+        found[column] = _checked(name, function)
+    return found
+
+
+def _checked(name: str, function: Metric) -> Metric:
+    """The function, its faults told as its own."""
+
+    def metric(probabilities: np.ndarray, labels: np.ndarray) -> float:
+        try:
+            return float(function(probabilities, labels))
+        except Exception as error:
+            n, n_way = probabilities.shape
+            raise UsageError(
+                f"metric {name!r} failed on {n} queries of {n_way} classes: {explain(error)}"
+            ) from error
+
+    return metric

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from metaadapter.errors import DataError
-from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell
+from metaadapter.evaluation.metrics import Tables
 
 __all__ = ["CellResult", "Journal"]
 
@@ -41,15 +41,59 @@ class Journal:
         """
         self.path = path
         self.results: dict[Cell, CellResult] = {}
-        self._size = 0
-        if path.exists():
-            self._read(path.read_bytes())
+        content = path.read_bytes() if path.exists() else b""
+        *lines, cut_off = content.split(b"\n")
+        self._size = len(content) - len(cut_off)
+        for number, line in enumerate(lines, start=1):
+            try:
+                values = json.loads(line)
+                cell = Cell(*values["cell"])
+                result = CellResult(cell, "", "", {})
+                if "method" in values:
+                    result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"line {number} of {path} is damaged ({error!r}); delete that line, and "
+                    "the same command measures its cell anew"
+                ) from error
+            self.results[cell] = result
+
+    def missing(
+        self, plan: Sequence[Cell], methods: Mapping[str, str], bench: str
+    ) -> tuple[list[Cell], list[str]]:
+        """The cells that must be measured, and why some of them must be so again.
+
+        Args:
+            plan: All cells.
+            methods: Today's identity of each method.
+            bench: Today's identity of the program that measures.
+        """
+        there = [self.results[cell] for cell in plan if cell in self.results]
+        by_another = [each.cell for each in there if each.bench != bench]
+        of_another = [
+            each.cell
+            for each in there
+            if each.bench == bench and each.method != methods[each.cell.method]
+        ]
+        reasons = []
+        if by_another:
+            reasons.append(
+                "the program that draws, fits, answers and scores has changed: "
+                f"{_cells(by_another)} measured again"
+            )
+        if changed := list(dict.fromkeys(cell.method for cell in of_another)):
+            have = "method has" if len(changed) == 1 else "methods have"
+            reasons.append(
+                f"{len(changed)} {have} changed ({', '.join(changed)}): {_cells(of_another)} "
+                "measured again"
+            )
+        again = {*by_another, *of_another}
+        return [cell for cell in plan if cell in again or cell not in self.results], reasons
 
     @contextmanager
     def appending(self) -> Iterator[Journal]:
         """Open for `append`, the end cut back to the last whole line."""
-        self._file = self.path.open("ab")
-        with self._file:
+        with self.path.open("ab") as self._file:
             os.truncate(self.path, self._size)
             yield self
 
@@ -60,22 +104,6 @@ class Journal:
         os.fsync(self._file.fileno())
         self.results[result.cell] = result
 
-    def _read(self, content: bytes) -> None:
-        lines = content.split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                result = _from_dict(json.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"line {number} of {self.path} is damaged ({error!r}); delete that line, and "
-                    "the same command measures its cell anew"
-                ) from error
-            self.results[result.cell] = result
-        self._size = len(content) - len(lines[-1])
 
-
-def _from_dict(values: dict[str, Any]) -> CellResult:
-    cell = Cell(*values["cell"])
-    if "method" not in values:
-        return CellResult(cell, "", "", {})
-    return CellResult(cell, values["method"], values["bench"], values["tables"])
+def _cells(cells: Sequence[Cell]) -> str:
+    return "1 cell is" if len(cells) == 1 else f"{len(cells)} cells are"

@@ -15,11 +15,11 @@ from episodes import EpisodeRows
 from metaadapter.adapter import Support, classify
 from metaadapter.errors import DataError
 from metaadapter.evaluation.answers import UNKNOWN, Answers, read_answers
-from metaadapter.evaluation.cell_tables import Tables, cell_tables
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.metrics import Tables, cell_tables
 
 __all__ = ["Metric", "measure"]
 
@@ -71,23 +71,21 @@ def measure(
             here_TQ = np.where(is_here_TQ, picture_TQ.numpy(), -1)
             own_TQ = np.where(way_TQ == UNKNOWN, UNKNOWN, way_TQ - ways.start)
             answers[part].append(read_answers(logits_TQN[..., ways], own_TQ, here_TQ, first))
-            for task, logits_QN in enumerate(logits_TQN[..., ways]):
-                for name, metric in (metrics or {}).items():
-                    is_query_Q = (here_TQ[task] >= 0) & (own_TQ[task] != UNKNOWN)
-                    figure = _figure(metric, logits_QN, own_TQ[task], is_query_Q)
-                    more[part][name].append(figure)
-                for name, value in cost.items():
-                    more[part][name].append(value)
+            is_query_TQ = (here_TQ >= 0) & (own_TQ != UNKNOWN)
+            for name, metric in (metrics or {}).items():
+                tasks = zip(logits_TQN[..., ways], own_TQ, is_query_TQ, strict=True)
+                more[part][name] += [_figure(metric, *task) for task in tasks]
+            for name, value in cost.items():
+                more[part][name] += [value] * len(picture_TQ)
         first += len(picture_TQ)
-    tables: Tables = {}
-    for part, ways in parts.items():
-        classes_TN = rows.classes_TN[:, ways].numpy()
-        found = cell_tables(part, Answers.join(answers[part]), classes_TN, more[part])
-        for name, columns in found.items():
-            kept = tables.setdefault(name, {column: [] for column in columns})
-            for column, values in columns.items():
-                kept[column] += values
-    return tables
+    found = [
+        cell_tables(part, Answers.join(answers[part]), rows.classes_TN[:, ways].numpy(), more[part])
+        for part, ways in parts.items()
+    ]
+    return {
+        name: {key: [value for each in found for value in each[name][key]] for key in columns}
+        for name, columns in found[0].items()
+    }
 
 
 def _parts(n_way: int, base_to_new: bool) -> dict[str, slice]:
@@ -100,8 +98,7 @@ def _parts(n_way: int, base_to_new: bool) -> dict[str, slice]:
 def _asked(rows: EpisodeRows) -> tuple[Int[Tensor, "T Q"], Int[np.ndarray, "T Q"]]:
     """Number of each picture to classify, −1 where there is none, and its way or `UNKNOWN`."""
     _, n_way, n_query = rows.query_TNQ.shape
-    ways_Q = np.repeat(np.arange(n_way), n_query)
-    way_Q = np.append(ways_Q, np.full(rows.off_class_TO.shape[1], UNKNOWN))
+    way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [rows.off_class_TO.shape[1]])
     picture_TQ = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)
     return picture_TQ, np.tile(way_Q, (len(picture_TQ), 1))
 

@@ -1,24 +1,86 @@
-"""What answers are worth: the figures of many tasks at once, by the usual definitions.
+"""What answers are worth: figures of many tasks at once, pairs of classes, bins, bad mistakes.
 
-Tests hold each against scikit-learn, whose own functions take one task after the other: six of them
-on each of an evaluation's 30,000 tasks would take longer than most methods do.
+Figures have the usual definitions. Tests hold each against scikit-learn, whose own functions take
+one task after the other: six of them on each of an evaluation's 30,000 tasks would take longer than
+most methods do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
 
 from metaadapter.evaluation.answers import UNKNOWN, Answers
 
-__all__ = ["METRICS", "bin_sums", "score"]
+__all__ = ["METRICS", "MOST_KEPT", "Tables", "bin_sums", "cell_tables", "score"]
+
+Tables = dict[str, dict[str, list[Any]]]
+"""Name of a table → column → values, as a journal keeps them."""
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 """Fractions of 1, save `nll` (nats) and `brier` (0 … 2); the smaller `nll`, `brier` and `ece`, the
 better."""
 # Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
 N_BINS = 15
+# Mistakes of a cell: enough for a page to show as many different pictures over the seeds.
+MOST_KEPT = 8
+
+
+def cell_tables(
+    part: str,
+    answers: Answers,
+    classes_TN: Int[np.ndarray, "T N"],
+    more: Mapping[str, Sequence[Any]],
+) -> Tables:
+    """The tables of some of the classes, judged among themselves.
+
+    Args:
+        part: "all", "base" or "new".
+        answers: Of all tasks.
+        classes_TN: Number of each way's class in its set.
+        more: Further columns of the tasks: metrics of one's own, and what the tasks cost.
+    """
+    n_tasks, n_way = classes_TN.shape
+    known = answers.known
+    tasks = {
+        "task": np.arange(n_tasks),
+        "n_way": np.full(n_tasks, n_way),
+        "n_query": np.bincount(known.task_q, minlength=n_tasks),
+        **score(answers, n_tasks, n_way),
+        **more,
+    }
+    true_q = classes_TN[known.task_q, known.way_q]
+    predicted_q = classes_TN[known.task_q, known.predicted_q]
+    pairs, count = np.unique(np.stack([true_q, predicted_q]), axis=1, return_counts=True)
+    bins_B3 = bin_sums(known, n_tasks).sum(0)
+    (wrong,) = (~known.correct_q).nonzero()
+    worst = wrong[np.argsort(-known.confidence_q[wrong], kind="stable")[:MOST_KEPT]]
+    found = {
+        "rows": tasks,
+        "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
+        "bins": {
+            "bin": np.arange(len(bins_B3)),
+            "n": bins_B3[:, 0].astype(int),
+            "confidence": bins_B3[:, 1],
+            "right": bins_B3[:, 2].astype(int),
+        },
+        "mistakes": {
+            "picture": known.picture_q[worst],
+            "true": true_q[worst],
+            "predicted": predicted_q[worst],
+            "confidence": known.confidence_q[worst],
+            "own": np.exp(known.log_own_q[worst]),
+        },
+    }
+    return {
+        name: {"part": [part] * len(next(iter(columns.values())))}
+        | {key: _plain(column) for key, column in columns.items()}
+        for name, columns in found.items()
+    }
 
 
 def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
@@ -39,8 +101,8 @@ def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndar
         n_T = true_TN.sum(1)
         return {
             "accuracy": correct_TN.sum(1) / n_T,
-            "balanced_accuracy": _mean_where(correct_TN / true_TN, true_TN > 0),
-            "macro_f1": _mean_where(2 * correct_TN / either_TN, either_TN > 0),
+            "balanced_accuracy": np.nansum(correct_TN / true_TN, 1) / (true_TN > 0).sum(1),
+            "macro_f1": np.nansum(2 * correct_TN / either_TN, 1) / (either_TN > 0).sum(1),
             "nll": np.bincount(task_q, -known.log_own_q, n_tasks) / n_T,
             "brier": np.bincount(task_q, known.brier_q, n_tasks) / n_T,
             "ece": np.abs(bins_TB3[..., 1] - bins_TB3[..., 2]).sum(1) / n_T,
@@ -59,10 +121,10 @@ def bin_sums(known: Answers, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
 
 
-def _mean_where(values_TN: np.ndarray, there_TN: np.ndarray) -> np.ndarray:
-    """The mean over the classes that occur."""
-    mean_T: np.ndarray = np.where(there_TN, values_TN, 0.0).sum(1) / there_TN.sum(1)
-    return mean_T
+def _plain(column: np.ndarray | Sequence[Any]) -> list[Any]:
+    """Plain numbers; JSON has no NaN."""
+    values = column.tolist() if isinstance(column, np.ndarray) else column
+    return [None if value != value else value for value in values]
 
 
 def _unknown_auroc(answers: Answers, n_tasks: int) -> np.ndarray:

@@ -16,8 +16,8 @@ import torch
 
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.evaluation.bench import Bench
-from metaadapter.evaluation.cell_tables import Tables
 from metaadapter.evaluation.config import Cell, EvaluationConfig
+from metaadapter.evaluation.metrics import Tables
 from metaadapter.own_code import explain
 
 __all__ = ["measure_cells"]

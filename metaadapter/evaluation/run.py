@@ -16,17 +16,15 @@ from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation import integrity
 from metaadapter.evaluation.bench import Bench
 from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.journal import CellResult, Journal
 from metaadapter.evaluation.pool import measure_cells
 from metaadapter.evaluation.ranks import Ranks, rank_methods
-from metaadapter.evaluation.stale_cells import missing_cells
 from metaadapter.evaluation.summary import differences, means, records
 from metaadapter.evaluation.table_files import write_table
-from metaadapter.evaluation.tables import all_tables
+from metaadapter.evaluation.tables import all_tables, draw_table
 from metaadapter.features.device import choose_device
 
 __all__ = ["Evaluation", "evaluate"]
@@ -109,7 +107,7 @@ def evaluate(
     record = Record(config, methods, {name: data.identity for name, data in bench.sets.items()})
     with hold_evaluation(folder, record):
         with Journal(folder / JOURNAL_FILE).appending() as journal:
-            missing, reasons = missing_cells(config.cells(), journal.results, methods, measured_by)
+            missing, reasons = journal.missing(config.cells(), methods, measured_by)
             for reason in reasons:
                 note(reason)
             tell(0, len(missing))
