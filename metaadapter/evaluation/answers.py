@@ -77,17 +77,16 @@ def read_answers(
     there_TQ = picture_TQ >= 0
     way_q = way_TQ[there_TQ]
     logits_pN = logits_TQN.flatten(0, 1)
-    places_q = torch.from_numpy(there_TQ.flatten().nonzero()[0])
+    columns = torch.from_numpy(there_TQ.flatten().nonzero()[0]), torch.from_numpy(way_q.clip(0))
+    size = max(1, CHUNK // logits_TQN.shape[2])
     figures = []
-    for at in range(0, max(1, len(places_q)), max(1, CHUNK // logits_TQN.shape[2])):
-        chosen = slice(at, at + max(1, CHUNK // logits_TQN.shape[2]))
-        log_qN = logits_pN[places_q[chosen]].double().log_softmax(-1)
+    for places_q, own_q in zip(*(torch.split(column, size) for column in columns), strict=True):
+        log_qN = logits_pN[places_q].double().log_softmax(-1)
         log_most_q, predicted_q = log_qN.max(-1)
-        own_q1 = torch.from_numpy(way_q[chosen].clip(0)).to(log_qN.device)[:, None]
-        log_own_q = log_qN.gather(1, own_q1)[:, 0]
+        log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
         brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
-        columns = (predicted_q.double(), log_most_q.exp(), log_own_q, brier_q)
-        figures.append(torch.stack(columns).cpu().numpy())
+        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
+        figures.append(found.cpu().numpy())
     predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
     is_unknown_q = way_q == UNKNOWN
     return Answers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from metaadapter.evaluation.tables import TASK_COLUMNS
 from metaadapter.own_code import explain, is_own_code, load_own_code
 
 __all__ = ["Bench", "load_metrics"]
+
+_last_draw = lru_cache(maxsize=1)(draw_tasks)
 
 
 class Bench:
@@ -46,7 +49,6 @@ class Bench:
         for method, data in product(self.methods.values(), self.sets.values()):
             if isinstance(method.fit, MetaPeer):
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
-        self._draw: tuple[tuple[str, int], EpisodeRows] | None = None
         self._warm: set[str] = set()
 
     @property
@@ -57,10 +59,7 @@ class Bench:
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last ones are remembered."""
-        if self._draw is None or self._draw[0] != (store, seed):
-            rows = draw_tasks(self.sets[store], self.config, seed)
-            self._draw = (store, seed), rows
-        return self._draw[1]
+        return _last_draw(self.sets[store], self.config, seed)
 
     def measure(self, cell: Cell) -> Tables:
         """The rows of a cell."""

@@ -130,11 +130,10 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
     """
     content: dict[str, Any] = {}
     if path is not None:
-        content = read_toml(path)
-        if any(key in given for key in STORES):
-            content = {key: value for key, value in content.items() if key not in STORES}
-        places = {key: _placed(content[key], path.parent) for key in STORES if key in content}
-        content |= places
+        replaced = STORES if any(key in given for key in STORES) else ()
+        for key, value in read_toml(path).items():
+            if key not in replaced:
+                content[key] = _placed(value, path.parent) if key in STORES else value
     owner = "the evaluation asked for" if path is None else f"the configuration {path}"
     return checked(EvaluationConfig, {**content, **given}, owner=owner)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,28 +75,24 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
     with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
-    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
-        _take_up(folder, record)
-        yield
-
-
-def _take_up(folder: Path, record: Record) -> None:
     path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
-    # Without a finished cell there is nothing that another evaluation could mix with.
-    if path.exists():
-        differences = record.differences(_read(path))
-        if differences and journal.exists() and journal.stat().st_size:
-            raise DataError(
-                f"{folder} holds another evaluation; choose another --out. Methods, stores "
-                "and seeds may be added to one, and here differ:\n  "
-                + "\n  ".join(differences[:10])
-            )
-    replace_file(path, json.dumps(record.to_dict(), indent=2) + "\n")
+    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
+        # Without a finished cell there is nothing that another evaluation could mix with.
+        if path.exists():
+            differences = record.differences(_read(path))
+            if differences and journal.exists() and journal.stat().st_size:
+                raise DataError(
+                    f"{folder} holds another evaluation; choose another --out. Methods, stores "
+                    "and seeds may be added to one, and here differ:\n  "
+                    + "\n  ".join(differences[:10])
+                )
+        replace_file(path, json.dumps(record.to_dict(), indent=2) + "\n")
+        yield
 
 
 def _read(path: Path) -> Record:
     try:
-        values: Mapping[str, Any] = json.loads(path.read_bytes())
+        values = json.loads(path.read_bytes())
         config = EvaluationConfig.model_validate(values["config"])
         return Record(config, dict(values["methods"]), dict(values["sets"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -107,29 +108,29 @@ def _by_record(
     told_by: str,
 ) -> Box:
     """The verdict by the record of each method; those without one learn from the support alone."""
-    verdicts: dict[str, Status] = {}
-    guilty = dict[str, list[str]]()
-    for method in methods:
-        record = method.meta_training
-        shared = [] if record is None else overlap(record)
-        verdicts[method.name] = "unknown" if record is None else "fail" if shared else "pass"
-        if shared:
-            guilty.setdefault(_some(shared), []).append(method.name)
-    told = [
-        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {shared}"
-        for shared, names in guilty.items()
-    ]
-    by_status = {
-        status: [each for each, found in verdicts.items() if found == status]
-        for status in ("pass", "unknown", "fail")
+    shared = {each.name: each.meta_training and overlap(each.meta_training) for each in methods}
+    verdicts: dict[str, Status] = {
+        method: "unknown" if found is None else "fail" if found else "pass"
+        for method, found in shared.items()
     }
-    if by_status["unknown"]:
-        told.append(f"no record of meta-training lies beside {_some(by_status['unknown'])}")
-    if by_status["pass"]:
-        n_others = len(by_status["pass"])
-        others = f"{n_others} other{'s' if n_others > 1 else ''}" if told else "all methods"
+    guilty = defaultdict[str, list[str]](list)
+    for method, found in shared.items():
+        if found:
+            guilty[_some(found)].append(method)
+    told = [
+        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {seen}"
+        for seen, names in guilty.items()
+    ]
+    unknown, passed = (
+        [method for method, verdict in verdicts.items() if verdict == wanted]
+        for wanted in ("unknown", "pass")
+    )
+    if unknown:
+        told.append(f"no record of meta-training lies beside {_some(unknown)}")
+    if passed:
+        others = f"{len(passed)} other{'s' if len(passed) > 1 else ''}" if told else "all methods"
         told.append(f"it holds for {others}, {told_by}")
-    status: Status = "fail" if by_status["fail"] else "unknown" if by_status["unknown"] else "pass"
+    status: Status = "fail" if guilty else "unknown" if unknown else "pass"
     return Box(name, status, "; ".join(told), verdicts)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing.connection import wait
 
 import torch
@@ -37,20 +38,23 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
     """
     jobs = min(jobs, len(cells))
     if jobs <= 1:
-        with _one_thread():
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
             for cell in cells:
                 yield cell, bench.measure(cell)
+        finally:
+            torch.set_num_threads(before)
         return
     pool = ProcessPoolExecutor(
         jobs,
         # Forking a process that has used torch or a GPU is not safe.
         multiprocessing.get_context("spawn"),
         _begin,
-        (bench.config, str(bench.device)),
     )
     try:
         with _deaf_to_interrupts():  # processes that start inherit it
-            futures = [pool.submit(_measure, cell) for cell in cells]
+            futures = [pool.submit(_measure, bench.config, bench.device, cell) for cell in cells]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
@@ -62,19 +66,13 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         pool.shutdown(cancel_futures=True)
 
 
-_bench: Bench | Exception
+_bench = cache(Bench)
 
 
-def _begin(config: EvaluationConfig, device: str) -> None:
-    global _bench
+def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    try:
-        _bench = Bench(config, torch.device(device))
-    except Exception as error:
-        # An error of an initializer would break the pool without a word; a cell can tell it.
-        _bench = error
 
 
 def _end_with_parent() -> None:
@@ -85,11 +83,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _measure(cell: Cell) -> tuple[Cell, Tables]:
+def _measure(config: EvaluationConfig, device: torch.device, cell: Cell) -> tuple[Cell, Tables]:
     try:
-        if isinstance(_bench, Exception):
-            raise _bench
-        return cell, _bench.measure(cell)
+        return cell, _bench(config, device).measure(cell)
     except MetaAdapterError:
         raise
     except Exception as error:
@@ -107,13 +103,3 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

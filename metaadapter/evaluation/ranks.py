@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -34,10 +33,6 @@ class Ranks:
     """Of Friedman's test that all methods are alike; None for fewer than three methods."""
     critical_difference: float
     """Two mean ranks that lie further apart differ by Nemenyi's test, at 5 %."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return asdict(self)
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:

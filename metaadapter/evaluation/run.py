@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Evaluation:
             "reference": self.config.reference_name,
             "means": records(self.means),
             "differences": records(self.differences),
-            "ranks": {part: ranks.to_dict() for part, ranks in self.ranks.items()},
+            "ranks": {part: asdict(ranks) for part, ranks in self.ranks.items()},
             "integrity": [box.to_dict() for box in self.boxes],
             "sets": self.sets,
             "versions": self.versions,

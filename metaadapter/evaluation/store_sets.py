@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,8 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
     if {"train", "test"} <= set(split_n):
         pool_n = np.select([split_n == "train", split_n == "test"], [SUPPORT, QUERY], UNUSED)
     labels = store.classes
-    return _of_stores(store.folder.resolve().name, [(store, pool_n)], labels, labels)
+    number = {label: position for position, label in enumerate(labels)}
+    return _of_stores(store.folder.resolve().name, [(store, pool_n)], number, labels, labels)
 
 
 def joined_set(name: str, support: Path | str, query: Path | str) -> EvaluationSet:
@@ -69,36 +70,32 @@ def joined_set(name: str, support: Path | str, query: Path | str) -> EvaluationS
             f"readable names, and the stores have, among others, {', '.join(one.classes[:3])} "
             f"and {', '.join(other.classes[:3])}"
         )
-    pools = [
-        (one, np.full(one.n_pictures, SUPPORT)),
-        (other, np.full(other.n_pictures, QUERY)),
-    ]
+    pools = [(one, np.full(one.n_pictures, SUPPORT)), (other, np.full(other.n_pictures, QUERY))]
+    place = {name: position for position, name in enumerate(classes)}
+    number = {label: place.get(same_name(label), -1) for label in (*one.classes, *other.classes)}
     first = {same_name(label): label for label in reversed(one.classes)}
-    return _of_stores(name, pools, classes, [first[each] for each in classes], rename=True)
+    return _of_stores(name, pools, number, classes, [first[each] for each in classes])
 
 
 def _of_stores(
     name: str,
     pools: Sequence[tuple[FeatureStore, np.ndarray]],
+    number: Mapping[str, int],
     classes: tuple[str, ...],
     text_labels: Sequence[str],
-    *,
-    rename: bool = False,
 ) -> EvaluationSet:
-    """Join pictures; the texts are the first store's, of its classes `text_labels`."""
+    """Join pictures, whose labels have these numbers; others take no part.
+
+    The texts are the first store's, of the labels that stand for the classes.
+    """
     stores = [store for store, _ in pools]
     if len(classes) < 2:
         raise DataError(
             f"expected pictures of at least two classes in the feature store {stores[0].folder}, "
             f"got {len(classes)}; encode a folder that holds one folder for each class"
         )
-    number = {label: position for position, label in enumerate(classes)}
-    known = {
-        label: number.get(same_name(label) if rename else label, -1)
-        for label in set(_column(stores, "label").tolist())
-    }
     pool_n = np.concatenate([pool_n for _, pool_n in pools])
-    numbers_n = np.array([known[label] for label in _column(stores, "label").tolist()], dtype=int)
+    numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
     return EvaluationSet(
