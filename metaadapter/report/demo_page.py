@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 from metaadapter.report.template import render
-from metaadapter.task.demo_result import Answers, DemoResult, LabelledPicture
+from metaadapter.task.demo_result import DemoResult
 
 __all__ = ["page"]
 
@@ -15,21 +14,12 @@ def page(result: DemoResult) -> str:
     """Render the page; the same result gives the same page."""
     return render(
         "demo_page.html.jinja",
-        {"percent": _percent, "percents": _percents, "seconds": _seconds},
+        (_percent, _percents, _seconds),
         result=result,
         baseline=result.answers[0],
         adapted=result.answers[-1],
-        groups=list(_groups(result)),
+        groups=_groups(result),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Held-out pictures on which the adapter had the same effect."""
-
-    title: str
-    meaning: str
-    cards: list[tuple[LabelledPicture, list[tuple[str, str, float, bool]]]]
 
 
 # (zero-shot is correct, the adapter is correct) → heading, explanation; what changed comes first.
@@ -41,27 +31,27 @@ _EFFECTS = {
 }
 
 
-def _groups(result: DemoResult) -> Iterator[_Group]:
-    before, after = result.answers[0], result.answers[-1]
-    for effect, (title, meaning) in _EFFECTS.items():
-        members = [
-            i
-            for i, seen in enumerate(zip(before.correct, after.correct, strict=True))
-            if seen == effect
-        ]
-        cards = [
-            (result.held_out[i], [_answer(each, i) for each in result.answers]) for i in members
-        ]
-        yield _Group(title, meaning, cards)
-
-
-def _answer(answers: Answers, picture: int) -> tuple[str, str, float, bool]:
-    return (
-        answers.method,
-        answers.labels[picture],
-        answers.probabilities[picture],
-        answers.correct[picture],
-    )
+def _groups(result: DemoResult) -> list[dict[str, Any]]:
+    """Held-out pictures on which the adapter had the same effect, with the answers of each."""
+    seen = [*zip(result.answers[0].correct, result.answers[-1].correct, strict=True)]
+    return [
+        {
+            "title": title,
+            "meaning": meaning,
+            "cards": [
+                (
+                    picture,
+                    [
+                        (each.method, each.labels[i], each.probabilities[i], each.correct[i])
+                        for each in result.answers
+                    ],
+                )
+                for i, picture in enumerate(result.held_out)
+                if seen[i] == effect
+            ],
+        }
+        for effect, (title, meaning) in _EFFECTS.items()
+    ]
 
 
 def _percent(fraction: float) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from metaadapter.evaluation import Estimate
-from metaadapter.evaluation.markdown_table import markdown_table
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
     escaped,
@@ -18,7 +17,7 @@ from metaadapter.report.words import (
     signed,
 )
 
-__all__ = ["markdown", "overview"]
+__all__ = ["markdown", "markdown_table", "overview"]
 
 BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
 
@@ -41,6 +40,12 @@ def markdown(result: EvaluationResult) -> str:
 def overview(result: EvaluationResult, heading: str = "") -> str:
     """Accuracy, gains over each method, log loss, calibration, ranks and integrity."""
     return printable("\n".join(_overview(result, heading)).strip("\n"))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A line for the head, a rule, and a line a row; each row has as many cells as the head."""
+    first, *others = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([first, "|---" * len(head) + "|", *others])
 
 
 def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:

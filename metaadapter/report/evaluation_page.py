@@ -9,11 +9,14 @@ from markupsafe import Markup
 
 from metaadapter.evaluation import Estimate
 from metaadapter.report.evaluation_result import EvaluationResult
-from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
-from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
-from metaadapter.report.figures.mean_ranks import mean_ranks
-from metaadapter.report.figures.method_style import style_of
-from metaadapter.report.figures.reliability import reliability
+from metaadapter.report.figures import (
+    POINTS_SHOWN,
+    accuracy_by_shots,
+    accuracy_by_time,
+    mean_ranks,
+    reliability,
+    style_of,
+)
 from metaadapter.report.template import render
 from metaadapter.report.words import (
     METHOD_NOTES,
@@ -48,22 +51,10 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     overall = next(iter(result.parts[0].accuracy))
     html = render(
         "evaluation_page.html.jinja",
-        {
-            "points": points,
-            "signed": signed,
-            "signed_points": signed_points,
-            "metric": metric,
-            "sentence": _sentence,
-            "fraction": fraction,
-            "metric_name": metric_name,
-            "percent": _percent,
-            "shade": _shade,
-            "short": short,
-            "seconds": _seconds,
-            "number": _number,
-            "told": part_told,
-            "tint": _tint,
-        },
+        (
+            *(points, signed, signed_points, part_told, metric, metric_name, short, fraction),
+            *(_percent, _sentence, _seconds, _number, _tint, _shade),
+        ),
         result=result,
         overall=overall,
         judged=part_told(result.judged),
@@ -108,12 +99,9 @@ def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for number, (method, by_shots) in enumerate(result.reliability.items()):
         for n_shot, bins in by_shots.items():
             if bins:
-                title, style = (
-                    f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}",
-                    style_of(method, result),
-                )
-                drawing = reliability(bins, style, f"reliability-{number}-{n_shot}", title)
-                yield title, Markup(drawing)
+                title = f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}"
+                name, style = f"reliability-{number}-{n_shot}", style_of(method, result)
+                yield title, Markup(reliability(bins, style, name, title))
 
 
 def _tint(estimate: Estimate) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.methods import AT
 from metaadapter.evaluation.summary import MEAN
@@ -14,7 +16,7 @@ from metaadapter.evaluation.tables import COSTS
 from metaadapter.report.errors_found import set_found
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult, PartFound, Row
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
-from metaadapter.report.headline import headline
+from metaadapter.report.words import part_told, signed
 
 __all__ = ["find"]
 
@@ -51,7 +53,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         judged=judged,
         path=tuple(path),
         shots=shots,
-        headline=headline(parts[0], overall, reference),
+        headline=_headline(parts[0], overall, reference),
         parts=parts,
         quality={name: table for name, table in figures.items() if name not in COSTS},
         reliability={
@@ -138,3 +140,49 @@ def _mean(figures: Mapping[str, ByShots], name: str, method: str, n_shot: int) -
     """None where nothing was measured."""
     found = figures.get(name, {}).get(method, {}).get(n_shot)
     return None if found is None else found.mean
+
+
+def _headline(part: PartFound, place: str, reference: str) -> str:
+    """What the reference reaches at each number of shots, and beside the strongest peer there.
+
+    Without a peer, beside the best of the others.
+    """
+    accuracy, gain = part.accuracy[place], part.gain[place]
+    own = accuracy.get(reference, {})
+    if not own:
+        return f"No figure of {reference} could be scored."
+    shots = sorted(own)
+    told = (
+        f"With {_listed(shots)} labelled picture{'' if shots == [1] else 's'} a class, {reference} "
+        f"is correct on {_listed([f'{100 * own[n].mean:.1f}' for n in shots])} % of the pictures "
+        f"it has not seen{part_told(part.part)}."
+    )
+    peers = [name for name in accuracy if name in (*PEERS, *META_PEERS) and name != reference]
+    others = peers or [name for name in accuracy if name != reference]
+    best = {
+        n: max(there, key=lambda name, n=n: accuracy[name][n].mean)  # type: ignore[misc]
+        for n in shots
+        if (there := [name for name in others if n in accuracy[name]])
+    }
+    if not best:
+        return told
+    gains = {n: gain[name][n] for n, name in best.items()}
+    each = [
+        f"{signed(gains[n])} ({n} shot{'' if n == 1 else 's'}, {name})" for n, name in best.items()
+    ]
+    kind = "strongest peer" if peers else "best of the others"
+    told += f" Less the {kind} with as many: {_listed(each)} points."
+    if any(math.isnan(estimate.half) for estimate in gains.values()):
+        return f"{told} Without a second draw there is no interval."
+    ahead = sum(estimate.mean > estimate.half for estimate in gains.values())
+    behind = sum(-estimate.mean > estimate.half for estimate in gains.values())
+    counted = f"{ahead or 'none'} of {len(gains)} number{'' if len(gains) == 1 else 's'} of shots"
+    return (
+        f"{told} It is ahead by more than the draws alone can make at {counted}, and behind at "
+        f"{behind or 'none'} (95 %, on the same draws)."
+    )
+
+
+def _listed(words: Sequence[object]) -> str:
+    *first, last = map(str, words)
+    return f"{', '.join(first)} and {last}" if first else last
