@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -50,6 +50,9 @@ class Bench:
             if isinstance(method.fit, MetaPeer):
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
         self._warm: set[str] = set()
+        self._measure = partial(
+            measure, base_to_new=config.base_to_new, metrics=self.metrics, device=device
+        )
 
     @property
     def identity(self) -> str:
@@ -63,25 +66,16 @@ class Bench:
 
     def measure(self, cell: Cell) -> Tables:
         """The rows of a cell."""
+        method, data = self.methods[cell.method], self.sets[cell.store]
         rows = self.draw(cell.store, cell.seed)
         with warnings.catch_warnings():
             # One from a peer's library would come again with each of a thousand cells.
             warnings.simplefilter("ignore")
             if cell.method not in self._warm:
                 # What a first call imports and sets up is no cost of the method.
-                self._measure(cell, next(rows.first(1).split(1)))
+                self._measure(method, data, next(rows.first(1).split(1)))
                 self._warm.add(cell.method)
-            return self._measure(cell, rows.first(cell.n_shot))
-
-    def _measure(self, cell: Cell, rows: EpisodeRows) -> Tables:
-        return measure(
-            self.methods[cell.method],
-            self.sets[cell.store],
-            rows,
-            base_to_new=self.config.base_to_new,
-            metrics=self.metrics,
-            device=self.device,
-        )
+            return self._measure(method, data, rows.first(cell.n_shot))
 
 
 def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
