@@ -1,11 +1,19 @@
-"""Sets, draws and methods of an evaluation, each loaded once in a process, and cells measured."""
+"""Where cells are measured, one after the other or in several processes of one thread each."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 import warnings
-from collections.abc import Iterable
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
 from itertools import product
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +22,7 @@ import torch
 from episodes import EpisodeRows
 from metaadapter.baselines import MetaPeer
 from metaadapter.code_identity import code_identity
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import Metric, measure
@@ -24,13 +32,13 @@ from metaadapter.evaluation.store_sets import load_sets
 from metaadapter.evaluation.tables import TASK_COLUMNS
 from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["Bench", "load_metrics"]
+__all__ = ["Bench", "load_metrics", "measure_cells"]
 
 _last_draw = lru_cache(maxsize=1)(draw_tasks)
 
 
 class Bench:
-    """Where cells are measured.
+    """Sets, draws and methods of an evaluation, each loaded once in a process.
 
     Args:
         config: The evaluation.
@@ -76,6 +84,87 @@ class Bench:
                 self._measure(method, data, next(rows.first(1).split(1)))
                 self._warm.add(cell.method)
             return self._measure(method, data, rows.first(cell.n_shot))
+
+
+def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+    """Cells with their rows as they come.
+
+    Args:
+        bench: Of this process; others make their own.
+        cells: What to measure.
+        jobs: Number of processes; 1 works in this one.
+
+    Raises:
+        MetaAdapterError: A method or set cannot be used; what a process says of it arrives here.
+        DataError: A process was ended from outside, for instance for want of memory.
+    """
+    jobs = min(jobs, len(cells))
+    if jobs <= 1:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for cell in cells:
+                yield cell, bench.measure(cell)
+        finally:
+            torch.set_num_threads(before)
+        return
+    pool = ProcessPoolExecutor(
+        jobs,
+        # Forking a process that has used torch or a GPU is not safe.
+        multiprocessing.get_context("spawn"),
+        _begin,
+    )
+    try:
+        with _deaf_to_interrupts():  # processes that start inherit it
+            futures = [pool.submit(_measure, bench.config, bench.device, cell) for cell in cells]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process of the evaluation was ended from outside, perhaps for want of memory. "
+            "Finished cells are kept: give the same command again, with fewer --jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_bench_of = cache(Bench)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its processes, which would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _measure(config: EvaluationConfig, device: torch.device, cell: Cell) -> tuple[Cell, Tables]:
+    try:
+        return cell, _bench_of(config, device).measure(cell)
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        # An error of somebody else's class need not survive the way to the parent.
+        raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def load_metrics(names: Iterable[str]) -> dict[str, Metric]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ __all__ = ["Box", "chosen_elsewhere", "support_apart", "unseen_classes", "unseen
 
 Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
+BY_NAME = "by the names of their stores; a renamed copy is not noticed"
 TASK = ["store", "seed", "task"]
 
 
@@ -46,24 +47,17 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
     shared = pd.concat([_on_both_sides(draws, is_support, key) for key in ("sha256", "group")])
     n_tasks = draws.groupby(TASK).ngroups
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
-    status: Status
-    if len(shared):
-        status = "fail"
-        most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
-        told = _some(f"{store}: {count} in a task" for store, count in most.items())
-        detail = f"pictures of equal bytes, or of one group, on both sides: {told}"
-    elif n_unknown:
-        status = "unknown"
-        detail = f"{n_unknown} of {n_tasks} tasks have pictures without a hash"
-    else:
-        status = "pass"
-        detail = (
-            f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
-            "again is not noticed"
-        )
-    return Box(
-        "support and queries apart", status, detail, {method.name: status for method in methods}
-    )
+    status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"
+    most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
+    told = _some(f"{store}: {count} in a task" for store, count in most.items())
+    detail = {
+        "fail": f"pictures of equal bytes, or of one group, on both sides: {told}",
+        "unknown": f"{n_unknown} of {n_tasks} tasks have pictures without a hash",
+        "pass": f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
+        "again is not noticed",
+    }
+    verdicts = dict.fromkeys([method.name for method in methods], status)
+    return Box("support and queries apart", status, detail[status], verdicts)
 
 
 def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
@@ -73,7 +67,7 @@ def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box
         methods,
         lambda known: _sets_among(sets, known.stores),
         "trained on",
-        "by the names of their stores; a renamed copy is not noticed",
+        BY_NAME,
     )
 
 
@@ -96,7 +90,7 @@ def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -
         methods,
         lambda known: _sets_among(sets, known.chosen_on),
         "chosen on",
-        "by the names of their stores; a renamed copy is not noticed",
+        BY_NAME,
     )
 
 
@@ -134,9 +128,8 @@ def _by_record(
     return Box(name, status, "; ".join(told), verdicts)
 
 
-def _sets_among(sets: Sequence[EvaluationSet], known: Iterable[str]) -> list[str]:
-    names = set(known)
-    return [each for data in sets for each in data.stores if each.casefold() in names]
+def _sets_among(sets: Sequence[EvaluationSet], known: Collection[str]) -> list[str]:
+    return [each for data in sets for each in data.stores if each.casefold() in known]
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:

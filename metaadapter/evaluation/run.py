@@ -14,15 +14,12 @@ import pandas as pd
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation import integrity
-from metaadapter.evaluation.bench import Bench
+from metaadapter.evaluation.bench import Bench, measure_cells
 from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.draws import classes_left_out
-from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
+from metaadapter.evaluation.folder import CellResult, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.journal import CellResult, Journal
-from metaadapter.evaluation.pool import measure_cells
-from metaadapter.evaluation.ranks import Ranks, rank_methods
-from metaadapter.evaluation.summary import differences, means, records
+from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
 from metaadapter.evaluation.table_files import write_table
 from metaadapter.evaluation.tables import all_tables, draw_table
 from metaadapter.features.device import choose_device
@@ -103,17 +100,16 @@ def evaluate(
     """
     bench = Bench(config, choose_device(device))
     methods = {name: method.identity for name, method in bench.methods.items()}
+    sets = {name: data.identity for name, data in bench.sets.items()}
     measured_by = bench.identity
-    record = Record(config, methods, {name: data.identity for name, data in bench.sets.items()})
-    with hold_evaluation(folder, record):
-        with Journal(folder / JOURNAL_FILE).appending() as journal:
-            missing, reasons = journal.missing(config.cells(), methods, measured_by)
-            for reason in reasons:
-                note(reason)
-            tell(0, len(missing))
-            for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
-                journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
-                tell(number, len(missing))
+    with hold_evaluation(folder, Record(config, methods, sets)) as journal:
+        missing, reasons = journal.missing(config.cells(), methods, measured_by)
+        for reason in reasons:
+            note(reason)
+        tell(0, len(missing))
+        for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
+            journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
+            tell(number, len(missing))
         results = [journal.results[cell] for cell in config.cells()]
         return _finish(folder, bench, results, len(missing))
 

@@ -1,4 +1,4 @@
-"""From tidy rows to means with their intervals, and to differences paired by draw."""
+"""From tidy rows to means with intervals, to differences paired by draw, and to ranks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,22 @@ from scipy import stats
 from metaadapter.evaluation.table_files import table
 from metaadapter.evaluation.tables import CELL
 
-__all__ = ["MEAN", "Estimate", "differences", "means", "of_records", "records"]
+__all__ = [
+    "MEAN",
+    "Estimate",
+    "Ranks",
+    "differences",
+    "means",
+    "nemenyi_difference",
+    "of_records",
+    "rank_methods",
+    "records",
+]
 
 MEAN = "mean over sets"
 DRAW = ["store", "part", "n_shot", "seed", "task"]
 NO_METRICS = (*CELL, "task", "n_way", "n_query")
+COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_draws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class Estimate:
         if min(map(len, samples)) < 2:
             return cls(mean, math.nan)
         variances = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
-        freedom = np.array([len(sample) - 1 for sample in samples])
+        freedom = np.array(list(map(len, samples))) - 1
         total = variances.sum()
         effective = total**2 / (variances**2 / freedom).sum() if total else freedom.sum()
         half = stats.t.ppf(0.975, effective) * total**0.5 / len(samples)
@@ -51,6 +62,25 @@ class Estimate:
     def signed(self) -> str:
         """The form of a difference."""
         return f"{self.mean:+.2f} ± {self.half:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """1 is best; ties share the mean of their ranks.
+
+    A block is a set at a number of shots. Blocks of one set are not independent, so p and the
+    critical difference are a little kind.
+    """
+
+    by_set: dict[str, dict[str, float]]
+    """Set → method → mean rank over the numbers of shots."""
+    mean: dict[str, float]
+    """Method → mean rank over all blocks, the best first."""
+    n_blocks: int
+    friedman_p: float | None
+    """Of Friedman's test that all methods are alike; None for fewer than three methods."""
+    critical_difference: float
+    """Two mean ranks that lie further apart differ by Nemenyi's test, at 5 %."""
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
@@ -78,31 +108,23 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
             of_places[MEAN] = [samples[key] for key in keys]
         for place, sample in of_places.items():
             estimate = Estimate.over_stores(sample)
-            found.append(
-                {
-                    **{"method": method, "store": place, "part": part, "n_shot": n_shot},
-                    **{"metric": metric, "mean": estimate.mean, "half": estimate.half},
-                    "n_draws": sum(map(len, sample)),
-                }
-            )
+            row = (method, place, part, n_shot, metric, estimate.mean, estimate.half)
+            found.append(dict(zip(COLUMNS, (*row, sum(map(len, sample))), strict=True)))
     return of_records(found)
 
 
 def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Each method less the reference, draw by draw; columns as those of `means`."""
     is_reference = rows["method"] == reference
-    others = rows[~is_reference]
-    paired = others.merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
-    less = {
-        name: paired[name] - paired[f"{name}_reference"] for name in rows if name not in NO_METRICS
-    }
+    paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
+    metrics = [name for name in rows if name not in NO_METRICS]
+    less = {name: paired[name] - paired[f"{name}_reference"] for name in metrics}
     return means(paired[list(NO_METRICS)].assign(**less))
 
 
 def of_records(found: list[dict[str, Any]]) -> pd.DataFrame:
     """Figures as a table."""
-    names = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_draws")
-    return table({name: [each[name] for each in found] for name in names})
+    return table({name: [each[name] for each in found] for name in COLUMNS})
 
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
@@ -111,3 +133,42 @@ def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
         {name: None if value != value else value for name, value in each.items()}
         for each in figures.to_dict("records")
     ]
+
+
+def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
+    """Rank by mean accuracy in each block that has all methods; None where there is no choice.
+
+    Args:
+        figures: The means of an evaluation.
+        methods: In the order that ties keep. One that has no figure at all is left out.
+        part: Of the classes.
+    """
+    wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
+    of_sets = figures[wanted & (figures["store"] != MEAN)]
+    accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
+    accuracy = accuracy.reindex(columns=[name for name in methods if name in accuracy]).dropna()
+    if len(accuracy.columns) < 2 or not len(accuracy):
+        return None
+    ranks = accuracy.rank(axis=1, ascending=False)
+    by_set = ranks.groupby(level="store", sort=False).mean()
+    mean = ranks.mean().sort_values(kind="stable")
+    return Ranks(
+        by_set={store: by_set.loc[store].to_dict() for store in by_set.index},
+        mean=mean.to_dict(),
+        n_blocks=len(ranks),
+        friedman_p=_friedman_p(ranks.to_numpy()),
+        critical_difference=nemenyi_difference(*ranks.shape[::-1]),
+    )
+
+
+def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
+    """Q √(k (k + 1) / 6 N), q the studentised range of k means at 5 % by √2."""
+    q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
+    return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)
+
+
+def _friedman_p(ranks_BM: np.ndarray) -> float | None:
+    n_blocks, n_methods = ranks_BM.shape
+    if n_methods < 3 or n_blocks < 2 or (ranks_BM == ranks_BM[:, :1]).all():
+        return None
+    return float(stats.friedmanchisquare(*ranks_BM.T).pvalue)

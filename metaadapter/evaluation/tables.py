@@ -11,7 +11,7 @@ import pandas as pd
 
 from episodes import EpisodeRows
 from metaadapter.evaluation.evaluation_set import EvaluationSet
-from metaadapter.evaluation.journal import CellResult
+from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
 from metaadapter.evaluation.table_files import table
 

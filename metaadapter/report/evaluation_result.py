@@ -8,7 +8,7 @@ from typing import Any
 
 from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.ranks import Ranks
+from metaadapter.evaluation.summary import Ranks
 
 __all__ = ["ByShots", "EvaluationResult", "PartFound", "Row", "SetFound"]
 

@@ -15,8 +15,7 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation import EvaluationConfig
 from metaadapter.evaluation.folder import RECORD_FILE
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.ranks import Ranks
-from metaadapter.evaluation.summary import of_records
+from metaadapter.evaluation.summary import Ranks, of_records
 from metaadapter.evaluation.table_files import read_table
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]

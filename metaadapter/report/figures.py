@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metaadapter.evaluation.ranks import Ranks
+from metaadapter.evaluation.summary import Ranks
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult, Row
 from metaadapter.report.evaluation_run import ZERO_SHOT
 from metaadapter.report.panel import colour, panel
