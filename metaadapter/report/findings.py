@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -28,8 +28,15 @@ def find(run: EvaluationRun) -> EvaluationResult:
     reference, shots = run.config.reference_name, run.config.ascending_shots
     names = run.config.set_names
     overall = MEAN if len(names) > 1 else names[0]
+    # The reference less the other, where the summary has the other less the reference.
+    turned = run.differences.assign(mean=-run.differences["mean"])
     parts = tuple(
-        _part(run, part, tuple(dict.fromkeys((overall, *names))))
+        PartFound(
+            part=part,
+            accuracy={place: _by_shots(run.means, place, part) for place in (overall, *names)},
+            gain={place: _by_shots(turned, place, part) for place in (overall, *names)},
+            ranks=run.ranks.get(part),
+        )
         for part in dict.fromkeys(run.means["part"])
     )
     # A harmonic mean has no answers of its own.
@@ -39,11 +46,16 @@ def find(run: EvaluationRun) -> EvaluationResult:
         for name in dict.fromkeys(run.means["metric"])
         if name != "accuracy"
     }
-    methods = _best_first(run.config.method_names, parts[0])
-    path = sorted(
-        (name for name in methods if name.startswith(AT)),
-        key=lambda name: int(name.removeprefix(AT)),
-    )
+
+    def mean(name: str, method: str, n_shot: int = shots[-1]) -> float | None:
+        found = figures.get(name, {}).get(method, {}).get(n_shot)
+        return found.mean if found else None
+
+    # By mean rank; in the order asked for where there is none.
+    rank_of = parts[0].ranks.mean if parts[0].ranks else {}
+    methods = tuple(sorted(run.config.method_names, key=lambda name: rank_of.get(name, math.inf)))
+    steps = {int(name.removeprefix(AT)): name for name in methods if name.startswith(AT)}
+    path = tuple(steps[n] for n in sorted(steps))
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
     return EvaluationResult(
@@ -51,7 +63,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         methods=methods,
         featured=featured,
         judged=judged,
-        path=tuple(path),
+        path=path,
         shots=shots,
         headline=_headline(parts[0], overall, reference),
         parts=parts,
@@ -66,18 +78,13 @@ def find(run: EvaluationRun) -> EvaluationResult:
         },
         seconds={
             method: {
-                n_shot: sum(
-                    _mean(figures, name, method, n_shot) or 0.0
-                    for name in ("fit_seconds", "predict_seconds")
-                )
-                for n_shot in shots
+                n: (mean("fit_seconds", method, n) or 0.0)
+                + (mean("predict_seconds", method, n) or 0.0)
+                for n in shots
             }
             for method in methods
         },
-        costs={
-            method: {name: _mean(figures, name, method, shots[-1]) for name in COSTS}
-            for method in methods
-        },
+        costs={method: {name: mean(name, method) for name in COSTS} for method in methods},
         sets=tuple(set_found(run, name, reference, shots[-1], judged) for name in names),
         boxes=run.boxes,
         intervals=run.intervals,
@@ -88,31 +95,12 @@ def find(run: EvaluationRun) -> EvaluationResult:
     )
 
 
-def _part(run: EvaluationRun, part: str, places: Sequence[str]) -> PartFound:
-    # The reference less the other, where the summary has the other less the reference.
-    turned = run.differences.assign(mean=-run.differences["mean"])
-    return PartFound(
-        part=part,
-        accuracy={place: _by_shots(run.means, place, part, "accuracy") for place in places},
-        gain={place: _by_shots(turned, place, part, "accuracy") for place in places},
-        ranks=run.ranks.get(part),
-    )
-
-
-def _by_shots(figures: pd.DataFrame, place: str, part: str, metric: str) -> ByShots:
+def _by_shots(figures: pd.DataFrame, place: str, part: str, metric: str = "accuracy") -> ByShots:
     found: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
-    is_wanted = (
-        (figures["store"] == place) & (figures["part"] == part) & (figures["metric"] == metric)
-    )
-    for each in figures[is_wanted].itertuples():
+    wanted = (figures["store"] == place) & (figures["part"] == part) & (figures["metric"] == metric)
+    for each in figures[wanted].itertuples():
         found[each.method][int(each.n_shot)] = Estimate(each.mean, each.half)
     return dict(found)
-
-
-def _best_first(methods: Sequence[str], part: PartFound) -> tuple[str, ...]:
-    """By mean rank; in the order asked for where there is none."""
-    ranks = part.ranks.mean if part.ranks else {}
-    return tuple(sorted(methods, key=lambda name: ranks.get(name, len(methods))))
 
 
 def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:
@@ -120,26 +108,11 @@ def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tup
     is_wanted = (bins["method"] == method) & (bins["n_shot"] == n_shot) & (bins["part"] == part)
     rows = bins[is_wanted]
     n = rows["n"].astype(float)
-    sums = (
-        rows[["bin"]]
-        .assign(n=n, confidence=n * rows["confidence"], correct=n * rows["right"])
-        .groupby("bin")
-        .sum()
-    )
+    sums = rows[["bin"]].assign(n=n, confidence=n * rows["confidence"], correct=n * rows["right"])
     return tuple(
-        {
-            "n": int(each.n),
-            "confidence": each.confidence / each.n,
-            "correct": each.correct / each.n,
-        }
-        for each in sums.itertuples()
+        {"n": int(each.n), "confidence": each.confidence / each.n, "correct": each.correct / each.n}
+        for each in sums.groupby("bin").sum().itertuples()
     )
-
-
-def _mean(figures: Mapping[str, ByShots], name: str, method: str, n_shot: int) -> float | None:
-    """None where nothing was measured."""
-    found = figures.get(name, {}).get(method, {}).get(n_shot)
-    return None if found is None else found.mean
 
 
 def _headline(part: PartFound, place: str, reference: str) -> str:
