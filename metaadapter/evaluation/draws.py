@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from episodes import EpisodeError, EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
@@ -58,10 +58,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
         DataError: Fewer than two classes have enough pictures; four for base-to-new.
     """
     _require_classes(data, config)
-    try:
-        rows = _draw(data, config, seed)
-    except EpisodeError as error:
-        raise DataError(f"the set {data.name}: {error}") from error
+    rows = _draw(data, config, seed)
     if config.base_to_new:
         rows = _base_to_new(rows)
     if config.queries == "all":

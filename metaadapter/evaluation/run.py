@@ -20,8 +20,7 @@ from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import CellResult, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
-from metaadapter.evaluation.table_files import write_table
-from metaadapter.evaluation.tables import all_tables, draw_table
+from metaadapter.evaluation.tables import all_tables, draw_table, write_table
 from metaadapter.features.device import choose_device
 
 __all__ = ["Evaluation", "evaluate"]

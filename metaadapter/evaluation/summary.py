@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metaadapter.evaluation.table_files import table
-from metaadapter.evaluation.tables import CELL
+from metaadapter.evaluation.tables import CELL, table
 
 __all__ = [
     "MEAN",

@@ -16,7 +16,7 @@ from metaadapter.evaluation import EvaluationConfig
 from metaadapter.evaluation.folder import RECORD_FILE
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks, of_records
-from metaadapter.evaluation.table_files import read_table
+from metaadapter.evaluation.tables import read_table
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
