@@ -44,14 +44,11 @@ class Answers:
             *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
         )
 
-    def where(self, chosen_q: np.ndarray) -> Answers:
-        """Those of the chosen entries."""
-        return Answers(*(getattr(self, each.name)[chosen_q] for each in fields(self)))
-
     @property
     def known(self) -> Answers:
         """Those about pictures whose class is in the task."""
-        return self.where(self.way_q != UNKNOWN)
+        is_known_q = self.way_q != UNKNOWN
+        return Answers(*(getattr(self, each.name)[is_known_q] for each in fields(self)))
 
     @property
     def correct_q(self) -> np.ndarray:

@@ -40,10 +40,6 @@ _last_draw = lru_cache(maxsize=1)(draw_tasks)
 class Bench:
     """Sets, draws and methods of an evaluation, each loaded once in a process.
 
-    Args:
-        config: The evaluation.
-        device: Where to calculate.
-
     Raises:
         UsageError: There is no such method or metric, or a method has weights for another encoder
             than a set's.
@@ -87,12 +83,7 @@ class Bench:
 
 
 def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
-    """Cells with their rows as they come.
-
-    Args:
-        bench: Of this process; others make their own.
-        cells: What to measure.
-        jobs: Number of processes; 1 works in this one.
+    """Cells with their rows as they come, measured in this process or, by `jobs`, in several.
 
     Raises:
         MetaAdapterError: A method or set cannot be used; what a process says of it arrives here.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
@@ -33,15 +33,6 @@ class Record:
     """Identity by name."""
     sets: dict[str, str]
     """Identity by name."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "schema": "metaadapter.evaluation/1",
-            "config": self.config.model_dump(mode="json"),
-            "methods": self.methods,
-            "sets": self.sets,
-        }
 
     def differences(self, old: Record) -> list[str]:
         """Why this one cannot go on in the folder of an old one.
@@ -111,12 +102,9 @@ class Journal:
     def missing(
         self, plan: Sequence[Cell], methods: Mapping[str, str], bench: str
     ) -> tuple[list[Cell], list[str]]:
-        """The cells that must be measured, and why some of them must be so again.
+        """The cells of a plan that must be measured, and why some of them must be so again.
 
-        Args:
-            plan: All cells.
-            methods: Today's identity of each method.
-            bench: Today's identity of the program that measures.
+        `methods` and `bench` are today's identities, of each method and of what measures.
         """
         there = [self.results[cell] for cell in plan if cell in self.results]
         by_another = [each.cell for each in there if each.bench != bench]
@@ -181,7 +169,13 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
                     "and seeds may be added to one, and here differ:\n  "
                     + "\n  ".join(differences[:10])
                 )
-        replace_file(path, json.dumps(record.to_dict(), indent=2) + "\n")
+        document = {
+            "schema": "metaadapter.evaluation/1",
+            "config": record.config.model_dump(mode="json"),
+            "methods": record.methods,
+            "sets": record.sets,
+        }
+        replace_file(path, json.dumps(document, indent=2) + "\n")
         with Journal(journal).appending() as opened:
             yield opened
 

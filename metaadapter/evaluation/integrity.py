@@ -39,9 +39,7 @@ class Box:
 def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
     """No picture, and no group of pictures, is in the support and the queries of a task.
 
-    Args:
-        draws: A row for each picture of each task, with all its shots.
-        methods: All are measured on the same tasks, so the verdict is the same on each.
+    The draws are those of `draw_table`. All methods have the same tasks, and so the same verdict.
     """
     is_support = draws["role"] == "support"
     shared = pd.concat([_on_both_sides(draws, is_support, key) for key in ("sha256", "group")])

@@ -41,18 +41,15 @@ def measure(
     metrics: Mapping[str, Metric] | None = None,
     device: torch.device | None = None,
 ) -> Tables:
-    """Fit, answer and score.
+    """Fit and answer tasks with as many shots as are to be seen, on the CPU by default, and score.
 
     Args:
         method: What is measured.
         data: The set.
-        rows: The tasks, with as many shots as are to be seen.
-        base_to_new: Judge each half of the classes among itself.
+        rows: The tasks.
+        base_to_new: Judge each half of the classes among itself: parts "base" and "new", not "all".
         metrics: Metrics of one's own, by the names of their columns.
-        device: Where to calculate; the CPU by default.
-
-    Returns:
-        The rows of the tables, of the part "all", or of "base" and "new".
+        device: Where to calculate.
 
     Raises:
         DataError: The method's answers are not numbers.

@@ -67,11 +67,9 @@ class Method:
 def read_meta_training(
     folder: Path, chosen_on: frozenset[str] = frozenset()
 ) -> MetaTraining | None:
-    """The record that lies in or above a generator's or peer's folder; None where there is none.
+    """The record in or above the folder of a generator or peer; None where there is none.
 
-    Args:
-        folder: The folder of the weights.
-        chosen_on: Data sets that decided constants before the training, which no run records.
+    `chosen_on` are data sets that decided constants before the training, which no run records.
 
     Raises:
         DataError: The record cannot be read.

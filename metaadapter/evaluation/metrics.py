@@ -36,13 +36,10 @@ def cell_tables(
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
-    """The tables of some of the classes, judged among themselves.
+    """The tables of a part of the classes ("all", "base" or "new"), judged among themselves.
 
-    Args:
-        part: "all", "base" or "new".
-        answers: Of all tasks.
-        classes_TN: Number of each way's class in its set.
-        more: Further columns of the tasks: metrics of one's own, and what the tasks cost.
+    `classes_TN` has the number of each way's class in its set; `more` are further columns of the
+    tasks: metrics of one's own, and what the tasks cost.
     """
     n_tasks, n_way = classes_TN.shape
     known = answers.known

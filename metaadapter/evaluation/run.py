@@ -152,11 +152,8 @@ def _finish(
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
     document = evaluation.to_dict()
-    _write_json(folder / "integrity.json", "integrity", {"boxes": document.pop("integrity")})
-    _write_json(folder / "summary.json", "summary", document)
+    boxes = {"boxes": document.pop("integrity")}
+    for name, content in (("integrity", boxes), ("summary", document)):
+        named = {"schema": f"metaadapter.evaluation.{name}/1", **content}
+        replace_file(folder / f"{name}.json", json.dumps(named, indent=2) + "\n")
     return evaluation
-
-
-def _write_json(path: Path, name: str, content: dict[str, Any]) -> None:
-    document = {"schema": f"metaadapter.evaluation.{name}/1", **content}
-    replace_file(path, json.dumps(document, indent=2) + "\n")

@@ -137,10 +137,7 @@ def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
     """Rank by mean accuracy in each block that has all methods; None where there is no choice.
 
-    Args:
-        figures: The means of an evaluation.
-        methods: In the order that ties keep. One that has no figure at all is left out.
-        part: Of the classes.
+    Ties keep the order of the methods. One that has no figure in this part is left out.
     """
     wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
     of_sets = figures[wanted & (figures["store"] != MEAN)]
@@ -150,13 +147,16 @@ def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ra
         return None
     ranks = accuracy.rank(axis=1, ascending=False)
     by_set = ranks.groupby(level="store", sort=False).mean()
-    mean = ranks.mean().sort_values(kind="stable")
+    n_blocks, n_methods = ranks.shape
+    has_choice = n_methods > 2 and n_blocks > 1 and (ranks.nunique(axis=1) > 1).any()
     return Ranks(
         by_set={store: by_set.loc[store].to_dict() for store in by_set.index},
-        mean=mean.to_dict(),
-        n_blocks=len(ranks),
-        friedman_p=_friedman_p(ranks.to_numpy()),
-        critical_difference=nemenyi_difference(*ranks.shape[::-1]),
+        mean=ranks.mean().sort_values(kind="stable").to_dict(),
+        n_blocks=n_blocks,
+        friedman_p=float(stats.friedmanchisquare(*ranks.to_numpy().T).pvalue)
+        if has_choice
+        else None,
+        critical_difference=nemenyi_difference(n_methods, n_blocks),
     )
 
 
@@ -164,10 +164,3 @@ def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
     """Q √(k (k + 1) / 6 N), q the studentised range of k means at 5 % by √2."""
     q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
     return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)
-
-
-def _friedman_p(ranks_BM: np.ndarray) -> float | None:
-    n_blocks, n_methods = ranks_BM.shape
-    if n_methods < 3 or n_blocks < 2 or (ranks_BM == ranks_BM[:, :1]).all():
-        return None
-    return float(stats.friedmanchisquare(*ranks_BM.T).pvalue)

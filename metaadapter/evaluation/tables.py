@@ -62,11 +62,14 @@ def all_tables(
     """
     results = list(results)
     pairs, mistakes = (_gathered(results, name, sets) for name in ("confusion", "mistakes"))
+    bins = _added(_gathered(results, "bins", sets), "bin")
+    bins = bins[bins["n"] > 0]
+    n = bins["n"].astype(int)
     return {
         "rows": _rows(_gathered(results, "rows", sets)),
         "classes": _classes(pairs),
         "confusion": _added(pairs, "true", "predicted"),
-        "bins": _bins(_added(_gathered(results, "bins", sets), "bin")),
+        "bins": bins.assign(confidence=bins["confidence"] / n, right=bins["right"] / n),
         "mistakes": mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]],
     }
 
@@ -104,26 +107,25 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
-    count = pairs["count"]
-    # Cells keep their order; classes of a cell stand in that of their names.
-    pairs = pairs.assign(cell=pairs.groupby(CELL, sort=False).ngroup())
-    counts = pd.concat(
-        [
-            pairs.assign(**{"class": pairs["true"]}, support=count),
-            pairs.assign(
-                **{"class": pairs["predicted"]},
-                n_predicted=count,
-                n_correct=count.where(pairs["true"] == pairs["predicted"]),
-            ),
-        ]
+    """Cells keep their order; classes of a cell stand in that of their names."""
+    pairs = pairs.assign(
+        cell=pairs.groupby(CELL, sort=False).ngroup(),
+        right=pairs["count"].where(pairs["true"] == pairs["predicted"], 0),
     )
-    numbers = ["support", "n_predicted", "n_correct"]
-    sums = counts.groupby(["cell", *CELL, "class"])[numbers].sum().reset_index()
-    n_true, n_predicted, n_correct = (sums[name].astype(float) for name in numbers)
-    return sums.assign(
-        precision=n_correct / n_predicted.where(n_predicted > 0),
-        recall=n_correct / n_true.where(n_true > 0),
-    )[[*CELL, "class", "precision", "recall", "support"]]
+    true, predicted = (
+        pairs.rename(columns={side: "class"})
+        .groupby(["cell", *CELL, "class"])[["count", "right"]]
+        .sum()
+        .astype(float)
+        for side in ("true", "predicted")
+    )
+    columns = {
+        "precision": predicted["right"] / predicted["count"],
+        "recall": true["right"] / true["count"],
+        "support": true["count"],
+    }
+    found = pd.DataFrame(columns).reset_index().drop(columns="cell")
+    return found.assign(support=found["support"].fillna(0).astype("Int64"))
 
 
 def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
@@ -132,18 +134,10 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
     return grouped.sum()
 
 
-def _bins(sums: pd.DataFrame) -> pd.DataFrame:
-    there = sums[sums["n"] > 0]
-    n = there["n"].astype(int)
-    return there.assign(confidence=there["confidence"] / n, right=there["right"] / n)
-
-
 def draw_table(draws: Iterable[tuple[EvaluationSet, int, EpisodeRows]]) -> pd.DataFrame:
-    """A row for each picture of each task: k shots are those with `shot` ≤ k.
+    """A row for each picture of each task of a set and seed: k shots are those with `shot` ≤ k.
 
-    Args:
-        draws: Set, seed and tasks with the most shots. Queries are the same at every number of
-            shots, and stand there once.
+    Queries are the same at every number of shots, and stand there once.
     """
     found = []
     for data, seed, rows in draws:
@@ -181,10 +175,7 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
 def write_table(path: Path, rows: pd.DataFrame, *, parquet: bool = False) -> None:
     """Write a CSV file and, if asked for and pyarrow is there, a Parquet file beside it.
 
-    Args:
-        path: Of the CSV file, which is compressed if its name ends in .gz.
-        rows: The table.
-        parquet: Whether a Parquet file is wanted.
+    The CSV file is compressed if its name ends in .gz.
     """
     # The same table gives the same bytes, whenever it is written.
     packed: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
@@ -203,12 +194,9 @@ def write_table(path: Path, rows: pd.DataFrame, *, parquet: bool = False) -> Non
 
 
 def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
-    """Read what `write_table` wrote.
+    """Read what `write_table` wrote: of the CSV file, the rows with the wanted values of columns.
 
-    Args:
-        path: Of the CSV file.
-        wanted: Column → its values, of the rows to read; a table of all confusions of a thousand
-            classes is not for the memory.
+    A table of all confusions of a thousand classes is not for the memory.
 
     Raises:
         DataError: There is no such table, or it is damaged.

@@ -40,10 +40,7 @@ STRONGEST = 10
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; the same result gives the same page.
 
-    Args:
-        result: What was found.
-        thumbnails: JPEG of pictures, by the hash of their bytes; without one a mistake is told in
-            words.
+    Thumbnails are JPEG by the hash of the picture's bytes; without one a mistake is told in words.
 
     Raises:
         MissingPackage: matplotlib is not installed.

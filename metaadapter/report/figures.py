@@ -76,11 +76,7 @@ def style_of(method: str, result: EvaluationResult) -> MethodStyle:
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> str:
     """Lines with 95 % bands over a doubling axis; methods that are not featured in grey.
 
-    Args:
-        result: The whole, for colours and order.
-        accuracy: What is drawn.
-        name: The figure's name, unique in its page.
-        title: What it is drawn for, in words.
+    Of figures, names are unique in a page, and titles say in words what they are drawn for.
     """
     shots = sorted({n_shot for found in accuracy.values() for n_shot in found})
     told = f"Accuracy by shots, {title}: " + "; ".join(

@@ -64,12 +64,9 @@ class Panel:
 
 @contextmanager
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
-    """Axes without a frame, in the page's colours.
+    """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
 
-    Args:
-        name: The figure's name, unique in a page.
-        description: What it shows, for those who do not see it.
-        height: In pixels, beside a width of 380.
+    The name is unique in a page; the description is for those who do not see the figure.
 
     Raises:
         MissingPackage: matplotlib is not installed.

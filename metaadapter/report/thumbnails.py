@@ -19,11 +19,8 @@ QUALITY = 80
 def thumbnails(mistakes: Iterable[Row], folders: Sequence[Path]) -> dict[str, bytes]:
     """JPEG of each picture that is found, by the hash of its bytes.
 
-    Paths of two stores may be the same where each began in a folder of its own.
-
-    Args:
-        mistakes: The `path` and `sha256` of their pictures.
-        folders: Where paths may begin; the first that has a file of the same bytes is taken.
+    Paths may begin in any of the folders, and those of two stores may be the same: the first file
+    of the `sha256` of a mistake is taken.
     """
     found = {}
     for mistake in mistakes:
