@@ -14,12 +14,11 @@ from torch import Tensor
 from episodes import EpisodeRows
 from metaadapter.adapter import Support, classify
 from metaadapter.errors import DataError
-from metaadapter.evaluation.answers import UNKNOWN, Answers, read_answers
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.method import Method
-from metaadapter.evaluation.metrics import Tables, cell_tables
+from metaadapter.evaluation.metrics import UNKNOWN, Answers, Tables, cell_tables, read_answers
 
 __all__ = ["Metric", "measure"]
 

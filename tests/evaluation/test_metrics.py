@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn import metrics
 
-from metaadapter.evaluation import answers as module
-from metaadapter.evaluation.answers import UNKNOWN, read_answers
-from metaadapter.evaluation.metrics import METRICS, bin_sums, score
+from metaadapter.evaluation import metrics as module
+from metaadapter.evaluation.metrics import METRICS, UNKNOWN, bin_sums, read_answers, score
 
 TASKS, QUERIES, WAYS = 4, 30, 5
 
