@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -18,7 +19,7 @@ from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_num
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.method import Method
-from metaadapter.evaluation.metrics import UNKNOWN, Answers, Tables, cell_tables, read_answers
+from metaadapter.evaluation.metrics import UNKNOWN, Tables, cell_tables, read_answers
 
 __all__ = ["Metric", "measure"]
 
@@ -60,7 +61,7 @@ def measure(
         n_base = n_base_classes(n_way)
         parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
     way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [n_off])
-    answers: defaultdict[str, list[Answers]] = defaultdict(list)
+    answers: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     at_once = min(MOST_SUPPORT // rows.support_TNK[0].numel(), MOST_QUERIES // (n_way * n_query))
     firsts = range(0, n_tasks, max(1, at_once))
@@ -82,10 +83,10 @@ def measure(
                     more[part][name].append(metric(probabilities_qW, own_Q[is_asked_Q]))
             for name, value in cost.items():
                 more[part][name] += [value] * len(picture_TQ)
-    found = [
-        cell_tables(part, Answers.join(answers[part]), rows.classes_TN[:, ways].numpy(), more[part])
-        for part, ways in parts.items()
-    ]
+    found = []
+    for part, ways in parts.items():
+        asked = pd.concat(answers[part], ignore_index=True)
+        found.append(cell_tables(part, asked, rows.classes_TN[:, ways].numpy(), more[part]))
     return {
         name: {key: [value for each in found for value in each[name][key]] for key in columns}
         for name, columns in found[0].items()

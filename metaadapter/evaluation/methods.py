@@ -98,10 +98,10 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _alike(name: str) -> str:
     """A name that may have been meant."""
-    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
-    close = get_close_matches(name.casefold(), names, n=1)
     if name.endswith(".py"):
         return f" (a function of a file is named {name}:FUNCTION)"
+    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
+    close = get_close_matches(name.casefold(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
 
 

@@ -8,10 +8,10 @@ most methods do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
@@ -21,7 +21,6 @@ __all__ = [
     "METRICS",
     "MOST_KEPT",
     "UNKNOWN",
-    "Answers",
     "Tables",
     "bin_sums",
     "cell_tables",
@@ -45,51 +44,12 @@ UNKNOWN = -1
 CHUNK = 2**21
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Aligned columns, one entry for each picture that a task asks about."""
-
-    task_q: Int[np.ndarray, " q"]
-    """Number of the task, from 0."""
-    picture_q: Int[np.ndarray, " q"]
-    """Number of the picture in its set."""
-    way_q: Int[np.ndarray, " q"]
-    """The class that is correct, by its place in the task, or `UNKNOWN`."""
-    predicted_q: Int[np.ndarray, " q"]
-    """The class that is predicted; the first of several alike."""
-    confidence_q: Float[np.ndarray, " q"]
-    """Probability of the predicted class."""
-    log_own_q: Float[np.ndarray, " q"]
-    """Log-probability of the correct class; NaN where there is none."""
-    brier_q: Float[np.ndarray, " q"]
-    """Squared distance of the probabilities from the truth; NaN where there is none."""
-
-    @classmethod
-    def join(cls, parts: Sequence[Answers]) -> Answers:
-        """All parts, one after the other."""
-        return cls(
-            *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
-        )
-
-    @property
-    def known(self) -> Answers:
-        """Those about pictures whose class is in the task."""
-        is_known_q = self.way_q != UNKNOWN
-        return Answers(*(getattr(self, each.name)[is_known_q] for each in fields(self)))
-
-    @property
-    def correct_q(self) -> np.ndarray:
-        """Whether the predicted class is the correct one."""
-        correct: np.ndarray = self.predicted_q == self.way_q
-        return correct
-
-
 def read_answers(
     logits_TQN: Float[Tensor, "T Q N"],
     way_TQ: Int[np.ndarray, "T Q"],
     picture_TQ: Int[np.ndarray, "T Q"],
     first_task: int = 0,
-) -> Answers:
+) -> pd.DataFrame:
     """The answers of T tasks, in float64.
 
     Args:
@@ -97,6 +57,12 @@ def read_answers(
         way_TQ: The correct class of each, by its place in the task, or `UNKNOWN`.
         picture_TQ: Number of each in its set; −1 for one that does not count.
         first_task: Number of the first task.
+
+    Returns:
+        A row for each picture that counts: `task`, `picture` and `way` as given; `predicted`, the
+        most probable class, the first of several alike, with its probability `confidence`;
+        `log_own`, the log-probability of the correct class, and `brier`, the squared distance of
+        the probabilities from the truth, both NaN where that class is `UNKNOWN`.
     """
     there_TQ = picture_TQ >= 0
     way_q = way_TQ[there_TQ]
@@ -109,24 +75,19 @@ def read_answers(
         log_most_q, predicted_q = log_qN.max(-1)
         log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
         brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
-        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
-        figures.append(found.cpu().numpy())
-    predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
-    is_unknown_q = way_q == UNKNOWN
-    return Answers(
-        task_q=first_task + there_TQ.nonzero()[0],
-        picture_q=picture_TQ[there_TQ],
-        way_q=way_q,
-        predicted_q=predicted_q.astype(int),
-        confidence_q=confidence_q,
-        log_own_q=np.where(is_unknown_q, np.nan, log_own_q),
-        brier_q=np.where(is_unknown_q, np.nan, brier_q),
+        columns_q = (predicted_q.double(), log_most_q.exp(), log_own_q, brier_q)
+        figures.append(torch.stack(columns_q, -1).cpu().numpy())
+    names = ["predicted", "confidence", "log_own", "brier"]
+    answers = pd.DataFrame(np.concatenate(figures), columns=names).astype({"predicted": int})
+    answers.loc[way_q == UNKNOWN, ["log_own", "brier"]] = np.nan
+    return answers.assign(
+        task=first_task + there_TQ.nonzero()[0], picture=picture_TQ[there_TQ], way=way_q
     )
 
 
 def cell_tables(
     part: str,
-    answers: Answers,
+    answers: pd.DataFrame,
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
@@ -136,20 +97,20 @@ def cell_tables(
     tasks: metrics of one's own, and what the tasks cost.
     """
     n_tasks, n_way = classes_TN.shape
-    known = answers.known
+    known = answers[answers["way"] != UNKNOWN]
     tasks = {
         "task": np.arange(n_tasks),
         "n_way": np.full(n_tasks, n_way),
-        "n_query": np.bincount(known.task_q, minlength=n_tasks),
+        "n_query": np.bincount(known["task"], minlength=n_tasks),
         **score(answers, n_tasks, n_way),
         **more,
     }
-    true_q = classes_TN[known.task_q, known.way_q]
-    predicted_q = classes_TN[known.task_q, known.predicted_q]
+    true_q, predicted_q = (classes_TN[known["task"], known[side]] for side in ("way", "predicted"))
     pairs, count = np.unique(np.stack([true_q, predicted_q]), axis=1, return_counts=True)
     bins_B3 = bin_sums(known, n_tasks).sum(0)
-    (wrong,) = (~known.correct_q).nonzero()
-    worst = wrong[np.argsort(-known.confidence_q[wrong], kind="stable")[:MOST_KEPT]]
+    named = known.assign(true=true_q, predicted=predicted_q, own=np.exp(known["log_own"]))
+    wrong = named[true_q != predicted_q]
+    worst = wrong.sort_values("confidence", ascending=False, kind="stable").head(MOST_KEPT)
     found = {
         "rows": tasks,
         "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
@@ -159,13 +120,7 @@ def cell_tables(
             "confidence": bins_B3[:, 1],
             "right": bins_B3[:, 2].astype(int),
         },
-        "mistakes": {
-            "picture": known.picture_q[worst],
-            "true": true_q[worst],
-            "predicted": predicted_q[worst],
-            "confidence": known.confidence_q[worst],
-            "own": np.exp(known.log_own_q[worst]),
-        },
+        "mistakes": dict(worst[["picture", "true", "predicted", "confidence", "own"]].items()),
     }
     return {
         name: {"part": [part] * len(next(iter(columns.values())))}
@@ -174,17 +129,13 @@ def cell_tables(
     }
 
 
-def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
+def score(answers: pd.DataFrame, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
     """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
-    known = answers.known
-    task_q, correct_q = known.task_q, known.correct_q
+    known = answers[answers["way"] != UNKNOWN]
+    correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (
-        np.bincount(task * n_way + way, minlength=n_tasks * n_way).reshape(n_tasks, n_way)
-        for task, way in (
-            (task_q, known.way_q),
-            (task_q, known.predicted_q),
-            (task_q[correct_q], known.way_q[correct_q]),
-        )
+        np.bincount(rows["task"] * n_way + rows[side], minlength=n_tasks * n_way).reshape(-1, n_way)
+        for rows, side in ((known, "way"), (known, "predicted"), (correct, "way"))
     )
     bins_TB3 = bin_sums(known, n_tasks)
     either_TN = true_TN + predicted_TN
@@ -194,36 +145,34 @@ def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndar
             "accuracy": correct_TN.sum(1) / n_T,
             "balanced_accuracy": np.nansum(correct_TN / true_TN, 1) / (true_TN > 0).sum(1),
             "macro_f1": np.nansum(2 * correct_TN / either_TN, 1) / (either_TN > 0).sum(1),
-            "nll": np.bincount(task_q, -known.log_own_q, n_tasks) / n_T,
-            "brier": np.bincount(task_q, known.brier_q, n_tasks) / n_T,
+            "nll": np.bincount(known["task"], -known["log_own"], n_tasks) / n_T,
+            "brier": np.bincount(known["task"], known["brier"], n_tasks) / n_T,
             "ece": np.abs(bins_TB3[..., 1] - bins_TB3[..., 2]).sum(1) / n_T,
             "unknown_auroc": _unknown_auroc(answers, n_tasks),
         }
 
 
-def bin_sums(known: Answers, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
+def bin_sums(known: pd.DataFrame, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
-    bins_q = np.minimum((known.confidence_q * N_BINS).astype(int), N_BINS - 1)
-    cells_q = known.task_q * N_BINS + bins_q
+    bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
-        np.bincount(cells_q, weights, n_tasks * N_BINS)
-        for weights in (None, known.confidence_q, known.correct_q)
+        np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)
+        for weights in (None, known["confidence"], known["predicted"] == known["way"])
     ]
     return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
 
 
-def _plain(column: np.ndarray | Sequence[Any]) -> list[Any]:
+def _plain(column: Sequence[Any] | np.ndarray | pd.Series) -> list[Any]:
     """Plain numbers; JSON has no NaN."""
-    values = column.tolist() if isinstance(column, np.ndarray) else column
-    return [None if value != value else value for value in values]
+    return [None if value != value else value for value in np.asarray(column).tolist()]
 
 
-def _unknown_auroc(answers: Answers, n_tasks: int) -> np.ndarray:
+def _unknown_auroc(answers: pd.DataFrame, n_tasks: int) -> np.ndarray:
     """How well confidence tells known from unknown classes; NaN where a task lacks either."""
     areas = np.full(n_tasks, np.nan)
-    for task in np.unique(answers.task_q[answers.way_q == UNKNOWN]):
-        here_q = answers.task_q == task
-        is_known_q = answers.way_q[here_q] != UNKNOWN
-        if is_known_q.any():
-            areas[task] = roc_auc_score(is_known_q, answers.confidence_q[here_q])
+    is_known = answers["way"] != UNKNOWN
+    for task in answers["task"][~is_known].unique():
+        is_here = answers["task"] == task
+        if is_known[is_here].any():
+            areas[task] = roc_auc_score(is_known[is_here], answers["confidence"][is_here])
     return areas

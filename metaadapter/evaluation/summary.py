@@ -128,10 +128,8 @@ def of_records(found: list[dict[str, Any]]) -> pd.DataFrame:
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
     """The JSON form; an interval of a single draw is null."""
-    return [
-        {name: None if value != value else value for name, value in each.items()}
-        for each in figures.to_dict("records")
-    ]
+    plain: Any = figures.astype(object).where(figures.notna(), None)
+    return list(plain.to_dict("records"))
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:

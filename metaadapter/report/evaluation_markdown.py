@@ -57,9 +57,8 @@ def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
     for part in result.parts:
         place = next(iter(part.accuracy))
         told = place + part_told(part.part)
-        yield from _by_shots(
-            result, f"{heading}Accuracy in %, {escaped(told)}", part.accuracy[place], points
-        )
+        title = f"{heading}Accuracy in %, {escaped(told)}"
+        yield from _by_shots(result, title, part.accuracy[place], points)
         title = f"{heading}What {result.reference} gains over each, in points, {told}"
         yield from _by_shots(result, title, part.gain[place], signed)
     for name in BESIDE_ACCURACY:
