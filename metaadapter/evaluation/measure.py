@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -61,7 +60,7 @@ def measure(
         n_base = n_base_classes(n_way)
         parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
     way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [n_off])
-    answers: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
+    answers: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     at_once = min(MOST_SUPPORT // rows.support_TNK[0].numel(), MOST_QUERIES // (n_way * n_query))
     firsts = range(0, n_tasks, max(1, at_once))
@@ -83,10 +82,12 @@ def measure(
                     more[part][name].append(metric(probabilities_qW, own_Q[is_asked_Q]))
             for name, value in cost.items():
                 more[part][name] += [value] * len(picture_TQ)
-    found = []
-    for part, ways in parts.items():
-        asked = pd.concat(answers[part], ignore_index=True)
-        found.append(cell_tables(part, asked, rows.classes_TN[:, ways].numpy(), more[part]))
+    found = [
+        cell_tables(
+            part, np.concatenate(answers[part]), rows.classes_TN[:, ways].numpy(), more[part]
+        )
+        for part, ways in parts.items()
+    ]
     return {
         name: {key: [value for each in found for value in each[name][key]] for key in columns}
         for name, columns in found[0].items()

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
@@ -49,7 +48,7 @@ def read_answers(
     way_TQ: Int[np.ndarray, "T Q"],
     picture_TQ: Int[np.ndarray, "T Q"],
     first_task: int = 0,
-) -> pd.DataFrame:
+) -> np.ndarray:
     """The answers of T tasks, in float64.
 
     Args:
@@ -75,19 +74,25 @@ def read_answers(
         log_most_q, predicted_q = log_qN.max(-1)
         log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
         brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
-        columns_q = (predicted_q.double(), log_most_q.exp(), log_own_q, brier_q)
-        figures.append(torch.stack(columns_q, -1).cpu().numpy())
-    names = ["predicted", "confidence", "log_own", "brier"]
-    answers = pd.DataFrame(np.concatenate(figures), columns=names).astype({"predicted": int})
-    answers.loc[way_q == UNKNOWN, ["log_own", "brier"]] = np.nan
-    return answers.assign(
-        task=first_task + there_TQ.nonzero()[0], picture=picture_TQ[there_TQ], way=way_q
-    )
+        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
+        figures.append(found.cpu().numpy())
+    predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
+    columns_q = {
+        "task": first_task + there_TQ.nonzero()[0],
+        "picture": picture_TQ[there_TQ],
+        "way": way_q,
+        "predicted": predicted_q.astype(int),
+        "confidence": confidence_q,
+        "log_own": np.where(way_q == UNKNOWN, np.nan, log_own_q),
+        "brier": np.where(way_q == UNKNOWN, np.nan, brier_q),
+    }
+    kinds = [(name, column.dtype) for name, column in columns_q.items()]
+    return np.rec.fromarrays(columns_q.values(), dtype=kinds)
 
 
 def cell_tables(
     part: str,
-    answers: pd.DataFrame,
+    answers: np.ndarray,
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
@@ -108,9 +113,8 @@ def cell_tables(
     true_q, predicted_q = (classes_TN[known["task"], known[side]] for side in ("way", "predicted"))
     pairs, count = np.unique(np.stack([true_q, predicted_q]), axis=1, return_counts=True)
     bins_B3 = bin_sums(known, n_tasks).sum(0)
-    named = known.assign(true=true_q, predicted=predicted_q, own=np.exp(known["log_own"]))
-    wrong = named[true_q != predicted_q]
-    worst = wrong.sort_values("confidence", ascending=False, kind="stable").head(MOST_KEPT)
+    (wrong,) = (true_q != predicted_q).nonzero()
+    worst = wrong[np.argsort(-known["confidence"][wrong], kind="stable")[:MOST_KEPT]]
     found = {
         "rows": tasks,
         "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
@@ -120,7 +124,13 @@ def cell_tables(
             "confidence": bins_B3[:, 1],
             "right": bins_B3[:, 2].astype(int),
         },
-        "mistakes": dict(worst[["picture", "true", "predicted", "confidence", "own"]].items()),
+        "mistakes": {
+            "picture": known["picture"][worst],
+            "true": true_q[worst],
+            "predicted": predicted_q[worst],
+            "confidence": known["confidence"][worst],
+            "own": np.exp(known["log_own"][worst]),
+        },
     }
     return {
         name: {"part": [part] * len(next(iter(columns.values())))}
@@ -129,7 +139,7 @@ def cell_tables(
     }
 
 
-def score(answers: pd.DataFrame, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
+def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
     """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
     known = answers[answers["way"] != UNKNOWN]
     correct = known[known["predicted"] == known["way"]]
@@ -152,7 +162,7 @@ def score(answers: pd.DataFrame, n_tasks: int, n_way: int) -> dict[str, Float[np
         }
 
 
-def bin_sums(known: pd.DataFrame, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
+def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
     bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
@@ -162,16 +172,16 @@ def bin_sums(known: pd.DataFrame, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
 
 
-def _plain(column: Sequence[Any] | np.ndarray | pd.Series) -> list[Any]:
+def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
     """Plain numbers; JSON has no NaN."""
     return [None if value != value else value for value in np.asarray(column).tolist()]
 
 
-def _unknown_auroc(answers: pd.DataFrame, n_tasks: int) -> np.ndarray:
+def _unknown_auroc(answers: np.ndarray, n_tasks: int) -> np.ndarray:
     """How well confidence tells known from unknown classes; NaN where a task lacks either."""
     areas = np.full(n_tasks, np.nan)
     is_known = answers["way"] != UNKNOWN
-    for task in answers["task"][~is_known].unique():
+    for task in np.unique(answers["task"][~is_known]):
         is_here = answers["task"] == task
         if is_known[is_here].any():
             areas[task] = roc_auc_score(is_known[is_here], answers["confidence"][is_here])
