@@ -27,7 +27,7 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.generator import AdapterGenerator, load_generator
 from metaadapter.training import (
     Moment,

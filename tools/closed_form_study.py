@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 from episodes import EpisodeBatch
 from metaadapter.adapter import Support, classify
 from metaadapter.baselines import PEERS, Peer
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 

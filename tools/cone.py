@@ -29,9 +29,9 @@ from torch.nn.functional import normalize, pad
 from episodes import TaskSource
 from metaadapter.adapter import Support, classify
 from metaadapter.baselines import Peer
-from metaadapter.evaluation.estimate import Estimate
-from metaadapter.evaluation.markdown_table import markdown_table
+from metaadapter.evaluation import Estimate
 from metaadapter.generator import load_generator
+from metaadapter.report.evaluation_markdown import markdown_table
 from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 

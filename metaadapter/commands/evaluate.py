@@ -117,7 +117,7 @@ def evaluate(
     from joblib import cpu_count
 
     from metaadapter import evaluation
-    from metaadapter.evaluation.config_file import load_evaluation
+    from metaadapter.evaluation.config import load_evaluation
     from metaadapter.report.evaluation_markdown import overview
     from metaadapter.report.evaluation_run import EvaluationRun
     from metaadapter.report.findings import find

@@ -1,33 +1,44 @@
-"""Sets, draws and methods of an evaluation, each loaded once in a process, and cells measured."""
+"""Where cells are measured, one after the other or in several processes of one thread each."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
 from itertools import product
+from multiprocessing.connection import wait
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from episodes import EpisodeRows
 from metaadapter.baselines import MetaPeer
 from metaadapter.code_identity import code_identity
-from metaadapter.evaluation.cell_tables import Tables
+from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.measure import measure
+from metaadapter.evaluation.measure import Metric, measure
 from metaadapter.evaluation.methods import load_method
-from metaadapter.evaluation.own_metric import load_metrics
+from metaadapter.evaluation.metrics import Tables
 from metaadapter.evaluation.store_sets import load_sets
+from metaadapter.evaluation.tables import TASK_COLUMNS
+from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "load_metrics", "measure_cells"]
+
+_last_draw = lru_cache(maxsize=1)(draw_tasks)
 
 
 class Bench:
-    """Where cells are measured.
-
-    Args:
-        config: The evaluation.
-        device: Where to calculate.
+    """Sets, draws and methods of an evaluation, each loaded once in a process.
 
     Raises:
         UsageError: There is no such method or metric, or a method has weights for another encoder
@@ -42,8 +53,10 @@ class Bench:
         for method, data in product(self.methods.values(), self.sets.values()):
             if isinstance(method.fit, MetaPeer):
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
-        self._draw: tuple[tuple[str, int], EpisodeRows] | None = None
         self._warm: set[str] = set()
+        self._measure = partial(
+            measure, base_to_new=config.base_to_new, metrics=self.metrics, device=device
+        )
 
     @property
     def identity(self) -> str:
@@ -53,29 +66,133 @@ class Bench:
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last ones are remembered."""
-        if self._draw is None or self._draw[0] != (store, seed):
-            rows = draw_tasks(self.sets[store], self.config, seed)
-            self._draw = (store, seed), rows
-        return self._draw[1]
+        return _last_draw(self.sets[store], self.config, seed)
 
     def measure(self, cell: Cell) -> Tables:
         """The rows of a cell."""
+        method, data = self.methods[cell.method], self.sets[cell.store]
         rows = self.draw(cell.store, cell.seed)
         with warnings.catch_warnings():
             # One from a peer's library would come again with each of a thousand cells.
             warnings.simplefilter("ignore")
             if cell.method not in self._warm:
                 # What a first call imports and sets up is no cost of the method.
-                self._measure(cell, next(rows.first(1).split(1)))
+                self._measure(method, data, next(rows.first(1).split(1)))
                 self._warm.add(cell.method)
-            return self._measure(cell, rows.first(cell.n_shot))
+            return self._measure(method, data, rows.first(cell.n_shot))
 
-    def _measure(self, cell: Cell, rows: EpisodeRows) -> Tables:
-        return measure(
-            self.methods[cell.method],
-            self.sets[cell.store],
-            rows,
-            base_to_new=self.config.base_to_new,
-            metrics=self.metrics,
-            device=self.device,
-        )
+
+def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+    """Cells with their rows as they come, measured in this process or, by `jobs`, in several.
+
+    Raises:
+        MetaAdapterError: A method or set cannot be used; what a process says of it arrives here.
+        DataError: A process was ended from outside, for instance for want of memory.
+    """
+    jobs = min(jobs, len(cells))
+    if jobs <= 1:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for cell in cells:
+                yield cell, bench.measure(cell)
+        finally:
+            torch.set_num_threads(before)
+        return
+    pool = ProcessPoolExecutor(
+        jobs,
+        # Forking a process that has used torch or a GPU is not safe.
+        multiprocessing.get_context("spawn"),
+        _begin,
+    )
+    try:
+        with _deaf_to_interrupts():  # processes that start inherit it
+            futures = [pool.submit(_measure, bench.config, bench.device, cell) for cell in cells]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process of the evaluation was ended from outside, perhaps for want of memory. "
+            "Finished cells are kept: give the same command again, with fewer --jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_bench_of = cache(Bench)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its processes, which would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _measure(config: EvaluationConfig, device: torch.device, cell: Cell) -> tuple[Cell, Tables]:
+    try:
+        return cell, _bench_of(config, device).measure(cell)
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        # An error of somebody else's class need not survive the way to the parent.
+        raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """The functions that FILE.py:FUNCTION names, each by the name of the function.
+
+    A function takes the probabilities (n, N) of a task's n queries and their classes (n,), numbered
+    from 0 to N − 1, and returns a number.
+
+    Raises:
+        UsageError: There is no such file or function, or two of them have one name.
+    """
+    found: dict[str, Metric] = {}
+    for name in names:
+        if not is_own_code(name):
+            raise UsageError(f"metric {name!r}: expected FILE.py:FUNCTION")
+        function = load_own_code(name, kind="metric")
+        column = name.rpartition(":")[2]
+        if not callable(function):
+            raise UsageError(
+                f"metric {name!r} must be a function of probabilities and classes, got {function!r}"
+            )
+        if column in found or column in TASK_COLUMNS:
+            raise UsageError(f"another metric or column is called {column!r}; rename the function")
+        found[column] = _checked(name, function)
+    return found
+
+
+def _checked(name: str, function: Metric) -> Metric:
+    """The function, its faults told as its own."""
+
+    def metric(probabilities: np.ndarray, labels: np.ndarray) -> float:
+        try:
+            return float(function(probabilities, labels))
+        except Exception as error:
+            n, n_way = probabilities.shape
+            raise UsageError(
+                f"metric {name!r} failed on {n} queries of {n_way} classes: {explain(error)}"
+            ) from error
+
+    return metric

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from metaadapter.evaluation.draw_config import DrawConfig
+from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.evaluation.methods import resolve_names
+from metaadapter.training.config_file import checked, find_path, read_toml
 
-__all__ = ["Cell", "EvaluationConfig"]
+__all__ = ["Cell", "EvaluationConfig", "load_evaluation"]
+
+STORES = ("stores", "support_from", "queries_from")
+
+
+def _resolved(store: str) -> str:
+    """The folder itself, whatever leads there: a link and "." have its name."""
+    try:
+        return str(Path(store).resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{store!r} cannot be a path: {error}") from error
+
+
+StoreFolder = Annotated[str, AfterValidator(_resolved)]
 
 
 class Cell(NamedTuple):
@@ -31,9 +46,9 @@ class EvaluationConfig(DrawConfig):
     schema_version: Literal[1] = 1
     stores: tuple[str, ...] = ()
     """Folders of feature stores, each a set of its own; one that is given twice counts once."""
-    support_from: str | None = None
+    support_from: StoreFolder | None = None
     """Instead of `stores`: the labelled pictures come from this one …"""
-    queries_from: str | None = None
+    queries_from: StoreFolder | None = None
     """… and the pictures to classify from this one, classes joined by readable name."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
     """Names of methods, folders of generators and peers; "peers", "meta-peers" and "all"."""
@@ -47,15 +62,10 @@ class EvaluationConfig(DrawConfig):
     def _each_once(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(_resolved, stores)))
 
-    @field_validator("support_from", "queries_from")
-    @classmethod
-    def _in_full(cls, store: str | None) -> str | None:
-        return None if store is None else _resolved(store)
-
     @model_validator(mode="after")
     def _is_consistent(self) -> EvaluationConfig:
-        crosses = self.support_from is not None or self.queries_from is not None
-        if crosses and (self.support_from is None or self.queries_from is None):
+        crosses = self.support_from is not None
+        if crosses != (self.queries_from is not None):
             raise ValueError("support_from and queries_from belong together")
         if crosses == bool(self.stores):
             raise ValueError(
@@ -113,9 +123,29 @@ class EvaluationConfig(DrawConfig):
         )
 
 
-def _resolved(store: str) -> str:
-    """The folder itself, whatever leads there: a link and "." have its name."""
-    try:
-        return str(Path(store).resolve())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{store!r} cannot be a path: {error}") from error
+def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationConfig:
+    """A configuration with absolute paths.
+
+    Args:
+        path: A TOML file with the keys of `EvaluationConfig`; its stores are seen from its own
+            folder, or else from where one is.
+        given: Values that replace those of the file. Stores replace all stores of the file.
+
+    Raises:
+        DataError: The file cannot be read, or a key or a value is wrong.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        replaced = STORES if any(key in given for key in STORES) else ()
+        for key, value in read_toml(path).items():
+            if key not in replaced:
+                content[key] = _placed(value, path.parent) if key in STORES else value
+    owner = "the evaluation asked for" if path is None else f"the configuration {path}"
+    return checked(EvaluationConfig, {**content, **given}, owner=owner)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """Paths in full; what is none is left for `checked` to complain of."""
+    if isinstance(value, list):
+        return [_placed(each, folder) for each in value]
+    return str(find_path(value, folder)) if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,6 @@ __all__ = ["TrainedNumbers", "peak_mib", "reset_peak", "timed", "trained_numbers
 
 Result = TypeVar("Result")
 MIB = 2**20
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
@@ -46,11 +46,8 @@ def trained_numbers() -> Iterator[TrainedNumbers]:
         moved = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
         seen.count = max(seen.count, moved)
 
-    handle = register_optimizer_step_pre_hook(note)
-    try:
+    with register_optimizer_step_pre_hook(note):
         yield seen
-    finally:
-        handle.remove()
 
 
 def reset_peak(device: torch.device) -> float | None:
@@ -62,7 +59,7 @@ def reset_peak(device: torch.device) -> float | None:
         # Freed memory that the allocator keeps would hide what is taken from it.
         with suppress(AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-        CLEAR.write_text("5")
+        Path("/proc/self/clear_refs").write_text("5")
         return _status("VmRSS")
     except OSError:
         return None
@@ -79,10 +76,8 @@ def peak_mib(device: torch.device, before: float | None) -> float | None:
 
 
 def _status(name: str) -> float | None:
-    for line in STATUS.read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / 1024
-    return None
+    found = re.search(rf"^{name}:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else None
 
 
 def _wait_for(device: torch.device) -> None:

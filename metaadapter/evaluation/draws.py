@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from episodes import EpisodeError, EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.errors import DataError
-from metaadapter.evaluation.draw_config import DrawConfig
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
-__all__ = ["classes_left_out", "draw_tasks", "n_base_classes"]
+__all__ = ["DrawConfig", "classes_left_out", "draw_tasks", "n_base_classes"]
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class DrawConfig(BaseModel):
+    """Equal values draw equal tasks from equal sets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8, 16)
+    seeds: Count = 5
+    """The number of draws; their seeds are 0 … seeds − 1."""
+    tasks: Count = 1
+    """The number of tasks of a draw."""
+    ways: Annotated[int, Field(ge=2)] | None = None
+    """The number of classes of a task; all of them if not given."""
+    queries: Literal["all"] | Count = "all"
+    """Pictures to classify, a class; "all" that are in no support of the draw."""
+    unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The fraction of a task's classes of which the method sees nothing."""
+    base_to_new: bool = False
+    """Adapt on the first half of the classes, and judge each half among itself."""
+
+    @model_validator(mode="after")
+    def _takes_all_classes(self) -> DrawConfig:
+        if self.base_to_new and (self.ways is not None or self.unknown):
+            raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
+        return self
+
+    @property
+    def ascending_shots(self) -> tuple[int, ...]:
+        """Each number of shots once."""
+        return tuple(sorted(set(self.shots)))
 
 
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
@@ -24,10 +58,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
         DataError: Fewer than two classes have enough pictures; four for base-to-new.
     """
     _require_classes(data, config)
-    try:
-        rows = _draw(data, config, seed)
-    except EpisodeError as error:
-        raise DataError(f"the set {data.name}: {error}") from error
+    rows = _draw(data, config, seed)
     if config.base_to_new:
         rows = _base_to_new(rows)
     if config.queries == "all":
@@ -93,12 +124,7 @@ def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> Episode
     steps_P = torch.arange(int(counts_TN1.max()))
     places_TNP = index.starts_CM[rows.classes_TN, domain][..., None] + steps_P
     pool_TNP = index.rows_at(torch.where(steps_P < counts_TN1, places_TNP, -1))
-    drawn_TNP = torch.stack(
-        [
-            torch.isin(pool_NP, support_NK)
-            for pool_NP, support_NK in zip(pool_TNP, rows.support_TNK, strict=True)
-        ]
-    )
+    drawn_TNP = torch.stack(list(map(torch.isin, pool_TNP, rows.support_TNK)))
     return replace(rows, query_TNQ=pool_TNP.masked_fill(drawn_TNP, -1))
 
 
@@ -124,11 +150,13 @@ def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
 def _base_to_new(rows: EpisodeRows) -> EpisodeRows:
     classes_TN, order_TN = rows.classes_TN.sort(dim=1)
     is_new_N = torch.arange(classes_TN.shape[1]) >= n_base_classes(classes_TN.shape[1])
-    order_TN1 = order_TN[..., None]
-    support_TNK = rows.support_TNK.gather(1, order_TN1.expand_as(rows.support_TNK))
+    support_TNK, query_TNQ = (
+        rows_TNX.take_along_dim(order_TN[..., None], 1)
+        for rows_TNX in (rows.support_TNK, rows.query_TNQ)
+    )
     return replace(
         rows,
         classes_TN=classes_TN,
         support_TNK=support_TNK.masked_fill(is_new_N[:, None], -1),
-        query_TNQ=rows.query_TNQ.gather(1, order_TN1.expand_as(rows.query_TNQ)),
+        query_TNQ=query_TNQ,
     )

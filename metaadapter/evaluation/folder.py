@@ -1,21 +1,23 @@
-"""The folder of an evaluation: one evaluation, one writer at a time."""
+"""The folder of an evaluation: one evaluation, one writer at a time, and a line a finished cell."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
-from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.evaluation.draw_config import DrawConfig
+from metaadapter.evaluation.config import Cell, EvaluationConfig
+from metaadapter.evaluation.draws import DrawConfig
+from metaadapter.evaluation.metrics import Tables
 from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
 
-__all__ = ["JOURNAL_FILE", "RECORD_FILE", "Record", "hold_evaluation"]
+__all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation"]
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
 # What shapes every task: the number of seeds alone is free to grow.
@@ -31,15 +33,6 @@ class Record:
     """Identity by name."""
     sets: dict[str, str]
     """Identity by name."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "schema": "metaadapter.evaluation/1",
-            "config": self.config.model_dump(mode="json"),
-            "methods": self.methods,
-            "sets": self.sets,
-        }
 
     def differences(self, old: Record) -> list[str]:
         """Why this one cannot go on in the folder of an old one.
@@ -64,9 +57,99 @@ class Record:
         return found
 
 
+class CellResult(NamedTuple):
+    """What was found for a cell, and by what."""
+
+    cell: Cell
+    method: str
+    """Identity of the method; "" of a cell that an earlier version measured."""
+    bench: str
+    """Identity of the program that measured it."""
+    tables: Tables
+
+
+class Journal:
+    """Finished cells, a JSON line each, in a file that only grows: what has ended is kept.
+
+    A line cut off at its end never counted. Of several lines of one cell the last one counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there.
+
+        Raises:
+            DataError: A line other than the last is damaged.
+        """
+        self.path = path
+        self.results: dict[Cell, CellResult] = {}
+        content = path.read_bytes() if path.exists() else b""
+        *lines, cut_off = content.split(b"\n")
+        self._size = len(content) - len(cut_off)
+        for number, line in enumerate(lines, start=1):
+            try:
+                values = json.loads(line)
+                cell = Cell(*values["cell"])
+                result = CellResult(cell, "", "", {})
+                if "method" in values:
+                    result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"line {number} of {path} is damaged ({error!r}); delete that line, and "
+                    "the same command measures its cell anew"
+                ) from error
+            self.results[cell] = result
+
+    def missing(
+        self, plan: Sequence[Cell], methods: Mapping[str, str], bench: str
+    ) -> tuple[list[Cell], list[str]]:
+        """The cells of a plan that must be measured, and why some of them must be so again.
+
+        `methods` and `bench` are today's identities, of each method and of what measures.
+        """
+        there = [self.results[cell] for cell in plan if cell in self.results]
+        by_another = [each.cell for each in there if each.bench != bench]
+        of_another = [
+            each.cell
+            for each in there
+            if each.bench == bench and each.method != methods[each.cell.method]
+        ]
+        reasons = []
+        if by_another:
+            reasons.append(
+                "the program that draws, fits, answers and scores has changed: "
+                f"{_cells(by_another)} measured again"
+            )
+        if changed := list(dict.fromkeys(cell.method for cell in of_another)):
+            have = "method has" if len(changed) == 1 else "methods have"
+            reasons.append(
+                f"{len(changed)} {have} changed ({', '.join(changed)}): {_cells(of_another)} "
+                "measured again"
+            )
+        again = {*by_another, *of_another}
+        return [cell for cell in plan if cell in again or cell not in self.results], reasons
+
+    @contextmanager
+    def appending(self) -> Iterator[Journal]:
+        """Open for `append`, the end cut back to the last whole line."""
+        with self.path.open("ab") as self._file:
+            os.truncate(self.path, self._size)
+            yield self
+
+    def append(self, result: CellResult) -> None:
+        """Keep a result, for good."""
+        self._file.write(json.dumps(result._asdict(), allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.results[result.cell] = result
+
+
+def _cells(cells: Sequence[Cell]) -> str:
+    return "1 cell is" if len(cells) == 1 else f"{len(cells)} cells are"
+
+
 @contextmanager
-def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
-    """Make or take up the folder of an evaluation and hold it; the system frees it at the end.
+def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
+    """Make or take up the folder of an evaluation and hold it, its journal open.
 
     Raises:
         DataError: The folder holds another evaluation or other files, another process writes to
@@ -75,28 +158,31 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[None]:
     with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
-    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
-        _take_up(folder, record)
-        yield
-
-
-def _take_up(folder: Path, record: Record) -> None:
     path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
-    # Without a finished cell there is nothing that another evaluation could mix with.
-    if path.exists():
-        differences = record.differences(_read(path))
-        if differences and journal.exists() and journal.stat().st_size:
-            raise DataError(
-                f"{folder} holds another evaluation; choose another --out. Methods, stores "
-                "and seeds may be added to one, and here differ:\n  "
-                + "\n  ".join(differences[:10])
-            )
-    replace_file(path, json.dumps(record.to_dict(), indent=2) + "\n")
+    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
+        # Without a finished cell there is nothing that another evaluation could mix with.
+        if path.exists():
+            differences = record.differences(_read(path))
+            if differences and journal.exists() and journal.stat().st_size:
+                raise DataError(
+                    f"{folder} holds another evaluation; choose another --out. Methods, stores "
+                    "and seeds may be added to one, and here differ:\n  "
+                    + "\n  ".join(differences[:10])
+                )
+        document = {
+            "schema": "metaadapter.evaluation/1",
+            "config": record.config.model_dump(mode="json"),
+            "methods": record.methods,
+            "sets": record.sets,
+        }
+        replace_file(path, json.dumps(document, indent=2) + "\n")
+        with Journal(journal).appending() as opened:
+            yield opened
 
 
 def _read(path: Path) -> Record:
     try:
-        values: Mapping[str, Any] = json.loads(path.read_bytes())
+        values = json.loads(path.read_bytes())
         config = EvaluationConfig.model_validate(values["config"])
         return Record(config, dict(values["methods"]), dict(values["sets"]))
     except (KeyError, TypeError, ValueError) as error:

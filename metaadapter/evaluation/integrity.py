@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
 
 from metaadapter.evaluation.evaluation_set import EvaluationSet, same_name
-from metaadapter.evaluation.meta_training import MetaTraining
-from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.method import MetaTraining, Method
 
 __all__ = ["Box", "chosen_elsewhere", "support_apart", "unseen_classes", "unseen_sets"]
 
 Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
+BY_NAME = "by the names of their stores; a renamed copy is not noticed"
 TASK = ["store", "seed", "task"]
 
 
@@ -38,32 +39,23 @@ class Box:
 def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
     """No picture, and no group of pictures, is in the support and the queries of a task.
 
-    Args:
-        draws: A row for each picture of each task, with all its shots.
-        methods: All are measured on the same tasks, so the verdict is the same on each.
+    The draws are those of `draw_table`. All methods have the same tasks, and so the same verdict.
     """
     is_support = draws["role"] == "support"
     shared = pd.concat([_on_both_sides(draws, is_support, key) for key in ("sha256", "group")])
     n_tasks = draws.groupby(TASK).ngroups
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
-    status: Status
-    if len(shared):
-        status = "fail"
-        most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
-        told = _some(f"{store}: {count} in a task" for store, count in most.items())
-        detail = f"pictures of equal bytes, or of one group, on both sides: {told}"
-    elif n_unknown:
-        status = "unknown"
-        detail = f"{n_unknown} of {n_tasks} tasks have pictures without a hash"
-    else:
-        status = "pass"
-        detail = (
-            f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
-            "again is not noticed"
-        )
-    return Box(
-        "support and queries apart", status, detail, {method.name: status for method in methods}
-    )
+    status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"
+    most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
+    told = _some(f"{store}: {count} in a task" for store, count in most.items())
+    detail = {
+        "fail": f"pictures of equal bytes, or of one group, on both sides: {told}",
+        "unknown": f"{n_unknown} of {n_tasks} tasks have pictures without a hash",
+        "pass": f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
+        "again is not noticed",
+    }
+    verdicts = dict.fromkeys([method.name for method in methods], status)
+    return Box("support and queries apart", status, detail[status], verdicts)
 
 
 def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
@@ -73,7 +65,7 @@ def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box
         methods,
         lambda known: _sets_among(sets, known.stores),
         "trained on",
-        "by the names of their stores; a renamed copy is not noticed",
+        BY_NAME,
     )
 
 
@@ -96,7 +88,7 @@ def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -
         methods,
         lambda known: _sets_among(sets, known.chosen_on),
         "chosen on",
-        "by the names of their stores; a renamed copy is not noticed",
+        BY_NAME,
     )
 
 
@@ -108,35 +100,34 @@ def _by_record(
     told_by: str,
 ) -> Box:
     """The verdict by the record of each method; those without one learn from the support alone."""
-    verdicts: dict[str, Status] = {}
-    guilty = dict[str, list[str]]()
-    for method in methods:
-        record = method.meta_training
-        shared = [] if record is None else overlap(record)
-        verdicts[method.name] = "unknown" if record is None else "fail" if shared else "pass"
-        if shared:
-            guilty.setdefault(_some(shared), []).append(method.name)
-    told = [
-        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {shared}"
-        for shared, names in guilty.items()
-    ]
-    by_status = {
-        status: [each for each, found in verdicts.items() if found == status]
-        for status in ("pass", "unknown", "fail")
+    shared = {each.name: each.meta_training and overlap(each.meta_training) for each in methods}
+    verdicts: dict[str, Status] = {
+        method: "unknown" if found is None else "fail" if found else "pass"
+        for method, found in shared.items()
     }
-    if by_status["unknown"]:
-        told.append(f"no record of meta-training lies beside {_some(by_status['unknown'])}")
-    if by_status["pass"]:
-        n_others = len(by_status["pass"])
-        others = f"{n_others} other{'s' if n_others > 1 else ''}" if told else "all methods"
+    guilty = defaultdict[str, list[str]](list)
+    for method, found in shared.items():
+        if found:
+            guilty[_some(found)].append(method)
+    told = [
+        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {seen}"
+        for seen, names in guilty.items()
+    ]
+    unknown, passed = (
+        [method for method, verdict in verdicts.items() if verdict == wanted]
+        for wanted in ("unknown", "pass")
+    )
+    if unknown:
+        told.append(f"no record of meta-training lies beside {_some(unknown)}")
+    if passed:
+        others = f"{len(passed)} other{'s' if len(passed) > 1 else ''}" if told else "all methods"
         told.append(f"it holds for {others}, {told_by}")
-    status: Status = "fail" if by_status["fail"] else "unknown" if by_status["unknown"] else "pass"
+    status: Status = "fail" if guilty else "unknown" if unknown else "pass"
     return Box(name, status, "; ".join(told), verdicts)
 
 
-def _sets_among(sets: Sequence[EvaluationSet], known: Iterable[str]) -> list[str]:
-    names = set(known)
-    return [each for data in sets for each in data.stores if each.casefold() in names]
+def _sets_among(sets: Sequence[EvaluationSet], known: Collection[str]) -> list[str]:
+    return [each for data in sets for each in data.stores if each.casefold() in known]
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:

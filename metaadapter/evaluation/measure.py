@@ -14,12 +14,11 @@ from torch import Tensor
 from episodes import EpisodeRows
 from metaadapter.adapter import Support, classify
 from metaadapter.errors import DataError
-from metaadapter.evaluation.answers import UNKNOWN, Answers, read_answers
-from metaadapter.evaluation.cell_tables import Tables, cell_tables
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.metrics import UNKNOWN, Tables, cell_tables, read_answers
 
 __all__ = ["Metric", "measure"]
 
@@ -41,69 +40,58 @@ def measure(
     metrics: Mapping[str, Metric] | None = None,
     device: torch.device | None = None,
 ) -> Tables:
-    """Fit, answer and score.
+    """Fit and answer tasks with as many shots as are to be seen, on the CPU by default, and score.
 
     Args:
         method: What is measured.
         data: The set.
-        rows: The tasks, with as many shots as are to be seen.
-        base_to_new: Judge each half of the classes among itself.
+        rows: The tasks.
+        base_to_new: Judge each half of the classes among itself: parts "base" and "new", not "all".
         metrics: Metrics of one's own, by the names of their columns.
-        device: Where to calculate; the CPU by default.
-
-    Returns:
-        The rows of the tables, of the part "all", or of "base" and "new".
+        device: Where to calculate.
 
     Raises:
         DataError: The method's answers are not numbers.
     """
     device = device or torch.device("cpu")
-    parts = _parts(rows.classes_TN.shape[1], base_to_new)
-    answers: defaultdict[str, list[Answers]] = defaultdict(list)
+    (n_tasks, n_way, n_query), n_off = rows.query_TNQ.shape, rows.off_class_TO.shape[1]
+    parts = {"all": slice(0, n_way)}
+    if base_to_new:
+        n_base = n_base_classes(n_way)
+        parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
+    way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [n_off])
+    answers: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
-    n_support, n_query = (each[0].numel() for each in (rows.support_TNK, rows.query_TNQ))
-    first = 0
-    for piece in rows.split(max(1, min(MOST_SUPPORT // n_support, MOST_QUERIES // n_query))):
-        picture_TQ, way_TQ = _asked(piece)
+    at_once = min(MOST_SUPPORT // rows.support_TNK[0].numel(), MOST_QUERIES // (n_way * n_query))
+    firsts = range(0, n_tasks, max(1, at_once))
+    for first, piece in zip(firsts, rows.split(firsts.step), strict=True):
+        picture_TQ = torch.cat([piece.query_TNQ.flatten(1), piece.off_class_TO], 1)
         logits_TQN, cost = _answer(method, data, piece, picture_TQ, device)
         for part, ways in parts.items():
-            is_here_TQ = (way_TQ == UNKNOWN) | ((way_TQ >= ways.start) & (way_TQ < ways.stop))
-            here_TQ = np.where(is_here_TQ, picture_TQ.numpy(), -1)
-            own_TQ = np.where(way_TQ == UNKNOWN, UNKNOWN, way_TQ - ways.start)
-            answers[part].append(read_answers(logits_TQN[..., ways], own_TQ, here_TQ, first))
-            for task, logits_QN in enumerate(logits_TQN[..., ways]):
-                for name, metric in (metrics or {}).items():
-                    is_query_Q = (here_TQ[task] >= 0) & (own_TQ[task] != UNKNOWN)
-                    figure = _figure(metric, logits_QN, own_TQ[task], is_query_Q)
-                    more[part][name].append(figure)
-                for name, value in cost.items():
-                    more[part][name].append(value)
-        first += len(picture_TQ)
-    tables: Tables = {}
-    for part, ways in parts.items():
-        classes_TN = rows.classes_TN[:, ways].numpy()
-        found = cell_tables(part, Answers.join(answers[part]), classes_TN, more[part])
-        for name, columns in found.items():
-            kept = tables.setdefault(name, {column: [] for column in columns})
-            for column, values in columns.items():
-                kept[column] += values
-    return tables
-
-
-def _parts(n_way: int, base_to_new: bool) -> dict[str, slice]:
-    if not base_to_new:
-        return {"all": slice(0, n_way)}
-    n_base = n_base_classes(n_way)
-    return {"base": slice(0, n_base), "new": slice(n_base, n_way)}
-
-
-def _asked(rows: EpisodeRows) -> tuple[Int[Tensor, "T Q"], Int[np.ndarray, "T Q"]]:
-    """Number of each picture to classify, −1 where there is none, and its way or `UNKNOWN`."""
-    _, n_way, n_query = rows.query_TNQ.shape
-    ways_Q = np.repeat(np.arange(n_way), n_query)
-    way_Q = np.append(ways_Q, np.full(rows.off_class_TO.shape[1], UNKNOWN))
-    picture_TQ = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)
-    return picture_TQ, np.tile(way_Q, (len(picture_TQ), 1))
+            is_query_Q = (way_Q >= ways.start) & (way_Q < ways.stop)
+            own_Q = np.where(is_query_Q, way_Q - ways.start, UNKNOWN)
+            here_TQ = np.where(is_query_Q | (way_Q == UNKNOWN), picture_TQ.numpy(), -1)
+            logits_TQW, own_TQ = logits_TQN[..., ways], np.broadcast_to(own_Q, here_TQ.shape)
+            answers[part].append(read_answers(logits_TQW, own_TQ, here_TQ, first))
+            for name, metric in (metrics or {}).items():
+                for logits_QW, is_asked_Q in zip(
+                    logits_TQW, (here_TQ >= 0) & is_query_Q, strict=True
+                ):
+                    logits_qW = logits_QW[torch.from_numpy(is_asked_Q).to(device)]
+                    probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
+                    more[part][name].append(metric(probabilities_qW, own_Q[is_asked_Q]))
+            for name, value in cost.items():
+                more[part][name] += [value] * len(picture_TQ)
+    found = [
+        cell_tables(
+            part, np.concatenate(answers[part]), rows.classes_TN[:, ways].numpy(), more[part]
+        )
+        for part, ways in parts.items()
+    ]
+    return {
+        name: {key: [value for each in found for value in each[name][key]] for key in columns}
+        for name, columns in found[0].items()
+    }
 
 
 def _answer(
@@ -141,15 +129,3 @@ def _answer(
         "peak_mib": peak,
         "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
     }
-
-
-def _figure(
-    metric: Metric,
-    logits_QN: Float[Tensor, "Q N"],
-    way_Q: Int[np.ndarray, " Q"],
-    is_query_Q: np.ndarray,
-) -> float:
-    """A metric of one's own on one task."""
-    logits_qN = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device)]
-    probabilities_qN = logits_qN.double().softmax(-1).cpu().numpy()
-    return metric(probabilities_qN, way_Q[is_query_Q])

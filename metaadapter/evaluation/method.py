@@ -1,14 +1,52 @@
-"""What is measured: a few-shot head with its name and what it was made with."""
+"""What is measured: a few-shot head with its name and the record of what it was made with."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.evaluation.meta_training import MetaTraining
+from metaadapter.errors import DataError
+from metaadapter.evaluation.evaluation_set import same_name
 
-__all__ = ["Method"]
+__all__ = [
+    "CLOSED_FORM",
+    "META_PEERS_STUDIED",
+    "UNTRAINED",
+    "MetaTraining",
+    "Method",
+    "read_meta_training",
+]
+
+# Beside the weights that ship, and one folder above `best/` of a training run.
+RECORDS = ("training.json", "../summary.json")
+
+
+@dataclass(frozen=True, slots=True)
+class MetaTraining:
+    """Data sets and classes that decided a method's weights or settings."""
+
+    stores: frozenset[str] = frozenset()
+    """Data sets that it was trained on."""
+    classes: frozenset[str] = frozenset()
+    """Their classes, as `same_name` writes them."""
+    chosen_on: frozenset[str] = frozenset()
+    """Data sets by which settings or a checkpoint were chosen."""
+
+
+UNTRAINED = MetaTraining()
+"""Most peers: settings are their authors', and nothing is learned before the support is seen."""
+
+# docs/closed-form.md names them.
+_STUDIED = ("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6", "omniglot56")
+CLOSED_FORM = MetaTraining(chosen_on=frozenset(_STUDIED))
+"""The untrained generator: its constants were chosen on sets that nothing is reported on."""
+
+# docs/peers.md tells how.
+META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6"))
+"""Data sets by which the settings of the meta-trained peers were chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +62,36 @@ class Method:
     """Data that the method itself was made with; None where nobody wrote it down."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """Numbers it trains for N classes of width D, if no torch optimizer does."""
+
+
+def read_meta_training(
+    folder: Path, chosen_on: frozenset[str] = frozenset()
+) -> MetaTraining | None:
+    """The record in or above the folder of a generator or peer; None where there is none.
+
+    `chosen_on` are data sets that decided constants before the training, which no run records.
+
+    Raises:
+        DataError: The record cannot be read.
+    """
+    for record in (folder / place for place in RECORDS):
+        if record.is_file():
+            try:
+                data = json.loads(record.read_bytes())["data"]
+                training = data["training"]
+                judging = [*data["validation_classes"], *data["validation_domains"]]
+                return MetaTraining(
+                    frozenset(_base(store) for source in training for store in source["stores"]),
+                    frozenset(same_name(name) for source in training for name in source["classes"]),
+                    chosen_on.union(_base(store) for one in judging for store in one["stores"]),
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"{record}: expected the record of a training run with its data, got {error!r}"
+                ) from error
+    return None
+
+
+def _base(store: str) -> str:
+    """The data set of a store: `cifar10` of `photos/cifar10`."""
+    return Path(store).name.casefold()

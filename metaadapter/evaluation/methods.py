@@ -1,4 +1,4 @@
-"""Whatever is measured, behind one face: peers by their name, generators by name or folder."""
+"""Whatever is measured, behind one face: peers, generators and methods of one's own by name."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
+from metaadapter.adapter import AdapterWeights, Support, require_adapters
+from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
 from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
-from metaadapter.evaluation.meta_training import (
+from metaadapter.evaluation.method import (
     CLOSED_FORM,
     META_PEERS_STUDIED,
     UNTRAINED,
+    Method,
     read_meta_training,
 )
-from metaadapter.evaluation.method import Method
-from metaadapter.evaluation.own_method import load_own_method
 from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
-from metaadapter.own_code import is_own_code
+from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
 
-__all__ = ["AT", "as_peer", "load_method", "resolve_names"]
+__all__ = ["AT", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
 # The gradient path of the generator that ships; with a number after it, exactly so many steps.
@@ -54,16 +53,21 @@ def load_method(name: str) -> Method:
         peer = PEERS[name]
         return Method(name, code_identity(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
     if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
-        return _meta_trained(name)
+        meta_peer = load_meta_peer(name)
+        folder = shipped_folder(name) if name in META_PEERS else Path(name)
+        card = read_meta_training(folder, META_PEERS_STUDIED)
+        return Method(name, meta_peer.identity, meta_peer, card)
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
         code = code_identity(fine_tune, type(start))
-        identity = _digest(code + repr(settings) + generator_id(start))
-        card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on)
-        return Method(name, identity, _fine_tuned(start, settings), card)
+        return Method(
+            name,
+            _digest(code + repr(settings) + generator_id(start)),
+            lambda support: fine_tune(start, support, settings).weights,
+            read_meta_training(SHIPPED, CLOSED_FORM.chosen_on),
+        )
     if is_own_code(name):
-        function, identity = load_own_method(name)
-        return Method(name, identity, function, None)
+        return _own_method(name)
     try:
         generator = load_generator(name)
     except UsageError as error:
@@ -76,27 +80,7 @@ def load_method(name: str) -> Method:
     constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
     identity = _digest(code_identity(type(generator)) + generator_id(generator))
-    return Method(name, identity, as_peer(generator), card)
-
-
-def _alike(name: str) -> str:
-    """A name that may have been meant."""
-    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
-    close = get_close_matches(name.casefold(), names, n=1)
-    if name.endswith(".py"):
-        return f" (a function of a file is named {name}:FUNCTION)"
-    return f" (did you mean {names[close[0]]}?)" if close else ""
-
-
-def _meta_trained(name: str) -> Method:
-    peer = load_meta_peer(name)
-    folder = shipped_folder(name) if name in META_PEERS else Path(name)
-    card = read_meta_training(folder, META_PEERS_STUDIED)
-    return Method(name, peer.identity, peer, card)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return Method(name, identity, generator.predict, card)
 
 
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,6 +94,19 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
         "meta-peers": tuple(META_PEERS),
     }
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
+
+
+def _alike(name: str) -> str:
+    """A name that may have been meant."""
+    if name.endswith(".py"):
+        return f" (a function of a file is named {name}:FUNCTION)"
+    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
+    close = get_close_matches(name.casefold(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _asked_steps(name: str) -> int | None:
@@ -126,13 +123,31 @@ def _asked_steps(name: str) -> int | None:
     return int(number)
 
 
-def _fine_tuned(generator: AdapterGenerator, settings: FineTune) -> Peer:
+def _own_method(name: str) -> Method:
+    """A function of a support, or a subclass of `AdapterGenerator`, as FILE.py:NAME names it.
+
+    After the name of a class @FOLDER may follow with its weights.
+    """
+    code, _ = own_code_and_folder(name)
+    function = found = load_own_code(code, kind="method")
+    if isinstance(found, type) and issubclass(found, AdapterGenerator):
+        generator = load_generator(name)
+        function, identity = generator.predict, generator_id(generator)
+    elif callable(found):
+        # It computes with the support's own methods, whether or not its file imports the class.
+        identity = code_identity(Path(code.rpartition(":")[0]), Support)
+    else:
+        raise UsageError(f"method {name!r} must be a function of a support, got {found!r}")
+
     def fit(support: Support) -> AdapterWeights:
-        return fine_tune(generator, support, settings).weights
+        try:
+            weights = function(support)
+        except Exception as error:
+            n_tasks, n_way, n_shot = support.support_mask_TNK.shape
+            raise UsageError(
+                f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
+                f"{explain(error)}"
+            ) from error
+        return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
 
-    return fit
-
-
-def as_peer(generator: AdapterGenerator) -> Peer:
-    """A generator behind the face of the methods that it is measured against."""
-    return generator.predict
+    return Method(name, identity, fit, None)

@@ -1,37 +1,151 @@
-"""What answers are worth: the figures of many tasks at once, by the usual definitions.
+"""The answers of a method, and what they are worth: figures of many tasks, bins, bad mistakes.
 
-Tests hold each against scikit-learn, whose own functions take one task after the other: six of them
-on each of an evaluation's 30,000 tasks would take longer than most methods do.
+Figures have the usual definitions. Tests hold each against scikit-learn, whose own functions take
+one task after the other: six of them on each of an evaluation's 30,000 tasks would take longer than
+most methods do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
-from metaadapter.evaluation.answers import UNKNOWN, Answers
+__all__ = [
+    "METRICS",
+    "MOST_KEPT",
+    "UNKNOWN",
+    "Tables",
+    "bin_sums",
+    "cell_tables",
+    "read_answers",
+    "score",
+]
 
-__all__ = ["METRICS", "bin_sums", "score"]
+Tables = dict[str, dict[str, list[Any]]]
+"""Name of a table → column → values, as a journal keeps them."""
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 """Fractions of 1, save `nll` (nats) and `brier` (0 … 2); the smaller `nll`, `brier` and `ece`, the
 better."""
 # Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
 N_BINS = 15
+# Mistakes of a cell: enough for a page to show as many different pictures over the seeds.
+MOST_KEPT = 8
+UNKNOWN = -1
+"""The way of a picture whose class is not among those of its task."""
+# Logits turned into float64 at a time: 50,000 pictures of 1,000 classes would take 400 MB more.
+CHUNK = 2**21
 
 
-def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
+def read_answers(
+    logits_TQN: Float[Tensor, "T Q N"],
+    way_TQ: Int[np.ndarray, "T Q"],
+    picture_TQ: Int[np.ndarray, "T Q"],
+    first_task: int = 0,
+) -> np.ndarray:
+    """The answers of T tasks, in float64.
+
+    Args:
+        logits_TQN: Logits of each picture; −∞ for a class that is ruled out.
+        way_TQ: The correct class of each, by its place in the task, or `UNKNOWN`.
+        picture_TQ: Number of each in its set; −1 for one that does not count.
+        first_task: Number of the first task.
+
+    Returns:
+        A row for each picture that counts: `task`, `picture` and `way` as given; `predicted`, the
+        most probable class, the first of several alike, with its probability `confidence`;
+        `log_own`, the log-probability of the correct class, and `brier`, the squared distance of
+        the probabilities from the truth, both NaN where that class is `UNKNOWN`.
+    """
+    there_TQ = picture_TQ >= 0
+    way_q = way_TQ[there_TQ]
+    logits_pN = logits_TQN.flatten(0, 1)
+    columns = torch.from_numpy(there_TQ.flatten().nonzero()[0]), torch.from_numpy(way_q.clip(0))
+    size = max(1, CHUNK // logits_TQN.shape[2])
+    figures = []
+    for places_q, own_q in zip(*(torch.split(column, size) for column in columns), strict=True):
+        log_qN = logits_pN[places_q].double().log_softmax(-1)
+        log_most_q, predicted_q = log_qN.max(-1)
+        log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
+        brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
+        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
+        figures.append(found.cpu().numpy())
+    predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
+    columns_q = {
+        "task": first_task + there_TQ.nonzero()[0],
+        "picture": picture_TQ[there_TQ],
+        "way": way_q,
+        "predicted": predicted_q.astype(int),
+        "confidence": confidence_q,
+        "log_own": np.where(way_q == UNKNOWN, np.nan, log_own_q),
+        "brier": np.where(way_q == UNKNOWN, np.nan, brier_q),
+    }
+    kinds = [(name, column.dtype) for name, column in columns_q.items()]
+    return np.rec.fromarrays(columns_q.values(), dtype=kinds)
+
+
+def cell_tables(
+    part: str,
+    answers: np.ndarray,
+    classes_TN: Int[np.ndarray, "T N"],
+    more: Mapping[str, Sequence[Any]],
+) -> Tables:
+    """The tables of a part of the classes ("all", "base" or "new"), judged among themselves.
+
+    `classes_TN` has the number of each way's class in its set; `more` are further columns of the
+    tasks: metrics of one's own, and what the tasks cost.
+    """
+    n_tasks, n_way = classes_TN.shape
+    known = answers[answers["way"] != UNKNOWN]
+    tasks = {
+        "task": np.arange(n_tasks),
+        "n_way": np.full(n_tasks, n_way),
+        "n_query": np.bincount(known["task"], minlength=n_tasks),
+        **score(answers, n_tasks, n_way),
+        **more,
+    }
+    true_q, predicted_q = (classes_TN[known["task"], known[side]] for side in ("way", "predicted"))
+    pairs, count = np.unique(np.stack([true_q, predicted_q]), axis=1, return_counts=True)
+    bins_B3 = bin_sums(known, n_tasks).sum(0)
+    (wrong,) = (true_q != predicted_q).nonzero()
+    worst = wrong[np.argsort(-known["confidence"][wrong], kind="stable")[:MOST_KEPT]]
+    found = {
+        "rows": tasks,
+        "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
+        "bins": {
+            "bin": np.arange(len(bins_B3)),
+            "n": bins_B3[:, 0].astype(int),
+            "confidence": bins_B3[:, 1],
+            "right": bins_B3[:, 2].astype(int),
+        },
+        "mistakes": {
+            "picture": known["picture"][worst],
+            "true": true_q[worst],
+            "predicted": predicted_q[worst],
+            "confidence": known["confidence"][worst],
+            "own": np.exp(known["log_own"][worst]),
+        },
+    }
+    return {
+        name: {"part": [part] * len(next(iter(columns.values())))}
+        | {key: _plain(column) for key, column in columns.items()}
+        for name, columns in found.items()
+    }
+
+
+def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
     """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
-    known = answers.known
-    task_q, correct_q = known.task_q, known.correct_q
+    known = answers[answers["way"] != UNKNOWN]
+    correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (
-        np.bincount(task * n_way + way, minlength=n_tasks * n_way).reshape(n_tasks, n_way)
-        for task, way in (
-            (task_q, known.way_q),
-            (task_q, known.predicted_q),
-            (task_q[correct_q], known.way_q[correct_q]),
-        )
+        np.bincount(rows["task"] * n_way + rows[side], minlength=n_tasks * n_way).reshape(-1, n_way)
+        for rows, side in ((known, "way"), (known, "predicted"), (correct, "way"))
     )
     bins_TB3 = bin_sums(known, n_tasks)
     either_TN = true_TN + predicted_TN
@@ -39,38 +153,36 @@ def score(answers: Answers, n_tasks: int, n_way: int) -> dict[str, Float[np.ndar
         n_T = true_TN.sum(1)
         return {
             "accuracy": correct_TN.sum(1) / n_T,
-            "balanced_accuracy": _mean_where(correct_TN / true_TN, true_TN > 0),
-            "macro_f1": _mean_where(2 * correct_TN / either_TN, either_TN > 0),
-            "nll": np.bincount(task_q, -known.log_own_q, n_tasks) / n_T,
-            "brier": np.bincount(task_q, known.brier_q, n_tasks) / n_T,
+            "balanced_accuracy": np.nansum(correct_TN / true_TN, 1) / (true_TN > 0).sum(1),
+            "macro_f1": np.nansum(2 * correct_TN / either_TN, 1) / (either_TN > 0).sum(1),
+            "nll": np.bincount(known["task"], -known["log_own"], n_tasks) / n_T,
+            "brier": np.bincount(known["task"], known["brier"], n_tasks) / n_T,
             "ece": np.abs(bins_TB3[..., 1] - bins_TB3[..., 2]).sum(1) / n_T,
             "unknown_auroc": _unknown_auroc(answers, n_tasks),
         }
 
 
-def bin_sums(known: Answers, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
+def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
-    bins_q = np.minimum((known.confidence_q * N_BINS).astype(int), N_BINS - 1)
-    cells_q = known.task_q * N_BINS + bins_q
+    bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
-        np.bincount(cells_q, weights, n_tasks * N_BINS)
-        for weights in (None, known.confidence_q, known.correct_q)
+        np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)
+        for weights in (None, known["confidence"], known["predicted"] == known["way"])
     ]
     return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
 
 
-def _mean_where(values_TN: np.ndarray, there_TN: np.ndarray) -> np.ndarray:
-    """The mean over the classes that occur."""
-    mean_T: np.ndarray = np.where(there_TN, values_TN, 0.0).sum(1) / there_TN.sum(1)
-    return mean_T
+def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
+    """Plain numbers; JSON has no NaN."""
+    return [None if value != value else value for value in np.asarray(column).tolist()]
 
 
-def _unknown_auroc(answers: Answers, n_tasks: int) -> np.ndarray:
+def _unknown_auroc(answers: np.ndarray, n_tasks: int) -> np.ndarray:
     """How well confidence tells known from unknown classes; NaN where a task lacks either."""
     areas = np.full(n_tasks, np.nan)
-    for task in np.unique(answers.task_q[answers.way_q == UNKNOWN]):
-        here_q = answers.task_q == task
-        is_known_q = answers.way_q[here_q] != UNKNOWN
-        if is_known_q.any():
-            areas[task] = roc_auc_score(is_known_q, answers.confidence_q[here_q])
+    is_known = answers["way"] != UNKNOWN
+    for task in np.unique(answers["task"][~is_known]):
+        is_here = answers["task"] == task
+        if is_known[is_here].any():
+            areas[task] = roc_auc_score(is_known[is_here], answers["confidence"][is_here])
     return areas

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,13 @@ import pandas as pd
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.evaluation import integrity
-from metaadapter.evaluation.bench import Bench
+from metaadapter.evaluation.bench import Bench, measure_cells
 from metaadapter.evaluation.config import EvaluationConfig
-from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import classes_left_out
-from metaadapter.evaluation.folder import JOURNAL_FILE, Record, hold_evaluation
+from metaadapter.evaluation.folder import CellResult, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.journal import CellResult, Journal
-from metaadapter.evaluation.pool import measure_cells
-from metaadapter.evaluation.ranks import Ranks, rank_methods
-from metaadapter.evaluation.stale_cells import missing_cells
-from metaadapter.evaluation.summary import differences, means, records
-from metaadapter.evaluation.table_files import write_table
-from metaadapter.evaluation.tables import all_tables
+from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
+from metaadapter.evaluation.tables import all_tables, draw_table, write_table
 from metaadapter.features.device import choose_device
 
 __all__ = ["Evaluation", "evaluate"]
@@ -73,7 +67,7 @@ class Evaluation:
             "reference": self.config.reference_name,
             "means": records(self.means),
             "differences": records(self.differences),
-            "ranks": {part: ranks.to_dict() for part, ranks in self.ranks.items()},
+            "ranks": {part: asdict(ranks) for part, ranks in self.ranks.items()},
             "integrity": [box.to_dict() for box in self.boxes],
             "sets": self.sets,
             "versions": self.versions,
@@ -105,17 +99,16 @@ def evaluate(
     """
     bench = Bench(config, choose_device(device))
     methods = {name: method.identity for name, method in bench.methods.items()}
+    sets = {name: data.identity for name, data in bench.sets.items()}
     measured_by = bench.identity
-    record = Record(config, methods, {name: data.identity for name, data in bench.sets.items()})
-    with hold_evaluation(folder, record):
-        with Journal(folder / JOURNAL_FILE).appending() as journal:
-            missing, reasons = missing_cells(config.cells(), journal.results, methods, measured_by)
-            for reason in reasons:
-                note(reason)
-            tell(0, len(missing))
-            for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
-                journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
-                tell(number, len(missing))
+    with hold_evaluation(folder, Record(config, methods, sets)) as journal:
+        missing, reasons = journal.missing(config.cells(), methods, measured_by)
+        for reason in reasons:
+            note(reason)
+        tell(0, len(missing))
+        for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
+            journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
+            tell(number, len(missing))
         results = [journal.results[cell] for cell in config.cells()]
         return _finish(folder, bench, results, len(missing))
 
@@ -159,11 +152,8 @@ def _finish(
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
     document = evaluation.to_dict()
-    _write_json(folder / "integrity.json", "integrity", {"boxes": document.pop("integrity")})
-    _write_json(folder / "summary.json", "summary", document)
+    boxes = {"boxes": document.pop("integrity")}
+    for name, content in (("integrity", boxes), ("summary", document)):
+        named = {"schema": f"metaadapter.evaluation.{name}/1", **content}
+        replace_file(folder / f"{name}.json", json.dumps(named, indent=2) + "\n")
     return evaluation
-
-
-def _write_json(path: Path, name: str, content: dict[str, Any]) -> None:
-    document = {"schema": f"metaadapter.evaluation.{name}/1", **content}
-    replace_file(path, json.dumps(document, indent=2) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 
-__all__ = ["joined_set", "load_sets", "set_of_store"]
+__all__ = ["load_sets", "set_of_store"]
 
 UNUSED = -1
 
@@ -30,7 +30,7 @@ def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
     if config.support_from is None or config.queries_from is None:
         return tuple(map(set_of_store, config.stores))
     (name,) = config.set_names
-    return (joined_set(name, config.support_from, config.queries_from),)
+    return (_joined_set(name, config.support_from, config.queries_from),)
 
 
 def set_of_store(folder: Path | str) -> EvaluationSet:
@@ -48,20 +48,16 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
     if {"train", "test"} <= set(split_n):
         pool_n = np.select([split_n == "train", split_n == "test"], [SUPPORT, QUERY], UNUSED)
     labels = store.classes
-    return _of_stores(store.folder.resolve().name, [(store, pool_n)], labels, labels)
+    number = {label: position for position, label in enumerate(labels)}
+    return _of_stores(store.folder.resolve().name, [store], pool_n, number, labels, labels)
 
 
-def joined_set(name: str, support: Path | str, query: Path | str) -> EvaluationSet:
-    """The set of a store to draw support from and of one to draw queries from.
-
-    Raises:
-        DataError: A store is missing, or they share fewer than two classes.
-        IncompatibleArtifact: They are of different encoders.
-    """
+def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
+    """The set of a store to draw support from and of one to draw queries from."""
     one, other = FeatureStore.open(support), FeatureStore.open(query)
     one.fingerprint.require_match(other.fingerprint, owner=f"the store {other.folder}")
-    known = {same_name(label) for label in one.classes}
-    classes = tuple(sorted(known & {same_name(label) for label in other.classes}))
+    first = {same_name(label): label for label in reversed(one.classes)}
+    classes = tuple(sorted(first.keys() & set(map(same_name, other.classes))))
     if len(classes) < 2:
         raise DataError(
             f"expected at least two classes of the same name in {one.folder} and "
@@ -69,38 +65,35 @@ def joined_set(name: str, support: Path | str, query: Path | str) -> EvaluationS
             f"readable names, and the stores have, among others, {', '.join(one.classes[:3])} "
             f"and {', '.join(other.classes[:3])}"
         )
-    pools = [
-        (one, np.full(one.n_pictures, SUPPORT)),
-        (other, np.full(other.n_pictures, QUERY)),
-    ]
-    first = {same_name(label): label for label in reversed(one.classes)}
-    return _of_stores(name, pools, classes, [first[each] for each in classes], rename=True)
+    place = {name: position for position, name in enumerate(classes)}
+    number = {label: place.get(same_name(label), -1) for label in (*one.classes, *other.classes)}
+    pool_n = np.repeat([SUPPORT, QUERY], [one.n_pictures, other.n_pictures])
+    text_labels = [first[each] for each in classes]
+    return _of_stores(name, [one, other], pool_n, number, classes, text_labels)
 
 
 def _of_stores(
     name: str,
-    pools: Sequence[tuple[FeatureStore, np.ndarray]],
+    stores: Sequence[FeatureStore],
+    pool_n: np.ndarray,
+    number: Mapping[str, int],
     classes: tuple[str, ...],
     text_labels: Sequence[str],
-    *,
-    rename: bool = False,
 ) -> EvaluationSet:
-    """Join pictures; the texts are the first store's, of its classes `text_labels`."""
-    stores = [store for store, _ in pools]
+    """Join pictures, numbered by their labels; the texts are the first store's."""
     if len(classes) < 2:
         raise DataError(
             f"expected pictures of at least two classes in the feature store {stores[0].folder}, "
             f"got {len(classes)}; encode a folder that holds one folder for each class"
         )
-    number = {label: position for position, label in enumerate(classes)}
-    known = {
-        label: number.get(same_name(label) if rename else label, -1)
-        for label in set(_column(stores, "label").tolist())
-    }
-    pool_n = np.concatenate([pool_n for _, pool_n in pools])
-    numbers_n = np.array([known[label] for label in _column(stores, "label").tolist()], dtype=int)
+    numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
+    digest = hashlib.sha256()
+    for store in stores:
+        digest.update(store.fingerprint.digest.encode())
+        for column in (store.rows.sha256, store.rows.label, store.rows.split):
+            digest.update("\n".join(column).encode(errors="surrogateescape"))
     return EvaluationSet(
         name=name,
         features=tuple(store.by_picture() for store in stores),
@@ -116,7 +109,7 @@ def _of_stores(
         encoder=stores[0].encoder,
         fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
-        identity=_identity(stores),
+        identity=digest.hexdigest()[:16],
     )
 
 
@@ -124,13 +117,3 @@ def _column(stores: Sequence[FeatureStore], name: str) -> np.ndarray:
     parts = [getattr(store.rows, name)[store.rows.view == 0] for store in stores]
     column: np.ndarray = np.concatenate(parts)
     return column
-
-
-def _identity(stores: Sequence[FeatureStore]) -> str:
-    """Sixteen hex digits from what the stores say of themselves and of each picture."""
-    digest = hashlib.sha256()
-    for store in stores:
-        digest.update(store.fingerprint.digest.encode())
-        for column in (store.rows.sha256, store.rows.label, store.rows.split):
-            digest.update("\n".join(column).encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]

@@ -1,27 +1,49 @@
-"""The rows of all cells as tidy tables: a row a task, a class, a confusion, a bin, a mistake."""
+"""Tidy tables of an evaluation, as values of pandas and as files of CSV and Parquet."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from episodes import EpisodeRows
+from metaadapter.atomic_files import replace_file
+from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
-from metaadapter.evaluation.journal import CellResult
+from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
-from metaadapter.evaluation.table_files import table
 
 __all__ = [
+    "CELL",
     "COSTS",
     "TASK_COLUMNS",
     "all_tables",
+    "draw_table",
+    "read_table",
+    "table",
+    "write_table",
 ]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
 CELL = ["method", "store", "part", "n_shot", "seed"]
 TASK_COLUMNS = (*CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
+
+# A file name of undecodable bytes comes back as the same bytes: Arrow's texts cannot hold it.
+TEXT = pd.StringDtype("python")
+KINDS = {
+    **dict.fromkeys(("method", "store", "part", "metric", "class", "true", "predicted"), TEXT),
+    **dict.fromkeys(("role", "path", "sha256", "group"), TEXT),
+    **dict.fromkeys(("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"), "Int64"),
+    **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
+}
+"""Column → its kind; all others hold numbers, NaN where there is none."""
+# Of the columns that come last in a table; in all others a line without it was cut off.
+MAY_BE_EMPTY = ("group", "trained_parameters")
+CHUNK = 2**18
 
 
 def all_tables(
@@ -40,11 +62,14 @@ def all_tables(
     """
     results = list(results)
     pairs, mistakes = (_gathered(results, name, sets) for name in ("confusion", "mistakes"))
+    bins = _added(_gathered(results, "bins", sets), "bin")
+    bins = bins[bins["n"] > 0]
+    n = bins["n"].astype(int)
     return {
         "rows": _rows(_gathered(results, "rows", sets)),
         "classes": _classes(pairs),
         "confusion": _added(pairs, "true", "predicted"),
-        "bins": _bins(_added(_gathered(results, "bins", sets), "bin")),
+        "bins": bins.assign(confidence=bins["confidence"] / n, right=bins["right"] / n),
         "mistakes": mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]],
     }
 
@@ -82,26 +107,25 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
-    count = pairs["count"]
-    # Cells keep their order; classes of a cell stand in that of their names.
-    pairs = pairs.assign(cell=pairs.groupby(CELL, sort=False).ngroup())
-    counts = pd.concat(
-        [
-            pairs.assign(**{"class": pairs["true"]}, support=count),
-            pairs.assign(
-                **{"class": pairs["predicted"]},
-                n_predicted=count,
-                n_correct=count.where(pairs["true"] == pairs["predicted"]),
-            ),
-        ]
+    """Cells keep their order; classes of a cell stand in that of their names."""
+    pairs = pairs.assign(
+        cell=pairs.groupby(CELL, sort=False).ngroup(),
+        right=pairs["count"].where(pairs["true"] == pairs["predicted"], 0),
     )
-    numbers = ["support", "n_predicted", "n_correct"]
-    sums = counts.groupby(["cell", *CELL, "class"])[numbers].sum().reset_index()
-    n_true, n_predicted, n_correct = (sums[name].astype(float) for name in numbers)
-    return sums.assign(
-        precision=n_correct / n_predicted.where(n_predicted > 0),
-        recall=n_correct / n_true.where(n_true > 0),
-    )[[*CELL, "class", "precision", "recall", "support"]]
+    true, predicted = (
+        pairs.rename(columns={side: "class"})
+        .groupby(["cell", *CELL, "class"])[["count", "right"]]
+        .sum()
+        .astype(float)
+        for side in ("true", "predicted")
+    )
+    columns = {
+        "precision": predicted["right"] / predicted["count"],
+        "recall": true["right"] / true["count"],
+        "support": true["count"],
+    }
+    found = pd.DataFrame(columns).reset_index().drop(columns="cell")
+    return found.assign(support=found["support"].fillna(0).astype("Int64"))
 
 
 def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
@@ -110,7 +134,100 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
     return grouped.sum()
 
 
-def _bins(sums: pd.DataFrame) -> pd.DataFrame:
-    there = sums[sums["n"] > 0]
-    n = there["n"].astype(int)
-    return there.assign(confidence=there["confidence"] / n, right=there["right"] / n)
+def draw_table(draws: Iterable[tuple[EvaluationSet, int, EpisodeRows]]) -> pd.DataFrame:
+    """A row for each picture of each task of a set and seed: k shots are those with `shot` ≤ k.
+
+    Queries are the same at every number of shots, and stand there once.
+    """
+    found = []
+    for data, seed, rows in draws:
+        for role, places in (
+            ("support", rows.support_TNK.numpy()),
+            ("query", rows.query_TNQ.numpy()),
+            ("unknown", rows.off_class_TO.numpy()[:, None]),
+        ):
+            task, way, step = (places >= 0).nonzero()
+            picture = places[task, way, step]
+            columns = {
+                "store": [data.name] * len(picture),
+                "seed": [seed] * len(picture),
+                "task": task,
+                "way": np.full_like(way, -1) if role == "unknown" else way,
+                "class": [data.classes[number] for number in data.labels_n[picture]],
+                "role": [role] * len(picture),
+                "shot": step + 1 if role == "support" else np.zeros_like(step),
+                "picture": picture,
+                "path": data.paths_n[picture],
+                "sha256": data.contents_n[picture],
+                "group": data.groups_n[picture],
+            }
+            found.append(table(columns))
+    return pd.concat(found, ignore_index=True)
+
+
+def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Columns, each of its kind."""
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()}
+    )
+
+
+def write_table(path: Path, rows: pd.DataFrame, *, parquet: bool = False) -> None:
+    """Write a CSV file and, if asked for and pyarrow is there, a Parquet file beside it.
+
+    The CSV file is compressed if its name ends in .gz.
+    """
+    # The same table gives the same bytes, whenever it is written.
+    packed: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    replace_file(
+        path,
+        lambda file: rows.to_csv(
+            file, index=False, errors="surrogateescape", compression=packed, lineterminator="\n"
+        ),
+    )
+    if parquet and len(rows):
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            return
+        replace_file(path.with_suffix(".parquet"), rows.to_parquet)
+
+
+def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
+    """Read what `write_table` wrote: of the CSV file, the rows with the wanted values of columns.
+
+    A table of all confusions of a thousand classes is not for the memory.
+
+    Raises:
+        DataError: There is no such table, or it is damaged.
+    """
+    try:
+        names = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
+        texts = [name for name in names if _kind(name) == TEXT]
+        last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
+        found = []
+        with pd.read_csv(
+            path,
+            encoding_errors="surrogateescape",
+            dtype={name: _kind(name) for name in names},
+            # A class may be called NA.
+            keep_default_na=False,
+            na_values={name: [""] for name in names if name not in texts},
+            chunksize=CHUNK,
+        ) as chunks:
+            for chunk in chunks:
+                if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
+                    raise ValueError("a line has another number of columns than the first one")
+                for name, values in wanted.items():
+                    chunk = chunk[chunk[name].isin(list(values))]
+                found.append(chunk)
+        return pd.concat(found, ignore_index=True)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
+            "folder, given again, writes it anew"
+        ) from error
+
+
+def _kind(name: str) -> Any:
+    return KINDS.get(name, "float64")

@@ -26,7 +26,7 @@ def page(result: DemoResult) -> str:
     ]
     return render(
         "demo_page.html.jinja",
-        {"percent": _percent, "percents": _percents, "seconds": _seconds},
+        (_percent, _percents, _seconds),
         result=result,
         baseline=before,
         adapted=after,

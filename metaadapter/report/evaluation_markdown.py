@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from metaadapter.evaluation.estimate import Estimate
-from metaadapter.evaluation.markdown_table import markdown_table
+from metaadapter.evaluation import Estimate
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
     escaped,
@@ -18,7 +17,7 @@ from metaadapter.report.words import (
     signed,
 )
 
-__all__ = ["markdown", "overview"]
+__all__ = ["markdown", "markdown_table", "overview"]
 
 BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
 
@@ -29,7 +28,12 @@ def markdown(result: EvaluationResult) -> str:
         f"# {escaped(result.reference)} beside {len(result.methods) - 1} other method(s)",
         *("", escaped(result.headline), ""),
         overview(result, heading="## "),
-        *_quality(result),
+        *(
+            line
+            for name in result.quality
+            if name not in BESIDE_ACCURACY
+            for line in _metric(result, name, "## ")
+        ),
         *_costs(result),
         *_errors(result),
         *_provenance(result),
@@ -43,13 +47,18 @@ def overview(result: EvaluationResult, heading: str = "") -> str:
     return printable("\n".join(_overview(result, heading)).strip("\n"))
 
 
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A line for the head, a rule, and a line a row; each row has as many cells as the head."""
+    first, *others = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([first, "|---" * len(head) + "|", *others])
+
+
 def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
     for part in result.parts:
         place = next(iter(part.accuracy))
         told = place + part_told(part.part)
-        yield from _by_shots(
-            result, f"{heading}Accuracy in %, {escaped(told)}", part.accuracy[place], points
-        )
+        title = f"{heading}Accuracy in %, {escaped(told)}"
+        yield from _by_shots(result, title, part.accuracy[place], points)
         title = f"{heading}What {result.reference} gains over each, in points, {told}"
         yield from _by_shots(result, title, part.gain[place], signed)
     for name in BESIDE_ACCURACY:
@@ -80,12 +89,6 @@ def _by_shots(
         yield from ("", title, "", _aligned(["shots", *map(str, result.shots)], rows))
 
 
-def _quality(result: EvaluationResult) -> Iterator[str]:
-    for name in result.quality:
-        if name not in BESIDE_ACCURACY:
-            yield from _metric(result, name, "## ")
-
-
 def _metric(result: EvaluationResult, name: str, heading: str) -> Iterator[str]:
     title = f"{heading}{metric_name(name)}{part_told(result.judged)}"
     table = result.quality.get(name, {})
@@ -93,7 +96,6 @@ def _metric(result: EvaluationResult, name: str, heading: str) -> Iterator[str]:
 
 
 def _costs(result: EvaluationResult) -> Iterator[str]:
-    head = ["fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
     rows = {
         method: [
             *(_number(cost[name], 1000.0) for name in ("fit_seconds", "predict_seconds")),
@@ -102,32 +104,28 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
         for method, cost in result.costs.items()
     }
     title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets and draws"
-    yield from ("", title + part_told(result.judged), "", _aligned(["method", *head], rows))
+    head = ["method", "fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
+    yield from ("", title + part_told(result.judged), "", _aligned(head, rows))
 
 
 def _errors(result: EvaluationResult) -> Iterator[str]:
     for found in result.sets:
-        yield from ("", _where(found.name, result), "")
+        told = f"{found.name}: where {result.reference} errs{part_told(result.judged)}"
+        yield from ("", f"## {escaped(told)}", "")
         for each in found.confusions:
-            told = (
-                f"{found.names[each['true']]} is predicted to be {found.names[each['predicted']]}"
-            )
+            true, predicted = found.names[each["true"]], found.names[each["predicted"]]
             yield (
-                f"- {escaped(told)} in {fraction(each['n'] / each['n_true'])} of the answers "
-                f"about it ({each['n']} of {each['n_true']})"
+                f"- {escaped(f'{true} is predicted to be {predicted}')} in "
+                f"{fraction(each['n'] / each['n_true'])} of the answers about it ({each['n']} of "
+                f"{each['n_true']})"
             )
         for told, classes in (("hardest", found.hardest), ("easiest", found.easiest)):
             if classes:
-                listed = ", ".join(
+                listed = [
                     f"{escaped(found.names[each['name']])} {fraction(each['recall'])}"
                     for each in classes
-                )
-                yield f"- {told}: {listed}"
-
-
-def _where(name: str, result: EvaluationResult) -> str:
-    told = f"{name}: where {result.reference} errs{part_told(result.judged)}"
-    return f"## {escaped(told)}"
+                ]
+                yield f"- {told}: {', '.join(listed)}"
 
 
 def _provenance(result: EvaluationResult) -> Iterator[str]:

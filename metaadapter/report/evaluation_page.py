@@ -7,26 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
+from metaadapter.report import figures, words
 from metaadapter.report.evaluation_result import EvaluationResult
-from metaadapter.report.figures.accuracy_by_shots import accuracy_by_shots
-from metaadapter.report.figures.accuracy_by_time import POINTS_SHOWN, accuracy_by_time
-from metaadapter.report.figures.mean_ranks import mean_ranks
-from metaadapter.report.figures.method_style import style_of
-from metaadapter.report.figures.reliability import reliability
 from metaadapter.report.template import render
-from metaadapter.report.words import (
-    METHOD_NOTES,
-    fraction,
-    metric,
-    metric_name,
-    part_told,
-    points,
-    printable,
-    short,
-    signed,
-    signed_points,
-)
 
 __all__ = ["page"]
 
@@ -37,10 +21,7 @@ STRONGEST = 10
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; the same result gives the same page.
 
-    Args:
-        result: What was found.
-        thumbnails: JPEG of pictures, by the hash of their bytes; without one a mistake is told in
-            words.
+    Thumbnails are JPEG by the hash of the picture's bytes; without one a mistake is told in words.
 
     Raises:
         MissingPackage: matplotlib is not installed.
@@ -48,51 +29,40 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     overall = next(iter(result.parts[0].accuracy))
     html = render(
         "evaluation_page.html.jinja",
-        {
-            "points": points,
-            "signed": signed,
-            "signed_points": signed_points,
-            "metric": metric,
-            "sentence": _sentence,
-            "fraction": fraction,
-            "metric_name": metric_name,
-            "percent": _percent,
-            "shade": _shade,
-            "short": short,
-            "seconds": _seconds,
-            "number": _number,
-            "told": part_told,
-            "tint": _tint,
-        },
+        (
+            *(words.points, words.signed, words.signed_points, words.part_told, words.metric),
+            *(words.metric_name, words.short, words.fraction),
+            *(_percent, _sentence, _seconds, _number, _tint, _shade),
+        ),
         result=result,
         overall=overall,
-        judged=part_told(result.judged),
-        notes={name: note for name, note in METHOD_NOTES.items() if name in result.methods},
+        judged=words.part_told(result.judged),
+        notes={name: note for name, note in words.METHOD_NOTES.items() if name in result.methods},
         thumbnails=thumbnails,
         doubted=[
             method
             for method in result.methods
             if any(box.methods.get(method, box.status) != "pass" for box in result.boxes)
         ],
-        styles={method: style_of(method, result) for method in result.methods},
+        styles={method: figures.style_of(method, result) for method in result.methods},
         by_shots=list(_by_shots(result)),
-        points_shown=POINTS_SHOWN,
+        points_shown=figures.POINTS_SHOWN,
         by_time=list(_by_time(result, overall)),
         ranks=[
-            (part, Markup(mean_ranks(result, part.ranks, f"ranks-{part.part}")))
+            (part, Markup(figures.mean_ranks(result, part.ranks, f"ranks-{part.part}")))
             for part in result.parts
             if part.ranks is not None
         ],
         reliability=list(_reliability(result)),
     )
-    return printable(html)
+    return words.printable(html)
 
 
 def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for part in result.parts:
         for number, (place, accuracy) in enumerate(part.accuracy.items()):
-            title, name = place + part_told(part.part), f"shots-{part.part}-{number}"
-            yield title, Markup(accuracy_by_shots(result, accuracy, name, title))
+            title, name = place + words.part_told(part.part), f"shots-{part.part}-{number}"
+            yield title, Markup(figures.accuracy_by_shots(result, accuracy, name, title))
 
 
 def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup, list[str]]]:
@@ -100,7 +70,7 @@ def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Mark
     shots = sorted({result.shots[0], result.shots[len(result.shots) // 2], result.shots[-1]})
     for n_shot in shots:
         title = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
-        drawing, below = accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
+        drawing, below = figures.accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
         yield title, Markup(drawing), below
 
 
@@ -108,12 +78,9 @@ def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for number, (method, by_shots) in enumerate(result.reliability.items()):
         for n_shot, bins in by_shots.items():
             if bins:
-                title, style = (
-                    f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}",
-                    style_of(method, result),
-                )
-                drawing = reliability(bins, style, f"reliability-{number}-{n_shot}", title)
-                yield title, Markup(drawing)
+                title = f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}"
+                name, style = f"reliability-{number}-{n_shot}", figures.style_of(method, result)
+                yield title, Markup(figures.reliability(bins, style, name, title))
 
 
 def _tint(estimate: Estimate) -> str:

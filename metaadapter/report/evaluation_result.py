@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.ranks import Ranks
+from metaadapter.evaluation.summary import Ranks
 
 __all__ = ["ByShots", "EvaluationResult", "PartFound", "Row", "SetFound"]
 

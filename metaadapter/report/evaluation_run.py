@@ -15,9 +15,8 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation import EvaluationConfig
 from metaadapter.evaluation.folder import RECORD_FILE
 from metaadapter.evaluation.integrity import Box
-from metaadapter.evaluation.ranks import Ranks
-from metaadapter.evaluation.summary import of_records
-from metaadapter.evaluation.table_files import read_table
+from metaadapter.evaluation.summary import Ranks, of_records
+from metaadapter.evaluation.tables import read_table
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
@@ -74,7 +73,7 @@ class EvaluationRun:
             }
             return cls(
                 config=config,
-                record=_digest(record),
+                record=hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12],
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
@@ -103,7 +102,3 @@ def _document(path: Path, otherwise: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DataError(f"cannot read {path}: expected a JSON object, got {document!r:.40}")
     return document
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]

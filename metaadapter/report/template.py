@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,8 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 __all__ = ["render"]
 
 
-def render(template: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """A page; the same values give the same page. Text is escaped, unless it is `Markup`."""
+def render(template: str, filters: Iterable[Callable[..., str]], **values: Any) -> str:
+    """A page; the same values give the same page. Text is escaped, unless it is `Markup`.
+
+    The template calls filters by the names of their functions, without leading underscores.
+    """
     environment = Environment(
         loader=PackageLoader("metaadapter.report"),
         autoescape=True,
@@ -20,7 +23,7 @@ def render(template: str, filters: Mapping[str, Callable[..., Any]], **values: A
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": _data_uri, **filters}
+    environment.filters |= {each.__name__.lstrip("_"): each for each in (_data_uri, *filters)}
     return environment.get_template(template).render(**values)
 
 

@@ -19,35 +19,26 @@ QUALITY = 80
 def thumbnails(mistakes: Iterable[Row], folders: Sequence[Path]) -> dict[str, bytes]:
     """JPEG of each picture that is found, by the hash of its bytes.
 
-    Paths of two stores may be the same where each began in a folder of its own.
-
-    Args:
-        mistakes: The `path` and `sha256` of their pictures.
-        folders: Where paths may begin; the first that has a file of the same bytes is taken.
+    Paths may begin in any of the folders, and those of two stores may be the same: the first file
+    of the `sha256` of a mistake is taken.
     """
     found = {}
     for mistake in mistakes:
         for folder in folders:
-            path = folder / mistake["path"]
-            if _is_same(path, mistake["sha256"]) and (jpeg := _thumbnail(path)):
+            if jpeg := _thumbnail(folder / mistake["path"], mistake["sha256"]):
                 found[mistake["sha256"]] = jpeg
                 break
     return found
 
 
-def _is_same(path: Path, sha256: str) -> bool:
-    """Whether the file is the picture that was encoded; another one would tell a lie."""
+def _thumbnail(path: Path, sha256: str) -> bytes | None:
+    """None if the file is not the picture that was encoded; another one would tell a lie."""
     try:
         # No pipe, no device: reading one might never end.
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    except OSError:
-        return False
-
-
-def _thumbnail(path: Path) -> bytes | None:
-    try:
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            return None
         picture = decode_image(path)
-    except UnreadableImage:
+    except (OSError, UnreadableImage):
         return None
     picture.thumbnail((SIDE, SIDE))
     file = io.BytesIO()

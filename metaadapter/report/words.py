@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 
 __all__ = [
     "METHOD_NOTES",

@@ -136,8 +136,8 @@ def test_main__interrupted__ends_with_130(run, monkeypatch):
 
 def test_program__interrupted_again_while_it_tidies_up__tidies_up_to_the_end():
     program = """
-import signal, sys
-import metaadapter.commands.checks as checks
+import importlib, signal, sys
+doctor = importlib.import_module("metaadapter.commands.doctor")
 from metaadapter.commands.app import main
 
 def interrupted_twice():
@@ -147,7 +147,7 @@ def interrupted_twice():
         signal.raise_signal(signal.SIGINT)
         print("tidied up")
 
-checks.all_checks = interrupted_twice
+doctor.all_checks = interrupted_twice
 sys.argv[1:] = ["doctor"]
 sys.exit(main())
 """

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from metaadapter.errors import DataError
-from metaadapter.evaluation.config_file import load_evaluation
+from metaadapter.evaluation.config import load_evaluation
 
 
 def test_cells__are_each_combination_once(ask):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metaadapter.evaluation.estimate import Estimate
+from metaadapter.evaluation import Estimate
 
 
 def test_over_stores__one_store__is_students_interval():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.evaluation import evaluate
-from metaadapter.evaluation.journal import Journal
+from metaadapter.evaluation.folder import Journal
 from tests.evaluation.test_run import figures
 
 PROGRAM = Path(__file__).with_name("evaluate_slowly.py")

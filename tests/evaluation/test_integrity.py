@@ -7,12 +7,11 @@ import pytest
 from metaadapter.baselines import PEERS
 from metaadapter.errors import UsageError
 from metaadapter.evaluation import EvaluationConfig, evaluate, integrity
-from metaadapter.evaluation.draw_table import draw_table
 from metaadapter.evaluation.draws import draw_tasks
-from metaadapter.evaluation.meta_training import UNTRAINED, MetaTraining
-from metaadapter.evaluation.method import Method
+from metaadapter.evaluation.method import UNTRAINED, MetaTraining, Method
 from metaadapter.evaluation.methods import load_method
 from metaadapter.evaluation.store_sets import load_sets
+from metaadapter.evaluation.tables import draw_table
 
 NONE = frozenset()
 

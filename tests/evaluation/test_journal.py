@@ -6,7 +6,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation import Cell
-from metaadapter.evaluation.journal import CellResult, Journal
+from metaadapter.evaluation.folder import CellResult, Journal
 
 
 def result(seed, bench="b"):

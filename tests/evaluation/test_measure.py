@@ -7,11 +7,11 @@ from scipy.special import softmax
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation import measure as module
-from metaadapter.evaluation.cell_tables import MOST_KEPT
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.methods import load_method
+from metaadapter.evaluation.metrics import MOST_KEPT
 from tools.store_tasks import StoreTasks, load_source
 
 

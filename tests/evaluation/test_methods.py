@@ -13,7 +13,7 @@ from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import FineTune, gradient_steps
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.evaluation_set import same_name
-from metaadapter.evaluation.meta_training import CLOSED_FORM, UNTRAINED, read_meta_training
+from metaadapter.evaluation.method import CLOSED_FORM, UNTRAINED, read_meta_training
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.generator import load_generator
 from metaadapter.generator.pretrained import SHIPPED, save_generator

@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.errors import UsageError
 from metaadapter.evaluation import evaluate
-from metaadapter.evaluation.own_metric import load_metrics
+from metaadapter.evaluation.bench import load_metrics
 
 MINE = """\
 import numpy as np

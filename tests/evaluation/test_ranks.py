@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metaadapter.evaluation.ranks import nemenyi_difference, rank_methods
-from metaadapter.evaluation.summary import MEAN, of_records
+from metaadapter.evaluation.summary import MEAN, nemenyi_difference, of_records, rank_methods
 
 METHODS = ("GDA", "LP++", "CLAP")
 

@@ -31,8 +31,8 @@ CODE = {
     "GDA": (PEERS["GDA"],),
     "CLAP": (PEERS["CLAP"],),
 }
-# They name a method and hand the support on.
-FACES = {PACKAGES[0] / "evaluation" / name for name in ("methods.py", "own_method.py")}
+# It names a method and hands the support on.
+FACES = {PACKAGES[0] / "evaluation" / "methods.py"}
 OWN = """\
 import helper
 

@@ -6,8 +6,7 @@ from scipy import stats
 
 from metaadapter.evaluation.metrics import METRICS
 from metaadapter.evaluation.summary import MEAN, differences, means, records
-from metaadapter.evaluation.table_files import table
-from metaadapter.evaluation.tables import TASK_COLUMNS
+from metaadapter.evaluation.tables import TASK_COLUMNS, table
 
 
 def rows(accuracies, n_shot=1):

@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation import evaluate
-from metaadapter.evaluation.table_files import read_table, table, write_table
+from metaadapter.evaluation.tables import read_table, table, write_table
 
 COLUMNS = {
     "method": ["007", "a,\n\udcff", "NA"],

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.evaluation import Cell
-from metaadapter.evaluation.journal import CellResult
+from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.store_sets import set_of_store
 from metaadapter.evaluation.tables import TASK_COLUMNS, all_tables
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from metaadapter.report import errors_found as module
-from metaadapter.report.errors_found import set_found
+from metaadapter.report import findings as module
 from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.report.findings import set_found
 
 OF = ("farm", "closed-form", 4, "all")
 

@@ -64,12 +64,9 @@ class Panel:
 
 @contextmanager
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
-    """Axes without a frame, in the page's colours.
+    """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
 
-    Args:
-        name: The figure's name, unique in a page.
-        description: What it shows, for those who do not see it.
-        height: In pixels, beside a width of 380.
+    The name is unique in a page; the description is for those who do not see the figure.
 
     Raises:
         MissingPackage: matplotlib is not installed.
@@ -83,6 +80,8 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
             "(Markdown and JSON need nothing)"
         ) from error
 
+    lines = ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color")
+    labels = ("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
     settings: Any = {
         # A class may be called $5, and no text here is a formula.
         "text.parse_math": False,
@@ -91,19 +90,13 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
         "font.size": FONT_SIZE,
         "axes.titlesize": FONT_SIZE,
         "text.color": colour("ink"),
-        "axes.edgecolor": colour("line"),
         "axes.facecolor": "none",
-        "axes.labelcolor": colour("muted"),
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
-        "grid.color": colour("line"),
         "grid.linewidth": 0.7,
-        "xtick.color": colour("line"),
-        "ytick.color": colour("line"),
-        "xtick.labelcolor": colour("muted"),
-        "ytick.labelcolor": colour("muted"),
-        "legend.frameon": False,
+        **dict.fromkeys(lines, colour("line")),
+        **dict.fromkeys(labels, colour("muted")),
     }
     with mpl.rc_context(settings):
         size = (WIDTH / DOTS_PER_INCH, height / DOTS_PER_INCH)
@@ -126,12 +119,8 @@ def _inline(document: str, name: str, description: str) -> str:
 
 
 def _inline_tag(tag: str, name: str) -> str:
-    tag = re.sub(r"#fedc([0-9a-f]{2})", lambda found: _variable(found[1]), tag)
+    tag = re.sub(r"#fedc(..)", lambda found: f"var(--{VARIABLES[int(found[1], 16)]})", tag)
     # The page has its own font.
     tag = re.sub(r'font-family: [^;"]*;? ?', "", tag)
     tag = re.sub(r'\bid="', f'id="{name}-', tag)
     return re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
-
-
-def _variable(number: str) -> str:
-    return f"var(--{VARIABLES[int(number, 16)]})"

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from metaadapter.errors import MissingPackage
-from metaadapter.report.figures.panel import VARIABLES, colour, panel
+from metaadapter.report.panel import VARIABLES, colour, panel
 
 
 def drawing(name="one"):
