@@ -126,8 +126,9 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     most = max(kept_TX.sum(1).tolist(), default=0)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
+    tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
     rows_TMD, targets_TMN = (
-        each.to(solver).take_along_dim(places_TM[..., None], 1) * present_TM[..., None]
+        each[tasks_T1, places_TM].to(solver) * present_TM[..., None]
         for each in (support.shots_TNKD.flatten(1, 2), support.raw.targets_TMN)
     )
     distance_TMM = squared_distances(rows_TMD)
