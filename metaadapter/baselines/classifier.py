@@ -55,6 +55,7 @@ class PeerClassifier(AdapterClassifier):
             UsageError: No peer has the name, its weights are for another encoder, the temperature
                 is needed and not known, or a function gives no adapter of these classes.
         """
+        self._peer(None)  # a slip in its name is told before the encoder reads those of classes
         support, encoder = self._read(X, y)
         found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
         adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")

@@ -15,24 +15,31 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 def choose_device(device: str | None) -> torch.device:
     """The device of a name, or a `UsageError`; for `None` and "auto" the fastest that is here."""
-    has_mps = torch.backends.mps.is_available()
-    fastest = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     if device is None or device == "auto":
-        return torch.device(fastest)
+        return torch.device(_fastest())
     try:
         chosen = torch.device(device)
     except RuntimeError:
         raise UsageError(
             f"unknown device {device!r}; choose auto, cpu, cuda, cuda:1 … or mps"
         ) from None
-    n_cuda = torch.cuda.device_count()
-    usable = {"cpu": True, "mps": has_mps, "cuda": (chosen.index or 0) < n_cuda}
-    if not usable.get(chosen.type):
+    # The driver of a GPU, which may be broken, is asked only if it is wanted.
+    if not (
+        chosen.type == "cpu"
+        or (chosen.type == "mps" and torch.backends.mps.is_available())
+        or (chosen.type == "cuda" and (chosen.index or 0) < torch.cuda.device_count())
+    ):
         raise UsageError(
             f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none such on "
-            f"this machine; use --device {fastest}, or install a PyTorch built for it"
+            f"this machine; use --device {_fastest()}, or install a PyTorch built for it"
         )
     return chosen
+
+
+def _fastest() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def require_precision(precision: str, device: torch.device) -> None:

@@ -74,7 +74,10 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         _require_filled(manifest, column, records, name)
     rows = []
     for record in records:
-        facts = {column: record.values.get(name or "") or None for column, name in named.items()}
+        facts = {
+            column: (record.values.get(name) if name else None) or None
+            for column, name in named.items()
+        }
         label = facts["label"] if labelled else None
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")

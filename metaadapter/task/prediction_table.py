@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import final
+from typing import IO, final
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, Interrupted
@@ -17,6 +18,7 @@ from metaadapter.task.predictions import Prediction
 __all__ = ["PredictionTable"]
 
 COLUMNS = Prediction._fields[:5]  # from path to runner_up_probability
+ROWS_AT_ONCE = 1024
 
 
 @final
@@ -53,7 +55,7 @@ class PredictionTable:
             if not self._n_rows:
                 self._file.truncate(0)
                 self._file.write(self._head)
-            self._file.write(self._rows(predictions))
+            self._write(self._file, predictions)
             self._file.flush()
         self._n_rows += len(predictions)
 
@@ -64,7 +66,7 @@ class PredictionTable:
             if ordered is None:
                 self._partial.replace(self._path)
             else:
-                replace_file(self._path, self._head + self._rows(ordered))
+                replace_file(self._path, partial(self._write_whole, ordered))
                 self._partial.unlink()
 
     def __exit__(
@@ -82,12 +84,18 @@ class PredictionTable:
                 f"{self._partial}"
             ) from error
 
-    def _rows(self, predictions: Sequence[Prediction]) -> bytes:
+    def _write_whole(self, predictions: Sequence[Prediction], file: IO[bytes]) -> None:
+        file.write(self._head)
+        self._write(file, predictions)
+
+    def _write(self, file: IO[bytes], predictions: Sequence[Prediction]) -> None:
         columns = len(COLUMNS)
-        return _csv(
-            [*it[:columns], *(it.probabilities[label] for label in self._classes)]
-            for it in predictions
-        )
+        for start in range(0, len(predictions), ROWS_AT_ONCE):
+            rows = _csv(
+                [*it[:columns], *(it.probabilities[label] for label in self._classes)]
+                for it in predictions[start : start + ROWS_AT_ONCE]
+            )
+            file.write(rows)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

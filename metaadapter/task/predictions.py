@@ -45,7 +45,7 @@ def predict_pictures(stored: StoredAdapter, pictures: EncodedPictures) -> list[P
     support = set(stored.picture_hashes)
     rows = probabilities(torch.from_numpy(pictures.features), stored.weights).numpy()
     best_two = np.argsort(-rows, axis=1, kind="stable")[:, :2]
-    columns = (pictures.paths, pictures.labels, pictures.sha256, rows.tolist(), best_two.tolist())
+    columns = (pictures.paths, pictures.labels, pictures.sha256, map(np.ndarray.tolist, rows))
     return [
         Prediction(
             path,
@@ -55,7 +55,9 @@ def predict_pictures(stored: StoredAdapter, pictures: EncodedPictures) -> list[P
             probabilities=dict(zip(classes, row, strict=True)),
             true_label=true_label,
         )
-        for path, true_label, sha256, row, (first, second) in zip(*columns, strict=True)
+        for path, true_label, sha256, row, (first, second) in zip(
+            *columns, best_two.tolist(), strict=True
+        )
     ]
 
 

@@ -47,3 +47,13 @@ def test_precision__unknown__lists_the_known():
 @pytest.mark.parametrize(("precision", "device"), [("bf16", "cpu"), ("fp16", "cuda")])
 def test_precision__suits_the_device__is_accepted(precision, device):
     require_precision(precision, torch.device(device))
+
+
+def test_choose_device__cpu__asks_no_driver(monkeypatch):
+    def refuse():
+        raise AssertionError("a driver was asked")
+
+    for name in ("is_available", "device_count"):
+        monkeypatch.setattr(torch.cuda, name, refuse)
+
+    assert choose_device("cpu").type == "cpu"

@@ -223,3 +223,11 @@ def test_read_manifest__any_labels__come_back_as_the_csv_module_reads_them(
     assert [row.label for row in table.rows] == [
         unicodedata.normalize("NFC", label) for label in reference
     ]
+
+
+def test_read_manifest__column_without_a_name__is_neither_split_nor_group(write):
+    text = ",path,label\n0,1.jpg,fox\n1,2.jpg,lynx"  # as pandas writes its index
+
+    table = read_manifest(write("m.csv", text), labelled=True)
+
+    assert content(table) == [("1.jpg", "fox", None, None), ("2.jpg", "lynx", None, None)]

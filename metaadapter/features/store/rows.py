@@ -7,6 +7,7 @@ import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -32,7 +33,8 @@ class StoredPicture(NamedTuple):
 COLUMNS = ("picture", "view", *StoredPicture._fields)
 
 
-class StoreRows(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreRows:
     """Aligned columns, one entry per row of features, with "" for what is not known.
 
     The views of a picture follow one another, the centre view first; every picture has as many.
@@ -77,10 +79,14 @@ class StoreRows(NamedTuple):
                 f"or was edited ({error}): {REMEDY}"
             ) from error
 
+    def __len__(self) -> int:
+        return len(self.view)
+
     def pictures(self) -> list[StoredPicture]:
         """One entry per picture, in order."""
         first = self.view == 0
-        return list(map(StoredPicture, *(column[first] for column in self[2:])))
+        columns = (getattr(self, name)[first] for name in StoredPicture._fields)
+        return list(map(StoredPicture, *columns))
 
 
 def write_rows(file: IO[bytes], pictures: Sequence[StoredPicture], n_views: int) -> None:
