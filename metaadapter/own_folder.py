@@ -50,16 +50,16 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def hold_lock(file: Path, owner: str) -> Iterator[None]:
+def hold_lock(file: Path, owner: str, *, reentrant: bool = False) -> Iterator[None]:
     """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
 
     The system frees the lock when the process ends, however it ends. The file stays: removing it
-    would let two later runs lock two files. Where another process holds it, or it cannot be locked,
-    a `DataError` names the owner of the lock.
+    would let two later runs lock two files. A thread that holds a `reentrant` lock may take it once
+    more. Where another process holds it, or it cannot be locked, a `DataError` names the owner.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(file, timeout=0)
+    lock = FileLock(file, timeout=0, is_singleton=reentrant)
     try:
         lock.acquire()
     except Timeout as error:

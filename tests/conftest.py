@@ -51,6 +51,21 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @pytest.fixture
+def reseal():
+    """Changes entries of a document that proves itself, as its writer would; None removes one."""
+    import json
+
+    from metaadapter.proof import unsealed, write_document
+
+    def change(path, **changes):
+        values, files = unsealed(json.loads(path.read_bytes()))
+        kept = {key: value for key, value in (values | changes).items() if value is not None}
+        write_document(path, kept, files=files)
+
+    return change
+
+
+@pytest.fixture
 def make_store(store_in, tmp_path):
     """Makes tmp_path/NAME, as `store_in` does."""
     return functools.partial(store_in, tmp_path)

@@ -10,11 +10,12 @@ The model card is written by hand; its tables by `metaadapter evaluate` and `too
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
 from metaadapter.generator.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE
+from metaadapter.proof import TRAINING_RECORD, read_document, write_document
+from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
 
 MOST_BYTES = 4_000_000
 
@@ -25,7 +26,7 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path, help="folder that `metaadapter train` wrote")
     run = parser.parse_args().run
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    summary, _ = read_document(run / "summary.json", TRAINING_RECORD, "train again")
     if summary["ending"] == "interrupted":
         raise SystemExit(f"{run} is interrupted at step {summary['step']}; resume it first")
     if (size := (run / "best" / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
@@ -33,15 +34,15 @@ def main() -> None:
     SHIPPED.mkdir(parents=True, exist_ok=True)
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         shutil.copyfile(run / "best" / name, SHIPPED / name)
-    config = json.loads((run / "resolved.json").read_text(encoding="utf-8"))
+    resolved, _ = read_document(run / RESOLVED, RUN_SCHEMA, "train again")
+    config = {key: value for key, value in resolved.items() if key not in ("schema", "code")}
     config["data"]["root"] = Path(config["data"]["root"]).name
     for part in ("sources", "validation_classes", "validation_domains"):
         for source in config["data"][part]:
             if source["classes"]:
                 source["classes"]["split"] = Path(source["classes"]["split"]).name
     record = {key: value for key, value in summary.items() if key not in ("run", "config")}
-    text = json.dumps({**record, "config": config}, indent=1) + "\n"
-    (SHIPPED / "training.json").write_text(text, encoding="utf-8")
+    write_document(SHIPPED / "training.json", {**record, "config": config})
 
 
 if __name__ == "__main__":

@@ -30,12 +30,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from episodes import EpisodeBatch
 from metaadapter.adapter import Support, classify
-from metaadapter.atomic_files import replace_file
 from metaadapter.baselines import META_PEERS, MetaPeer
 from metaadapter.baselines.maml import Start
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.errors import DataError
+from metaadapter.proof import TRAINING_RECORD, write_document
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.objective import query_loss
@@ -98,8 +98,8 @@ def main() -> None:
             save_meta_peer(peer, args.out / name.casefold())
             accuracy = {tasks.source.name: _accuracy(peer, tasks) for tasks in sets}
             record = describe(data, config, recipe, accuracy, time.monotonic() - started)
-            text = json.dumps(record, indent=1) + "\n"
-            replace_file(args.out / name.casefold() / "training.json", text)
+            path = args.out / name.casefold() / "training.json"
+            write_document(path, {"schema": TRAINING_RECORD, **record})
             print(name, json.dumps(accuracy))
 
 

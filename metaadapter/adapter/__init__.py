@@ -3,6 +3,7 @@
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
     StoredAdapter,
+    hold_adapter,
     load_adapter,
     require_adapter_folder,
     save_adapter,
@@ -24,6 +25,7 @@ __all__ = [
     "Support",
     "apply_adapter",
     "classify",
+    "hold_adapter",
     "load_adapter",
     "probabilities",
     "require_adapter_folder",

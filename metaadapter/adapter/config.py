@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
+from metaadapter.plain_text import in_markdown, one_line
+from metaadapter.proof import Proof, read_document
 
 __all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
-SCHEMA = "metaadapter.adapter/1"
+SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
+REMEDY = "restore it from a copy, or adapt again"
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 
 
@@ -66,19 +68,16 @@ class AdapterConfig(BaseModel):
     class_names: list[str] | None = None
     """The names that the text features were made of; "" where a class came with a vector."""
     origin: Origin = Origin()
-    files: dict[str, str] = Field(default_factory=dict)
-    """SHA-256 of the folder's tensor files: all of one save, or the folder is damaged."""
-
-    def to_json(self) -> str:
-        """The text of `adapter_config.json`, keys sorted."""
-        facts = {"schema": SCHEMA, **self.model_dump()}
-        return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
 
-def read_config(folder: Path) -> AdapterConfig:
+def read_config(folder: Path) -> tuple[AdapterConfig, Proof]:
     """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
 
+    Returns:
+        The facts, and the proof of the files beside them.
+
     Raises:
+        DataError: It is damaged.
         IncompatibleArtifact: The folder holds no adapter, or one whose schema or required keys
             are not those of this version.
     """
@@ -88,24 +87,19 @@ def read_config(folder: Path) -> AdapterConfig:
             f"{folder} is not an adapter: expected a folder with {CONFIG_FILE}, as written by "
             "`metaadapter adapt … --out FOLDER`"
         )
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise IncompatibleArtifact(f"{path} is damaged, not JSON: {error}; adapt again") from error
-    if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
-        found = stored.get("schema") if isinstance(stored, dict) else type(stored).__name__
-        raise IncompatibleArtifact(
-            f"{path}: expected schema {SCHEMA!r}, found {found!r}; upgrade metaadapter"
-        )
+    stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
+    if proof is None:
+        proof = Proof(path, stored.pop("files", {}), REMEDY)
     known = set(AdapterConfig.model_fields)
     warn_of_unknown(path, sorted(set(stored) - known - {"schema"}))
     try:
-        return AdapterConfig(**{key: value for key, value in stored.items() if key in known})
+        facts = AdapterConfig(**{key: value for key, value in stored.items() if key in known})
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
         raise IncompatibleArtifact(
             f"{path}: missing or wrong: {wrong}; the file is damaged or too old, adapt again"
         ) from error
+    return facts, proof
 
 
 def warn_of_unknown(path: Path, unknown: list[str]) -> None:
@@ -136,10 +130,10 @@ tags: [clip, few-shot, adapter]
 
 def _facts(config: AdapterConfig) -> str:
     origin = config.origin
-    encoder = f"`{origin.encoder}`" if origin.encoder else "not recorded"
+    encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
     names = config.class_names or [""] * len(config.classes)
     rows = "\n".join(
-        f"| {label} | {name} | {shots} |"
+        f"| {in_markdown(label)} | {in_markdown(name)} | {shots} |"
         for label, name, shots in zip(config.classes, names, config.n_shots, strict=True)
     )
     several = origin.n_views > 1
@@ -149,9 +143,9 @@ def _facts(config: AdapterConfig) -> str:
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
-pictures{views}, {steps} (generator `{config.generator}`, {config.generator_id}; mode
-`{config.mode}`). It works on features of the frozen encoder {encoder}, {config.width} wide, whose
-licence also applies, and holds no picture.
+pictures{views}, {steps} (generator {in_markdown(config.generator)}, {config.generator_id}; mode
+{in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
+wide, whose licence also applies, and holds no picture.
 
 | class | name read by the encoder | pictures |
 |---|---|---|
@@ -161,7 +155,7 @@ licence also applies, and holds no picture.
 from metaadapter import MetaAdapterClassifier
 from metaadapter.features import load_encoder
 
-encoder = load_encoder("{origin.encoder or "…"}")
+encoder = load_encoder({one_line(origin.encoder or "…")!r})
 classifier = MetaAdapterClassifier.load("path/of/this/folder")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

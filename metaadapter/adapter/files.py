@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from torch import Tensor
 from metaadapter.adapter.config import (
     CARD_FILE,
     CONFIG_FILE,
+    REMEDY,
+    SCHEMA,
     AdapterConfig,
     card,
     read_config,
@@ -24,13 +26,21 @@ from metaadapter.adapter.config import (
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
-from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.own_folder import require_own_or_empty, write_errors
+from metaadapter.errors import DataError
+from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.proof import write_document
 
-__all__ = ["StoredAdapter", "load_adapter", "require_adapter_folder", "save_adapter"]
+__all__ = [
+    "StoredAdapter",
+    "hold_adapter",
+    "load_adapter",
+    "require_adapter_folder",
+    "save_adapter",
+]
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 SUPPORT_FILE = "support.safetensors"
+LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +83,11 @@ def save_adapter(
 ) -> None:
     """Write one adapter (no task axis); an adapter that is there already is replaced.
 
-    Each file is replaced in one step, the configuration last. Its hashes of the others tell when a
-    save was cut off in between.
+    However it ends, the folder holds the old adapter or the new one. The card, which nothing reads
+    but people, is written last.
 
     Raises:
-        DataError: The folder holds other things, or cannot be written.
+        DataError: The folder holds other things, cannot be written, or another process has it.
     """
     require_adapter_folder(folder)
     contents = {WEIGHTS_FILE: _pack(weights.tensors())}
@@ -86,29 +96,37 @@ def save_adapter(
         named = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         hashes = json.dumps(sorted(picture_hashes))
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-    config = config.model_copy(update={"files": digests})
-    with write_errors(f"the adapter {folder}"):
+    with write_errors(owner := f"the adapter {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-        # The author's part of the card may be in any encoding: its bytes come back as they were.
-        old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
-        facts = card(config, old.decode(errors="surrogateescape"))
-        contents[CARD_FILE] = facts.encode(errors="surrogateescape")
-        contents[CONFIG_FILE] = config.to_json().encode()
-        for name, data in contents.items():
-            replace_file(folder / name, data)
+    with hold_adapter(folder), write_errors(owner):
+        facts = {"schema": SCHEMA, **config.model_dump(mode="json")}
+        write_document(folder / CONFIG_FILE, facts, contents)
         if support is None:
             (folder / SUPPORT_FILE).unlink(missing_ok=True)
+        # The author's part of the card may be in any encoding: its bytes come back as they were.
+        old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
+        text = card(config, old.decode(errors="surrogateescape"))
+        replace_file(folder / CARD_FILE, text.encode(errors="surrogateescape"))
+
+
+def hold_adapter(folder: Path) -> AbstractContextManager[None]:
+    """Keep others from writing to an adapter while a block runs; within it, `save_adapter` may.
+
+    Raises:
+        DataError: Another one writes to it, or the folder cannot be written.
+    """
+    return hold_lock(folder / LOCK_FILE, f"the adapter {folder}", reentrant=True)
 
 
 def load_adapter(folder: Path) -> StoredAdapter:
     """Read an adapter; tensors of a newer version are dropped, with a warning that names them.
 
     Raises:
-        IncompatibleArtifact: The folder holds no adapter, or one that is damaged.
+        DataError: It is damaged, or a weight is not finite.
+        IncompatibleArtifact: The folder holds no adapter, or one of another version.
     """
-    config = read_config(folder)
-    contents = {name: _read(folder / name, digest) for name, digest in config.files.items()}
+    config, proof = read_config(folder)
+    contents = {name: proof.read(name) for name in proof.files}
     known = {field.name for field in fields(AdapterWeights)}
     try:
         tensors = load(contents[WEIGHTS_FILE])
@@ -116,11 +134,13 @@ def load_adapter(folder: Path) -> StoredAdapter:
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
         support, hashes = _unpack_support(contents.get(SUPPORT_FILE), config.logit_scale)
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise IncompatibleArtifact(f"{folder} is damaged: {error}; adapt again") from error
+        raise DataError(f"{folder} is damaged: {error}; {REMEDY}") from error
+    if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
+        raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
     if weights.classes.shape != (len(config.classes), config.width):
-        raise IncompatibleArtifact(
+        raise DataError(
             f"{folder} is damaged: {len(config.classes)} classes of width {config.width} in "
-            f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; adapt again"
+            f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; {REMEDY}"
         )
     return StoredAdapter(weights, config, support, hashes)
 
@@ -128,19 +148,6 @@ def load_adapter(folder: Path) -> StoredAdapter:
 def _pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     data: bytes = save(owned, metadata={"format": "pt", **facts})
-    return data
-
-
-def _read(path: Path, digest: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise IncompatibleArtifact(f"cannot read {path}: {error.strerror}; adapt again") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise IncompatibleArtifact(
-            f"{path} is not the file that {CONFIG_FILE} speaks of: it is damaged, or saving was "
-            "cut off; adapt again"
-        )
     return data
 
 

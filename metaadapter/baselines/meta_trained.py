@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -10,20 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.atomic_files import replace_file
 from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.code_identity import code_identity
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.proof import read_document, write_document
 
 __all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
-SCHEMA = "metaadapter.peer/1"
+SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.peer/2", "metaadapter.peer/1"
+REMEDY = "restore it from a copy, or train the peer again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "peers"
 
 
@@ -99,6 +99,7 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
 
     Raises:
         UsageError: There is no such peer.
+        DataError: A file of the folder is damaged.
         IncompatibleArtifact: The folder's files do not fit this version.
     """
     folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
@@ -107,35 +108,37 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
             f"no meta-trained peer {str(name)!r}: expected {', '.join(META_PEERS)}, or a folder "
             f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
+    config, proof = read_document(
+        folder / CONFIG_FILE, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,)
+    )
     try:
-        config = json.loads((folder / CONFIG_FILE).read_bytes())
-        if config["schema"] != SCHEMA:
-            raise ValueError(f"schema {config['schema']!r} where {SCHEMA!r} was expected")
-        stored = load_file(folder / WEIGHTS_FILE)
+        stored = load(proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes())
         wanted = {each.name for each in fields(META_PEERS[config["peer"]].learned)}
         if set(stored) != wanted:
             raise ValueError(f"tensors {sorted(stored)} where {sorted(wanted)} were expected")
         learned = {each: tensor.float() for each, tensor in stored.items()}
         return MetaPeer(config["peer"], config["width"], frozenset(config["encoders"]), learned)
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise IncompatibleArtifact(
             f"{folder}: expected a meta-trained peer of this version of metaadapter, got "
-            f"{error!r}; restore it from a copy, or train it again"
+            f"{error!r}; {REMEDY}"
         ) from error
 
 
 def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
-    """Write `peer.json` and `model.safetensors`, the weights in half precision; no pickle."""
+    """Write `peer.json` and `model.safetensors` in one step; in half precision, and no pickle."""
     folder.mkdir(parents=True, exist_ok=True)
     half = {name: each.half().contiguous() for name, each in peer.learned.items()}
-    replace_file(folder / WEIGHTS_FILE, save(half, metadata={"format": "pt"}))
     config = {
         "schema": SCHEMA,
         "peer": peer.name,
         "width": peer.width,
         "encoders": sorted(peer.encoders),
     }
-    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+    weights = save(half, metadata={"format": "pt"})
+    write_document(folder / CONFIG_FILE, config, {WEIGHTS_FILE: weights})
 
 
 def is_meta_peer(folder: Path) -> bool:

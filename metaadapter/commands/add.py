@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 from shlex import quote
@@ -56,39 +57,34 @@ def add(
     if not pictures and text is None:
         raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import require_adapter_folder
+    from metaadapter.adapter import hold_adapter, require_adapter_folder
     from metaadapter.adapter.config import read_config
-    from metaadapter.atomic_files import change_folder
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import EncodedPictures
-    from metaadapter.own_folder import write_errors
     from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     if out is not None:
         require_adapter_folder(out)  # better told now than after minutes of encoding
-    classifier = MetaAdapterClassifier.load(adapter, generator=generator)
-    config = read_config(adapter)
-    support, _ = classifier.require_addable(label)
-    if text is None and support.text_TND.any():
-        text = label  # as `metaadapter adapt` takes the names of folders
-    load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
-    with console.progress() as progress:
-        parts = read_queries(pictures or (), config, load, progress=progress)
-        added = EncodedPictures.joined(parts, width=config.width)
-    if text is not None:
-        classifier.set_params(encoder=load())
-    known = {*classifier.picture_hashes_}
-    named = zip(added.paths, added.sha256, strict=True)
-    repeated = [path for path, sha256 in named if sha256 in known]
-    classifier.add_class(
-        label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
-    )
+    config, _ = read_config(adapter)
     folder = out or adapter
-    with write_errors(f"the adapter {folder}"):
-        if out is not None:
-            classifier.save(out)
-        else:
-            change_folder(adapter, classifier.save)
+    with nullcontext() if out else hold_adapter(adapter):  # two that add would lose one class
+        classifier = MetaAdapterClassifier.load(adapter, generator=generator)
+        support, _ = classifier.require_addable(label)
+        if text is None and support.text_TND.any():
+            text = label  # as `metaadapter adapt` takes the names of folders
+        load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
+        with console.progress() as progress:
+            parts = read_queries(pictures or (), config, load, progress=progress)
+            added = EncodedPictures.joined(parts, width=config.width)
+        if text is not None:
+            classifier.set_params(encoder=load())
+        known = {*classifier.picture_hashes_}
+        named = zip(added.paths, added.sha256, strict=True)
+        repeated = [path for path, sha256 in named if sha256 in known]
+        classifier.add_class(
+            label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
+        )
+        classifier.save(folder)
 
     console.warn_of(
         f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated

@@ -8,18 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.evaluation.metrics import Tables
 from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.proof import PROOF, read_document, sealed, unsealed, write_document
 
-__all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation"]
+__all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation", "read_record"]
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
+SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluation/1"
+REMEDY = "restore it from a copy, or measure again into another folder"
 # What shapes every task: the number of seeds alone is free to grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
@@ -62,7 +64,7 @@ class CellResult(NamedTuple):
 
     cell: Cell
     method: str
-    """Identity of the method; "" of a cell that an earlier version measured."""
+    """Identity of the method; "" of a cell that an earlier version measured, without proof."""
     bench: str
     """Identity of the program that measured it."""
     tables: Tables
@@ -90,9 +92,10 @@ class Journal:
                 values = json.loads(line)
                 cell = Cell(*values["cell"])
                 result = CellResult(cell, "", "", {})
-                if "method" in values:
+                if PROOF in values:
+                    values, _ = unsealed(values)
                     result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise DataError(
                     f"line {number} of {path} is damaged ({error!r}); delete that line, and "
                     "the same command measures its cell anew"
@@ -137,7 +140,7 @@ class Journal:
 
     def append(self, result: CellResult) -> None:
         """Keep a result, for good."""
-        self._file.write(json.dumps(result._asdict(), allow_nan=False).encode() + b"\n")
+        self._file.write(json.dumps(sealed(result._asdict())).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self.results[result.cell] = result
@@ -162,7 +165,7 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
     with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
         # Without a finished cell there is nothing that another evaluation could mix with.
         if path.exists():
-            differences = record.differences(_read(path))
+            differences = record.differences(_record(folder))
             if differences and journal.exists() and journal.stat().st_size:
                 raise DataError(
                     f"{folder} holds another evaluation; choose another --out. Methods, stores "
@@ -170,22 +173,33 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
                     + "\n  ".join(differences[:10])
                 )
         document = {
-            "schema": "metaadapter.evaluation/1",
+            "schema": SCHEMA,
             "config": record.config.model_dump(mode="json"),
             "methods": record.methods,
             "sets": record.sets,
         }
-        replace_file(path, json.dumps(document, indent=2) + "\n")
+        write_document(path, document)
         with Journal(journal).appending() as opened:
             yield opened
 
 
-def _read(path: Path) -> Record:
+def read_record(folder: Path) -> dict[str, Any]:
+    """The content of `evaluation.json`.
+
+    Raises:
+        DataError: It is missing or damaged.
+        IncompatibleArtifact: A later version wrote it.
+    """
+    path = folder / RECORD_FILE
+    return read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))[0]
+
+
+def _record(folder: Path) -> Record:
+    values = read_record(folder)
     try:
-        values = json.loads(path.read_bytes())
         config = EvaluationConfig.model_validate(values["config"])
         return Record(config, dict(values["methods"]), dict(values["sets"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path} is not the record of an evaluation ({error}); choose another --out"
+            f"{folder / RECORD_FILE} is not the record of an evaluation ({error}); {REMEDY}"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
+from metaadapter.proof import TRAINING_RECORD, read_document
 
 __all__ = [
     "CLOSED_FORM",
@@ -22,6 +22,7 @@ __all__ = [
 
 # Beside the weights that ship, and one folder above `best/` of a training run.
 RECORDS = ("training.json", "../summary.json")
+REMEDY = "restore it from a copy, or train again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ def read_meta_training(
     """
     for record in (folder / place for place in RECORDS):
         if record.is_file():
+            document, _ = read_document(record, TRAINING_RECORD, REMEDY, without_proof=(None,))
             try:
-                data = json.loads(record.read_bytes())["data"]
+                data = document["data"]
                 training = data["training"]
                 judging = [*data["validation_classes"], *data["validation_domains"]]
                 return MetaTraining(

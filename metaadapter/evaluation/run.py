@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from metaadapter.atomic_files import replace_file
+from metaadapter.atomic_files import Content
 from metaadapter.evaluation import integrity
 from metaadapter.evaluation.bench import Bench, measure_cells
 from metaadapter.evaluation.config import EvaluationConfig
@@ -20,11 +20,14 @@ from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import CellResult, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
-from metaadapter.evaluation.tables import all_tables, draw_table, write_table
+from metaadapter.evaluation.tables import all_tables, draw_table, table_files
 from metaadapter.features.device import choose_device
+from metaadapter.own_folder import write_errors
+from metaadapter.proof import write_document
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["SUMMARY_FILE", "SUMMARY_SCHEMA", "Evaluation", "evaluate"]
 
+SUMMARY_FILE, SUMMARY_SCHEMA = "summary.json", "metaadapter.evaluation.summary/2"
 PACKAGES = ("metaadapter", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 COVERS = (
     "95 % intervals of Student's t cover which classes and pictures were drawn (seeds and tasks), "
@@ -121,10 +124,7 @@ def _finish(
     draws = draw_table(
         (data, seed, bench.draw(data.name, seed)) for data in sets for seed in range(config.seeds)
     )
-    write_table(folder / "draws.csv.gz", draws)
     tables = all_tables(results, bench.sets)
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", table, parquet=name == "rows")
     rows = tables["rows"]
     figures = means(rows)
     ranks = {
@@ -152,8 +152,9 @@ def _finish(
         {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
     )
     document = evaluation.to_dict()
-    boxes = {"boxes": document.pop("integrity")}
-    for name, content in (("integrity", boxes), ("summary", document)):
-        named = {"schema": f"metaadapter.evaluation.{name}/1", **content}
-        replace_file(folder / f"{name}.json", json.dumps(named, indent=2) + "\n")
+    boxes = {"schema": "metaadapter.evaluation.integrity/1", "boxes": document.pop("integrity")}
+    contents: dict[str, Content] = {"integrity.json": json.dumps(boxes, indent=2) + "\n"}
+    contents |= table_files({"draws": draws, **tables})
+    with write_errors(f"the evaluation {folder}"):
+        write_document(folder / SUMMARY_FILE, {"schema": SUMMARY_SCHEMA, **document}, contents)
     return evaluation

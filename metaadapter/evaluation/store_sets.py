@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -89,11 +88,6 @@ def _of_stores(
     numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
-    digest = hashlib.sha256()
-    for store in stores:
-        digest.update(store.fingerprint.digest.encode())
-        for column in (store.rows.sha256, store.rows.label, store.rows.split):
-            digest.update("\n".join(column).encode(errors="surrogateescape"))
     return EvaluationSet(
         name=name,
         features=tuple(store.by_picture() for store in stores),
@@ -109,7 +103,7 @@ def _of_stores(
         encoder=stores[0].encoder,
         fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
-        identity=digest.hexdigest()[:16],
+        identity=" ".join(store.identity for store in stores),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from episodes import EpisodeRows
-from metaadapter.atomic_files import replace_file
+from metaadapter.atomic_files import Content
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.folder import CellResult
@@ -25,7 +27,7 @@ __all__ = [
     "draw_table",
     "read_table",
     "table",
-    "write_table",
+    "table_files",
 ]
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
@@ -172,29 +174,37 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
-def write_table(path: Path, rows: pd.DataFrame, *, parquet: bool = False) -> None:
-    """Write a CSV file and, if asked for and pyarrow is there, a Parquet file beside it.
+def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
+    """Name of a file → its content: CSV of each table, and Parquet of the rows if pyarrow is there.
 
-    The CSV file is compressed if its name ends in .gz.
+    The table of the draws, which are many, is compressed.
     """
-    # The same table gives the same bytes, whenever it is written.
-    packed: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    replace_file(
-        path,
-        lambda file: rows.to_csv(
-            file, index=False, errors="surrogateescape", compression=packed, lineterminator="\n"
-        ),
+    files = {f"{name}.csv": csv_content(rows) for name, rows in tables.items() if name != "draws"}
+    if "draws" in tables:
+        files["draws.csv.gz"] = csv_content(tables["draws"], packed=True)
+    with suppress(ImportError):
+        import pyarrow  # noqa: F401
+
+        if len(tables["rows"]):
+            files["rows.parquet"] = tables["rows"].to_parquet
+    return files
+
+
+def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
+    """The content of a CSV file; the same table gives the same bytes."""
+    compression: Any = {"method": "gzip", "mtime": 0} if packed else None
+    return partial(
+        rows.to_csv,
+        index=False,
+        errors="surrogateescape",
+        compression=compression,
+        # With another one a text that has a carriage return would not be quoted.
+        lineterminator="\r\n",
     )
-    if parquet and len(rows):
-        try:
-            import pyarrow  # noqa: F401
-        except ImportError:
-            return
-        replace_file(path.with_suffix(".parquet"), rows.to_parquet)
 
 
 def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
-    """Read what `write_table` wrote: of the CSV file, the rows with the wanted values of columns.
+    """Read one of the `table_files`: of the CSV file, the rows with the wanted values of columns.
 
     A table of all confusions of a thousand classes is not for the memory.
 

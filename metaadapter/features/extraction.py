@@ -136,7 +136,8 @@ def encode_to_store(
             generation=0 if before is None else before.header.generation,
         )
         held = () if before is None else tuple(before.rows.pictures())
-        if before is None or (header, stored) != (before.header, held):
+        # A store of an earlier version is written anew, with a proof.
+        if before is None or not before.proof or (header, stored) != (before.header, held):
             header = replace(header, generation=header.generation + 1)
             texts = _class_texts(encoder, header, before)
             with write_errors(f"the feature store {out}", ALL_KEPT):

@@ -11,20 +11,24 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
+from torch import Tensor
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.regression import ClosedForm
 from metaadapter.own_code import explain, load_own_code, own_code_and_folder
+from metaadapter.proof import read_document, write_document
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-SCHEMA, SCHEMA_WITHOUT_CONSTANTS = "metaadapter.generator/2", "metaadapter.generator/1"
+SCHEMA = "metaadapter.generator/3"
+# Those of the first one also lack the constants.
+WITHOUT_PROOF = ("metaadapter.generator/2", WITHOUT_CONSTANTS := "metaadapter.generator/1")
+REMEDY = "restore it from a copy, or train the generator again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
 # The constants of generators whose file has none; the defaults may become others.
 FIRST_CONSTANTS = ClosedForm(
@@ -55,21 +59,22 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
 
     Raises:
         UsageError: There is no such generator.
+        DataError: A file of the folder is damaged.
         IncompatibleArtifact: The folder's files do not fit this version.
     """
     if name == "closed-form":
         return _seeded(Generator).eval()
     code, place = own_code_and_folder(str(name))
     if code:
-        generator = _own(code)
-        return _with_weights(generator, Path(place)).eval() if place else generator.eval()
+        return _own(code, Path(place) if place else None).eval()
     folder = SHIPPED if name == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no generator {str(name)!r}: expected 'default', 'closed-form', FILE.py:CLASS or a "
             f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
-    return _with_weights(Generator(_config(folder)), folder).eval()
+    stored, weights = _read(folder)
+    return _with_weights(Generator(_config(stored, folder)), weights, folder).eval()
 
 
 def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
@@ -88,17 +93,17 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
 
 
 def save_generator(generator: AdapterGenerator, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors`; no pickle, and no code."""
+    """Write `config.json` and `model.safetensors` in one step; no pickle, and no code."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
-    replace_file(folder / WEIGHTS_FILE, save(weights, metadata={"format": "pt"}))
+    tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     config: dict[str, Any] = {"schema": SCHEMA}
     if isinstance(generator, Generator):
         network = asdict(generator.config)
         config |= {"closed_form": network.pop("closed_form"), "network": network}
     else:
         config |= {"class": type(generator).__qualname__}
-    replace_file(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+    weights = save(tensors, metadata={"format": "pt"})
+    write_document(folder / CONFIG_FILE, config, {WEIGHTS_FILE: weights})
 
 
 def generator_id(generator: AdapterGenerator) -> str:
@@ -127,20 +132,21 @@ def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGen
     return generator, generator_id(generator)
 
 
-def _config(folder: Path) -> GeneratorConfig:
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The configuration and the weights in a folder."""
     path = folder / CONFIG_FILE
+    stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=WITHOUT_PROOF)
     try:
-        stored = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise IncompatibleArtifact(
-            f"{path} is no JSON ({error}); restore it from a copy, or train the generator again"
-        ) from error
-    schema = stored.get("schema") if isinstance(stored, dict) else None
-    if schema not in (SCHEMA, SCHEMA_WITHOUT_CONSTANTS):
-        raise IncompatibleArtifact(
-            f"{path}: expected schema {SCHEMA!r}, found {schema!r}; "
-            "upgrade metaadapter or train the generator again"
-        )
+        weights = proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes()
+        tensors: dict[str, Tensor] = load(weights)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot read {folder / WEIGHTS_FILE}: {error}; {REMEDY}") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
+    return stored, tensors
+
+
+def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     if "class" in stored:
         raise IncompatibleArtifact(
             f"{folder} holds weights of a generator of one's own, {stored['class']}, whose code is "
@@ -148,19 +154,22 @@ def _config(folder: Path) -> GeneratorConfig:
         )
     try:
         constants = FIRST_CONSTANTS
-        if schema == SCHEMA:
+        if stored["schema"] != WITHOUT_CONSTANTS:
             constants = ClosedForm(**stored["closed_form"])
         return GeneratorConfig(**stored["network"], closed_form=constants)
     except (TypeError, KeyError) as error:
         raise IncompatibleArtifact(
-            f"{path} does not describe a generator of this version of metaadapter: {error}"
+            f"{folder / CONFIG_FILE} does not describe a generator of this version of metaadapter: "
+            f"{error}"
         ) from error
 
 
-def _with_weights(generator: AdapterGenerator, folder: Path) -> AdapterGenerator:
+def _with_weights(
+    generator: AdapterGenerator, weights: dict[str, Tensor], folder: Path
+) -> AdapterGenerator:
     try:
-        generator.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    except (KeyError, RuntimeError, OSError, SafetensorError) as error:
+        generator.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
         raise IncompatibleArtifact(
             f"{folder}: the generator's weights do not fit its configuration or this version of "
             f"metaadapter: {error}"
@@ -168,16 +177,17 @@ def _with_weights(generator: AdapterGenerator, folder: Path) -> AdapterGenerator
     return generator
 
 
-def _own(code: str) -> AdapterGenerator:
+def _own(code: str, folder: Path | None) -> AdapterGenerator:
     kind = load_own_code(code, kind="generator")
     if not (isinstance(kind, type) and issubclass(kind, AdapterGenerator)):
         raise UsageError(f"generator {code!r} must be a subclass of AdapterGenerator, got {kind!r}")
     try:
-        return _seeded(kind)
+        generator = _seeded(kind)
     except Exception as error:
         raise UsageError(
             f"generator {code!r} cannot be made without arguments: {explain(error)}"
         ) from error
+    return generator if folder is None else _with_weights(generator, _read(folder)[1], folder)
 
 
 def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:

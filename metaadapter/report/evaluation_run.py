@@ -13,14 +13,18 @@ import pandas as pd
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation import EvaluationConfig
-from metaadapter.evaluation.folder import RECORD_FILE
+from metaadapter.evaluation.folder import RECORD_FILE, REMEDY, read_record
 from metaadapter.evaluation.integrity import Box
+from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.evaluation.summary import Ranks, of_records
 from metaadapter.evaluation.tables import read_table
+from metaadapter.proof import read_document
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
 ZERO_SHOT = "zero-shot"
+SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
+TABLES = ("classes", "confusion", "mistakes", "bins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,15 @@ class EvaluationRun:
         """
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder}; give the --out of an evaluation")
-        record = _document(folder / RECORD_FILE, f"{folder} holds no evaluation")
+        if not (folder / RECORD_FILE).exists():
+            raise DataError(f"{folder} holds no evaluation (there is no {RECORD_FILE})")
+        record = read_record(folder)
         unfinished = f"the evaluation {folder} did not end: give its command again"
-        summary = _document(folder / "summary.json", unfinished)
-        boxes = _document(folder / "integrity.json", unfinished)
+        if not (folder / SUMMARY_FILE).exists():
+            raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
+        summary, proof = read_document(
+            folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY, without_proof=(SUMMARY_WITHOUT_PROOF,)
+        )
         if record.get("config") != summary.get("config"):
             raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
@@ -67,38 +76,28 @@ class EvaluationRun:
                 "method": {config.reference_name, ZERO_SHOT},
                 "n_shot": {config.ascending_shots[-1]},
             }
-            errors = {
-                name: read_table(folder / f"{name}.csv", **of_errors)
-                for name in ("classes", "confusion", "mistakes")
+            files = {
+                name: proof.find(name) if proof else folder / name
+                for name in ("integrity.json", *(f"{table}.csv" for table in TABLES))
             }
+            errors = {name: read_table(files[f"{name}.csv"], **of_errors) for name in TABLES[:-1]}
+            boxes = json.loads(files["integrity.json"].read_bytes())
             return cls(
                 config=config,
                 record=hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12],
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                tables={**errors, "bins": read_table(folder / "bins.csv")},
+                tables={**errors, "bins": read_table(files["bins.csv"])},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],
                 versions=summary["versions"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OSError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(
                 f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
                 "give its command again, or measure again into another folder"
             ) from error
-
-
-def _document(path: Path, otherwise: str) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{otherwise} (there is no {path.name})") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict):
-        raise DataError(f"cannot read {path}: expected a JSON object, got {document!r:.40}")
-    return document

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.proof import PROOF, sealed, unsealed
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 
-SCHEMA = "metaadapter.training_checkpoint/3"
+SCHEMA = "metaadapter.training_checkpoint/4"
+SCHEMA_WITHOUT_PROOF = "metaadapter.training_checkpoint/3"
+TENSORS = "tensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Checkpoint:
             for name, tensor in members.items()
         }
         about = {"schema": SCHEMA, "groups": list(self.tensors), **self.values}
-        replace_file(path, save(flat, metadata={"format": "pt", "metaadapter": json.dumps(about)}))
+        text = json.dumps(sealed(about, {TENSORS: _hash(flat)}))
+        replace_file(path, save(flat, metadata={"format": "pt", "metaadapter": text}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -56,14 +62,35 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "
             "or start anew with --out ANOTHER_FOLDER"
         ) from error
-    values = json.loads(header.get("metaadapter", "{}"))
-    if values.pop("schema", None) != SCHEMA:
-        raise IncompatibleArtifact(
-            f"{path} is no training checkpoint of this version (expected schema {SCHEMA!r}); start "
-            "anew with --out ANOTHER_FOLDER"
-        )
-    groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
+    try:
+        values = json.loads(header.get("metaadapter", "{}"))
+        if values.get("schema") not in (SCHEMA, SCHEMA_WITHOUT_PROOF):
+            raise IncompatibleArtifact(
+                f"{path} is no training checkpoint of this version (expected schema {SCHEMA!r}); "
+                "start anew with --out ANOTHER_FOLDER"
+            )
+        if PROOF in values or values["schema"] == SCHEMA:
+            values, hashes = unsealed(values)
+            if hashes[TENSORS] != _hash(flat):
+                raise ValueError("the SHA-256 of its tensors is another than when it was written")
+        groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, IncompatibleArtifact):
+            raise
+        raise DataError(
+            f"the checkpoint {path} is damaged or was changed: {error}; restore it from a copy, or "
+            "start anew with --out ANOTHER_FOLDER"
+        ) from error
+    del values["schema"]
     for key, tensor in flat.items():
         group, _, name = key.partition("/")
         groups[group][name] = tensor
     return Checkpoint(groups, values)
+
+
+def _hash(tensors: Mapping[str, Tensor]) -> str:
+    digest = sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

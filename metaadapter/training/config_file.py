@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from metaadapter.errors import DataError, UsageError
+from metaadapter.proof import read_document
 from metaadapter.training.config import TrainConfig
 
 __all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]
 
-RESOLVED = "resolved.json"
+RESOLVED, RUN_SCHEMA = "resolved.json", "metaadapter.training_run/2"
+REMEDY = "give --resume a folder that `metaadapter train` wrote, or start anew with --out"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -66,14 +68,9 @@ def checked(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Mo
 def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration of a run that was started before, changed as by `load_config`."""
     path = folder / RESOLVED
-    try:
-        content = json.loads(path.read_bytes())
-        content.pop("code", None)  # identities, which are no part of the configuration
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} is not the resolved configuration of a training run: {error}; give --resume "
-            "the folder that `metaadapter train` wrote"
-        ) from error
+    content, _ = read_document(path, RUN_SCHEMA, REMEDY, without_proof=(None,))
+    # The identities of code are no part of the configuration.
+    content = {key: value for key, value in content.items() if key not in ("schema", "code")}
     return _config(content, overrides, path)
 
 

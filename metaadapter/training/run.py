@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -16,11 +15,11 @@ from typing import Any, Literal
 
 import torch
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
+from metaadapter.proof import TRAINING_RECORD, write_document
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.run_folder import hold_run, open_log, require_same, write_config
@@ -122,7 +121,7 @@ def train(
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, data.describe())
-            replace_file(folder / SUMMARY, json.dumps(summary.to_dict(), indent=2) + "\n")
+            write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
             return summary
 
 

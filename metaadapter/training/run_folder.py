@@ -15,8 +15,14 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.own_code import load_own_code
 from metaadapter.own_folder import hold_lock, write_errors
+from metaadapter.proof import write_document
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.config_file import RESOLVED, config_differences, open_run
+from metaadapter.training.config_file import (
+    RESOLVED,
+    RUN_SCHEMA,
+    config_differences,
+    open_run,
+)
 
 __all__ = ["hold_run", "open_log", "require_same", "write_config"]
 
@@ -43,10 +49,11 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
 
 def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
     """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
-    document = {"code": _identities(config), **config.model_dump(mode="json", by_alias=True)}
+    facts = config.model_dump(mode="json", by_alias=True)
+    document = {"schema": RUN_SCHEMA, "code": _identities(config), **facts}
     with write_errors(f"the training run {folder}"):
         # What a run goes on from comes first: killed between the two, it can go on.
-        replace_file(folder / RESOLVED, json.dumps(document, indent=2) + "\n")
+        write_document(folder / RESOLVED, document)
         if config_text is not None:
             replace_file(folder / CONFIG, config_text)
 

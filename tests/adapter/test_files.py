@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import hashlib
+import itertools
 import json
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,12 +18,13 @@ from metaadapter.adapter import (
     AdapterWeights,
     Origin,
     Support,
+    hold_adapter,
     load_adapter,
     save_adapter,
 )
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features import Fingerprint
+from metaadapter.proof import unsealed, write_document
 
 
 def config(**changes):
@@ -35,12 +41,10 @@ def config(**changes):
 
 def replace_weights(folder, tensors):
     """Put other tensors into an adapter's folder, as a save would."""
-    data = save(tensors)
-    (folder / "adapter_model.safetensors").write_bytes(data)
+    (folder / "adapter_model.safetensors").write_bytes(save(tensors))
     path = folder / "adapter_config.json"
-    facts = json.loads(path.read_text())
-    facts["files"]["adapter_model.safetensors"] = hashlib.sha256(data).hexdigest()
-    path.write_text(json.dumps(facts))
+    facts, files = unsealed(json.loads(path.read_bytes()))
+    write_document(path, facts, files=files)
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def test_save_adapter__folder__holds_no_pickle(tmp_path, weights):
 
     names = {path.name for path in (tmp_path / "adapter").iterdir()}
 
-    assert names == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+    assert names - {".lock"} == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
 
 
 def test_save_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
@@ -125,10 +129,9 @@ def test_save_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weig
     assert "from 3 labelled" not in card.read_text()
 
 
-def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
+def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights, reseal):
     save_adapter(tmp_path, weights, config())
-    path = tmp_path / "adapter_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"hyperbolic": True}))
+    reseal(tmp_path / "adapter_config.json", hyperbolic=True)
 
     with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
         stored = load_adapter(tmp_path)
@@ -146,23 +149,19 @@ def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path,
     assert torch.equal(stored.weights.classes, weights.classes)
 
 
-def test_load_adapter__missing_required_key__is_refused(tmp_path, weights):
+def test_load_adapter__missing_required_key__is_refused(tmp_path, weights, reseal):
     save_adapter(tmp_path, weights, config())
-    path = tmp_path / "adapter_config.json"
-    facts = json.loads(path.read_text())
-    del facts["classes"]
-    path.write_text(json.dumps(facts))
+    reseal(tmp_path / "adapter_config.json", classes=None)
 
     with pytest.raises(IncompatibleArtifact, match="missing or wrong: classes"):
         load_adapter(tmp_path)
 
 
-def test_load_adapter__other_schema__says_upgrade(tmp_path, weights):
+def test_load_adapter__other_schema__says_upgrade(tmp_path, weights, reseal):
     save_adapter(tmp_path, weights, config())
-    path = tmp_path / "adapter_config.json"
-    path.write_text(path.read_text().replace("metaadapter.adapter/1", "metaadapter.adapter/9"))
+    reseal(tmp_path / "adapter_config.json", schema="metaadapter.adapter/9")
 
-    with pytest.raises(IncompatibleArtifact, match=r"expected schema .*/1', found .*/9'; upgrade"):
+    with pytest.raises(IncompatibleArtifact, match=r"expected schema .*/2', found .*/9'; upgrade"):
         load_adapter(tmp_path)
 
 
@@ -172,7 +171,7 @@ def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
     whole = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(whole[: len(whole) // 2])
 
-    with pytest.raises(IncompatibleArtifact, match="adapt again"):
+    with pytest.raises(DataError, match=f"{file} is damaged .*adapt again"):
         load_adapter(tmp_path)
 
 
@@ -183,7 +182,7 @@ def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
         tmp_path / "one" / "adapter_model.safetensors"
     )
 
-    with pytest.raises(IncompatibleArtifact, match="is not the file that"):
+    with pytest.raises(DataError, match=r"adapter_model\.safetensors is damaged"):
         load_adapter(tmp_path / "one")
 
 
@@ -191,7 +190,7 @@ def test_load_adapter__tensors_of_another_shape__are_refused(tmp_path, weights):
     save_adapter(tmp_path, weights, config())
     replace_weights(tmp_path, AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors())
 
-    with pytest.raises(IncompatibleArtifact, match=r"2 classes of width 8 .* \(3, 8\)"):
+    with pytest.raises(DataError, match=r"2 classes of width 8 .* \(3, 8\)"):
         load_adapter(tmp_path)
 
 
@@ -200,38 +199,90 @@ def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
         load_adapter(tmp_path)
 
 
-def test_save_adapter__cut_off_before_the_end__leaves_the_old_one_or_an_error(
-    tmp_path, weights, monkeypatch
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_load_adapter__weight_that_is_no_number__is_refused(tmp_path, weights, number):
+    save_adapter(tmp_path, weights, config())
+    tensors = weights.tensors()
+    tensors["classes"][1, 3] = number
+    replace_weights(tmp_path, tensors)
+
+    with pytest.raises(DataError, match=r"adapter_model\.safetensors holds weights that are NaN"):
+        load_adapter(tmp_path)
+
+
+@pytest.mark.parametrize("n_replaced", range(6))
+def test_save_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
+    tmp_path, weights, monkeypatch, n_replaced
+):
+    support = Support.of_rows(torch.eye(3, 8), torch.tensor([0, 0, 1]), torch.eye(2, 8))
+    save_adapter(tmp_path, weights, config(), support, ["ab"])
+    original, n_calls = Path.replace, itertools.count()
+
+    def killed(self, target):
+        if next(n_calls) == n_replaced:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    twice = weights.map(lambda tensor: 2 * tensor)
+    process = multiprocessing.get_context("fork").Process(
+        target=save_adapter, args=(tmp_path, twice, config(mode="finetune"), support, ["cd"])
+    )
+    process.start()
+    process.join()
+    monkeypatch.undo()
+
+    stored = load_adapter(tmp_path)
+    is_new = stored.config.mode == "finetune"
+    expected = twice if is_new else weights
+    assert torch.equal(stored.weights.classes, expected.classes)
+    assert stored.picture_hashes == (("cd",) if is_new else ("ab",))
+    assert (process.exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
+    save_adapter(tmp_path, twice, config(n_shots=[5, 5]), support)
+    assert load_adapter(tmp_path).config.n_shots == [5, 5]
+
+
+def test_save_adapter__while_another_process_writes__says_so_and_changes_nothing(tmp_path, weights):
+    save_adapter(tmp_path, weights, config())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with ThreadPoolExecutor(1) as other, hold_adapter(tmp_path):
+        saving = other.submit(save_adapter, tmp_path, weights, config(mode="finetune"))
+        with pytest.raises(DataError, match="another run is writing to the adapter"):
+            saving.result()
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_load_adapter__of_an_earlier_version__opens_and_says_that_it_cannot_be_checked(
+    tmp_path, weights
 ):
     save_adapter(tmp_path, weights, config())
-    twice = weights.map(lambda tensor: 2 * tensor)
+    path = tmp_path / "adapter_config.json"
+    facts, files = unsealed(json.loads(path.read_bytes()))
+    path.write_text(json.dumps({**facts, "schema": "metaadapter.adapter/1", "files": files}))
 
-    def die_at_the_configuration(path, write):
-        if path.name == "adapter_config.json":
-            raise KeyboardInterrupt
-        replace_file(path, write)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("metaadapter.adapter.files.replace_file", die_at_the_configuration)
-        with pytest.raises(KeyboardInterrupt):
-            save_adapter(tmp_path, twice, config())
-
-    with pytest.raises(IncompatibleArtifact, match="saving was cut off"):
+    with pytest.warns(UserWarning, match="earlier version"):
+        assert torch.equal(load_adapter(tmp_path).weights.classes, weights.classes)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="earlier version"),
+        pytest.raises(DataError, match="safetensors is damaged"),
+    ):
         load_adapter(tmp_path)
-    save_adapter(tmp_path, twice, config())
-    assert torch.equal(load_adapter(tmp_path).weights.classes, twice.classes)
 
 
 @pytest.mark.parametrize("change", [{"probe": 3}, {"probe": ["x"]}, {"dim": "wide"}, {}])
-def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(tmp_path, weights, change):
+def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(
+    tmp_path, weights, change, reseal
+):
     fingerprint = Fingerprint.of_name("mine", 8)
     save_adapter(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
-    path = tmp_path / "adapter_config.json"
-    facts = json.loads(path.read_text())
+    facts = json.loads((tmp_path / "adapter_config.json").read_bytes())
     assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
     stored = facts["origin"]["fingerprint"]
-    facts["origin"]["fingerprint"] = stored | change if change else {"dim": 8}
-    path.write_text(json.dumps(facts))
+    wrong = stored | change if change else {"dim": 8}
+    reseal(tmp_path / "adapter_config.json", origin={**facts["origin"], "fingerprint": wrong})
 
     with pytest.raises(IncompatibleArtifact, match=r"adapter_config\.json.* origin\.fingerprint\."):
         load_adapter(tmp_path)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -90,11 +89,10 @@ def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
     ],
 )
 def test_load_meta_peer__folder_of_another_version__is_refused(
-    make_meta_peer, tmp_path, change, message
+    make_meta_peer, tmp_path, change, message, reseal
 ):
     save_meta_peer(make_meta_peer("Meta-Adapter"), tmp_path)
-    config = json.loads((tmp_path / "peer.json").read_text())
-    (tmp_path / "peer.json").write_text(json.dumps(config | change))
+    reseal(tmp_path / "peer.json", **change)
 
     with pytest.raises(IncompatibleArtifact, match=message):
         load_meta_peer(tmp_path)

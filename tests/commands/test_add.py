@@ -11,6 +11,7 @@ from metaadapter.adapter import load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import content_hash
+from metaadapter.proof import unsealed, write_document
 
 
 def refuse_to_load(*_, **__):
@@ -38,7 +39,7 @@ def wolves(unlabelled, tmp_path):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
 def test_add__pictures__gives_the_adapter_that_python_gives(run, own, adapter, wolves, encoder):
@@ -199,9 +200,8 @@ def test_add__generator_of_code__runs_only_if_it_is_named(
     (tmp_path / folder).mkdir(exist_ok=True)
     code, config = tmp_path / folder / "mine.py", own / "adapter_config.json"
     code.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')")
-    config.write_text(
-        json.dumps(json.loads(config.read_text()) | {"generator": f"{code}:Mine{weights}"})
-    )
+    facts, files = unsealed(json.loads(config.read_bytes()))
+    write_document(config, facts | {"generator": f"{code}:Mine{weights}"}, files=files)
 
     unnamed = run("add", own, "wolf", wolves)
     named = run("add", own, "wolf", wolves, "--generator", "default")

@@ -314,7 +314,7 @@ def test_train__resume_of_no_run__ends_with_3(run, tmp_path):
     result = run("train", "--resume", tmp_path)
 
     assert result.code == 3
-    assert "is not the resolved configuration of a training run" in result.err
+    assert "resolved.json: No such file or directory; give --resume a folder" in result.err
 
 
 def test_train__interrupted_on_a_terminal__says_so_beside_the_table(

@@ -6,6 +6,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation.folder import Record, hold_evaluation
+from metaadapter.proof import write_document
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_hold__twice_at_a_time__is_refused(tmp_path, record):
 
 
 def test_hold__record_of_another_kind__is_refused(tmp_path, record):
-    (tmp_path / "evaluation.json").write_text("{}")
+    write_document(tmp_path / "evaluation.json", {"schema": "metaadapter.evaluation/2"})
 
     with pytest.raises(DataError, match="is not the record of an evaluation"):
         hold(tmp_path, record())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from itertools import islice
 
 import pytest
@@ -17,6 +16,7 @@ from metaadapter.evaluation.method import CLOSED_FORM, UNTRAINED, read_meta_trai
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.generator import load_generator
 from metaadapter.generator.pretrained import SHIPPED, save_generator
+from metaadapter.proof import TRAINING_RECORD, write_document
 
 
 def test_load_method__every_peer__is_the_one_of_its_name():
@@ -143,7 +143,7 @@ def test_meta_training__of_a_run__lies_above_the_best_generator(tmp_path):
     assert read_meta_training(tmp_path / "best") is None
     source = {"name": "s", "stores": ["sub/Birds"], "classes": ["Red_Kite"]}
     data = {"training": [source], "validation_classes": [], "validation_domains": [source]}
-    (tmp_path / "summary.json").write_text(json.dumps({"data": data}))
+    write_document(tmp_path / "summary.json", {"schema": TRAINING_RECORD, "data": data})
 
     card = read_meta_training(tmp_path / "best")
 
@@ -154,9 +154,12 @@ def test_meta_training__of_a_run__lies_above_the_best_generator(tmp_path):
 
 
 def test_meta_training__damaged_record__is_named(tmp_path):
-    (tmp_path / "training.json").write_text('{"data": []}')
-
+    write_document(tmp_path / "training.json", {"schema": TRAINING_RECORD, "data": []})
     with pytest.raises(DataError, match="expected the record of a training run"):
+        read_meta_training(tmp_path)
+
+    (tmp_path / "training.json").write_text('{"schema": "' + TRAINING_RECORD + '", "data": {}}')
+    with pytest.raises(DataError, match=r"training\.json is damaged"):
         read_meta_training(tmp_path)
 
 

@@ -5,9 +5,10 @@ import gzip
 
 import pytest
 
+from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation import evaluate
-from metaadapter.evaluation.tables import read_table, table, write_table
+from metaadapter.evaluation.tables import csv_content, read_table, table, table_files
 
 COLUMNS = {
     "method": ["007", "a,\n\udcff", "NA"],
@@ -23,11 +24,12 @@ def rows():
     return table(COLUMNS)
 
 
-def test_write_table__parquet__has_the_same_rows(rows, tmp_path):
+def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     some = rows.iloc[[0, 2]]
 
-    write_table(tmp_path / "rows.csv", some, parquet=True)
+    for name, content in table_files({"rows": some}).items():
+        replace_file(tmp_path / name, content)
 
     found = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
     assert [row["method"] for row in found] == ["007", "NA"]
@@ -41,7 +43,7 @@ def test_write_table__parquet__has_the_same_rows(rows, tmp_path):
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
 def test_read_table__has_what_was_written(name, rows, tmp_path):
-    write_table(tmp_path / name, rows)
+    replace_file(tmp_path / name, csv_content(rows, packed=name.endswith(".gz")))
 
     found = read_table(tmp_path / name)
 
@@ -49,10 +51,10 @@ def test_read_table__has_what_was_written(name, rows, tmp_path):
     assert found["method"].tolist() == COLUMNS["method"]
 
 
-def test_write_table__twice__gives_the_same_bytes(rows, tmp_path):
+def test_csv__twice__gives_the_same_bytes(rows, tmp_path):
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
-        write_table(tmp_path / folder / "rows.csv.gz", rows)
+        replace_file(tmp_path / folder / "rows.csv.gz", csv_content(rows, packed=True))
 
     one, other = ((tmp_path / each / "rows.csv.gz").read_bytes() for each in ("one", "other"))
     assert one == other
@@ -60,7 +62,7 @@ def test_write_table__twice__gives_the_same_bytes(rows, tmp_path):
 
 
 def test_read_table__some_rows__has_those_alone(rows, tmp_path):
-    write_table(tmp_path / "rows.csv", rows)
+    replace_file(tmp_path / "rows.csv", csv_content(rows))
 
     found = read_table(tmp_path / "rows.csv", n_shot={16}, method={"007", "NA"})
 
@@ -72,12 +74,12 @@ def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pe
 
     for name in ("rows", "classes", "confusion", "bins", "mistakes"):
         path = tmp_path / "run" / f"{name}.csv"
-        write_table(tmp_path / "again.csv", read_table(path))
+        replace_file(tmp_path / "again.csv", csv_content(read_table(path)))
         assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-def test_write_table__no_rows__has_a_head_line(rows, tmp_path):
-    write_table(tmp_path / "rows.csv", rows.head(0))
+def test_csv__no_rows__has_a_head_line(rows, tmp_path):
+    replace_file(tmp_path / "rows.csv", csv_content(rows.head(0)))
 
     assert (tmp_path / "rows.csv").read_text().strip() == ",".join(COLUMNS)
     assert not len(read_table(tmp_path / "rows.csv"))

@@ -420,9 +420,10 @@ def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(
     with pytest.raises(KeyboardInterrupt):
         encode_to_store(table, encoder, out, batch_size=3, progress=stop_after(2))
 
-    for name in ("block-000000.npy", "recipe.json"):
-        (out / ".partial" / name).write_bytes(b"{}")
-        with pytest.raises(DataError, match=r"left in .*\.partial is damaged .*delete that folder"):
+    block = next((out / ".partial").glob("block-000000-*.npy"))
+    for damaged in (block, out / ".partial" / "recipe.json"):
+        damaged.write_bytes(b"{")
+        with pytest.raises(DataError, match=rf"{damaged.name}.*delete that folder"):
             encode_to_store(table, encoder, out)
 
 

@@ -144,5 +144,5 @@ def test_resolved__written_and_read__is_the_same_configuration(start, load):
 
 
 def test_open_run__folder_of_no_run__says_what_to_give(tmp_path):
-    with pytest.raises(DataError, match=r"is not the resolved .* give --resume the folder"):
+    with pytest.raises(DataError, match=r"cannot read .*resolved\.json: .* give --resume a folder"):
         open_run(tmp_path)

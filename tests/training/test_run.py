@@ -82,21 +82,19 @@ def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(
 
 
 def test_train__killed_while_its_configuration_is_written__goes_on(start, monkeypatch):
-    replace_file = run_folder.replace_file
-    kept = []
+    asked = []
 
     def killed(path, content):
-        if kept:
-            raise KeyboardInterrupt
-        kept.append(path)
-        replace_file(path, content)
+        asked.append(path)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
+        # It writes the text; what a run goes on from was written before.
         patch.setattr(run_folder, "replace_file", killed)
         with pytest.raises(KeyboardInterrupt):
             start("run", "optim.steps=2")
 
-    folder = kept[0].parent
+    folder = asked[0].parent
     assert train(folder, open_run(folder)).ending == "finished"
 
 
@@ -179,7 +177,7 @@ def stopped_on_stores(start, make_store, tmp_path, config_file):
 
 @pytest.mark.parametrize("what", ["features", "texts", "labels", "a view more"])
 def test_train__resumed_on_other_data__names_the_source(
-    stopped_on_stores, make_store, tmp_path, what
+    stopped_on_stores, make_store, tmp_path, what, reseal
 ):
     folder, config = stopped_on_stores
     store = tmp_path / "stores" / "a"
@@ -195,6 +193,7 @@ def test_train__resumed_on_other_data__names_the_source(
     for kept in {"features": ("texts",), "texts": ("features",)}.get(what, ()):
         name = f"{kept}-0001.npy"
         (store / name).write_bytes((tmp_path / "old" / name).read_bytes())
+    reseal(store / "store.json")
     log = (folder / "log.jsonl").read_bytes()
 
     with pytest.raises(DataError, match=r"the data of 'birds' are not those that the run began"):

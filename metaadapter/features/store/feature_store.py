@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -18,31 +20,53 @@ from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
+from metaadapter.proof import Proof, file_hash
 
 __all__ = ["FeatureStore"]
+
+# Of features in half precision.
+LONGEST_ERROR = 0.01
+CHUNK_ROWS = 16_384
 
 Column: TypeAlias = Collection[Any] | np.ndarray
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FeatureStore:
     """Unit features of pictures, with a table of what they show.
 
     Attributes:
         folder: The folder of the store.
         header: The contents of `store.json`.
+        proof: The hashes of the other files; None in a store of an earlier version.
         rows: Aligned columns `picture`, `view`, `path`, `label`, `split`, `group`, `sha256`.
-        features: One unit row per picture and view, read from disk when used, read-only.
         texts: One unit row per name in `classes`, zeros where a class has no text; None if the
             pictures have no labels.
     """
 
     folder: Path
     header: StoreHeader
+    proof: Proof | None
     rows: StoreRows
-    features: Float16[np.ndarray, "rows dim"]
     texts: Float32[np.ndarray, "classes dim"] | None
+    _unchecked: Float16[np.ndarray, "rows dim"]
+
+    @cached_property
+    def features(self) -> Float16[np.ndarray, "rows dim"]:
+        """One unit row per picture and view, read from disk when used, read-only.
+
+        Their first use reads all of them once, to check them.
+
+        Raises:
+            DataError: They are damaged, or not of length 1.
+        """
+        if self.proof is not None:
+            self.proof.find(self.header.files["features"])
+        for start in range(0, len(self._unchecked), CHUNK_ROWS):
+            chunk = self._unchecked[start : start + CHUNK_ROWS]
+            _require_unit_rows(self.folder / self.header.files["features"], chunk, start)
+        return self._unchecked
 
     @classmethod
     def open(cls, folder: Path | str) -> FeatureStore:
@@ -53,15 +77,15 @@ class FeatureStore:
             IncompatibleArtifact: The store is of a later version.
         """
         folder = Path(folder)
-        header = StoreHeader.read(folder)
+        header, proof = StoreHeader.read(folder)
         while True:
             try:
-                return cls._read(folder, header)
-            except FileNotFoundError as error:
+                return cls._read(folder, header, proof)
+            except DataError:
                 # A run that ended just now has replaced the files that the header named.
-                newer = StoreHeader.read(folder)
+                newer, proof = StoreHeader.read(folder)
                 if newer.generation == header.generation:
-                    raise _damaged(folder, str(error)) from error
+                    raise
                 header = newer
 
     @classmethod
@@ -109,30 +133,36 @@ class FeatureStore:
         return cls.open(folder)
 
     @classmethod
-    def _read(cls, folder: Path, header: StoreHeader) -> FeatureStore:
+    def _read(cls, folder: Path, header: StoreHeader, proof: Proof | None) -> FeatureStore:
         paths = {content: folder / name for content, name in header.files.items()}
+        if proof is not None:
+            paths |= {
+                content: proof.find(path.name)
+                for content, path in paths.items()
+                if content != "features"
+            }
         try:
             rows = StoreRows.read(paths["rows"])
-            features = np.load(paths["features"], mmap_mode="r", allow_pickle=False)
-            texts = np.load(paths["texts"], allow_pickle=False) if header.classes else None
-        except (FileNotFoundError, DataError):
-            raise
-        except (OSError, EOFError, ValueError) as error:
+        except OSError as error:
             raise _damaged(folder, str(error)) from error
+        features = _load(paths["features"], folder, mmap_mode="r")
+        texts = _load(paths["texts"], folder) if header.classes else None
         dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
-        if (*features.shape, len(rows.view)) != (n_rows, dim, n_rows):
+        if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             raise _damaged(
                 folder,
                 f"store.json tells of {n_rows} rows of {dim} numbers, the table has "
-                f"{len(rows.view)} and the features are {features.shape}",
+                f"{len(rows)} and the features are {features.shape}",
             )
-        if texts is not None and texts.shape != (n_classes, dim):
-            raise _damaged(
-                folder,
-                f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
-                f"features are {texts.shape}",
-            )
-        return cls(folder, header, rows, features, texts)
+        if texts is not None:
+            if texts.shape != (n_classes, dim):
+                raise _damaged(
+                    folder,
+                    f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
+                    f"features are {texts.shape}",
+                )
+            _require_unit_rows(paths["texts"], texts, zeros=True)
+        return cls(folder, header, proof, rows, texts, features)
 
     @property
     def encoder(self) -> str:
@@ -164,6 +194,17 @@ class FeatureStore:
         """Sorted names of the classes; empty if the pictures have no labels."""
         return self.header.classes
 
+    @cached_property
+    def identity(self) -> str:
+        """Sixteen digits that change with what figures depend on: features, labels, texts."""
+        file = self.header.files["features"]
+        features = self.proof.files[file] if self.proof else file_hash(self.folder / file)
+        digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
+        for column in (self.rows.sha256, self.rows.label, self.rows.split):
+            digest.update("\n".join(column).encode(errors="surrogateescape"))
+        digest.update(b"" if self.texts is None else self.texts.tobytes())
+        return digest.hexdigest()[:16]
+
     def by_picture(self) -> Float16[np.ndarray, "pictures views dim"]:
         """The features, still on disk, with the views of a picture on an axis of their own."""
         return self.features.reshape(self.n_pictures, self.n_views, -1)
@@ -186,6 +227,28 @@ class FeatureStore:
         """One unit feature per picture in memory, the mean of its views; and its label or ""."""
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
+
+
+def _load(file: Path, folder: Path, **options: Any) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(file, allow_pickle=False, **options)
+    except Exception as error:  # numpy parses the head as Python: a damaged one raises what it may
+        raise _damaged(folder, f"{file.name} is no array of numpy ({error})") from error
+    return array
+
+
+def _require_unit_rows(
+    file: Path, rows: np.ndarray, start: int = 0, *, zeros: bool = False
+) -> None:
+    lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
+    # Not more than, for the length of a row with NaN is not less either.
+    is_right = (abs(lengths - 1) < LONGEST_ERROR) | (zeros & (lengths == 0))
+    if not is_right.all():
+        row = int(np.flatnonzero(~is_right)[0])
+        raise DataError(
+            f"row {start + row} of {file} should be a vector of length 1, and has length "
+            f"{lengths[row]}; {REMEDY}"
+        )
 
 
 def _damaged(folder: Path, reason: str) -> DataError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,15 +11,15 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.rows import StoredPicture
+from metaadapter.proof import Proof, read_document, write_document
 
 __all__ = ["SCHEMA", "Quarantined", "Recipe", "StoreHeader", "features_file", "read_entries"]
 
-SCHEMA = "metaadapter.store/1"
+SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 
 Value = TypeVar("Value")
 
@@ -113,7 +112,7 @@ class StoreHeader:
         return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
 
     def write(self, folder: Path) -> None:
-        """Replace `store.json` in one step."""
+        """Replace `store.json`, which proves the other files, in one step."""
         values = {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
@@ -130,36 +129,22 @@ class StoreHeader:
             "templates": self.templates,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }
-        replace_file(folder / HEADER_FILE, json.dumps(values, indent=2) + "\n")
+        write_document(folder / HEADER_FILE, values, files=self.files.values())
 
     @classmethod
-    def read(cls, folder: Path) -> StoreHeader:
-        """Read `store.json`; none, or a damaged one, is a `DataError`.
+    def read(cls, folder: Path) -> tuple[StoreHeader, Proof | None]:
+        """Read `store.json`, and what it proves of the other files: nothing in an earlier version.
 
-        That of a later version of metaadapter is an `IncompatibleArtifact`.
+        Raises:
+            DataError: The folder has no `store.json`, or a damaged one.
+            IncompatibleArtifact: A later version of metaadapter wrote it.
         """
         path = folder / HEADER_FILE
         if not path.is_file():
             raise DataError(_absent(folder))
+        values, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
         try:
-            values = json.loads(path.read_bytes())
-            schema = values["schema"]
-        except OSError as error:
-            raise DataError(
-                f"cannot read {path}: {error.strerror or error}; correct the permissions"
-            ) from error
-        except (ValueError, TypeError, KeyError):
-            raise DataError(
-                f"{path} is not the {HEADER_FILE} of a feature store; {REMEDY}"
-            ) from None
-        if schema != SCHEMA:
-            raise IncompatibleArtifact(
-                f"{path} has the format {schema!r}, and this metaadapter reads {SCHEMA!r}; "
-                f"it was written by metaadapter {values.get('metaadapter', '?')}: install that or "
-                "a later version, or encode the pictures again"
-            )
-        try:
-            return read_entries(cls, {**values, "recipe": values})
+            return read_entries(cls, {**values, "recipe": values}), proof
         except ValueError as error:
             raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import io
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.header import Recipe, read_entries
 from metaadapter.own_folder import write_errors
+from metaadapter.proof import read_document, write_document
 
 __all__ = ["Journal"]
 
-RECIPE_FILE = "recipe.json"
+RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
+REMEDY = "delete that folder and run the same command again, which encodes those pictures anew"
 # The time between two blocks: a killed run loses this much work at most.
 BLOCK_SECONDS = 2.0
 
@@ -28,9 +31,10 @@ BLOCK_SECONDS = 2.0
 class Journal:
     """Blocks of features in a hidden folder of the store, each file whole or absent.
 
-    A block is one `.npy` of records (`sha256`, `features`), so that it can be memory-mapped. What
-    was taken in last must be flushed at the end, however that comes. `features` are those of the
-    pictures that are on disk, by content hash. Any write may raise a `DataError`.
+    A block is one `.npy` of records (`sha256`, `features`), so that it can be memory-mapped; its
+    name ends in the first digits of its own SHA-256. What was taken in last must be flushed at the
+    end, however that comes. `features` are those of the pictures that are on disk, by content hash.
+    Any write may raise a `DataError`.
     """
 
     def __init__(
@@ -50,16 +54,15 @@ class Journal:
         earlier = self._folder / RECIPE_FILE
         try:
             if earlier.exists():
-                stored = read_entries(Recipe, json.loads(earlier.read_bytes()))
-                recipe.require_same(stored, store)
-                while self._next_block().exists():
-                    self._enter_next()
+                values, _ = read_document(earlier, SCHEMA, REMEDY)
+                recipe.require_same(read_entries(Recipe, values), store)
+                while block := self._block(self._n_blocks):
+                    self._enter(block)
         except MetaAdapterError:
             raise
         except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
             raise DataError(
-                f"what an interrupted run left in {self._folder} is damaged ({error}); delete that "
-                "folder and run the same command again, which encodes those pictures anew"
+                f"what an interrupted run left in {self._folder} is damaged ({error}); {REMEDY}"
             ) from error
 
     def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
@@ -82,21 +85,29 @@ class Journal:
             with write_errors(f"the feature store {self._store}", kept):
                 if self._n_blocks == 0:
                     self._folder.mkdir(exist_ok=True)
-                    recipe = json.dumps(asdict(self._recipe), indent=2)
-                    replace_file(self._folder / RECIPE_FILE, recipe)
-                replace_file(self._next_block(), lambda file: np.save(file, block))
-            self._enter_next()
+                    recipe = {"schema": SCHEMA, **asdict(self._recipe)}
+                    write_document(self._folder / RECIPE_FILE, recipe)
+                np.save(content := io.BytesIO(), block)
+                name = f"block-{self._n_blocks:06d}-{_digits(content.getvalue())}.npy"
+                replace_file(self._folder / name, content.getvalue())
+            self._enter(self._folder / name)
         self._since = time.monotonic()
 
     def remove(self) -> None:
         """Delete the journal, once its features are in the store."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _enter_next(self) -> None:
-        block = np.asarray(np.load(self._next_block(), mmap_mode="r", allow_pickle=False))
-        hashes = block["sha256"].astype(str).tolist()
-        self.features |= zip(hashes, block["features"], strict=True)
+    def _enter(self, block: Path) -> None:
+        if _digits(block.read_bytes()) != block.stem.rpartition("-")[2]:
+            raise ValueError(f"the content of {block.name} is not that of its name")
+        rows = np.asarray(np.load(block, mmap_mode="r", allow_pickle=False))
+        hashes = rows["sha256"].astype(str).tolist()
+        self.features |= zip(hashes, rows["features"], strict=True)
         self._n_blocks += 1
 
-    def _next_block(self) -> Path:
-        return self._folder / f"block-{self._n_blocks:06d}.npy"
+    def _block(self, number: int) -> Path | None:
+        return next(self._folder.glob(f"block-{number:06d}-*.npy"), None)
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -10,6 +10,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
+from metaadapter.proof import unsealed, write_document
 
 
 @pytest.fixture
@@ -18,9 +19,12 @@ def folder(pictures, read_table, encoder, tmp_path):
     return tmp_path / "store"
 
 
-def edit_header(folder, **changes):
-    header = json.loads((folder / "store.json").read_text())
-    (folder / "store.json").write_text(json.dumps(header | changes))
+def edit_header(folder, **change):
+    """Change entries as the writer of the store would, so that its proof holds; `...` removes."""
+    path = folder / "store.json"
+    values, files = unsealed(json.loads(path.read_bytes()))
+    kept = {key: value for key, value in (values | change).items() if value is not ...}
+    write_document(path, kept, files=files)
 
 
 def test_open__complete_store__has_the_encoder_rows_and_texts(folder, encoder):
@@ -41,7 +45,7 @@ def test_files__read_by_hand__are_named_in_the_header_and_mapped(folder):
     features = np.load(folder / header["files"]["features"], mmap_mode="r")
     table = (folder / header["files"]["rows"]).read_text(encoding="utf-8").splitlines()
 
-    assert header["schema"] == "metaadapter.store/1"
+    assert header["schema"] == "metaadapter.store/2"
     assert isinstance(features, np.memmap)
     assert (features.dtype, features.shape) == (np.float16, (header["n_rows"], header["dim"]))
     assert table[0] == "picture,view,path,label,split,group,sha256"
@@ -81,10 +85,10 @@ def test_open__no_folder_or_another_folder__says_how_to_make_a_store(tmp_path):
         FeatureStore.open(tmp_path)
 
 
-def test_open__later_format__says_which_version_wrote_it(folder):
-    edit_header(folder, schema="metaadapter.store/2", metaadapter="9.1")
+def test_open__later_format__says_upgrade(folder):
+    edit_header(folder, schema="metaadapter.store/3")
 
-    with pytest.raises(IncompatibleArtifact, match=r"store/2'.*reads 'metaadapter.store/1'.*9\.1"):
+    with pytest.raises(IncompatibleArtifact, match=r"expected .*store/2', found .*/3'; upgrade"):
         FeatureStore.open(folder)
 
 
@@ -94,21 +98,19 @@ def test_open__unknown_entry__is_ignored(folder):
     assert FeatureStore.open(folder).n_pictures == 12
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', "7"])
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"schema": "metaadapter.store/2"}'])
 def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder, text):
     (folder / "store.json").write_text(text)
 
     with pytest.raises(
         DataError,
-        match=r"is not the store\.json of a feature store; restore it",
+        match=r"store\.json is damaged or was changed: .*; restore it",
     ):
         FeatureStore.open(folder)
 
 
 def test_open__entry_missing__names_it(folder):
-    header = json.loads((folder / "store.json").read_text())
-    del header["n_rows"]
-    (folder / "store.json").write_text(json.dumps(header))
+    edit_header(folder, n_rows=...)
 
     with pytest.raises(DataError, match=r"n_rows is missing"):
         FeatureStore.open(folder)
@@ -118,12 +120,81 @@ def test_open__entry_missing__names_it(folder):
 def test_open__file_missing_or_cut__says_that_the_store_is_damaged(folder, name):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"damaged"):
+    with pytest.raises(DataError, match="damaged"):
         FeatureStore.open(folder)
 
     (folder / name).unlink()
-    with pytest.raises(DataError, match=rf"damaged: .*{name}"):
+    with pytest.raises(DataError, match=rf"{name}"):
         FeatureStore.open(folder)
+
+
+@pytest.mark.parametrize("place", [-1, -40, 130])
+@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
+def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(folder, name, place):
+    content = bytearray((folder / name).read_bytes())
+    content[place] ^= 1
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=rf"{name} is damaged .*store\.json"):
+        FeatureStore.open(folder).mean_features()
+
+
+def test_open__rows_in_another_order__are_refused(folder):
+    path = folder / "features-0001.npy"
+    features = np.load(path)
+    np.save(path, features[::-1])
+
+    store = FeatureStore.open(folder)
+    with pytest.raises(DataError, match=r"features-0001\.npy is damaged"):
+        store.by_picture()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, 1e-6, 6e4])
+@pytest.mark.parametrize("name", ["features-0001.npy", "texts-0001.npy"])
+def test_open__row_that_is_no_unit_vector__is_refused_with_its_number(folder, name, number):
+    rows = np.load(folder / name)
+    rows[1] = number
+    np.save(folder / name, rows)
+    edit_header(folder)
+
+    if name.startswith("texts") and number == 0:
+        assert set(FeatureStore.open(folder).class_texts()) == {"heron"}
+        return
+    with pytest.raises(DataError, match=rf"row 1 of .*{name} should be a vector of length 1"):
+        FeatureStore.open(folder).mean_features()
+
+
+def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(
+    folder, pictures, read_table, encoder
+):
+    path = folder / "store.json"
+    values, _ = unsealed(json.loads(path.read_bytes()))
+    path.write_text(json.dumps({**values, "schema": "metaadapter.store/1"}))
+
+    with pytest.warns(UserWarning, match=r"store\.json is of an earlier version"):
+        before = FeatureStore.open(folder)
+
+    assert before.n_pictures == 12
+    assert before.mean_features()[0].shape == (12, 16)
+    with pytest.warns(UserWarning, match="earlier version"):
+        report = encode_to_store(read_table(pictures), encoder, folder, views=3)
+    after = FeatureStore.open(folder)
+    assert (report.n_new, after.proof is None) == (0, False)
+    np.testing.assert_array_equal(after.features, before.features)
+
+
+def test_identity__of_a_store__changes_with_features_labels_and_texts(make_store):
+    def identity(name, seed=0, counts=None):
+        return make_store(name, counts or {"heron": 3, "stork": 3}, seed=seed).identity
+
+    first = make_store("first", {"heron": 3, "stork": 3})
+    assert first.identity == FeatureStore.open(first.folder).identity
+    other = make_store("other", {"heron": 3, "stork": 3}, seed=1)
+    assert first.identity != other.identity
+    texts = np.load(first.folder / "texts-0001.npy")
+    np.save(first.folder / "texts-0001.npy", texts[::-1])
+    edit_header(first.folder)
+    assert FeatureStore.open(first.folder).identity != first.identity
 
 
 @pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
@@ -164,7 +235,7 @@ def test_open__header_that_cannot_be_read__is_no_crash(folder, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
 
-    with pytest.raises(DataError, match=r"cannot read .*store\.json: Permission denied; correct"):
+    with pytest.raises(DataError, match=r"cannot read .*store\.json: Permission denied"):
         FeatureStore.open(folder)
 
 

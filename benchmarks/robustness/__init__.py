@@ -1,0 +1,1 @@
+"""Attempts to make the program answer wrongly without a word: see docs/robustness.md."""

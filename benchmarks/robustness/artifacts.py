@@ -1,0 +1,196 @@
+"""One artifact of each kind, and what a user asks of it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from metaadapter import FeatureStore
+from metaadapter.commands.app import main
+from metaadapter.generator import load_generator, save_generator
+from metaadapter.training import load_config, train
+
+__all__ = ["ARTIFACTS", "Answer", "Artifact", "make_store", "run"]
+
+CLASSES = ("heron", "lynx", "red_fox")
+WIDTH = 16
+LONGEST_SECONDS = 60
+EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1,2", "--seeds=2", "--jobs=1", "--json")
+# What differs between two runs of one command: times, where its files lie, and how many cells of an
+# evaluation were measured anew.
+VARYING = ("measured", "second", "time", "ms", "adapter", "folder", "out", "run", "page", "store")
+MEASURED_ANEW = ("_seconds", "_mib")
+TRAINING = f"""\
+[[data.sources]]
+name = "gaussians"
+synthetic = {{ n_classes = 8, width = {WIDTH} }}
+[[data.validation_classes]]
+name = "other gaussians"
+synthetic = {{ n_classes = 8, width = {WIDTH}, seed = 1 }}
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 2
+[optim]
+steps = 4
+tasks_per_draw = 2
+[validate]
+every = 2
+tasks = 4
+"""
+
+
+class Answer(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str = ""
+
+
+class Artifact(NamedTuple):
+    """How an artifact is made, and what is asked of it."""
+
+    make: Callable[[Path, Path], object]
+    """Makes it in a new folder; the second folder is a feature store."""
+    ask: Callable[[Path, Path, Path], Iterator[Answer]]
+    """Asks the artifact; the second folder is that store, the third a new one for output."""
+
+
+def run(*arguments: object) -> Answer:
+    """The program, in this process; one that hangs is ended after a minute, as a fault."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        _no_longer_than(LONGEST_SECONDS),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = main([str(argument) for argument in arguments])
+    return Answer(code, _without_varying(out.getvalue()), err.getvalue())
+
+
+def make_store(folder: Path, _store: Path | None = None) -> None:
+    """Three classes of six pictures in two views, which lie around their texts."""
+    rng = np.random.default_rng(0)
+    texts = {name: rng.standard_normal(WIDTH) for name in CLASSES}
+    labels = [name for name in CLASSES for _ in range(6)]
+    near = np.stack([texts[label] for label in labels])[:, None]
+    features = near + 2 * rng.standard_normal((len(labels), 2, WIDTH))
+    groups = [f"night {number % 6}" for number in range(len(labels))]
+    FeatureStore.create(folder, features, labels, texts=texts, groups=groups, logit_scale=20.0)
+
+
+def _ask_store(store: Path, _store: Path, out: Path) -> Iterator[Answer]:
+    yield run("adapt", store, "--out", out / "a", "--json")
+    yield run("predict", out / "a", store, "--json")
+    yield run("evaluate", store, "--out", out / "e", *EVALUATION)
+
+
+def _make_adapter(folder: Path, store: Path) -> None:
+    run("adapt", store, "--out", folder)
+
+
+def _ask_adapter(adapter: Path, store: Path, _out: Path) -> Iterator[Answer]:
+    yield run("predict", adapter, store, "--json")
+
+
+def _make_generator(folder: Path, _store: Path) -> None:
+    save_generator(load_generator("default"), folder)
+
+
+def _ask_generator(generator: Path, store: Path, out: Path) -> Iterator[Answer]:
+    yield run("adapt", store, "--out", out / "a", "--generator", generator, "--json")
+    yield run("predict", out / "a", store, "--json")
+
+
+def _make_evaluation(folder: Path, store: Path) -> None:
+    run("evaluate", store, "--out", folder, *EVALUATION)
+
+
+def _ask_evaluation(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
+    yield run("report", folder, "--out", out / "report", "--json")
+    yield Answer(0, (out / "report" / "report.json").read_text())
+    # Given again it measures what the journal does not have, and writes the tables anew.
+    yield run("evaluate", store, "--out", folder, *EVALUATION)
+    yield from map(_figures, sorted(folder.glob("*.csv")))
+
+
+def _make_training(folder: Path, _store: Path) -> None:
+    config = folder.with_name("training.toml")
+    config.write_text(TRAINING)
+    steps = iter((False, False, True))
+    train(folder, load_config(config), config_text=TRAINING, should_stop=lambda: next(steps))
+
+
+def _ask_training(folder: Path, _store: Path, _out: Path) -> Iterator[Answer]:
+    yield run("train", "--resume", folder, "--json")
+    yield _content(folder / "best" / "model.safetensors")
+    yield _content(folder / "best" / "config.json")
+
+
+def _content(file: Path) -> Answer:
+    return Answer(0, f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}")
+
+
+def _figures(file: Path) -> Answer:
+    """A table without times and memory, which are other ones when a cell is measured again."""
+    table = pd.read_csv(file, keep_default_na=False)
+    table = table.loc[:, [not name.endswith(MEASURED_ANEW) for name in table.columns]]
+    if "metric" in table.columns:
+        table = table[[not str(name).endswith(MEASURED_ANEW) for name in table["metric"]]]
+    return Answer(0, f"{file.name} {table.to_csv()}")
+
+
+@contextlib.contextmanager
+def _no_longer_than(seconds: int) -> Iterator[None]:
+    def end(_number: int, _frame: object) -> None:
+        raise TimeoutError(f"still running after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _without_varying(out: str) -> str:
+    try:
+        return json.dumps(_kept(json.loads(out)), sort_keys=True)
+    except ValueError:
+        return out
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _kept(inner)
+            for key, inner in value.items()
+            if not any(word in key for word in VARYING)
+        }
+    if isinstance(value, list):
+        return [_kept(inner) for inner in value if not _is_measured_anew(inner)]
+    return value
+
+
+def _is_measured_anew(row: Any) -> bool:
+    return isinstance(row, dict) and str(row.get("metric")).endswith(MEASURED_ANEW)
+
+
+ARTIFACTS = {
+    "feature store": Artifact(make_store, _ask_store),
+    "adapter": Artifact(_make_adapter, _ask_adapter),
+    "generator": Artifact(_make_generator, _ask_generator),
+    "evaluation": Artifact(_make_evaluation, _ask_evaluation),
+    "training run": Artifact(_make_training, _ask_training),
+}

@@ -1,0 +1,87 @@
+"""An artifact is damaged and asked as before: it answers as before, or says what is damaged."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.robustness.artifacts import ARTIFACTS, Answer, make_store
+from benchmarks.robustness.damage import damage
+
+__all__ = ["FAILURES", "DamagedArtifacts", "Trial"]
+
+UNCHANGED, TOLD = "unchanged", "told"
+FAILURES = ("another answer", "file not named", "fault", "crash")
+
+
+class Trial(NamedTuple):
+    """What came of one damage."""
+
+    artifact: str
+    seed: tuple[int, int]
+    what: str
+    """What was done to which file."""
+    outcome: str
+    """"unchanged", "told", or one of `FAILURES`."""
+    detail: str = ""
+
+
+class DamagedArtifacts:
+    """One artifact of each kind in a folder, to be copied and damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "store"
+        make_store(self.store)
+        self.answers: dict[str, list[Answer]] = {}
+        for kind, artifact in ARTIFACTS.items():
+            place = folder / kind
+            place.mkdir()
+            artifact.make(place / "artifact", self.store)
+            self.answers[kind] = self._ask(kind)
+            assert all(answer.code == 0 for answer in self.answers[kind]), self.answers[kind]
+
+    def trial(self, kind: str, seed: tuple[int, int]) -> Trial:
+        """Damage a copy of an artifact; the seed alone decides how."""
+        rng = np.random.default_rng(seed)
+        trial = self.folder / "trial"
+        shutil.rmtree(trial, ignore_errors=True)
+        shutil.copytree(self.folder / kind / "artifact", trial / "artifact")
+        files = sorted(path for path in (trial / "artifact").rglob("*") if path.is_file())
+        file = files[rng.integers(len(files))]
+        others = [other for other in files if other != file and other.suffix == file.suffix]
+        what = damage(file, rng, others)
+        try:
+            outcome, detail = self._outcome(kind, file)
+        except BaseException:
+            outcome, detail = "crash", traceback.format_exc(limit=-3)
+        return Trial(kind, seed, what, outcome, detail)
+
+    def _ask(self, kind: str) -> list[Answer]:
+        """The answers of an undamaged copy."""
+        trial = self.folder / "trial"
+        shutil.rmtree(trial, ignore_errors=True)
+        shutil.copytree(self.folder / kind / "artifact", trial / "artifact")
+        return list(self._answers(kind))
+
+    def _answers(self, kind: str) -> Iterator[Answer]:
+        trial = self.folder / "trial"
+        (trial / "out").mkdir()
+        return ARTIFACTS[kind].ask(trial / "artifact", self.store, trial / "out")
+
+    def _outcome(self, kind: str, file: Path) -> tuple[str, str]:
+        for right, answer in zip(self.answers[kind], self._answers(kind), strict=True):
+            if answer.code == 0 and answer.out == right.out:
+                continue
+            if answer.code == 0:
+                return "another answer", f"{answer.out[:300]}\n  instead of {right.out[:300]}"
+            if answer.code not in (2, 3, 4):
+                return "fault", answer.err[-400:]
+            named = file.name in answer.err
+            return TOLD if named else "file not named", answer.err[-400:]
+        return UNCHANGED, ""

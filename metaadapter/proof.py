@@ -1,0 +1,207 @@
+"""JSON documents that prove themselves and the files beside them by SHA-256.
+
+The hashes tell damage: a failing disk, a copy that was cut off, an edit by hand. They are no
+protection against somebody who forges a file, for anybody can compute a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaadapter.atomic_files import Content, replace_file
+from metaadapter.errors import DataError, IncompatibleArtifact
+
+__all__ = [
+    "PROOF",
+    "TRAINING_RECORD",
+    "Proof",
+    "file_hash",
+    "read_document",
+    "sealed",
+    "unsealed",
+    "write_document",
+]
+
+PROOF, SEAL, FILES = "proof", "sha256", "files"
+# The record of a training run, which training writes and evaluation reads.
+TRAINING_RECORD = "metaadapter.training_summary/2"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the files of a folder must be.
+
+    Attributes:
+        document: The document that says so.
+        files: Name → SHA-256 of the content.
+        remedy: What to do about a damaged file, for messages.
+    """
+
+    document: Path
+    files: Mapping[str, str]
+    remedy: str
+
+    def find(self, name: str) -> Path:
+        """Where a file is, of any size; its content is checked.
+
+        Raises:
+            DataError: It is missing, cannot be read, or is not the file that the document proves.
+        """
+        if name not in self.files:
+            raise DataError(f"{self.document} does not know the file {name}; {self.remedy}")
+        path = self.document.with_name(name)
+        with _readable(path, self.remedy):
+            # A writer that was killed before it renamed its files leaves them under other names.
+            for place in (path, _unnamed(path)):
+                if place.is_file() and file_hash(place) == self.files[name]:
+                    return place
+            path.stat()
+        raise DataError(
+            f"{path} is damaged or was changed: its SHA-256 is not the one in "
+            f"{self.document.name}; {self.remedy}"
+        )
+
+    def read(self, name: str) -> bytes:
+        """The content of a file, checked; errors are those of `find`."""
+        return self.find(name).read_bytes()
+
+
+def write_document(
+    path: Path,
+    values: Mapping[str, Any],
+    contents: Mapping[str, Content] | None = None,
+    files: Iterable[str] = (),
+) -> None:
+    """Replace a JSON document and the files it speaks of in one step.
+
+    However it ends, `read_document` finds the old document with its files, or the new one with its.
+
+    Args:
+        path: Of the document.
+        values: JSON values.
+        contents: Name → content of each file beside the document, as `replace_file` takes it.
+        files: Names of files beside it which are there already.
+
+    Raises:
+        OSError: Something cannot be written; document and files are as they were.
+        ValueError: A number is NaN or infinite, which JSON does not have.
+    """
+    hashes = {name: file_hash(path.with_name(name)) for name in files}
+    unnamed = {path.with_name(name): _unnamed(path.with_name(name)) for name in contents or {}}
+    try:
+        for (file, new), content in zip(unnamed.items(), (contents or {}).values(), strict=True):
+            replace_file(new, content)
+            hashes[file.name] = file_hash(new)
+        replace_file(path, json.dumps(sealed(values, hashes), indent=2) + "\n")
+    except BaseException:
+        for new in unnamed.values():
+            new.unlink(missing_ok=True)
+        raise
+    for file, new in unnamed.items():
+        new.replace(file)
+
+
+def read_document(
+    path: Path, schema: str, remedy: str, *, without_proof: tuple[str | None, ...] = ()
+) -> tuple[dict[str, Any], Proof | None]:
+    """Read what `write_document` wrote.
+
+    Args:
+        path: Of the document.
+        schema: What its entry "schema" is to be.
+        remedy: What to do about damage, for messages, as in "restore it from a copy".
+        without_proof: Schemas of earlier versions, whose documents prove nothing; None stands for
+            documents without a schema.
+
+    Returns:
+        The values, and the proof of the files beside it: None with a warning if there is none.
+
+    Raises:
+        DataError: It cannot be read, is no JSON object, or was changed after it was written.
+        IncompatibleArtifact: It is of another schema.
+    """
+    with _readable(path, remedy):
+        content = path.read_bytes()
+    try:
+        values = json.loads(content)
+        if not isinstance(values, dict):
+            raise ValueError(f"expected a JSON object, found {type(values).__name__}")
+        is_proven = PROOF in values or values.get("schema") == schema
+        values, files = unsealed(values) if is_proven else (values, {})
+        if outside := [name for name in files if name != Path(name).name]:
+            raise ValueError(f"it names a file outside its folder, {outside[0]!r}")
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
+    if is_proven and values.get("schema") == schema:
+        return values, Proof(path, files, remedy)
+    if is_proven or values.get("schema") not in without_proof:
+        raise IncompatibleArtifact(
+            f"{path}: expected schema {schema!r}, found {values.get('schema')!r}; upgrade "
+            f"metaadapter, or {remedy}"
+        )
+    warnings.warn(
+        f"{path} is of an earlier version: whether it and its files are damaged cannot be checked",
+        stacklevel=3,
+    )
+    return values, None
+
+
+def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """JSON values with the proof of them, and of files by their hashes, under the key "proof".
+
+    Raises:
+        ValueError: A number is NaN or infinite.
+    """
+    document = {**values, PROOF: {FILES: files or {}}}
+    # Through JSON once: what is hashed is what a reader will have.
+    plain: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+    plain[PROOF][SEAL] = _seal(plain)
+    return plain
+
+
+def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Check a document, as read: the inverse of `sealed`.
+
+    Returns:
+        Its values without the proof, and the hashes of files.
+
+    Raises:
+        ValueError: It was changed after it was written, or proves nothing.
+    """
+    proof = document.get(PROOF)
+    if not isinstance(proof, dict) or SEAL not in proof:
+        raise ValueError("it lacks its SHA-256")
+    rest = {key: value for key, value in proof.items() if key != SEAL}
+    if proof[SEAL] != _seal({**document, PROOF: rest}):
+        raise ValueError("its SHA-256 is another than when it was written")
+    return {key: value for key, value in document.items() if key != PROOF}, proof[FILES]
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unnamed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _readable(path: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
