@@ -23,6 +23,7 @@ __all__ = [
     "TRAINING_RECORD",
     "Proof",
     "file_hash",
+    "proven_files",
     "read_document",
     "sealed",
     "unsealed",
@@ -151,6 +152,28 @@ def read_document(
         stacklevel=3,
     )
     return values, None
+
+
+def proven_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Each document that proves itself in a folder and those within it, and each file it proves.
+
+    Beside it stands what is wrong with it, or "". Documents without proof are left out.
+    """
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            values = json.loads(path.read_bytes())
+            if not isinstance(values, dict) or PROOF not in values:
+                continue
+            _, files = unsealed(values)
+        except (OSError, ValueError, RecursionError) as error:
+            yield path, str(error)
+            continue
+        yield path, ""
+        for name in files:
+            try:
+                yield Proof(path, files, "restore it from a copy").find(Path(name).name), ""
+            except DataError as error:
+                yield path.with_name(Path(name).name), str(error)
 
 
 def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from typer import Exit
+from typer import Exit, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
-from metaadapter.errors import MetaAdapterError, MissingPackage
+from metaadapter.errors import DataError, MetaAdapterError, MissingPackage
 
 __all__ = ["Check", "all_checks", "doctor"]
 
@@ -27,14 +28,26 @@ OPTIONAL = {
 WITNESSES = ("learn2learn", "higher")
 
 
-def doctor(*, json_output: options.Json = False) -> None:
+def doctor(
+    *,
+    verify: Annotated[
+        Path | None,
+        Option(
+            metavar="FOLDER",
+            help="Check instead whether files of a store, an adapter, a generator, an evaluation "
+            "or a training run are damaged.",
+        ),
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
     """Print versions, devices, caches and known conflicts.
 
-    Ends with 1 if something keeps pictures from being classified, else with 0.
+    Ends with 1 if something keeps pictures from being classified, and with 3 if --verify finds a
+    damaged file, else with 0.
     """
     console = Console(json_output=json_output)
     checks = []
-    for check in all_checks():
+    for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)
         if not json_output:
             console.result(f"{MARKS[check.status]}  {check.name}: {check.detail}")
@@ -42,7 +55,7 @@ def doctor(*, json_output: options.Json = False) -> None:
     if json_output:
         write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
     if not healthy:
-        raise Exit(1)
+        raise Exit(1 if verify is None else 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,39 @@ class Check:
     status: Literal["ok", "note", "problem"]
     """A "note" is worth knowing; with a "problem" pictures cannot be classified."""
     detail: str
+
+
+def file_checks(folder: Path) -> Iterator[Check]:
+    """Each file of ours in a folder and those within it that can be checked."""
+    found = False
+    for path, fault in _files(folder):
+        found = True
+        status: Literal["ok", "problem"] = "problem" if fault else "ok"
+        yield Check(str(path.relative_to(folder)), status, fault or "as it was written")
+    if not found:
+        raise DataError(
+            f"nothing in {folder} can be checked: expected a folder that metaadapter has written, "
+            "in this version or a later one"
+        )
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    from metaadapter.evaluation.folder import JOURNAL_FILE, Journal
+    from metaadapter.proof import proven_files
+    from metaadapter.training.checkpoint import load_checkpoint
+    from metaadapter.training.run import CHECKPOINT
+
+    yield from proven_files(folder)
+    # Two kinds of files that have their proof within them.
+    readers: dict[str, Callable[[Path], Any]] = {JOURNAL_FILE: Journal, CHECKPOINT: load_checkpoint}
+    for name, read in readers.items():
+        for path in sorted(folder.rglob(name)):
+            try:
+                read(path)
+            except MetaAdapterError as error:
+                yield path, str(error)
+            else:
+                yield path, ""
 
 
 def all_checks() -> Iterator[Check]:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 import metaadapter.commands.doctor as checks
+from benchmarks.robustness.artifacts import ARTIFACTS
 from metaadapter.errors import DataError
 from metaadapter.features import FrozenEncoder
 
@@ -84,3 +87,64 @@ def test_doctor__optional_package_missing__is_a_note_of_what_needs_it(run, versi
 
     assert found(run, name)["status"] == "note"
     assert f"pip install {name}" in found(run, name)["detail"]
+
+
+@pytest.fixture(scope="module")
+def undamaged(tmp_path_factory):
+    """A feature store, an adapter, a generator, an evaluation and a training run."""
+    folder = tmp_path_factory.mktemp("undamaged")
+    for kind, artifact in ARTIFACTS.items():
+        (folder / kind).mkdir()
+        artifact.make(folder / kind / "it", folder / "feature store" / "it")
+    return folder
+
+
+@pytest.fixture
+def folder(undamaged, tmp_path):
+    return shutil.copytree(undamaged, tmp_path / "folder")
+
+
+def test_doctor_verify__undamaged_folder__names_each_file(run, folder):
+    result = run("doctor", "--verify", folder, "--json")
+
+    assert result.code == 0
+    names = {check["name"] for check in result.document["checks"]}
+    assert {
+        "feature store/it/features-0001.npy",
+        "adapter/it/adapter_config.json",
+        "generator/it/model.safetensors",
+        "evaluation/it/confusion.csv",
+        "evaluation/it/journal.jsonl",
+        "training run/it/checkpoint.safetensors",
+    } <= names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "feature store/it/features-0001.npy",
+        "feature store/it/store.json",
+        "adapter/it/support.safetensors",
+        "generator/it/model.safetensors",
+        "evaluation/it/rows.csv",
+        "evaluation/it/journal.jsonl",
+        "training run/it/checkpoint.safetensors",
+    ],
+)
+def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+
+    result = run("doctor", "--verify", folder, "--json")
+
+    assert (result.code, result.document["healthy"]) == (3, False)
+    wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
+    assert [check["name"] for check in wrong] == [name]
+
+
+def test_doctor_verify__folder_of_something_else__is_told(run, tmp_path):
+    result = run("doctor", "--verify", tmp_path)
+
+    assert result.code == 3
+    assert "can be checked: expected a folder that metaadapter has written" in result.err
