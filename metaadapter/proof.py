@@ -94,19 +94,18 @@ def write_document(
         OSError: Something cannot be written; document and files are as they were.
         ValueError: A number is NaN or infinite, which JSON does not have.
     """
+    _name_files(path)
     hashes = {name: file_hash(path.with_name(name)) for name in files}
-    unnamed = {path.with_name(name): _unnamed(path.with_name(name)) for name in contents or {}}
     try:
-        for (file, new), content in zip(unnamed.items(), (contents or {}).values(), strict=True):
+        for name, content in (contents or {}).items():
+            new = _unnamed(path.with_name(name))
             replace_file(new, content)
-            hashes[file.name] = file_hash(new)
+            hashes[name] = file_hash(new)
         replace_file(path, json.dumps(sealed(values, hashes), indent=2) + "\n")
-    except BaseException:
-        for new in unnamed.values():
-            new.unlink(missing_ok=True)
-        raise
-    for file, new in unnamed.items():
-        new.replace(file)
+    finally:
+        _name_files(path)
+        for name in contents or {}:
+            _unnamed(path.with_name(name)).unlink(missing_ok=True)
 
 
 def read_document(
@@ -210,6 +209,18 @@ def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
 def _seal(document: Mapping[str, Any]) -> str:
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _name_files(path: Path) -> None:
+    """Give the files that a document speaks of their names, if its writer has not done so."""
+    try:
+        _, files = unsealed(json.loads(path.read_bytes()))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return
+    for name, sha256 in files.items():
+        new = _unnamed(path.with_name(name))
+        if new.is_file() and file_hash(new) == sha256:
+            new.replace(path.with_name(name))
 
 
 def _unnamed(path: Path) -> Path:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
+import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -67,8 +70,44 @@ def test_proof__missing_or_unknown_file__is_told(document, how):
         getattr(found, how)("b.bin")
 
 
+@pytest.mark.parametrize("first", range(6))
+@pytest.mark.parametrize("second", range(8))
+def test_write_document__killed_twice__leaves_one_whole_folder(
+    tmp_path, monkeypatch, first, second
+):
+    path = tmp_path / "head.json"
+    write_document(path, {"schema": "x/1", "version": 1}, {"a.bin": b"1", "b.bin": b"1"})
+
+    for version, dies_at in ((2, first), (3, second)):
+        process = multiprocessing.get_context("fork").Process(
+            target=write_and_die, args=(path, version, dies_at)
+        )
+        process.start()
+        process.join()
+
+    values, found = read_document(path, "x/1", REMEDY)
+    version = str(values["version"]).encode()
+    assert (found.read("a.bin"), found.read("b.bin")) == (version, version)
+
+
+def write_and_die(path, version, dies_at):
+    """Killed at one of the moments at which a file gets its name."""
+    original, calls = Path.replace, itertools.count()
+
+    def killed(self, target):
+        if next(calls) == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, target)
+
+    Path.replace = killed
+    content = str(version).encode()
+    write_document(
+        path, {"schema": "x/1", "version": version}, {"a.bin": content, "b.bin": content}
+    )
+
+
 @pytest.mark.parametrize("n_replaced", range(6))
-def test_write_document__killed_at_any_moment__leaves_the_old_folder_or_the_new_one(
+def test_write_document__stopped_at_any_moment__leaves_the_old_folder_or_the_new_one(
     tmp_path, monkeypatch, n_replaced
 ):
     path = tmp_path / "head.json"
