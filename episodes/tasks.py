@@ -89,7 +89,7 @@ class Episodes:
     twin_TNKD: Float[Tensor, "T N K2 D"]
     """A second support of the same classes, of other pictures."""
     twin_mask_TNK: Bool[Tensor, "T N K2"]
-    """Which of them count; none where no twins were asked for."""
+    """True where a twin counts; nowhere if no twins were asked for."""
     other_views_TNKD: Float[Tensor, "T N K D"]
     """The support's pictures through other views; the support itself where `has_views` is not."""
     has_views: bool
@@ -97,7 +97,7 @@ class Episodes:
     off_class_TOD: Float[Tensor, "T O D"]
     """Pictures of classes that are not in the task."""
     off_class_mask_TO: Bool[Tensor, "T O"]
-    """Which of them count."""
+    """True where such a picture counts."""
     class_means_TND: Float[Tensor, "T N D"]
     """Unit mean of all pictures of each class, those of the task and the many others."""
     logit_scale: float

@@ -22,8 +22,8 @@ __all__ = [
     "PROOF",
     "TRAINING_RECORD",
     "Proof",
+    "check_files",
     "file_hash",
-    "proven_files",
     "read_document",
     "sealed",
     "unsealed",
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 PROOF, SEAL, FILES = "proof", "sha256", "files"
+OWN_SCHEMAS = "metaadapter."
 # The record of a training run, which training writes and evaluation reads.
 TRAINING_RECORD = "metaadapter.training_summary/2"
 
@@ -135,8 +136,6 @@ def read_document(
             raise ValueError(f"expected a JSON object, found {type(values).__name__}")
         is_proven = PROOF in values or values.get("schema") == schema
         values, files = unsealed(values) if is_proven else (values, {})
-        if outside := [name for name in files if name != Path(name).name]:
-            raise ValueError(f"it names a file outside its folder, {outside[0]!r}")
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
     if is_proven and values.get("schema") == schema:
@@ -153,15 +152,20 @@ def read_document(
     return values, None
 
 
-def proven_files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Each document that proves itself in a folder and those within it, and each file it proves.
+def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """Check each JSON document of ours in a folder and those within it, and each file it proves.
 
-    Beside it stands what is wrong with it, or "". Documents without proof are left out.
+    Beside it stands what is wrong with it, "" if nothing is, and None for a document of which
+    nothing has the hash: it is of an earlier version, or has lost its proof.
     """
+    unproven: set[Path] = set()
+    proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):
         try:
             values = json.loads(path.read_bytes())
             if not isinstance(values, dict) or PROOF not in values:
+                if isinstance(values, dict) and str(values.get("schema")).startswith(OWN_SCHEMAS):
+                    unproven.add(path)
                 continue
             _, files = unsealed(values)
         except (OSError, ValueError, RecursionError) as error:
@@ -169,10 +173,13 @@ def proven_files(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         yield path, ""
         for name in files:
+            proven.add(path.with_name(name))
             try:
-                yield Proof(path, files, "restore it from a copy").find(Path(name).name), ""
+                yield Proof(path, files, "restore it from a copy").find(name), ""
             except DataError as error:
-                yield path.with_name(Path(name).name), str(error)
+                yield path.with_name(name), str(error)
+    for path in sorted(unproven - proven):
+        yield path, None
 
 
 def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -195,7 +202,8 @@ def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
         Its values without the proof, and the hashes of files.
 
     Raises:
-        ValueError: It was changed after it was written, or proves nothing.
+        ValueError: It was changed after it was written, proves nothing, or speaks of files outside
+            its folder.
     """
     proof = document.get(PROOF)
     if not isinstance(proof, dict) or SEAL not in proof:
@@ -203,7 +211,12 @@ def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
     rest = {key: value for key, value in proof.items() if key != SEAL}
     if proof[SEAL] != _seal({**document, PROOF: rest}):
         raise ValueError("its SHA-256 is another than when it was written")
-    return {key: value for key, value in document.items() if key != PROOF}, proof[FILES]
+    files = rest.get(FILES)
+    if not isinstance(files, dict):
+        raise ValueError("it does not say which files it proves")
+    if outside := [name for name in files if name != Path(name).name]:
+        raise ValueError(f"it names a file outside its folder, {outside[0]!r}")
+    return {key: value for key, value in document.items() if key != PROOF}, files
 
 
 def _seal(document: Mapping[str, Any]) -> str:

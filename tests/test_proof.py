@@ -143,6 +143,18 @@ def test_document__that_names_a_file_outside_its_folder__is_refused(tmp_path, na
         read_document(path, "x/1", REMEDY)
 
 
+@pytest.mark.parametrize("files", [None, 3, ["a.bin"]])
+def test_document__sealed_without_a_table_of_files__is_refused(tmp_path, files):
+    document = {"schema": "x/1", "proof": {"files": files}}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    document["proof"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path = tmp_path / "head.json"
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(DataError, match="does not say which files it proves"):
+        read_document(path, "x/1", REMEDY)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
 def test_proof__fifo_in_the_place_of_a_file__is_refused_at_once(document):
     (document.parent / "a.bin").unlink()

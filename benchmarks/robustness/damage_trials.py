@@ -20,12 +20,12 @@ FAILURES = ("another answer", "file not named", "fault", "crash")
 
 
 class Trial(NamedTuple):
-    """What came of one damage."""
+    """One damaged copy of an artifact, and how the program took it."""
 
     artifact: str
     seed: tuple[int, int]
     what: str
-    """What was done to which file."""
+    """Says what was done to which file."""
     outcome: str
     """"unchanged", "told", or one of `FAILURES`."""
     detail: str = ""

@@ -70,25 +70,29 @@ class Check:
 
 def file_checks(folder: Path) -> Iterator[Check]:
     """Each file of ours in a folder and those within it that can be checked."""
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}")
     found = False
     for path, fault in _files(folder):
-        found = True
-        status: Literal["ok", "problem"] = "problem" if fault else "ok"
-        yield Check(str(path.relative_to(folder)), status, fault or "as it was written")
+        found, name = True, str(path.relative_to(folder))
+        if fault is None:
+            yield Check(name, "note", "has no SHA-256: it is of an earlier version, or damaged")
+        else:
+            yield Check(name, "problem" if fault else "ok", fault or "as it was written")
     if not found:
         raise DataError(
             f"nothing in {folder} can be checked: expected a folder that metaadapter has written, "
-            "in this version or a later one"
+            "with this version or a later one"
         )
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.evaluation.folder import JOURNAL_FILE, Journal
-    from metaadapter.proof import proven_files
+    from metaadapter.proof import check_files
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 
-    yield from proven_files(folder)
+    yield from check_files(folder)
     # Two kinds of files that have their proof within them.
     readers: dict[str, Callable[[Path], Any]] = {JOURNAL_FILE: Journal, CHECKPOINT: load_checkpoint}
     for name, read in readers.items():

@@ -60,7 +60,7 @@ class Record:
 
 
 class CellResult(NamedTuple):
-    """What was found for a cell, and by what."""
+    """The figures of a cell, and the identities of the method and program that gave them."""
 
     cell: Cell
     method: str

@@ -31,7 +31,7 @@ ALL_KEPT = "All pictures are encoded and kept there; the same command only write
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
-    """What a run of `encode_to_store` did.
+    """The numbers that a run of `encode_to_store` tells.
 
     Attributes:
         n_new: Pictures that went through the encoder.

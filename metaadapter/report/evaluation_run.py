@@ -55,7 +55,8 @@ class EvaluationRun:
         """Read the folder of an evaluation.
 
         Raises:
-            DataError: It holds none, or one that did not end.
+            DataError: It holds none, one that did not end, or a damaged file.
+            IncompatibleArtifact: A later version wrote it.
         """
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder}; give the --out of an evaluation")

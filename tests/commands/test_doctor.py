@@ -143,6 +143,24 @@ def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder
     assert [check["name"] for check in wrong] == [name]
 
 
+def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
+    path = folder / "feature store" / "it" / "store.json"
+    path.write_text(path.read_text().replace('"proof"', '"prooq"'))
+
+    checks = run("doctor", "--verify", folder, "--json").document["checks"]
+
+    noted = {check["name"]: check["detail"] for check in checks if check["status"] == "note"}
+    assert set(noted) == {"feature store/it/store.json"}
+    assert "earlier version, or damaged" in noted["feature store/it/store.json"]
+
+
+def test_doctor_verify__folder_that_is_not_there__is_told(run, tmp_path):
+    result = run("doctor", "--verify", tmp_path / "nowhere")
+
+    assert result.code == 3
+    assert "there is no folder" in result.err
+
+
 def test_doctor_verify__folder_of_something_else__is_told(run, tmp_path):
     result = run("doctor", "--verify", tmp_path)
 
