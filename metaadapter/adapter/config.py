@@ -144,7 +144,7 @@ def _facts(config: AdapterConfig) -> str:
 
 Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
 pictures{views}, {steps} (generator {in_markdown(config.generator)}, {config.generator_id}; mode
-{in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
+`{config.mode}`). It works on features of the frozen encoder {encoder}, {config.width}
 wide, whose licence also applies, and holds no picture.
 
 | class | name read by the encoder | pictures |

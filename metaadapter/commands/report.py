@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,7 @@ def report(
     and no network. Pictures of the worst mistakes are shown if their files are still there, byte
     for byte.
     """
+    from metaadapter import proof
     from metaadapter.atomic_files import replace_file
     from metaadapter.evaluation.folder import RECORD_FILE
     from metaadapter.own_folder import require_own_or_empty, write_errors
@@ -55,7 +55,7 @@ def report(
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
         replace_file(folder / "report.md", markdown(result))
-        replace_file(folder / "report.json", json.dumps(document, indent=2) + "\n")
+        proof.write_document(folder / "report.json", document)
         # Last, for it alone needs a package that may be missing.
         replace_file(folder / "report.html", page(result, shown))
     n_pictures = len({mistake["sha256"] for mistake in mistakes})

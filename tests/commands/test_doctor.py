@@ -143,6 +143,15 @@ def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder
     assert [check["name"] for check in wrong] == [name]
 
 
+def test_doctor_verify__evaluation_with_a_report__has_nothing_to_note(run, folder):
+    assert run("report", folder / "evaluation" / "it").code == 0
+
+    checks = run("doctor", "--verify", folder / "evaluation", "--json").document["checks"]
+
+    assert {check["status"] for check in checks} == {"ok"}
+    assert "it/report.json" in {check["name"] for check in checks}
+
+
 def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
     path = folder / "feature store" / "it" / "store.json"
     path.write_text(path.read_text().replace('"proof"', '"prooq"'))
