@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from metaadapter.plain_text import in_markdown, one_line
+from metaadapter.plain_text import from_csv, in_csv, in_markdown, in_terminal, one_line
 
 
 @given(st.text())
@@ -33,3 +34,50 @@ def test_in_markdown__any_text__comes_out_letter_for_letter(text):
 
     shown = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert html == f"<p>x {shown.replace(chr(34), '&quot;')}</p>\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["- x", "+ x", "1. x", "12) x", "# x", "> x", "    x", "=", "3.5 mm"]
+)
+def test_in_markdown__text_that_begins_a_line__makes_no_block(text):
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(f"- {in_markdown(text)}")
+
+    assert html == f"<ul>\n<li>{text.strip().replace('>', '&gt;')}</li>\n</ul>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("https://x.org", r"https\://x.org"),
+        ("a@x.org", r"a\@x.org"),
+        ("www.x.org", r"www\.x.org"),
+        (":skull: a: b", r"\:skull: a: b"),
+    ],
+)
+def test_in_markdown__what_github_makes_a_link_or_a_picture__is_escaped(text, written):
+    assert in_markdown(text) == written
+
+
+def test_in_terminal__breaks__are_those_of_our_messages_alone():
+    assert in_terminal("one:\n  a\nerror: b\x1b[2J\n  c") == "one:\n  a\\nerror: b\\x1b[2J\n  c"
+
+
+@given(st.text(st.sampled_from("'=+-@\t\r\n＝,;a1 \"")) | st.text())
+def test_in_csv__any_text__begins_no_formula_and_comes_back(text):
+    written = in_csv(text)
+
+    assert from_csv(written) == text
+    assert not re.search(r"(^|[,;\t])[=+@＝＋－＠-]", written)
+    assert not re.match(r"[\t\r\n]", written)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("=1+1", "'=1+1"), ("'=1", "''=1"), ("a;=1", "a;'=1"), ("'a", "'a"), ("a-b = c", "a-b = c")],
+)
+def test_in_csv__text__has_an_apostrophe_where_a_formula_would_begin(text, written):
+    assert in_csv(text) == written
+
+
+def test_in_csv__negative_number__stays_one():
+    assert in_csv(-1.5) == -1.5

@@ -131,6 +131,7 @@ tags: [clip, few-shot, adapter]
 def _facts(config: AdapterConfig) -> str:
     origin = config.origin
     encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
+    generator = in_markdown(f"{config.generator}, {config.generator_id}")
     names = config.class_names or [""] * len(config.classes)
     rows = "\n".join(
         f"| {in_markdown(label)} | {in_markdown(name)} | {shots} |"
@@ -142,9 +143,9 @@ def _facts(config: AdapterConfig) -> str:
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
-Predicted by metaadapter {config.library_version} from {sum(config.n_shots)} labelled
-pictures{views}, {steps} (generator {in_markdown(config.generator)}, {config.generator_id}; mode
-`{config.mode}`). It works on features of the frozen encoder {encoder}, {config.width}
+Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
+pictures{views}, {steps} (generator {generator}; mode
+{in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
 wide, whose licence also applies, and holds no picture.
 
 | class | name read by the encoder | pictures |

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console as RichConsole
 
+from metaadapter.plain_text import in_terminal, one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
@@ -50,18 +52,18 @@ class Console:
         self.stderr = RichConsole(stderr=True)
         self.silent = quiet or json_output
 
-    def say(self, text: str, style: str = "") -> None:
-        """Print text on stderr as it is: a path survives being copied from a narrow window."""
-        self.stderr.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    def say(self, *lines: str, style: str = "") -> None:
+        """Print lines on stderr, none broken: a path survives being copied from a narrow window."""
+        _print(self.stderr, lines, style)
 
-    def note(self, text: str) -> None:
+    def note(self, *lines: str) -> None:
         """Tell something that helps, on stderr."""
         if not self._quiet:
-            self.say(text)
+            self.say(*lines)
 
-    def warn(self, text: str) -> None:
+    def warn(self, first: str, *lines: str) -> None:
         """Tell something that may hurt, on stderr."""
-        self.say(f"warning: {text}", style="yellow")
+        self.say(f"warning: {first}", *lines, style="yellow")
 
     def error(self, text: str) -> None:
         """Tell why the command ends, on stderr."""
@@ -70,12 +72,12 @@ class Console:
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
         if items:
-            self.note(_listed(heading, items))
+            self.note(heading, *_listed(items))
 
     def warn_of(self, heading: str, items: Sequence[object]) -> None:
         """Warn of several things of a kind: the first ten, then how many more."""
         if items:
-            self.warn(_listed(heading, items))
+            self.warn(heading, *_listed(items))
 
     def warn_of_pictures(
         self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
@@ -85,9 +87,9 @@ class Console:
         reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
         self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
 
-    def result(self, text: str) -> None:
-        """Print a line of the result, on stdout."""
-        self.stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+    def result(self, *lines: str) -> None:
+        """Print lines of the result, on stdout."""
+        _print(self.stdout, lines)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
@@ -155,8 +157,13 @@ def calm_warnings() -> Iterator[None]:
         yield
 
 
-def _listed(heading: str, items: Sequence[object]) -> str:
-    shown = [f"  {item}" for item in items[:MAX_LISTED]]
+def _print(stream: RichConsole, lines: Sequence[str], style: str = "") -> None:
+    text = "\n".join(map(in_terminal, lines))
+    stream.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def _listed(items: Sequence[object]) -> list[str]:
+    shown = [f"  {one_line(item)}" for item in items[:MAX_LISTED]]
     if len(items) > MAX_LISTED:
         shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
-    return "\n".join([heading, *shown])
+    return shown

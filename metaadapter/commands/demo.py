@@ -83,7 +83,7 @@ def demo(
         write_document("demo", document)
     else:
         console.stdout.print(_table(result))
-        console.note(_farewell(result, page_file, adapter))
+        console.note(*_farewell(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())
 
@@ -118,16 +118,19 @@ def _table(result: DemoResult) -> Table:
     return table
 
 
-def _farewell(result: DemoResult, page_file: Path, adapter: Path) -> str:
+def _farewell(result: DemoResult, page_file: Path, adapter: Path) -> list[str]:
     n_pictures = len(result.support) + len(result.held_out)
     rate = n_pictures / result.encode_seconds
-    return f"""
-{n_pictures} photographs were encoded in {result.encode_seconds:.1f} s ({rate:.0f} a second).
-  page      {page_file}
-  adapter   {adapter}   (4 shots)
-
-Now yours: a folder that holds one folder of photographs for each class.
-  metaadapter adapt YOUR_FOLDER --out my-adapter
-  metaadapter predict my-adapter NEW_PHOTOGRAPHS
-Or try the demo's adapter on a photograph of clothes:
-  metaadapter predict {shlex.quote(str(adapter))} PHOTOGRAPH"""
+    return [
+        "",
+        f"{n_pictures} photographs were encoded in {result.encode_seconds:.1f} s ({rate:.0f} a "
+        "second).",
+        f"  page      {page_file}",
+        f"  adapter   {adapter}   (4 shots)",
+        "",
+        "Now yours: a folder that holds one folder of photographs for each class.",
+        "  metaadapter adapt YOUR_FOLDER --out my-adapter",
+        "  metaadapter predict my-adapter NEW_PHOTOGRAPHS",
+        "Or try the demo's adapter on a photograph of clothes:",
+        f"  metaadapter predict {shlex.quote(str(adapter))} PHOTOGRAPH",
+    ]

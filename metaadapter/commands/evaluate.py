@@ -84,6 +84,7 @@ def evaluate(
     device: Annotated[
         str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to calculate.")
     ] = "cpu",
+    csv_raw: options.CsvRaw = False,
     strict: Annotated[
         bool, Option("--strict", help="End with 3 if an integrity check fails.")
     ] = False,
@@ -127,7 +128,13 @@ def evaluate(
     settings = load_evaluation(config, given)
     with console.counting("measuring") as tell:
         found = evaluation.evaluate(
-            settings, out, jobs=jobs or cpu_count(), device=device, tell=tell, note=console.warn
+            settings,
+            out,
+            jobs=jobs or cpu_count(),
+            device=device,
+            csv_raw=csv_raw,
+            tell=tell,
+            note=console.warn,
         )
     for store, facts in found.sets.items():
         if facts["left_out"]:
@@ -147,9 +154,9 @@ def evaluate(
         write_document("evaluate", found.to_dict())
     else:
         n_cells = len(found.config.cells())
-        console.result(f"{out}: {n_cells} cells, {found.n_measured} of them measured now\n")
-        console.result(overview(find(EvaluationRun.read(out))))
-        console.note(f"\nA page to read: metaadapter report {shlex.quote(str(out))}")
+        console.result(f"{out}: {n_cells} cells, {found.n_measured} of them measured now", "")
+        console.result(*overview(find(EvaluationRun.read(out))))
+        console.note("", f"A page to read: metaadapter report {shlex.quote(str(out))}")
     if strict and found.failed:
         console.warn(f"{len(found.failed)} check(s) failed, so --strict ends with 3")
         raise Exit(DataError.exit_code)

@@ -48,5 +48,13 @@ Templates = Annotated[
         help="Prompts that class names are put into: the name of a set, or one prompt with {}.",
     ),
 ]
+CsvRaw = Annotated[
+    bool,
+    Option(
+        "--csv-raw",
+        help="Names in tables as they are, for programs: without the apostrophe that keeps a "
+        "spreadsheet from taking one for a formula.",
+    ),
+]
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Neither notes nor a progress bar.")]

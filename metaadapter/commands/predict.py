@@ -14,6 +14,7 @@ from typer import Argument, Option
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import UsageError
+from metaadapter.plain_text import in_csv, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,7 @@ def predict(
         ),
     ] = False,
     split: options.Split = None,
+    csv_raw: options.CsvRaw = False,
     encoder: options.MovedEncoder = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
@@ -85,7 +87,8 @@ def predict(
     predictions: list[Prediction] = []
     warnings: list[str] = []
     unreadable: list[UnreadableImage] = []
-    with nullcontext() if csv_file is None else PredictionTable(csv_file, classes) as table:
+    opened = None if csv_file is None else PredictionTable(csv_file, classes, raw=csv_raw)
+    with opened or nullcontext() as table:
         with console.progress() as progress:
             for pictures in read_queries(
                 images, config, load, labelled=labelled, split=split, progress=progress
@@ -123,19 +126,28 @@ def predict(
         }
         write_document("predict", document)
     elif csv_file is None:
-        _show(listed, rank, console)
+        _show(listed, rank, console, csv_raw=csv_raw)
     if scores is not None:
         Console().note(str(scores))  # was asked for, also where --quiet is given
 
 
-def _show(predictions: Sequence[Prediction], rank: str | None, console: Console) -> None:
+def _show(
+    predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
+) -> None:
     rows = [
         [path, label, f"{share:.4f}", runner_up, f"{second:.4f}"]
         + ([] if rank is None else [f"{shares[rank]:.4f}"])
         for path, label, share, runner_up, second, _, shares, _ in predictions
     ]
     if not console.stdout.is_terminal:
-        csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows(rows)
+        inert = ([in_csv(one_line(cell)) for cell in row] for row in rows)
+        # Where lines end with \n alone, a carriage return in a name would not be quoted.
+        plain, quoted = (
+            csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
+            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+        )
+        for row in rows if csv_raw else inert:
+            (quoted if "\r" in "".join(row) else plain).writerow(row)
         return
     from rich.table import Table
     from rich.text import Text
@@ -145,7 +157,7 @@ def _show(predictions: Sequence[Prediction], rank: str | None, console: Console)
         right = title == "probability"
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     if rank is not None:
-        table.add_column(f"P({rank})", justify="right")
+        table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(Text, map(one_line, row)))
     console.stdout.print(table)

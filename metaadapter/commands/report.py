@@ -68,4 +68,4 @@ def report(
     if json_output:
         write_document("report", {"files": files, **document})
     else:
-        console.result("\n".join(files))
+        console.result(*files)

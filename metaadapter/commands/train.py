@@ -90,7 +90,7 @@ def train(
     if json_output:
         write_document("train", summary.to_dict())
     else:
-        console.result(_report(summary))
+        console.result(*_report(summary))
 
 
 def _open(
@@ -212,7 +212,7 @@ class Display:
         return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
 
 
-def _report(summary: RunSummary) -> str:
+def _report(summary: RunSummary) -> list[str]:
     lines = [f"{summary.run}: {summary.ending} at step {summary.step} of {summary.n_steps}"]
     if summary.n_skipped:
         lines.append(f"{summary.n_skipped} step(s) had no finite loss and were skipped")
@@ -229,4 +229,4 @@ def _report(summary: RunSummary) -> str:
                 cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
                 lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
     lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
-    return "\n".join(lines)
+    return lines

@@ -83,6 +83,7 @@ def evaluate(
     *,
     jobs: int = 1,
     device: str = "cpu",
+    csv_raw: bool = False,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
@@ -93,6 +94,7 @@ def evaluate(
         folder: New, or of the same evaluation, perhaps interrupted or with fewer methods.
         jobs: Processes of one thread each.
         device: Name of a device, or "auto".
+        csv_raw: Texts in the tables as they are, also those that a spreadsheet takes for formulas.
         tell: Hears of each finished cell: how many of how many in this run.
         note: Hears why cells that were measured are measured again.
 
@@ -113,11 +115,11 @@ def evaluate(
             journal.append(CellResult(cell, methods[cell.method], measured_by, tables))
             tell(number, len(missing))
         results = [journal.results[cell] for cell in config.cells()]
-        return _finish(folder, bench, results, len(missing))
+        return _finish(folder, bench, results, len(missing), csv_raw=csv_raw)
 
 
 def _finish(
-    folder: Path, bench: Bench, results: Sequence[CellResult], n_measured: int
+    folder: Path, bench: Bench, results: Sequence[CellResult], n_measured: int, *, csv_raw: bool
 ) -> Evaluation:
     config = bench.config
     methods, sets = list(bench.methods.values()), list(bench.sets.values())
@@ -154,7 +156,8 @@ def _finish(
     document = evaluation.to_dict()
     boxes = {"schema": "metaadapter.evaluation.integrity/1", "boxes": document.pop("integrity")}
     contents: dict[str, Content] = {"integrity.json": json.dumps(boxes, indent=2) + "\n"}
-    contents |= table_files({"draws": draws, **tables})
+    contents |= table_files({"draws": draws, **tables}, raw=csv_raw)
+    summary = {"schema": SUMMARY_SCHEMA, **document, "csv_raw": csv_raw}
     with write_errors(f"the evaluation {folder}"):
-        write_document(folder / SUMMARY_FILE, {"schema": SUMMARY_SCHEMA, **document}, contents)
+        write_document(folder / SUMMARY_FILE, summary, contents)
     return evaluation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
+from metaadapter.plain_text import from_csv, in_csv
 
 __all__ = [
     "CELL",
@@ -174,14 +175,19 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
-def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
+def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
     """Name of a file → its content: CSV of each table, and Parquet of the rows if pyarrow is there.
 
-    The table of the draws, which are many, is compressed.
+    The table of the draws, which are many, is compressed. Texts stand in CSV as `in_csv` writes
+    them, or raw.
     """
-    files = {f"{name}.csv": csv_content(rows) for name, rows in tables.items() if name != "draws"}
+    files = {
+        f"{name}.csv": csv_content(rows, raw=raw)
+        for name, rows in tables.items()
+        if name != "draws"
+    }
     if "draws" in tables:
-        files["draws.csv.gz"] = csv_content(tables["draws"], packed=True)
+        files["draws.csv.gz"] = csv_content(tables["draws"], raw=raw, packed=True)
     with suppress(ImportError):
         import pyarrow  # noqa: F401
 
@@ -190,8 +196,10 @@ def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
     return files
 
 
-def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
+def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) -> Content:
     """The content of a CSV file; the same table gives the same bytes."""
+    if not raw:
+        rows = _with_texts(rows, in_csv)
     compression: Any = {"method": "gzip", "mtime": 0} if packed else None
     return partial(
         rows.to_csv,
@@ -203,17 +211,16 @@ def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
     )
 
 
-def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
+def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
     """Read one of the `table_files`: of the CSV file, the rows with the wanted values of columns.
 
-    A table of all confusions of a thousand classes is not for the memory.
+    A table of all confusions of a thousand classes is not for the memory. A raw one was written so.
 
     Raises:
         DataError: There is no such table, or it is damaged.
     """
     try:
         names = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
-        texts = [name for name in names if _kind(name) == TEXT]
         last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
         found = []
         with pd.read_csv(
@@ -222,21 +229,31 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
             dtype={name: _kind(name) for name in names},
             # A class may be called NA.
             keep_default_na=False,
-            na_values={name: [""] for name in names if name not in texts},
+            na_values={name: [""] for name in names if _kind(name) != TEXT},
             chunksize=CHUNK,
         ) as chunks:
             for chunk in chunks:
                 if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
                     raise ValueError("a line has another number of columns than the first one")
                 for name, values in wanted.items():
-                    chunk = chunk[chunk[name].isin(list(values))]
-                found.append(chunk)
+                    there = [value if raw else in_csv(value) for value in values]
+                    chunk = chunk[chunk[name].isin(there)]
+                found.append(chunk if raw else _with_texts(chunk, from_csv))
         return pd.concat(found, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
             "folder, given again, writes it anew"
         ) from error
+
+
+def _with_texts(rows: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    texts = {
+        name: pd.Series([*map(change, rows[name])], rows.index, TEXT)
+        for name in rows
+        if _kind(name) == TEXT
+    }
+    return rows.assign(**texts)
 
 
 def _kind(name: str) -> Any:

@@ -1,50 +1,50 @@
-"""The result of an evaluation in Markdown, which a terminal shows well too."""
+"""The result of an evaluation in Markdown, and the first part of it for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from metaadapter.evaluation import Estimate
+from metaadapter.plain_text import in_markdown, one_line
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
-    escaped,
     fraction,
     metric,
     metric_name,
     part_told,
     points,
-    printable,
     signed,
 )
 
 __all__ = ["markdown", "markdown_table", "overview"]
 
 BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
+Shown = Callable[[str], str]
 
 
 def markdown(result: EvaluationResult) -> str:
     """A whole report, without figures and pictures."""
     lines = [
-        f"# {escaped(result.reference)} beside {len(result.methods) - 1} other method(s)",
-        *("", escaped(result.headline), ""),
-        overview(result, heading="## "),
+        f"# {in_markdown(result.reference)} beside {len(result.methods) - 1} other method(s)",
+        *("", in_markdown(result.headline), ""),
+        "\n".join(_overview(result, in_markdown, "## ", "- ")).strip("\n"),
         *(
             line
             for name in result.quality
             if name not in BESIDE_ACCURACY
-            for line in _metric(result, name, "## ")
+            for line in _metric(result, name, in_markdown, "## ")
         ),
         *_costs(result),
         *_errors(result),
         *_provenance(result),
         "",
     ]
-    return printable("\n".join(lines))
+    return "\n".join(lines)
 
 
-def overview(result: EvaluationResult, heading: str = "") -> str:
-    """Accuracy, gains over each method, log loss, calibration, ranks and integrity."""
-    return printable("\n".join(_overview(result, heading)).strip("\n"))
+def overview(result: EvaluationResult) -> list[str]:
+    """Accuracy, gains over each, log loss, calibration, ranks, integrity: a terminal's lines."""
+    return "\n".join(_overview(result, one_line)).strip("\n").split("\n")
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -53,32 +53,38 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([first, "|---" * len(head) + "|", *others])
 
 
-def _overview(result: EvaluationResult, heading: str) -> Iterator[str]:
+def _overview(
+    result: EvaluationResult, shown: Shown, heading: str = "", bullet: str = ""
+) -> Iterator[str]:
     for part in result.parts:
         place = next(iter(part.accuracy))
         told = place + part_told(part.part)
-        title = f"{heading}Accuracy in %, {escaped(told)}"
-        yield from _by_shots(result, title, part.accuracy[place], points)
-        title = f"{heading}What {result.reference} gains over each, in points, {told}"
-        yield from _by_shots(result, title, part.gain[place], signed)
+        title = f"{heading}Accuracy in %, {shown(told)}"
+        yield from _by_shots(result, title, part.accuracy[place], points, shown)
+        title = f"{heading}{shown(f'What {result.reference} gains over each, in points, {told}')}"
+        yield from _by_shots(result, title, part.gain[place], signed, shown)
     for name in BESIDE_ACCURACY:
-        yield from _metric(result, name, heading)
+        yield from _metric(result, name, shown, heading)
     for part in result.parts:
         if part.ranks is not None:
             listed = ", ".join(f"{method} {rank:.1f}" for method, rank in part.ranks.mean.items())
             pairs = "pair" if part.ranks.n_blocks == 1 else "pairs"
             told = f"{part.ranks.n_blocks} {pairs} of set and shots{part_told(part.part)}"
             yield (
-                f"\nMean ranks over {told} (critical difference "
-                f"{part.ranks.critical_difference:.1f}): {escaped(listed)}"
+                f"\nMean ranks over {shown(told)} (critical difference "
+                f"{part.ranks.critical_difference:.1f}): {shown(listed)}"
             )
     yield ""
-    bullet = "- " if heading else ""
-    yield from (f"{bullet}{box.status}: {box.name}: {box.detail}" for box in result.boxes)
+    for box in result.boxes:
+        yield bullet + shown(f"{box.status}: {box.name}: {box.detail}")
 
 
 def _by_shots(
-    result: EvaluationResult, title: str, table: ByShots, cell: Callable[[Estimate], str]
+    result: EvaluationResult,
+    title: str,
+    table: ByShots,
+    cell: Callable[[Estimate], str],
+    shown: Shown,
 ) -> Iterator[str]:
     rows = {
         method: [cell(table[method][n]) if n in table[method] else "" for n in result.shots]
@@ -86,13 +92,13 @@ def _by_shots(
         if method in table
     }
     if rows:
-        yield from ("", title, "", _aligned(["shots", *map(str, result.shots)], rows))
+        yield from ("", title, "", _aligned(["shots", *map(str, result.shots)], rows, shown))
 
 
-def _metric(result: EvaluationResult, name: str, heading: str) -> Iterator[str]:
-    title = f"{heading}{metric_name(name)}{part_told(result.judged)}"
+def _metric(result: EvaluationResult, name: str, shown: Shown, heading: str) -> Iterator[str]:
+    title = heading + shown(metric_name(name) + part_told(result.judged))
     table = result.quality.get(name, {})
-    yield from _by_shots(result, title, table, lambda estimate: metric(estimate.mean, name))
+    yield from _by_shots(result, title, table, lambda each: metric(each.mean, name), shown)
 
 
 def _costs(result: EvaluationResult) -> Iterator[str]:
@@ -105,47 +111,52 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
     }
     title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets and draws"
     head = ["method", "fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
-    yield from ("", title + part_told(result.judged), "", _aligned(head, rows))
+    told = in_markdown(part_told(result.judged))
+    yield from ("", title + told, "", _aligned(head, rows, in_markdown))
 
 
 def _errors(result: EvaluationResult) -> Iterator[str]:
     for found in result.sets:
         told = f"{found.name}: where {result.reference} errs{part_told(result.judged)}"
-        yield from ("", f"## {escaped(told)}", "")
+        yield from ("", f"## {in_markdown(told)}", "")
         for each in found.confusions:
             true, predicted = found.names[each["true"]], found.names[each["predicted"]]
             yield (
-                f"- {escaped(f'{true} is predicted to be {predicted}')} in "
+                f"- {in_markdown(f'{true} is predicted to be {predicted}')} in "
                 f"{fraction(each['n'] / each['n_true'])} of the answers about it ({each['n']} of "
                 f"{each['n_true']})"
             )
         for told, classes in (("hardest", found.hardest), ("easiest", found.easiest)):
             if classes:
                 listed = [
-                    f"{escaped(found.names[each['name']])} {fraction(each['recall'])}"
+                    f"{in_markdown(found.names[each['name']])} {fraction(each['recall'])}"
                     for each in classes
                 ]
                 yield f"- {told}: {', '.join(listed)}"
 
 
 def _provenance(result: EvaluationResult) -> Iterator[str]:
-    yield from ("", "## How it was measured", "", f"{result.intervals}.", "")
+    yield from ("", "## How it was measured", "", f"{in_markdown(result.intervals)}.", "")
     for found in result.sets:
-        facts = found.facts
-        yield (
-            f"- {found.name}: {facts['n_pictures']} pictures of {facts['n_classes']} classes, "
+        facts, name = found.facts, in_markdown(found.name)
+        told = in_markdown(
+            f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
             f"{facts['n_views']} view(s), {facts['fingerprint']}, identity {facts['identity']}"
         )
+        yield f"- {name}: {told}"
         if left_out := facts.get("left_out"):
-            yield f"- {found.name}: left out for want of pictures: {escaped(', '.join(left_out))}"
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+            listed = in_markdown(", ".join(left_out))
+            yield f"- {name}: left out for want of pictures: {listed}"
+    versions = in_markdown(", ".join(map(" ".join, result.versions.items())))
     yield f"- seeds {', '.join(map(str, result.seeds))}; record {result.record}; {versions}"
-    yield f"- `{result.command}`"
+    # A piece of code ends at its first backtick.
+    command = one_line(result.command).replace("`", r"\x60")
+    yield f"- `{command}`"
 
 
-def _aligned(head: list[str], rows: dict[str, list[str]]) -> str:
+def _aligned(head: list[str], rows: dict[str, list[str]], shown: Shown) -> str:
     """A table that a terminal shows in columns too."""
-    table = [head, *([escaped(name), *cells] for name, cells in rows.items())]
+    table = [head, *([shown(name), *cells] for name, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
     return markdown_table(padded[0], padded[1:])

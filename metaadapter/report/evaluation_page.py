@@ -27,7 +27,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         MissingPackage: matplotlib is not installed.
     """
     overall = next(iter(result.parts[0].accuracy))
-    html = render(
+    return render(
         "evaluation_page.html.jinja",
         (
             *(words.points, words.signed, words.signed_points, words.part_told, words.metric),
@@ -49,19 +49,18 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         points_shown=figures.POINTS_SHOWN,
         by_time=list(_by_time(result, overall)),
         ranks=[
-            (part, Markup(figures.mean_ranks(result, part.ranks, f"ranks-{part.part}")))
-            for part in result.parts
+            (part, Markup(figures.mean_ranks(result, part.ranks, f"ranks-{number}")))
+            for number, part in enumerate(result.parts)
             if part.ranks is not None
         ],
         reliability=list(_reliability(result)),
     )
-    return words.printable(html)
 
 
 def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
-    for part in result.parts:
+    for row, part in enumerate(result.parts):
         for number, (place, accuracy) in enumerate(part.accuracy.items()):
-            title, name = place + words.part_told(part.part), f"shots-{part.part}-{number}"
+            title, name = place + words.part_told(part.part), f"shots-{row}-{number}"
             yield title, Markup(figures.accuracy_by_shots(result, accuracy, name, title))
 
 

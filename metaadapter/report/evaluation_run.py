@@ -73,6 +73,8 @@ class EvaluationRun:
             raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
             config = EvaluationConfig.model_validate(summary["config"])
+            # Tables of earlier versions are raw, and do not say so.
+            raw = summary.get("csv_raw", True)
             of_errors: dict[str, Any] = {
                 "method": {config.reference_name, ZERO_SHOT},
                 "n_shot": {config.ascending_shots[-1]},
@@ -81,7 +83,9 @@ class EvaluationRun:
                 name: proof.find(name) if proof else folder / name
                 for name in ("integrity.json", *(f"{table}.csv" for table in TABLES))
             }
-            errors = {name: read_table(files[f"{name}.csv"], **of_errors) for name in TABLES[:-1]}
+            errors = {
+                name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]
+            }
             boxes = json.loads(files["integrity.json"].read_bytes())
             return cls(
                 config=config,
@@ -89,7 +93,7 @@ class EvaluationRun:
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                tables={**errors, "bins": read_table(files["bins.csv"])},
+                tables={**errors, "bins": read_table(files["bins.csv"], raw=raw)},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],

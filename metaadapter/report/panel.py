@@ -11,6 +11,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.errors import MissingPackage
+from metaadapter.plain_text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,8 @@ class Panel:
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
     """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
 
-    The name is unique in a page; the description is for those who do not see the figure.
+    The name is unique in a page, and no text from people; the description is for those who do not
+    see the figure.
 
     Raises:
         MissingPackage: matplotlib is not installed.
@@ -114,7 +116,7 @@ def _inline(document: str, name: str, description: str) -> str:
     svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
     _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
-    title = f'<title id="{name}-title">{escape(description)}</title>'
+    title = f'<title id="{name}-title">{escape(one_line(description))}</title>'
     return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{title}{body}'
 
 

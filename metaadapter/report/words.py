@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 
 from metaadapter.evaluation import Estimate
+from metaadapter.plain_text import one_line
 
 __all__ = [
     "METHOD_NOTES",
     "METRIC_NAMES",
-    "escaped",
     "fraction",
     "metric",
     "metric_name",
     "part_told",
     "points",
-    "printable",
     "short",
     "signed",
     "signed_points",
@@ -41,25 +39,13 @@ METHOD_NOTES = {
 }
 """What is not called by the name of a publication."""
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 
 
-def printable(text: str) -> str:
-    """Text that UTF-8, HTML and every font can take, whatever bytes a folder was called."""
-    visible = CONTROLS.sub("\ufffd", text)
-    return visible.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def escaped(name: str) -> str:
-    """A name in Markdown, where it may be neither a column's end nor an element of HTML."""
-    return name.replace("|", "\\|").replace("<", "&lt;")
-
-
 def short(name: str) -> str:
     """A name that fits beside a figure: its end, where a path says most."""
-    name = printable(name)
+    name = one_line(name)
     return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
 
 

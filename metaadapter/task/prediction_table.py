@@ -13,6 +13,7 @@ from typing import IO, final
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, Interrupted
+from metaadapter.plain_text import in_csv
 from metaadapter.task.predictions import Prediction
 
 __all__ = ["PredictionTable"]
@@ -31,16 +32,18 @@ class PredictionTable:
     Args:
         path: FILE.
         classes: labels, one column of probabilities each.
+        raw: names as they are, and not as `in_csv` writes them.
 
     Raises:
         DataError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+    def __init__(self, path: Path, classes: Sequence[str], *, raw: bool = False) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._classes = classes
-        self._head = _csv([[*COLUMNS, *(f"p_{label}" for label in classes)]])
+        self._raw = raw
+        self._head = self._csv([[*COLUMNS, *(f"p_{label}" for label in classes)]])
         self._n_rows = 0
         with self._explained():
             # Rows that an earlier run has left stay until this one has some.
@@ -91,11 +94,17 @@ class PredictionTable:
     def _write(self, file: IO[bytes], predictions: Sequence[Prediction]) -> None:
         columns = len(COLUMNS)
         for start in range(0, len(predictions), ROWS_AT_ONCE):
-            rows = _csv(
+            rows = self._csv(
                 [*it[:columns], *(it.probabilities[label] for label in self._classes)]
                 for it in predictions[start : start + ROWS_AT_ONCE]
             )
             file.write(rows)
+
+    def _csv(self, rows: Iterable[Sequence[object]]) -> bytes:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows if self._raw else (map(in_csv, row) for row in rows))
+        # A file name of undecodable bytes comes back as the same bytes.
+        return text.getvalue().encode(errors="surrogateescape")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -106,10 +115,3 @@ class PredictionTable:
             raise DataError(
                 f"cannot write {self._path}: {error.strerror}; choose another --csv{kept}"
             ) from error
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    # A file name of undecodable bytes comes back as the same bytes.
-    return text.getvalue().encode(errors="surrogateescape")

@@ -12,6 +12,7 @@ import torch
 
 from metaadapter.adapter import StoredAdapter, probabilities
 from metaadapter.features import EncodedPictures
+from metaadapter.plain_text import one_line
 
 __all__ = ["Prediction", "Proportion", "Scores", "predict_pictures", "ranked"]
 
@@ -123,7 +124,7 @@ class Scores:
         return cls(Proportion(correct.total(), len(predictions)), recall)
 
     def __str__(self) -> str:
-        recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
+        recall = [f"  {one_line(label)}: {proportion}" for label, proportion in self.recall.items()]
         return "\n".join([f"predicted correctly: {self.accuracy}", *recall])
 
     def to_dict(self) -> dict[str, Any]:

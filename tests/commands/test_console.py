@@ -70,3 +70,21 @@ def test_note__quiet__is_left_out_and_warnings_stay(capsys):
     console.warn("look out")
 
     assert capsys.readouterr().err == "warning: look out\n"
+
+
+def test_lists__items_with_breaks_and_escapes__stay_on_their_lines(capsys):
+    Console().warn_of("left out:", ["a\n  b", "\x1b[2J", "\u202ec"])
+
+    assert capsys.readouterr().err == "warning: left out:\n  a\\n  b\n  \\x1b[2J\n  \\u202ec\n"
+
+
+def test_error__break_in_a_name__begins_no_line(capsys):
+    Console().error("cannot read a\nwarning: b; differ:\n  c")
+
+    assert capsys.readouterr().err == "error: cannot read a\\nwarning: b; differ:\n  c\n"
+
+
+def test_result__name_of_an_emoji__stays_as_it_is(capsys):
+    Console().result("/pictures/:skull:/[red]", "")
+
+    assert capsys.readouterr().out == "/pictures/:skull:/[red]\n\n"

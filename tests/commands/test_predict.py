@@ -455,6 +455,6 @@ def test_predict__pictures_of_an_unread_format__are_not_passed_over_in_silence(
 def test_predict__any_file_name__comes_back_whole(run, adapter, unlabelled, tmp_path, name):
     shutil.copy(unlabelled / "lynx-0.png", tmp_path / name)
 
-    result = run("predict", adapter, tmp_path / name)
+    result = run("predict", adapter, tmp_path / name, "--csv-raw")
 
     assert lines(result)[0][0] == str(tmp_path / name)

@@ -6,7 +6,7 @@ from metaadapter.report.evaluation_markdown import markdown, overview
 
 
 def test_overview__terminal__has_tables_ranks_and_boxes(found):
-    lines = overview(found).splitlines()
+    lines = overview(found)
 
     assert lines[0] == "Accuracy in %, mean over sets"
     assert "What closed-form gains over each, in points, mean over sets" in lines
@@ -20,21 +20,32 @@ def test_overview__terminal__has_tables_ranks_and_boxes(found):
     assert sum(line.startswith("pass: ") for line in lines) == len(found.boxes)
 
 
-def test_overview__names_with_marks_of_markdown__are_escaped(found):
-    methods = tuple("a|<b>" if name == "GDA" else name for name in found.methods)
+def renamed(found, name):
+    """The result with another name of the method GDA."""
+    methods = tuple(name if method == "GDA" else method for method in found.methods)
     (part,) = found.parts
     accuracy = {
-        place: {("a|<b>" if name == "GDA" else name): found for name, found in table.items()}
+        place: {(name if method == "GDA" else method): each for method, each in table.items()}
         for place, table in part.accuracy.items()
     }
+    costs = {(name if method == "GDA" else method): each for method, each in found.costs.items()}
+    parts = (replace(part, accuracy=accuracy),)
+    return replace(found, methods=methods, parts=parts, costs=costs)
 
-    lines = overview(
-        replace(found, methods=methods, parts=(replace(part, accuracy=accuracy),))
-    ).splitlines()
 
-    (line,) = [line for line in lines if line.startswith("| a")]
+def test_markdown__names_with_marks_of_markdown__are_escaped(found):
+    lines = markdown(renamed(found, "a|<b>")).splitlines()
+
+    (line, _) = [line for line in lines if line.startswith("| a")]
     assert line.replace("\\|", "").count("|") == 5
-    assert "a\\|&lt;b>" in line
+    assert r"a\|\<b\>" in line
+
+
+def test_overview__names_that_steer_a_terminal__are_shown_as_python_writes_them(found):
+    lines = overview(renamed(found, "finetune@1\x1b[2J\nerror: none"))
+
+    assert all("\n" not in line and "\x1b" not in line for line in lines)
+    assert [line for line in lines if line.startswith(r"| finetune@1\x1b[2J\nerror: none ")]
 
 
 def test_markdown__whole_report__has_every_section(found):
