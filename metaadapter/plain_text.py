@@ -1,6 +1,6 @@
 """Texts from people, such as class names, made inert where they are shown.
 
-There is a function for each place. HTML and SVG take `one_line` and their own escaping.
+There is a function for each place. A terminal takes `one_line`, HTML and SVG that and escaping.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-__all__ = ["from_csv", "in_csv", "in_markdown", "in_terminal", "one_line"]
+__all__ = ["from_csv", "in_csv", "in_markdown", "one_line"]
 
 # Control characters, line and paragraph separators, marks that turn the direction of writing, and
 # bytes of a file name that are no text.
@@ -17,7 +17,6 @@ INVISIBLE = re.compile(
     r"\ud800-\udfff]"
 )
 Cell = TypeVar("Cell")
-OWN_BREAK = "\n  "
 # First what makes an item of a list, or a heading, of a line that begins with it.
 ACTIVE_IN_MARKDOWN = re.compile(
     r"^(\d*)([-+=.)])|([\\`*_\[\]<>|&~$#!@]|:(?=\S)|(?<=www)\.)", re.IGNORECASE
@@ -32,14 +31,6 @@ BEFORE_FORMULA, APOSTROPHE = re.compile(CELL + FORMULA), re.compile(CELL + "'" +
 def one_line(text: object) -> str:
     r"""A text that cannot steer a terminal, break a line or reverse what follows: `\x1b`, `\n`."""
     return INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], str(text))
-
-
-def in_terminal(text: str) -> str:
-    """A message with names in it: it breaks only where two spaces follow, as messages of ours do.
-
-    So a name cannot begin a line as a message or a result does.
-    """
-    return OWN_BREAK.join(map(one_line, text.split(OWN_BREAK)))
 
 
 def in_markdown(text: object) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from metaadapter.plain_text import from_csv, in_csv, in_markdown, in_terminal, one_line
+from metaadapter.plain_text import from_csv, in_csv, in_markdown, one_line
 
 
 @given(st.text())
@@ -56,10 +56,6 @@ def test_in_markdown__text_that_begins_a_line__makes_no_block(text):
 )
 def test_in_markdown__what_github_makes_a_link_or_a_picture__is_escaped(text, written):
     assert in_markdown(text) == written
-
-
-def test_in_terminal__breaks__are_those_of_our_messages_alone():
-    assert in_terminal("one:\n  a\nerror: b\x1b[2J\n  c") == "one:\n  a\\nerror: b\\x1b[2J\n  c"
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n＝,;a1 \"")) | st.text())

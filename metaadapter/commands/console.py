@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console as RichConsole
 
-from metaadapter.plain_text import in_terminal, one_line
+from metaadapter.plain_text import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Console", "calm_warnings", "quarantined_json", "write_document"]
 
 MAX_LISTED = 10
+# Between the lines of an error, which is one text. A name in it can begin no line as messages do.
+OWN_BREAK = "\n  "
 FOR_PROGRAMMERS = (
     DeprecationWarning,
     FutureWarning,
@@ -34,7 +36,9 @@ STAGES = {"hash": "comparing", "encode": "encoding"}
 
 @final
 class Console:
-    """The voice of one run of a command.
+    r"""The voice of one run of a command.
+
+    What it prints is given line by line: a break within a line is a name's, and is shown as `\n`.
 
     Args:
         quiet: leave out notes and progress; warnings stay.
@@ -67,7 +71,8 @@ class Console:
 
     def error(self, text: str) -> None:
         """Tell why the command ends, on stderr."""
-        self.say(f"error: {text}", style="red")
+        first, *others = text.split(OWN_BREAK)
+        self.say(f"error: {first}", *(f"  {line}" for line in others), style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
         """Tell several things of a kind: the first ten, then how many more."""
@@ -158,12 +163,12 @@ def calm_warnings() -> Iterator[None]:
 
 
 def _print(stream: RichConsole, lines: Sequence[str], style: str = "") -> None:
-    text = "\n".join(map(in_terminal, lines))
+    text = "\n".join(map(one_line, lines))
     stream.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _listed(items: Sequence[object]) -> list[str]:
-    shown = [f"  {one_line(item)}" for item in items[:MAX_LISTED]]
+    shown = [f"  {item}" for item in items[:MAX_LISTED]]
     if len(items) > MAX_LISTED:
         shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
     return shown

@@ -15,7 +15,6 @@ from typer import Exit, Option
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import DataError, MetaAdapterError, MissingPackage
-from metaadapter.plain_text import one_line
 
 __all__ = ["Check", "all_checks", "doctor"]
 
@@ -51,7 +50,7 @@ def doctor(
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)
         if not json_output:
-            console.result(one_line(f"{MARKS[check.status]}  {check.name}: {check.detail}"))
+            console.result(f"{MARKS[check.status]}  {check.name}: {check.detail}")
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
         write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})

@@ -128,7 +128,7 @@ def predict(
     elif csv_file is None:
         _show(listed, rank, console, csv_raw=csv_raw)
     if scores is not None:
-        Console().note(str(scores))  # was asked for, also where --quiet is given
+        Console().note(*scores.told())  # was asked for, also where --quiet is given
 
 
 def _show(

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
 from metaadapter.errors import Interrupted, UsageError
+from metaadapter.plain_text import one_line
 
 if TYPE_CHECKING:
     from metaadapter.training import Moment, RunSummary, TrainConfig, Validation
@@ -188,7 +190,7 @@ class Display:
         step = f"{moment.step} of {self._n_steps}"
         table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
         for name, term in moment.terms.items():
-            table.add_row(f"loss {name}", f"{term:.3f}")
+            table.add_row(Text(one_line(f"loss {name}")), f"{term:.3f}")
         if self._validation:
             before = self._first.validation if self._first.step == 0 else None
             table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")

@@ -12,7 +12,6 @@ import torch
 
 from metaadapter.adapter import StoredAdapter, probabilities
 from metaadapter.features import EncodedPictures
-from metaadapter.plain_text import one_line
 
 __all__ = ["Prediction", "Proportion", "Scores", "predict_pictures", "ranked"]
 
@@ -123,9 +122,10 @@ class Scores:
         recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
         return cls(Proportion(correct.total(), len(predictions)), recall)
 
-    def __str__(self) -> str:
-        recall = [f"  {one_line(label)}: {proportion}" for label, proportion in self.recall.items()]
-        return "\n".join([f"predicted correctly: {self.accuracy}", *recall])
+    def told(self) -> list[str]:
+        """Lines for a person."""
+        recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
+        return [f"predicted correctly: {self.accuracy}", *recall]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -117,6 +117,16 @@ def test_page__names_with_markup__are_text(html, read_page):
     assert "<cow> & calf is predicted to be" in read_page(html).words
 
 
+def test_page__part_that_a_summary_makes_up__is_text(html, found, read_page):
+    (part,) = found.parts
+    made_up = (replace(part, part='"><script>'),)
+
+    reader = read_page(page(replace(found, parts=made_up), {}))
+
+    assert [tag for tag, _ in reader.elements] == [tag for tag, _ in read_page(html).elements]
+    assert '"><script> classes' in reader.words
+
+
 def test_page__failed_box__is_told_in_words(found, read_page):
     verdicts = dict.fromkeys(found.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
     failed = replace(found, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
