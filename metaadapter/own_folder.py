@@ -14,15 +14,17 @@ __all__ = ["hold_lock", "require_own_or_empty", "write_errors"]
 
 # The answers of file systems that cannot lock, such as those of many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
+# What a writer that was killed adds to the names of files that are not yet in their place.
+UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
 
 
 def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
     """Check that an existing folder that is to be written to holds nothing of somebody else's.
 
     `marks` are names of files by which a folder of this `kind` is known. With other files and none
-    of the marks it is a `DataError`.
+    of the marks it is a `DataError`; marks that a killed writer did not finish count too.
     """
-    if any((folder / name).exists() for name in marks):
+    if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
     # Hidden files are left by file managers, and nothing that is kept has such a name.
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))

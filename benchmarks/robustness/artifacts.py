@@ -19,7 +19,7 @@ from metaadapter.commands.app import main
 from metaadapter.generator import load_generator, save_generator
 from metaadapter.training import load_config, train
 
-__all__ = ["ARTIFACTS", "Answer", "Artifact", "make_store", "run"]
+__all__ = ["ARTIFACTS", "Answer", "Artifact", "make_store", "run", "without_measured_anew"]
 
 CLASSES = ("heron", "lynx", "red_fox")
 WIDTH = 16
@@ -142,12 +142,16 @@ def _content(file: Path) -> Answer:
 
 
 def _figures(file: Path) -> Answer:
-    """A table without times and memory, which are other ones when a cell is measured again."""
     table = pd.read_csv(file, keep_default_na=False)
+    return Answer(0, f"{file.name} {without_measured_anew(table).to_csv()}")
+
+
+def without_measured_anew(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out times and memory, which are other ones when a cell is measured again."""
     table = table.loc[:, [not name.endswith(MEASURED_ANEW) for name in table.columns]]
     if "metric" in table.columns:
         table = table[[not str(name).endswith(MEASURED_ANEW) for name in table["metric"]]]
-    return Answer(0, f"{file.name} {table.to_csv()}")
+    return table
 
 
 @contextlib.contextmanager

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.robustness.artifacts import ARTIFACTS, Answer, make_store
 from benchmarks.robustness.damage import damage
+from benchmarks.robustness.trial import Verdict
 
-__all__ = ["FAILURES", "DamagedArtifacts", "Trial"]
+__all__ = ["DamagedArtifacts"]
 
 UNCHANGED, TOLD = "unchanged", "told"
-FAILURES = ("another answer", "file not named", "fault", "crash")
-
-
-class Trial(NamedTuple):
-    """One damaged copy of an artifact, and how the program took it."""
-
-    artifact: str
-    seed: tuple[int, int]
-    what: str
-    """Says what was done to which file."""
-    outcome: str
-    """"unchanged", "told", or one of `FAILURES`."""
-    detail: str = ""
 
 
 class DamagedArtifacts:
     """One artifact of each kind in a folder, to be copied and damaged."""
+
+    KINDS = tuple(ARTIFACTS)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,9 +34,8 @@ class DamagedArtifacts:
             self.answers[kind] = self._ask(kind)
             assert all(answer.code == 0 for answer in self.answers[kind]), self.answers[kind]
 
-    def trial(self, kind: str, seed: tuple[int, int]) -> Trial:
-        """Damage a copy of an artifact; the seed alone decides how."""
-        rng = np.random.default_rng(seed)
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        """Damage a copy of an artifact."""
         trial = self.folder / "trial"
         shutil.rmtree(trial, ignore_errors=True)
         shutil.copytree(self.folder / kind / "artifact", trial / "artifact")
@@ -56,11 +43,8 @@ class DamagedArtifacts:
         file = files[rng.integers(len(files))]
         others = [other for other in files if other != file and other.suffix == file.suffix]
         what = damage(file, rng, others)
-        try:
-            outcome, detail = self._outcome(kind, file)
-        except BaseException:
-            outcome, detail = "crash", traceback.format_exc(limit=-3)
-        return Trial(kind, seed, what, outcome, detail)
+        outcome, detail = self._outcome(kind, file)
+        return Verdict(outcome, what, outcome not in (UNCHANGED, TOLD), detail)
 
     def _ask(self, kind: str) -> list[Answer]:
         """The answers of an undamaged copy."""

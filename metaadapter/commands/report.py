@@ -54,8 +54,9 @@ def report(
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        replace_file(folder / "report.md", markdown(result))
+        # First, for by it the folder is known as that of a report.
         proof.write_document(folder / "report.json", document)
+        replace_file(folder / "report.md", markdown(result))
         # Last, for it alone needs a package that may be missing.
         replace_file(folder / "report.html", page(result, shown))
     n_pictures = len({mistake["sha256"] for mistake in mistakes})

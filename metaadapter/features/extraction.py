@@ -20,7 +20,7 @@ from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Quarantined, Recipe, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
-from metaadapter.features.store.writer import write_store
+from metaadapter.features.store.writer import tidy_up, write_store
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
 from metaadapter.own_folder import write_errors
 
@@ -142,6 +142,8 @@ def encode_to_store(
             texts = _class_texts(encoder, header, before)
             with write_errors(f"the feature store {out}", ALL_KEPT):
                 write_store(out, header, stored, journal.features, texts)
+        else:
+            tidy_up(out, before.header)  # a writer killed at its end has left a whole store's files
         journal.remove()
     kept = {picture.sha256 for picture in stored}
     return EncodeReport(

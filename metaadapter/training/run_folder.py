@@ -95,8 +95,10 @@ def _identities(config: TrainConfig) -> dict[str, str]:
 
 
 def _require_empty(folder: Path) -> None:
-    # Hidden files are those of file managers, and the lock of a run that never began.
-    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+    # Hidden files are those of file managers, and the lock of a run that never began; so is the
+    # first file of one that was killed before it had written it.
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if any(not name.startswith(".") for name in names - {f"{RESOLVED}.tmp"}):
         raise DataError(
             f"{folder} is not empty; go on with the run in it with --resume {folder}, or choose "
             "another folder with --out"

@@ -27,7 +27,7 @@ from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 from metaadapter.own_folder import write_errors
 
-__all__ = ["create_store", "write_store"]
+__all__ = ["create_store", "tidy_up", "write_store"]
 
 # Pictures gathered, or scaled, in memory at a time.
 CHUNK_PICTURES = 8_192
@@ -120,10 +120,14 @@ def _commit(
         rows_of_text = np.stack([texts.get(name, none) for name in header.classes])
         replace_file(folder / files["texts"], lambda file: np.save(file, rows_of_text))
     header.write(folder)
-    # What earlier generations and commits that were cut off have left.
+    tidy_up(folder, header)
+
+
+def tidy_up(folder: Path, header: StoreHeader) -> None:
+    """Remove what earlier generations, and writers that were cut off, have left."""
     for path in folder.iterdir():
-        if OWN_FILES.fullmatch(path.name) and path.name not in files.values():
-            # Windows keeps a file that somebody has mapped; the next commit removes it.
+        if OWN_FILES.fullmatch(path.name) and path.name not in header.files.values():
+            # Windows keeps a file that somebody has mapped; the next run removes it.
             with suppress(OSError):
                 path.unlink()
 

@@ -1,0 +1,85 @@
+"""The disk is full while a command writes: it says so, and what was there is there still."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.robustness.materials import Materials
+from benchmarks.robustness.trial import Verdict
+from benchmarks.robustness.work import Work
+from benchmarks.robustness.writers import WRITERS
+
+__all__ = ["FullDisk"]
+
+PAGE, AMPLE = 4096, 1 << 30
+CONDITIONS = ("No space left on device", "File too large")
+
+
+class FullDisk:
+    """A command writes to a disk in memory that is too small, perhaps, and then large enough.
+
+    Where this process may mount none, a limit to the size of a file takes its place.
+    """
+
+    KINDS = tuple(WRITERS)
+
+    def __init__(self, folder: Path) -> None:
+        materials = Materials(folder / "materials")
+        self._work = cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))
+        (place := folder / "try").mkdir()
+        with _disk(place):
+            self._has_disks = place.is_mount()
+
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        work: Work = self._work(kind)
+        space = int(rng.integers(work.size // PAGE + 2)) * PAGE
+        shutil.rmtree(work.out, ignore_errors=True)
+        if not self._has_disks:
+            limit = int(space * rng.random())
+            work.begin()
+            return self._judge(work, f"files of at most {limit} bytes", lambda: _limit(limit))
+        with _disk(work.disk):
+            work.begin()
+            _resize(work.disk, shutil.disk_usage(work.disk).used + space)
+            return self._judge(work, f"{space} bytes free on the disk", lambda: None)
+
+    def _judge(self, work: Work, what: str, prepare: object) -> Verdict:
+        ending = work.run(prepare)
+        told = ending.code == 3 and any(words in ending.err for words in CONDITIONS)
+        if ending.code and not told:
+            return Verdict("fault", what, failed=True, detail=str(ending))
+        if fault := work.fault(*([work.old] if told else []), work.new):
+            return Verdict("not whole", what, failed=True, detail=f"{ending.code}: {fault}")
+        if self._has_disks:
+            _resize(work.disk, AMPLE)
+        if fault := work.fault_when_done():
+            return Verdict("does not go on", what, failed=True, detail=fault)
+        return Verdict("told" if told else "there was space", what)
+
+
+@contextmanager
+def _disk(place: Path) -> Iterator[None]:
+    """A disk in memory in this folder, if this process may mount one."""
+    options = ["-t", "tmpfs", "-o", f"size={AMPLE}", "robustness", place]
+    mounted = subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _resize(disk: Path, size: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={max(size, PAGE)}", disk], check=True)
+
+
+def _limit(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

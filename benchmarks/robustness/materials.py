@@ -1,0 +1,78 @@
+"""What the commands that write are given."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.robustness.artifacts import TRAINING, WIDTH, make_store, run
+from benchmarks.robustness.forked import encoder_at_hand
+from metaadapter import FeatureStore
+
+__all__ = ["METHODS", "Materials", "must"]
+
+COLOURS = {"heron": 0, "lynx": 1, "red fox": 2}
+METHODS = ("--methods=closed-form,zero-shot", "--shots=1,2", "--jobs=1")
+
+
+class Materials:
+    """Small pictures, stores, evaluations and a configuration, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self.pictures, self.some_pictures = folder / "pictures", folder / "some pictures"
+        self.store, self.other_store = folder / "store", folder / "other store"
+        self.owls, self.ravens = folder / "owls", folder / "ravens"
+        self.config = folder / "training.toml"
+        self.prepare = encoder_at_hand()
+        """Called in each forked process."""
+        self._draw_pictures()
+        self._make_stores()
+        self.config.write_text(TRAINING)
+
+    @cached_property
+    def older_evaluation(self) -> Path:
+        return self._evaluated("older evaluation", n_seeds=1)
+
+    @cached_property
+    def evaluation(self) -> Path:
+        return self._evaluated("evaluation", n_seeds=2)
+
+    def _evaluated(self, name: str, n_seeds: int) -> Path:
+        out = self._folder / name
+        must("evaluate", self.store, "--out", out, *METHODS, f"--seeds={n_seeds}")
+        return out
+
+    def _draw_pictures(self) -> None:
+        rng = np.random.default_rng(0)
+        for label, colour in COLOURS.items():
+            for number in range(4):
+                pixels = rng.integers(0, 128, (24, 24, 3), dtype=np.uint8)
+                pixels[..., colour] += 100
+                for place in (self.pictures, self.some_pictures)[: 2 - number // 2]:
+                    (place / label).mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(pixels).save(place / label / f"{number}.png")
+
+    def _make_stores(self) -> None:
+        make_store(self.store)
+        rng = np.random.default_rng(1)
+        labels = [label for label in COLOURS for _ in range(8)]
+        for store, named in (
+            (self.other_store, labels),
+            (self.owls, ["owl"] * 3),
+            (self.ravens, ["raven"] * 4),
+        ):
+            rows = rng.standard_normal((len(named), WIDTH))
+            FeatureStore.create(store, rows, named, logit_scale=20.0)
+
+
+def must(*arguments: object) -> None:
+    """Run a command that has to end well."""
+    answer = run(*arguments)
+    if answer.code:
+        raise RuntimeError(f"{shlex.join(map(str, arguments))}: {answer.err}")

@@ -1,0 +1,48 @@
+"""Memory is scarce while a command writes: it gives the right answer, or says what is lacking."""
+
+from __future__ import annotations
+
+import resource
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.robustness.materials import Materials
+from benchmarks.robustness.trial import Verdict
+from benchmarks.robustness.work import Work
+from benchmarks.robustness.writers import WRITERS
+
+__all__ = ["MemoryLimits"]
+
+MIB = 1 << 20
+
+
+class MemoryLimits:
+    """A command runs with so and so much more address space than it has when it begins."""
+
+    KINDS = tuple(WRITERS)
+
+    def __init__(self, folder: Path) -> None:
+        materials = Materials(folder / "materials")
+        self._work = cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))
+
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        work: Work = self._work(kind)
+        work.begin()
+        more = int(MIB * 2 ** rng.uniform(-2, 8))
+        what = f"{more / MIB:.1f} MiB more"
+        ending = work.run(lambda: _limit(more))
+        if ending.code in (1, 2) or ending.code < 0:
+            return Verdict("fault", what, failed=True, detail=str(ending))
+        if fault := work.fault(*([work.old] if ending.code else []), work.new):
+            return Verdict("not whole", what, failed=True, detail=f"{ending.code}: {fault}")
+        if fault := work.fault_when_done():
+            return Verdict("does not go on", what, failed=True, detail=fault)
+        return Verdict("told" if ending.code else "enough", what)
+
+
+def _limit(more: int) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))

@@ -1,0 +1,117 @@
+"""Names of classes and files at random, through everything that is written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import unicodedata
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.robustness.forked import encoder_at_hand, run_forked
+from benchmarks.robustness.trial import Verdict
+
+__all__ = ["Names"]
+
+BLOCKS = (
+    *("heron", "é", "e\u0301", "ß", "狐", "🦊", "\u202e", "\u200d", "\ufeff", "\udcff", "\x1b[31m"),
+    *(" ", "\n", "\r", "\t", "\x07", "\x85", "\u2028", ".", ",", ";", ":", "-", "--"),
+    *("'", '"', "`", "\\", "|", "*", "_", "#", "~", "%s", "%", "{}", "{{ 7*7 }}", "{% raw %}"),
+    *("<b>", "</td>", "</script><script>alert(1)</script>", "<!--", "-->", "]]>", "&lt;", "&"),
+    *('"><img src=x onerror=alert(1)>', "<svg onload=alert(1)>", "[x](javascript:alert(1))"),
+    *("=1+1", "@SUM(1)", "+1", "-1", "0", "1e5", "NA", "null", "None", "true", "nan", "a" * 60),
+    *("http:", "$HOME", "$(id)", "~", "*", "?", "!", "[0]", "(", "=", "LABEL=NAME", "--help"),
+)
+MOST_BYTES = 180
+N_CLASSES, N_PICTURES = 3, 4
+EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1", "--seeds=1", "--jobs=1")
+
+
+class Names:
+    """A folder with such names is encoded, adapted to, predicted, evaluated and reported."""
+
+    KINDS = ("folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "work"
+        self._prepare = encoder_at_hand()
+        harmless = [f"name {number}" for number in range(N_CLASSES * (1 + N_PICTURES))]
+        if fault := self._fault(harmless):
+            raise RuntimeError(fault)
+        self._elements = self._elements_now()
+
+    def trial(self, _kind: str, rng: np.random.Generator) -> Verdict:
+        names: list[str] = []
+        while len(names) < N_CLASSES * (1 + N_PICTURES):
+            blocks = rng.choice(BLOCKS, rng.integers(1, 5))
+            name = unicodedata.normalize("NFC", "".join(blocks).replace("/", "").lstrip("."))
+            is_new = name.strip() and name not in names  # an empty one is refused, rightly
+            if is_new and len(name.encode(errors="replace")) < MOST_BYTES:
+                names.append(name)
+        fault = self._fault(names)
+        if not fault and (foreign := self._elements_now() - self._elements):
+            fault = f"foreign elements: {foreign}"
+        return Verdict("another name" if fault else "as given", ascii(names), bool(fault), fault)
+
+    def _fault(self, names: list[str]) -> str:
+        """What does not hold with these names of classes and pictures."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        labels, rest = set(names[:N_CLASSES]), iter(names[N_CLASSES:])
+        pictures = self._folder / "pictures"
+        rng = np.random.default_rng(0)
+        paths = set()
+        for label in sorted(labels):
+            (pictures / label).mkdir(parents=True)
+            for _ in range(N_PICTURES):
+                path = pictures / label / f"{next(rest)}.png"
+                pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(path, "PNG")
+                paths.add(str(path))
+        store, adapter, run, report = (
+            self._folder / name for name in ("store", "adapter", "run", "report")
+        )
+        encoded = self._say("encode", pictures, "--out", store)
+        adapted = self._say("adapt", store, "--out", adapter)
+        predicted = self._say("predict", adapter, pictures)
+        evaluated = self._say("evaluate", store, "--out", run, *EVALUATION)
+        told = self._say("report", run, "--out", report)
+        for each in (encoded, adapted, predicted, evaluated, told):
+            if isinstance(each, str):
+                return each
+        found = {
+            "the classes of the store": (set(encoded["counts"]), labels),
+            "the classes of the adapter": (set(adapted["counts"]), labels),
+            "the classes of predictions": (set(predicted["classes"]), labels),
+            "the paths of predictions": ({it["path"] for it in predicted["predictions"]}, paths),
+        }
+        for what, (got, expected) in found.items():
+            if got != expected:
+                return f"{what}: {got ^ expected!a}"
+        return ""
+
+    def _elements_now(self) -> set[tuple[str, ...]]:
+        """The kinds of elements of the page, with the names of their attributes."""
+        parser = _Elements()
+        parser.feed((self._folder / "report" / "report.html").read_text(encoding="utf-8"))
+        return parser.found
+
+    def _say(self, *arguments: object) -> Any:
+        """The JSON that a command says; its error as text."""
+        ending = run_forked([*arguments, "--json"], self._folder, self._prepare)
+        return str(ending) if ending.code else json.loads(ending.out)
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[tuple[str, ...]] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add((tag, *sorted(name for name, _ in attrs)))
+
+    def handle_comment(self, data: str) -> None:
+        self.found.add(("comment", data[:30]))

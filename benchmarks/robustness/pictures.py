@@ -1,0 +1,87 @@
+"""Odd pictures among sound ones: each is encoded or named with a reason, and none is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.robustness.forked import encoder_at_hand, run_forked
+from benchmarks.robustness.odd_pictures import KINDS, sound_picture
+from benchmarks.robustness.trial import Verdict
+from metaadapter import FeatureStore
+
+__all__ = ["Pictures"]
+
+CLASSES = ("heron", "lynx", "red fox")
+MOST_PICTURES = 6
+
+
+class Pictures:
+    """Folders of pictures, drawn anew for each trial, given to a command that reads pictures."""
+
+    KINDS = ("encode", "adapt", "predict")
+
+    def __init__(self, folder: Path) -> None:
+        self._pictures, self._out, self._scratch = (
+            folder / name for name in ("pictures", "out", "said")
+        )
+        self._scratch.mkdir()
+        self._prepare = encoder_at_hand()
+        sound, self._adapter = folder / "sound", folder / "adapter"
+        for label in CLASSES:
+            (sound / label).mkdir(parents=True)
+            sound_picture(sound / label / "0", np.random.default_rng(0))
+        ending = run_forked(["adapt", sound, "--out", self._adapter], self._scratch, self._prepare)
+        if ending.code:
+            raise RuntimeError(str(ending))
+
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        for folder in (self._pictures, self._out):
+            shutil.rmtree(folder, ignore_errors=True)
+        what = self._draw(rng)
+        arguments: dict[str, list[object]] = {
+            "encode": ["encode", self._pictures, "--out", self._out],
+            "adapt": ["adapt", self._pictures, "--out", self._out],
+            "predict": ["predict", self._adapter, self._pictures],
+        }
+        ending = run_forked([*arguments[kind], "--json"], self._scratch, self._prepare)
+        if ending.code == 3 and kind == "adapt" and "picture" in ending.err:
+            return Verdict("refused", what)
+        if ending.code:
+            return Verdict("fault", what, failed=True, detail=str(ending))
+        files = {str(path) for path in self._pictures.rglob("*") if not path.is_dir()}
+        said = json.loads(ending.out)
+        left_out = Counter(entry["path"] for entry in said["quarantined"])
+        read = self._read(kind, said, files - set(left_out))
+        if read + left_out != Counter(files):
+            odd = sorted(set(read + left_out) ^ files)
+            return Verdict("lost or doubled", what, failed=True, detail=f"{odd}\n{ending.out}")
+        if not all(entry["reason"] for entry in said["quarantined"]):
+            return Verdict("no reason", what, failed=True, detail=ending.out)
+        return Verdict("some left out" if left_out else "all read", what)
+
+    def _draw(self, rng: np.random.Generator) -> str:
+        drawn = []
+        for label in CLASSES:
+            (self._pictures / label).mkdir(parents=True)
+            sound_picture(self._pictures / label / "sound", rng)
+            for number in range(rng.integers(MOST_PICTURES)):
+                name = str(rng.choice(list(KINDS)))
+                KINDS[name](self._pictures / label / f"{number}", rng)
+                drawn.append(f"{label}/{number} {name}")
+        return ", ".join(drawn)
+
+    def _read(self, kind: str, said: dict[str, Any], others: set[str]) -> Counter[str]:
+        """The pictures that were read."""
+        if kind == "predict":
+            return Counter(entry["path"] for entry in said["predictions"])
+        if kind == "encode":
+            rows = FeatureStore.open(self._out).rows
+            return Counter(picture.path for picture in rows.pictures())
+        # An adapter knows no paths: of the others there must be so many.
+        return Counter(others) if said["n_pictures"] == len(others) else Counter()

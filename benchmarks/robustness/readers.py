@@ -1,0 +1,153 @@
+"""What a reader has of the folder of each command that writes, in a form that can be compared.
+
+Each reader gives None if nothing is complete yet, and fails if something is broken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.robustness.artifacts import run, without_measured_anew
+from benchmarks.robustness.materials import Materials
+from metaadapter import FeatureStore
+from metaadapter.adapter import load_adapter
+from metaadapter.errors import DataError
+from metaadapter.evaluation.folder import JOURNAL_FILE
+from metaadapter.evaluation.folder import Journal as EvaluationJournal
+from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
+from metaadapter.generator import load_generator
+from metaadapter.proof import read_document
+from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.training.checkpoint import load_checkpoint
+
+__all__ = ["Content", "differing"]
+
+Content: TypeAlias = dict[str, Any]
+# float16 steps of a unit feature, plus what another batch changes in the last digits of float32.
+TOLERANCE = 2e-3
+TIMES = ("seconds", "tasks_per_second")
+PAGES = ("report.html", "report.md", "report.json")
+
+
+def differing(got: Content | None, expected: Content | None, other: Content | None = None) -> str:
+    """The names of what is not as expected; each part may be as in the `other` content instead."""
+    if got is None or expected is None:
+        return "" if got is expected else "what is there"
+    right = [expected] if other is None else [expected, other]
+    return ", ".join(
+        name
+        for name in sorted({*got, *expected})
+        if not any(_same(got.get(name), each.get(name)) for each in right)
+    )
+
+
+def read_store(folder: Path, _materials: Materials) -> Content | None:
+    if not (folder / "store.json").exists():
+        return None
+    store = FeatureStore.open(folder)
+    return {
+        "pictures or their order": store.rows.pictures(),
+        "classes": store.classes,
+        "texts": None if store.texts is None else store.texts.tobytes(),
+        "features": np.array(store.features),
+    }
+
+
+def kept_pictures(folder: Path) -> set[Any]:
+    blocks = [np.load(path)["sha256"] for path in folder.glob(".partial/block-*.npy")]
+    hashes = {sha256.decode() for block in blocks for sha256 in block.tolist()}
+    if (folder / "store.json").exists():
+        hashes |= set(FeatureStore.open(folder).rows.sha256.tolist())
+    return hashes
+
+
+def read_adapter(folder: Path, materials: Materials) -> Content | None:
+    if not (folder / "adapter_config.json").exists():
+        return None
+    stored = load_adapter(folder)
+    answer = run("predict", folder, materials.store, "--json")
+    if answer.code:
+        raise RuntimeError(f"predict: {answer.err}")
+    return {
+        "answers": answer.out,
+        "weights": _bytes(stored.weights.tensors()),
+        "classes": stored.config.classes,
+        "hashes of pictures": stored.picture_hashes,
+    }
+
+
+def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
+    if not (folder / SUMMARY_FILE).exists():
+        return None
+    try:
+        EvaluationRun.read(folder)
+    except DataError as error:
+        # One that was given more to measure has no report until it has ended; its tables stay.
+        if "did not end" not in str(error):
+            raise
+    _, proof = read_document(folder / SUMMARY_FILE, SUMMARY_SCHEMA, "")
+    assert proof is not None
+    return {
+        name: without_measured_anew(pd.read_csv(proof.find(name), keep_default_na=False)).to_csv()
+        for name in proof.files
+        if name.endswith(".csv")
+    }
+
+
+def measured_cells(folder: Path) -> set[Any]:
+    journal = folder / JOURNAL_FILE
+    cells = set(EvaluationJournal(journal).results)
+    n_lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
+    if n_lines != len(cells):
+        raise RuntimeError(f"{n_lines} lines for {len(cells)} cells")
+    return cells
+
+
+def read_training(folder: Path, _materials: Materials) -> Content | None:
+    checkpoint, best, summary = (
+        folder / name for name in ("checkpoint.safetensors", "best", SUMMARY_FILE)
+    )
+    tensors = load_checkpoint(checkpoint).tensors if checkpoint.exists() else {}
+    if (best / "config.json").exists():
+        load_generator(best)
+    if not summary.exists() or json.loads(summary.read_bytes())["ending"] != "finished":
+        return None
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return {
+        **{name: _bytes(group) for name, group in tensors.items()},
+        "the best generator": (best / "model.safetensors").read_bytes(),
+        "the log": [{key: line[key] for key in line if key not in TIMES} for line in lines],
+    }
+
+
+def trained_steps(folder: Path) -> set[Any]:
+    checkpoint = folder / "checkpoint.safetensors"
+    return set(range(load_checkpoint(checkpoint).values["step"])) if checkpoint.exists() else set()
+
+
+def read_report(folder: Path, _materials: Materials) -> Content | None:
+    files = {name: folder / name for name in PAGES}
+    return {
+        name: hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
+        for name, file in files.items()
+    }
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        first, second = first.astype(np.float32), second.astype(np.float32)
+        return first.shape == second.shape and bool(abs(first - second).max() < TOLERANCE)
+    return bool(first == second)
+
+
+def _bytes(tensors: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
+    """NaN equals NaN, and −0 is not 0."""
+    return {name: tensor.contiguous().numpy().tobytes() for name, tensor in tensors.items()}

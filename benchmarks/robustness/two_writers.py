@@ -1,0 +1,89 @@
+"""Two commands write to one folder at once: each has its turn, or is told of the other one."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from signal import SIGSTOP
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.robustness.forked import Changes, Ending
+from benchmarks.robustness.materials import Materials
+from benchmarks.robustness.readers import Content
+from benchmarks.robustness.trial import Verdict
+from benchmarks.robustness.work import Work
+from benchmarks.robustness.writers import WRITERS, Command, adapt_command, add_command
+
+__all__ = ["TwoWriters"]
+
+# What the second one is to do, where it is not what the first one does.
+SECOND = {
+    "adapt": adapt_command("other_store"),
+    "adapt over": adapt_command("other_store"),
+    "add": add_command("raven", "ravens"),
+}
+REFUSALS = ("another run is writing", "is not empty")
+
+
+class Pair(NamedTuple):
+    """A folder, what the second writer does, and what then is right, by who wrote."""
+
+    work: Work
+    second: Command
+    right: dict[tuple[bool, bool], list[Content | None]]
+
+
+class TwoWriters:
+    """The first writer is stopped at a random call; meanwhile the second one has all the time."""
+
+    KINDS = tuple(kind for kind, writer in WRITERS.items() if writer.is_whole)
+
+    def __init__(self, folder: Path) -> None:
+        materials = Materials(folder / "materials")
+        self._pair = cache(
+            lambda kind: self._make(kind, Work(folder / kind, materials, WRITERS[kind]))
+        )
+
+    def _make(self, kind: str, work: Work) -> Pair:
+        first, second = work.writer.command, SECOND.get(kind, work.writer.command)
+        after = {}
+        for commands in ((first,), (second,), (first, second), (second, first)):
+            work.begin()
+            for command in commands:
+                if (ending := work.run(command=command)).code:
+                    raise RuntimeError(str(ending))
+            after[commands] = work.read()
+        both = [after[first, second], after[second, first]]
+        right = {
+            (True, False): [after[first,]],
+            (False, True): [after[second,]],
+            (True, True): both,
+        }
+        return Pair(work, second, right)
+
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        work, second, right = self._pair(kind)
+        work.begin()
+        at = int(rng.integers(1, work.n_changes + 1))
+        what = f"the first one stopped at call {at}"
+        first = work.start(Changes(work.out, at, SIGSTOP).begin)
+        has_stopped = first.stopped()
+        its_end = work.run(command=second)
+        if has_stopped:
+            first.go_on()
+        endings = [first.ended(), its_end]
+        for ending in endings:
+            if ending.code and not _is_refused(ending):
+                return Verdict("fault", what, failed=True, detail=str(ending))
+        won = endings[0].code == 0, endings[1].code == 0
+        if won not in right:
+            return Verdict("nobody won", what, failed=True, detail=" ".join(map(str, endings)))
+        if fault := work.fault(*right[won]):
+            return Verdict("not whole", what, failed=True, detail=f"{won}: {fault}")
+        return Verdict("in turn" if all(won) else "one refused", what)
+
+
+def _is_refused(ending: Ending) -> bool:
+    return ending.code == 3 and any(words in ending.err for words in REFUSALS)

@@ -1,0 +1,102 @@
+"""Every command that writes: what it begins with, how it is given, and who reads its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from benchmarks.robustness.artifacts import TRAINING
+from benchmarks.robustness.materials import METHODS, Materials, must
+from benchmarks.robustness.readers import (
+    Content,
+    kept_pictures,
+    measured_cells,
+    read_adapter,
+    read_evaluation,
+    read_report,
+    read_store,
+    read_training,
+    trained_steps,
+)
+from metaadapter.training import load_config, train
+
+__all__ = ["WRITERS", "Command", "Writer", "adapt_command", "add_command"]
+
+Command: TypeAlias = Callable[[Materials, Path], list[object]]
+
+
+class Writer(NamedTuple):
+    """A command that writes to a folder."""
+
+    command: Command
+    """What is typed, also to go on after a kill."""
+    read: Callable[[Path, Materials], Content | None]
+    before: Callable[[Materials, Path], object] | None = None
+    """Makes the folder as it is before; None if there is none."""
+    kept: Callable[[Path], set[Any]] = lambda _folder: set()
+    """Finished parts of the work, which no kill may take away."""
+    is_whole: bool = True
+    """A reader has all files of before, or all new ones."""
+    once: bool = False
+    """Given again after it was done, the command says so."""
+
+
+def _encode(pictures: str) -> Command:
+    options = ("--views=2", "--batch-size=4", "--workers=1", "--quiet")
+    return lambda materials, out: ["encode", getattr(materials, pictures), "--out", out, *options]
+
+
+def _train(materials: Materials, out: Path) -> list[object]:
+    if (out / "resolved.json").exists():
+        return ["train", "--resume", out, "--quiet"]
+    return ["train", materials.config, "--out", out, "--device=cpu", "--quiet"]
+
+
+def _interrupted_training(materials: Materials, out: Path) -> None:
+    steps = iter((False, False, True))
+    settings = load_config(materials.config)
+    train(out, settings, config_text=TRAINING, device="cpu", should_stop=lambda: next(steps))
+
+
+def _evaluate(n_seeds: int) -> Command:
+    options = (*METHODS, f"--seeds={n_seeds}", "--quiet")
+    return lambda materials, out: ["evaluate", materials.store, "--out", out, *options]
+
+
+def adapt_command(store: str) -> Command:
+    options = ("--no-text", "--quiet")
+    return lambda materials, out: ["adapt", getattr(materials, store), "--out", out, *options]
+
+
+def add_command(label: str, store: str) -> Command:
+    return lambda materials, out: ["add", out, label, getattr(materials, store), "--quiet"]
+
+
+def _report(evaluation: str) -> Command:
+    return lambda materials, out: ["report", getattr(materials, evaluation), "--out", out]
+
+
+def _run(command: Command) -> Callable[[Materials, Path], object]:
+    return lambda materials, out: must(*command(materials, out))
+
+
+WRITERS = {
+    "encode": Writer(_encode("pictures"), read_store, kept=kept_pictures),
+    "encode more": Writer(
+        _encode("pictures"), read_store, _run(_encode("some_pictures")), kept_pictures
+    ),
+    "train": Writer(_train, read_training, kept=trained_steps),
+    "train on": Writer(_train, read_training, _interrupted_training, trained_steps),
+    "evaluate": Writer(_evaluate(2), read_evaluation, kept=measured_cells),
+    "evaluate more": Writer(_evaluate(2), read_evaluation, _run(_evaluate(1)), measured_cells),
+    "adapt": Writer(adapt_command("store"), read_adapter),
+    "adapt over": Writer(adapt_command("store"), read_adapter, _run(adapt_command("other_store"))),
+    "add": Writer(
+        add_command("owl", "owls"), read_adapter, _run(adapt_command("store")), once=True
+    ),
+    "report": Writer(_report("evaluation"), read_report, is_whole=False),
+    "report over": Writer(
+        _report("evaluation"), read_report, _run(_report("older_evaluation")), is_whole=False
+    ),
+}
