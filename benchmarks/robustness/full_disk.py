@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -51,7 +51,7 @@ class FullDisk:
             _resize(work.disk, shutil.disk_usage(work.disk).used + space)
             return self._judge(work, f"{space} bytes free on the disk", lambda: None)
 
-    def _judge(self, work: Work, what: str, prepare: object) -> Verdict:
+    def _judge(self, work: Work, what: str, prepare: Callable[[], object]) -> Verdict:
         ending = work.run(prepare)
         told = ending.code == 3 and any(words in ending.err for words in CONDITIONS)
         if ending.code and not told:
@@ -68,7 +68,7 @@ class FullDisk:
 @contextmanager
 def _disk(place: Path) -> Iterator[None]:
     """A disk in memory in this folder, if this process may mount one."""
-    options = ["-t", "tmpfs", "-o", f"size={AMPLE}", "robustness", place]
+    options = ["-t", "tmpfs", "-o", f"size={AMPLE}", "robustness", str(place)]
     mounted = subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
     try:
         yield

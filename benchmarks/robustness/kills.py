@@ -15,11 +15,11 @@ from benchmarks.robustness.writers import WRITERS
 
 __all__ = ["Kills"]
 
-MOST_KILLS = 3
+MOST_KILLS = 6
 
 
 class Kills:
-    """Each command is killed up to three times one after the other, and then given once more."""
+    """Each command is killed up to six times one after the other, and then given once more."""
 
     KINDS = tuple(WRITERS)
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
@@ -27,6 +26,8 @@ from metaadapter.training.config_file import (
 __all__ = ["hold_run", "open_log", "require_same", "write_config"]
 
 CONFIG = "config.toml"
+# What a run leaves that is killed before it has begun.
+UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
 
 @contextmanager
@@ -52,10 +53,8 @@ def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> 
     facts = config.model_dump(mode="json", by_alias=True)
     document = {"schema": RUN_SCHEMA, "code": _identities(config), **facts}
     with write_errors(f"the training run {folder}"):
-        # What a run goes on from comes first: killed between the two, it can go on.
-        write_document(folder / RESOLVED, document)
-        if config_text is not None:
-            replace_file(folder / CONFIG, config_text)
+        contents = {} if config_text is None else {CONFIG: config_text}
+        write_document(folder / RESOLVED, document, contents)
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:
@@ -95,10 +94,9 @@ def _identities(config: TrainConfig) -> dict[str, str]:
 
 
 def _require_empty(folder: Path) -> None:
-    # Hidden files are those of file managers, and the lock of a run that never began; so is the
-    # first file of one that was killed before it had written it.
+    # Hidden files are those of file managers, and the lock of a run that never began.
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if any(not name.startswith(".") for name in names - {f"{RESOLVED}.tmp"}):
+    if any(not name.startswith(".") for name in names - UNFINISHED):
         raise DataError(
             f"{folder} is not empty; go on with the run in it with --resume {folder}, or choose "
             "another folder with --out"

@@ -98,6 +98,16 @@ def test_save_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_em
     assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
 
 
+@pytest.mark.parametrize("end", [".new", ".new.tmp"])
+def test_save_adapter__folder_of_one_killed_at_its_first_file__is_taken_up(tmp_path, weights, end):
+    (tmp_path / f"adapter_model.safetensors{end}").write_bytes(b"cut")
+
+    save_adapter(tmp_path, weights, config())
+
+    assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
+    assert not (tmp_path / "adapter_model.safetensors.new").exists()
+
+
 def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 

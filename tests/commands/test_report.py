@@ -41,6 +41,18 @@ def test_report__out__leaves_the_evaluation_alone(run, measured, tmp_path):
     assert {path: path.read_bytes() for path in measured.iterdir()} == before
 
 
+def test_report__out_of_one_killed_at_its_first_file__is_taken_up(run, measured, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "report.json.tmp").write_text("{")
+
+    done = run("report", measured, "--out", tmp_path / "new")
+
+    assert done.code == 0, done.err
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {
+        *("report.html", "report.md", "report.json")
+    }
+
+
 def test_report__out_with_files_of_others__leaves_them(run, measured, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "report.html").write_text("precious")

@@ -386,6 +386,20 @@ def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
     assert len(list(out.glob("features-*"))) == 1
 
 
+def test_encode__killed_before_it_tidied_up__the_next_run_does(
+    pictures, read_table, encoder, tmp_path
+):
+    out = tmp_path / "store"
+    encode_to_store(read_table(pictures), encoder, out)
+    whole = {file.name for file in out.iterdir()}
+    (out / "features-0000.npy").write_bytes(b"old")
+    (out / "rows-0002.csv.tmp").write_bytes(b"cut")
+
+    encode_to_store(read_table(pictures), encoder, out)
+
+    assert {file.name for file in out.iterdir()} == whole
+
+
 def test_encode__store_that_is_being_written__says_so(pictures, read_table, encoder, tmp_path):
     with (
         hold_folder(tmp_path / "store"),

@@ -10,7 +10,7 @@ import torch
 from episodes import ClassSplit
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator import generator_id, load_generator
-from metaadapter.training import open_run, run_folder, train
+from metaadapter.training import open_run, train
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import load_checkpoint
 
@@ -81,21 +81,26 @@ def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(
         assert torch.equal(tensor, checkpoint.tensors["average"][f"module.{name}"]), name
 
 
-def test_train__killed_while_its_configuration_is_written__goes_on(start, monkeypatch):
-    asked = []
+@pytest.mark.parametrize("name", ["config.toml.new.tmp", "config.toml.new", "resolved.json.tmp"])
+def test_train__folder_of_one_killed_before_it_began__is_begun_anew(start, tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("{")
 
-    def killed(path, content):
-        asked.append(path)
-        raise KeyboardInterrupt
+    folder, _, summary = start("run", "optim.steps=2")
 
-    with monkeypatch.context() as patch:
-        # It writes the text; what a run goes on from was written before.
-        patch.setattr(run_folder, "replace_file", killed)
-        with pytest.raises(KeyboardInterrupt):
-            start("run", "optim.steps=2")
+    assert summary.ending == "finished"
+    assert not list(folder.glob("*.tmp")) + list(folder.glob("*.new"))
 
-    folder = asked[0].parent
-    assert train(folder, open_run(folder)).ending == "finished"
+
+def test_train__killed_before_its_text_had_its_name__goes_on_with_the_text(start):
+    folder, _, _ = start("run", "optim.steps=2", should_stop=lambda: True)
+    text = (folder / "config.toml").read_bytes()
+    (folder / "config.toml").rename(folder / "config.toml.new")
+
+    summary = train(folder, open_run(folder))
+
+    assert summary.ending == "finished"
+    assert (folder / "config.toml").read_bytes() == text
 
 
 def test_train__folder_in_use__is_refused_and_left_alone(start, load):
