@@ -118,7 +118,7 @@ def as_table(found: dict[str, list[Verdict]]) -> Table:
     table = Table("section", "kind", "trials", "failed", "outcomes")
     for name, verdicts in found.items():
         counts = Counter(verdict.outcome for verdict in verdicts)
-        outcomes = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
+        outcomes = ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts.items()))
         n_failed = sum(verdict.failed for verdict in verdicts)
         table.add_row(*KINDS[name], str(len(verdicts)), str(n_failed), outcomes)
     return table

@@ -10,7 +10,6 @@ import mmap
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -96,6 +95,7 @@ class Child:
         """Start it, `prepare` called in it first; what it says goes into `scratch`."""
         self._said = scratch / "out", scratch / "err"
         self._started = time.monotonic()
+        self._status: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -123,11 +123,7 @@ class Child:
 
     def stopped(self) -> bool:
         """Wait until it stops itself; false if it ended before."""
-        _, status = os.waitpid(self.pid, os.WUNTRACED)
-        if os.WIFSTOPPED(status):
-            return True
-        self._status = status
-        return False
+        return os.WIFSTOPPED(self._wait(os.WUNTRACED))
 
     def go_on(self) -> None:
         """Let a stopped process go on."""
@@ -135,22 +131,26 @@ class Child:
 
     def ended(self, kill_after: float | None = None) -> Ending:
         """Wait until it has ended; one that takes longer than some seconds may be killed."""
-        if not hasattr(self, "_status"):
-            timer = threading.Timer(kill_after or 0, os.kill, (self.pid, signal.SIGKILL))
-            if kill_after is not None:
-                timer.start()
-            # Not reaped before the timer is off: its number could be another process's.
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            if kill_after is not None:
-                timer.cancel()
-                timer.join()
-            _, self._status = os.waitpid(self.pid, 0)
+        if kill_after is not None:
+            while self._status is None and time.monotonic() < self._started + kill_after:
+                time.sleep(0.001)
+                self._wait(os.WNOHANG)
+            if self._status is None:
+                os.kill(self.pid, signal.SIGKILL)
+        if self._status is None:
+            self._wait()
         out, err = (
             path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
             for path in self._said
         )
         seconds = time.monotonic() - self._started
-        return Ending(os.waitstatus_to_exitcode(self._status), out, err, seconds)
+        return Ending(os.waitstatus_to_exitcode(self._status or 0), out, err, seconds)
+
+    def _wait(self, options: int = 0) -> int:
+        pid, status = os.waitpid(self.pid, options)
+        if pid and not os.WIFSTOPPED(status):
+            self._status = status
+        return status
 
 
 def run_forked(

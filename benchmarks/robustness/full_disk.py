@@ -62,7 +62,8 @@ class FullDisk:
             _resize(work.disk, AMPLE)
         if fault := work.fault_when_done():
             return Verdict("does not go on", what, failed=True, detail=fault)
-        return Verdict("told" if told else "there was space", what)
+        kind = "a small disk" if self._has_disks else "a limit to the size of files"
+        return Verdict(f"{'told of' if told else 'enough with'} {kind}", what)
 
 
 @contextmanager

@@ -52,4 +52,4 @@ class Kills:
                 return Verdict("lost", what, failed=True, detail=str(sorted(lost)))
         if fault := work.fault_when_done():
             return Verdict("another result", what, failed=True, detail=fault)
-        return Verdict(f"whole after {n_kills}", what)
+        return Verdict(f"whole after {n_kills} kills", what)

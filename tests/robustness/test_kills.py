@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from benchmarks.robustness.kills import Kills
 
-SEED, N_TRIALS = 1, 2
+SEED = 1
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +17,10 @@ def kills(tmp_path_factory):
     return Kills(tmp_path_factory.mktemp("kills"))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
 @pytest.mark.parametrize("kind", ["encode", "add"])
 def test_command__killed_at_random__leaves_a_whole_artifact_and_goes_on(kills, kind):
-    trials = [kills.trial(kind, np.random.default_rng((SEED, n))) for n in range(N_TRIALS)]
+    trial = kills.trial(kind, np.random.default_rng(SEED))
 
-    assert [trial for trial in trials if trial.failed] == []
-    assert {trial.outcome for trial in trials} - {"whole after 0"}
+    assert not trial.failed, trial
+    assert trial.outcome != "whole after 0 kills"
