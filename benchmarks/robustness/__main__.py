@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def main() -> int:
     found: dict[str, list[Verdict]] = {
         name: [] for name in KINDS if {name, KINDS[name][0]} & {*options.only}
     }
-    with tempfile.TemporaryDirectory() as folder:
+    # Ctrl-C ends it early.
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         for name, number in _turns(found, end, options.trials):
             section, kind = KINDS[name]
             rng = np.random.default_rng((options.seed, options.first + number))

@@ -6,6 +6,7 @@ process must compute with one thread, for threads do not survive a fork.
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import signal
@@ -26,6 +27,7 @@ LONGEST_SECONDS = 60
 # Audit events of calls that change a folder; "open" is one of them if it is for writing.
 CALLS = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR
+NUMBERS = itertools.count()
 
 
 class Ending(NamedTuple):
@@ -93,7 +95,8 @@ class Child:
         self, arguments: list[object], scratch: Path, *prepare: Callable[[], object]
     ) -> None:
         """Start it, `prepare` called in it first; what it says goes into `scratch`."""
-        self._said = scratch / "out", scratch / "err"
+        number = next(NUMBERS)
+        self._said = scratch / f"{number} out", scratch / f"{number} err"
         self._started = time.monotonic()
         self._status: int | None = None
         sys.stdout.flush()
@@ -139,11 +142,8 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
         if self._status is None:
             self._wait()
-        out, err = (
-            path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-            for path in self._said
-        )
         seconds = time.monotonic() - self._started
+        out, err = map(_taken, self._said)
         return Ending(os.waitstatus_to_exitcode(self._status or 0), out, err, seconds)
 
     def _wait(self, options: int = 0) -> int:
@@ -161,6 +161,14 @@ def run_forked(
 ) -> Ending:
     """Run the program in a forked process to its end, or to a kill."""
     return Child(arguments, scratch, *prepare).ended(kill_after)
+
+
+def _taken(file: Path) -> str:
+    if not file.exists():  # killed before it was made
+        return ""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    file.unlink()
+    return text
 
 
 def encoder_at_hand() -> Callable[[], None]:

@@ -49,7 +49,7 @@ class TwoWriters:
     def _make(self, kind: str, work: Work) -> Pair:
         first, second = work.writer.command, SECOND.get(kind, work.writer.command)
         after = {}
-        for commands in ((first,), (second,), (first, second), (second, first)):
+        for commands in {(first,), (second,), (first, second), (second, first)}:
             work.begin()
             for command in commands:
                 if (ending := work.run(command=command)).code:
