@@ -14,12 +14,12 @@ import numpy as np
 
 from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.trial import Verdict
-from benchmarks.robustness.work import Work
+from benchmarks.robustness.work import PAGE, Work
 from benchmarks.robustness.writers import WRITERS
 
 __all__ = ["FullDisk"]
 
-PAGE, AMPLE = 4096, 1 << 30
+AMPLE = 1 << 30
 CONDITIONS = ("No space left on device", "File too large")
 
 
@@ -40,7 +40,7 @@ class FullDisk:
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
         work: Work = self._work(kind)
-        space = int(rng.integers(work.size // PAGE + 2)) * PAGE
+        space = int(rng.integers(2 * work.n_pages + 2)) * PAGE
         shutil.rmtree(work.out, ignore_errors=True)
         if not self._has_disks:
             limit = int(space * rng.random())

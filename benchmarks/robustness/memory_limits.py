@@ -30,8 +30,8 @@ class MemoryLimits:
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
         work: Work = self._work(kind)
         work.begin()
-        more = int(MIB * 2 ** rng.uniform(-2, 8))
-        what = f"{more / MIB:.1f} MiB more"
+        more = int(MIB * 2 ** rng.uniform(-6, 6))
+        what = f"{more / MIB:.2f} MiB more"
         ending = work.run(lambda: _limit(more))
         if ending.code in (1, 2) or ending.code < 0:
             return Verdict("fault", what, failed=True, detail=str(ending))

@@ -13,8 +13,9 @@ from benchmarks.robustness.writers import Command, Writer
 from metaadapter.features.store import journal
 from metaadapter.proof import check_files
 
-__all__ = ["Work"]
+__all__ = ["PAGE", "Work"]
 
+PAGE = 4096
 TEMPORARY = (".new", ".tmp")
 
 
@@ -39,7 +40,7 @@ class Work:
             raise RuntimeError(str(ending))
         self.n_changes, self.seconds = changes.number, ending.seconds
         self.new = self.read()
-        self.size = sum(file.stat().st_size for file in self._files())
+        self.n_pages = sum(file.stat().st_size // PAGE + 1 for file in self._files())
         self._names = self._names_now()
 
     def begin(self) -> None:
