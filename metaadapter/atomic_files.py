@@ -26,7 +26,9 @@ def replace_file(path: Path, content: Content) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # which a failed write does not tell
         unfinished.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)

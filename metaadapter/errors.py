@@ -29,7 +29,7 @@ class UsageError(MetaAdapterError, ValueError):
 
 
 class DataError(MetaAdapterError, ValueError):
-    """Pictures, labels, a manifest or a configuration are not what is needed."""
+    """Pictures, labels, a manifest, a configuration or the machine are not what is needed."""
 
     exit_code = 3
 
@@ -41,9 +41,9 @@ class IncompatibleArtifact(MetaAdapterError, ValueError):
 
 
 class Interrupted(MetaAdapterError):
-    """Ctrl-C came, and the message tells what is kept."""
+    """Ctrl-C or another signal came, and the message tells what is kept."""
 
-    exit_code = 130
+    exit_code = 130  # after Ctrl-C
 
 
 class MissingPackage(MetaAdapterError, ImportError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.errors import DataError
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["hold_lock", "require_own_or_empty", "write_errors"]
 
@@ -45,6 +46,8 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_want_of_the_program(error):
+            raise
         raise DataError(
             f"cannot write {owner}: {error.strerror or error}; free some space, correct the "
             f"permissions, or choose another --out{kept and '. '}{kept}"

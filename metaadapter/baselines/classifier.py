@@ -10,6 +10,7 @@ import torch
 from metaadapter.adapter import require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
+from metaadapter.classifier.given_arrays import unchanged_on_error
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ class PeerClassifier(AdapterClassifier):
                 is needed and not known, or a function gives no adapter of these classes.
         """
         self._peer(None)  # a slip in its name is told before the encoder reads those of classes
-        support, encoder = self._read(X, y)
-        found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
-        adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
-        self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
+        with unchanged_on_error(self):
+            support, encoder = self._read(X, y)
+            found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+            adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
+            self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
     def _peer(self, encoder: ImageEncoder | None) -> Peer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,17 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
+from metaadapter.classifier.given_arrays import (
+    as_array,
+    checked,
+    label_array,
+    moderate_rows,
+    require_finite,
+    sorted_labels,
+)
 from metaadapter.classifier.labelled_support import (
     labelled_support,
     require_shared_labels,
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
 __all__ = ["AdapterClassifier", "loaded_encoder"]
+
+LARGEST_SCALE = 1e30
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -46,8 +57,14 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return probabilities(torch.from_numpy(np.array(rows)), self.adapter_).numpy()
+        rows = moderate_rows(checked(self, X, reset=False))
+        found = probabilities(torch.from_numpy(rows), self.adapter_).numpy()
+        if len(wrong := np.flatnonzero(~np.isfinite(found).all(1))):
+            raise UsageError(
+                f"row {wrong[0]} of X has no probabilities: numbers of this adapter are not finite "
+                "or too large to calculate with; fit it again"
+            )
+        return found
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable label of each row of X (n, D)."""
@@ -63,17 +80,12 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: The rows are not usable, or labels are of different kinds or of one class.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=(np.float64, np.float32),
-            ensure_min_samples=0 if self.class_texts else 1,
-        )
+        X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
         if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
             check_classification_targets(y)
         labels = y.tolist()
-        self.classes_ = np.unique([*labels, *require_shared_labels(self.class_texts, labels)])
+        named = require_shared_labels(self.class_texts, labels)
+        self.classes_ = sorted_labels([*labels, *named])
         if len(self.classes_) < 2:
             raise ValueError(
                 f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
@@ -97,29 +109,45 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         """The encoder's inverse temperature, `None` where it is not known."""
         if self.logit_scale is None:
             return None if encoder is None else encoder.logit_scale
-        if not self.logit_scale > 0:
+        # Tensors of a support are float32.
+        if not (isinstance(self.logit_scale, Real) and 0 < self.logit_scale < LARGEST_SCALE):
             raise UsageError(
-                f"logit_scale must be positive (CLIP's is 100) or None, got {self.logit_scale!r}"
+                "logit_scale must be positive and finite (CLIP's is 100) or None, got "
+                f"{self.logit_scale!r}"
             )
         return float(self.logit_scale)
 
 
 def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
     """The encoder that is given or named."""
-    if not isinstance(encoder, str):
-        return encoder
-    from metaadapter.features import load_encoder
+    if encoder is None:
+        return None
+    from metaadapter.features import ImageEncoder, load_encoder
 
-    return load_encoder(encoder)
+    if isinstance(encoder, str):
+        return load_encoder(encoder)
+    if not isinstance(encoder, ImageEncoder):
+        raise UsageError(
+            "encoder must be an ImageEncoder, such as FrozenEncoder.load('tiny'), its name, or "
+            f"None; got {encoder!r}"
+        )
+    return encoder
 
 
 def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
     """The views of pictures whose features have this shape (n, D), scaled to length 1."""
-    views = check_array(views, dtype=(np.float64, np.float32), allow_nd=True, ensure_2d=False)
+    views = check_array(
+        as_array(views),
+        dtype=(np.float64, np.float32),
+        allow_nd=True,
+        ensure_2d=False,
+        ensure_all_finite=False,
+    )
     if views.ndim != 3 or views.shape[::2] != shape:
         n, width = shape
         raise UsageError(
             f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
             f"got {views.shape}"
         )
+    require_finite(views, "views")
     return unit_rows(views)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter import AdapterConfig, Origin, Support, load_adapter, save_adapter
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
+from metaadapter.classifier.given_arrays import checked, label_array, unchanged_on_error
 from metaadapter.classifier.labelled_support import (
     require_one_kind,
     text_features,
@@ -85,7 +87,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.fine_tuning = fine_tuning
 
     def fit(self, X: Any, y: Any, *, views: Any = None) -> MetaAdapterClassifier:
-        """Predict the adapter of a support set.
+        """Predict the adapter of a support set; a fit that fails leaves the estimator as it was.
 
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
@@ -103,17 +105,18 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
         if views is not None and self.mode != "finetune":
             raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
-        support, encoder = self._read(X, y, views)
-        generator, self.generator_id_ = shared_generator(self.generator)
-        if self.mode == "one_shot":
-            self.adapter_, self.n_steps_ = predict_adapter(generator, support), 0
-        else:
-            tuned = fine_tune_adapter(generator, support, self.fine_tuning)
-            self.adapter_, self.n_steps_ = tuned
-        self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
-        self.origin_ = Origin()
-        if encoder is not None:
-            self.origin_ = Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)
+        with unchanged_on_error(self):
+            support, encoder = self._read(X, y, views)
+            generator, self.generator_id_ = shared_generator(self.generator)
+            if self.mode == "one_shot":
+                self.adapter_, self.n_steps_ = predict_adapter(generator, support), 0
+            else:
+                tuned = fine_tune_adapter(generator, support, self.fine_tuning)
+                self.adapter_, self.n_steps_ = tuned
+            self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
+            self.origin_ = Origin()
+            if encoder is not None:
+                self.origin_ = Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)
         return self
 
     def add_class(
@@ -143,15 +146,16 @@ class MetaAdapterClassifier(AdapterClassifier):
         known = self.classes_.tolist()
         encoder = loaded_encoder(self.encoder) if isinstance(text, str) else None
         none = np.empty((0, self.n_features_in_))
-        rows = unit_rows(none if X is None else validate_data(self, X, reset=False))
+        rows = unit_rows(none if X is None else checked(self, X, reset=False))
         texts = {} if text is None else {label: text}
         vector = torch.from_numpy(text_features(texts, [label], self.n_features_in_, encoder)[0])
-        position = int(np.searchsorted(self.classes_, label))
+        position = bisect_left(known, label)
+        classes = label_array([*known[:position], label, *known[position:]])
         self.adapter_, self.support_ = append_class(
             generator, self.adapter_, support, position, rows, vector
         )
         self.class_texts = {**(self.class_texts or {}), **texts} or None
-        self.classes_ = np.array([*known[:position], label, *known[position:]])
+        self.classes_ = np.asarray(classes)
         self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
         self.picture_hashes_ = (*self.picture_hashes_, *picture_hashes)
         return self
@@ -255,7 +259,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             encoder=encoder,
             logit_scale=config.logit_scale,
         )
-        classifier.classes_ = np.array(config.classes)
+        classifier.classes_ = np.asarray(label_array(config.classes))
         classifier.adapter_ = stored.weights
         classifier.n_features_in_ = config.width
         classifier.n_shots_ = np.array(config.n_shots)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from metaadapter.adapter import Support
+from metaadapter.classifier.given_arrays import as_array, moderate_rows
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 
@@ -60,7 +61,7 @@ def labelled_support(
 
 def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
     """The rows scaled to length 1; a row of zeros stays."""
-    rows = torch.from_numpy(np.array(X, dtype=np.float64))
+    rows = torch.from_numpy(moderate_rows(X))
     return torch.nn.functional.normalize(rows, dim=-1).float()
 
 
@@ -135,16 +136,17 @@ def require_one_kind(labels: Sequence[Any]) -> None:
 
 
 def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
-    vector = np.asarray(text, dtype=np.float64)
+    vector = np.asarray(as_array(text), dtype=np.float64)
     if vector.shape != (width,):
         raise UsageError(
             f"the text of class {label!r} has shape {vector.shape}, the pictures' features are "
             f"{width} wide: texts and pictures must come from the same encoder"
         )
-    length = np.linalg.norm(vector)
-    if not np.isfinite(length) or length == 0:
+    if not np.isfinite(vector).all() or not vector.any():
         raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")
-    return vector / length
+    vector = moderate_rows(vector)
+    unit: np.ndarray = vector / np.linalg.norm(vector)
+    return unit
 
 
 def _some(labels: Sequence[Hashable]) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer import Exit, Option
@@ -24,20 +22,22 @@ from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
+from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
+from metaadapter.commands.signals import ending_code, hear_signals
+from metaadapter.commands.streams import lasting_streams
 from metaadapter.commands.train import train
-from metaadapter.errors import MetaAdapterError
+from metaadapter.errors import Interrupted, MetaAdapterError
+from metaadapter.refusals import refusal
 
 __all__ = ["app", "main"]
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 KINDS = {
     1: "unexpected",
     2: "usage",
     3: "data",
     4: "incompatible-artifact",
     5: "missing-package",
-    INTERRUPTED: "interrupted",
+    **KINDS_OF_SIGNALS,
 }
 
 app = typer.Typer(
@@ -56,56 +56,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Args:
-        argv: arguments without the program's name; those of the process by default.
+        argv: arguments without the program's name; those of the process by default, which then
+            hears SIGINT (Ctrl-C), SIGTERM and SIGHUP.
 
     Returns:
-        0 fine · 1 unexpected · 2 usage · 3 bad data or configuration · 4 incompatible artifact ·
-        5 optional package missing · 130 interrupted.
+        0 fine · 1 unexpected · 2 usage · 3 bad data or configuration, or the machine refuses
+        something · 4 incompatible artifact · 5 optional package missing · 130 interrupted ·
+        143 terminated · 129 hung up. Never 0 if a part of the result could not be written, unless
+        its reader has left, as `head` does.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt_once)
+    hear_signals(of_process=argv is None)
     # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
     # of the start-up time.
     gc.set_threshold(50_000)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # any file name can be printed
-    with calm_warnings():
-        try:
-            code = app(arguments or ["--help"], prog_name="metaadapter", standalone_mode=False)
-            if code == INTERRUPTED:
-                return _failed(_interrupted(arguments), code, arguments)
-            sys.stdout.flush()
-            return int(code or 0)
-        except typer.TyperException as error:
-            return _failed(_usage(error), error.exit_code, arguments)
-        except MetaAdapterError as error:
-            return _failed(str(error), error.exit_code, arguments)
-        except (BrokenPipeError, SystemExit) as error:
-            # The latter is typer's answer to the former; else it is of code of the user's own.
-            if isinstance(error, SystemExit) and not isinstance(error.__context__, OSError):
-                raise
-            # `metaadapter predict … | head` is no fault; the rest of the output has no reader.
-            _discard_output()
-            return 0
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in DISK_FULL:
-                return _failed(_disk_full(error), 3, arguments)
-            if "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0"):
-                raise
-            message = (
-                f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
-                "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
-                "report it"
-            )
-            return _failed(message, 1, arguments)
+    with lasting_streams() as output_failure, calm_warnings():
+        code = _run(arguments)
+        failure = output_failure()
+        if code or failure is None or isinstance(failure, BrokenPipeError):
+            return code
+        reason = refusal(failure) or failure.strerror
+        return _failed(f"cannot write the output: {reason}", 3, arguments)
 
 
-def _interrupt_once(_signal: int, _frame: object) -> NoReturn:
-    # A second Ctrl-C while the threads are waited for would abort the process within PyTorch.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _run(arguments: list[str]) -> int:
+    try:
+        code = app(arguments or ["--help"], prog_name="metaadapter", standalone_mode=False)
+        if code in KINDS_OF_SIGNALS:
+            return _failed(_interrupted(arguments), ending_code(), arguments)
+        return int(code or 0)
+    except typer.TyperException as error:
+        return _failed(_usage(error), error.exit_code, arguments)
+    except Interrupted as error:
+        return _failed(str(error), ending_code(), arguments)
+    except MetaAdapterError as error:
+        return _failed(str(error), error.exit_code, arguments)
+    except Exception as error:
+        if (refused := refusal(error)) is not None:
+            return _failed(str(refused), refused.exit_code, arguments)
+        if "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0"):
+            raise
+        message = (
+            f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
+            "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
+            "report it"
+        )
+        return _failed(message, 1, arguments)
 
 
 def _print_version(wanted: bool) -> bool:
@@ -157,16 +153,3 @@ def _interrupted(arguments: Sequence[str]) -> str:
         f"interrupted; the {what} are kept. The same command goes on there:\n"
         f"  {shlex.join(['metaadapter', *arguments])}"
     )
-
-
-def _disk_full(error: OSError) -> str:
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _discard_output()
-    return f"cannot write {error.filename or 'the output'}: {error.strerror}; free some space"
-
-
-def _discard_output() -> None:
-    # The interpreter flushes stdout once more on its way out, which would fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

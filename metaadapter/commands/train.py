@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 from rich.live import Live
@@ -20,6 +17,7 @@ from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.signals import stop_at_first_signal
 from metaadapter.errors import Interrupted, UsageError
 from metaadapter.plain_text import one_line
 
@@ -74,7 +72,10 @@ def train(
     go_on = f"To go on from there:\n  {shlex.join(command)}"
     display = Display(console, settings.optim.steps)
     try:
-        with display.shown(), _stop_on_interrupt(console) as should_stop:
+        with (
+            display.shown(),
+            stop_at_first_signal(partial(_tell_stopping, console)) as should_stop,
+        ):
             summary = training.train(
                 folder,
                 settings,
@@ -114,28 +115,10 @@ def _open(
     return resume, settings
 
 
-@contextmanager
-def _stop_on_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end the run after the step at hand; a second one ends it at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # signals reach the main thread only
-        return
-
-    stopping = "stopping: the step at hand is finished and saved; Ctrl-C again stops at once"
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-        # It may have come while the same stream was being written to.
-        with suppress(RuntimeError):
-            console.say(stopping)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _tell_stopping(console: Console) -> None:
+    # It may have come while the same stream was being written to.
+    with suppress(RuntimeError):
+        console.say("stopping: the step at hand is finished and saved; Ctrl-C again stops at once")
 
 
 @final

@@ -31,6 +31,7 @@ from metaadapter.evaluation.metrics import Tables
 from metaadapter.evaluation.store_sets import load_sets
 from metaadapter.evaluation.tables import TASK_COLUMNS
 from metaadapter.own_code import explain, is_own_code, load_own_code
+from metaadapter.refusals import refusal
 
 __all__ = ["Bench", "load_metrics", "measure_cells"]
 
@@ -142,6 +143,8 @@ def _measure(config: EvaluationConfig, device: torch.device, cell: Cell) -> tupl
     except MetaAdapterError:
         raise
     except Exception as error:
+        if (refused := refusal(error)) is not None:
+            raise refused from error
         # An error of somebody else's class need not survive the way to the parent.
         raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ __all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation", 
 
 RECORD_FILE, JOURNAL_FILE, LOCK_FILE = "evaluation.json", "journal.jsonl", ".lock"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluation/1"
+KEPT = "Finished cells are kept; the same command goes on there"
 REMEDY = "restore it from a copy, or measure again into another folder"
 # What shapes every task: the number of seeds alone is free to grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
@@ -134,15 +135,21 @@ class Journal:
     @contextmanager
     def appending(self) -> Iterator[Journal]:
         """Open for `append`, the end cut back to the last whole line."""
-        with self.path.open("ab") as self._file:
+        with write_errors(f"the evaluation {self.path.parent}"):
+            self._file = self.path.open("ab")
+        try:
             os.truncate(self.path, self._size)
             yield self
+        finally:
+            with suppress(OSError):  # `append` has told it
+                self._file.close()
 
     def append(self, result: CellResult) -> None:
-        """Keep a result, for good."""
-        self._file.write(json.dumps(sealed(result._asdict())).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Keep a result, for good; a failed write is a `DataError`."""
+        with write_errors(f"the evaluation {self.path.parent}", KEPT):
+            self._file.write(json.dumps(sealed(result._asdict())).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self.results[result.cell] = result
 
 
@@ -178,7 +185,8 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
             "methods": record.methods,
             "sets": record.sets,
         }
-        write_document(path, document)
+        with write_errors(f"the evaluation {folder}"):
+            write_document(path, document)
         with Journal(journal).appending() as opened:
             yield opened
 

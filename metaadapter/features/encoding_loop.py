@@ -200,6 +200,8 @@ def _pixels_of_first(
         except UnreadableImage as error:
             failures.append(error)
         except Exception as error:  # one picture that is too much must not end a run over millions
+            if isinstance(error, OSError):  # but this is of the machine
+                raise
             reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
             failures.append(UnreadableImage(name_of(picture), reason))
             failures[-1].__cause__ = error

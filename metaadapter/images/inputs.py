@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from metaadapter.errors import DataError, UsageError
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 
@@ -97,4 +98,6 @@ def open_readable(path: Path) -> Iterator[BufferedReader]:
     except PermissionError as error:
         raise UnreadableImage(path, "no permission to read it") from error
     except OSError as error:
+        if is_want_of_the_program(error):
+            raise
         raise UnreadableImage(path, (error.strerror or str(error)).lower()) from error

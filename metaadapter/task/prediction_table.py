@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,7 @@ class PredictionTable:
         with self._explained():
             # Rows that an earlier run has left stay until this one has some.
             self._file = self._partial.open("ab")
+            self._n_bytes = self._file.tell()
 
     def __enter__(self) -> PredictionTable:
         return self
@@ -57,9 +59,11 @@ class PredictionTable:
         with self._explained():
             if not self._n_rows:
                 self._file.truncate(0)
+                self._n_bytes = 0
                 self._file.write(self._head)
             self._write(self._file, predictions)
             self._file.flush()
+            self._n_bytes = self._file.tell()
         self._n_rows += len(predictions)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
@@ -75,11 +79,15 @@ class PredictionTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        with self._explained():
-            self._file.close()
         if kind is None:
+            with self._explained():
+                self._file.close()
             return
-        if not self._partial.stat().st_size:
+        with suppress(OSError):  # `add` has told it
+            self._file.close()
+        # A failed write leaves a part of a row.
+        os.truncate(self._partial, self._n_bytes)
+        if not self._n_bytes:
             self._partial.unlink()
         elif self._n_rows and issubclass(kind, KeyboardInterrupt):
             raise Interrupted(
@@ -113,5 +121,6 @@ class PredictionTable:
         except OSError as error:
             kept = f"; the rows so far are in {self._partial}" if self._n_rows else ""
             raise DataError(
-                f"cannot write {self._path}: {error.strerror}; choose another --csv{kept}"
+                f"cannot write {self._path}: {error.strerror}; free some space, or choose another "
+                f"--csv{kept}"
             ) from error

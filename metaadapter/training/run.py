@@ -19,6 +19,7 @@ from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.generator import generator_id, save_generator
+from metaadapter.own_folder import write_errors
 from metaadapter.proof import TRAINING_RECORD, write_document
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
@@ -30,6 +31,7 @@ from metaadapter.training.validation import Moment, Validation
 __all__ = ["RunSummary", "train"]
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
+KEPT = "What was saved last is kept; go on there with --resume"
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 
@@ -121,7 +123,8 @@ def train(
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, data.describe())
-            write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
+            with write_errors(f"the training run {folder}", KEPT):
+                write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
             return summary
 
 
@@ -144,26 +147,29 @@ def _advance(
                 f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); "
                 "go on with the version that wrote it, or start a new run with --out"
             ) from error
-    started = time.monotonic()
+    started, owner = time.monotonic(), f"the training run {folder}"
     with open_log(folder / LOG, position) as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
-            log.write(moment.log_line(seconds))
-            log.flush()
+            with write_errors(owner, KEPT):
+                log.write(moment.log_line(seconds))
+                log.flush()
             tell(moment)
             if moment.step == 0:
                 continue
             stopped = should_stop()
             if stopped or trainer.is_due:
-                # The log first: what the run goes on from, its log must have.
-                os.fsync(log.fileno())
                 about = {"log_position": log.tell(), "seconds": seconds, "conditions": conditions}
-                trainer.state(about).save(folder / CHECKPOINT)
-                if trainer.is_at_its_best:
-                    save_generator(trainer.best_generator(), folder / BEST)
+                with write_errors(owner, KEPT):
+                    # The log first: what the run goes on from, its log must have.
+                    os.fsync(log.fileno())
+                    trainer.state(about).save(folder / CHECKPOINT)
+                    if trainer.is_at_its_best:
+                        save_generator(trainer.best_generator(), folder / BEST)
             if stopped:
                 break
-    save_generator(trainer.best_generator(), folder / BEST)
+    with write_errors(owner, KEPT):
+        save_generator(trainer.best_generator(), folder / BEST)
     return before + time.monotonic() - started
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -79,11 +79,18 @@ def require_same(folder: Path, config: TrainConfig) -> None:
         )
 
 
-def open_log(path: Path, position: int) -> IO[bytes]:
+@contextmanager
+def open_log(path: Path, position: int) -> Iterator[IO[bytes]]:
     """Open a log to go on at a position; what a killed run wrote beyond is cut off."""
-    path.touch()
-    os.truncate(path, min(position, path.stat().st_size))
-    return path.open("ab")
+    with write_errors(f"the training run {path.parent}"):
+        path.touch()
+        os.truncate(path, min(position, path.stat().st_size))
+        log = path.open("ab")
+    try:
+        yield log
+    finally:
+        with suppress(OSError):  # whoever wrote to it has told it
+            log.close()
 
 
 def _identities(config: TrainConfig) -> dict[str, str]:
