@@ -17,6 +17,7 @@ from typing import Any
 
 from metaadapter.atomic_files import Content, replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = [
     "PROOF",
@@ -251,4 +252,6 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_want_of_the_program(error):
+            raise
         raise DataError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error

@@ -11,12 +11,11 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.classifier.given_arrays import (
     as_array,
-    checked,
     label_array,
     moderate_rows,
     require_finite,
@@ -32,7 +31,7 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
-__all__ = ["AdapterClassifier", "loaded_encoder"]
+__all__ = ["AdapterClassifier", "checked", "loaded_encoder"]
 
 LARGEST_SCALE = 1e30
 
@@ -116,6 +115,24 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.logit_scale!r}"
             )
         return float(self.logit_scale)
+
+
+def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
+    """What scikit-learn's `validate_data` gives for X (and y), with the number of a wrong row.
+
+    Raises:
+        ValueError: X or y is not usable.
+    """
+    found = validate_data(
+        estimator,
+        as_array(X),
+        *y,
+        dtype=(np.float64, np.float32),
+        ensure_all_finite=False,
+        **options,
+    )
+    require_finite(found[0] if y else found, "X")
+    return found
 
 
 def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:

@@ -13,9 +13,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter import AdapterConfig, Origin, Support, load_adapter, save_adapter
-from metaadapter.classifier.adapter_classifier import AdapterClassifier, loaded_encoder
+from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
-from metaadapter.classifier.given_arrays import checked, label_array, unchanged_on_error
+from metaadapter.classifier.given_arrays import label_array, unchanged_on_error
 from metaadapter.classifier.labelled_support import (
     require_one_kind,
     text_features,

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Shaped
-from sklearn.utils.validation import validate_data
 
 from metaadapter.errors import UsageError
 
 __all__ = [
     "as_array",
-    "checked",
     "label_array",
     "moderate_rows",
     "require_finite",
@@ -31,24 +29,6 @@ def as_array(given: Any) -> Any:
         return given
     plain = given.detach().cpu()
     return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
-
-
-def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """What scikit-learn's `validate_data` gives for X (and y), with the number of a wrong row.
-
-    Raises:
-        ValueError: X or y is not usable.
-    """
-    found = validate_data(
-        estimator,
-        as_array(X),
-        *y,
-        dtype=(np.float64, np.float32),
-        ensure_all_finite=False,
-        **options,
-    )
-    require_finite(found[0] if y else found, "X")
-    return found
 
 
 def require_finite(rows: Float[np.ndarray, "n *V D"], name: str) -> None:
@@ -90,7 +70,8 @@ def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
     """The rows times powers of two, which is exact: no length vanishes or overflows any more."""
     rows = np.asarray(X, dtype=np.float64)
     _, exponents = np.frexp(np.abs(rows).max(-1, initial=0.0, keepdims=True))
-    return np.ldexp(rows, -exponents)
+    moderate: np.ndarray = np.ldexp(rows, -exponents)
+    return moderate
 
 
 @contextmanager

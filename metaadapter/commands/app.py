@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
 from metaadapter.commands.streams import lasting_streams
 from metaadapter.commands.train import train
-from metaadapter.errors import Interrupted, MetaAdapterError
+from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 from metaadapter.refusals import refusal
 
 __all__ = ["app", "main"]
@@ -71,12 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # of the start-up time.
     gc.set_threshold(50_000)
     with lasting_streams() as output_failure, calm_warnings():
-        code = _run(arguments)
+        code = None
+        with suppress(MemoryError):  # it may come again while it is told
+            code = _run(arguments)
+        if code is None:  # what the run held is free by now
+            code = _failed(str(refusal(MemoryError())), DataError.exit_code, arguments)
         failure = output_failure()
         if code or failure is None or isinstance(failure, BrokenPipeError):
             return code
         reason = refusal(failure) or failure.strerror
-        return _failed(f"cannot write the output: {reason}", 3, arguments)
+        return _failed(f"cannot write the output: {reason}", DataError.exit_code, arguments)
 
 
 def _run(arguments: list[str]) -> int:

@@ -71,7 +71,8 @@ class _Lasting(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        return self._sink.fileno()
+        number: int = self._sink.fileno()
+        return number
 
     def isatty(self) -> bool:
         return self._sink is not None and self._sink.isatty()

@@ -24,6 +24,7 @@ from metaadapter.evaluation.method import (
 from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["AT", "load_method", "resolve_names"]
 
@@ -143,6 +144,8 @@ def _own_method(name: str) -> Method:
         try:
             weights = function(support)
         except Exception as error:
+            if is_want_of_the_program(error):
+                raise
             n_tasks, n_way, n_shot = support.support_mask_TNK.shape
             raise UsageError(
                 f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "

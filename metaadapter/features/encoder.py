@@ -31,6 +31,7 @@ from metaadapter.features.open_clip_model import (
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
 from metaadapter.own_code import explain, is_own_code, load_own_code
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["FrozenEncoder", "load_encoder"]
 
@@ -230,6 +231,8 @@ def _call(name: str) -> ImageEncoder:
     except MetaAdapterError:
         raise
     except Exception as error:
+        if is_want_of_the_program(error):
+            raise
         raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
     if not isinstance(encoder, ImageEncoder):
         raise UsageError(

@@ -22,6 +22,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
@@ -104,6 +105,8 @@ def build_model(source: EncoderSource) -> OpenClipModel:
             )
             tokenize = open_clip.get_tokenizer(source.model)
         except Exception as error:
+            if is_want_of_the_program(error):
+                raise
             raise _explain(source, error) from error
     return OpenClipModel(network, preprocess, tokenize)
 

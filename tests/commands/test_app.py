@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +14,20 @@ from metaadapter.commands.app import main
 from metaadapter.errors import MissingPackage
 
 PROGRAM = [sys.executable, "-c", "import sys; from metaadapter.commands.app import main; "]
+
+
+@pytest.fixture
+def default_signals():
+    """The signals as a program finds them when a shell starts it in the foreground."""
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def fail_doctor(monkeypatch, action):
@@ -260,3 +276,45 @@ def test_main__code_of_ones_own_ends_the_program__ends_with_its_code(monkeypatch
 
     with pytest.raises(SystemExit, match="7"):
         main(["doctor"])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")
+@pytest.mark.parametrize(
+    ("number", "code", "kind"), [("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung-up")]
+)
+def test_program__ended_by_a_signal__tells_which(
+    monkeypatch, capsys, default_signals, number, code, kind
+):
+    def ended():
+        signal.raise_signal(getattr(signal, number))
+
+    fail_doctor(monkeypatch, ended)
+    monkeypatch.setattr(sys, "argv", ["metaadapter", "doctor", "--json"])
+
+    assert main() == code
+
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["kind"], error["exit_code"]) == (kind, code)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")
+def test_program__of_nohup__goes_on_after_sighup(monkeypatch, default_signals):
+    def hang_up():
+        signal.raise_signal(signal.SIGHUP)
+        return []
+
+    fail_doctor(monkeypatch, hang_up)
+    monkeypatch.setattr(sys, "argv", ["metaadapter", "doctor"])
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    assert main() == 0
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken", "birds/a.jpg"), MemoryError()])
+def test_main__machine_refuses__is_no_fault_of_the_program(run, monkeypatch, error):
+    fail_doctor(monkeypatch, raiser(error))
+
+    result = run("doctor", "--json")
+
+    assert result.document["error"]["exit_code"] == result.code == 3
+    assert "fault of metaadapter" not in result.err

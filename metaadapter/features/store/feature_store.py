@@ -21,6 +21,7 @@ from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 from metaadapter.proof import Proof, file_hash
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["FeatureStore"]
 
@@ -233,6 +234,8 @@ def _load(file: Path, folder: Path, **options: Any) -> np.ndarray:
     try:
         array: np.ndarray = np.load(file, allow_pickle=False, **options)
     except Exception as error:  # numpy parses the head as Python: a damaged one raises what it may
+        if is_want_of_the_program(error):
+            raise
         raise _damaged(folder, f"{file.name} is no array of numpy ({error})") from error
     return array
 
