@@ -139,11 +139,11 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
     """The encoder that is given or named."""
     if encoder is None:
         return None
-    from metaadapter.features import ImageEncoder, load_encoder
-
     if isinstance(encoder, str):
+        from metaadapter.features import load_encoder
+
         return load_encoder(encoder)
-    if not isinstance(encoder, ImageEncoder):
+    if not all(hasattr(encoder, part) for part in ("encode_texts", "fingerprint", "logit_scale")):
         raise UsageError(
             "encoder must be an ImageEncoder, such as FrozenEncoder.load('tiny'), its name, or "
             f"None; got {encoder!r}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -64,3 +66,16 @@ def test_journal__damaged_line_within__is_named(path):
 
     with pytest.raises(DataError, match=r"line 2 of .*journal\.jsonl is damaged"):
         Journal(path)
+
+
+def test_journal__on_a_full_disk__names_the_evaluation_and_keeps_what_it_has(path, monkeypatch):
+    def full(_file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    told = r"cannot write the evaluation .*: No space left .*; .*Finished cells are kept"
+    with pytest.raises(DataError, match=told), Journal(path).appending() as journal:
+        journal.append(result(5))
+
+    assert [*journal.results] == [result(seed).cell for seed in range(3)]

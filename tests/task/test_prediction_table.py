@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import re
 import subprocess
 import sys
@@ -119,3 +120,19 @@ def test_table__ended_before_its_first_row__leaves_no_file(tmp_path):
         write(tmp_path / "a.csv", error=DataError("no such picture"))
 
     assert not list(tmp_path.iterdir())
+
+
+def test_table__on_a_full_disk__ends_at_the_last_whole_row(tmp_path, monkeypatch):
+    def write_a_part(_table, file, _predictions):
+        file.write(b"a part of a r")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    unfinished = tmp_path / "a.csv.partial"
+    with pytest.raises(DataError, match=r"No space left .*; the rows so far are in .*a\.csv\.part"):
+        with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+            table.add(predictions("one"))
+            whole = unfinished.read_bytes()
+            monkeypatch.setattr(PredictionTable, "_write", write_a_part)
+            table.add(predictions("two"))
+
+    assert unfinished.read_bytes() == whole

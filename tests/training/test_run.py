@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator import generator_id, load_generator
 from metaadapter.training import open_run, train
 from metaadapter.training import run as run_module
-from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 
@@ -311,3 +312,13 @@ def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypat
         train(folder, config)
 
     assert asked == ["cuda:7"]
+
+
+def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", full)
+        with pytest.raises(DataError, match=r"cannot write the training run (.*): No space left"):
+            start("run")
