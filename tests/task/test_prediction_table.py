@@ -128,11 +128,13 @@ def test_table__on_a_full_disk__ends_at_the_last_whole_row(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     unfinished = tmp_path / "a.csv.partial"
-    with pytest.raises(DataError, match=r"No space left .*; the rows so far are in .*a\.csv\.part"):
-        with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
-            table.add(predictions("one"))
-            whole = unfinished.read_bytes()
-            monkeypatch.setattr(PredictionTable, "_write", write_a_part)
-            table.add(predictions("two"))
+    table = PredictionTable(tmp_path / "a.csv", ["fox", "lynx"])
+    table.add(predictions("one"))
+    whole = unfinished.read_bytes()
+    monkeypatch.setattr(PredictionTable, "_write", write_a_part)
+
+    told = r"No space left .*; the rows so far are in .*a\.csv\.part"
+    with pytest.raises(DataError, match=told), table:
+        table.add(predictions("two"))
 
     assert unfinished.read_bytes() == whole
