@@ -143,7 +143,7 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
         from metaadapter.features import load_encoder
 
         return load_encoder(encoder)
-    if not all(hasattr(encoder, part) for part in ("encode_texts", "fingerprint", "logit_scale")):
+    if not all(hasattr(encoder, part) for part in ("encode_texts", "logit_scale")):
         raise UsageError(
             "encoder must be an ImageEncoder, such as FrozenEncoder.load('tiny'), its name, or "
             f"None; got {encoder!r}"
