@@ -26,7 +26,7 @@ REMEDIES = {
 # How PyTorch, the loader of libraries and the standard library tell of it, in errors of any class.
 NO_MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|bad_alloc|failed to map segment|"
-    r"cannot allocate memory|can't start new thread",
+    r"cannot allocate memory|can't start new thread|could not create a primitive",
     re.IGNORECASE,
 )
 
