@@ -60,7 +60,7 @@ class ClassSplit:
             parts = {part: tuple(names) for part, names in document["parts"].items()}
             if not all(isinstance(name, str) for names in parts.values() for name in names):
                 raise ValueError("class names must be texts")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise EpisodeError(
                 f'{path} is not a class split ({error}): expected {{"schema": "{SCHEMA}", "parts": '
                 '{"train": ["heron", "owl"], "validation": ["wren"]}}; make one with '

@@ -21,7 +21,9 @@ def replace_file(path: Path, content: Content) -> None:
     """
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
-        with unfinished.open("wb") as file:
+        # What is there may be a link to a file that is somebody else's, or a pipe.
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("xb") as file:
             _fill(file, content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.errors import UsageError
+from metaadapter.regular_files import regular
 
 __all__ = ["explain", "is_own_code", "load_own_code", "own_code_and_folder"]
 
@@ -39,7 +40,7 @@ def load_own_code(name: str, *, kind: str) -> Any:
     file, _, attribute = name.rpartition(":")
     path = Path(file)
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise UsageError(
             f"{kind} {name!r}: cannot read {file}: {error.strerror or error}"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from metaadapter.errors import DataError
 from metaadapter.refusals import is_want_of_the_program
+from metaadapter.regular_files import regular
 
-__all__ = ["hold_lock", "require_own_or_empty", "write_errors"]
+__all__ = ["hold_lock", "open_after", "require_no_link", "require_own_or_empty", "write_errors"]
 
 # The answers of file systems that cannot lock, such as those of many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
@@ -52,6 +55,34 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
             f"cannot write {owner}: {error.strerror or error}; free some space, correct the "
             f"permissions, or choose another --out{kept and '. '}{kept}"
         ) from error
+
+
+def require_no_link(path: Path) -> None:
+    """Check that what is written to `path` stays in its folder; a link is a `DataError`."""
+    if path.is_symlink():
+        raise DataError(
+            f"{path} is a link, and what is written there would change another place; put what it "
+            "leads to in its place, or remove it"
+        )
+
+
+@contextmanager
+def open_after(path: Path, size: int, owner: str) -> Iterator[IO[bytes]]:
+    """Open a file that grows, perhaps a new one, to go on after its first `size` bytes.
+
+    What lies beyond is cut off: a run that was killed wrote it. A link is a `DataError`, and so is
+    what `write_errors` turns into one.
+    """
+    require_no_link(path)
+    with write_errors(owner):
+        path.touch()
+        os.truncate(regular(path), min(size, path.stat().st_size))
+        file = path.open("ab")
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # whoever wrote to it has told it
+            file.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-__all__ = ["from_csv", "in_csv", "in_markdown", "one_line"]
+__all__ = ["from_csv", "in_csv", "in_markdown", "is_text", "one_line"]
 
 # Control characters, line and paragraph separators, marks that turn the direction of writing, and
 # bytes of a file name that are no text.
@@ -49,3 +49,15 @@ def in_csv(cell: Cell) -> Cell | str:
 def from_csv(cell: Cell) -> Cell | str:
     """The cell that `in_csv` was given."""
     return APOSTROPHE.sub("", cell) if isinstance(cell, str) else cell
+
+
+def is_text(text: str) -> bool:
+    r"""Whether UTF-8 can hold it; undecodable bytes of a file name count as text.
+
+    JSON can tell of half a character, as in "\ud800", which no file can hold.
+    """
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

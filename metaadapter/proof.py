@@ -7,7 +7,6 @@ protection against somebody who forges a file, for anybody can compute a hash.
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from typing import Any
 from metaadapter.atomic_files import Content, replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.refusals import is_want_of_the_program
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = [
     "PROOF",
@@ -103,7 +104,7 @@ def write_document(
             new = _unnamed(path.with_name(name))
             replace_file(new, content)
             hashes[name] = file_hash(new)
-        replace_file(path, json.dumps(sealed(values, hashes), indent=2) + "\n")
+        replace_file(path, json_text(sealed(values, hashes), indent=2) + "\n")
     finally:
         _name_files(path)
         for name in contents or {}:
@@ -130,9 +131,9 @@ def read_document(
         IncompatibleArtifact: It is of another schema.
     """
     with _readable(path, remedy):
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     try:
-        values = json.loads(content)
+        values = parse_json(content)
         if not isinstance(values, dict):
             raise ValueError(f"expected a JSON object, found {type(values).__name__}")
         is_proven = PROOF in values or values.get("schema") == schema
@@ -163,7 +164,7 @@ def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
     proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):
         try:
-            values = json.loads(path.read_bytes())
+            values = parse_json(regular(path).read_bytes())
             if not isinstance(values, dict) or PROOF not in values:
                 if isinstance(values, dict) and str(values.get("schema")).startswith(OWN_SCHEMAS):
                     unproven.add(path)
@@ -191,7 +192,7 @@ def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) ->
     """
     document = {**values, PROOF: {FILES: files or {}}}
     # Through JSON once: what is hashed is what a reader will have.
-    plain: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+    plain: dict[str, Any] = parse_json(json_text(document))
     plain[PROOF][SEAL] = _seal(plain)
     return plain
 
@@ -221,14 +222,14 @@ def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
 
 
 def _seal(document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    text = json_text(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _name_files(path: Path) -> None:
     """Give the files that a document speaks of their names, if its writer has not done so."""
     try:
-        _, files = unsealed(json.loads(path.read_bytes()))
+        _, files = unsealed(parse_json(regular(path).read_bytes()))
     except (OSError, ValueError, AttributeError, RecursionError):
         return
     for name, sha256 in files.items():
@@ -243,7 +244,7 @@ def _unnamed(path: Path) -> Path:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content, read in pieces."""
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

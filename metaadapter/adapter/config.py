@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
@@ -18,21 +19,23 @@ __all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
 REMEDY = "restore it from a copy, or adapt again"
+# More would take hours for each picture.
+MOST_VIEWS = 10_000
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 
 
 class Origin(BaseModel):
     """Where an adapter's features come from, and so what it may be used with."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     encoder: str | None = None
     """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
     fingerprint: Fingerprint | None = None
     """Tells whether another encoder computes the same features."""
-    n_views: int = 1
+    n_views: Annotated[int, Field(ge=1, le=MOST_VIEWS)] = 1
     """The number of views of each picture that are averaged, in the support and in queries."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """The seed that the views were drawn with."""
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
@@ -48,7 +51,7 @@ class Origin(BaseModel):
 class AdapterConfig(BaseModel):
     """Facts stored beside an adapter's tensors. Labels keep their JSON type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str = "clip-adapter"
     library_version: str = Field(default_factory=lambda: version("metaadapter"))
@@ -56,18 +59,26 @@ class AdapterConfig(BaseModel):
     """Labels in the order of the class vectors."""
     width: int
     """Feature width of the encoder."""
-    n_shots: list[int]
+    n_shots: list[Annotated[int, Field(ge=0)]]
     """The number of pictures that each class was predicted from."""
     mode: str
     n_steps: int = 0
     """Gradient steps taken after the prediction."""
     generator: str
     generator_id: str
-    logit_scale: float | None = None
+    logit_scale: Annotated[float, Field(gt=0)] | None = None
     """The encoder's own inverse temperature, where it was known."""
     class_names: list[str] | None = None
     """The names that the text features were made of; "" where a class came with a vector."""
     origin: Origin = Origin()
+
+    @model_validator(mode="after")
+    def _tells_of_each_class(self) -> AdapterConfig:
+        for name in ("n_shots", "class_names"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.classes):
+                raise ValueError(f"expected {name} of {len(self.classes)}, got {len(column)}")
+        return self
 
 
 def read_config(folder: Path) -> tuple[AdapterConfig, Proof]:
@@ -95,7 +106,7 @@ def read_config(folder: Path) -> tuple[AdapterConfig, Proof]:
     try:
         facts = AdapterConfig(**{key: value for key, value in stored.items() if key in known})
     except ValidationError as error:
-        wrong = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        wrong = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in error.errors())
         raise IncompatibleArtifact(
             f"{path}: missing or wrong: {wrong}; the file is damaged or too old, adapt again"
         ) from error

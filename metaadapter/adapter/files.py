@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import safetensors
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -23,12 +22,15 @@ from metaadapter.adapter.config import (
     read_config,
     warn_of_unknown,
 )
+from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.proof import write_document
+from metaadapter.safetensors_header import texts_of
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = [
     "StoredAdapter",
@@ -94,7 +96,7 @@ def save_adapter(
     if support is not None:
         rows, labels = support.labelled_rows()
         named = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
-        hashes = json.dumps(sorted(picture_hashes))
+        hashes = json_text(sorted(picture_hashes))
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
     with write_errors(owner := f"the adapter {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,16 +134,13 @@ def load_adapter(folder: Path) -> StoredAdapter:
         tensors = load(contents[WEIGHTS_FILE])
         warn_of_unknown(folder / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
-        support, hashes = _unpack_support(contents.get(SUPPORT_FILE), config.logit_scale)
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        sizes = {"N": len(config.classes), "D": config.width}
+        require_shapes(AdapterWeights, weights.tensors(), **sizes)
+        support, hashes = _unpack_support(contents.get(SUPPORT_FILE), config)
+    except (KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise DataError(f"{folder} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
         raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
-    if weights.classes.shape != (len(config.classes), config.width):
-        raise DataError(
-            f"{folder} is damaged: {len(config.classes)} classes of width {config.width} in "
-            f"{CONFIG_FILE}, {tuple(weights.classes.shape)} in {WEIGHTS_FILE}; {REMEDY}"
-        )
     return StoredAdapter(weights, config, support, hashes)
 
 
@@ -152,13 +151,20 @@ def _pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:
 
 
 def _unpack_support(
-    data: bytes | None, logit_scale: float | None
+    data: bytes | None, config: AdapterConfig
 ) -> tuple[Support | None, tuple[str, ...]]:
     if data is None:
         return None, ()
     tensors = load(data)
-    # safetensors: eight bytes of length, then the header as JSON.
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    hashes = tuple(json.loads(header["__metadata__"]["picture_hashes"]))
+    hashes = tuple(parse_json(texts_of(data)["picture_hashes"]))
+    if not all(isinstance(each, str) for each in hashes):
+        raise ValueError("a hash of a picture is no text")
     rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
-    return Support.of_rows(rows, labels, text, logit_scale=logit_scale), hashes
+    n, n_way, width = len(labels), len(config.classes), config.width
+    if (rows.shape, labels.shape, text.shape) != ((n, width), (n,), (n_way, width)):
+        raise ValueError(f"the shapes in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
+    if labels.is_floating_point() or not ((labels >= 0) & (labels < n_way)).all():
+        raise ValueError(f"a label in {SUPPORT_FILE} is no class of {CONFIG_FILE}")
+    if not (rows.isfinite().all() and text.isfinite().all()):
+        raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
+    return Support.of_rows(rows, labels, text, logit_scale=config.logit_scale), hashes

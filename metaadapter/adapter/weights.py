@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 __all__ = [
     "AdapterWeights",
@@ -168,9 +168,19 @@ def cache_logits(
 def probabilities(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n N"]:
-    """Class probabilities in float64, so that a row gets the same in whichever batch it comes."""
+    """Class probabilities in float64, so that a row gets the same in whichever batch it comes.
+
+    Raises:
+        DataError: They are no numbers, for the adapter's weights are out of all bounds.
+    """
     exact = weights.to(dtype=torch.float64)
-    return classify(normalize(features.double(), dim=-1), exact).softmax(-1)
+    found = classify(normalize(features.double(), dim=-1), exact).softmax(-1)
+    if not found.isfinite().all():
+        raise DataError(
+            "the adapter gives no probabilities: its weights are so large that logits overflow; "
+            "adapt again"
+        )
+    return found
 
 
 def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:

@@ -13,11 +13,13 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter.shapes import require_shapes
 from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.proof import read_document, write_document
+from metaadapter.regular_files import regular
 
 __all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
 
@@ -112,12 +114,17 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
         folder / CONFIG_FILE, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,)
     )
     try:
-        stored = load(proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes())
+        file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
+        stored = load(regular(file).read_bytes())
         wanted = {each.name for each in fields(META_PEERS[config["peer"]].learned)}
         if set(stored) != wanted:
             raise ValueError(f"tensors {sorted(stored)} where {sorted(wanted)} were expected")
         learned = {each: tensor.float() for each, tensor in stored.items()}
-        return MetaPeer(config["peer"], config["width"], frozenset(config["encoders"]), learned)
+        require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
+        encoders = frozenset(config["encoders"])
+        if not all(isinstance(each, str) for each in encoders):
+            raise ValueError("an encoder whose name is no text")
+        peer = MetaPeer(config["peer"], config["width"], encoders, learned)
     except DataError:
         raise
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
@@ -125,6 +132,9 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
             f"{folder}: expected a meta-trained peer of this version of metaadapter, got "
             f"{error!r}; {REMEDY}"
         ) from error
+    if not all(tensor.isfinite().all() for tensor in learned.values()):
+        raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
+    return peer
 
 
 def save_meta_peer(peer: MetaPeer, folder: Path) -> None:

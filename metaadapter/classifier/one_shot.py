@@ -9,15 +9,26 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.errors import DataError
 from metaadapter.generator import AdapterGenerator
 
 __all__ = ["append_class", "predict_adapter"]
 
 
 def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
-    """The adapter of the one task of a support, without a task axis, float64 on the CPU."""
-    batch = generator.predict(support.to(device=generator.device).exact)
-    return batch.task(0).to(device="cpu", dtype=torch.float64)
+    """The adapter of the one task of a support, without a task axis, float64 on the CPU.
+
+    Raises:
+        DataError: It cannot be computed, for the generator's weights are out of all bounds.
+    """
+    try:
+        batch = generator.predict(support.to(device=generator.device).exact)
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+        raise _out_of_bounds(str(error)) from error
+    adapter = batch.task(0).to(device="cpu", dtype=torch.float64)
+    if not all(tensor.isfinite().all() for tensor in adapter.tensors().values()):
+        raise _out_of_bounds("a weight of the adapter would be NaN or infinite")
+    return adapter
 
 
 def append_class(
@@ -56,6 +67,13 @@ def append_class(
         **_grown_cache(weights, predicted, position, unit),
     )
     return grown, larger
+
+
+def _out_of_bounds(reason: str) -> DataError:
+    return DataError(
+        f"the generator predicts no adapter that can be computed ({reason}): its weights or "
+        "constants are out of all bounds; use another generator"
+    )
 
 
 def _above_others(rows: Tensor, position: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from rich.console import Console as RichConsole
 
 from metaadapter.plain_text import one_line
+from metaadapter.strict_json import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -138,7 +138,7 @@ def write_document(command: str, content: Mapping[str, Any]) -> None:
     """Print one JSON document, the name of its schema first: `metaadapter.<command>/1`."""
     document = {"schema": f"metaadapter.{command}/1", **content}
     # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+    sys.stdout.write(json_text(document, indent=2) + "\n")
 
 
 def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -191,7 +192,10 @@ def _checked(name: str, function: Metric) -> Metric:
 
     def metric(probabilities: np.ndarray, labels: np.ndarray) -> float:
         try:
-            return float(function(probabilities, labels))
+            figure = float(function(probabilities, labels))
+            if math.isinf(figure):
+                raise ValueError(f"it is {figure}; give a number, or NaN where it is undefined")
+            return figure
         except Exception as error:
             n, n_way = probabilities.shape
             raise UsageError(

@@ -14,7 +14,9 @@ from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
 __all__ = ["DrawConfig", "classes_left_out", "draw_tasks", "n_base_classes"]
 
-Count = Annotated[int, Field(ge=1)]
+# Far more of anything than can be drawn.
+MOST = 10**6
+Count = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class DrawConfig(BaseModel):
@@ -27,7 +29,7 @@ class DrawConfig(BaseModel):
     """The number of draws; their seeds are 0 … seeds − 1."""
     tasks: Count = 1
     """The number of tasks of a draw."""
-    ways: Annotated[int, Field(ge=2)] | None = None
+    ways: Annotated[int, Field(ge=2, le=MOST)] | None = None
     """The number of classes of a task; all of them if not given."""
     queries: Literal["all"] | Count = "all"
     """Pictures to classify, a class; "all" that are in no support of the draw."""

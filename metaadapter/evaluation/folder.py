@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +13,10 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.evaluation.metrics import Tables
-from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.own_folder import hold_lock, open_after, require_own_or_empty, write_errors
 from metaadapter.proof import PROOF, read_document, sealed, unsealed, write_document
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation", "read_record"]
 
@@ -85,12 +86,17 @@ class Journal:
         """
         self.path = path
         self.results: dict[Cell, CellResult] = {}
-        content = path.read_bytes() if path.exists() else b""
+        try:
+            content = regular(path).read_bytes()
+        except FileNotFoundError:
+            content = b""
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}; {REMEDY}") from error
         *lines, cut_off = content.split(b"\n")
         self._size = len(content) - len(cut_off)
         for number, line in enumerate(lines, start=1):
             try:
-                values = json.loads(line)
+                values = parse_json(line)
                 cell = Cell(*values["cell"])
                 result = CellResult(cell, "", "", {})
                 if PROOF in values:
@@ -135,19 +141,14 @@ class Journal:
     @contextmanager
     def appending(self) -> Iterator[Journal]:
         """Open for `append`, the end cut back to the last whole line."""
-        with write_errors(f"the evaluation {self.path.parent}"):
-            self._file = self.path.open("ab")
-        try:
-            os.truncate(self.path, self._size)
+        owner = f"the evaluation {self.path.parent}"
+        with open_after(self.path, self._size, owner) as self._file:
             yield self
-        finally:
-            with suppress(OSError):  # `append` has told it
-                self._file.close()
 
     def append(self, result: CellResult) -> None:
         """Keep a result, for good; a failed write is a `DataError`."""
         with write_errors(f"the evaluation {self.path.parent}", KEPT):
-            self._file.write(json.dumps(sealed(result._asdict())).encode() + b"\n")
+            self._file.write(json_text(sealed(result._asdict())).encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         self.results[result.cell] = result

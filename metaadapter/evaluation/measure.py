@@ -72,7 +72,13 @@ def measure(
             own_Q = np.where(is_query_Q, way_Q - ways.start, UNKNOWN)
             here_TQ = np.where(is_query_Q | (way_Q == UNKNOWN), picture_TQ.numpy(), -1)
             logits_TQW, own_TQ = logits_TQN[..., ways], np.broadcast_to(own_Q, here_TQ.shape)
-            answers[part].append(read_answers(logits_TQW, own_TQ, here_TQ, first))
+            found_q = read_answers(logits_TQW, own_TQ, here_TQ, first)
+            if np.isneginf(found_q["log_own"]).any():
+                raise DataError(
+                    f"{method.name} rules out the class that a picture of {data.name} has (its "
+                    "logit is −∞), so that its nll is infinite; give such a class a low logit"
+                )
+            answers[part].append(found_q)
             for name, metric in (metrics or {}).items():
                 for logits_QW, is_asked_Q in zip(
                     logits_TQW, (here_TQ >= 0) & is_query_Q, strict=True

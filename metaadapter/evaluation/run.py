@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from metaadapter.evaluation.tables import all_tables, draw_table, table_files
 from metaadapter.features.device import choose_device
 from metaadapter.own_folder import write_errors
 from metaadapter.proof import write_document
+from metaadapter.strict_json import json_text
 
 __all__ = ["SUMMARY_FILE", "SUMMARY_SCHEMA", "Evaluation", "evaluate"]
 
@@ -155,7 +155,7 @@ def _finish(
     )
     document = evaluation.to_dict()
     boxes = {"schema": "metaadapter.evaluation.integrity/1", "boxes": document.pop("integrity")}
-    contents: dict[str, Content] = {"integrity.json": json.dumps(boxes, indent=2) + "\n"}
+    contents: dict[str, Content] = {"integrity.json": json_text(boxes, indent=2) + "\n"}
     contents |= table_files({"draws": draws, **tables}, raw=csv_raw)
     summary = {"schema": SUMMARY_SCHEMA, **document, "csv_raw": csv_raw}
     with write_errors(f"the evaluation {folder}"):

@@ -19,6 +19,7 @@ from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
 from metaadapter.plain_text import from_csv, in_csv
+from metaadapter.regular_files import regular
 
 __all__ = [
     "CELL",
@@ -192,8 +193,18 @@ def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dic
         import pyarrow  # noqa: F401
 
         if len(tables["rows"]):
-            files["rows.parquet"] = tables["rows"].to_parquet
+            files["rows.parquet"] = _of_utf8(tables["rows"]).to_parquet
     return files
+
+
+def _of_utf8(rows: pd.DataFrame) -> pd.DataFrame:
+    r"""Names with undecodable bytes in the form `\xe9`, for Parquet has no others."""
+    texts = [name for name in rows if _kind(name) == TEXT]
+    return rows.assign(**{name: rows[name].map(_legible).astype(TEXT) for name in texts})
+
+
+def _legible(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) -> Content:
@@ -220,7 +231,7 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
         DataError: There is no such table, or it is damaged.
     """
     try:
-        names = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
+        names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
         last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
         found = []
         with pd.read_csv(

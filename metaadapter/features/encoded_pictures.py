@@ -17,6 +17,7 @@ from metaadapter.features.store.folder import HEADER_FILE
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 from metaadapter.features.views import mean_of_views
 from metaadapter.images import ImageInput, ImageRow, UnreadableImage
+from metaadapter.regular_files import is_regular
 
 __all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "read_store"]
 
@@ -164,4 +165,4 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
 
 def is_store(path: Path) -> bool:
     """Whether a path is a feature store and not pictures."""
-    return (path / HEADER_FILE).is_file()
+    return is_regular(path / HEADER_FILE)

@@ -81,7 +81,15 @@ class Fingerprint:
             digest: `digest_weights` of the network; without it only the features tell two
                 encoders apart, with a tolerance.
             quick_gelu: Whether the network has OpenAI's approximation of GELU.
+
+        Raises:
+            IncompatibleArtifact: A feature is NaN or infinite.
         """
+        if not all(np.isfinite(each).all() for each in (picture, sentence) if each is not None):
+            raise IncompatibleArtifact(
+                f"the encoder {name} computes features that are NaN or infinite: its weights are "
+                "damaged, or too large for the precision"
+            )
         told = (0.0,) * N_SUMMARY if sentence is None else summarise(sentence)
         return cls(name, weights, len(picture), quick_gelu, digest, summarise(picture) + told)
 

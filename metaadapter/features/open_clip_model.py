@@ -23,6 +23,7 @@ from metaadapter.errors import (
     UsageError,
 )
 from metaadapter.refusals import is_want_of_the_program
+from metaadapter.regular_files import is_regular
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
@@ -77,7 +78,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     if tag in tags:
         return EncoderSource(f"{model}/{tag}", model, tag, tag)
     file = Path(weights).expanduser()
-    if weights and file.is_file():
+    if weights and is_regular(file):
         file = file.resolve()
         return EncoderSource(f"{model}/{file}", model, str(file), file.name)
     raise UsageError(_unknown_weights(model, weights, tags))
@@ -112,13 +113,16 @@ def build_model(source: EncoderSource) -> OpenClipModel:
 
 
 def _folder(folder: Path) -> EncoderSource:
-    if not (folder / CONFIG_FILE).is_file():
+    if not is_regular(folder / CONFIG_FILE):
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, as in a model "
             "folder of a hub; for a weights file alone write MODEL/FILE"
         )
     # Without any, open_clip would go on with random weights.
-    if not any(file.suffix in WEIGHTS_SUFFIXES for file in folder.iterdir()):
+    weights = [file for file in folder.iterdir() if file.suffix in WEIGHTS_SUFFIXES]
+    if no_files := [file for file in weights if not is_regular(file)]:
+        raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
+    if not weights:
         raise DataError(
             f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
             "put open_clip_model.safetensors beside it"

@@ -29,6 +29,8 @@ __all__ = ["Generator", "GeneratorConfig"]
 
 # CLIP-Adapter's published default.
 VISUAL_RATIO = 0.2
+# Of a network that still fits a large machine.
+LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,24 @@ class GeneratorConfig:
     n_heads: int = 4
     bottleneck: int = 8
     closed_form: ClosedForm = field(default_factory=ClosedForm)
+
+    def __post_init__(self) -> None:
+        sizes = {name: getattr(self, name) for name in LARGEST}
+        wrong = {
+            name: size
+            for name, size in sizes.items()
+            if not (isinstance(size, int) and (name != "n_layers") <= size <= LARGEST[name])
+        }
+        if wrong:
+            raise ValueError(
+                "expected sizes of at least 1, and n_layers of at least 0, got "
+                f"{wrong}; the largest are {LARGEST}"
+            )
+        if self.width % self.n_heads:
+            raise ValueError(
+                f"expected a width that n_heads divides, got width {self.width} and n_heads "
+                f"{self.n_heads}; the heads share the width equally"
+            )
 
 
 @final

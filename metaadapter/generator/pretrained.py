@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,8 @@ from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.regression import ClosedForm
 from metaadapter.own_code import explain, load_own_code, own_code_and_folder
 from metaadapter.proof import read_document, write_document
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
@@ -74,7 +75,12 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
             f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     stored, weights = _read(folder)
-    return _with_weights(Generator(_config(stored, folder)), weights, folder).eval()
+    config = _config(stored, folder)
+    # Without memory: what the configuration declares may be more than the file holds.
+    with torch.device("meta"):
+        generator = Generator(config)
+    real = {name: tensor.float() for name, tensor in weights.items()}
+    return _with_weights(generator, real, folder, assign=True).eval()
 
 
 def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
@@ -116,7 +122,7 @@ def generator_id(generator: AdapterGenerator) -> str:
         # Adapters that were saved before generators had constants name one without them.
         if generator.config.closed_form == FIRST_CONSTANTS:
             del described["closed_form"]
-        text = json.dumps(described, sort_keys=True)
+        text = json_text(described, sort_keys=True)
     else:
         text = f"{type(generator).__qualname__} {code_identity(type(generator))}"
     digest = hashlib.sha256(text.encode())
@@ -137,8 +143,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = folder / CONFIG_FILE
     stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=WITHOUT_PROOF)
     try:
-        weights = proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes()
-        tensors: dict[str, Tensor] = load(weights)
+        file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
+        tensors: dict[str, Tensor] = load(regular(file).read_bytes())
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {folder / WEIGHTS_FILE}: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
@@ -157,7 +163,7 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
         if stored["schema"] != WITHOUT_CONSTANTS:
             constants = ClosedForm(**stored["closed_form"])
         return GeneratorConfig(**stored["network"], closed_form=constants)
-    except (TypeError, KeyError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleArtifact(
             f"{folder / CONFIG_FILE} does not describe a generator of this version of metaadapter: "
             f"{error}"
@@ -165,10 +171,10 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
 
 
 def _with_weights(
-    generator: AdapterGenerator, weights: dict[str, Tensor], folder: Path
+    generator: AdapterGenerator, weights: dict[str, Tensor], folder: Path, *, assign: bool = False
 ) -> AdapterGenerator:
     try:
-        generator.load_state_dict(weights)
+        generator.load_state_dict(weights, assign=assign)
     except (KeyError, RuntimeError) as error:
         raise IncompatibleArtifact(
             f"{folder}: the generator's weights do not fit its configuration or this version of "

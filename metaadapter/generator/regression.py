@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,6 +19,13 @@ __all__ = [
     "ridge_towards_prior",
     "squared_distances",
 ]
+
+# Constants of the closed form beyond these have no solution that can be computed.
+SMALLEST, LARGEST = 1e-6, 1e6
+MAY_BE_ZERO = (
+    *("text_trust", "bare_text_trust", "balance", "scale_decay", "weakening"),
+    "most_kernel_rows",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,12 @@ class ClosedForm:
     out."""
     most_kernel_rows: int = 2048
     """The number of pictures beyond which a kernel matrix is too large for a small machine."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            least = 0 if name in MAY_BE_ZERO else SMALLEST
+            if not least <= value <= LARGEST:
+                raise ValueError(f"{name} must be within {least:g} to {LARGEST:g}, got {value}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
 from metaadapter.images.folder import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
+from metaadapter.regular_files import is_regular, regular
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = ["read_coop_split"]
 
@@ -44,7 +45,9 @@ def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
 def _lists(file: Path) -> Mapping[str, Sequence[object]]:
     expected = f"expected lists 'train', 'val' and 'test' (a CoOp split) in {file}"
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = parse_json(regular(file).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{expected}, but it cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{expected}, but it is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -64,7 +67,7 @@ def _entry(file: Path, split: str, number: int, entry: object) -> Entry:
             return path, index, name
     raise DataError(
         f"expected [path, label index, class name] as entry {number} of {split!r} in {file}, but "
-        f"it is {json.dumps(entry)[:80]}"
+        f"it is {json_text(entry)[:80]}"
     )
 
 
@@ -81,7 +84,7 @@ def _require_one(file: Path, what: str, pairs: Sequence[tuple[str, str]]) -> Non
 def _root(file: Path, paths: Sequence[str]) -> Path:
     candidates = [file.parent, *subfolders(file.parent)]
     for folder in candidates:
-        if any((folder / path).exists() for path in paths):
+        if any(is_regular(folder / path) for path in paths):
             return folder
     raise DataError(
         f"none of the {len(paths)} pictures named in {file} exists: {paths[0]} was looked for in "

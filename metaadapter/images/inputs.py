@@ -14,6 +14,7 @@ from PIL import Image
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.refusals import is_want_of_the_program
+from metaadapter.regular_files import regular
 
 __all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 
@@ -89,12 +90,10 @@ def name_of(picture: Picture) -> Path | str:
 def open_readable(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading; any fault of the system becomes an `UnreadableImage`."""
     try:
-        if not path.exists():
-            raise UnreadableImage(path, "there is no such file")
-        if not path.is_file():  # opening a pipe would wait forever
-            raise UnreadableImage(path, "it is a folder or a device, not a picture file")
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             yield file
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, "there is no such file") from error
     except PermissionError as error:
         raise UnreadableImage(path, "no permission to read it") from error
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import NamedTuple
 
 from metaadapter.errors import DataError, MissingPackage
 from metaadapter.images.table import ImageRow, ImageTable
+from metaadapter.regular_files import is_regular, regular
+from metaadapter.strict_json import parse_json
 
 __all__ = ["is_manifest", "read_manifest"]
 
@@ -31,7 +32,10 @@ COLUMNS = {
     "group": ("group",),
 }
 
+NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
+# Of a Parquet file; paths of pictures, which differ, never become that small.
+MOST_ROWS_A_BYTE = 8
 
 
 class Record(NamedTuple):
@@ -82,11 +86,11 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")
         rows.append(ImageRow(path, label, facts["split"], facts["group"]))
-    if not any(row.path.exists() for row in rows):
+    if not any(is_regular(row.path) for row in rows):
         raise DataError(
             f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
-            f"the folder of the manifest, {manifest.parent.resolve()}, so the first was looked for "
-            f"at {rows[0].path.resolve()}; move the manifest or correct its paths"
+            f"the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
+            f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
         )
     return ImageTable(tuple(rows), f"{kind} manifest")
 
@@ -131,16 +135,23 @@ def _read_parquet(path: Path) -> list[Record]:
             "pip install 'metaadapter[parquet]', or save the table as CSV"
         ) from error
     try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        # By its file: a path that is not UTF-8, pyarrow cannot open.
+        with regular(path).open("rb") as file:
+            table = pyarrow.parquet.ParquetFile(file)
+            n_rows = table.metadata.num_rows
+            if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
+                raise ValueError(f"it tells of {n_rows} rows, which is more than it can hold")
+            rows = enumerate(table.read().to_pylist(), start=1)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
-    rows = enumerate(table.to_pylist(), start=1)
     return [Record(f"row {number}", _texts(values)) for number, values in rows]
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return regular(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read the manifest {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
@@ -151,20 +162,18 @@ def _text(path: Path) -> str:
 def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
     example = 'expected a line such as {"path": "fox/1.jpg", "label": "fox"}'
     try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{example}, but line {number} of {path} is not JSON: {error.msg} at character "
-            f"{error.pos + 1}"
-        ) from error
+        value = parse_json(line)
+    except ValueError as error:
+        raise DataError(f"{example}, but line {number} of {path} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
     return value
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    """The values by their names; "" for one that is no text, number or the like."""
     return {
-        name.strip().lower(): "" if value is None else str(value).strip()
+        name.strip().lower(): "" if isinstance(value, NO_TEXT) else str(value).strip()
         for name, value in values.items()
     }
 

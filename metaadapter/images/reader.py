@@ -39,12 +39,19 @@ def read_images(
         MissingPackage: A Parquet manifest without pyarrow.
     """
     source = Path(source).expanduser()
-    if not source.exists():
+    if not _is_there(source):
         raise DataError(_not_found(source))
     table = _select_split(_read(source, labelled), source, split, labelled)
     if labelled and len(table.classes) < n_classes:
         raise DataError(_one_class(source, table))
     return table
+
+
+def _is_there(source: Path) -> bool:
+    try:
+        return source.exists()
+    except OSError as error:
+        raise DataError(f"cannot look for {source}: {error.strerror}") from error
 
 
 def _read(source: Path, labelled: bool) -> ImageTable:

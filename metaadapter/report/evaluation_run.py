@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.evaluation.summary import Ranks, of_records
 from metaadapter.evaluation.tables import read_table
 from metaadapter.proof import read_document
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
@@ -69,6 +70,9 @@ class EvaluationRun:
         summary, proof = read_document(
             folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY, without_proof=(SUMMARY_WITHOUT_PROOF,)
         )
+        if proof:
+            for name in proof.files:
+                proof.find(name)  # also of what is not read: a report speaks for a whole folder
         if record.get("config") != summary.get("config"):
             raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
@@ -86,10 +90,10 @@ class EvaluationRun:
             errors = {
                 name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]
             }
-            boxes = json.loads(files["integrity.json"].read_bytes())
+            boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
-                record=hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12],
+                record=hashlib.sha256(json_text(record, sort_keys=True).encode()).hexdigest()[:12],
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from metaadapter.images import UnreadableImage, decode_image
+from metaadapter.images import UnreadableImage, content_hash, decode_image
 from metaadapter.report.evaluation_result import Row
 
 __all__ = ["thumbnails"]
@@ -34,11 +33,10 @@ def thumbnails(mistakes: Iterable[Row], folders: Sequence[Path]) -> dict[str, by
 def _thumbnail(path: Path, sha256: str) -> bytes | None:
     """None if the file is not the picture that was encoded; another one would tell a lie."""
     try:
-        # No pipe, no device: reading one might never end.
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if content_hash(path) != sha256:
             return None
         picture = decode_image(path)
-    except (OSError, UnreadableImage):
+    except UnreadableImage:
         return None
     picture.thumbnail((SIDE, SIDE))
     file = io.BytesIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.proof import PROOF, sealed, unsealed
+from metaadapter.regular_files import regular
+from metaadapter.safetensors_header import texts_of
+from metaadapter.strict_json import json_text, parse_json
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 
@@ -41,7 +43,7 @@ class Checkpoint:
             for name, tensor in members.items()
         }
         about = {"schema": SCHEMA, "groups": list(self.tensors), **self.values}
-        text = json.dumps(sealed(about, {TENSORS: _hash(flat)}))
+        text = json_text(sealed(about, {TENSORS: _hash(flat)}))
         replace_file(path, save(flat, metadata={"format": "pt", "metaadapter": text}))
 
 
@@ -53,17 +55,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         IncompatibleArtifact: It is no training checkpoint of this version.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            # Cloned: Windows cannot replace a file of which a tensor still has a page mapped.
-            flat = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        content = regular(path).read_bytes()
+        flat: dict[str, Tensor] = dict(sorted(load(content).items()))
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "
             "or start anew with --out ANOTHER_FOLDER"
         ) from error
     try:
-        values = json.loads(header.get("metaadapter", "{}"))
+        values = parse_json(texts_of(content).get("metaadapter", "{}"))
         if values.get("schema") not in (SCHEMA, SCHEMA_WITHOUT_PROOF):
             raise IncompatibleArtifact(
                 f"{path} is no training checkpoint of this version (expected schema {SCHEMA!r}); "
@@ -74,6 +74,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             if hashes[TENSORS] != _hash(flat):
                 raise ValueError("the SHA-256 of its tensors is another than when it was written")
         groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
+        for key, tensor in flat.items():
+            group, _, name = key.partition("/")
+            groups[group][name] = tensor
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, IncompatibleArtifact):
             raise
@@ -82,9 +85,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "start anew with --out ANOTHER_FOLDER"
         ) from error
     del values["schema"]
-    for key, tensor in flat.items():
-        group, _, name = key.partition("/")
-        groups[group][name] = tensor
     return Checkpoint(groups, values)
 
 

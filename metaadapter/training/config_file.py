@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,15 @@ from pydantic import BaseModel, ValidationError
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.proof import read_document
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text
 from metaadapter.training.config import TrainConfig
 
 __all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]
 
 RESOLVED, RUN_SCHEMA = "resolved.json", "metaadapter.training_run/2"
 REMEDY = "give --resume a folder that `metaadapter train` wrote, or start anew with --out"
+LONGEST_SHOWN = 200
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,9 +46,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         DataError: The file cannot be read.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(regular(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise DataError(f"{path} is nested too deeply") from error
     except ValueError as error:
         raise DataError(f"{path} is not TOML: {error}") from error
 
@@ -111,7 +115,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
 def _entry(place: Any, part: str, override: str) -> Any:
     if isinstance(place, dict):
         return place.setdefault(part, {})
-    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+    if isinstance(place, list) and part in map(str, range(len(place))):
         return place[int(part)]
     count = f"a list of {len(place)}, counted from 0" if isinstance(place, list) else repr(place)
     raise UsageError(f"--set {override}: {part!r} cannot be looked up in {count}")
@@ -120,7 +124,9 @@ def _entry(place: Any, part: str, override: str) -> Any:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise UsageError(f"--set {_shown(text)} is nested too deeply") from error
+    except ValueError as error:
         if text.strip().startswith(("'", '"')):
             raise UsageError(
                 f"--set expects a value in TOML or a bare word, got {text.strip()}, whose quotes "
@@ -143,7 +149,16 @@ def _explain(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
     if fault["type"] == "value_error":
         return ": ".join(filter(None, [key, fault["msg"].removeprefix("Value error, ")]))
     expected = fault["msg"].removeprefix("Input should be ")
-    return f"{key}: expected {expected}, got {fault['input']!r}"
+    return f"{key}: expected {expected}, got {_shown(fault['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, or what it is where that would fill pages."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested deeply, or an integer of thousands of digits
+        return f"a very long {type(value).__name__}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
@@ -152,7 +167,7 @@ def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[s
     for part in location:
         if isinstance(part, str):
             # X, X or null, a list of X: there is one table in each.
-            name = re.findall(r"#/\$defs/(\w+)", json.dumps(table["properties"][part]))[0]
+            name = re.findall(r"#/\$defs/(\w+)", json_text(table["properties"][part]))[0]
             table = schema["$defs"][name]
     return list(table["properties"])
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import platform
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
+from pydantic import ValidationError
 
 from metaadapter.code_identity import code_identity
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.device import choose_device
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator import generator_id, save_generator
-from metaadapter.own_folder import write_errors
+from metaadapter.own_folder import open_after, require_no_link, write_errors
 from metaadapter.proof import TRAINING_RECORD, write_document
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.run_folder import hold_run, open_log, require_same, write_config
+from metaadapter.training.run_conditions import (
+    Conditions,
+    computing_threads,
+    require_same_conditions,
+    training_device,
+)
+from metaadapter.training.run_folder import hold_run, require_same, write_config
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 from metaadapter.training.validation import Moment, Validation
@@ -104,7 +107,7 @@ def train(
     with hold_run(folder, is_new=is_new):
         path = folder / CHECKPOINT
         checkpoint = load_checkpoint(path) if path.exists() else None
-        before = checkpoint.values["conditions"] if checkpoint else {}
+        before = _conditions(checkpoint, path) if checkpoint else {}
         place = training_device(before.get("device", "auto") if device == "auto" else device)
         with computing_threads(before.get("n_threads")) as n_threads:
             data = load_training_data(config)
@@ -139,16 +142,13 @@ def _advance(
     """Let the trainer run, log each step, keep its states; gives the seconds of all sessions."""
     before, position = 0.0, 0
     if checkpoint:
-        before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
         try:
+            before, position = checkpoint.values["seconds"], int(checkpoint.values["log_position"])
             trainer.restore(checkpoint)
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise IncompatibleArtifact(
-                f"the checkpoint in {folder} does not fit this version of metaadapter ({error}); "
-                "go on with the version that wrote it, or start a new run with --out"
-            ) from error
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"
-    with open_log(folder / LOG, position) as log:
+    with open_after(folder / LOG, position, owner) as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
             with write_errors(owner, KEPT):
@@ -165,12 +165,17 @@ def _advance(
                     os.fsync(log.fileno())
                     trainer.state(about).save(folder / CHECKPOINT)
                     if trainer.is_at_its_best:
-                        save_generator(trainer.best_generator(), folder / BEST)
+                        _keep_best(folder, trainer)
             if stopped:
                 break
     with write_errors(owner, KEPT):
-        save_generator(trainer.best_generator(), folder / BEST)
+        _keep_best(folder, trainer)
     return before + time.monotonic() - started
+
+
+def _keep_best(folder: Path, trainer: Trainer) -> None:
+    require_no_link(folder / BEST)
+    save_generator(trainer.best_generator(), folder / BEST)
 
 
 def _summary(
@@ -200,67 +205,15 @@ def _summary(
     )
 
 
-def training_device(name: str) -> torch.device:
-    """The device of that name; for "auto" the first GPU of CUDA, or else the CPU.
-
-    Raises:
-        UsageError: There is none, or it cannot train.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.partition(":")[0] == "mps":
-        raise UsageError(
-            "training solves its closed forms in float64, which device 'mps' does not have; use "
-            "--device cpu"
-        )
-    return choose_device(name)
-
-
-@contextmanager
-def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with so many threads inside the block, those of the process if None; gives them.
-
-    Sums over another number of threads end in other bits.
-    """
-    before = torch.get_num_threads()
-    if n_threads not in (None, before):
-        warnings.warn(
-            f"the run goes on with {n_threads} thread(s), as it began, where this process would "
-            f"have {before}: so its weights stay those of an uninterrupted run to the bit",
-            stacklevel=3,
-        )
-    torch.set_num_threads(n_threads or before)
+def _conditions(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
     try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
+        return Conditions.model_validate(checkpoint.values.get("conditions")).model_dump()
+    except ValidationError as error:
+        raise _unfit(path, error) from error
 
 
-def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that a run that stopped under some conditions may go on; warn if bits will differ.
-
-    Conditions are the `device`, the digests of `data` by source, the `versions` of packages and the
-    digest of the `code`; a run of an earlier version has not all of them.
-
-    Raises:
-        DataError: Its data have changed.
-    """
-    changed = [name for name, digest in before["data"].items() if now["data"].get(name) != digest]
-    if changed:
-        raise DataError(
-            f"the data of {', '.join(map(repr, changed))} are not those that the run began "
-            "with: pictures, views, labels or texts have changed. Restore the stores, tell "
-            "where they lie now with --set data.root=FOLDER, or start a new run with --out"
-        )
-    other = []
-    if torch.device(before["device"]).type != torch.device(now["device"]).type:
-        other.append(f"{now['device']} where it had {before['device']}")
-    for kind in ("versions", "code"):
-        pairs = [(name, was, now[kind].get(name)) for name, was in before.get(kind, {}).items()]
-        other += [f"{name} {new} where it had {was}" for name, was, new in pairs if new != was]
-    if other:
-        warnings.warn(
-            f"the run goes on with {', '.join(other)}: its weights will not be those of an "
-            "uninterrupted run to the bit",
-            stacklevel=2,
-        )
+def _unfit(checkpoint: Path, error: Exception) -> IncompatibleArtifact:
+    return IncompatibleArtifact(
+        f"the checkpoint {checkpoint} does not fit this version of metaadapter ({error}); go on "
+        "with the version that wrote it, or start a new run with --out"
+    )

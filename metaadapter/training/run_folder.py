@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, UsageError
@@ -15,6 +12,7 @@ from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.own_code import load_own_code
 from metaadapter.own_folder import hold_lock, write_errors
 from metaadapter.proof import write_document
+from metaadapter.strict_json import parse_json
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import (
     RESOLVED,
@@ -23,7 +21,7 @@ from metaadapter.training.config_file import (
     open_run,
 )
 
-__all__ = ["hold_run", "open_log", "require_same", "write_config"]
+__all__ = ["hold_run", "require_same", "write_config"]
 
 CONFIG = "config.toml"
 # What a run leaves that is killed before it has begun.
@@ -70,27 +68,13 @@ def require_same(folder: Path, config: TrainConfig) -> None:
             "not change. Leave the configuration out, or start a new run. Different are:\n  "
             + "\n  ".join(differences[:10])
         )
-    before = json.loads((folder / RESOLVED).read_bytes()).get("code", {})
+    before = parse_json((folder / RESOLVED).read_bytes()).get("code", {})
     changed = [name for name, now in _identities(config).items() if before.get(name) != now]
     if changed:
         raise UsageError(
             f"the code of {', '.join(changed)}, or of a module that it imports, is not that which "
             f"the run {folder} began with. Restore it, or start a new run with --out"
         )
-
-
-@contextmanager
-def open_log(path: Path, position: int) -> Iterator[IO[bytes]]:
-    """Open a log to go on at a position; what a killed run wrote beyond is cut off."""
-    with write_errors(f"the training run {path.parent}"):
-        path.touch()
-        os.truncate(path, min(position, path.stat().st_size))
-        log = path.open("ab")
-    try:
-        yield log
-    finally:
-        with suppress(OSError):  # whoever wrote to it has told it
-            log.close()
 
 
 def _identities(config: TrainConfig) -> dict[str, str]:

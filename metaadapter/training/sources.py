@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,8 @@ from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 from metaadapter.features.views import mean_of_views, unit_rows
+from metaadapter.regular_files import regular
+from metaadapter.strict_json import json_text
 from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 __all__ = ["LoadedSource", "load_source"]
@@ -116,7 +117,7 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
         )
     if config.classes is None:
         return tuple(sorted(there))
-    parts = ClassSplit.load(Path(config.classes.split)).parts
+    parts = ClassSplit.load(regular(Path(config.classes.split))).parts
     wanted = parts.get(config.classes.part)
     if not wanted:
         raise DataError(
@@ -151,7 +152,7 @@ def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
 
 def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
     """A digest of what is stored: what is computed of it may differ in its last bits elsewhere."""
-    found = hashlib.sha256(json.dumps(values).encode())
+    found = hashlib.sha256(json_text(values).encode())
     for array in arrays:
         found.update(f"{array.dtype.str} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).data)

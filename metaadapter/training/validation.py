@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import Support, classify
 from metaadapter.generator import AdapterGenerator
+from metaadapter.strict_json import json_text
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.objective import query_loss
 
@@ -100,7 +100,7 @@ class Moment:
             }
         if self.validation:
             figures["validation"] = self.validation.to_dict()
-        return json.dumps(_finite(figures), allow_nan=False).encode() + b"\n"
+        return json_text(_finite(figures)).encode() + b"\n"
 
 
 @final

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from metaadapter.adapter import Support
 from metaadapter.baselines import META_PEERS, load_meta_peer
 from metaadapter.baselines.classifier import PeerClassifier
 from metaadapter.baselines.meta_trained import SHIPPED, save_meta_peer
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.proof import unsealed, write_document
 
 every_name = pytest.mark.parametrize("name", META_PEERS)
 
@@ -123,3 +125,34 @@ def test_peer_classifier__features_of_the_width__are_classified(name):
     found = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)
 
     assert found.tolist() == list("abab")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"width": 13}, IncompatibleArtifact, r"should be \(.*13.*\) real numbers"),
+        ({"width": 10**12}, IncompatibleArtifact, "real numbers"),
+        ({"width": None}, IncompatibleArtifact, "peer"),
+        ({"encoders": [3]}, IncompatibleArtifact, "name is no text"),
+        ({"encoders": None}, IncompatibleArtifact, "peer"),
+        ({"peer": "none"}, IncompatibleArtifact, "peer"),
+    ],
+)
+def test_load_meta_peer__values_that_cannot_be__are_refused(
+    make_meta_peer, tmp_path, change, error, message
+):
+    save_meta_peer(make_meta_peer("MAML"), tmp_path / "mine")
+    values, files = unsealed(json.loads((tmp_path / "mine" / "peer.json").read_bytes()))
+    write_document(tmp_path / "mine" / "peer.json", values | change, files=files)
+
+    with pytest.raises(error, match=message):
+        load_meta_peer(tmp_path / "mine")
+
+
+def test_load_meta_peer__weight_that_is_no_number__is_refused(make_meta_peer, tmp_path):
+    peer = make_meta_peer("MAML")
+    broken = {name: tensor * torch.nan for name, tensor in peer.learned.items()}
+    save_meta_peer(replace(peer, learned=broken), tmp_path / "mine")
+
+    with pytest.raises(DataError, match=r"model\.safetensors holds weights that are NaN"):
+        load_meta_peer(tmp_path / "mine")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -120,3 +122,16 @@ def test_measure__answers_that_are_not_numbers__name_method_and_set(pets, load):
         DataError, match=r"planted gave answers that are not numbers on pets with 2"
     ):
         measure(planted(diverge), data, draw_tasks(data, config, 0))
+
+
+def test_measure__correct_class_ruled_out__is_told_for_its_loss_is_infinite(pets, load):
+    data, config = load(pets)
+
+    def rule_out(support):
+        weights = support.head(support.text_TND)
+        bias_TN = weights.class_bias.clone()
+        bias_TN[:, 0] = -torch.inf
+        return replace(weights, class_bias=bias_TN)
+
+    with pytest.raises(DataError, match=r"planted rules out the class .* pets .* nll is infinite"):
+        measure(planted(rule_out), data, draw_tasks(data, config, 0))

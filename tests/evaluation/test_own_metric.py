@@ -28,6 +28,12 @@ def text(probabilities, labels):
 
 def accuracy(probabilities, labels):
     return 1.0
+
+def endless(probabilities, labels):
+    return float("inf")
+
+def undefined(probabilities, labels):
+    return float("nan")
 """
 
 
@@ -90,6 +96,7 @@ def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, 
     [
         (("broken",), r"metric '.*:broken' failed on 28 queries of 4 classes: RuntimeError: no"),
         (("text",), r"metric '.*:text' failed on .*ValueError"),
+        (("endless",), r"metric '.*:endless' failed on .* it is inf; give .* NaN where"),
         (("missing",), "has no 'missing'"),
         (("np",), "must be a function of probabilities and classes"),
         (("accuracy",), "another metric or column is called 'accuracy'"),
@@ -103,6 +110,15 @@ def test_own_metric__that_does_not_work__is_told_as_its_own_fault(
 
     with pytest.raises(UsageError, match=message):
         evaluate(ask(pets, metrics=names), tmp_path / "run")
+
+
+def test_own_metric__nan__is_undefined_and_null(mine, pets, ask, tmp_path):
+    evaluate(ask(pets, metrics=(f"{mine}:undefined",)), tmp_path / "run")
+
+    text = (tmp_path / "run" / "summary.json").read_text()
+    assert "NaN" not in text
+    assert not [each for each in json.loads(text)["means"] if each["metric"] == "undefined"]
+    assert pd.read_csv(tmp_path / "run" / "rows.csv")["undefined"].isna().all()
 
 
 def test_load_metrics__name_without_a_file__says_what_is_expected():

@@ -180,3 +180,9 @@ def test_quick_gelu__somewhere_in_the_network__is_seen(quick):
     activation = QuickGELU() if quick else nn.GELU()
 
     assert uses_quick_gelu(nn.Sequential(nn.Sequential(activation))) is quick
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_fingerprint__of_features_that_are_no_numbers__is_refused(number):
+    with pytest.raises(IncompatibleArtifact, match="the encoder dots computes features that are"):
+        Fingerprint.of("dots", np.full(16, number, np.float32))

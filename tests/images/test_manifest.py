@@ -5,6 +5,7 @@ import json
 import sys
 import unicodedata
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -231,3 +232,32 @@ def test_read_manifest__column_without_a_name__is_neither_split_nor_group(write)
     table = read_manifest(write("m.csv", text), labelled=True)
 
     assert content(table) == [("1.jpg", "fox", None, None), ("2.jpg", "lynx", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"path": "1.jpg", "label": {"a": 1}}', "expected a label .* missing in line 1"),
+        ('{"path": ["1.jpg"], "label": "a"}', "expected a path .* missing in line 1"),
+        (r'{"path": "1.jpg", "label": "\ud800"}', "line 1 of .* is half a character"),
+        ('{"path": "1.jpg", "label": NaN}', "line 1 of .* NaN is not a number"),
+        ('{"path": ' + "[" * 200_000, "line 1 of .* nested too deeply"),
+        (f'{{"path": "{"x" * 5_000}", "label": "a"}}', "none of the 1 pictures .* exists"),
+        (r'{"path": "\u0000", "label": "a"}', "none of the 1 pictures .* exists"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_read_manifest__values_that_cannot_be__are_told_with_their_line(tmp_path, line, message):
+    (tmp_path / "m.jsonl").write_text(line)
+
+    with pytest.raises(DataError, match=message):
+        read_manifest(tmp_path / "m.jsonl", labelled=True)
+
+
+def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(tmp_path):
+    same = pyarrow.DictionaryArray.from_arrays(np.zeros(10**6, np.int32), ["1.jpg"])
+    table = pyarrow.table({"path": same, "label": same})
+    pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
+
+    with pytest.raises(DataError, match=r"m\.parquet, but: it tells of 1000000 rows"):
+        read_manifest(tmp_path / "m.parquet", labelled=True)

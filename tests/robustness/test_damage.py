@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
 from benchmarks.robustness.artifacts import ARTIFACTS
-from benchmarks.robustness.damage_trials import DamagedArtifacts
 
 SEED, N_TRIALS = 20, 8
-
-
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return DamagedArtifacts(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.mark.parametrize("kind", ARTIFACTS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
+from metaadapter.training.checkpoint import (
+    SCHEMA_WITHOUT_PROOF,
+    Checkpoint,
+    load_checkpoint,
+)
 
 
 def test_checkpoint__saved_and_loaded__is_bit_for_bit_the_same(tmp_path):
@@ -77,3 +82,12 @@ def test_load_checkpoint__other_tensors__are_refused(tmp_path):
 
     with pytest.raises(IncompatibleArtifact, match="no training checkpoint of this version"):
         load_checkpoint(tmp_path / "weights")
+
+
+def test_load_checkpoint__tensor_of_an_unknown_group__is_refused(tmp_path):
+    values = {"schema": SCHEMA_WITHOUT_PROOF, "groups": ["network"]}
+    text = json.dumps(values)
+    save_file({"other/a": torch.ones(1)}, tmp_path / "c", metadata={"metaadapter": text})
+
+    with pytest.raises(DataError, match=r"checkpoint .*c is damaged or was changed: 'other'"):
+        load_checkpoint(tmp_path / "c")

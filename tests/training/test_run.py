@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -259,7 +260,10 @@ def test_train__resumed_with_another_network__tells_which_version_goes_on(start)
     del checkpoint.tensors["network"]["encoder.norm.bias"]
     checkpoint.save(path)
 
-    with pytest.raises(IncompatibleArtifact, match=r"(?s)run does not fit .*norm\.bias.*--out"):
+    with pytest.raises(
+        IncompatibleArtifact,
+        match=r"(?s)checkpoint\.saf.* not fit .*norm\.bias.*--out",
+    ):
         train(folder, config)
 
 
@@ -322,3 +326,38 @@ def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):
         patch.setattr(Checkpoint, "save", full)
         with pytest.raises(DataError, match=r"cannot write the training run (.*): No space left"):
             start("run")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "change"),
+    [
+        ("network", "encoder.norm.bias", lambda tensor: tensor * torch.nan),
+        ("best", "encoder.norm.bias", lambda tensor: tensor[:-1].clone()),
+        ("optimizer", "0.exp_avg", lambda tensor: tensor[:-1].clone()),
+    ],
+)
+def test_train__resumed_with_a_tensor_that_cannot_be__names_the_checkpoint(
+    start, group, name, change
+):
+    folder, config, _ = start("run", **stop_at(2))
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    checkpoint.tensors[group][name] = change(checkpoint.tensors[group][name])
+    checkpoint.save(path)
+
+    with pytest.raises(IncompatibleArtifact, match=r"checkpoint\.safetensors does not fit"):
+        train(folder, config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("conditions", None), ("conditions", {"device": 3}), ("log_position", "x"), ("step", [])],
+)
+def test_train__resumed_with_a_value_that_cannot_be__names_the_checkpoint(start, name, value):
+    folder, config, _ = start("run", **stop_at(2))
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    replace(checkpoint, values={**checkpoint.values, name: value}).save(path)
+
+    with pytest.raises(IncompatibleArtifact, match=r"checkpoint\.safetensors does not fit"):
+        train(folder, config)

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training.run import computing_threads, require_same_conditions, training_device
+from metaadapter.training.run_conditions import (
+    computing_threads,
+    require_same_conditions,
+    training_device,
+)
 
 PROGRAM = {"versions": {"torch": "2.8.0", "numpy": "2.1.0"}, "code": {"training code": "d4"}}
 BEFORE = {"device": "cpu", "data": {"birds": "a1", "plants": "b2"}, **PROGRAM}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
+from metaadapter.own_folder import open_after
 from metaadapter.training import Moment
-from metaadapter.training.run_folder import open_log
 
 
 def test_log_line__figures_that_are_not_finite__are_null():
@@ -24,12 +24,12 @@ def test_log_line__figures_that_are_not_finite__are_null():
 
 
 def test_run_log__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
-    with open_log(tmp_path / "log.jsonl", 0) as log:
+    with open_after(tmp_path / "log.jsonl", 0) as log:
         log.write(b"first\n")
         position = log.tell()
         log.write(b"second\n")
 
-    with open_log(tmp_path / "log.jsonl", position) as again:
+    with open_after(tmp_path / "log.jsonl", position) as again:
         again.write(b"third\n")
 
     assert (tmp_path / "log.jsonl").read_bytes() == b"first\nthird\n"

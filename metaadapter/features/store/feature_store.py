@@ -22,6 +22,7 @@ from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 from metaadapter.proof import Proof, file_hash
 from metaadapter.refusals import is_want_of_the_program
+from metaadapter.regular_files import regular
 
 __all__ = ["FeatureStore"]
 
@@ -146,14 +147,20 @@ class FeatureStore:
             rows = StoreRows.read(paths["rows"])
         except OSError as error:
             raise _damaged(folder, str(error)) from error
-        features = _load(paths["features"], folder, mmap_mode="r")
-        texts = _load(paths["texts"], folder) if header.classes else None
+        features = _load(paths["features"], folder, np.float16)
+        texts = _load(paths["texts"], folder, np.float32) if header.classes else None
         dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             raise _damaged(
                 folder,
                 f"store.json tells of {n_rows} rows of {dim} numbers, the table has "
                 f"{len(rows)} and the features are {features.shape}",
+            )
+        if n_rows % header.recipe.n_views or not rows.has_views(header.recipe.n_views):
+            raise _damaged(
+                folder,
+                f"store.json tells of {header.recipe.n_views} views of each picture, and its table "
+                "of others",
             )
         if texts is not None:
             if texts.shape != (n_classes, dim):
@@ -162,6 +169,7 @@ class FeatureStore:
                     f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
                     f"features are {texts.shape}",
                 )
+            texts = np.array(texts)
             _require_unit_rows(paths["texts"], texts, zeros=True)
         return cls(folder, header, proof, rows, texts, features)
 
@@ -230,9 +238,12 @@ class FeatureStore:
         return means, self.rows.label[self.rows.view == 0].astype(str)
 
 
-def _load(file: Path, folder: Path, **options: Any) -> np.ndarray:
+def _load(file: Path, folder: Path, kind: type[np.floating[Any]]) -> np.ndarray:
+    """An array that stays on disk: its head may declare more than the memory holds."""
     try:
-        array: np.ndarray = np.load(file, allow_pickle=False, **options)
+        array: np.ndarray = np.load(regular(file), mmap_mode="r", allow_pickle=False)
+        if array.dtype != kind:
+            raise ValueError(f"of {kind.__name__}, but of {array.dtype}")
     except Exception as error:  # numpy parses the head as Python: a damaged one raises what it may
         if is_want_of_the_program(error):
             raise

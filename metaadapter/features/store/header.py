@@ -36,9 +36,9 @@ class Recipe:
     encoder: str
     fingerprint: Fingerprint
     precision: str
-    logit_scale: float | None
+    logit_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     n_views: Annotated[int, Field(ge=1)]
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
@@ -80,7 +80,7 @@ class StoreHeader:
     """
 
     recipe: Recipe
-    generation: int
+    generation: Annotated[int, Field(ge=0, le=10**9)]
     n_rows: int
     counts: dict[str, int]
     classes: tuple[str, ...]

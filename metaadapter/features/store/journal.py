@@ -19,6 +19,7 @@ from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.header import Recipe, read_entries
 from metaadapter.own_folder import write_errors
 from metaadapter.proof import read_document, write_document
+from metaadapter.regular_files import regular
 
 __all__ = ["Journal"]
 
@@ -98,7 +99,7 @@ class Journal:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _enter(self, block: Path) -> None:
-        if _digits(block.read_bytes()) != block.stem.rpartition("-")[2]:
+        if _digits(regular(block).read_bytes()) != block.stem.rpartition("-")[2]:
             raise ValueError(f"the content of {block.name} is not that of its name")
         rows = np.asarray(np.load(block, mmap_mode="r", allow_pickle=False))
         hashes = rows["sha256"].astype(str).tolist()

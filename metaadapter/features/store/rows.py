@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.folder import REMEDY
+from metaadapter.regular_files import regular
 
 __all__ = ["StoreRows", "StoredPicture", "contradictions", "equal_pictures", "write_rows"]
 
@@ -61,7 +62,7 @@ class StoreRows:
     def read(cls, path: Path) -> StoreRows:
         """Read a table of `write_rows`; other columns or a broken line are a `DataError`."""
         try:
-            with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            with regular(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
                 names = tuple(next(lines, ()))
                 # Labels and splits repeat millions of times: one object each.
@@ -81,6 +82,13 @@ class StoreRows:
 
     def __len__(self) -> int:
         return len(self.view)
+
+    def has_views(self, n_views: int) -> bool:
+        """Whether pictures are counted from 0, each with all its views in order."""
+        numbers = np.arange(len(self))
+        return np.array_equal(self.picture, numbers // n_views) and np.array_equal(
+            self.view, numbers % n_views
+        )
 
     def pictures(self) -> list[StoredPicture]:
         """One entry per picture, in order."""

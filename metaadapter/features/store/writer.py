@@ -6,11 +6,12 @@ Its features are those of encoded pictures, or arrays that another program has c
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ from metaadapter.features.store.header import Recipe, StoreHeader, features_file
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 from metaadapter.own_folder import write_errors
+from metaadapter.plain_text import is_text
 
 __all__ = ["create_store", "tidy_up", "write_store"]
 
@@ -142,7 +144,8 @@ def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray
     """(m, V, D) at a time, at least one picture."""
     for part in [features] if hasattr(features, "shape") else _read(features):
         batch = np.asarray(part)
-        if batch.ndim not in (2, 3) or not np.issubdtype(batch.dtype, np.floating):
+        is_real = np.issubdtype(batch.dtype, np.floating)
+        if batch.ndim not in (2, 3) or not is_real or 0 in batch.shape[1:]:
             raise DataError(
                 "expected features as an array (pictures, width) or (pictures, views, width) of "
                 f"floating-point numbers, or batches of them; got {batch.shape} of {batch.dtype}"
@@ -153,6 +156,8 @@ def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray
 
 
 def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    if not isinstance(batches, Iterable):
+        raise DataError(f"expected features as an array or batches of arrays, got {batches!r}")
     try:
         yield from batches
     except OSError as error:  # of the user's program, and not of writing the store
@@ -190,6 +195,9 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
                 f"{len(column)}"
             )
     paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
+    for row, path in enumerate(paths):
+        if not is_text(str(path)):
+            raise DataError(f"paths[{row}] is {path!r}, which has half a character; write it anew")
     facts = (
         [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
         for name in ("labels", "splits", "groups")
@@ -200,7 +208,7 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
 def _entry(column: str, row: int, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str | Integral):
+    if isinstance(value, str | Integral) and is_text(str(value)):
         return str(value)
     raise DataError(
         f"{column}[{row}] is {value!r}, and should be text, a whole number, or None for none"
@@ -237,7 +245,16 @@ def _texts(
 def _recipe(
     encoder: str | ImageEncoder, dim: int, n_views: int, logit_scale: float | None
 ) -> Recipe:
+    if logit_scale is not None and not (
+        isinstance(logit_scale, Real) and 0 < logit_scale < math.inf
+    ):
+        raise DataError(
+            "logit_scale should be a finite number above 0, or None if unknown, got "
+            f"{logit_scale!r}"
+        )
     if isinstance(encoder, str):
+        if not is_text(encoder):
+            raise DataError(f"the encoder {encoder!r} has half a character; give another name")
         fingerprint = Fingerprint.of_name(encoder, dim)
         return Recipe(encoder, fingerprint, "unknown", logit_scale, n_views, seed=0)
     if encoder.dim != dim:

@@ -221,3 +221,22 @@ def test_merge__stores_without_texts__keep_their_classes(tmp_path, rows, labels)
 
     assert (whole.n_pictures, whole.classes) == (10, ("heron", "stork"))
     assert not whole.texts.any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"logit_scale": float("nan")}, "logit_scale should be a finite number above 0.* got nan"),
+        ({"labels": ["\ud800"] * 10}, r"labels\[0\] is '\\ud800'"),
+        ({"paths": ["\ud800"] * 10}, r"paths\[0\] is '\\ud800'"),
+        ({"encoder": "\ud800"}, "half a character"),
+        ({"features": np.ones((10, 0))}, r"got \(10, 0\)"),
+        ({"features": np.ones((10, 0, 3))}, r"got \(10, 0, 3\)"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_create__what_cannot_be_read_again__is_not_written(tmp_path, rows, changes, message):
+    given = {"features": rows, **changes}
+
+    with pytest.raises(DataError, match=message):
+        FeatureStore.create(tmp_path / "store", **given)

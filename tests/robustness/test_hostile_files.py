@@ -1,0 +1,204 @@
+"""Pipes, devices and links in the place of files, wherever a command reads or writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.robustness.artifacts import EVALUATION, TRAINING, run
+from metaadapter.errors import DataError
+from metaadapter.images import read_images
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system"),
+    pytest.mark.filterwarnings("ignore"),
+]
+KINDS = {
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.fixture
+def broken(artifacts, tmp_path):
+    """Makes a copy of an artifact of a kind."""
+
+    def copy(kind):
+        return shutil.copytree(artifacts.folder / kind / "artifact", tmp_path / "broken")
+
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "command"),
+    [
+        ("feature store", "store.json", "adapt {} --out {out}"),
+        ("feature store", "rows-0001.csv", "adapt {} --out {out}"),
+        ("feature store", "texts-0001.npy", "adapt {} --out {out}"),
+        ("feature store", "features-0001.npy", "adapt {} --out {out}"),
+        ("adapter", "adapter_config.json", "predict {} {store}"),
+        ("adapter", "support.safetensors", "predict {} {store}"),
+        ("generator", "config.json", "adapt {store} --generator {} --out {out}"),
+        ("generator", "model.safetensors", "adapt {store} --generator {} --out {out}"),
+        ("evaluation", "evaluation.json", "report {}"),
+        ("evaluation", "summary.json", "report {}"),
+        ("evaluation", "rows.csv", "report {}"),
+        ("evaluation", "journal.jsonl", "doctor --verify {}"),
+        ("training run", "resolved.json", "train --resume {}"),
+        ("training run", "checkpoint.safetensors", "train --resume {}"),
+        ("training run", "log.jsonl", "train --resume {}"),
+        ("training run", "best", "train --resume {}"),
+    ],
+)
+@pytest.mark.parametrize("place", KINDS)
+def test_artifact__no_file_in_the_place_of_one__ends_at_once(
+    artifacts, broken, tmp_path, kind, file, command, place
+):
+    folder = broken(kind)
+    if (folder / file).is_dir():
+        (folder / file).rename(tmp_path / "moved")
+    else:
+        (folder / file).unlink()
+    KINDS[place](folder / file)
+    names = {"{}": folder, "{store}": artifacts.store, "{out}": tmp_path / "out"}
+
+    answer = run(*(names.get(word, word) for word in command.split()))
+
+    if (kind, file, place) == ("training run", "best", "folder"):
+        assert answer.code == 0
+    else:
+        assert answer.code in (2, 3, 4), answer
+        assert (str(folder) if kind == "feature store" else file) in answer.err + answer.out
+
+
+@pytest.mark.parametrize("file", ["log.jsonl", "best"])
+def test_training_run__link_out_of_its_folder__changes_nothing_there(broken, tmp_path, file):
+    folder, outside = broken("training run"), tmp_path / "outside"
+    (folder / file).rename(outside)
+    (folder / file).symlink_to(outside)
+    before = {path: path.read_bytes() for path in [outside, *outside.rglob("*")] if path.is_file()}
+
+    answer = run("train", "--resume", folder)
+
+    assert answer.code == 3
+    assert f"{file} is a link" in answer.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_evaluation__journal_that_is_a_link__changes_nothing_there(artifacts, broken, tmp_path):
+    folder, outside = broken("evaluation"), tmp_path / "outside"
+    outside.write_text("a note without an end of line")
+    (folder / "journal.jsonl").unlink()
+    (folder / "journal.jsonl").symlink_to(outside)
+
+    answer = run("evaluate", artifacts.store, "--out", folder, *EVALUATION)
+
+    assert answer.code == 3
+    assert "journal.jsonl is a link" in answer.err
+    assert outside.read_text() == "a note without an end of line"
+
+
+def test_adapter__link_in_the_place_of_an_unfinished_file__is_not_written_through(
+    artifacts, broken, tmp_path
+):
+    adapter, outside = broken("adapter"), tmp_path / "outside"
+    outside.write_text("mine")
+    for file in ("adapter_config.json.tmp", "adapter_model.safetensors.new.tmp"):
+        (adapter / file).symlink_to(outside)
+
+    assert run("adapt", artifacts.store, "--out", adapter).code == 0
+    assert outside.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate --config"])
+@pytest.mark.parametrize("place", KINDS)
+def test_configuration__no_file_in_its_place__is_told(tmp_path, command, place):
+    KINDS[place](tmp_path / "c.toml")
+
+    answer = run(*command.split(), tmp_path / "c.toml", "--out", tmp_path / "out")
+
+    assert answer.code == 3
+    assert "cannot read the configuration" in answer.err
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.jsonl", "m.json", "m.parquet"])
+@pytest.mark.parametrize("place", ["pipe", "device"])
+def test_manifest__no_file_in_its_place__is_told(tmp_path, name, place):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    KINDS[place](tmp_path / name)
+
+    with pytest.raises(DataError, match=name):
+        read_images(tmp_path / name)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes of two pictures, and beside them what is none."""
+    rng = np.random.default_rng(0)
+    for label in ("fox", "owl"):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        for number in range(2):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / label / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+def test_class_folder__with_pipes_and_devices__is_encoded_without_them(pictures, tmp_path):
+    os.mkfifo(pictures / "fox" / "1.jpg")
+    os.mkfifo(pictures / "store.json")
+    (pictures / "owl" / "zero.png").symlink_to("/dev/zero")
+
+    answer = run("encode", pictures, "--out", tmp_path / "store", "--json")
+
+    assert answer.code == 0
+    assert answer.err.count("it is a pipe, a device or the like") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("seed = " + "[" * 200_000, "nested too deeply"),
+        ("seed = 0x" + "f" * 6_000, "seed: expected .*got a very long int"),
+        ("seed = " + "1" * 5_000, "is not TOML"),
+        ("seed = 1\0", "is not TOML"),
+        ("steps = 4\nlr = nan", "optim.lr: expected a finite number"),
+        ("n_classes = 1000000000", "n_classes: expected less than or equal"),
+        ("width = 1000000000000", "width: expected less than or equal"),
+        ("tasks_per_draw = 1000000000000", "tasks_per_draw: expected less than or equal"),
+        ("[network]\nn_layers = 100000000", "network: expected sizes"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_training_configuration__that_cannot_be__is_told_with_its_key(tmp_path, change, expected):
+    key = change.partition(" =")[0]
+    old = next((line for line in TRAINING.splitlines() if line.startswith(f"{key} =")), None)
+    if key in ("n_classes", "width"):
+        text = TRAINING.replace("n_classes = 8" if key == "n_classes" else "width = 16", change, 1)
+    elif change.startswith("["):
+        text = f"{TRAINING}{change}\n"
+    else:
+        text = TRAINING.replace(old, change) if old else f"{change}\n{TRAINING}"
+    (tmp_path / "c.toml").write_text(text)
+
+    answer = run("train", tmp_path / "c.toml", "--out", tmp_path / "out")
+
+    assert answer.code == 3
+    assert re.search(expected, answer.err)
+
+
+@pytest.mark.parametrize(
+    "change", ["seed=0x" + "f" * 6_000, "seed=" + "1" * 5_000, "seed=" + "[" * 9**6]
+)
+def test_set__value_that_cannot_be__is_told(tmp_path, change):
+    (tmp_path / "c.toml").write_text(TRAINING)
+
+    answer = run("train", tmp_path / "c.toml", "--set", change, "--out", tmp_path / "out")
+
+    assert answer.code in (2, 3)

@@ -1,0 +1,89 @@
+"""Figures that are not defined are null: JSON has no NaN, and no reader must have to know it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.robustness.artifacts import TRAINING
+from metaadapter import FeatureStore
+from metaadapter.commands.app import main
+from metaadapter.strict_json import parse_json
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+METHODS = ("--methods=closed-form,zero-shot", "--jobs=1")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Makes a store of random features; `changes` are arguments of `FeatureStore.create`."""
+
+    def make(labels, **changes):
+        rng = np.random.default_rng(0)
+        texts = {label: rng.standard_normal(8) for label in set(labels)}
+        given = {"texts": texts, "logit_scale": 20.0, **changes}
+        FeatureStore.create(tmp_path / "s", rng.standard_normal((len(labels), 8)), labels, **given)
+        return tmp_path / "s"
+
+    return make
+
+
+@pytest.fixture
+def asked(capsys):
+    """The JSON document that a command prints."""
+
+    def run(*arguments):
+        assert main([*map(str, arguments), "--json"]) == 0
+        return parse_json(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        ("aabb", ("--shots=1", "--seeds=1")),
+        ("aabb", ("--shots=1", "--seeds=1", "--queries=1")),
+        ("aabbccdd", ("--shots=1", "--seeds=1", "--unknown=0.5")),
+        ("aabbccdd", ("--shots=1", "--seeds=2", "--base-to-new")),
+    ],
+)
+def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
+    store, asked, tmp_path, labels, options
+):
+    run = tmp_path / "run"
+    found = asked("evaluate", store(list(labels)), "--out", run, *METHODS, *options)
+    asked("report", run)
+
+    if "--seeds=1" in options:
+        assert {each["half"] for each in found["means"]} == {None}
+    names = {each["metric"] for each in found["means"]}
+    assert ("unknown_auroc" in names) == ("--unknown=0.5" in options)
+    lines = (run / "journal.jsonl").read_bytes().splitlines()
+    for text in [*lines, *(path.read_bytes() for path in run.glob("*.json"))]:
+        parse_json(text)
+
+
+@pytest.mark.parametrize("scale", [1e-38, 3e38, None])
+@pytest.mark.parametrize("labels", ["ab", "aaabbb"])
+def test_adapter__of_any_temperature__predicts_numbers(store, asked, tmp_path, scale, labels):
+    folder = store(list(labels), logit_scale=scale)
+    asked("adapt", folder, "--out", tmp_path / "a")
+    found = asked("predict", tmp_path / "a", folder, "--labelled")
+
+    for each in found["predictions"]:
+        assert sum(each["probabilities"].values()) == pytest.approx(1)
+
+
+def test_training__without_validation__is_summarised_in_json(asked, tmp_path):
+    start, end = TRAINING.index("[[data.validation"), TRAINING.index("[episodes]")
+    (tmp_path / "t.toml").write_text(TRAINING[:start] + TRAINING[end:])
+
+    found = asked("train", tmp_path / "t.toml", "--out", tmp_path / "run")
+
+    assert found["best"] is None
+    for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
+        assert json.loads(line)["step"] >= 0
+        parse_json(line)
