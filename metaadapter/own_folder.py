@@ -67,14 +67,14 @@ def require_no_link(path: Path) -> None:
 
 
 @contextmanager
-def open_after(path: Path, size: int, owner: str) -> Iterator[IO[bytes]]:
+def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
     """Open a file that grows, perhaps a new one, to go on after its first `size` bytes.
 
     What lies beyond is cut off: a run that was killed wrote it. A link is a `DataError`, and so is
     what `write_errors` turns into one.
     """
     require_no_link(path)
-    with write_errors(owner):
+    with write_errors(str(path)):
         path.touch()
         os.truncate(regular(path), min(size, path.stat().st_size))
         file = path.open("ab")

@@ -141,8 +141,7 @@ class Journal:
     @contextmanager
     def appending(self) -> Iterator[Journal]:
         """Open for `append`, the end cut back to the last whole line."""
-        owner = f"the evaluation {self.path.parent}"
-        with open_after(self.path, self._size, owner) as self._file:
+        with open_after(self.path, self._size) as self._file:
             yield self
 
     def append(self, result: CellResult) -> None:

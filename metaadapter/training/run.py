@@ -148,7 +148,7 @@ def _advance(
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"
-    with open_after(folder / LOG, position, owner) as log:
+    with open_after(folder / LOG, position) as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
             with write_errors(owner, KEPT):
@@ -164,18 +164,18 @@ def _advance(
                     # The log first: what the run goes on from, its log must have.
                     os.fsync(log.fileno())
                     trainer.state(about).save(folder / CHECKPOINT)
-                    if trainer.is_at_its_best:
-                        _keep_best(folder, trainer)
+                if trainer.is_at_its_best:
+                    _keep_best(folder, trainer)
             if stopped:
                 break
-    with write_errors(owner, KEPT):
-        _keep_best(folder, trainer)
+    _keep_best(folder, trainer)
     return before + time.monotonic() - started
 
 
 def _keep_best(folder: Path, trainer: Trainer) -> None:
     require_no_link(folder / BEST)
-    save_generator(trainer.best_generator(), folder / BEST)
+    with write_errors(f"the generator {folder / BEST}", KEPT):
+        save_generator(trainer.best_generator(), folder / BEST)
 
 
 def _summary(

@@ -107,7 +107,7 @@ def test_load_meta_peer__no_such__lists_what_there_is():
 
 def test_peer_classifier__encoder_of_the_same_width__is_refused():
     class Encoder:
-        name, logit_scale = "ViT-B-32/openai", 100.0
+        name, logit_scale, encode_texts = "ViT-B-32/openai", 100.0, None
 
     texts = {label: np.ones(512) for label in "ab"}
     classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metaadapter.classifier import MetaAdapterClassifier
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 X = np.random.default_rng(0).standard_normal((8, 16))
 y = np.repeat([0, 1], 4)
@@ -52,7 +52,7 @@ def test_adapter__of_numbers_too_large__is_an_error_and_not_nan():
     classifier = MetaAdapterClassifier().fit(X, y)
     classifier.adapter_ = classifier.adapter_.map(lambda tensor: tensor * 1e200)
 
-    with pytest.raises(UsageError, match="row 0 of X has no probabilities"):
+    with pytest.raises(DataError, match="the adapter gives no probabilities"):
         classifier.predict(X)
 
 

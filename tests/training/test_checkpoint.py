@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):
     Checkpoint({}, {"step": 1}).save(path)
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
