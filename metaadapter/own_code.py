@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.errors import UsageError
-from metaadapter.regular_files import regular
+from metaadapter.files.regular_files import regular
 
 __all__ = ["explain", "is_own_code", "load_own_code", "own_code_and_folder"]
 

@@ -25,9 +25,9 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation import Estimate
+from metaadapter.files.atomic_files import replace_file
 from metaadapter.generator import AdapterGenerator, load_generator
 from metaadapter.training import (
     Moment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaadapter.atomic_files import replace_file
+from metaadapter.files.atomic_files import replace_file
 
 __all__ = ["rewrite_section"]
 

@@ -13,8 +13,8 @@ import argparse
 import shutil
 from pathlib import Path
 
+from metaadapter.files.proof import TRAINING_RECORD, read_document, write_document
 from metaadapter.generator.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE
-from metaadapter.proof import TRAINING_RECORD, read_document, write_document
 from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
 
 MOST_BYTES = 4_000_000

@@ -35,7 +35,7 @@ from metaadapter.baselines.maml import Start
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.errors import DataError
-from metaadapter.proof import TRAINING_RECORD, write_document
+from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.objective import query_loss

@@ -23,8 +23,8 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.folder import JOURNAL_FILE
 from metaadapter.evaluation.folder import Journal as EvaluationJournal
 from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
+from metaadapter.files.proof import read_document
 from metaadapter.generator import load_generator
-from metaadapter.proof import read_document
 from metaadapter.report.evaluation_run import EvaluationRun
 from metaadapter.training.checkpoint import load_checkpoint
 

@@ -11,7 +11,7 @@ from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import Command, Writer
 from metaadapter.features.store import journal
-from metaadapter.proof import check_files
+from metaadapter.files.proof import check_files
 
 __all__ = ["PAGE", "Work"]
 

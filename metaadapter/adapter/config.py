@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
+from metaadapter.files.proof import Proof, read_document
 from metaadapter.plain_text import in_markdown, one_line
-from metaadapter.proof import Proof, read_document
 
 __all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
 

@@ -25,12 +25,12 @@ from metaadapter.adapter.config import (
 from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
-from metaadapter.own_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.proof import write_document
-from metaadapter.safetensors_header import texts_of
-from metaadapter.strict_json import json_text, parse_json
+from metaadapter.files.atomic_files import replace_file
+from metaadapter.files.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.files.proof import write_document
+from metaadapter.files.safetensors_header import texts_of
+from metaadapter.files.strict_json import json_text, parse_json
 
 __all__ = [
     "StoredAdapter",

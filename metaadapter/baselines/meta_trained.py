@@ -18,8 +18,8 @@ from metaadapter.baselines.maml import Start, anil, maml
 from metaadapter.baselines.meta_adapter import Attention, meta_adapter
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.proof import read_document, write_document
-from metaadapter.regular_files import regular
+from metaadapter.files.proof import read_document, write_document
+from metaadapter.files.regular_files import regular
 
 __all__ = ["META_PEERS", "MetaPeer", "load_meta_peer", "save_meta_peer"]
 

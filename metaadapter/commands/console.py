@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console as RichConsole
 
+from metaadapter.files.strict_json import json_text
 from metaadapter.plain_text import one_line
-from metaadapter.strict_json import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -45,10 +45,10 @@ def demo(
     _require_place(page_file)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
-    from metaadapter.atomic_files import replace_file
     from metaadapter.features import FrozenEncoder
+    from metaadapter.files.atomic_files import replace_file
+    from metaadapter.files.own_folder import write_errors
     from metaadapter.images import read_images
-    from metaadapter.own_folder import write_errors
     from metaadapter.report.demo_page import page
     from metaadapter.task.demo import run_demo
 

@@ -88,7 +88,7 @@ def file_checks(folder: Path) -> Iterator[Check]:
 
 def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.evaluation.folder import JOURNAL_FILE, Journal
-    from metaadapter.proof import check_files
+    from metaadapter.files.proof import check_files
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 

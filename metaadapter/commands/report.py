@@ -35,10 +35,10 @@ def report(
     and no network. Pictures of the worst mistakes are shown if their files are still there, byte
     for byte.
     """
-    from metaadapter import proof
-    from metaadapter.atomic_files import replace_file
     from metaadapter.evaluation.folder import RECORD_FILE
-    from metaadapter.own_folder import require_own_or_empty, write_errors
+    from metaadapter.files import proof
+    from metaadapter.files.atomic_files import replace_file
+    from metaadapter.files.own_folder import require_own_or_empty, write_errors
     from metaadapter.report.evaluation_markdown import markdown
     from metaadapter.report.evaluation_page import page
     from metaadapter.report.evaluation_run import EvaluationRun

@@ -13,10 +13,10 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
 from metaadapter.evaluation.draws import DrawConfig
 from metaadapter.evaluation.metrics import Tables
-from metaadapter.own_folder import hold_lock, open_after, require_own_or_empty, write_errors
-from metaadapter.proof import PROOF, read_document, sealed, unsealed, write_document
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text, parse_json
+from metaadapter.files.own_folder import hold_lock, open_after, require_own_or_empty, write_errors
+from metaadapter.files.proof import PROOF, read_document, sealed, unsealed, write_document
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text, parse_json
 
 __all__ = ["RECORD_FILE", "CellResult", "Journal", "Record", "hold_evaluation", "read_record"]
 

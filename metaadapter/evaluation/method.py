@@ -9,7 +9,7 @@ from pathlib import Path
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
-from metaadapter.proof import TRAINING_RECORD, read_document
+from metaadapter.files.proof import TRAINING_RECORD, read_document
 
 __all__ = [
     "CLOSED_FORM",

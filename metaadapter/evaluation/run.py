@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from metaadapter.atomic_files import Content
 from metaadapter.evaluation import integrity
 from metaadapter.evaluation.bench import Bench, measure_cells
 from metaadapter.evaluation.config import EvaluationConfig
@@ -21,9 +20,10 @@ from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
 from metaadapter.evaluation.tables import all_tables, draw_table, table_files
 from metaadapter.features.device import choose_device
-from metaadapter.own_folder import write_errors
-from metaadapter.proof import write_document
-from metaadapter.strict_json import json_text
+from metaadapter.files.atomic_files import Content
+from metaadapter.files.own_folder import write_errors
+from metaadapter.files.proof import write_document
+from metaadapter.files.strict_json import json_text
 
 __all__ = ["SUMMARY_FILE", "SUMMARY_SCHEMA", "Evaluation", "evaluate"]
 

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from episodes import EpisodeRows
-from metaadapter.atomic_files import Content
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
+from metaadapter.files.atomic_files import Content
+from metaadapter.files.regular_files import regular
 from metaadapter.plain_text import from_csv, in_csv
-from metaadapter.regular_files import regular
 
 __all__ = [
     "CELL",

@@ -16,8 +16,8 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 from metaadapter.features.views import mean_of_views
+from metaadapter.files.regular_files import is_regular
 from metaadapter.images import ImageInput, ImageRow, UnreadableImage
-from metaadapter.regular_files import is_regular
 
 __all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "read_store"]
 

@@ -21,8 +21,8 @@ from metaadapter.features.store.header import Quarantined, Recipe, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
+from metaadapter.files.own_folder import write_errors
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage
-from metaadapter.own_folder import write_errors
 
 __all__ = ["EncodeReport", "encode_to_store", "merge_stores"]
 

@@ -22,8 +22,8 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.files.regular_files import is_regular
 from metaadapter.refusals import is_want_of_the_program
-from metaadapter.regular_files import is_regular
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.proof import read_document, write_document
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.regression import ClosedForm
 from metaadapter.own_code import explain, load_own_code, own_code_and_folder
-from metaadapter.proof import read_document, write_document
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text
 
 __all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import is_regular, regular
+from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.images.folder import subfolders
 from metaadapter.images.table import ImageRow, ImageTable
-from metaadapter.regular_files import is_regular, regular
-from metaadapter.strict_json import json_text, parse_json
 
 __all__ = ["read_coop_split"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.regular_files import regular
 from metaadapter.refusals import is_want_of_the_program
-from metaadapter.regular_files import regular
 
 __all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.errors import DataError, MissingPackage
+from metaadapter.files.regular_files import is_regular, regular
+from metaadapter.files.strict_json import parse_json
 from metaadapter.images.table import ImageRow, ImageTable
-from metaadapter.regular_files import is_regular, regular
-from metaadapter.strict_json import parse_json
 
 __all__ = ["is_manifest", "read_manifest"]
 

@@ -17,9 +17,9 @@ from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.evaluation.summary import Ranks, of_records
 from metaadapter.evaluation.tables import read_table
-from metaadapter.proof import read_document
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text, parse_json
+from metaadapter.files.proof import read_document
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text, parse_json
 
 __all__ = ["ZERO_SHOT", "EvaluationRun"]
 

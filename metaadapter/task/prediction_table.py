@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, final
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, Interrupted
+from metaadapter.files.atomic_files import replace_file
 from metaadapter.plain_text import in_csv
 from metaadapter.task.predictions import Prediction
 

@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.proof import PROOF, sealed, unsealed
-from metaadapter.regular_files import regular
-from metaadapter.safetensors_header import texts_of
-from metaadapter.strict_json import json_text, parse_json
+from metaadapter.files.atomic_files import replace_file
+from metaadapter.files.proof import PROOF, sealed, unsealed
+from metaadapter.files.regular_files import regular
+from metaadapter.files.safetensors_header import texts_of
+from metaadapter.files.strict_json import json_text, parse_json
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.proof import read_document
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text
+from metaadapter.files.proof import read_document
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import TrainConfig
 
 __all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]

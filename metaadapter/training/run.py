@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.files.own_folder import open_after, require_no_link, write_errors
+from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.generator import generator_id, save_generator
-from metaadapter.own_folder import open_after, require_no_link, write_errors
-from metaadapter.proof import TRAINING_RECORD, write_document
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.run_conditions import (

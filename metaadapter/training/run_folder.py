@@ -9,10 +9,10 @@ from pathlib import Path
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
+from metaadapter.files.own_folder import hold_lock, write_errors
+from metaadapter.files.proof import write_document
+from metaadapter.files.strict_json import parse_json
 from metaadapter.own_code import load_own_code
-from metaadapter.own_folder import hold_lock, write_errors
-from metaadapter.proof import write_document
-from metaadapter.strict_json import parse_json
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import (
     RESOLVED,

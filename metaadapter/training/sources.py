@@ -17,8 +17,8 @@ from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 from metaadapter.features.views import mean_of_views, unit_rows
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 __all__ = ["LoadedSource", "load_source"]

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter import Support, classify
+from metaadapter.files.strict_json import json_text
 from metaadapter.generator import AdapterGenerator
-from metaadapter.strict_json import json_text
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.objective import query_loss
 

@@ -24,7 +24,7 @@ from metaadapter.adapter import (
 )
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features import Fingerprint
-from metaadapter.proof import unsealed, write_document
+from metaadapter.files.proof import unsealed, write_document
 
 
 def config(**changes):

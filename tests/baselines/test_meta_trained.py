@@ -13,7 +13,7 @@ from metaadapter.baselines import META_PEERS, load_meta_peer
 from metaadapter.baselines.classifier import PeerClassifier
 from metaadapter.baselines.meta_trained import SHIPPED, save_meta_peer
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.proof import unsealed, write_document
+from metaadapter.files.proof import unsealed, write_document
 
 every_name = pytest.mark.parametrize("name", META_PEERS)
 

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from metaadapter import atomic_files
 from metaadapter.adapter import load_adapter
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.features import FrozenEncoder
+from metaadapter.files import atomic_files
+from metaadapter.files.proof import unsealed, write_document
 from metaadapter.images import content_hash
-from metaadapter.proof import unsealed, write_document
 
 
 def refuse_to_load(*_, **__):

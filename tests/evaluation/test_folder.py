@@ -6,7 +6,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation.folder import Record, hold_evaluation
-from metaadapter.proof import write_document
+from metaadapter.files.proof import write_document
 
 
 @pytest.fixture

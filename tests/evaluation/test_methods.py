@@ -14,9 +14,9 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.evaluation.evaluation_set import same_name
 from metaadapter.evaluation.method import CLOSED_FORM, UNTRAINED, read_meta_training
 from metaadapter.evaluation.methods import load_method, resolve_names
+from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.generator import load_generator
 from metaadapter.generator.pretrained import SHIPPED, save_generator
-from metaadapter.proof import TRAINING_RECORD, write_document
 
 
 def test_load_method__every_peer__is_the_one_of_its_name():

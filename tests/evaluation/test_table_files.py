@@ -5,10 +5,10 @@ import gzip
 
 import pytest
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError
 from metaadapter.evaluation import evaluate
 from metaadapter.evaluation.tables import csv_content, read_table, table, table_files
+from metaadapter.files.atomic_files import replace_file
 
 COLUMNS = {
     "method": ["007", "a,\n\udcff", "NA"],

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.proof import unsealed
 from metaadapter.generator import (
     ClosedForm,
     Generator,
@@ -16,7 +17,6 @@ from metaadapter.generator import (
     save_generator,
     shared_generator,
 )
-from metaadapter.proof import unsealed
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):

@@ -21,9 +21,9 @@ from metaadapter import FeatureStore
 from metaadapter.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.evaluation.tables import read_table
 from metaadapter.features import FrozenEncoder
+from metaadapter.files.proof import read_document, write_document
 from metaadapter.generator import load_generator, save_generator
 from metaadapter.plain_text import INVISIBLE, from_csv, one_line
-from metaadapter.proof import read_document, write_document
 from metaadapter.report import demo_page
 from metaadapter.task.demo import Answers, DemoResult, LabelledPicture
 

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.robustness.artifacts import TRAINING, run
 from metaadapter.commands.app import main
 from metaadapter.evaluation.tables import read_table
-from metaadapter.strict_json import parse_json
+from metaadapter.files.strict_json import parse_json
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all names are Unicode"),

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.robustness.artifacts import TRAINING
 from metaadapter import FeatureStore
 from metaadapter.commands.app import main
-from metaadapter.strict_json import parse_json
+from metaadapter.files.strict_json import parse_json
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 METHODS = ("--methods=closed-form,zero-shot", "--jobs=1")

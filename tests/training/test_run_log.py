@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.own_folder import open_after
+from metaadapter.files.own_folder import open_after
 from metaadapter.training import Moment
 
 

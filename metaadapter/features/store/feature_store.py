@@ -20,9 +20,9 @@ from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
-from metaadapter.proof import Proof, file_hash
+from metaadapter.files.proof import Proof, file_hash
+from metaadapter.files.regular_files import regular
 from metaadapter.refusals import is_want_of_the_program
-from metaadapter.regular_files import regular
 
 __all__ = ["FeatureStore"]
 

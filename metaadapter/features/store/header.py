@@ -15,7 +15,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.rows import StoredPicture
-from metaadapter.proof import Proof, read_document, write_document
+from metaadapter.files.proof import Proof, read_document, write_document
 
 __all__ = ["SCHEMA", "Quarantined", "Recipe", "StoreHeader", "features_file", "read_entries"]
 

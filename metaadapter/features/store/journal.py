@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float16
 
-from metaadapter.atomic_files import replace_file
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.header import Recipe, read_entries
-from metaadapter.own_folder import write_errors
-from metaadapter.proof import read_document, write_document
-from metaadapter.regular_files import regular
+from metaadapter.files.atomic_files import replace_file
+from metaadapter.files.own_folder import write_errors
+from metaadapter.files.proof import read_document, write_document
+from metaadapter.files.regular_files import regular
 
 __all__ = ["Journal"]
 

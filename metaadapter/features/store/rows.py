@@ -16,7 +16,7 @@ from jaxtyping import Int
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.folder import REMEDY
-from metaadapter.regular_files import regular
+from metaadapter.files.regular_files import regular
 
 __all__ = ["StoreRows", "StoredPicture", "contradictions", "equal_pictures", "write_rows"]
 

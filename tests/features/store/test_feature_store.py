@@ -10,7 +10,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.proof import unsealed, write_document
+from metaadapter.files.proof import unsealed, write_document
 
 
 @pytest.fixture

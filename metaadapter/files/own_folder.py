@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import regular
 from metaadapter.refusals import is_want_of_the_program
-from metaadapter.regular_files import regular
 
 __all__ = ["hold_lock", "open_after", "require_no_link", "require_own_or_empty", "write_errors"]
 

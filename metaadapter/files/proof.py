@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaadapter.atomic_files import Content, replace_file
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.files.atomic_files import Content, replace_file
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.refusals import is_want_of_the_program
-from metaadapter.regular_files import regular
-from metaadapter.strict_json import json_text, parse_json
 
 __all__ = [
     "PROOF",

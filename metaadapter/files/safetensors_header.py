@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.strict_json import parse_json
+from metaadapter.files.strict_json import parse_json
 
 __all__ = ["texts_of"]
 

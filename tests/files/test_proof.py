@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.proof import read_document, sealed, unsealed, write_document
+from metaadapter.files.proof import read_document, sealed, unsealed, write_document
 
 VALUES = {"schema": "x/1", "classes": ["fox", "lÿnx\udc80"], "scale": 0.1, 3: None, "n": 12}
 REMEDY = "restore it from a copy"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.strict_json import json_text, parse_json
+from metaadapter.files.strict_json import json_text, parse_json
 
 
 @pytest.mark.parametrize(

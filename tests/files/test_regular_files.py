@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from metaadapter.regular_files import is_regular, regular
+from metaadapter.files.regular_files import is_regular, regular
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files on this system")
 

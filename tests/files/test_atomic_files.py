@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from metaadapter.atomic_files import replace_file
+from metaadapter.files.atomic_files import replace_file
 
 
 @pytest.mark.parametrize(
