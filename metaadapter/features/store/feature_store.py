@@ -153,21 +153,21 @@ class FeatureStore:
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             raise _damaged(
                 folder,
-                f"store.json tells of {n_rows} rows of {dim} numbers, the table has "
-                f"{len(rows)} and the features are {features.shape}",
+                f"store.json tells of {n_rows} rows of {dim} numbers, {paths['rows'].name} has "
+                f"{len(rows)} rows, and {paths['features'].name} is {features.shape}",
             )
         if n_rows % header.recipe.n_views or not rows.has_views(header.recipe.n_views):
             raise _damaged(
                 folder,
-                f"store.json tells of {header.recipe.n_views} views of each picture, and its table "
-                "of others",
+                f"store.json tells of {header.recipe.n_views} views of each picture, and "
+                f"{paths['rows'].name} of others",
             )
         if texts is not None:
             if texts.shape != (n_classes, dim):
                 raise _damaged(
                     folder,
-                    f"store.json tells of {n_classes} classes and {dim} numbers, and the text "
-                    f"features are {texts.shape}",
+                    f"store.json tells of {n_classes} classes and {dim} numbers, and "
+                    f"{paths['texts'].name} is {texts.shape}",
                 )
             texts = np.array(texts)
             _require_unit_rows(paths["texts"], texts, zeros=True)

@@ -274,7 +274,7 @@ def test_open__fingerprint_of_another_kind__is_refused(folder, fingerprint):
 def test_open__classes_do_not_fit_the_texts__says_how(folder, classes):
     edit_header(folder, classes=classes)
 
-    with pytest.raises(DataError, match=r"damaged: .*classes.*text features are \(2, 16\)"):
+    with pytest.raises(DataError, match=r"damaged: .*classes.*texts-\d+\.npy is \(2, 16\)"):
         FeatureStore.open(folder)
 
 
