@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from metaadapter.adapter import require_adapters
@@ -39,7 +40,7 @@ class PeerClassifier(AdapterClassifier):
         class_texts: Mapping[Any, Any] | None = None,
         *,
         encoder: ImageEncoder | str | None = None,
-        logit_scale: float | None = None,
+        logit_scale: float | np.ndarray | torch.Tensor | None = None,
     ) -> None:
         self.peer = peer
         self.class_texts = class_texts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +26,12 @@ from metaadapter.classifier.labelled_support import (
     unit_rows,
 )
 from metaadapter.errors import UsageError
+from metaadapter.features.logit_scale import read_logit_scale
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
 __all__ = ["AdapterClassifier", "checked", "loaded_encoder"]
-
-LARGEST_SCALE = 1e30
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
@@ -41,7 +39,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
     class_texts: Mapping[Any, Any] | None
     encoder: ImageEncoder | str | None
-    logit_scale: float | None
+    logit_scale: float | np.ndarray | torch.Tensor | None
     classes_: np.ndarray
     """The sorted labels, the order of the columns of `predict_proba`."""
     adapter_: AdapterWeights
@@ -100,15 +98,9 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
     def _temperature(self, encoder: ImageEncoder | None) -> float | None:
         """The encoder's inverse temperature, `None` where it is not known."""
-        if self.logit_scale is None:
-            return None if encoder is None else encoder.logit_scale
-        # Tensors of a support are float32.
-        if not (isinstance(self.logit_scale, Real) and 0 < self.logit_scale < LARGEST_SCALE):
-            raise UsageError(
-                "logit_scale must be positive and finite (CLIP's is 100) or None, got "
-                f"{self.logit_scale!r}"
-            )
-        return float(self.logit_scale)
+        if self.logit_scale is None and encoder is not None:
+            return encoder.logit_scale
+        return read_logit_scale(self.logit_scale)
 
 
 def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:

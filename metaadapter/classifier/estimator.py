@@ -76,7 +76,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         mode: Mode = "one_shot",
         generator: str | Path | AdapterGenerator = "default",
         encoder: ImageEncoder | str | None = None,
-        logit_scale: float | None = None,
+        logit_scale: float | np.ndarray | torch.Tensor | None = None,
         fine_tuning: FineTune | None = None,
     ) -> None:
         self.class_texts = class_texts

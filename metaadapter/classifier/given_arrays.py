@@ -22,6 +22,9 @@ __all__ = [
     "unchanged_on_error",
 ]
 
+# Beneath it PyTorch does not scale a row to length 1; above, its sum of squares is too large.
+SMALL, LARGE = 1e-6, 1e100
+
 
 def as_array(given: Any) -> Any:
     """A tensor as an array, whatever its device and type and whether it has a gradient."""
@@ -48,6 +51,9 @@ def label_array(labels: Any) -> Any:
     Raises:
         UsageError: They are whole numbers that have no common type of 64 bits.
     """
+    # Whole numbers of pandas that may lack some would become floats.
+    if getattr(getattr(labels, "dtype", None), "kind", "") in ("i", "u"):
+        labels = labels.tolist()
     if not isinstance(labels, list | tuple) or not all(map(_is_whole, labels)) or not labels:
         return as_array(labels)
     for kind in (np.int64, np.uint64):
@@ -67,10 +73,13 @@ def sorted_labels(labels: Sequence[Any]) -> Shaped[np.ndarray, " N"]:
 
 
 def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
-    """The rows times powers of two, which is exact: no length vanishes or overflows any more."""
-    rows = np.asarray(X, dtype=np.float64)
-    _, exponents = np.frexp(np.abs(rows).max(-1, initial=0.0, keepdims=True))
-    moderate: np.ndarray = np.ldexp(rows, -exponents)
+    """The rows, in their direction: no length vanishes or overflows any more."""
+    rows = np.array(X, dtype=np.float64)
+    largest = np.maximum(rows.max(-1, initial=0.0), -rows.min(-1, initial=0.0))[..., None]
+    if ((largest == 0) | (largest > SMALL) & (largest < LARGE)).all():
+        return rows
+    # A power of two changes no digit.
+    moderate: np.ndarray = np.ldexp(rows, -np.frexp(largest)[1])
     return moderate
 
 

@@ -259,11 +259,11 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
 
 
 def _with_texts(rows: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    texts = {
-        name: pd.Series([*map(change, rows[name])], rows.index, TEXT)
-        for name in rows
-        if _kind(name) == TEXT
-    }
+    texts = {}
+    for name in rows:
+        if _kind(name) == TEXT:
+            changed = {text: change(text) for text in set(rows[name])}  # few of many are distinct
+            texts[name] = pd.Series([changed[text] for text in rows[name]], rows.index, TEXT)
     return rows.assign(**texts)
 
 

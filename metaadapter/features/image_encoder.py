@@ -24,15 +24,12 @@ from metaadapter.features.fingerprint import (
     digest_weights,
     probe_picture,
 )
+from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import unit_rows
 from metaadapter.images import ImageInput, UnreadableImage
 
-__all__ = ["CLIP_LOGIT_SCALE", "ImageEncoder", "ModelEncoder"]
-
-CLIP_LOGIT_SCALE = 100.0
-"""Where CLIP's trained inverse temperature saturates (paper, section 2.5): what methods that need
-one take for an encoder whose own is unknown."""
+__all__ = ["ImageEncoder", "ModelEncoder"]
 
 
 @runtime_checkable
@@ -172,7 +169,7 @@ class ModelEncoder(ImageEncoder):
     ) -> None:
         self.name = name
         self.preprocess = preprocess
-        self.logit_scale = logit_scale
+        self.logit_scale = read_logit_scale(logit_scale)
         self.device = choose_device(device)
         digest = digest_weights(model)
         self._model = model.eval().requires_grad_(False).to(self.device)

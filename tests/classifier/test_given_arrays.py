@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier.given_arrays import moderate_rows
 from metaadapter.errors import DataError, UsageError
 
 X = np.random.default_rng(0).standard_normal((8, 16))
@@ -104,3 +106,28 @@ def test_fit__that_fails__leaves_the_estimator_as_it_was(parameters, rows, label
 
     assert (classifier.predict_proba(X) == before).all()
     assert classifier.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("scale", [torch.tensor(99.5, requires_grad=True), np.array(99.5), 99.5])
+def test_logit_scale__of_an_encoder_in_hand__is_taken_as_it_comes(scale):
+    fitted = MetaAdapterClassifier(logit_scale=scale).fit(X, y)
+
+    assert fitted.logit_scale_ == 99.5
+
+
+def test_labels__whole_numbers_of_pandas_that_may_lack_some__stay_exact():
+    labels = pd.Series([2**53] * 4 + [2**53 + 1] * 4, dtype="Int64")
+
+    fitted = MetaAdapterClassifier().fit(X, labels)
+
+    assert fitted.classes_.tolist() == [2**53, 2**53 + 1]
+
+
+def test_rows__of_any_length__are_scaled_without_a_change_of_direction():
+    rows = np.array([[3e-200, 4e-200], [3e200, 4e200], [3.0, 4.0], [0.0, 0.0]])
+
+    moderate = moderate_rows(rows)
+
+    lengths = np.linalg.norm(moderate, axis=1)
+    assert moderate[:3] / lengths[:3, None] == pytest.approx(np.array([[0.6, 0.8]] * 3))
+    assert moderate[3].tolist() == [0, 0]

@@ -32,6 +32,7 @@ class StoredPicture(NamedTuple):
 
 
 COLUMNS = ("picture", "view", *StoredPicture._fields)
+NUMBERS, ALL_DIFFER = ("picture", "view"), ("path", "sha256")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +66,14 @@ class StoreRows:
             with regular(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
                 names = tuple(next(lines, ()))
-                # Labels and splits repeat millions of times: one object each.
-                rows = [tuple(map(sys.intern, line)) for line in lines]
+                rows = list(map(tuple, lines))
             if names != COLUMNS:
                 raise ValueError(f"its columns are {', '.join(names) or 'none'}")
             for number, row in enumerate(rows, start=2):
                 if len(row) != len(COLUMNS):
                     raise ValueError(f"row {number} has {len(row)} entries")
-            columns = np.array(rows, dtype=object).reshape(len(rows), len(COLUMNS)).T
-            return cls(columns[0].astype(np.int64), columns[1].astype(np.int64), *columns[2:])
+            entries = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+            return cls(*map(_array, COLUMNS, entries))
         except (csv.Error, ValueError) as error:
             raise DataError(
                 f"{path} should be a table with the columns {', '.join(COLUMNS)}; it is damaged "
@@ -95,6 +95,15 @@ class StoreRows:
         first = self.view == 0
         columns = (getattr(self, name)[first] for name in StoredPicture._fields)
         return list(map(StoredPicture, *columns))
+
+
+def _array(name: str, entries: Sequence[str]) -> np.ndarray:
+    if name in NUMBERS:
+        return np.fromiter(map(int, entries), np.int64, len(entries))
+    column = np.empty(len(entries), dtype=object)
+    # Labels and splits repeat millions of times: one object each.
+    column[:] = entries if name in ALL_DIFFER else list(map(sys.intern, entries))
+    return column
 
 
 def write_rows(file: IO[bytes], pictures: Sequence[StoredPicture], n_views: int) -> None:

@@ -6,12 +6,11 @@ Its features are those of encoded pictures, or arrays that another program has c
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +20,7 @@ from jaxtyping import Float16, Float32
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Recipe, StoreHeader, features_file
 from metaadapter.features.store.rows import StoredPicture, write_rows
@@ -245,13 +245,7 @@ def _texts(
 def _recipe(
     encoder: str | ImageEncoder, dim: int, n_views: int, logit_scale: float | None
 ) -> Recipe:
-    if logit_scale is not None and not (
-        isinstance(logit_scale, Real) and 0 < logit_scale < math.inf
-    ):
-        raise DataError(
-            "logit_scale should be a finite number above 0, or None if unknown, got "
-            f"{logit_scale!r}"
-        )
+    logit_scale = read_logit_scale(logit_scale)
     if isinstance(encoder, str):
         if not is_text(encoder):
             raise DataError(f"the encoder {encoder!r} has half a character; give another name")

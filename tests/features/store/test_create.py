@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features import FeatureStore, merge_stores
 
 WIDTH = 24
@@ -226,7 +226,7 @@ def test_merge__stores_without_texts__keep_their_classes(tmp_path, rows, labels)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"logit_scale": float("nan")}, "logit_scale should be a finite number above 0.* got nan"),
+        ({"logit_scale": float("nan")}, "logit_scale must be positive and finite.* got nan"),
         ({"labels": ["\ud800"] * 10}, r"labels\[0\] is '\\ud800'"),
         ({"paths": ["\ud800"] * 10}, r"paths\[0\] is '\\ud800'"),
         ({"encoder": "\ud800"}, "half a character"),
@@ -238,5 +238,5 @@ def test_merge__stores_without_texts__keep_their_classes(tmp_path, rows, labels)
 def test_create__what_cannot_be_read_again__is_not_written(tmp_path, rows, changes, message):
     given = {"features": rows, **changes}
 
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(MetaAdapterError, match=message):
         FeatureStore.create(tmp_path / "store", **given)
