@@ -23,28 +23,50 @@ REMEDIES = {
     errno.EIO: "check the drive, or the connection to it",
     errno.ENOMEM: MEMORY,
 }
-# How PyTorch, the loader of libraries and the standard library tell of it, in errors of any class.
+# How PyTorch and the standard library tell of it, in errors of any class.
 NO_MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|bad_alloc|failed to map segment|"
-    r"cannot allocate memory|can't start new thread|could not create a primitive",
+    r"cannot allocate memory|can't start new thread",
     re.IGNORECASE,
+)
+NO_MEMORY_OF_DEVICE = re.compile(r"\b(CUDA|HIP|MPS|XPU)\b.*\bout of memory", re.IGNORECASE)
+# A descriptor cannot be created for types or shapes that oneDNN does not know.
+NO_PRIMITIVE = re.compile(r"could not create a primitive(?! descriptor)")
+# The loader of libraries has no number of the error, but ends with the reason.
+NOT_LOADED = re.compile(
+    r": (failed to map segment from shared object|cannot allocate memory)$", re.IGNORECASE
 )
 
 
 def refusal(error: BaseException) -> DataError | None:
     """The error in plain words if the machine is what it tells of, with a remedy; else None."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number in REMEDIES:
-        assert isinstance(error, OSError)
+    if isinstance(error, OSError) and error.errno in REMEDIES:
         where = "" if error.filename is None else f"{error.filename}: "
-        return DataError(f"{where}{error.strerror}; {REMEDIES[number]}")
-    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
-        return DataError(f"there is not enough memory; {MEMORY}")
-    return None
+        return DataError(f"{where}{error.strerror}; {REMEDIES[error.errno]}")
+    if not _tells_of_memory(error):
+        return None
+    first = str(error).strip().partition("\n")[0].rstrip(".")
+    if NO_MEMORY_OF_DEVICE.search(first):
+        return DataError(f"{first}; choose smaller batches, or compute with --device cpu")
+    if NO_PRIMITIVE.search(first):
+        return DataError(
+            f"oneDNN could not create a primitive, mostly for want of memory; {MEMORY}"
+        )
+    return DataError(f"there is not enough memory; {MEMORY}")
 
 
 def is_want_of_the_program(error: BaseException) -> bool:
     """Whether the program lacks something, memory or open files: no fault of the file it read."""
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-        return True
-    return isinstance(error, MemoryError) or bool(NO_MEMORY.search(str(error)))
+    wanting = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+    return wanting or _tells_of_memory(error)
+
+
+def _tells_of_memory(error: BaseException) -> bool:
+    text = str(error)
+    if isinstance(error, OSError):  # whose text holds names of files
+        return error.errno == errno.ENOMEM or (
+            error.errno is None and bool(NOT_LOADED.search(text))
+        )
+    return isinstance(error, MemoryError) or bool(
+        NO_MEMORY.search(text) or NO_PRIMITIVE.search(text)
+    )
