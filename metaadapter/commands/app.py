@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import metadata
 from typing import Annotated
 
@@ -25,7 +24,7 @@ from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
-from metaadapter.commands.streams import lasting_streams
+from metaadapter.commands.streams import lasting_streams, reader_left
 from metaadapter.commands.train import train
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 from metaadapter.refusals import refusal
@@ -73,12 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000)
     with lasting_streams() as output_failure, calm_warnings():
         code = None
-        with suppress(MemoryError):  # it may come again while it is told
+        try:
             code = _run(arguments)
+        except MemoryError:  # it may come again while it is told
+            if _is_debugged(arguments):
+                raise
         if code is None:  # what the run held is free by now
             code = _failed(str(refusal(MemoryError())), DataError.exit_code, arguments)
         failure = output_failure()
-        if code or failure is None or isinstance(failure, BrokenPipeError):
+        if code or failure is None or reader_left(failure):
             return code
         reason = refusal(failure) or failure.strerror
         return _failed(f"cannot write the output: {reason}", DataError.exit_code, arguments)
@@ -97,16 +99,20 @@ def _run(arguments: list[str]) -> int:
     except MetaAdapterError as error:
         return _failed(str(error), error.exit_code, arguments)
     except Exception as error:
+        if _is_debugged(arguments):
+            raise
         if (refused := refusal(error)) is not None:
             return _failed(str(refused), refused.exit_code, arguments)
-        if "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0"):
-            raise
         message = (
             f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
             "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
             "report it"
         )
         return _failed(message, 1, arguments)
+
+
+def _is_debugged(arguments: Sequence[str]) -> bool:
+    return "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0")
 
 
 def _print_version(wanted: bool) -> bool:
@@ -123,7 +129,7 @@ def _options(
         bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, Option("--debug", help="Show where in the code an unexpected error arose.")
+        bool, Option("--debug", help="Show where in the code an error arose.")
     ] = False,
 ) -> None:
     """`main` looks for --debug itself: an error may arise before options are parsed."""

@@ -5,6 +5,7 @@ Ctrl-C is SIGINT; `kill`, schedulers and containers send SIGTERM, a terminal tha
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -29,8 +30,9 @@ def ending_code() -> int:
 def hear_signals(*, of_process: bool) -> None:
     """Begin a run of the program; one that is a process hears the signals from now on.
 
-    The first is a KeyboardInterrupt, the next ones are ignored: the program is tidying up. Those
-    that whoever started the process ignores, as `nohup` does SIGHUP, stay ignored.
+    The first is a KeyboardInterrupt. While the program is tidying up then, one more Ctrl-C changes
+    nothing; the next one, SIGTERM or SIGHUP ends the process at once. Those that whoever started
+    the process ignores, as `nohup` does SIGHUP, stay ignored.
     """
     global _latest
     _latest = signal.SIGINT
@@ -72,7 +74,17 @@ def stop_at_first_signal(tell: Callable[[], None]) -> Iterator[Callable[[], bool
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     global _latest
     _latest = number
-    # A second Ctrl-C while the threads are waited for would abort the process within PyTorch.
     for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)
+        if signal.getsignal(each) is _end:
+            # Raising again while threads are waited for would abort the process within PyTorch.
+            signal.signal(each, _spare if each == signal.SIGINT else _end_at_once)
     raise KeyboardInterrupt
+
+
+def _spare(number: int, _frame: FrameType | None) -> None:
+    """Let one Ctrl-C pass; should the interruption have been lost, the next one is heard."""
+    signal.signal(number, _end_at_once)
+
+
+def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)

@@ -112,7 +112,12 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
             futures = [pool.submit(_measure, bench.config, bench.device, cell) for cell in cells]
         for future in as_completed(futures):
             yield future.result()
-    except BrokenProcessPool as error:
+    except BaseException as error:
+        # Nothing of a cell that is not finished is kept, and it may take minutes more.
+        for worker in list(pool._processes.values()):
+            worker.kill()
+        if not isinstance(error, BrokenProcessPool):
+            raise
         raise DataError(
             "a process of the evaluation was ended from outside, perhaps for want of memory. "
             "Finished cells are kept: give the same command again, with fewer --jobs"

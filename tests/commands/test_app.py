@@ -298,6 +298,45 @@ def test_program__ended_by_a_signal__tells_which(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        (["SIGINT", "SIGINT"], None),
+        (["SIGINT", "SIGINT", "SIGINT"], 130),
+        (["SIGTERM", "SIGINT"], None),
+        (["SIGTERM", "SIGTERM"], 143),
+        (["SIGINT", "SIGHUP"], 129),
+    ],
+)
+def test_program__that_does_not_end_at_a_signal__ends_at_once_at_a_later_one(
+    monkeypatch, default_signals, numbers, code
+):
+    def end(code):
+        raise SystemExit(code)
+
+    class Deaf:
+        def __del__(self):  # an error in here is lost
+            signal.raise_signal(getattr(signal, numbers[0]))
+
+    def go_on():
+        Deaf()
+        for number in numbers[1:]:
+            signal.raise_signal(getattr(signal, number))
+        return []
+
+    monkeypatch.setattr("sys.unraisablehook", lambda _lost: None)
+    monkeypatch.setattr("os._exit", end)
+    fail_doctor(monkeypatch, go_on)
+    monkeypatch.setattr(sys, "argv", ["metaadapter", "doctor"])
+
+    if code is None:
+        assert main() == 0
+    else:
+        with pytest.raises(SystemExit, match=str(code)):
+            main()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")
 def test_program__of_nohup__goes_on_after_sighup(monkeypatch, default_signals):
     def hang_up():
         signal.raise_signal(signal.SIGHUP)
@@ -318,3 +357,11 @@ def test_main__machine_refuses__is_no_fault_of_the_program(run, monkeypatch, err
 
     assert result.document["error"]["exit_code"] == result.code == 3
     assert "fault of metaadapter" not in result.err
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "no"), MemoryError()])
+def test_main__debug__shows_where_the_machine_refused(monkeypatch, error):
+    fail_doctor(monkeypatch, raiser(error))
+
+    with pytest.raises(type(error)):
+        main(["--debug", "doctor"])

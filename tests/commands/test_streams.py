@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from metaadapter.commands.app import main
-from metaadapter.commands.streams import lasting_streams
+from metaadapter.commands.streams import lasting_streams, reader_left
 
 
 class Pipe(io.RawIOBase):
@@ -39,7 +39,9 @@ def stream(monkeypatch):
     def replace(name, room, *, buffered=True, error=errno.ENOSPC):
         pipe = Pipe(room, error)
         below = io.BufferedWriter(pipe) if buffered else pipe
-        monkeypatch.setattr(sys, name, io.TextIOWrapper(below, write_through=not buffered))
+        wrapper = io.TextIOWrapper(below, write_through=not buffered)
+        monkeypatch.setattr(sys, name, wrapper)
+        monkeypatch.setattr(sys, f"__{name}__", wrapper)
         return pipe
 
     return replace
@@ -107,6 +109,110 @@ def test_streams__in_memory__are_left_alone(monkeypatch):
         assert failure() is None
 
     assert (memory.getvalue(), sys.stdout) == ("here\n", memory)
+
+
+class Shim:
+    """What a program puts in the place of stdout: it has a way to write, and little else."""
+
+    def __init__(self, stream):
+        self._stream, self.seen = stream, []
+
+    def write(self, text):
+        self.seen.append(text)
+        self._stream.write(text)
+
+
+class Tee(Shim):
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+@pytest.mark.parametrize("kind", [Shim, Tee])
+def test_stream__that_somebody_put_there__sees_all_that_is_printed(stream, monkeypatch, kind):
+    below = stream("stdout", 1000)
+    shim = kind(sys.stdout)
+    monkeypatch.setattr(sys, "stdout", shim)
+
+    assert main(["--version"]) == 0
+
+    sys.__stdout__.flush()
+    assert "".join(shim.seen).encode() == below.taken
+    assert below.taken.startswith(b"metaadapter ")
+
+
+def test_stream__with_a_hook_on_its_write__calls_it(stream, monkeypatch):
+    stream("stdout", 1000)
+    seen = []
+    sys.stdout.write = seen.append
+
+    assert main(["--version"]) == 0
+
+    assert "".join(seen).startswith("metaadapter ")
+
+
+def test_stream__of_ones_own__keeps_its_line_ends_and_takes_any_text(monkeypatch):
+    below = io.BytesIO()
+    own = io.TextIOWrapper(below, encoding="ascii", newline="\r\n")
+    monkeypatch.setattr(sys, "stdout", own)
+
+    with lasting_streams():
+        print("ü")
+
+    assert below.getvalue() == b"\\xfc\r\n"
+
+
+def test_stream__of_ones_own__that_takes_no_more__ends_with_3(monkeypatch, capsys):
+    class Full(io.StringIO):
+        def write(self, _text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+
+    assert main(["--version"]) == 3
+
+    assert "cannot write the output: No space left" in capsys.readouterr().err
+
+
+def test_stream__closed__has_no_number_and_holds_none_afterwards(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+
+    for _ in range(2):
+        with lasting_streams(), pytest.raises(OSError, match="fileno"):
+            sys.stdout.fileno()
+
+    after = os.open(os.devnull, os.O_RDONLY)
+    os.close(after)
+    assert (after, sys.stdout) == (free, None)
+
+
+def test_streams__of_blocks_that_overlap__are_those_of_before_in_the_end():
+    before = sys.stdout, sys.stderr
+    first, second = lasting_streams(), lasting_streams()
+
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.stdout is not before[0]
+    second.__exit__(None, None, None)
+
+    assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize(
+    ("system", "number", "left"),
+    [
+        ("linux", errno.EPIPE, True),
+        ("linux", errno.EINVAL, False),
+        ("win32", errno.EINVAL, True),
+        ("win32", errno.ENOSPC, False),
+    ],
+)
+def test_reader__that_left__is_told_from_a_failure(monkeypatch, system, number, left):
+    monkeypatch.setattr(sys, "platform", system)
+
+    assert reader_left(OSError(number, "no more")) is left
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sh")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
+
 import pytest
 
 from metaadapter.errors import DataError, UsageError
@@ -61,3 +64,20 @@ def test_worker__that_really_dies__is_said_to_have_been_ended(write, pets, ask, 
 
     with pytest.raises(DataError, match="was ended from outside, perhaps for want of memory"):
         evaluate(config, tmp_path / "run", jobs=2)
+
+
+@pytest.mark.timeout(120)
+def test_workers__of_an_interrupted_evaluation__are_not_waited_for(write, pets, ask, tmp_path):
+    slow = write(called="import time; time.sleep(100)")
+    began = []
+
+    def interrupt(done, _total):
+        if done:  # a cell of the other method: by now one sleeps
+            began.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(ask(pets, methods=("zero-shot", slow)), tmp_path / "run", jobs=2, tell=interrupt)
+
+    assert time.monotonic() - began[0] < 20
+    assert not multiprocessing.active_children()
