@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -147,9 +146,9 @@ def _show(
             csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
             for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
         )
-        if csv_raw and isinstance(sys.stdout, io.TextIOWrapper):
+        if csv_raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
             # A file name of undecodable bytes comes out as the same bytes.
-            sys.stdout.reconfigure(errors="surrogateescape")
+            reconfigure(errors="surrogateescape")
         for row in rows if csv_raw else inert:
             (quoted if "\r" in "".join(row) else plain).writerow(row)
         return

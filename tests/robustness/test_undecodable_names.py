@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import sys
 
@@ -50,6 +51,18 @@ def test_predictions__come_back_letter_for_letter(folder, tmp_path, capsys):
     assert [row["path"] for row in rows] == [each["path"] for each in found["predictions"]]
     assert all(os.path.exists(row["path"]) for row in rows)  # noqa: PTH110
     assert len(rows) == 6
+
+
+def test_list_of_predictions__raw__has_the_bytes_of_names(folder, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8"))
+
+    assert main(["predict", str(folder / "adapter"), str(folder / "pictures"), "--csv-raw"]) == 0
+
+    sys.stdout.flush()
+    paths = [line.split(b"\t")[0] for line in written.getvalue().splitlines()]
+    assert len(paths) == 6
+    assert all(os.path.exists(path) for path in paths)  # noqa: PTH110
 
 
 def test_class__is_added_to_an_adapter(folder, tmp_path):
