@@ -29,6 +29,7 @@ from metaadapter.errors import DataError
 from metaadapter.files.atomic_files import replace_file
 from metaadapter.files.own_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.files.proof import write_document
+from metaadapter.files.regular_files import is_regular
 from metaadapter.files.safetensors_header import texts_of
 from metaadapter.files.strict_json import json_text, parse_json
 
@@ -106,7 +107,7 @@ def save_adapter(
         if support is None:
             (folder / SUPPORT_FILE).unlink(missing_ok=True)
         # The author's part of the card may be in any encoding: its bytes come back as they were.
-        old = (folder / CARD_FILE).read_bytes() if (folder / CARD_FILE).exists() else b""
+        old = (folder / CARD_FILE).read_bytes() if is_regular(folder / CARD_FILE) else b""
         text = card(config, old.decode(errors="surrogateescape"))
         replace_file(folder / CARD_FILE, text.encode(errors="surrogateescape"))
 

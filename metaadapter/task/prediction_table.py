@@ -14,6 +14,8 @@ from typing import IO, final
 
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.files.atomic_files import replace_file
+from metaadapter.files.own_folder import require_no_link
+from metaadapter.files.regular_files import regular
 from metaadapter.plain_text import in_csv
 from metaadapter.task.predictions import Prediction
 
@@ -36,7 +38,7 @@ class PredictionTable:
         raw: names as they are, and not as `in_csv` writes them.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file cannot be written, or FILE.partial is a link.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], *, raw: bool = False) -> None:
@@ -46,9 +48,11 @@ class PredictionTable:
         self._raw = raw
         self._head = self._csv([[*COLUMNS, *(f"p_{label}" for label in classes)]])
         self._n_rows = 0
+        require_no_link(self._partial)
         with self._explained():
             # Rows that an earlier run has left stay until this one has some.
-            self._file = self._partial.open("ab")
+            self._partial.touch()
+            self._file = regular(self._partial).open("ab")
             self._n_bytes = self._file.tell()
 
     def __enter__(self) -> PredictionTable:
@@ -85,11 +89,14 @@ class PredictionTable:
             return
         with suppress(OSError):  # `add` has told it
             self._file.close()
-        # A failed write leaves a part of a row.
-        os.truncate(self._partial, self._n_bytes)
-        if not self._n_bytes:
-            self._partial.unlink()
-        elif self._n_rows and issubclass(kind, KeyboardInterrupt):
+        try:
+            # A failed write leaves a part of a row.
+            os.truncate(self._partial, self._n_bytes)
+            if not self._n_bytes:
+                self._partial.unlink()
+        except OSError:  # somebody took it away; why the run ended is what matters
+            return
+        if self._n_rows and issubclass(kind, KeyboardInterrupt):
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
                 f"{self._partial}"
@@ -121,6 +128,6 @@ class PredictionTable:
         except OSError as error:
             kept = f"; the rows so far are in {self._partial}" if self._n_rows else ""
             raise DataError(
-                f"cannot write {self._path}: {error.strerror}; free some space, or choose another "
-                f"--csv{kept}"
+                f"cannot write {error.filename2 or error.filename or self._path}: "
+                f"{error.strerror}; free some space, or choose another --csv{kept}"
             ) from error

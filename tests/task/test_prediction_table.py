@@ -138,3 +138,25 @@ def test_table__on_a_full_disk__ends_at_the_last_whole_row(tmp_path, monkeypatch
         table.add(predictions("two"))
 
     assert unfinished.read_bytes() == whole
+
+
+def test_table__unfinished_file_is_a_link__changes_nothing_there(tmp_path):
+    (tmp_path / "victim.txt").write_text("mine")
+    (tmp_path / "a.csv.partial").symlink_to("victim.txt")
+
+    with pytest.raises(DataError, match=r"a\.csv\.partial is a link"):
+        write(tmp_path / "a.csv", ["one"])
+
+    assert (tmp_path / "victim.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("error", [DataError("no such picture"), KeyboardInterrupt()], ids=type)
+def test_table__unfinished_file_was_taken_away__tells_why_the_run_ended(tmp_path, error):
+    table = PredictionTable(tmp_path / "a.csv", ["fox", "lynx"])
+    table.add(predictions("one"))
+    (tmp_path / "a.csv.partial").unlink()
+
+    with pytest.raises(type(error)) as caught, table:
+        raise error
+
+    assert caught.value is error

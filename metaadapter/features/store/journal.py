@@ -17,7 +17,7 @@ from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.header import Recipe, read_entries
 from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.own_folder import write_errors
+from metaadapter.files.own_folder import require_no_link, write_errors
 from metaadapter.files.proof import read_document, write_document
 from metaadapter.files.regular_files import regular
 
@@ -43,7 +43,8 @@ class Journal:
     ) -> None:
         """Take up the journal of an earlier run, if there is one: its blocks enter `features`.
 
-        Another recipe is an `IncompatibleArtifact`, a damaged journal a `DataError`.
+        Another recipe is an `IncompatibleArtifact`, a damaged journal or a link in its place a
+        `DataError`.
         """
         self.features = features
         self._store = store
@@ -52,6 +53,7 @@ class Journal:
         self._n_blocks = 0
         self._waiting: dict[str, np.ndarray] = {}
         self._since = time.monotonic()
+        require_no_link(self._folder)
         earlier = self._folder / RECIPE_FILE
         try:
             if earlier.exists():
