@@ -19,7 +19,9 @@ from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
+from metaadapter.images.decode import is_large
 from metaadapter.images.inputs import Picture, as_picture, name_of
+from metaadapter.refusals import is_want_of_the_program
 
 __all__ = ["Progress", "encode_new"]
 
@@ -196,11 +198,14 @@ def _pixels_of_first(
     for picture in pictures:
         try:
             upright = decode_image(picture)
-            return view_pixels(upright, encoder.preprocess, views, seed)
         except UnreadableImage as error:
             failures.append(error)
+            continue
+        try:
+            return view_pixels(upright, encoder.preprocess, views, seed)
         except Exception as error:  # one picture that is too much must not end a run over millions
-            if isinstance(error, OSError):  # but this is of the machine
+            of_the_machine = is_want_of_the_program(error) and not is_large(upright)
+            if isinstance(error, OSError) or of_the_machine:
                 raise
             reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
             failures.append(UnreadableImage(name_of(picture), reason))

@@ -20,13 +20,16 @@ from metaadapter.images.inputs import (
     open_readable,
 )
 
-__all__ = ["content_hash", "decode_image"]
+__all__ = ["content_hash", "decode_image", "is_large"]
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
 
 # An encoder scales the shorter side to some hundred pixels, and the longer one with it.
 LONGEST_ASPECT = 100
+
+# Some 16 million: for a smaller picture any machine that can run an encoder has the memory.
+LARGE_PIXELS = 2**24
 
 # White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
@@ -65,7 +68,9 @@ def decode_image(image: ImageInput) -> Image.Image:
     Raises:
         UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
             `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
-            times as long as wide, which would grow beyond memory when it is scaled.
+            times as long as wide, which would grow beyond memory when it is scaled; or it is large
+            and there is no memory for it.
+        MemoryError: There is none for a picture that is not large.
         UsageError: What was given is none of the above.
     """
     picture = as_picture(image)
@@ -97,15 +102,24 @@ def content_hash(image: ImageInput) -> str:
     return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
 
 
+def is_large(image: Image.Image) -> bool:
+    """Whether want of memory at a picture may be the picture's fault, and not the machine's."""
+    return image.width * image.height > LARGE_PIXELS
+
+
 def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
+    image = source if isinstance(source, Image.Image) else None
     try:
-        if isinstance(source, Image.Image):
+        if image is not None:
             # It may be in two threads at once, and its file is read only once.
-            return _upright_rgb(path, source, _LOADING)
-        return _upright_rgb(path, _open(path, source), nullcontext())
+            return _upright_rgb(path, image, _LOADING)
+        image = _open(path, cast("BufferedIOBase", source))
+        return _upright_rgb(path, image, nullcontext())
     except UnreadableImage:
         raise
     except MemoryError as error:
+        if image is None or not is_large(image):
+            raise
         raise UnreadableImage(path, "too large for the memory of this machine") from error
     except Exception as error:  # damaged files surface as nearly any type of error
         reason = f"truncated or damaged ({str(error) or type(error).__name__})"

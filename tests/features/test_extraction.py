@@ -218,7 +218,23 @@ def test_encode__unreadable_pictures__are_listed_and_tried_again(
     assert FeatureStore.open(tmp_path / "store").header.quarantined == second.quarantined == ()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no such scale")])
+NO_MEMORY = [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=type)
+def test_encode__no_memory_for_a_picture_of_usual_size__ends_the_run(
+    pictures, read_table, encoder, tmp_path, monkeypatch, error
+):
+    def run_out(_picture):
+        raise error
+
+    monkeypatch.setattr(encoder, "preprocess", run_out)
+
+    with pytest.raises(type(error)):
+        encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+
+
+@pytest.mark.parametrize("error", [*NO_MEMORY, RuntimeError("no such scale")])
 def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_rest_goes_on(
     pictures, read_table, encoder, tmp_path, monkeypatch, error
 ):
@@ -231,6 +247,7 @@ def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_res
 
     decode_image(pictures / "heron/000.png").resize((50, 12)).save(pictures / "heron/000.png")
     monkeypatch.setattr(encoder, "preprocess", fail_on_wide)
+    monkeypatch.setattr("metaadapter.images.decode.LARGE_PIXELS", 50 * 12 - 1)
 
     report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
 

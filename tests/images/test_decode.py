@@ -391,15 +391,21 @@ def test_decode__panorama_just_wide_enough__is_read(tmp_path, size):
     assert decode_image(tmp_path / "a.png").size == size
 
 
-def test_decode__memory_runs_out__says_that_and_not_damaged(tmp_path, colours, monkeypatch):
+@pytest.mark.parametrize("is_large", [True, False])
+def test_decode__memory_runs_out__is_the_fault_of_a_large_picture_or_of_the_machine(
+    tmp_path, colours, monkeypatch, is_large
+):
     def run_out(self):
         raise MemoryError
 
     Image.fromarray(colours).save(tmp_path / "a.png")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", run_out)
+    monkeypatch.setattr("metaadapter.images.decode.is_large", lambda _image: is_large)
 
-    with pytest.raises(UnreadableImage, match="too large for the memory of this machine"):
+    with pytest.raises(UnreadableImage if is_large else MemoryError) as caught:
         decode_image(tmp_path / "a.png")
+
+    assert ("too large for the memory of this machine" in str(caught.value)) == is_large
 
 
 def test_decode__many_threads__give_the_same_as_one(tmp_path):
