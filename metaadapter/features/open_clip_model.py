@@ -119,7 +119,12 @@ def _folder(folder: Path) -> EncoderSource:
             "folder of a hub; for a weights file alone write MODEL/FILE"
         )
     # Without any, open_clip would go on with random weights.
-    weights = [file for file in folder.iterdir() if file.suffix in WEIGHTS_SUFFIXES]
+    weights = [
+        file
+        for file in folder.iterdir()
+        # Links of a hub's folder lead to nothing where a file was never fetched.
+        if file.suffix in WEIGHTS_SUFFIXES and file.exists() and not file.is_dir()
+    ]
     if no_files := [file for file in weights if not is_regular(file)]:
         raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
     if not weights:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
 
 from metaadapter.errors import DataError, UsageError
@@ -54,6 +57,22 @@ def test_resolve__folder_without_weights__refuses_random_ones(tmp_path):
 
     with pytest.raises(DataError, match=r"but no weights; put open_clip_model\.safetensors"):
         resolve_encoder(str(tmp_path))
+
+
+def test_resolve__folder_of_a_hub__may_have_links_to_what_was_not_fetched(clip_folder, tmp_path):
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    (folder / "open_clip_pytorch_model.bin").symlink_to("nothing")
+
+    assert resolve_encoder(str(folder)).name == str(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_resolve__folder_with_a_pipe_for_weights__is_refused(clip_folder, tmp_path):
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    os.mkfifo(folder / "open_clip_pytorch_model.bin")
+
+    with pytest.raises(DataError, match=r"model\.bin of the encoder .* is no file"):
+        resolve_encoder(str(folder))
 
 
 def test_resolve__folder_that_is_not_there__says_so():
