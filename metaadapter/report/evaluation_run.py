@@ -25,6 +25,8 @@ __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
+# Not read, but checked: what a report says of its figures rests on it.
+ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 
 
@@ -70,9 +72,6 @@ class EvaluationRun:
         summary, proof = read_document(
             folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY, without_proof=(SUMMARY_WITHOUT_PROOF,)
         )
-        if proof:
-            for name in proof.files:
-                proof.find(name)  # also of what is not read: a report speaks for a whole folder
         if record.get("config") != summary.get("config"):
             raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
         try:
@@ -85,7 +84,7 @@ class EvaluationRun:
             }
             files = {
                 name: proof.find(name) if proof else folder / name
-                for name in ("integrity.json", *(f"{table}.csv" for table in TABLES))
+                for name in ("integrity.json", ROWS_FILE, *(f"{table}.csv" for table in TABLES))
             }
             errors = {
                 name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]

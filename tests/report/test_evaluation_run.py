@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from metaadapter.errors import DataError
+from metaadapter.files.proof import file_hash
 from metaadapter.report.evaluation_run import EvaluationRun
 
 
@@ -62,6 +63,30 @@ def test_read__file_of_another_evaluation__is_refused(copy, name):
 
     with pytest.raises(DataError, match=f"{name} is damaged"):
         EvaluationRun.read(copy)
+
+
+def test_read__table_of_draws__is_not_needed(finished, copy):
+    (copy / "draws.csv.gz").unlink()
+
+    assert EvaluationRun.read(copy).record == EvaluationRun.read(finished).record
+
+
+def test_read__rows_that_were_emptied__are_damaged(copy):
+    (copy / "rows.csv").write_bytes(b"")
+
+    with pytest.raises(DataError, match=r"rows\.csv is damaged"):
+        EvaluationRun.read(copy)
+
+
+def test_read__each_file__is_hashed_once(finished, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        "metaadapter.files.proof.file_hash", lambda path: (hashed.append(path), file_hash(path))[1]
+    )
+
+    EvaluationRun.read(finished)
+
+    assert sorted(path.name for path in hashed) == sorted([*FILES, "rows.csv"])
 
 
 def test_read__summary_of_another_version__asks_to_measure_again(copy, reseal):
