@@ -20,10 +20,12 @@ def replace_file(path: Path, content: Content) -> None:
     content is bytes, text (written as UTF-8), or a function that writes into an open file.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
+    # What is there may be a link to a file that is somebody else's, or a pipe.
+    unfinished.unlink(missing_ok=True)
+    # If another writer is faster this fails, and the file that is there stays his.
+    file = unfinished.open("xb")
     try:
-        # What is there may be a link to a file that is somebody else's, or a pipe.
-        unfinished.unlink(missing_ok=True)
-        with unfinished.open("xb") as file:
+        with file:
             _fill(file, content)
             file.flush()
             os.fsync(file.fileno())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import cache
 from pathlib import Path
 
 __all__ = ["is_regular", "regular"]
 
 # Linux shows its state as files there, some of them without an end.
-OF_THE_SYSTEM = ("/proc/", "/sys/")
+OF_THE_SYSTEM = (Path("/proc"), Path("/sys"))
 
 
 def regular(path: Path) -> Path:
@@ -22,14 +23,14 @@ def regular(path: Path) -> Path:
         OSError: It leads to nothing, or to something else.
     """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except ValueError as error:
         raise FileNotFoundError(
             errno.ENOENT, f"no file has such a name ({error})", str(path)
         ) from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
-    if not stat.S_ISREG(mode) or os.path.realpath(path).startswith(OF_THE_SYSTEM):
+    if not stat.S_ISREG(found.st_mode) or found.st_dev in _drives_of_the_system():
         raise OSError(errno.EINVAL, "it is a pipe, a device or the like, not a file", str(path))
     return path
 
@@ -41,3 +42,9 @@ def is_regular(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+@cache
+def _drives_of_the_system() -> frozenset[int]:
+    # A folder of such a name that is no drive of its own is an ordinary one.
+    return frozenset(path.stat().st_dev for path in OF_THE_SYSTEM if os.path.ismount(path))

@@ -34,6 +34,19 @@ def test_replace__stopped_while_writing__leaves_the_old_file_alone(tmp_path, err
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_replace__another_writer_is_faster__leaves_what_he_writes(tmp_path, monkeypatch):
+    def be_overtaken(unfinished, **_):
+        monkeypatch.undo()
+        unfinished.write_text("his")
+
+    monkeypatch.setattr(type(tmp_path), "unlink", be_overtaken)
+
+    with pytest.raises(FileExistsError):
+        replace_file(tmp_path / "a.txt", "mine")
+
+    assert (tmp_path / "a.txt.tmp").read_text() == "his"
+
+
 def test_replace__before_the_new_file_takes_the_name__it_is_on_disk(tmp_path, monkeypatch):
     steps, sync, rename = [], os.fsync, os.replace
 
