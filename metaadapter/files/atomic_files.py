@@ -31,7 +31,7 @@ def replace_file(path: Path, content: Content) -> None:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)  # which a failed write does not tell
         unfinished.unlink(missing_ok=True)
         raise

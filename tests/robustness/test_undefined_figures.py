@@ -66,7 +66,7 @@ def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
         parse_json(text)
 
 
-@pytest.mark.parametrize("scale", [1e-38, 3e38, None])
+@pytest.mark.parametrize("scale", [1e-38, 9e29, None])
 @pytest.mark.parametrize("labels", ["ab", "aaabbb"])
 def test_adapter__of_any_temperature__predicts_numbers(store, asked, tmp_path, scale, labels):
     folder = store(list(labels), logit_scale=scale)

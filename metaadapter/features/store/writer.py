@@ -6,6 +6,7 @@ Its features are those of encoded pictures, or arrays that another program has c
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -120,7 +121,9 @@ def _commit(
     if header.classes:
         none = np.zeros(recipe.fingerprint.dim, dtype=np.float32)
         rows_of_text = np.stack([texts.get(name, none) for name in header.classes])
-        replace_file(folder / files["texts"], lambda file: np.save(file, rows_of_text))
+        # Into a file on a full disk, numpy would raise an error that does not say so.
+        np.save(content := io.BytesIO(), rows_of_text)
+        replace_file(folder / files["texts"], content.getvalue())
     header.write(folder)
     tidy_up(folder, header)
 
