@@ -7,7 +7,7 @@ import re
 
 from metaadapter.errors import DataError
 
-__all__ = ["is_want_of_the_program", "refusal"]
+__all__ = ["is_shortage", "refusal"]
 
 MEMORY = "free some memory, or allow the program more of it (ulimit -v)"
 OPEN_FILES = "allow the program more open files (ulimit -n)"
@@ -55,7 +55,7 @@ def refusal(error: BaseException) -> DataError | None:
     return DataError(f"there is not enough memory; {MEMORY}")
 
 
-def is_want_of_the_program(error: BaseException) -> bool:
+def is_shortage(error: BaseException) -> bool:
     """Whether the program lacks something, memory or open files: no fault of the file it read."""
     wanting = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
     return wanting or _tells_of_memory(error)

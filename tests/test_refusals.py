@@ -8,7 +8,7 @@ import torch
 
 from metaadapter.images import UnreadableImage
 from metaadapter.images.inputs import open_readable
-from metaadapter.refusals import is_want_of_the_program, refusal
+from metaadapter.refusals import is_shortage, refusal
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
 )
 def test_refusal__of_the_loader__is_of_memory(text):
     assert "there is not enough memory" in str(refusal(OSError(text)))
-    assert is_want_of_the_program(OSError(text))
+    assert is_shortage(OSError(text))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_refusal__of_onednn__says_what_it_mostly_means():
 )
 def test_refusal__of_another_error__is_none(error):
     assert refusal(error) is None
-    assert not is_want_of_the_program(error)
+    assert not is_shortage(error)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")

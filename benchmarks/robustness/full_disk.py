@@ -7,14 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.trial import Verdict
-from benchmarks.robustness.work import PAGE, Work
+from benchmarks.robustness.work import PAGE, Work, works
 from benchmarks.robustness.writers import WRITERS
 
 __all__ = ["FullDisk"]
@@ -32,14 +30,13 @@ class FullDisk:
     KINDS = tuple(WRITERS)
 
     def __init__(self, folder: Path) -> None:
-        materials = Materials(folder / "materials")
-        self._work = cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))
+        self._work = works(folder)
         (place := folder / "try").mkdir()
         with _disk(place):
             self._has_disks = place.is_mount()
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        work: Work = self._work(kind)
+        work = self._work(kind)
         space = int(rng.integers(2 * work.n_pages + 2)) * PAGE
         shutil.rmtree(work.out, ignore_errors=True)
         if not self._has_disks:

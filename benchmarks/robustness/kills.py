@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.robustness.forked import Changes
-from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.trial import Verdict
-from benchmarks.robustness.work import Work
+from benchmarks.robustness.work import works
 from benchmarks.robustness.writers import WRITERS
 
 __all__ = ["Kills"]
@@ -24,11 +22,10 @@ class Kills:
     KINDS = tuple(WRITERS)
 
     def __init__(self, folder: Path) -> None:
-        materials = Materials(folder / "materials")
-        self._work = cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))
+        self._work = works(folder)
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        work: Work = self._work(kind)
+        work = self._work(kind)
         work.begin()
         moments: list[str] = []
         n_kills, kept = 0, work.writer.kept(work.out)

@@ -1,4 +1,4 @@
-"""What the commands that write are given."""
+"""The small pictures, stores and artifacts that the commands of the campaign work on."""
 
 from __future__ import annotations
 

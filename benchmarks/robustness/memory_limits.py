@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import resource
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.trial import Verdict
-from benchmarks.robustness.work import Work
+from benchmarks.robustness.work import works
 from benchmarks.robustness.writers import WRITERS
 
 __all__ = ["MemoryLimits"]
@@ -24,11 +22,10 @@ class MemoryLimits:
     KINDS = tuple(WRITERS)
 
     def __init__(self, folder: Path) -> None:
-        materials = Materials(folder / "materials")
-        self._work = cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))
+        self._work = works(folder)
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        work: Work = self._work(kind)
+        work = self._work(kind)
         work.begin()
         more = int(MIB * 2 ** rng.uniform(-6, 6))
         what = f"{more / MIB:.2f} MiB more"

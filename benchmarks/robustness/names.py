@@ -58,7 +58,7 @@ class Names:
         return Verdict("another name" if fault else "as given", ascii(names), bool(fault), fault)
 
     def _fault(self, names: list[str]) -> str:
-        """What does not hold with these names of classes and pictures."""
+        """List in words what does not hold with these names of classes and pictures."""
         shutil.rmtree(self._folder, ignore_errors=True)
         labels, rest = set(names[:N_CLASSES]), iter(names[N_CLASSES:])
         pictures = self._folder / "pictures"

@@ -16,10 +16,10 @@ class Verdict(NamedTuple):
     outcome: str
     """A few words, to be counted."""
     what: str
-    """What was done, for people."""
+    """A description of what was done."""
     failed: bool = False
     detail: str = ""
-    """Of a failure: what was found."""
+    """What was found, where the trial failed."""
 
 
 class Section(Protocol):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from benchmarks.robustness.forked import Changes, Child, Ending
 from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
-from benchmarks.robustness.writers import Command, Writer
+from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.features.store import journal
 from metaadapter.files.proof import check_files
 
-__all__ = ["PAGE", "Work"]
+__all__ = ["PAGE", "Work", "works"]
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -96,10 +97,16 @@ class Work:
         return [path for path in self.out.rglob("*") if path.is_file()]
 
     def read(self) -> Content | None:
-        """What a reader has of the folder now."""
+        """Read the folder as it is now, in a form that can be compared."""
         return self.writer.read(self.out, self.materials)
 
 
 def keep_each_batch() -> None:
     """In a process that is killed soon, a block of features must not wait for two seconds."""
     journal.BLOCK_SECONDS = 0.0
+
+
+def works(folder: Path) -> Callable[[str], Work]:
+    """The work of each kind of writer in a folder, made when it is first asked for."""
+    materials = Materials(folder / "materials")
+    return cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))

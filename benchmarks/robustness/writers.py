@@ -30,7 +30,7 @@ class Writer(NamedTuple):
     """A command that writes to a folder."""
 
     command: Command
-    """What is typed, also to go on after a kill."""
+    """The command line, which is also given again after a kill."""
     read: Callable[[Path, Materials], Content | None]
     before: Callable[[Materials, Path], object] | None = None
     """Makes the folder as it is before; None if there is none."""

@@ -24,7 +24,7 @@ from metaadapter.evaluation.method import (
 from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["AT", "load_method", "resolve_names"]
 
@@ -144,7 +144,7 @@ def _own_method(name: str) -> Method:
         try:
             weights = function(support)
         except Exception as error:
-            if is_want_of_the_program(error):
+            if is_shortage(error):
                 raise
             n_tasks, n_way, n_shot = support.support_mask_TNK.shape
             raise UsageError(

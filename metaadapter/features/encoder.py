@@ -31,7 +31,7 @@ from metaadapter.features.open_clip_model import (
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
 from metaadapter.own_code import explain, is_own_code, load_own_code
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["FrozenEncoder", "load_encoder"]
 
@@ -231,7 +231,7 @@ def _call(name: str) -> ImageEncoder:
     except MetaAdapterError:
         raise
     except Exception as error:
-        if is_want_of_the_program(error):
+        if is_shortage(error):
             raise
         raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
     if not isinstance(encoder, ImageEncoder):

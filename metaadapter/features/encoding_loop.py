@@ -21,7 +21,7 @@ from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
 from metaadapter.images.decode import is_large
 from metaadapter.images.inputs import Picture, as_picture, name_of
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["Progress", "encode_new"]
 
@@ -204,7 +204,7 @@ def _pixels_of_first(
         try:
             return view_pixels(upright, encoder.preprocess, views, seed)
         except Exception as error:  # one picture that is too much must not end a run over millions
-            of_the_machine = is_want_of_the_program(error) and not is_large(upright)
+            of_the_machine = is_shortage(error) and not is_large(upright)
             if isinstance(error, OSError) or of_the_machine:
                 raise
             reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"

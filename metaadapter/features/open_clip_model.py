@@ -23,7 +23,7 @@ from metaadapter.errors import (
     UsageError,
 )
 from metaadapter.files.regular_files import is_regular
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
@@ -106,7 +106,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
             )
             tokenize = open_clip.get_tokenizer(source.model)
         except Exception as error:
-            if is_want_of_the_program(error):
+            if is_shortage(error):
                 raise
             raise _explain(source, error) from error
     return OpenClipModel(network, preprocess, tokenize)

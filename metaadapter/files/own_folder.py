@@ -12,7 +12,7 @@ from typing import IO
 
 from metaadapter.errors import DataError
 from metaadapter.files.regular_files import regular
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["hold_lock", "open_after", "require_no_link", "require_own_or_empty", "write_errors"]
 
@@ -49,7 +49,7 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_want_of_the_program(error):
+        if is_shortage(error):
             raise
         raise DataError(
             f"cannot write {owner}: {error.strerror or error}; free some space, correct the "

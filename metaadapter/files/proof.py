@@ -18,7 +18,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.files.atomic_files import Content, replace_file
 from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import json_text, parse_json
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = [
     "PROOF",
@@ -253,6 +253,6 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_want_of_the_program(error):
+        if is_shortage(error):
             raise
         raise DataError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error

@@ -14,7 +14,7 @@ from PIL import Image
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.files.regular_files import regular
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 
@@ -97,6 +97,6 @@ def open_readable(path: Path) -> Iterator[BufferedReader]:
     except PermissionError as error:
         raise UnreadableImage(path, "no permission to read it") from error
     except OSError as error:
-        if is_want_of_the_program(error):
+        if is_shortage(error):
             raise
         raise UnreadableImage(path, (error.strerror or str(error)).lower()) from error

@@ -26,7 +26,7 @@ from metaadapter.classifier.gradient_steps import support_loss
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = [
     "Adapt",
@@ -207,7 +207,7 @@ def explained(kind: str, own: str | None) -> Iterator[None]:
     except (MetaAdapterError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
         raise
     except Exception as error:
-        if own is None or is_want_of_the_program(error):
+        if own is None or is_shortage(error):
             raise
         raise UsageError(f"the {kind} {own} failed: {explain(error)}") from error
 

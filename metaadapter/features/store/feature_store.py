@@ -22,7 +22,7 @@ from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 from metaadapter.files.proof import Proof, file_hash
 from metaadapter.files.regular_files import regular
-from metaadapter.refusals import is_want_of_the_program
+from metaadapter.refusals import is_shortage
 
 __all__ = ["FeatureStore"]
 
@@ -245,7 +245,7 @@ def _load(file: Path, folder: Path, kind: type[np.floating[Any]]) -> np.ndarray:
         if array.dtype != kind:
             raise ValueError(f"of {kind.__name__}, but of {array.dtype}")
     except Exception as error:  # numpy parses the head as Python: a damaged one raises what it may
-        if is_want_of_the_program(error):
+        if is_shortage(error):
             raise
         raise _damaged(folder, f"{file.name} is no array of numpy ({error})") from error
     return array
