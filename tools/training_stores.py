@@ -27,7 +27,8 @@ from metaadapter.features import FrozenEncoder, encode_to_store
 from metaadapter.images import ImageTable, read_images
 from tools import training_stores_encoders as encoders
 
-SETS = (*encoders.CLASS_WEIGHTS, "omniglot56", "tiny-imagenet-val", "cifar10", "clothing10")
+VALIDATION_SETS = ("tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large")
+SETS = (*encoders.CLASS_WEIGHTS, "omniglot56", *VALIDATION_SETS)
 DEGRADED_SET = "tiny-imagenet-train"
 DEGRADATIONS = ("px20", "gray40", "noisy", "edges", "odd")
 N_DEGRADED, STEP = 40, 20

@@ -15,6 +15,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.features import FeatureStore, FrozenEncoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
+from metaadapter.features.folding import fold_batch_norms
+from metaadapter.features.looks import look_at
 from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
@@ -32,8 +34,9 @@ Geometry = Callable[[np.ndarray], np.ndarray]
 Texts = dict[str, np.ndarray]
 # By set, how much a class counts where texts are learned: 120 photographs tell more than a single
 # emoji. The first set centres the features of all.
-CLASS_WEIGHTS = {"tiny-imagenet-train": 3.0, "trashnet6": 2.0, "pacs-photo": 2.0}
-CLASS_WEIGHTS |= {"pacs-cartoon": 1.0, "emoji-google": 0.3, "emoji-twitter": 0.3}
+CLASS_WEIGHTS = {"tiny-imagenet-train": 3.0, "caltech101-train": 2.0, "trashnet6.large": 2.0}
+CLASS_WEIGHTS |= {"pacs-photo.large": 2.0, "pacs-cartoon.large": 1.0}
+CLASS_WEIGHTS |= {"emoji-google": 0.3, "emoji-twitter": 0.3}
 
 
 def variant(tiny: FrozenEncoder, **changes: object) -> FrozenEncoder:
@@ -44,23 +47,24 @@ def variant(tiny: FrozenEncoder, **changes: object) -> FrozenEncoder:
 
 
 def pooling(tiny: FrozenEncoder) -> FrozenEncoder:
-    """Tiny without its projection: 1280 numbers, none negative, scaled to length 1.
+    """Tiny without its projection and zoom: 1280 numbers, none negative, scaled to length 1.
 
     Raises:
         ValueError: Projecting them does not give tiny's features.
     """
     visual = build_model(resolve_encoder("tiny")).network.visual.eval().requires_grad_(False)
-    visual.to(memory_format=torch.channels_last)
+    pixels = look_at(probe_picture(), tiny.preprocess, zoom=False)
+    visual = fold_batch_norms(visual, pixels).to(memory_format=torch.channels_last)
 
     def encode_pixels(batch: Tensor) -> Tensor:
         return normalize(visual.trunk(batch.to(memory_format=torch.channels_last)), dim=-1)
 
-    pixels = tiny.preprocess(probe_picture())[None]
     projected = normalize(visual.head(visual.trunk(pixels)), dim=-1)
     if not torch.allclose(projected, tiny.encode_pixels(pixels), atol=1e-5):
         raise ValueError("projecting the pooled features of tiny's trunk does not give tiny's own")
     fingerprint = _fingerprint(tiny, "tiny@pooled", encode_pixels(pixels)[0].numpy())
-    return variant(tiny, name="tiny@pooled", fingerprint=fingerprint, encode_pixels=encode_pixels)
+    changes = {"fingerprint": fingerprint, "encode_pixels": encode_pixels, "zoom": False}
+    return variant(tiny, name="tiny@pooled", **changes)
 
 
 def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collection[str]) -> None:

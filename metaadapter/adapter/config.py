@@ -37,6 +37,8 @@ class Origin(BaseModel):
     """The number of views of each picture that are averaged, in the support and in queries."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The seed that the views were drawn with."""
+    zoom: bool = False
+    """Whether the encoder looks at each picture twice, the whole of it and its middle."""
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
         """Check that features of an encoder are those that `owner` ("the adapter …") was made for.
@@ -167,7 +169,7 @@ wide, whose licence also applies, and holds no picture.
 from metaadapter import MetaAdapterClassifier
 from metaadapter.features import load_encoder
 
-encoder = load_encoder({one_line(origin.encoder or "…")!r})
+encoder = load_encoder({one_line(origin.encoder or "…")!r}, zoom={origin.zoom})
 classifier = MetaAdapterClassifier.load("path/of/this/folder")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

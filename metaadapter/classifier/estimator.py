@@ -116,7 +116,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.origin_ = Origin()
             if encoder is not None:
-                self.origin_ = Origin(encoder=encoder.name, fingerprint=encoder.fingerprint)
+                name, fingerprint = encoder.name, encoder.fingerprint
+                self.origin_ = Origin(encoder=name, fingerprint=fingerprint, zoom=encoder.zoom)
         return self
 
     def add_class(

@@ -63,6 +63,7 @@ def adapt(
         int | None,
         Option(min=1, help="Use K pictures of each class, drawn by --seed; nested in K + 1."),
     ] = None,
+    zoom: options.Zoom = None,
     views: options.ViewsOfPictures = None,
     seed: options.Seed = 0,
     split: options.Split = None,
@@ -91,7 +92,7 @@ def adapt(
     with console.progress() as progress:
         labelled = read_support(
             support,
-            Selection(split, shots, views, seed),
+            Selection(split, shots, views, seed, zoom),
             partial(load_encoder, device=device, precision=precision, templates=templates),
             encoder=encoder,
             reads_names=bool(text or add_class or templates),

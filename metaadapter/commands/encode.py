@@ -33,6 +33,7 @@ def encode(
         Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")
     ],
     encoder: options.Encoder = "tiny",
+    zoom: options.Zoom = None,
     views: options.Views = 1,
     seed: options.Seed = 0,
     split: options.Split = None,
@@ -50,8 +51,13 @@ def encode(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     batch_size: Annotated[
-        int, Option(min=1, help="Pictures that the encoder takes at a time.")
-    ] = 32,
+        int | None,
+        Option(
+            min=1,
+            help="Looks at pictures that the encoder takes at a time.",
+            show_default="what is fast on the device",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         Option(min=1, help="Threads that read and encode; as many as there are cores by default."),
@@ -70,7 +76,9 @@ def encode(
     from metaadapter.features.store.rows import contradictions
 
     table = _read(images, labelled=labels, split=split, console=console)
-    loaded = load_encoder(encoder, device=device, precision=precision, templates=templates)
+    loaded = load_encoder(
+        encoder, device=device, precision=precision, templates=templates, zoom=zoom
+    )
     with console.progress() as progress:
         report = encode_to_store(
             table,
@@ -96,6 +104,7 @@ def encode(
         "source": table.source,
         "encoder": store.encoder,
         "fingerprint": asdict(store.fingerprint),
+        "zoom": store.header.recipe.zoom,
         "n_views": store.n_views,
         "seed": store.header.recipe.seed,
         "counts": store.header.counts,

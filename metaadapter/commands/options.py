@@ -11,7 +11,11 @@ _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
     "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY, one of your own."
 )
-_VIEWS_HELP = "Views of each picture to average: the centre, then random crops."
+_VIEWS_HELP = "Views of each picture to average: itself, then random crops."
+_ZOOM_HELP = (
+    "Look at each picture twice: the whole of it, and a zoom on its middle. Better in most sets; "
+    "--no-zoom takes half the time."
+)
 
 Encoder = Annotated[str, Option(metavar="NAME", help=_ENCODER_HELP)]
 Views = Annotated[int, Option(min=1, help=_VIEWS_HELP)]
@@ -20,6 +24,9 @@ EncoderOfPictures = Annotated[
     str | None, Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
 ]
 ViewsOfPictures = Annotated[int | None, Option(min=1, help=_VIEWS_HELP, show_default="1")]
+Zoom = Annotated[
+    bool | None, Option("--zoom/--no-zoom", help=_ZOOM_HELP, show_default="as the encoder does")
+]
 Adapter = Annotated[
     Path, Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
 ]

@@ -116,6 +116,7 @@ def predict(
         document = {
             "adapter": str(adapter),
             "encoder": config.origin.encoder,
+            "zoom": config.origin.zoom,
             "n_views": config.origin.n_views,
             "classes": classes,
             "n_pictures": len(predictions),

@@ -56,6 +56,8 @@ class EvaluationSet:
     """What it computes, whatever its name."""
     n_views: int
     """Views that each feature is the mean of; the most, where two stores differ."""
+    zoom: bool
+    """Whether each view was looked at twice, the whole of it and its middle."""
     identity: str
     """Changes with any picture, label or encoder."""
 
@@ -90,6 +92,7 @@ class EvaluationSet:
             "encoder": self.encoder,
             "fingerprint": self.fingerprint,
             "n_views": self.n_views,
+            "zoom": self.zoom,
             "identity": self.identity,
         }
 

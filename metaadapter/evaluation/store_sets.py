@@ -103,6 +103,7 @@ def _of_stores(
         encoder=stores[0].encoder,
         fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
+        zoom=stores[0].header.recipe.zoom,
         identity=" ".join(store.identity for store in stores),
     )
 

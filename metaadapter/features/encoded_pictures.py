@@ -97,7 +97,7 @@ def encode_pictures(
     *,
     views: int = 1,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.looks import n_looks
 from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
 from metaadapter.images.decode import is_large
@@ -31,6 +32,7 @@ Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, UnreadableImage]]
 
 HASHES_AT_ONCE = 256
+ON_CPU, ON_GPU = 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def encode_new(
     *,
     views: int,
     seed: int,
-    batch_size: int,
+    batch_size: int | None,
     known: Container[str],
     keep: Callable[[dict[str, Features]], None],
     workers: int | None = None,
@@ -71,6 +73,7 @@ def encode_new(
         were encoded; and how many a second, without the comparison before.
     """
     workers = torch.get_num_threads() if workers is None else workers
+    batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
         if value < 1:
             raise UsageError(f"{option} must be 1 or more, got {value}")
@@ -107,13 +110,14 @@ def encode_new(
                 failures[sha256] = error
         if not pixels:
             return {}, failures
-        rows = encoder.encode_pixels(torch.cat(list(pixels.values()))).numpy()
+        rows = encoder.encode_looks(torch.cat(list(pixels.values())))
         features = rows.reshape(len(pixels), views, -1).astype(np.float16)
         return dict(zip(pixels, features, strict=True)), failures
 
     advance, rate = _meter("encode", len(new), progress), 0.0
     failures: dict[str, UnreadableImage] = {}
-    for features, failed in _side_by_side(encode, list(new), max(1, batch_size // views), workers):
+    size = max(1, batch_size // (views * n_looks(encoder.zoom)))
+    for features, failed in _side_by_side(encode, list(new), size, workers):
         keep(features)
         failures |= failed
         rate = advance(len(features) + len(failed))
@@ -125,6 +129,12 @@ def encode_new(
         for picture, content in zip(pictures, contents, strict=True)
     )
     return outcomes, len(new) - len(failures), rate
+
+
+def fast_batch_size(encoder: ImageEncoder) -> int:
+    """How many looks at a time are fast: on a CPU so few that what a layer gives stays in cache."""
+    device = getattr(encoder, "device", None)
+    return ON_CPU if device is None or device.type == "cpu" else ON_GPU
 
 
 def _meter(
@@ -192,7 +202,7 @@ def _side_by_side(
 
 def _pixels_of_first(
     pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
-) -> Float32[Tensor, "views 3 height width"]:
+) -> Float32[Tensor, "views looks 3 height width"]:
     """The views of the first that can be read of equal files, some of which may be gone by now."""
     failures = []
     for picture in pictures:
@@ -202,7 +212,7 @@ def _pixels_of_first(
             failures.append(error)
             continue
         try:
-            return view_pixels(upright, encoder.preprocess, views, seed)
+            return view_pixels(upright, encoder.look, views, seed)
         except Exception as error:  # one picture that is too much must not end a run over millions
             of_the_machine = is_shortage(error) and not is_large(upright)
             if isinstance(error, OSError) or of_the_machine:

@@ -64,7 +64,7 @@ def encode_to_store(
     *,
     views: int = 1,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
     drop_duplicates: bool = False,
@@ -79,9 +79,9 @@ def encode_to_store(
         table: What `read_images` found.
         encoder: A `FrozenEncoder`, or any other `ImageEncoder`.
         out: The folder of the store; made if it is not there.
-        views: Rows per picture: the centre view and `views` − 1 random crops.
+        views: Rows per picture: the picture and `views` − 1 random crops.
         seed: The seed of the random crops.
-        batch_size: Rows that the encoder takes at a time.
+        batch_size: Looks that the encoder takes at a time; what is fast on its device if None.
         workers: Threads that read and encode pictures; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
         drop_duplicates: Keep one of pictures of equal bytes, the first by path.
@@ -101,7 +101,13 @@ def encode_to_store(
         )
     pictures = pick_shard(table.rows, shard)
     recipe = Recipe(
-        encoder.name, encoder.fingerprint, encoder.precision, encoder.logit_scale, views, seed
+        encoder.name,
+        encoder.fingerprint,
+        encoder.precision,
+        encoder.logit_scale,
+        views,
+        seed,
+        encoder.zoom,
     )
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None

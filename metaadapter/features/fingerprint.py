@@ -114,7 +114,12 @@ class Fingerprint:
 
     def _difference(self, other: Fingerprint) -> str | None:
         if self.dim != other.dim:
-            return f"features of width {self.dim} against {other.dim}"
+            zoomed = self.digest == other.digest and 2 in (
+                self.dim / other.dim,
+                other.dim / self.dim,
+            )
+            looks = " (with a zoom and without: --zoom, --no-zoom)" if zoomed else ""
+            return f"features of width {self.dim} against {other.dim}{looks}"
         if self.quick_gelu != other.quick_gelu:
             activations = ("QuickGELU", "GELU") if self.quick_gelu else ("GELU", "QuickGELU")
             return f"the activation is {' against '.join(activations)}"

@@ -25,6 +25,7 @@ from metaadapter.features.fingerprint import (
     probe_picture,
 )
 from metaadapter.features.logit_scale import read_logit_scale
+from metaadapter.features.looks import join_looks, look_at, n_looks
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import unit_rows
 from metaadapter.images import ImageInput, UnreadableImage
@@ -48,11 +49,15 @@ class ImageEncoder(Protocol):
         logit_scale: The inverse temperature: logits are this times the cosine of a picture and a
             text. None if it is unknown, or if there are no texts.
         templates: The sentences that class names are put into, for people to read.
+        zoom: Whether each picture is looked at twice, the whole of it and its middle. The features
+            of both looks stand side by side, so that D is twice the width of `encode_pixels`, and
+            texts have to be as wide.
     """
 
     name: str
     fingerprint: Fingerprint
     preprocess: Callable[[Image.Image], Tensor]
+    zoom: bool = False
     precision: str = "fp32"
     logit_scale: float | None = None
     templates: tuple[str, ...] = ()
@@ -60,8 +65,25 @@ class ImageEncoder(Protocol):
     @abstractmethod
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
-    ) -> Float32[Tensor, "batch dim"]:
-        """Unit rows on the CPU of preprocessed pictures; called from several threads at once."""
+    ) -> Float32[Tensor, "batch look_dim"]:
+        """Unit rows on the CPU of single looks; called from several threads at once."""
+
+    def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
+        """The preprocessed looks at an upright RGB picture."""
+        return look_at(picture, self.preprocess, self.zoom)
+
+    def encode_looks(
+        self, batch: Float[Tensor, "batch looks 3 height width"]
+    ) -> Float32[np.ndarray, "batch dim"]:
+        """Unit rows of pictures, each given by its looks."""
+        rows = self.encode_pixels(batch.flatten(0, 1)).numpy()
+        return join_looks(rows.reshape(*batch.shape[:2], -1))
+
+    def repeat_for_looks(
+        self, texts: Float[np.ndarray, "n look_dim"]
+    ) -> Float[np.ndarray, "n dim"]:
+        """Texts as wide as the features of pictures, saying the same of each look."""
+        return join_looks(np.repeat(texts[:, None], n_looks(self.zoom), axis=1))
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
         """Unit rows of class names; rows of zeros from an encoder that knows no texts."""
@@ -79,7 +101,7 @@ class ImageEncoder(Protocol):
         *,
         views: int = 1,
         seed: int = 0,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         on_error: Literal["raise"] = "raise",
     ) -> Float32[np.ndarray, "n dim"]: ...
 
@@ -90,7 +112,7 @@ class ImageEncoder(Protocol):
         *,
         views: int = 1,
         seed: int = 0,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         on_error: Literal["skip"],
     ) -> tuple[Float32[np.ndarray, "n dim"], dict[int, UnreadableImage]]: ...
 
@@ -100,7 +122,7 @@ class ImageEncoder(Protocol):
         *,
         views: int = 1,
         seed: int = 0,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> np.ndarray | tuple[np.ndarray, dict[int, UnreadableImage]]:
         """Encode pictures: one unit feature each, the same that a feature store gives.
@@ -110,10 +132,10 @@ class ImageEncoder(Protocol):
         Args:
             images: Paths, bytes of picture files, binary file objects, open pictures and uint8
                 arrays (H, W[, 1, 3 or 4]), also mixed; or one array (n, H, W, 1, 3 or 4).
-            views: The centre view and `views` − 1 random crops are averaged into one feature.
+            views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.
-            batch_size: The number of views that go through the network at a time. Another one moves
-                the last digits at most.
+            batch_size: The number of looks that go through the network at a time, by default what
+                is fast on its device. Another one moves the last digits at most.
             on_error: With "raise" a picture that cannot be read ends the call. With "skip" it is
                 left out and given back.
 
@@ -148,9 +170,11 @@ class ModelEncoder(ImageEncoder):
         model: From preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
         preprocess: From an upright RGB picture to a tensor (3, H, W).
         texts: The text features of classes in the space of the pictures: a mapping from class name
-            to vector (D,), or a function from a list of n names to an array (n, D). None if there
-            are none: adapters are then predicted from pictures alone.
+            to vector (D,), or a function from a list of n names to an array (n, D), with the D of
+            the model. None if there are none: adapters are then predicted from pictures alone.
         logit_scale: The inverse temperature of a picture's cosine with a text; None if unknown.
+        zoom: Look at each picture twice, the whole of it and its middle: better in most sets of
+            photographs, in twice the time. The features are then 2 D wide.
         device: "cpu", "cuda", "mps"; the fastest one that is here if None.
 
     Raises:
@@ -165,23 +189,25 @@ class ModelEncoder(ImageEncoder):
         *,
         texts: Mapping[str, np.ndarray] | Callable[[Sequence[str]], np.ndarray] | None = None,
         logit_scale: float | None = None,
+        zoom: bool = True,
         device: str | None = None,
     ) -> None:
         self.name = name
         self.preprocess = preprocess
+        self.zoom = zoom
         self.logit_scale = read_logit_scale(logit_scale)
         self.device = choose_device(device)
         digest = digest_weights(model)
         self._model = model.eval().requires_grad_(False).to(self.device)
         self._encode_names = _by_name(texts) if isinstance(texts, Mapping) else texts
-        picture = self.encode_pixels(preprocess(probe_picture())[None])[0].numpy()
+        picture = self.encode_looks(self.look(probe_picture())[None])[0]
         # A table of vectors has none of a sentence.
         sentence = self._texts([PROBE_SENTENCE], len(picture))[0] if callable(texts) else None
         self.fingerprint = Fingerprint.of(name, picture, sentence, digest=digest)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
-    ) -> Float32[Tensor, "batch dim"]:
+    ) -> Float32[Tensor, "batch look_dim"]:
         """Unit rows on the CPU of preprocessed pictures."""
         with torch.inference_mode():
             features = self._model(batch.to(self.device))
@@ -205,12 +231,13 @@ class ModelEncoder(ImageEncoder):
         if self._encode_names is None or not len(names):
             return np.zeros((len(names), dim), dtype=np.float32)
         rows = np.asarray(self._encode_names(names), dtype=np.float32)
-        if rows.shape != (len(names), dim):
+        expected = len(names), dim // n_looks(self.zoom)
+        if rows.shape != expected:
             raise UsageError(
-                f"the texts of the encoder {self.name!r} should be {(len(names), dim)}, as wide as "
-                f"its features of pictures; got {rows.shape}"
+                f"the texts of the encoder {self.name!r} should be {expected}, as wide as what its "
+                f"model gives for a picture; got {rows.shape}"
             )
-        return unit_rows(rows)
+        return self.repeat_for_looks(unit_rows(rows))
 
 
 def _by_name(texts: Mapping[str, np.ndarray]) -> Callable[[Sequence[str]], np.ndarray]:

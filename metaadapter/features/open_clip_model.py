@@ -27,7 +27,9 @@ from metaadapter.refusals import is_shortage
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
-EMBEDDED = {"tiny": Path(__file__).parents[1] / "assets" / "tiny"}
+TINY = Path(__file__).parents[1] / "assets" / "tiny"
+# The names of the encoder inside the package, and the picture size where it is not its own.
+EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
@@ -38,13 +40,15 @@ class EncoderSource:
     """What open_clip needs to build an encoder that `FrozenEncoder.load` knows by `name`.
 
     `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
-    tag or file of the weights, `None` for a folder; `weights` a word on them for people.
+    tag or file of the weights, `None` for a folder; `weights` a word on them for people;
+    `image_size` the side in pixels that pictures are scaled to, if not the architecture's own.
     """
 
     name: str
     model: str
     pretrained: str | None
     weights: str
+    image_size: int | None = None
 
 
 class OpenClipModel(NamedTuple):
@@ -64,7 +68,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
     """
     if name in EMBEDDED:
-        return replace(_folder(EMBEDDED[name]), name=name)
+        return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return _folder(folder.resolve())
@@ -100,6 +104,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
                 source.model,
                 source.pretrained,
                 weights_only=True,
+                force_image_size=source.image_size,
                 # open_clip only warns if weights trained with QuickGELU meet a model without.
                 force_quick_gelu=_tag(source).get("quick_gelu", False),
                 **_preprocessing_of_file(source),
@@ -141,7 +146,7 @@ def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     near = get_close_matches(model, [*EMBEDDED, *models], n=5, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}? " if near else ""
     return (
-        f"unknown encoder {name!r}: {hint}expected 'tiny', MODEL/WEIGHTS as in "
+        f"unknown encoder {name!r}: {hint}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "
         "'ViT-B-32/laion2b_s34b_b79k', or a folder with an open_clip model; "
         "open_clip.list_pretrained() lists all"
     )

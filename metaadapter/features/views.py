@@ -1,4 +1,4 @@
-"""Several views of a picture, the centre and random crops, and their mean as one unit row."""
+"""Several views of a picture, itself and random crops, and their mean as one unit row."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ CHUNK_ROWS = 65_536
 
 def view_pixels(
     picture: Image.Image,
-    preprocess: Callable[[Image.Image], Tensor],
+    look: Callable[[Image.Image], Tensor],
     n_views: int = 1,
     seed: int = 0,
-) -> Float32[Tensor, "views 3 height width"]:
-    """The centre view of a picture, then `n_views` − 1 random crops, half of them mirrored.
+) -> Float32[Tensor, "views looks 3 height width"]:
+    """The looks at a picture, then those at `n_views` − 1 random crops, half of them mirrored.
 
     The picture is upright and RGB. The crops depend on it, the seed and the number of the view, so
     neither the order of the pictures nor the batch they are in changes them, and more views keep
     the first ones.
     """
-    centre = preprocess(picture)
+    whole = look(picture)
     if n_views == 1:
-        return centre[None]
-    height, width = centre.shape[-2:]
+        return whole[None]
+    height, width = whole.shape[-2:]
     crops = (
         _random_crop(picture, (width, height), _stream(picture, seed, view))
         for view in range(1, n_views)
     )
     # Already of the encoder's size: preprocessing neither scales nor cuts them again.
-    return torch.stack([centre, *map(preprocess, crops)])
+    return torch.stack([whole, *map(look, crops)])
 
 
 def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:

@@ -141,7 +141,8 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
         facts, name = found.facts, in_markdown(found.name)
         told = in_markdown(
             f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
-            f"{facts['n_views']} view(s), {facts['fingerprint']}, identity {facts['identity']}"
+            f"{facts['n_views']} view(s){' with zoom' if facts.get('zoom') else ''}, "
+            f"{facts['fingerprint']}, identity {facts['identity']}"
         )
         yield f"- {name}: {told}"
         if left_out := facts.get("left_out"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ class Selection:
     """Views of each picture; those of the store, or one, by default."""
     seed: int = 0
     """Seed of the draw and of the views."""
+    zoom: bool | None = None
+    """Whether each picture is looked at twice; as in the store, or as the encoder does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,20 +82,20 @@ def read_support(
         progress: called after each batch that is encoded.
 
     Raises:
-        UsageError: other views are asked for than the store holds.
+        UsageError: other views or looks are asked for than the store holds.
         DataError: fewer than two classes, or not one picture of some class can be read.
         IncompatibleArtifact: the store was made by another encoder.
     """
     if not is_store(source):
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
-        return _encode(table, load(encoder or "tiny"), selection, progress)
-    store = FeatureStore.open(source)
-    loaded = None
+        return _encode(table, load(encoder or "tiny", zoom=selection.zoom), selection, progress)
+    store, loaded = FeatureStore.open(source), None
+    look = partial(load, zoom=store.header.recipe.zoom)
     if encoder is not None:
-        loaded = load(encoder)
+        loaded = look(encoder)
     elif reads_names:
-        loaded = load(store.encoder, remembered_by=f"the feature store {source}")
+        loaded = look(store.encoder, remembered_by=f"the feature store {source}")
     return _take(store, loaded, selection)
 
 
@@ -114,7 +117,13 @@ def _encode(
         )
     return LabelledPictures(
         replace(pictures, warnings=table.warnings + pictures.warnings),
-        Origin(encoder=encoder.name, fingerprint=encoder.fingerprint, n_views=views, seed=seed),
+        Origin(
+            encoder=encoder.name,
+            fingerprint=encoder.fingerprint,
+            n_views=views,
+            seed=seed,
+            zoom=encoder.zoom,
+        ),
         encoder.logit_scale,
         encoder,
     )
@@ -124,10 +133,16 @@ def _take(
     store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
 ) -> LabelledPictures:
     owner, n_views = f"the feature store {store.folder}", store.n_views
+    recipe = store.header.recipe
     if selection.views not in (None, n_views):
         raise UsageError(
             f"--views {selection.views} was given, but {owner} holds {n_views} view(s) of each "
             "picture; leave --views out, or encode again"
+        )
+    if selection.zoom not in (None, recipe.zoom):
+        raise UsageError(
+            f"{'--zoom' if selection.zoom else '--no-zoom'} was given, but {owner} was made "
+            f"{'with' if recipe.zoom else 'without'} a zoom; leave it out, or encode again"
         )
     if encoder is not None:
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
@@ -138,10 +153,15 @@ def _take(
             f"expected pictures of at least two classes in {owner}, found {n_classes}; encode a "
             "folder with one folder per class"
         )
-    seed, fingerprint = store.header.recipe.seed, store.fingerprint
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
-        Origin(encoder=store.encoder, fingerprint=fingerprint, n_views=n_views, seed=seed),
+        Origin(
+            encoder=store.encoder,
+            fingerprint=store.fingerprint,
+            n_views=n_views,
+            seed=recipe.seed,
+            zoom=recipe.zoom,
+        ),
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from metaadapter.adapter import AdapterConfig
@@ -49,7 +50,13 @@ def load_adapter_encoder(
             "--encoder"
         )
     remembered_by = owner if override is None else None
-    encoder = load_encoder(name, device=device, precision=precision, remembered_by=remembered_by)
+    load = partial(
+        load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
+    )
+    encoder = load(zoom=config.origin.zoom)
+    # Features that came without an encoder do not say whether they have a zoom; their width does.
+    if config.origin.fingerprint is None and config.width == 2 * encoder.dim:
+        encoder = load(zoom=True)
     config.origin.require_encoder(encoder.fingerprint, owner=owner)
     return encoder
 
@@ -69,7 +76,7 @@ def read_queries(
 
     Args:
         sources: pictures, folders, manifests and feature stores.
-        config: facts of the adapter: its encoder, views and seed.
+        config: facts of the adapter: its encoder, looks, views and seed.
         load: gives the encoder, checked; called only if there are pictures to encode.
         labelled: read labels, which then every picture must have.
         split: the split to read of divided sources; all of them by default, unless labelled.

@@ -25,6 +25,7 @@ KEYS = {
     "generator_id",
     "encoder",
     "fingerprint",
+    "zoom",
     "n_views",
     "seed",
     "leave_one_out",

@@ -14,6 +14,7 @@ KEYS = {
     "source",
     "encoder",
     "fingerprint",
+    "zoom",
     "n_views",
     "seed",
     "counts",

@@ -228,3 +228,16 @@ def test_created_store__picture_twice__fails_the_check_of_support_and_queries(
 
     boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
     assert boxes["support and queries apart"] == "fail"
+
+
+def test_own_encoder__zoom__is_its_own_decision(run, labelled, file, tmp_path):
+    encoder = f"{file}:encoder"
+
+    result = run(
+        "adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--no-zoom"
+    )
+
+    assert result.code == 2
+    assert f"the encoder {encoder} has zoom and decides that itself; leave the option" in result.err
+    own = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--json")
+    assert own.document["zoom"]

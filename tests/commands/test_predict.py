@@ -14,6 +14,7 @@ KEYS = {
     "schema",
     "adapter",
     "encoder",
+    "zoom",
     "n_views",
     "classes",
     "n_pictures",
@@ -161,7 +162,7 @@ def test_predict__adapter_of_unnamed_features_of_another_width__ends_with_4(
     X = np.eye(4, 16, dtype=np.float32)
     MetaAdapterClassifier(logit_scale=100.0).fit(X, ["a", "a", "b", "b"]).save(tmp_path / "adapter")
     store = tmp_path / "store"
-    run("encode", unlabelled, "--out", store, "--encoder", encoder)
+    run("encode", unlabelled, "--out", store, "--encoder", encoder, "--no-zoom")
 
     of_store = run("predict", tmp_path / "adapter", store)
     of_pictures = run("predict", tmp_path / "adapter", unlabelled, "--encoder", encoder)
@@ -169,6 +170,24 @@ def test_predict__adapter_of_unnamed_features_of_another_width__ends_with_4(
     assert of_store.code == of_pictures.code == 4
     assert f"features 16 wide, those of the feature store {store} are 32 wide" in of_store.err
     assert f"features 16 wide, those of the encoder {encoder} are 32 wide" in of_pictures.err
+
+
+@pytest.mark.parametrize("zoom", [False, True])
+def test_predict__adapter_of_unnamed_features__looks_as_often_as_their_width_tells(
+    run, labelled, encoder, tmp_path, zoom
+):
+    paths = sorted(labelled.rglob("*.*"))
+    loaded = FrozenEncoder.load(str(encoder), zoom=zoom)
+    classifier = MetaAdapterClassifier(logit_scale=loaded.logit_scale)
+    classifier.fit(loaded.encode_images(paths), [path.parent.name for path in paths])
+    classifier.save(tmp_path / "adapter")
+
+    result = run("predict", tmp_path / "adapter", labelled, "--encoder", encoder, "--json")
+
+    expected = classifier.predict(loaded.encode_images(paths))
+    told = {entry["path"]: entry["label"] for entry in result.document["predictions"]}
+    assert [told[str(path)] for path in paths] == expected.tolist()
+    assert not result.document["zoom"]  # what its configuration says
 
 
 def test_predict__encoder_that_was_moved__is_found_by_the_option(

@@ -148,7 +148,7 @@ def clip(clip_folder) -> FrozenEncoder:
     """The small model as an encoder."""
     from metaadapter.features import FrozenEncoder
 
-    return FrozenEncoder.load(str(clip_folder), device="cpu")
+    return FrozenEncoder.load(str(clip_folder), device="cpu", zoom=False)
 
 
 @pytest.fixture(scope="session")

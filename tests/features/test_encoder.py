@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
-from metaadapter.features.open_clip_model import EMBEDDED, EncoderSource, OpenClipModel, build_model
+from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.views import view_pixels
 from metaadapter.images import ImageRow, ImageTable, UnreadableImage, decode_image
@@ -46,7 +46,8 @@ def architecture(request):
     network = open_clip.create_model(name)
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), False)
     model = OpenClipModel(network, preprocess, open_clip.get_tokenizer(name))
-    return FrozenEncoder(model, EncoderSource(f"{name}/random", name, None, "random")), width
+    source = EncoderSource(f"{name}/random", name, None, "random")
+    return FrozenEncoder(model, source, zoom=False), width
 
 
 def test_architecture__attributes__are_those_of_open_clip(architecture):
@@ -234,8 +235,8 @@ def test_images__open_picture_of_another_mode__becomes_rgb(clip, photos):
 def test_images__views__are_averaged_as_unit_features(clip, photos):
     row = clip.encode_images(photos[:1], views=4, seed=5)[0]
 
-    views = view_pixels(photos[0], clip.preprocess, 4, seed=5)
-    total = sum(clip.encode_pixels(view[None])[0].double() for view in views)
+    views = view_pixels(photos[0], clip.look, 4, seed=5)
+    total = sum(clip.encode_pixels(view)[0].double() for view in views)
     np.testing.assert_allclose(row, total / total.norm(), atol=FLOAT16)
 
 
@@ -294,7 +295,9 @@ def test_texts__more_than_a_batch__are_as_one_by_one(clip, monkeypatch):
 
 
 def test_texts__default__is_the_encoders_own_set(clip_folder):
-    encoder = FrozenEncoder.load(str(clip_folder), device="cpu", templates=["an x-ray of {}"])
+    encoder = FrozenEncoder.load(
+        str(clip_folder), device="cpu", templates=["an x-ray of {}"], zoom=False
+    )
 
     assert encoder.templates == ("an x-ray of {}",)
     expected = encoder.encode_texts(WORDS, templates=["an x-ray of {}"])
@@ -324,7 +327,7 @@ def test_texts__empty_name__shows_the_names(clip):
 
 
 def test_fingerprint__loaded_again__matches_and_keeps_its_digits(clip, clip_folder):
-    again = FrozenEncoder.load(str(clip_folder), device="cpu")
+    again = FrozenEncoder.load(str(clip_folder), device="cpu", zoom=False)
 
     assert again.fingerprint == clip.fingerprint
 
@@ -332,7 +335,7 @@ def test_fingerprint__loaded_again__matches_and_keeps_its_digits(clip, clip_fold
 def test_fingerprint__two_threads__matches(clip, clip_folder):
     torch.set_num_threads(2)
     try:
-        other = FrozenEncoder.load(str(clip_folder), device="cpu")
+        other = FrozenEncoder.load(str(clip_folder), device="cpu", zoom=False)
     finally:
         torch.set_num_threads(1)
 
@@ -340,7 +343,7 @@ def test_fingerprint__two_threads__matches(clip, clip_folder):
 
 
 def test_fingerprint__bfloat16__matches_and_features_are_near(clip, clip_folder, photos):
-    rounded = FrozenEncoder.load(str(clip_folder), device="cpu", precision="bf16")
+    rounded = FrozenEncoder.load(str(clip_folder), device="cpu", precision="bf16", zoom=False)
 
     assert matches(rounded.fingerprint, clip.fingerprint)
     assert rounded.fingerprint.probe != clip.fingerprint.probe
@@ -354,7 +357,7 @@ def test_fingerprint__bfloat16__matches_and_features_are_near(clip, clip_folder,
 
 
 def test_fingerprint__quick_gelu_on_the_same_weights__does_not_match(clip, write_clip, tmp_path):
-    quick = FrozenEncoder.load(str(write_clip(tmp_path, quick_gelu=True)), device="cpu")
+    quick = FrozenEncoder.load(str(write_clip(tmp_path, quick_gelu=True)), device="cpu", zoom=False)
 
     assert quick.fingerprint.quick_gelu
     assert quick.fingerprint.digest == clip.fingerprint.digest
@@ -362,7 +365,7 @@ def test_fingerprint__quick_gelu_on_the_same_weights__does_not_match(clip, write
 
 
 def test_fingerprint__other_weights__do_not_match(clip, write_clip, tmp_path):
-    other = FrozenEncoder.load(str(write_clip(tmp_path, seed=1)), device="cpu")
+    other = FrozenEncoder.load(str(write_clip(tmp_path, seed=1)), device="cpu", zoom=False)
 
     assert not matches(other.fingerprint, clip.fingerprint)
 
@@ -370,7 +373,7 @@ def test_fingerprint__other_weights__do_not_match(clip, write_clip, tmp_path):
 def test_fingerprint__other_preprocessing_of_the_same_weights__does_not_match(
     clip, write_clip, tmp_path
 ):
-    other = FrozenEncoder.load(str(write_clip(tmp_path, mean=[0, 0, 0], std=[1, 1, 1])))
+    other = FrozenEncoder.load(str(write_clip(tmp_path, mean=[0, 0, 0], std=[1, 1, 1])), zoom=False)
 
     assert other.fingerprint.digest == clip.fingerprint.digest
     assert not matches(other.fingerprint, clip.fingerprint)
@@ -392,22 +395,33 @@ def tiny() -> FrozenEncoder:
 
 
 def test_tiny__loaded__is_the_embedded_folder(tiny):
-    config = json.loads((EMBEDDED["tiny"] / "open_clip_config.json").read_text())
+    config = json.loads((TINY / "open_clip_config.json").read_text())
 
-    assert (tiny.name, tiny.dim) == ("tiny", config["model_cfg"]["embed_dim"])
+    assert (tiny.name, tiny.dim) == ("tiny", 2 * config["model_cfg"]["embed_dim"])
     assert tiny.templates == ("{}", "a photo of a {}.")
     assert not tiny.fingerprint.quick_gelu
     assert str(Path.cwd()) not in json.dumps(asdict(tiny.fingerprint))
 
 
 def test_tiny__by_the_path_of_its_folder__is_the_same_encoder(tiny):
-    by_path = FrozenEncoder.load(str(EMBEDDED["tiny"]), device="cpu")
+    by_path = FrozenEncoder.load(str(TINY), device="cpu")
 
     assert matches(by_path.fingerprint, tiny.fingerprint)
 
 
+def test_tiny_128__beside_tiny__has_its_weights_and_texts_and_another_fingerprint(tiny, photos):
+    small = FrozenEncoder.load("tiny-128", device="cpu")
+
+    assert small.preprocess(photos[0]).shape == (3, 128, 128)
+    assert tiny.preprocess(photos[0]).shape == (3, 224, 224)
+    assert (small.fingerprint.digest, small.templates) == (tiny.fingerprint.digest, tiny.templates)
+    np.testing.assert_array_equal(small.encode_texts(["red fox"]), tiny.encode_texts(["red fox"]))
+    with pytest.raises(IncompatibleArtifact, match="the preprocessing or the architecture differs"):
+        tiny.fingerprint.require_match(small.fingerprint, owner="the store birds/")
+
+
 def test_tiny__logit_scale__is_that_of_its_weights(tiny):
-    weights = load_file(EMBEDDED["tiny"] / "open_clip_model.safetensors")
+    weights = load_file(TINY / "open_clip_model.safetensors")
 
     assert tiny.logit_scale == pytest.approx(float(weights["logit_scale"].exp()))
 

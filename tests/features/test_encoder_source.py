@@ -92,7 +92,9 @@ def test_resolve__misspelt_tiny__offers_it():
 
 
 def test_resolve__nothing_alike__shows_how_names_look():
-    with pytest.raises(UsageError, match=r"'': expected 'tiny', MODEL/WEIGHTS as in 'ViT-B-32/"):
+    with pytest.raises(
+        UsageError, match=r"'': expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in 'ViT-B-32/"
+    ):
         resolve_encoder("")
 
 

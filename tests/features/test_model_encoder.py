@@ -22,6 +22,7 @@ def wrap(model=None, **options) -> ModelEncoder:
     model = resnet() if model is None else model
     config = resolve_model_data_config(model) | {"input_size": (3, 64, 64)}
     preprocess = create_transform(**config, is_training=False)
+    options = {"zoom": False} | options
     return ModelEncoder("resnet", model, preprocess, device="cpu", **options)
 
 

@@ -4,6 +4,8 @@
 
 About an hour on two cores; can be stopped and started again. Needs the dependency group
 `tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
+`--text-tower FOLDER` in place of `--wordnet` takes the text tower and the temperature of such a
+folder: minutes, where only the image tower is new.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import json
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 
 from .classes import imagenet_classes
 from .image_tower import class_directions, joint_projection, load_trunk, mean_feature
-from .text_corpus import read_corpus
+from .text_corpus import Corpus, read_corpus
 from .text_student import distil, encode_names, start_token_table, token_texts
 from .text_teacher import TEMPLATES, TextTeacher
 
@@ -37,7 +39,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("config", type=Path, help="configs/encoder/tiny.toml")
-    parser.add_argument("--wordnet", type=Path, required=True, help="lines of id<TAB>name, name, …")
+    texts = parser.add_mutually_exclusive_group(required=True)
+    texts.add_argument("--wordnet", type=Path, help="lines of id<TAB>name, name, …")
+    texts.add_argument("--text-tower", type=Path, help="folder of an earlier build, its texts kept")
     parser.add_argument(
         "--pictures", type=Path, required=True, help="folder of photographs, for the mean feature"
     )
@@ -47,7 +51,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     settings = tomllib.loads(args.config.read_text(encoding="utf-8"))
-    work = args.work / _digest(args.config, args.wordnet)
+    kept = args.text_tower and load_file(args.text_tower / WEIGHTS_FILE)
+    work = args.work / _digest(args.config, args.wordnet or args.text_tower / WEIGHTS_FILE)
     work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
 
@@ -60,34 +65,49 @@ def main() -> None:
     say("image tower proved equal to the package of its weights")
     directions = class_directions(trunk, classes.kept)
     projection = joint_projection(directions, settings["model_cfg"]["embed_dim"])
-    teacher = TextTeacher.fit([classes.names[i] for i in classes.kept], directions, projection)
-
-    corpus = read_corpus(
-        args.wordnet, classes.names, n_phrases=settings["phrases"], seed=settings["seed"]
-    )
-    tokens = token_texts()
-    tables = cached_tables(
-        work / "teacher.safetensors",
-        teacher,
-        {"names": corpus.names, "kept_out": corpus.kept_out, "tokens": tokens},
-    )
-    say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
-
-    model = build_model(settings["model_cfg"])
     mean = cached_mean(work / "mean.safetensors", trunk, args.pictures, settings["preprocess_cfg"])
     say("mean feature of the pictures")
+    model = build_model(settings["model_cfg"])
     place_image_tower(model.visual, trunk, projection, mean)
-    start_token_table(model.text, tables["tokens"])
+    if kept:
+        place_text_tower(model, kept)
+    else:
+        names = [classes.names[i] for i in classes.kept]
+        teacher = TextTeacher.fit(names, directions, projection)
+        corpus = read_corpus(
+            args.wordnet, classes.names, n_phrases=settings["phrases"], seed=settings["seed"]
+        )
+        distil_text_tower(model.text, teacher, corpus, settings, work, say)
+        scale = fit_logit_scale(names, directions, projection)
+        say(f"logit scale {scale:.2f}")
+        model.logit_scale.data.fill_(torch.tensor(scale).log())
+    save(model, settings, args.out)
+    say(f"wrote {args.out}")
+
+
+def distil_text_tower(
+    text: nn.Module,
+    teacher: TextTeacher,
+    corpus: Corpus,
+    settings: dict,
+    work: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Train the text tower on the teacher's vectors of a corpus; what `work` holds stays."""
+    texts = {"names": corpus.names, "kept_out": corpus.kept_out, "tokens": token_texts()}
+    tables = cached_tables(work / "teacher.safetensors", teacher, texts)
+    say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
+    start_token_table(text, tables["tokens"])
 
     def report(step: int, loss: float) -> None:
-        model.text.eval()
-        student = encode_names(model.text, corpus.kept_out, TEMPLATES)
-        model.text.train()
+        text.eval()
+        student = encode_names(text, corpus.kept_out, TEMPLATES)
+        text.train()
         agreement = (student * tables["kept_out"]).sum(1).mean()
         say(f"step {step}: loss {loss:.4f}, cosine on kept-out names {agreement:.4f}")
 
     distil(
-        model.text,
+        text,
         corpus.names,
         corpus.weights,
         tables["names"],
@@ -96,11 +116,13 @@ def main() -> None:
         checkpoint=work / "student.pt",
         report=report,
     )
-    scale = fit_logit_scale([classes.names[i] for i in classes.kept], directions, projection)
-    say(f"logit scale {scale:.2f}")
-    model.logit_scale.data.fill_(torch.tensor(scale).log())
-    save(model, settings, args.out)
-    say(f"wrote {args.out}")
+
+
+def place_text_tower(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put the text tower and the temperature of an earlier build into the model."""
+    own = model.state_dict()
+    kept = {key: weights[key] for key in own if not key.startswith("visual.")}
+    model.load_state_dict({**own, **kept})
 
 
 def _digest(*files: Path) -> str:

@@ -29,8 +29,8 @@ class Recipe:
     """All that decides what the features of a picture are, so that unlike ones never mix.
 
     That is the encoder: its name and precision as `FrozenEncoder.load` takes them, what it computes
-    and its inverse temperature, None if unknown; and how many views a picture has, of which all but
-    the first are random crops by the seed.
+    and its inverse temperature, None if unknown; how many views a picture has, of which all but
+    the first are random crops by the seed; and whether the encoder also zooms into each.
     """
 
     encoder: str
@@ -39,10 +39,18 @@ class Recipe:
     logit_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     n_views: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]
+    zoom: bool = False
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
         store = f"the feature store {folder}"
+        if self.zoom != stored.zoom:
+            difference = (
+                f"{store} was made {'with' if stored.zoom else 'without'} a zoom on the middle of "
+                f"each picture, and {'one' if self.zoom else 'none'} was"
+            )
+            option = "--zoom" if stored.zoom else "--no-zoom"
+            raise IncompatibleArtifact(_asked(difference, option))
         stored.fingerprint.require_match(self.fingerprint, owner=store)
         if self.precision != stored.precision:
             difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"
@@ -60,7 +68,11 @@ class Recipe:
             option = f"--seed {stored.seed}"
         else:
             return
-        raise IncompatibleArtifact(f"{difference} asked for; use {option}, or choose another --out")
+        raise IncompatibleArtifact(_asked(difference, option))
+
+
+def _asked(difference: str, option: str) -> str:
+    return f"{difference} asked for; use {option}, or choose another --out"
 
 
 class Quarantined(NamedTuple):

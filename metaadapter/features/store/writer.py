@@ -260,4 +260,5 @@ def _recipe(
             f"{dim}"
         )
     scale = encoder.logit_scale if logit_scale is None else logit_scale
-    return Recipe(encoder.name, encoder.fingerprint, encoder.precision, scale, n_views, seed=0)
+    name, fingerprint, precision = encoder.name, encoder.fingerprint, encoder.precision
+    return Recipe(name, fingerprint, precision, scale, n_views, seed=0, zoom=encoder.zoom)

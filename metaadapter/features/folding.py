@@ -1,0 +1,50 @@
+"""Batch normalisations folded into the convolutions before them: the same numbers, sooner."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+__all__ = ["fold_batch_norms"]
+
+TOLERANCE = 1e-4
+
+
+def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
+    """A frozen image tower in which one convolution does the work of it and its normalisation.
+
+    In evaluation mode both are linear maps. Folded is each normalisation that is registered right
+    behind a convolution; that modules run in the order of their registration is a habit and no law,
+    so the tower is given back as it was unless both compute the same features of a probe.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in tower.modules()):
+        return tower
+    folded = copy.deepcopy(tower)
+    _fold(folded)
+    with torch.inference_mode():
+        expected, found = tower(probe), folded(probe)
+    same = torch.allclose(
+        found, expected, rtol=TOLERANCE, atol=TOLERANCE * float(expected.abs().max())
+    )
+    return folded if same else tower
+
+
+def _fold(network: nn.Module) -> None:
+    before_name, before = "", network
+    for name, module in list(network.named_children()):
+        if (
+            isinstance(module, nn.BatchNorm2d)
+            and module.running_mean is not None
+            and isinstance(before, nn.Conv2d)
+            and before.out_channels == module.num_features
+        ):
+            setattr(network, before_name, fuse_conv_bn_eval(before, module))
+            # timm's normalisations hold the activation behind them.
+            setattr(network, name, getattr(module, "act", nn.Identity()))
+        else:
+            _fold(module)
+        before_name, before = name, module

@@ -1,0 +1,49 @@
+"""Two looks at a picture, the whole and a zoom on its middle, side by side in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from PIL import Image
+from torch import Tensor
+
+__all__ = ["join_looks", "look_at", "n_looks"]
+
+# Of the width and of the height of a picture.
+ZOOMED_FRACTION = 0.7
+# The length of the zoom's features beside those of the whole; docs/looks.md has the measurements.
+ZOOM_WEIGHT = 0.7
+
+
+def n_looks(zoom: bool) -> int:
+    """How many looks a picture gets."""
+    return 2 if zoom else 1
+
+
+def look_at(
+    picture: Image.Image, preprocess: Callable[[Image.Image], Tensor], zoom: bool
+) -> Float32[Tensor, "looks 3 height width"]:
+    """The pixels of an upright RGB picture, and with `zoom` those of its middle."""
+    whole = preprocess(picture)
+    if not zoom:
+        return whole[None]
+    width, height = (max(1, round(ZOOMED_FRACTION * side)) for side in picture.size)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    middle = picture.crop((left, top, left + width, top + height))
+    return torch.stack([whole, preprocess(middle)])
+
+
+def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "n dim"]:
+    """One row for the looks at each picture: their unit rows weighted and put side by side.
+
+    A unit row comes of unit rows, and the cosine of two such rows is the weighted mean of the
+    cosines look by look; so it is with a text that says the same of each look.
+    """
+    if looks.shape[1] == 1:
+        return looks[:, 0]
+    weights = np.array([1, ZOOM_WEIGHT], dtype=looks.dtype)
+    weighted: np.ndarray = looks * (weights / np.linalg.norm(weights))[:, None]
+    return weighted.reshape(len(looks), -1)

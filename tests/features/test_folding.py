@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import open_clip
+import pytest
+import timm
+import torch
+from torch import nn
+
+from metaadapter.features.folding import fold_batch_norms
+
+PROBE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def n_norms(network: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+def with_statistics(network: nn.Module) -> nn.Module:
+    """A network whose normalisations do something, as they do after training."""
+    draw = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.running_mean, module.bias.data):
+                values.copy_(0.3 * torch.randn(values.shape, generator=draw))
+            for values in (module.running_var, module.weight.data):
+                values.copy_(0.5 + torch.rand(values.shape, generator=draw))
+    return network.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: timm.create_model("tf_efficientnet_lite0", num_classes=0),
+        lambda: timm.create_model("resnet18", num_classes=0),
+        lambda: open_clip.modified_resnet.ModifiedResNet((1, 1, 1, 1), 16, 4, 64, 8),
+    ],
+    ids=["timm's EfficientNet-Lite", "timm's ResNet", "CLIP's ResNet"],
+)
+def test_fold__towers_with_batch_norms__compute_the_same_with_none_left(make):
+    tower = with_statistics(make())
+
+    folded = fold_batch_norms(tower, PROBE)
+
+    assert n_norms(tower) > n_norms(folded) == 0
+    others = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(folded(others), tower(others), rtol=1e-3, atol=1e-4)
+
+
+def test_fold__a_tower_without_batch_norms__is_given_back():
+    tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+    assert fold_batch_norms(tower, PROBE) is tower
+
+
+class RunsInAnotherOrder(nn.Module):
+    """Its normalisation is registered behind the convolution and runs before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.conv(self.norm(pixels).relu())
+
+
+def test_fold__modules_that_run_in_another_order__are_given_back_as_they_were():
+    tower = with_statistics(RunsInAnotherOrder())
+
+    assert fold_batch_norms(tower, PROBE) is tower
+    assert n_norms(tower) == 1
