@@ -43,7 +43,7 @@ def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(nam
 
     with pytest.raises(
         UsageError,
-        match=rf"{name}: its weights are for features of width 512 of the encoder tiny or .*, "
+        match=rf"{name}: its weights are for features of width 1024 of the encoder tiny or .*, "
         r"but the features have width 12\. .*python -m tools\.train_peers",
     ):
         peer(make_support((2, 1)))
@@ -52,7 +52,7 @@ def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(nam
 @every_name
 def test_shipped_weights__tasks_of_their_width__give_unit_class_vectors(name):
     draw = torch.Generator().manual_seed(0)
-    shots = normalize(torch.randn(2, 3, 2, 512, generator=draw), dim=-1)
+    shots = normalize(torch.randn(2, 3, 2, 1024, generator=draw), dim=-1)
     support = Support.of_tasks(shots, normalize(shots.sum(2), dim=-1), logit_scale=17.0)
 
     weights = load_meta_peer(name)(support)
@@ -109,17 +109,17 @@ def test_peer_classifier__encoder_of_the_same_width__is_refused():
     class Encoder:
         name, logit_scale, encode_texts = "ViT-B-32/openai", 100.0, None
 
-    texts = {label: np.ones(512) for label in "ab"}
+    texts = {label: np.ones(1024) for label in "ab"}
     classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())
 
     with pytest.raises(UsageError, match=r"but encoder= has those of ViT-B-32/openai\. Leave it"):
-        classifier.fit(np.ones((2, 512)), ["a", "b"])
+        classifier.fit(np.ones((2, 1024)), ["a", "b"])
 
 
 @every_name
 def test_peer_classifier__features_of_the_width__are_classified(name):
     draw = torch.Generator().manual_seed(0)
-    texts = {label: torch.randn(512, generator=draw).numpy() for label in "ab"}
+    texts = {label: torch.randn(1024, generator=draw).numpy() for label in "ab"}
     X = [texts[label] + 0.1 for label in "abab"]
 
     found = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)

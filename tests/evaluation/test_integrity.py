@@ -119,7 +119,7 @@ def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_stor
 def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything_is_measured(
     ask, make_store, tmp_path
 ):
-    store = make_store("pets", {"ant": 9, "bee": 9}, width=512, encoder="ViT-B-32/openai")
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="ViT-B-32/openai")
     config = ask(store.folder, methods=("zero-shot", "ANIL"))
 
     with pytest.raises(
@@ -132,7 +132,7 @@ def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything
 
 
 def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, tmp_path):
-    store = make_store("pets", {"ant": 9, "bee": 9}, width=512, encoder="tiny", spread=0.5)
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="tiny", spread=0.5)
     config = ask(store.folder, methods=("zero-shot", "meta-peers"), shots=(1,), seeds=1)
 
     found = evaluate(config, tmp_path / "run")
@@ -143,5 +143,5 @@ def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, t
     column = rows[0].split(",").index("trained_parameters")
     trained = {row.split(",")[0]: float(row.split(",")[column]) for row in rows[1:]}
     assert trained["Meta-Adapter"] == 0
-    assert trained["ANIL"] == 2 * 512
-    assert trained["MAML"] == 2 * 512 + 2 * 64 * 512
+    assert trained["ANIL"] == 2 * 1024
+    assert trained["MAML"] == 2 * 1024 + 2 * 64 * 1024
