@@ -47,6 +47,8 @@ class TaskSource:
     """Domain of each picture, 0 … M − 1; without it there is one."""
     spec: EpisodeSpec | None = None
     """Sizes of its tasks, if not the mixture's."""
+    blocks: tuple[int, ...] = ()
+    """Widths of the blocks that the features consist of; () for one."""
     cross_domain_share: float = 0.0
     """Fraction of the tasks with support and queries in different domains."""
 

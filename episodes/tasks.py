@@ -104,6 +104,8 @@ class Episodes:
     """The encoder's own inverse temperature."""
     source: str
     """Name of the source."""
+    blocks: tuple[int, ...] = ()
+    """Widths of the blocks that its features consist of; () for one."""
 
 
 def gather(
@@ -147,6 +149,7 @@ def gather(
         class_means_TND=_look_up(source.class_means_CD, rows.classes_TN),
         logit_scale=source.logit_scale,
         source=source.name,
+        blocks=source.blocks,
     )
 
 

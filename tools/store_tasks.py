@@ -51,7 +51,7 @@ class StoreTasks:
         """The accuracy of each task in %."""
         percent = []
         for batch in self.batches(n_shot):
-            weights = method(Support.of_batch(batch, self.source.logit_scale))
+            weights = method(Support.of_batch(batch, self.source.logit_scale, self.source.blocks))
             there_TQ = batch.query_labels_TQ >= 0
             correct_TQ = classify(batch.query_TQD, weights).argmax(-1) == batch.query_labels_TQ
             percent.append(100 * correct_TQ.sum(-1).double() / there_TQ.sum(-1))
@@ -69,4 +69,5 @@ def load_source(folder: Path) -> TaskSource:
         labels_n=torch.from_numpy(np.searchsorted(store.classes, y)),
         text_CD=torch.from_numpy(np.stack([texts[name] for name in store.classes])),
         logit_scale=store.logit_scale,
+        blocks=store.blocks,
     )

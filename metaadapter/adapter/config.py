@@ -70,6 +70,8 @@ class AdapterConfig(BaseModel):
     generator_id: str
     logit_scale: Annotated[float, Field(gt=0)] | None = None
     """The encoder's own inverse temperature, where it was known."""
+    blocks: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    """Widths of the blocks that the features consist of; () for one."""
     class_names: list[str] | None = None
     """The names that the text features were made of; "" where a class came with a vector."""
     origin: Origin = Origin()
@@ -80,6 +82,8 @@ class AdapterConfig(BaseModel):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.classes):
                 raise ValueError(f"expected {name} of {len(self.classes)}, got {len(column)}")
+        if self.blocks and sum(self.blocks) != self.width:
+            raise ValueError(f"expected blocks {self.width} wide together, got {self.blocks}")
         return self
 
 

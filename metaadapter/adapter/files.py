@@ -168,4 +168,7 @@ def _unpack_support(
         raise ValueError(f"a label in {SUPPORT_FILE} is no class of {CONFIG_FILE}")
     if not (rows.isfinite().all() and text.isfinite().all()):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
-    return Support.of_rows(rows, labels, text, logit_scale=config.logit_scale), hashes
+    support = Support.of_rows(
+        rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks
+    )
+    return support, hashes

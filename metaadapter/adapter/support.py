@@ -36,6 +36,8 @@ class Support(TensorFields):
     """The encoder's inverse temperature, 100 for most CLIPs; `None` where nobody knows it."""
     views_TNKVD: Float[Tensor, "T N K V D"] | None = None
     """Unit rows of the V views that each picture is the mean of, where they were kept."""
+    blocks: tuple[int, ...] = ()
+    """Widths of the blocks that the features consist of, in their order; () for one."""
 
     @classmethod
     def of_tasks(
@@ -47,6 +49,7 @@ class Support(TensorFields):
         *,
         logit_scale: Float[Tensor, " T"] | float | None = None,
         views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
+        blocks: tuple[int, ...] = (),
     ) -> Support:
         """The support of many tasks, without texts and with all pictures and classes by default.
 
@@ -62,10 +65,14 @@ class Support(TensorFields):
         scale_T = None
         if logit_scale is not None:
             scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(n_tasks)
-        return cls(support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD)
+        return cls(
+            support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD, blocks
+        )
 
     @classmethod
-    def of_batch(cls, batch: EpisodeBatch, logit_scale: float | None) -> Support:
+    def of_batch(
+        cls, batch: EpisodeBatch, logit_scale: float | None, blocks: tuple[int, ...] = ()
+    ) -> Support:
         """The support of drawn tasks, without their queries."""
         return cls.of_tasks(
             batch.support_TNKD,
@@ -73,6 +80,7 @@ class Support(TensorFields):
             batch.support_mask_TNK,
             batch.class_mask_TN,
             logit_scale=logit_scale,
+            blocks=blocks,
         )
 
     @classmethod
@@ -84,13 +92,16 @@ class Support(TensorFields):
         *,
         logit_scale: float | None = None,
         views: Float[Tensor, "n V D"] | None = None,
+        blocks: tuple[int, ...] = (),
     ) -> Support:
         """The support of one task from pictures whose labels are 0 … N − 1.
 
         Rows, texts and views are unit rows; a text is zeros where a class has none.
         """
         pictures, mask = _sort_by_class(rows, labels, len(text))
-        support = cls.of_tasks(pictures[None], text[None], mask[None], logit_scale=logit_scale)
+        support = cls.of_tasks(
+            pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
+        )
         if views is None:
             return support
         return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])

@@ -33,7 +33,7 @@ class TensorFields:
     def tensors(self) -> dict[str, Tensor]:
         """The tensors that are there, by field name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
+        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
 
     def map(self: Fields, change: Callable[[Tensor], Tensor]) -> Fields:
         """This value with `change` applied to every tensor."""

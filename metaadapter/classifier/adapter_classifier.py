@@ -92,6 +92,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             encoder,
             logit_scale=self.logit_scale_,
             views=None if views is None else _unit_views(views, X.shape),
+            blocks=getattr(self, "blocks", ()),
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
         return support, encoder

@@ -56,6 +56,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         logit_scale: The encoder's inverse temperature; read from `encoder` when `None`. A fit
             without any picture needs it; with pictures the generator estimates one.
         fine_tuning: How the steps of mode `"finetune"` go.
+        blocks: The widths of the blocks that the features consist of (`FeatureStore.blocks`): the
+            generator decides how much each is to count. Those of `encoder` where it is given.
     """
 
     support_: Support | None
@@ -66,6 +68,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The SHA-256 of the support's pictures, as far as they are known."""
     origin_: Origin
     """The encoder and views that the features come from, as far as they are known."""
+    blocks_: tuple[int, ...]
+    """The widths of the blocks that the features consist of; () for one."""
     n_steps_: int
     """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
 
@@ -78,6 +82,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         encoder: ImageEncoder | str | None = None,
         logit_scale: float | np.ndarray | torch.Tensor | None = None,
         fine_tuning: FineTune | None = None,
+        blocks: Sequence[int] = (),
     ) -> None:
         self.class_texts = class_texts
         self.mode = mode
@@ -85,6 +90,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.encoder = encoder
         self.logit_scale = logit_scale
         self.fine_tuning = fine_tuning
+        self.blocks = blocks
 
     def fit(self, X: Any, y: Any, *, views: Any = None) -> MetaAdapterClassifier:
         """Predict the adapter of a support set; a fit that fails leaves the estimator as it was.
@@ -114,6 +120,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 tuned = fine_tune_adapter(generator, support, self.fine_tuning)
                 self.adapter_, self.n_steps_ = tuned
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
+            self.blocks_ = support.blocks
             self.origin_ = Origin()
             if encoder is not None:
                 name, fingerprint = encoder.name, encoder.fingerprint
@@ -220,6 +227,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             generator=_kept_name(self.generator),
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
+            blocks=self.blocks_,
             class_names=text_names(names, self.classes_.tolist()),
             origin=origin or self.origin_,
         )
@@ -259,7 +267,9 @@ class MetaAdapterClassifier(AdapterClassifier):
             generator=generator,
             encoder=encoder,
             logit_scale=config.logit_scale,
+            blocks=config.blocks,
         )
+        classifier.blocks_ = config.blocks
         classifier.classes_ = np.asarray(label_array(config.classes))
         classifier.adapter_ = stored.weights
         classifier.n_features_in_ = config.width

@@ -36,10 +36,12 @@ def labelled_support(
     *,
     logit_scale: float | None = None,
     views: Float32[torch.Tensor, "n V D"] | None = None,
+    blocks: Sequence[int] = (),
 ) -> Support:
     """The support in float32, its classes in the order of `classes`, with pictures or without.
 
-    Features may have any length, views are unit rows; `class_texts` is as for `text_features`.
+    Features may have any length, views are unit rows; `class_texts` is as for `text_features`, and
+    `blocks` are those of the encoder where it is given.
 
     Raises:
         UsageError: A class has neither a picture nor a text, or a text cannot be used.
@@ -54,8 +56,19 @@ def labelled_support(
             f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
             "the encoder knows no texts; give it a picture, or leave it out"
         )
+    blocks = tuple(blocks or getattr(encoder, "blocks", ()))
+    if blocks and sum(blocks) != X.shape[1]:
+        raise UsageError(
+            f"the blocks {blocks} should be {X.shape[1]} wide together, as the features are; they "
+            "are those of the encoder or the store that the features come from"
+        )
     return Support.of_rows(
-        unit_rows(X), numbers, torch.from_numpy(texts), logit_scale=logit_scale, views=views
+        unit_rows(X),
+        numbers,
+        torch.from_numpy(texts),
+        logit_scale=logit_scale,
+        views=views,
+        blocks=blocks,
     )
 
 

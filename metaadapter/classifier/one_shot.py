@@ -53,6 +53,7 @@ def append_class(
         torch.cat([old_rows, rows]),
         torch.cat([old_labels + (old_labels >= position), torch.full((len(rows),), position)]),
         _insert(support.text_TND[0], text, position),
+        blocks=support.blocks,
     )
     larger = replace(larger, logit_scale_T=support.logit_scale_T)
     predicted = predict_adapter(generator, larger)

@@ -124,7 +124,8 @@ def adapt(
     _show(console, counts, stored.config, found)
     console.result(
         f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures "
-        f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s))"
+        f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s)"
+        f"{' with zoom' if labelled.origin.zoom else ''})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
 

@@ -170,9 +170,10 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
+    zoom = " with zoom" if store.header.recipe.zoom else ""
     dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
         f"{report.n_reused} reused, {report.n_removed} removed, {len(report.quarantined)} "
-        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){speed}"
+        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){zoom}{speed}"
     )

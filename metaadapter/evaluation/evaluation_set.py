@@ -58,6 +58,8 @@ class EvaluationSet:
     """Views that each feature is the mean of; the most, where two stores differ."""
     zoom: bool
     """Whether each view was looked at twice, the whole of it and its middle."""
+    blocks: tuple[int, ...]
+    """Widths of the blocks that the features consist of; () for one."""
     identity: str
     """Changes with any picture, label or encoder."""
 

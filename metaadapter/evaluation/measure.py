@@ -114,6 +114,7 @@ def _answer(
         data.text_CD[rows.classes_TN],
         rows.support_TNK >= 0,
         logit_scale=data.logit_scale,
+        blocks=data.blocks,
     ).to(device=device)
     query_TQD = data.query_rows(picture_TQ).to(device)
     before = reset_peak(device)

@@ -25,7 +25,7 @@ from metaadapter.features.fingerprint import (
     probe_picture,
 )
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.features.looks import join_looks, look_at, n_looks
+from metaadapter.features.looks import join_looks, look_at, look_widths, n_looks
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import unit_rows
 from metaadapter.images import ImageInput, UnreadableImage
@@ -93,6 +93,11 @@ class ImageEncoder(Protocol):
     def dim(self) -> int:
         """The width D of the features."""
         return self.fingerprint.dim
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Widths of the blocks that the features consist of; () for one."""
+        return look_widths(self.dim, self.zoom)
 
     @overload
     def encode_images(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["join_looks", "look_at", "n_looks"]
+__all__ = ["join_looks", "look_at", "look_widths", "n_looks"]
 
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
@@ -21,6 +21,11 @@ ZOOM_WEIGHT = 0.7
 def n_looks(zoom: bool) -> int:
     """How many looks a picture gets."""
     return 2 if zoom else 1
+
+
+def look_widths(dim: int, zoom: bool) -> tuple[int, ...]:
+    """The widths of the looks in a row of joined features; () where there is one look."""
+    return (dim // 2, dim // 2) if zoom else ()
 
 
 def look_at(

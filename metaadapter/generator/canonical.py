@@ -40,6 +40,8 @@ class CanonicalSupport:
     image_centre_TD: Float[Tensor, "T D"]
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
+    scale_TD: Float[Tensor, "T D"]
+    """The factor of each coordinate, 1 / image_spread before blocks are weighed."""
 
     @property
     def image_mask_TN(self) -> Bool[Tensor, "T N"]:
@@ -76,6 +78,7 @@ def canonicalise(support: Support) -> CanonicalSupport:
         image_centre_TD=image_centre_TD,
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,
+        scale_TD=(1 / image_spread_T)[:, None].expand(-1, text_TND.shape[-1]),
     )
 
 

@@ -12,14 +12,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
+from metaadapter.generator.pairs import Pairs, directions
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
-__all__ = ["N_TASK_SCALARS", "LeftOut", "leave_one_out", "task_evidence"]
+__all__ = [
+    "N_TASK_SCALARS",
+    "LeftOut",
+    "leave_one_out",
+    "task_evidence",
+]
 
 N_TASK_SCALARS = 20
 # Inverse temperatures of the zero-shot likelihood: about tiny's best, and a third of it.
 SOFT, SHARP = 5.0, 15.0
-TINY = 1e-6
 # Log-normal prior of the inverse temperature around its base, and where it is looked for.
 PRIOR_DEVIATION = 0.4
 FARTHEST, N_SCALES = 1.2, 25
@@ -99,13 +104,13 @@ def task_evidence(
 ) -> dict[str, Float[Tensor, " T"]]:
     """The scalars of each task by name, unchanged by rotation, width, order and padding."""
     texts, means, cross = blocks.classes_3TNN
-    pairs = _Pairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
+    pairs = Pairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
     likeness = torch.stack([texts, means, (cross + cross.mT) / 2, cross])
     centred = pairs.centred(likeness)
     text, mean, _, between = sizes = pairs.size(centred)
     first, second = [0, 0, 1], [1, 2, 2]
     along = pairs.others(centred[first] * centred[second]) / (sizes[first] * sizes[second])
-    directions_T = _directions(support.shots_TNKD.flatten(1, 2))
+    directions_T = directions(support.shots_TNKD.flatten(1, 2))
     n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
     n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
     n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
@@ -127,51 +132,12 @@ def task_evidence(
         # How many directions the pictures, texts and means spread over, for each of them.
         "picture_directions": directions_T / n_pictures_T,
         "log_picture_directions": directions_T.clamp(min=1).log(),
-        "text_directions": _directions(support.text_TND) / n_text_T,
-        "mean_directions": _directions(support.means_TND) / n_mean_T,
+        "text_directions": directions(support.text_TND) / n_text_T,
+        "mean_directions": directions(support.means_TND) / n_mean_T,
         "mean_energy": support.means_TND.square().sum((1, 2)) / n_mean_T,
         **_zero_shot_scalars(support, blocks.to_text_TNKN, log_way_T),
         **_left_out_scalars(left_out, log_way_T),
     }
-
-
-class _Pairs:
-    """Means of (…, T, N, N) values over the pairs of classes that have both text and picture."""
-
-    def __init__(self, both_TN: Tensor) -> None:
-        self._own = torch.diag_embed(both_TN)
-        self._other = both_TN[:, :, None] * both_TN[:, None] - self._own
-        self._n_own = self._own.sum((1, 2)).clamp(min=1)
-        self._n_other = self._other.sum((1, 2)).clamp(min=1)
-
-    def own(self, values: Tensor) -> Tensor:
-        return (values * self._own).sum((-2, -1)) / self._n_own
-
-    def others(self, values: Tensor) -> Tensor:
-        return (values * self._other).sum((-2, -1)) / self._n_other
-
-    def centred(self, values: Tensor) -> Tensor:
-        """The values off the diagonal, less their mean."""
-        return (values - self.others(values)[..., None, None]) * self._other
-
-    def size(self, centred: Tensor) -> Tensor:
-        return (self.others(centred.square()) + TINY).sqrt()
-
-    def own_after_margins(self, values: Tensor) -> Tensor:
-        """The diagonal over the rest once each row's and each column's mean is taken away."""
-        pairs = self._own + self._other
-        count = self._n_own[:, None, None]
-        left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs
-        left = (left - left.sum(1, keepdim=True) / count) * pairs
-        return self.own(left) / self.size(left)
-
-
-def _directions(rows_TXD: Tensor) -> Tensor:
-    """(T,) participation ratio of the spectrum, tr(G)² / ‖G‖²: how many directions matter."""
-    n_rows, width = rows_TXD.shape[1:]
-    gram = rows_TXD @ rows_TXD.mT if n_rows <= width else rows_TXD.mT @ rows_TXD
-    trace_T = rows_TXD.square().sum((1, 2))
-    return trace_T.square() / (gram.square().sum((1, 2)) + TINY)
 
 
 def _zero_shot_scalars(

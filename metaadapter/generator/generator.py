@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.blocks import block_evidence, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
@@ -93,6 +94,11 @@ class Generator(AdapterGenerator):
         relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
         corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN)
+        if len(support.blocks) > 1:
+            evidence = block_evidence(canonical).to(dtype)
+            weights = self.heads.block_weights(corrections.task_TH, evidence)
+            canonical = reweigh(canonical, weights.to(canonical.shots_TNKD.dtype))
+            problem = regression(canonical, self.config.closed_form)
         return _emit(problem, corrections, left_out.scale_T)
 
 
@@ -132,7 +138,7 @@ def _emit(
         scale_T * corrections.log_scale_T.exp(),
         _scale_T(support.raw) * support.text_spread_T,
     )
-    raw_TND = classes_TND / support.image_spread_T[:, None, None]
+    raw_TND = classes_TND * support.scale_TD[:, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
     bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
     values_TMN, _ = kernel_ridge(
@@ -174,14 +180,14 @@ def _class_vectors(
 def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:
     """The visual adapter: unit inputs and outputs that are combinations of texts and means."""
     basis_TBD = torch.cat([support.text_TND, support.means_TND], 1)
-    spread_T11 = support.image_spread_T[:, None, None]
+    scale_T1D = support.scale_TD[:, None]
     down_TRD = normalize(corrections.down_TRB.to(basis_TBD.dtype) @ basis_TBD, dim=-1)
     up_TRD = corrections.up_TRB.to(basis_TBD.dtype) @ basis_TBD
     return {
         "centre": support.image_centre_TD,
-        "down": down_TRD / spread_T11,
+        "down": down_TRD * scale_T1D,
         "bias": corrections.down_bias_TR,
-        "up": (up_TRD * spread_T11).mT.contiguous(),
+        "up": (up_TRD / scale_T1D).mT.contiguous(),
         "visual_ratio": VISUAL_RATIO * support.image_mask_TN.any(-1),
     }
 
@@ -191,12 +197,15 @@ def _cache(
 ) -> dict[str, Tensor]:
     """The kernel as a Tip-Adapter cache: for unit rows 1 − cos is half a squared distance."""
     support, present_TM1 = problem.support, problem.present_TM[..., None]
-    spread_T11 = support.image_spread_T[:, None, None]
-    keys_TMD = problem.rows_TMD * spread_T11 + support.image_centre_TD[:, None]
+    raw_TMD = problem.rows_TMD / support.scale_TD[:, None] + support.image_centre_TD[:, None]
+    # For rows whose blocks have constant lengths ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
+    squared_T1D = support.scale_TD[:, None].square()
+    keys_TMD = squared_T1D * raw_TMD
+    size_TM = (keys_TMD * raw_TMD).sum(-1)
     sharpness_T1 = sharpness_T[:, None]
     return {
-        "keys": keys_TMD * present_TM1,
+        "keys": keys_TMD / size_TM[..., None].clamp(min=1e-12) * present_TM1,
         "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
         "alpha": scale_T,
-        "beta": sharpness_T1 / support.image_spread_T[:, None] ** 2 * problem.present_TM,
+        "beta": sharpness_T1 * size_TM * problem.present_TM,
     }

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from metaadapter.generator.blocks import N_BLOCK_SCALARS
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
@@ -107,6 +108,8 @@ class Corrections:
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs over the same basis."""
+    task_TH: Float[Tensor, "T H"]
+    """The mean token of the task."""
 
 
 @final
@@ -126,6 +129,11 @@ class Heads(nn.Module):
         self.down = nn.Linear(width, 2 * bottleneck)
         self.down_bias = nn.Linear(width, bottleneck)
         self.up = _zero(nn.Linear(width, 2 * bottleneck))
+        self.blocks = nn.Sequential(
+            nn.Linear(width + N_BLOCK_SCALARS, EDGE_WIDTH),
+            nn.GELU(),
+            _zero(nn.Linear(EDGE_WIDTH, 1)),
+        )
 
     def forward(
         self,
@@ -155,7 +163,15 @@ class Heads(nn.Module):
             down_bias_TR=self.down_bias(task_TH),
             up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
             / n_way_T1[..., None],
+            task_TH=task_TH,
         )
+
+    def block_weights(
+        self, task_TH: Float[Tensor, "T H"], blocks_TBS: Float[Tensor, "T B S"]
+    ) -> Float[Tensor, "T B"]:
+        """The logarithm of the weight of each block."""
+        task_TBH = task_TH[:, None].expand(-1, blocks_TBS.shape[1], -1)
+        return _bounded(self.blocks(torch.cat([task_TBH, blocks_TBS], -1))[..., 0])
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
         """(T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""

@@ -16,7 +16,15 @@ from torch.nn.functional import normalize
 from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
 from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
 
-__all__ = ["N_CLASS_SCALARS", "N_PAIR_SCALARS", "N_SHOT_SCALARS", "Relations", "relate"]
+__all__ = [
+    "N_CLASS_SCALARS",
+    "N_PAIR_SCALARS",
+    "N_SHOT_SCALARS",
+    "Relations",
+    "relate",
+    "shot_scalars",
+    "stacked",
+]
 
 N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10
 
@@ -38,9 +46,9 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
     pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]
     return Relations(
-        _stacked(classes) * mask_TN[..., None],
-        _stacked(_shot_scalars(support, blocks)) * support.shot_mask_TNK[..., None],
-        _stacked(_pair_scalars(blocks)) * pairs_TNN[..., None],
+        stacked(classes) * mask_TN[..., None],
+        stacked(shot_scalars(support, blocks)) * support.shot_mask_TNK[..., None],
+        stacked(_pair_scalars(blocks)) * pairs_TNN[..., None],
     )
 
 
@@ -76,7 +84,7 @@ def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, T
     }
 
 
-def _shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
+def shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
     """How each picture stands to its own class, left out of it, and to the nearest rivals."""
     to_mean, to_text = blocks.to_mean_TNKN, blocks.to_text_TNKN
     unit_TNKD = normalize(support.shots_TNKD, dim=-1)
@@ -114,7 +122,8 @@ def _pair_scalars(blocks: GramBlocks) -> dict[str, Tensor]:
     }
 
 
-def _stacked(scalars: dict[str, Tensor]) -> Tensor:
+def stacked(scalars: dict[str, Tensor]) -> Tensor:
+    """The scalars by name side by side, in their order, on a last axis."""
     return torch.stack(list(scalars.values()), -1)
 
 

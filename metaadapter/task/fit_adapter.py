@@ -13,6 +13,7 @@ from metaadapter.adapter import AdapterConfig, StoredAdapter
 from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
 from metaadapter.classifier.labelled_support import labelled_support, text_names
 from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.features.looks import look_widths
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.predictions import Proportion
@@ -48,6 +49,7 @@ def fit_adapter(
         texts,
         labelled.encoder,
         logit_scale=logit_scale,
+        blocks=look_widths(pictures.features.shape[1], labelled.origin.zoom),
     )
     loaded, identity = shared_generator(generator)
     if mode == "finetune":
@@ -63,6 +65,7 @@ def fit_adapter(
         generator=generator,
         generator_id=identity,
         logit_scale=logit_scale,
+        blocks=support.blocks,
         class_names=text_names(names, classes),
         origin=labelled.origin,
     )

@@ -125,7 +125,7 @@ def objective(
         UsageError: A loss of one's own fails, or gives no scalar tensor.
     """
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
-    support = Support.of_batch(batch, episodes.logit_scale)
+    support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 
     def answers(adapters: AdapterWeights) -> Tensor:

@@ -91,6 +91,7 @@ def load_source(
         text_CD=torch.from_numpy(texts),
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
+        blocks=stores[0].blocks,
         domains_n=torch.from_numpy(np.concatenate(domains)),
         spec=spec,
         cross_domain_share=config.cross_domain_share,

@@ -157,7 +157,7 @@ def _judge(
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
         batch = episodes.batch
-        weights = generator.predict(Support.of_batch(batch, episodes.logit_scale))
+        weights = generator.predict(Support.of_batch(batch, episodes.logit_scale, episodes.blocks))
         logits_TQN = classify(batch.query_TQD, weights)
         n_correct += int((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
         n_queries += int((batch.query_labels_TQ >= 0).sum())

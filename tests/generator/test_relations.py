@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from metaadapter.generator import relations
+from metaadapter.generator import blocks, relations
+from metaadapter.generator.blocks import block_evidence
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
@@ -41,20 +43,24 @@ def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
 
 def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task, monkeypatch):
     computed = []
-    original = relations._stacked
+    original = relations.stacked
 
     def stacked(scalars):
         computed.append(list(scalars))
         return original(scalars)
 
-    monkeypatch.setattr(relations, "_stacked", stacked)
+    monkeypatch.setattr(relations, "stacked", stacked)
     relations_of(make_task(1, 3, 2, 16))
 
     classes, shots, pairs = computed
+    monkeypatch.setattr(blocks, "stacked", stacked)
+    task = make_task(1, 3, 2, 16)
+    block_evidence(replace(task.canonical, raw=replace(task.support, blocks=(9, 7))))
+    of_block = computed[-1]
     sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
     documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
-    assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs]
-    assert sum(map(len, documented)) == 49
+    assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block]
+    assert sum(map(len, documented)) == 58
 
 
 def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):

@@ -18,6 +18,7 @@ from metaadapter.features import FeatureStore
 CARD = Path("metaadapter/assets/tiny/README.md")
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

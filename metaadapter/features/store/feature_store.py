@@ -15,6 +15,7 @@ from jaxtyping import Float16, Float32, Shaped
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.looks import look_widths
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
@@ -187,6 +188,11 @@ class FeatureStore:
     def logit_scale(self) -> float | None:
         """The encoder's inverse temperature: logits are this times the cosine; None if unknown."""
         return self.header.recipe.logit_scale
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Widths of the blocks that the features consist of; () for one."""
+        return look_widths(self.fingerprint.dim, self.header.recipe.zoom)
 
     @property
     def n_views(self) -> int:

@@ -1,0 +1,230 @@
+"""Features of several blocks: what stays the same, and the adapter against the formula by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import Support, classify
+from metaadapter.generator import Generator
+from metaadapter.generator.blocks import block_evidence, reweigh
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator.regression import regression
+from metaadapter.generator.relations import Relations, relate
+
+LENGTHS = (0.7, 0.5, 0.3)
+SCALE = 20.0
+
+
+def joined(parts, lengths=LENGTHS):
+    """Rows of blocks, each scaled to its length, side by side."""
+    scaled = [
+        normalize(part, dim=-1) * length for part, length in zip(parts, lengths, strict=False)
+    ]
+    return normalize(torch.cat(scaled, -1), dim=-1)
+
+
+class Blocks:
+    """A batch of tasks of features in blocks of these widths, the texts in the first alone."""
+
+    def __init__(self, widths=(6, 5, 4), n_tasks=2, n_way=3, n_shot=4, seed=0):
+        draw = torch.Generator().manual_seed(seed)
+
+        def randn(*shape):
+            return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+        means = [randn(n_tasks, n_way, 1, width) for width in widths]
+        self.widths = tuple(widths)
+        self.shots = [mean + randn(n_tasks, n_way, n_shot, mean.shape[-1]) for mean in means]
+        self.queries = [(mean + randn(*mean.shape)).flatten(1, 2) for mean in means]
+        self.text = torch.zeros(n_tasks, n_way, sum(widths), dtype=torch.float64)
+        self.text[..., : widths[0]] = normalize(
+            means[0][:, :, 0] + randn(*means[0][:, :, 0].shape), dim=-1
+        )
+
+    @property
+    def support(self):
+        return Support.of_tasks(
+            joined(self.shots), self.text, logit_scale=SCALE, blocks=self.widths
+        )
+
+    @property
+    def query(self):
+        return joined(self.queries)
+
+
+@pytest.fixture
+def task():
+    return Blocks()
+
+
+def test_untrained__several_blocks__are_as_one(task):
+    generator = Generator().double()
+
+    in_blocks = classify(task.query, generator.predict(task.support))
+
+    as_one = classify(task.query, generator.predict(replace(task.support, blocks=())))
+    torch.testing.assert_close(in_blocks, as_one, rtol=1e-9, atol=1e-9)
+
+
+def test_trained__one_block__is_as_none_named(task, trained_like):
+    whole = replace(task.support, blocks=(sum(task.widths),))
+
+    named = classify(task.query, trained_like.predict(whole))
+
+    unnamed = classify(task.query, trained_like.predict(replace(task.support, blocks=())))
+    torch.testing.assert_close(named, unnamed, rtol=0, atol=0)
+
+
+def test_trained__several_blocks__are_not_as_one(task, trained_like):
+    in_blocks = classify(task.query, trained_like.predict(task.support))
+
+    as_one = classify(task.query, trained_like.predict(replace(task.support, blocks=())))
+    assert (in_blocks - as_one).abs().max() > 1e-2
+
+
+def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks():
+    """Explicit kernel ridge, task by task, with the blocks stretched coordinate by coordinate."""
+    task, generator = Blocks(), Generator().double()
+    torch.nn.init.normal_(
+        generator.heads.blocks[-1].weight, std=0.5, generator=torch.Generator().manual_seed(1)
+    )
+    support, constants = task.support, generator.config.closed_form
+
+    found = classify(task.query, generator.predict(support))
+
+    canonical = canonicalise(support)
+    left_out = leave_one_out(regression(canonical, constants))
+    relations = Relations(*relate(canonical, left_out))
+    tokens, edges = generator.encoder(relations, support.class_mask_TN)
+    corrections = generator.heads(tokens, edges, relations, support.class_mask_TN)
+    logs = generator.heads.block_weights(corrections.task_TH, block_evidence(canonical))
+    assert logs.std() > 0.05
+    for number in range(support.n_tasks):
+        stretch = torch.cat(
+            [log.exp().expand(width) for log, width in zip(logs[number], task.widths, strict=True)]
+        )
+        shots = support.support_TNKD[number]
+        centre = shots.mean(1).mean(0)
+        z = (shots.flatten(0, 1) - centre) * stretch
+        spread = z.square().sum(1).mean().sqrt()
+        z, query = z / spread, (task.query[number] - centre) * stretch / spread
+        text = task.text[number] - task.text[number].mean(0)
+        prior = constants.text_trust * text / text.square().sum(1).mean().sqrt()
+
+        def kernel(one, other, beta=constants.sharpness):
+            return torch.exp(-0.5 * beta * torch.cdist(one, other).square()) / beta
+
+        labels = torch.eye(3, dtype=torch.float64).repeat_interleave(4, 0)
+        noise = constants.ridge * torch.eye(len(z), dtype=torch.float64)
+        values = torch.linalg.solve(kernel(z, z) + noise, labels - z @ prior.T)
+        by_hand = left_out.scale_T[number] * (query @ prior.T + kernel(query, z) @ values)
+        torch.testing.assert_close(found[number], by_hand.detach(), rtol=1e-8, atol=1e-8)
+
+
+def test_rotation__inside_each_block__changes_nothing(task, trained_like):
+    draw = torch.Generator().manual_seed(3)
+    turns = [
+        torch.linalg.qr(torch.randn(width, width, generator=draw, dtype=torch.float64)).Q
+        for width in task.widths
+    ]
+    turn = torch.block_diag(*turns)
+    support = task.support
+    turned = replace(
+        support, support_TNKD=support.support_TNKD @ turn, text_TND=support.text_TND @ turn
+    )
+
+    found = classify(task.query @ turn, trained_like.predict(turned))
+
+    torch.testing.assert_close(
+        found, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_order__of_the_blocks__changes_nothing(task, trained_like):
+    order = (2, 0, 1)
+    parts = torch.arange(sum(task.widths)).split(task.widths)
+    columns = torch.cat([parts[number] for number in order])
+    support = task.support
+    moved = replace(
+        support,
+        support_TNKD=support.support_TNKD[..., columns],
+        text_TND=support.text_TND[..., columns],
+        blocks=tuple(task.widths[number] for number in order),
+    )
+
+    found = classify(task.query[..., columns], trained_like.predict(moved))
+
+    torch.testing.assert_close(
+        found, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_order__of_classes_and_shots__is_followed(task, trained_like):
+    ways, shots = [2, 0, 1], [3, 1, 0, 2]
+    support = task.support
+    moved = replace(
+        support,
+        support_TNKD=support.support_TNKD[:, ways][:, :, shots],
+        text_TND=support.text_TND[:, ways],
+    )
+
+    found = classify(task.query, trained_like.predict(moved))
+
+    expected = classify(task.query, trained_like.predict(support))[..., ways]
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+def test_padding__of_classes_and_shots__changes_nothing(task, trained_like):
+    support = task.support
+    n_tasks, n_way, n_shot, width = support.support_TNKD.shape
+    rows = torch.full((n_tasks, n_way + 2, n_shot + 1, width), 0.3, dtype=torch.float64)
+    rows[:, :n_way, :n_shot] = support.support_TNKD
+    text = torch.zeros(n_tasks, n_way + 2, width, dtype=torch.float64)
+    text[:, :n_way] = support.text_TND
+    mask = torch.zeros(rows.shape[:3], dtype=torch.bool)
+    mask[:, :n_way, :n_shot] = True
+    padded = Support.of_tasks(
+        rows, text, mask, mask.any(-1), logit_scale=SCALE, blocks=support.blocks
+    )
+
+    found = classify(task.query, trained_like.predict(padded))[..., :n_way]
+
+    expected = classify(task.query, trained_like.predict(support))
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("widths", [(3, 3), (9, 2, 7), (4, 4, 4, 4, 4)])
+@pytest.mark.parametrize("n_shot", [0, 1, 3])
+def test_blocks__of_any_number_and_width__get_an_adapter(trained_like, widths, n_shot):
+    task = Blocks(widths[:3], n_shot=n_shot)
+    support = replace(task.support, blocks=task.widths)
+
+    logits = classify(task.query, trained_like.predict(support))
+
+    assert logits.isfinite().all()
+
+
+def test_block__that_is_empty__leaves_the_others(trained_like):
+    task = Blocks()
+    task.shots[2].zero_()
+
+    logits = classify(task.query, trained_like.predict(task.support))
+
+    assert logits.isfinite().all()
+
+
+def test_reweigh__any_weights__keeps_the_spread_of_the_pictures(task):
+    canonical = canonicalise(task.support)
+
+    weighed = reweigh(canonical, torch.tensor([[1.0, -1.0, 0.5], [0.2, 0.0, -3.0]]).double())
+
+    lengths = weighed.shots_TNKD.square().sum(-1).mean((1, 2))
+    torch.testing.assert_close(lengths, torch.ones(2, dtype=torch.float64))
+    torch.testing.assert_close(weighed.means_TND, weighed.shots_TNKD.mean(2))
+    ratio = weighed.scale_TD[0, 0] / weighed.scale_TD[0, -1]
+    assert ratio == pytest.approx(float(torch.tensor(0.5).exp()))
