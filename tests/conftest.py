@@ -65,6 +65,18 @@ def reseal():
     return change
 
 
+@pytest.fixture(scope="session")
+def same_support():
+    """Whether two supports have the same tensors, to the last bit, and the same blocks."""
+
+    def same(one, other):
+        ours, theirs = one.tensors(), other.tensors()
+        equal = (torch.equal(ours[name], theirs[name]) for name in ours)
+        return one.blocks == other.blocks and ours.keys() == theirs.keys() and all(equal)
+
+    return same
+
+
 @pytest.fixture
 def make_store(store_in, tmp_path):
     """Makes tmp_path/NAME, as `store_in` does."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import DataError
@@ -40,14 +42,15 @@ class MetaTraining:
 UNTRAINED = MetaTraining()
 """Most peers: settings are their authors', and nothing is learned before the support is seen."""
 
-# docs/closed-form.md names them.
-_STUDIED = ("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6", "omniglot56")
-CLOSED_FORM = MetaTraining(chosen_on=frozenset(_STUDIED))
-"""The untrained generator: its constants were chosen on sets that nothing is reported on."""
-
+# A name with .large has other pictures of the same data set, at a larger size.
+_SMALL = ("pacs-photo", "pacs-cartoon", "trashnet6")
 # docs/peers.md tells how.
-META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", "pacs-photo", "pacs-cartoon", "trashnet6"))
+META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", *_SMALL, *(f"{it}.large" for it in _SMALL)))
 """Data sets by which the settings of the meta-trained peers were chosen."""
+
+# docs/closed-form.md names them.
+CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
+"""The untrained generator: its constants were chosen on sets that nothing is reported on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,9 @@ def read_meta_training(
                 training = data["training"]
                 judging = [*data["validation_classes"], *data["validation_domains"]]
                 return MetaTraining(
-                    frozenset(_base(store) for source in training for store in source["stores"]),
+                    _data_sets(training),
                     frozenset(same_name(name) for source in training for name in source["classes"]),
-                    chosen_on.union(_base(store) for one in judging for store in one["stores"]),
+                    chosen_on | _data_sets(judging),
                 )
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
@@ -94,6 +97,10 @@ def read_meta_training(
     return None
 
 
-def _base(store: str) -> str:
-    """The data set of a store: `cifar10` of `photos/cifar10`."""
-    return Path(store).name.casefold()
+def _data_sets(sources: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Names of the stores of sources, and of what they are another form of.
+
+    `photos/pacs.large` gives `pacs.large` and `pacs`, `pacs@raw` gives `pacs@raw` and `pacs`.
+    """
+    names = [Path(store).name.casefold() for source in sources for store in source["stores"]]
+    return frozenset(names) | {re.split("[.@]", name)[0] for name in names}

@@ -102,8 +102,9 @@ def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets,
     assert "a renamed copy is not noticed" in box.detail
 
 
-def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_store, load):
-    data, _ = load(make_store("trashnet6", {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
+@pytest.mark.parametrize("name", ["trashnet6.large", "trashnet6"])
+def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_store, load, name):
+    data, _ = load(make_store(name, {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
     peer = [load_method("MAML")]
 
     sets, classes, chosen = (
@@ -112,7 +113,7 @@ def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_stor
     )
 
     assert {sets.status, classes.status, chosen.status} == {"fail"}
-    assert sets.detail == "MAML was trained on trashnet6"
+    assert sets.detail == f"MAML was trained on {name}"
     assert "bullfrog" in classes.detail
 
 

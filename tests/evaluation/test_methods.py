@@ -35,7 +35,7 @@ def test_load_method__meta_trained_peer__has_its_record_and_encoders(name):
     assert "tiny" in method.fit.encoders
     assert {"tiny-imagenet-train", "emoji-google"} <= card.stores
     assert "bullfrog" in card.classes
-    assert not card.chosen_on & {"tiny-imagenet-val", "cifar10", "clothing10"}
+    assert not card.chosen_on & {"tiny-imagenet-val", "caltech101-val", "cifar10"}
     assert "trashnet6" in card.chosen_on
 
 
@@ -132,7 +132,7 @@ def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():
 def test_meta_training__of_the_shipped_generator__is_its_record_and_its_constants(name):
     card = load_method(name).meta_training
 
-    judged = {"tiny-imagenet-val", "cifar10", "clothing10"}
+    judged = {"tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large", "clothing10"}
     assert card.chosen_on == judged | CLOSED_FORM.chosen_on
     assert "tiny-imagenet-train" in card.stores
     assert "bullfrog" in card.classes
