@@ -21,10 +21,11 @@ from torch import Tensor
 import metaadapter
 from metaadapter.errors import DataError
 from metaadapter.features import FrozenEncoder, encode_to_store
+from metaadapter.features.encoding_loop import fast_batch_size
 from metaadapter.images import ImageTable, decode_image, read_images
 
 DEMO_PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
-N_PICTURES, BATCH_SIZE, REPEATS = 512, 32, 5
+N_PICTURES, REPEATS = 512, 5
 
 
 def measure(
@@ -32,7 +33,7 @@ def measure(
     encoder: FrozenEncoder | None = None,
     *,
     n_pictures: int = N_PICTURES,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     workers: int | None = None,
     repeats: int = REPEATS,
 ) -> dict[str, float]:
@@ -43,16 +44,15 @@ def measure(
     encoder = encoder or FrozenEncoder.load()
     table = read_images(images)
     table = ImageTable(table.rows[:n_pictures], table.source)
+    batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
     if len(table.rows) < batch_size:
         raise DataError(
             f"{images} has {len(table.rows)} pictures; at least {batch_size} are needed"
         )
-    pixels = [encoder.preprocess(decode_image(row.path)) for row in table.rows]
-    batches = [
-        torch.stack(pixels[start : start + batch_size])
-        for start in range(0, len(pixels), batch_size)
-    ]
-    encoder.encode_pixels(batches[0])
+    pixels = [encoder.look(decode_image(row.path)) for row in table.rows]
+    step = max(1, batch_size // len(pixels[0]))
+    batches = [torch.stack(pixels[start : start + step]) for start in range(0, len(pixels), step)]
+    encoder.encode_looks(batches[0])
     forward, encode = [], []
     for _ in range(repeats):
         forward.append(_forward_rate(encoder, batches))
@@ -70,7 +70,7 @@ def measure(
 def _forward_rate(encoder: FrozenEncoder, batches: list[Tensor]) -> float:
     start = time.perf_counter()
     for batch in batches:
-        encoder.encode_pixels(batch)
+        encoder.encode_looks(batch)
     return sum(map(len, batches)) / (time.perf_counter() - start)
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="?", default=DEMO_PICTURES)
     parser.add_argument("--encoder", default="tiny", metavar="NAME")
     parser.add_argument("--pictures", type=int, default=N_PICTURES, help="at most so many")
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
+    parser.add_argument("--batch-size", type=int, help="looks at a time")
     parser.add_argument("--workers", type=int, help="threads that read and encode")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--json", action="store_true")
@@ -113,7 +113,7 @@ def main() -> None:
     print(
         f"ratio          {figures['encode_to_forward_ratio']:8.1%} "
         f"({figures['lowest_ratio']:.1%} … {figures['highest_ratio']:.1%} in {options.repeats} "
-        f"turns; batch {options.batch_size}, {torch.get_num_threads()} torch threads)"
+        f"turns; {torch.get_num_threads()} torch threads)"
     )
 
 
