@@ -32,7 +32,7 @@ Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, UnreadableImage]]
 
 HASHES_AT_ONCE = 256
-ON_CPU, ON_GPU = 4, 64
+ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,9 @@ def encode_new(
 def fast_batch_size(encoder: ImageEncoder) -> int:
     """How many looks at a time are fast: on a CPU so few that what a layer gives stays in cache."""
     device = getattr(encoder, "device", None)
-    return ON_CPU if device is None or device.type == "cpu" else ON_GPU
+    if not isinstance(device, torch.device):
+        return ELSEWHERE
+    return ON_CPU if device.type == "cpu" else ON_GPU
 
 
 def _meter(
