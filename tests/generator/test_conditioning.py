@@ -32,14 +32,17 @@ class Photographs:
         self.support, self.query = drawn[:, :, N_QUERY:], drawn[:, :, :N_QUERY].flatten(1, 2)
         self.text = torch.from_numpy(encoder.encode_texts(names)).expand(N_TASKS, -1, -1)
         self.truth = torch.arange(N_WAY).repeat_interleave(N_QUERY)
-        self.logit_scale = encoder.logit_scale
+        self.logit_scale, self.blocks = encoder.logit_scale, encoder.blocks
         self.generator = load_generator("default")
 
     def accuracy(self, support, text=None, query=None):
         """Mean accuracy in %."""
         weights = self.generator.predict(
             Support.of_tasks(
-                support, self.text if text is None else text, logit_scale=self.logit_scale
+                support,
+                self.text if text is None else text,
+                logit_scale=self.logit_scale,
+                blocks=self.blocks,
             )
         )
         answers = classify(self.query if query is None else query, weights).argmax(-1)
