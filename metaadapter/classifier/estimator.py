@@ -123,8 +123,11 @@ class MetaAdapterClassifier(AdapterClassifier):
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if encoder is not None:
-                name, fingerprint = encoder.name, encoder.fingerprint
-                self.origin_ = Origin(encoder=name, fingerprint=fingerprint, zoom=encoder.zoom)
+                self.origin_ = Origin(
+                    encoder=encoder.name,
+                    fingerprint=encoder.fingerprint,
+                    zoom=getattr(encoder, "zoom", False),
+                )
         return self
 
     def add_class(

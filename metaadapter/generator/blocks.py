@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
+from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.pairs import TINY, Pairs, directions
 from metaadapter.generator.relations import shot_scalars, stacked
 
@@ -18,13 +18,13 @@ N_BLOCK_SCALARS = 9
 LEAST_SHARE = 1e-3
 
 
-def reweigh(support: CanonicalSupport, log_weight_TB: Float[Tensor, "T B"]) -> CanonicalSupport:
+def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
     """The support with each block stretched by e^weight, while the pictures' spread stays 1."""
-    energy_TB, wanted_TB = _energy(support), (2 * log_weight_TB).exp()
-    total_T1 = (wanted_TB * energy_TB).sum(-1, keepdim=True)
-    stretch_TB = (wanted_TB / torch.where(total_T1 > 0, total_T1, 1.0)).sqrt()
-    widths = torch.tensor(support.raw.blocks, device=stretch_TB.device)
-    stretch_TD = stretch_TB.repeat_interleave(widths, dim=1)
+    energy_TP, wanted_TP = _energy(support), (2 * log_weight_TP).exp()
+    total_T1 = (wanted_TP * energy_TP).sum(-1, keepdim=True)
+    stretch_TP = (wanted_TP / torch.where(total_T1 > 0, total_T1, 1.0)).sqrt()
+    widths = torch.tensor(support.raw.blocks, device=stretch_TP.device)
+    stretch_TD = stretch_TP.repeat_interleave(widths, dim=1)
     return replace(
         support,
         shots_TNKD=support.shots_TNKD * stretch_TD[:, None, None],
@@ -33,33 +33,33 @@ def reweigh(support: CanonicalSupport, log_weight_TB: Float[Tensor, "T B"]) -> C
     )
 
 
-def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T B S"]:
+def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     """The scalars of each block of each task, unchanged by rotations inside the block."""
-    energy_TB = _energy(support)
-    share_TB = energy_TB / energy_TB.sum(-1, keepdim=True).clamp(min=TINY)
+    energy_TP = _energy(support)
+    share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
     parts = _parts(support)
-    grams = [GramBlocks.of_support(part) for part in parts]
-    likeness = torch.stack([gram.classes_3TNN[1] for gram in grams])
+    by_block = [Cosines.of_support(part) for part in parts]
+    likeness = torch.stack([cosines.classes_3TNN[1] for cosines in by_block])
     others = likeness.mean(0) - likeness / len(parts)
     scalars = [
-        _scalars(part, gram, share_T, rest)
-        for part, gram, share_T, rest in zip(
-            parts, grams, (share_TB * len(parts)).unbind(1), others, strict=True
+        _scalars(part, cosines, share_T, rest)
+        for part, cosines, share_T, rest in zip(
+            parts, by_block, (share_TP * len(parts)).unbind(1), others, strict=True
         )
     ]
     return torch.stack([stacked(each) for each in scalars], 1)
 
 
 def _scalars(
-    part: CanonicalSupport, gram: GramBlocks, share_T: Tensor, others_TNN: Tensor
+    part: CanonicalSupport, cosines: Cosines, share_T: Tensor, others_TNN: Tensor
 ) -> dict[str, Tensor]:
     """Those of one block, whose part of the support is given; `others_TNN` tells of the others."""
     dtype = part.shots_TNKD.dtype
-    shots = shot_scalars(part, gram)
+    shots = shot_scalars(part, cosines)
     own_TNK, rival_TNK = shots["own_mean"], shots["rival_mean"]
     several_TNK = part.shot_mask_TNK & (part.n_shot_TN > 1)[..., None]
     log_way_T = part.raw.class_mask_TN.sum(-1).clamp(min=2).to(dtype).log()
-    _, means, cross = gram.classes_3TNN
+    _, means, cross = cosines.classes_3TNN
     named = Pairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
     pictured = Pairs(part.image_mask_TN.to(dtype))
     own, rest = pictured.centred(means), pictured.centred(others_TNN)
@@ -90,7 +90,7 @@ def _parts(support: CanonicalSupport) -> list[CanonicalSupport]:
     return [replace(support, **dict(zip(names, rows, strict=True))) for rows in by_block]
 
 
-def _energy(support: CanonicalSupport) -> Float[Tensor, "T B"]:
+def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
     """The mean squared length of the pictures in each block."""
     squares_TD = support.shots_TNKD.square().sum((1, 2))
     n_T1 = support.shot_mask_TNK.sum((1, 2)).clamp(min=1)[:, None]

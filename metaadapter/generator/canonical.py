@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support
 
-__all__ = ["CanonicalSupport", "GramBlocks", "canonicalise"]
+__all__ = ["CanonicalSupport", "Cosines", "canonicalise"]
 
 SPREAD_FLOOR = 1e-6
 
@@ -95,7 +95,7 @@ def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class GramBlocks:
+class Cosines:
     """Cosines between the texts, the class means and the pictures of a task, each computed once."""
 
     classes_3TNN: Float[Tensor, "3 T N N"]
@@ -108,8 +108,8 @@ class GramBlocks:
     """Each picture against each mean; its own class's mean includes it."""
 
     @classmethod
-    def of_support(cls, support: CanonicalSupport) -> GramBlocks:
-        """The blocks of a batch of tasks."""
+    def of_support(cls, support: CanonicalSupport) -> Cosines:
+        """The cosines of a batch of tasks."""
         text_TND = normalize(support.text_TND, dim=-1)
         mean_TND = normalize(support.means_TND, dim=-1)
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]

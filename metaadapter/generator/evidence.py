@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
+from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.pairs import Pairs, directions
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
@@ -100,10 +100,10 @@ def _posterior_scale(
 
 
 def task_evidence(
-    support: CanonicalSupport, blocks: GramBlocks, left_out: LeftOut
+    support: CanonicalSupport, cosines: Cosines, left_out: LeftOut
 ) -> dict[str, Float[Tensor, " T"]]:
     """The scalars of each task by name, unchanged by rotation, width, order and padding."""
-    texts, means, cross = blocks.classes_3TNN
+    texts, means, cross = cosines.classes_3TNN
     pairs = Pairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
     likeness = torch.stack([texts, means, (cross + cross.mT) / 2, cross])
     centred = pairs.centred(likeness)
@@ -135,7 +135,7 @@ def task_evidence(
         "text_directions": directions(support.text_TND) / n_text_T,
         "mean_directions": directions(support.means_TND) / n_mean_T,
         "mean_energy": support.means_TND.square().sum((1, 2)) / n_mean_T,
-        **_zero_shot_scalars(support, blocks.to_text_TNKN, log_way_T),
+        **_zero_shot_scalars(support, cosines.to_text_TNKN, log_way_T),
         **_left_out_scalars(left_out, log_way_T),
     }
 

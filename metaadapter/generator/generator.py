@@ -69,8 +69,8 @@ class Generator(AdapterGenerator):
 
     An untrained generator predicts its closed form, kernel ridge towards the text: every
     learned output starts at zero and corrects a constant of the formula or adds to its result. One
-    set of weights serves every encoder and width, rotating all features changes nothing, and
-    permuting classes or shots permutes or keeps the adapter.
+    set of weights serves every encoder and width, rotating the features of each block changes
+    nothing, and permuting classes or shots permutes or keeps the adapter.
     """
 
     takes_float64 = True
@@ -93,12 +93,11 @@ class Generator(AdapterGenerator):
         dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
         relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
-        corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN)
-        if len(support.blocks) > 1:
-            evidence = block_evidence(canonical).to(dtype)
-            weights = self.heads.block_weights(corrections.task_TH, evidence)
-            canonical = reweigh(canonical, weights.to(canonical.shots_TNKD.dtype))
-            problem = regression(canonical, self.config.closed_form)
+        blocks_TPS = block_evidence(canonical).to(dtype) if len(support.blocks) > 1 else None
+        corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS)
+        if corrections.log_block_TP is not None:
+            stretched = reweigh(canonical, corrections.log_block_TP.to(canonical.shots_TNKD.dtype))
+            problem = regression(stretched, self.config.closed_form)
         return _emit(problem, corrections, left_out.scale_T)
 
 
@@ -119,9 +118,10 @@ def _emit(
 ) -> AdapterWeights:
     """Combine the support into an adapter.
 
-    In canonical coordinates z = (x − c) / r the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
+    In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
     the texts times their trust plus the learned combinations, and a is the kernel ridge towards
-    the texts, kept as a cache. In raw ones W/r · x − W c / r. A task with too many pictures for a
+    the texts, kept as a cache. In raw ones (W s) x − (W s) c. The factor s is the same for all
+    coordinates of a block. A task with too many pictures for a
     kernel has a linear ridge in W and an empty cache. One without a picture is zero-shot CLIP at
     the encoder's temperature; `scale_T` is κ before its correction.
     """

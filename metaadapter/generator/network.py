@@ -108,8 +108,8 @@ class Corrections:
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs over the same basis."""
-    task_TH: Float[Tensor, "T H"]
-    """The mean token of the task."""
+    log_block_TP: Float[Tensor, "T P"] | None
+    """On the stretch of each block of features; None where there is one block."""
 
 
 @final
@@ -141,8 +141,12 @@ class Heads(nn.Module):
         edges_TNNE: Float[Tensor, "T N N E"],
         relations: Relations,
         class_mask_TN: Bool[Tensor, "T N"],
+        blocks_TPS: Float[Tensor, "T P S"] | None,
     ) -> Corrections:
-        """Predict the corrections of a batch; masked classes neither give nor get any."""
+        """Predict the corrections of a batch; masked classes neither give nor get any.
+
+        `blocks_TPS` are the scalars of each block of features, None where there is one block.
+        """
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
         task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1
@@ -163,15 +167,14 @@ class Heads(nn.Module):
             down_bias_TR=self.down_bias(task_TH),
             up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
             / n_way_T1[..., None],
-            task_TH=task_TH,
+            log_block_TP=None if blocks_TPS is None else self._blocks(task_TH, blocks_TPS),
         )
 
-    def block_weights(
-        self, task_TH: Float[Tensor, "T H"], blocks_TBS: Float[Tensor, "T B S"]
-    ) -> Float[Tensor, "T B"]:
-        """The logarithm of the weight of each block."""
-        task_TBH = task_TH[:, None].expand(-1, blocks_TBS.shape[1], -1)
-        return _bounded(self.blocks(torch.cat([task_TBH, blocks_TBS], -1))[..., 0])
+    def _blocks(
+        self, task_TH: Float[Tensor, "T H"], blocks_TPS: Float[Tensor, "T P S"]
+    ) -> Float[Tensor, "T P"]:
+        task_TPH = task_TH[:, None].expand(-1, blocks_TPS.shape[1], -1)
+        return _bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
         """(T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.generator.canonical import CanonicalSupport, GramBlocks
+from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
 
 __all__ = [
@@ -40,25 +40,25 @@ class Relations(NamedTuple):
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
-    blocks, mask_TN = GramBlocks.of_support(support), support.raw.class_mask_TN
-    task = task_evidence(support, blocks, left_out)
-    classes = _class_scalars(support, blocks)
+    cosines, mask_TN = Cosines.of_support(support), support.raw.class_mask_TN
+    task = task_evidence(support, cosines, left_out)
+    classes = _class_scalars(support, cosines)
     classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
     pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]
     return Relations(
         stacked(classes) * mask_TN[..., None],
-        stacked(shot_scalars(support, blocks)) * support.shot_mask_TNK[..., None],
-        stacked(_pair_scalars(blocks)) * pairs_TNN[..., None],
+        stacked(shot_scalars(support, cosines)) * support.shot_mask_TNK[..., None],
+        stacked(_pair_scalars(cosines)) * pairs_TNN[..., None],
     )
 
 
-def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
+def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
     """How tight a class is, how its text and pictures agree, and its rivals."""
-    cross = blocks.classes_3TNN[2]
+    cross = cosines.classes_3TNN[2]
     own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
-    others_3TNN = blocks.pairs_3TNN & ~own_NN
+    others_3TNN = cosines.pairs_3TNN & ~own_NN
     agreement = cross.diagonal(dim1=1, dim2=2)
-    rival_text, rival_mean, best_mean_of_text = _largest(blocks.classes_3TNN, others_3TNN)
+    rival_text, rival_mean, best_mean_of_text = _largest(cosines.classes_3TNN, others_3TNN)
     best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
     n_shot = support.n_shot_TN
     total = support.shots_TNKD.square().sum((-1, -2))
@@ -84,9 +84,9 @@ def _class_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, T
     }
 
 
-def shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Tensor]:
+def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
     """How each picture stands to its own class, left out of it, and to the nearest rivals."""
-    to_mean, to_text = blocks.to_mean_TNKN, blocks.to_text_TNKN
+    to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
     unit_TNKD = normalize(support.shots_TNKD, dim=-1)
     n_shot = support.n_shot_TN[..., None]
     others_TNKD = support.means_TND[:, :, None] * n_shot[..., None] - support.shots_TNKD
@@ -104,10 +104,10 @@ def shot_scalars(support: CanonicalSupport, blocks: GramBlocks) -> dict[str, Ten
     }
 
 
-def _pair_scalars(blocks: GramBlocks) -> dict[str, Tensor]:
+def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
     """Cosines of each pair of classes, raw and standardised within the task."""
-    texts, means, cross = blocks.classes_3TNN
-    standardised = _standardise(blocks.classes_3TNN, blocks.pairs_3TNN)
+    texts, means, cross = cosines.classes_3TNN
+    standardised = _standardise(cosines.classes_3TNN, cosines.pairs_3TNN)
     return {
         "texts": texts,
         "means": means,

@@ -30,7 +30,7 @@ def fingerprint(digest="0" * 16):
 class FakeEncoder:
     """Reads names by a table; counts how often it is asked."""
 
-    name, logit_scale, zoom = "fake", 15.0, False
+    name, logit_scale = "fake", 15.0
 
     def __init__(self, texts, fingerprint):
         self.texts, self.fingerprint = texts, fingerprint

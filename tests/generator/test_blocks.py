@@ -101,8 +101,8 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks():
     left_out = leave_one_out(regression(canonical, constants))
     relations = Relations(*relate(canonical, left_out))
     tokens, edges = generator.encoder(relations, support.class_mask_TN)
-    corrections = generator.heads(tokens, edges, relations, support.class_mask_TN)
-    logs = generator.heads.block_weights(corrections.task_TH, block_evidence(canonical))
+    evidence = block_evidence(canonical)
+    logs = generator.heads(tokens, edges, relations, support.class_mask_TN, evidence).log_block_TP
     assert logs.std() > 0.05
     for number in range(support.n_tasks):
         stretch = torch.cat(

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support, classify
 from metaadapter.generator import load_generator
-from metaadapter.generator.canonical import GramBlocks
+from metaadapter.generator.canonical import Cosines
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out, task_evidence
 
 LEFT_OUT = slice(-4, None)
@@ -20,7 +20,7 @@ def evidence_of():
     def evidence_of(task):
         support = task.canonical
         evidence = task_evidence(
-            support, GramBlocks.of_support(support), leave_one_out(task.regression)
+            support, Cosines.of_support(support), leave_one_out(task.regression)
         )
         return torch.stack(list(evidence.values()), -1)
 

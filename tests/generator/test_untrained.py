@@ -160,12 +160,12 @@ def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkey
 
     distances = counted("distances", regression.squared_distances)
     monkeypatch.setattr(regression, "squared_distances", distances)
-    blocks = counted("blocks", canonical.GramBlocks.of_support)
-    monkeypatch.setattr(canonical.GramBlocks, "of_support", blocks)
+    cosines = counted("cosines", canonical.Cosines.of_support)
+    monkeypatch.setattr(canonical.Cosines, "of_support", cosines)
 
     load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
 
-    assert calls.count("distances") == calls.count("blocks") == 1
+    assert calls.count("distances") == calls.count("cosines") == 1
 
 
 def test_predict__no_task_at_all__gives_no_adapter(make_task, trained_like):
