@@ -106,20 +106,22 @@ class Fingerprint:
         made with this one, as in "the adapter birds/".
         """
         if difference := self._difference(other):
+            remedy = f"Use --encoder {self.encoder}, or make it anew with {other.encoder}"
+            if self._differs_in_zoom(other):
+                option = "--zoom" if self.dim > other.dim else "--no-zoom"
+                remedy = f"Only one of them looks twice at a picture: encode with {option} as well"
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "
-                f"{other}: {difference}, so their features cannot be compared. "
-                f"Use --encoder {self.encoder}, or make it anew with {other.encoder}"
+                f"{other}: {difference}, so their features cannot be compared. {remedy}"
             )
+
+    def _differs_in_zoom(self, other: Fingerprint) -> bool:
+        """Whether one of the two looks twice at a picture and is else the same encoder."""
+        return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)
 
     def _difference(self, other: Fingerprint) -> str | None:
         if self.dim != other.dim:
-            zoomed = self.digest == other.digest and 2 in (
-                self.dim / other.dim,
-                other.dim / self.dim,
-            )
-            looks = " (with a zoom and without: --zoom, --no-zoom)" if zoomed else ""
-            return f"features of width {self.dim} against {other.dim}{looks}"
+            return f"features of width {self.dim} against {other.dim}"
         if self.quick_gelu != other.quick_gelu:
             activations = ("QuickGELU", "GELU") if self.quick_gelu else ("GELU", "QuickGELU")
             return f"the activation is {' against '.join(activations)}"

@@ -64,9 +64,8 @@ def test_predict__store_of_other_looks__ends_with_4_and_names_the_option(
     result = run("predict", adapter, tmp_path / "store")
 
     assert result.code == 4
-    assert (
-        "features of width 64 against 32 (with a zoom and without: --zoom, --no-zoom)" in result.err
-    )
+    assert "features of width 64 against 32" in result.err
+    assert "Only one of them looks twice at a picture: encode with --zoom as well" in result.err
 
 
 def test_store__of_a_version_that_knew_no_zoom__is_one_without(
