@@ -111,7 +111,7 @@ class FrozenEncoder(ImageEncoder):
 
         Args:
             name: "tiny", which is in the package; "tiny-128", the same at 128 pixels in place of
-                224, three times as fast; "MODEL/TAG" of open_clip, as in
+                224, 2.6 times as fast; "MODEL/TAG" of open_clip, as in
                 "ViT-B-32/laion2b_s34b_b79k", from the hub or its cache; "MODEL/FILE" with a local
                 weights file; or a folder with open_clip's config and weights.
             device: "cpu", "cuda", "mps"; the fastest one that is here if `None` or "auto".
