@@ -121,9 +121,9 @@ def _emit(
     In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
     the texts times their trust plus the learned combinations, and a is the kernel ridge towards
     the texts, kept as a cache. In raw ones (W s) x − (W s) c. The factor s is the same for all
-    coordinates of a block. A task with too many pictures for a
-    kernel has a linear ridge in W and an empty cache. One without a picture is zero-shot CLIP at
-    the encoder's temperature; `scale_T` is κ before its correction.
+    coordinates of a block. A task with too many pictures for a kernel has a linear ridge in W and
+    an empty cache. One without a picture is zero-shot CLIP at the encoder's temperature; `scale_T`
+    is κ before its correction.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)
