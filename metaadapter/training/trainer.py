@@ -37,8 +37,7 @@ __all__ = [
 WEIGHT_DECAY = 0.01
 MOST_GRADIENT = 1.0
 """The norm that longer gradients are cut to."""
-MOST_WARMUP = 100
-MOST_SKIPPED_IN_A_ROW = 10
+MOST_WARMUP, MOST_SKIPPED_IN_A_ROW = 100, 10
 
 
 @final
