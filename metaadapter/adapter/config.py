@@ -39,6 +39,13 @@ class Origin(BaseModel):
     """The seed that the views were drawn with."""
     zoom: bool = False
     """Whether the encoder looks at each picture twice, the whole of it and its middle."""
+    blocks: dict[str, Annotated[int, Field(gt=0)]] = {}
+    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """The names of the blocks, as `load_encoder` takes them."""
+        return tuple(self.blocks) or ("joint",)
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
         """Check that features of an encoder are those that `owner` ("the adapter …") was made for.
@@ -158,6 +165,7 @@ def _facts(config: AdapterConfig) -> str:
     steps = f"and {config.n_steps} gradient steps" if config.n_steps else "without gradients"
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
+    seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
@@ -173,7 +181,7 @@ wide, whose licence also applies, and holds no picture.
 from metaadapter import MetaAdapterClassifier
 from metaadapter.features import load_encoder
 
-encoder = load_encoder({one_line(origin.encoder or "…")!r}, zoom={origin.zoom})
+encoder = load_encoder({one_line(origin.encoder or "…")!r}, {seen})
 classifier = MetaAdapterClassifier.load("path/of/this/folder")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

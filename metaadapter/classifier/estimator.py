@@ -127,6 +127,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                     encoder=encoder.name,
                     fingerprint=encoder.fingerprint,
                     zoom=getattr(encoder, "zoom", False),
+                    blocks=dict(getattr(encoder, "look_blocks", {})),
                 )
         return self
 

@@ -64,6 +64,7 @@ def adapt(
         Option(min=1, help="Use K pictures of each class, drawn by --seed; nested in K + 1."),
     ] = None,
     zoom: options.Zoom = None,
+    blocks: options.Blocks = None,
     views: options.ViewsOfPictures = None,
     seed: options.Seed = 0,
     split: options.Split = None,
@@ -83,6 +84,7 @@ def adapt(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.features import load_encoder
+    from metaadapter.features.looks import looks_in_words
     from metaadapter.task.classes import check_support, class_names
     from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support
@@ -92,7 +94,7 @@ def adapt(
     with console.progress() as progress:
         labelled = read_support(
             support,
-            Selection(split, shots, views, seed, zoom),
+            Selection(split, shots, views, seed, zoom, options.block_names(blocks)),
             partial(load_encoder, device=device, precision=precision, templates=templates),
             encoder=encoder,
             reads_names=bool(text or add_class or templates),
@@ -125,7 +127,7 @@ def adapt(
     console.result(
         f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures "
         f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s)"
-        f"{' with zoom' if labelled.origin.zoom else ''})"
+        f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
 

@@ -34,6 +34,7 @@ def encode(
     ],
     encoder: options.Encoder = "tiny",
     zoom: options.Zoom = None,
+    blocks: options.Blocks = None,
     views: options.Views = 1,
     seed: options.Seed = 0,
     split: options.Split = None,
@@ -77,7 +78,12 @@ def encode(
 
     table = _read(images, labelled=labels, split=split, console=console)
     loaded = load_encoder(
-        encoder, device=device, precision=precision, templates=templates, zoom=zoom
+        encoder,
+        device=device,
+        precision=precision,
+        templates=templates,
+        zoom=zoom,
+        blocks=options.block_names(blocks),
     )
     with console.progress() as progress:
         report = encode_to_store(
@@ -105,6 +111,7 @@ def encode(
         "encoder": store.encoder,
         "fingerprint": asdict(store.fingerprint),
         "zoom": store.header.recipe.zoom,
+        "blocks": store.header.recipe.blocks,
         "n_views": store.n_views,
         "seed": store.header.recipe.seed,
         "counts": store.header.counts,
@@ -168,12 +175,15 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
+    from metaadapter.features.looks import looks_in_words
+
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
-    zoom = " with zoom" if store.header.recipe.zoom else ""
+    recipe = store.header.recipe
+    seen = looks_in_words(recipe.zoom, recipe.blocks)
     dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
         f"{report.n_reused} reused, {report.n_removed} removed, {len(report.quarantined)} "
-        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){zoom}{speed}"
+        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){seen}{speed}"
     )

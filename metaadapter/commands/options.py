@@ -27,6 +27,16 @@ ViewsOfPictures = Annotated[int | None, Option(min=1, help=_VIEWS_HELP, show_def
 Zoom = Annotated[
     bool | None, Option("--zoom/--no-zoom", help=_ZOOM_HELP, show_default="as the encoder does")
 ]
+Blocks = Annotated[
+    str | None,
+    Option(
+        "--blocks",
+        metavar="NAMES",
+        help="Features of each picture, side by side: joint (in the space of names, always there), "
+        "trunk (before its projection), stages (statistics of four stages); as in joint,stages.",
+        show_default="as the encoder does",
+    ),
+]
 Adapter = Annotated[
     Path, Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
 ]
@@ -63,5 +73,12 @@ CsvRaw = Annotated[
         "spreadsheet from taking one for a formula.",
     ),
 ]
+
+
+def block_names(text: str | None) -> tuple[str, ...] | None:
+    """The names in the value of `--blocks`; `None` where it is left out."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Neither notes nor a progress bar.")]

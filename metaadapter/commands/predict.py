@@ -117,6 +117,7 @@ def predict(
             "adapter": str(adapter),
             "encoder": config.origin.encoder,
             "zoom": config.origin.zoom,
+            "blocks": config.origin.blocks,
             "n_views": config.origin.n_views,
             "classes": classes,
             "n_pictures": len(predictions),

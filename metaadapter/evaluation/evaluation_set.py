@@ -58,6 +58,8 @@ class EvaluationSet:
     """Views that each feature is the mean of; the most, where two stores differ."""
     zoom: bool
     """Whether each view was looked at twice, the whole of it and its middle."""
+    look_blocks: dict[str, int]
+    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
     blocks: tuple[int, ...]
     """Widths of the blocks that the features consist of; () for one."""
     identity: str
@@ -95,6 +97,7 @@ class EvaluationSet:
             "fingerprint": self.fingerprint,
             "n_views": self.n_views,
             "zoom": self.zoom,
+            "blocks": self.look_blocks,
             "identity": self.identity,
         }
 

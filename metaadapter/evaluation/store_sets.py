@@ -104,6 +104,7 @@ def _of_stores(
         fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
         zoom=stores[0].header.recipe.zoom,
+        look_blocks=stores[0].header.recipe.blocks,
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
     )

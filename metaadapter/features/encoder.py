@@ -14,6 +14,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.features.blocks import (
+    check_blocks,
+    default_blocks,
+    join_blocks,
+    joint_length,
+    tower_blocks,
+)
 from metaadapter.features.device import Precision, choose_device, require_precision
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
@@ -66,6 +73,7 @@ class FrozenEncoder(ImageEncoder):
         precision: Precision = "fp32",
         templates: str | Sequence[str] = "simple",
         zoom: bool = True,
+        blocks: Sequence[str] | None = None,
     ) -> None:
         self.name = source.name
         self.weights = source.weights
@@ -75,8 +83,11 @@ class FrozenEncoder(ImageEncoder):
         self.templates = resolve_templates(templates)
         self.preprocess = model.preprocess
         self.zoom = zoom
+        tower = getattr(model.network, "visual", None)
+        names = default_blocks(tower) if blocks is None else check_blocks(blocks)
         # Both are taken from the weights as they came, before a lower precision rounds them.
-        self.logit_scale = float(model.network.logit_scale.detach().exp())
+        temperature = float(model.network.logit_scale.detach().exp())
+        self.logit_scale = temperature / joint_length(names)
         digest = digest_weights(model.network)
         self._tokenize = model.tokenize
         self._network = model.network.eval().requires_grad_(False)
@@ -90,8 +101,9 @@ class FrozenEncoder(ImageEncoder):
             convert_weights_to_lp(self._network, DTYPES[precision])
         # Convolutions on a CPU take up to a quarter less time in this layout.
         self._network.to(self.device, memory_format=torch.channels_last)
+        self.look_blocks = self._block_widths(names)
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
-        sentence = self.repeat_for_looks(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
+        sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
         is_quick = uses_quick_gelu(self._network)
         self.fingerprint = Fingerprint.of(
             self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
@@ -106,6 +118,7 @@ class FrozenEncoder(ImageEncoder):
         precision: Precision = "fp32",
         templates: str | Sequence[str] | None = None,
         zoom: bool = True,
+        blocks: Sequence[str] | None = None,
     ) -> FrozenEncoder:
         """Load an encoder with its weights.
 
@@ -120,9 +133,13 @@ class FrozenEncoder(ImageEncoder):
                 the encoder if `None` or "default".
             zoom: Look at each picture twice, the whole of it and its middle. False takes half the
                 time and memory.
+            blocks: Which blocks of features stand side by side in a row: "joint", which is the
+                encoder's feature in the space of texts and always there, "trunk", what comes before
+                its projection, and "stages", statistics of four stages of the image tower. By
+                default the joint one alone.
 
         Raises:
-            UsageError: No such encoder, device, precision or templates.
+            UsageError: No such encoder, device, precision, templates or blocks.
             DataError: The weights are not on this machine and cannot be fetched.
             IncompatibleArtifact: The weights do not fit the architecture.
         """
@@ -132,7 +149,15 @@ class FrozenEncoder(ImageEncoder):
             templates = DEFAULT_TEMPLATES.get(source.name, "simple")
         chosen = resolve_templates(templates)
         model = build_model(source)
-        return cls(model, source, device=device, precision=precision, templates=chosen, zoom=zoom)
+        return cls(
+            model,
+            source,
+            device=device,
+            precision=precision,
+            templates=chosen,
+            zoom=zoom,
+            blocks=blocks,
+        )
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
@@ -140,6 +165,9 @@ class FrozenEncoder(ImageEncoder):
         """Unit features on the CPU of pictures that went through `preprocess`, one look each."""
         with torch.inference_mode(), self._autocast():
             pixels = batch.to(self.device, memory_format=torch.channels_last)
+            if self.look_blocks:
+                blocks = tower_blocks(self._network.visual, pixels)
+                return join_blocks(blocks, tuple(self.look_blocks)).cpu()
             features = self._network.encode_image(pixels)
         return normalize(features.float(), dim=-1).cpu()
 
@@ -166,13 +194,22 @@ class FrozenEncoder(ImageEncoder):
             some = names[start : start + n_names]
             sentences = [fill_template(template, name) for name in some for template in chosen]
             features = self._encode_sentences(sentences).reshape(len(some), len(chosen), -1)
-            rows.append(self.repeat_for_looks(normalize(features.mean(1), dim=-1).numpy()))
+            rows.append(self.as_wide_as_pictures(normalize(features.mean(1), dim=-1).numpy()))
         return np.concatenate(rows)
 
     def _encode_sentences(self, sentences: list[str]) -> Float32[Tensor, "n dim"]:
         with torch.inference_mode(), self._autocast():
             features = self._network.encode_text(self._tokenize(sentences).to(self.device))
         return normalize(features.float(), dim=-1).cpu()
+
+    def _block_widths(self, names: Sequence[str]) -> dict[str, int]:
+        """The widths of the named blocks of one look; empty for the joint one alone."""
+        if len(names) == 1:
+            return {}
+        probe = self.preprocess(probe_picture())[None].to(self.device)
+        with torch.inference_mode(), self._autocast():
+            blocks = tower_blocks(self._network.visual, probe)
+        return {name: blocks[name].shape[1] for name in names}
 
     def _autocast(self) -> torch.autocast:
         exact = self.precision == "fp32"
@@ -186,6 +223,7 @@ def load_encoder(
     precision: Precision = "fp32",
     templates: str | Sequence[str] | None = None,
     zoom: bool | None = None,
+    blocks: Sequence[str] | None = None,
     remembered_by: str | None = None,
 ) -> ImageEncoder:
     """Load an encoder by its name.
@@ -195,16 +233,17 @@ def load_encoder(
             file which is called without arguments and returns an `ImageEncoder`. The file is run as
             a script would be.
         device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
-            `precision`, `templates` and `zoom`.
+            all the others.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
         zoom: Whether each picture is looked at twice; if None, as the encoder does by default.
+        blocks: The blocks of features, by name; if None, those that the encoder has by default.
         remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
             has given it. An adapter or a store never makes code run by itself.
 
     Raises:
-        UsageError: There is no such encoder, device, precision or templates; the file cannot be run
-            or returns something else; or an artifact names a file of code.
+        UsageError: There is no such encoder, device, precision, templates or blocks; the file
+            cannot be run or returns something else; or an artifact names a file of code.
         DataError: The weights are not on this machine and cannot be fetched.
         IncompatibleArtifact: The weights do not fit the architecture.
     """
@@ -217,6 +256,7 @@ def load_encoder(
             precision=precision,
             templates=templates,
             zoom=True if zoom is None else zoom,
+            blocks=blocks,
         )
     if remembered_by is not None:
         raise UsageError(
@@ -234,6 +274,11 @@ def load_encoder(
         raise UsageError(
             f"the encoder {name} {'has' if encoder.zoom else 'has no'} zoom and decides that "
             "itself; leave the option out, or change the file"
+        )
+    if blocks is not None and (own := tuple(encoder.look_blocks) or ("joint",)) != tuple(blocks):
+        raise UsageError(
+            f"the encoder {name} has the blocks {','.join(own)} and decides that itself; leave the "
+            "option out, or change the file"
         )
     return encoder
 

@@ -108,6 +108,7 @@ def encode_to_store(
         views,
         seed,
         encoder.zoom,
+        dict(encoder.look_blocks),
     )
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None

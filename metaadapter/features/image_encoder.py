@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, Protocol, final, overload, runtime_checkable
 
 import numpy as np
@@ -52,12 +53,15 @@ class ImageEncoder(Protocol):
         zoom: Whether each picture is looked at twice, the whole of it and its middle. The features
             of both looks stand side by side, so that D is twice the width of `encode_pixels`, and
             texts have to be as wide.
+        look_blocks: Names and widths of the blocks of features that `encode_pixels` puts side by
+            side, the joint one, in which the texts are, first; empty for that alone.
     """
 
     name: str
     fingerprint: Fingerprint
     preprocess: Callable[[Image.Image], Tensor]
     zoom: bool = False
+    look_blocks: Mapping[str, int] = MappingProxyType({})
     precision: str = "fp32"
     logit_scale: float | None = None
     templates: tuple[str, ...] = ()
@@ -79,11 +83,13 @@ class ImageEncoder(Protocol):
         rows = self.encode_pixels(batch.flatten(0, 1)).numpy()
         return join_looks(rows.reshape(*batch.shape[:2], -1))
 
-    def repeat_for_looks(
-        self, texts: Float[np.ndarray, "n look_dim"]
+    def as_wide_as_pictures(
+        self, texts: Float[np.ndarray, "n joint_dim"]
     ) -> Float[np.ndarray, "n dim"]:
-        """Texts as wide as the features of pictures, saying the same of each look."""
-        return join_looks(np.repeat(texts[:, None], n_looks(self.zoom), axis=1))
+        """Texts that say the same of each look, in its joint block, and nothing of other blocks."""
+        missing = sum(self.look_blocks.values()) - texts.shape[1] if self.look_blocks else 0
+        padded = np.pad(texts, ((0, 0), (0, missing)))
+        return join_looks(np.repeat(padded[:, None], n_looks(self.zoom), axis=1))
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
         """Unit rows of class names; rows of zeros from an encoder that knows no texts."""
@@ -97,7 +103,7 @@ class ImageEncoder(Protocol):
     @property
     def blocks(self) -> tuple[int, ...]:
         """Widths of the blocks that the features consist of; () for one."""
-        return look_widths(self.dim, self.zoom)
+        return look_widths(self.dim, self.zoom, tuple(self.look_blocks.values()))
 
     @overload
     def encode_images(
@@ -242,7 +248,7 @@ class ModelEncoder(ImageEncoder):
                 f"the texts of the encoder {self.name!r} should be {expected}, as wide as what its "
                 f"model gives for a picture; got {rows.shape}"
             )
-        return self.repeat_for_looks(unit_rows(rows))
+        return self.as_wide_as_pictures(unit_rows(rows))
 
 
 def _by_name(texts: Mapping[str, np.ndarray]) -> Callable[[Sequence[str]], np.ndarray]:

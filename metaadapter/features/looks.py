@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["join_looks", "look_at", "look_widths", "n_looks"]
+__all__ = ["join_looks", "look_at", "look_widths", "looks_in_words", "n_looks"]
 
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
@@ -23,9 +23,19 @@ def n_looks(zoom: bool) -> int:
     return 2 if zoom else 1
 
 
-def look_widths(dim: int, zoom: bool) -> tuple[int, ...]:
-    """The widths of the looks in a row of joined features; () where there is one look."""
-    return (dim // 2, dim // 2) if zoom else ()
+def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, ...]:
+    """The widths of the blocks of a row of joined looks, look by look; () where there is one.
+
+    `blocks` are the widths of those of one look, () for one.
+    """
+    widths = tuple(blocks or (dim // n_looks(zoom),)) * n_looks(zoom)
+    return widths if len(widths) > 1 else ()
+
+
+def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:
+    """What to say behind the number of views: " with zoom, blocks joint, stages"; or nothing."""
+    told = [" with zoom"] if zoom else []
+    return "".join([*told, *([f", blocks {' and '.join(blocks)}"] if blocks else [])])
 
 
 def look_at(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from metaadapter.evaluation import Estimate
+from metaadapter.features.looks import looks_in_words
 from metaadapter.plain_text import in_markdown, one_line
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
@@ -139,9 +140,10 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
     yield from ("", "## How it was measured", "", f"{in_markdown(result.intervals)}.", "")
     for found in result.sets:
         facts, name = found.facts, in_markdown(found.name)
+        seen = looks_in_words(bool(facts.get("zoom")), facts.get("blocks") or ())
         told = in_markdown(
             f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
-            f"{facts['n_views']} view(s){' with zoom' if facts.get('zoom') else ''}, "
+            f"{facts['n_views']} view(s){seen}, "
             f"{facts['fingerprint']}, identity {facts['identity']}"
         )
         yield f"- {name}: {told}"

@@ -49,7 +49,11 @@ def fit_adapter(
         texts,
         labelled.encoder,
         logit_scale=logit_scale,
-        blocks=look_widths(pictures.features.shape[1], labelled.origin.zoom),
+        blocks=look_widths(
+            pictures.features.shape[1],
+            labelled.origin.zoom,
+            tuple(labelled.origin.blocks.values()),
+        ),
     )
     loaded, identity = shared_generator(generator)
     if mode == "finetune":

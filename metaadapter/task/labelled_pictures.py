@@ -40,6 +40,8 @@ class Selection:
     """Seed of the draw and of the views."""
     zoom: bool | None = None
     """Whether each picture is looked at twice; as in the store, or as the encoder does."""
+    blocks: tuple[str, ...] | None = None
+    """The blocks of features of each look, by name; as in the store, or as the encoder does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +91,11 @@ def read_support(
     if not is_store(source):
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
-        return _encode(table, load(encoder or "tiny", zoom=selection.zoom), selection, progress)
+        chosen = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
+        return _encode(table, chosen, selection, progress)
     store, loaded = FeatureStore.open(source), None
-    look = partial(load, zoom=store.header.recipe.zoom)
+    recipe = store.header.recipe
+    look = partial(load, zoom=recipe.zoom, blocks=tuple(recipe.blocks) or ("joint",))
     if encoder is not None:
         loaded = look(encoder)
     elif reads_names:
@@ -123,6 +127,7 @@ def _encode(
             n_views=views,
             seed=seed,
             zoom=encoder.zoom,
+            blocks=dict(encoder.look_blocks),
         ),
         encoder.logit_scale,
         encoder,
@@ -144,6 +149,12 @@ def _take(
             f"{'--zoom' if selection.zoom else '--no-zoom'} was given, but {owner} was made "
             f"{'with' if recipe.zoom else 'without'} a zoom; leave it out, or encode again"
         )
+    names = tuple(recipe.blocks) or ("joint",)
+    if selection.blocks not in (None, names):
+        raise UsageError(
+            f"--blocks {','.join(selection.blocks)} was given, but {owner} holds "
+            f"{','.join(names)}; leave it out, or encode again"
+        )
     if encoder is not None:
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
@@ -161,6 +172,7 @@ def _take(
             n_views=n_views,
             seed=recipe.seed,
             zoom=recipe.zoom,
+            blocks=recipe.blocks,
         ),
         store.logit_scale,
         encoder,

@@ -53,10 +53,11 @@ def load_adapter_encoder(
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
     )
-    encoder = load(zoom=config.origin.zoom)
-    # Features that came without an encoder do not say whether they have a zoom; their width does.
-    if config.origin.fingerprint is None and config.width == 2 * encoder.dim:
-        encoder = load(zoom=True)
+    encoder = load(zoom=config.origin.zoom, blocks=config.origin.block_names)
+    # Features that came without an encoder do not say how it looked; their width tells.
+    if config.origin.fingerprint is None and config.width != encoder.dim:
+        others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
+        encoder = next((other for other in others if other.dim == config.width), encoder)
     config.origin.require_encoder(encoder.fingerprint, owner=owner)
     return encoder
 

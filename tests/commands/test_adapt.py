@@ -26,6 +26,7 @@ KEYS = {
     "encoder",
     "fingerprint",
     "zoom",
+    "blocks",
     "n_views",
     "seed",
     "leave_one_out",

@@ -15,6 +15,7 @@ KEYS = {
     "encoder",
     "fingerprint",
     "zoom",
+    "blocks",
     "n_views",
     "seed",
     "counts",

@@ -15,6 +15,7 @@ KEYS = {
     "adapter",
     "encoder",
     "zoom",
+    "blocks",
     "n_views",
     "classes",
     "n_pictures",

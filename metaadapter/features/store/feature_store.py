@@ -192,7 +192,8 @@ class FeatureStore:
     @property
     def blocks(self) -> tuple[int, ...]:
         """Widths of the blocks that the features consist of; () for one."""
-        return look_widths(self.fingerprint.dim, self.header.recipe.zoom)
+        recipe = self.header.recipe
+        return look_widths(recipe.fingerprint.dim, recipe.zoom, tuple(recipe.blocks.values()))
 
     @property
     def n_views(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -30,7 +30,8 @@ class Recipe:
 
     That is the encoder: its name and precision as `FrozenEncoder.load` takes them, what it computes
     and its inverse temperature, None if unknown; how many views a picture has, of which all but
-    the first are random crops by the seed; and whether the encoder also zooms into each.
+    the first are random crops by the seed; whether the encoder also zooms into each; and
+    the names and widths of the blocks of features of each look, empty for the joint one alone.
     """
 
     encoder: str
@@ -40,6 +41,7 @@ class Recipe:
     n_views: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]
     zoom: bool = False
+    blocks: dict[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
@@ -51,6 +53,10 @@ class Recipe:
             )
             option = "--zoom" if stored.zoom else "--no-zoom"
             raise IncompatibleArtifact(_asked(difference, option))
+        if self.blocks != stored.blocks:
+            names, wanted = (",".join(it.blocks) or "joint" for it in (stored, self))
+            difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
+            raise IncompatibleArtifact(_asked(difference, f"--blocks {names}"))
         stored.fingerprint.require_match(self.fingerprint, owner=store)
         if self.precision != stored.precision:
             difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"

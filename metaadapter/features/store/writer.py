@@ -261,4 +261,13 @@ def _recipe(
         )
     scale = encoder.logit_scale if logit_scale is None else logit_scale
     name, fingerprint, precision = encoder.name, encoder.fingerprint, encoder.precision
-    return Recipe(name, fingerprint, precision, scale, n_views, seed=0, zoom=encoder.zoom)
+    return Recipe(
+        name,
+        fingerprint,
+        precision,
+        scale,
+        n_views,
+        seed=0,
+        zoom=encoder.zoom,
+        blocks=dict(encoder.look_blocks),
+    )

@@ -1,0 +1,145 @@
+"""Blocks of features: beside the joint vector what the trunk and its stages say of a picture."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.errors import UsageError
+
+__all__ = [
+    "BLOCKS",
+    "check_blocks",
+    "default_blocks",
+    "join_blocks",
+    "joint_length",
+    "tower_blocks",
+]
+
+# The length of each block in a row before the row is scaled to length 1; docs/looks.md tells why.
+BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5}
+DEFAULT = ("joint",)
+N_STAGES = 4
+# Wider stages go through a fixed random matrix, which keeps distances (Johnson and Lindenstrauss).
+WIDEST_STAGES = 1024
+
+
+def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of blocks in the order in which they stand in a row.
+
+    Raises:
+        UsageError: There is no such block, or the joint one is missing.
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    if unknown := sorted(set(names) - set(BLOCKS)):
+        raise UsageError(
+            f"unknown block(s) {', '.join(map(repr, unknown))}: expected some of "
+            f"{', '.join(BLOCKS)}, as in joint,stages"
+        )
+    if "joint" not in names:
+        raise UsageError(
+            f"the blocks {', '.join(names) or 'given'} lack the joint one, in which the texts "
+            "are; write joint first, as in joint,stages"
+        )
+    return tuple(name for name in BLOCKS if name in names)
+
+
+def default_blocks(tower: Any) -> tuple[str, ...]:
+    """The blocks by default of an image tower; the joint one alone where it gives no others."""
+    return DEFAULT if _kind(tower) else ("joint",)
+
+
+def tower_blocks(
+    tower: Any, pixels: Float[Tensor, "n 3 height width"]
+) -> dict[str, Float[Tensor, "n _"]]:
+    """All blocks of pictures from one pass through an image tower of open_clip.
+
+    joint: what the tower gives, to the bit. trunk: its features before the projection into the
+    space of texts. stages: the means and standard deviations, over the places of a picture, of the
+    maps after four stages: the last four, or of a transformer every quarter of its layers.
+
+    Raises:
+        UsageError: The tower is none of a VisionTransformer, a ModifiedResNet and a TimmModel.
+    """
+    kind = _kind(tower)
+    if kind == "TimmModel":
+        chosen = _stages(len(tower.trunk.feature_info))
+        final, maps = tower.trunk.forward_intermediates(pixels, indices=chosen)
+        trunk = tower.trunk.forward_head(final, pre_logits=True)
+        joint = tower.head(tower.trunk.forward_head(final))
+    elif kind == "VisionTransformer":
+        bare = copy.copy(tower)
+        bare._parameters = {**tower._parameters, "proj": None}
+        found = bare.forward_intermediates(pixels, _stages(len(tower.transformer.resblocks)))
+        maps, trunk = found["image_intermediates"], found["image_features"]
+        joint = trunk if tower.proj is None else trunk @ tower.proj
+    elif kind == "ModifiedResNet":
+        found = tower.forward_intermediates(pixels, _stages(N_STAGES + 1))
+        maps, joint = found["image_intermediates"], found["image_features"]
+        trunk = maps[-1]
+    else:
+        raise UsageError(
+            f"an image tower of the kind {type(tower).__name__} gives no blocks beside the joint "
+            "one; leave --blocks out"
+        )
+    # A trunk whose pooling is part of the projection ends in a map.
+    trunk = trunk.mean((2, 3)) if trunk.ndim == 4 else trunk
+    return {"joint": joint, "trunk": trunk, "stages": _statistics(maps)}
+
+
+def join_blocks(
+    blocks: Mapping[str, Float[Tensor, "n _"]], names: Sequence[str]
+) -> Float[Tensor, "n look_dim"]:
+    """Unit rows of the named blocks side by side, each as long as `BLOCKS` has it."""
+    rows = [normalize(blocks[name].float(), dim=-1) * BLOCKS[name] for name in names]
+    return normalize(torch.cat(rows, -1), dim=-1)
+
+
+def joint_length(names: Sequence[str]) -> float:
+    """The length of the joint block in a row: the cosine with a text is so much smaller."""
+    return float(BLOCKS["joint"] / sum(BLOCKS[name] ** 2 for name in names) ** 0.5)
+
+
+def _kind(tower: Any) -> str:
+    """The class of open_clip that a tower is of; "" where it is none that gives blocks."""
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.timm_model import TimmModel
+    from open_clip.transformer import VisionTransformer
+
+    for kind in (ModifiedResNet, TimmModel, VisionTransformer):
+        if isinstance(tower, kind):
+            lacks = isinstance(tower, TimmModel) and not hasattr(
+                tower.trunk, "forward_intermediates"
+            )
+            return "" if lacks else kind.__name__
+    return ""
+
+
+def _stages(n: int) -> list[int]:
+    """The numbers of four of `n` stages or layers, the last among them."""
+    if n <= N_STAGES + 1:
+        return list(range(max(0, n - N_STAGES), n))
+    return [round(n * quarter / N_STAGES) - 1 for quarter in range(1, N_STAGES + 1)]
+
+
+def _statistics(maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n _"]:
+    places = [each.flatten(2).float() for each in maps]
+    parts = [part for each in places for part in (each.mean(2), each.std(2, correction=0))]
+    rows = torch.cat(parts, 1)
+    if rows.shape[1] <= WIDEST_STAGES:
+        return rows
+    return rows @ _narrowing(rows.shape[1]).to(rows)
+
+
+@lru_cache(maxsize=4)
+def _narrowing(width: int) -> Float[Tensor, "wide narrow"]:
+    draw = torch.Generator().manual_seed(width)
+    matrix: Tensor = torch.randn(width, WIDEST_STAGES, generator=draw) / WIDEST_STAGES**0.5
+    return matrix

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.errors import UsageError
+from metaadapter.features import FrozenEncoder
+from metaadapter.features.blocks import (
+    BLOCKS,
+    WIDEST_STAGES,
+    check_blocks,
+    default_blocks,
+    join_blocks,
+    joint_length,
+    tower_blocks,
+)
+
+ALL = tuple(BLOCKS)
+TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+VIT = {"image_size": 32, "layers": 8, "width": 32, "head_width": 16, "patch_size": 8}
+TOWERS = {
+    "vit": VIT,
+    "vit, means of tokens": VIT | {"pool_type": "avg", "final_ln_after_pool": True},
+    "vit, attention pool": VIT | {"attentional_pool": True, "attn_pooler_heads": 2},
+    "vit of one layer": VIT | {"layers": 1},
+    "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8},
+    "timm": {
+        "timm_model_name": "resnet18",
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "image_size": 64,
+    },
+    "timm, attention pool": {
+        "timm_model_name": "resnet18",
+        "timm_pool": "rot_attn",
+        "timm_proj": "",
+        "image_size": 64,
+    },
+    "timm, its own head": {
+        "timm_model_name": "vit_tiny_patch16_224",
+        "timm_pool": "token",
+        "timm_proj": None,
+        "image_size": 224,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=TOWERS)
+def tower(request):
+    torch.manual_seed(0)
+    model = open_clip.CLIP(embed_dim=24, vision_cfg=TOWERS[request.param], text_cfg=TEXT)
+    return model.visual.eval().requires_grad_(False)
+
+
+def pictures_for(tower, n=2):
+    size = tower.image_size
+    side = size if isinstance(size, int) else size[0]
+    return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+def seen_by_hooks(modules, run):
+    """What each module gives while `run` runs."""
+    seen = [[] for _ in modules]
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out, kept=kept: kept.append(out))
+        for module, kept in zip(modules, seen, strict=True)
+    ]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [kept[-1] for kept in seen]
+
+
+def statistics(maps):
+    return torch.cat([part for it in maps for part in (it.mean(2), it.std(2, unbiased=False))], 1)
+
+
+def test_joint__of_every_kind_of_tower__is_what_the_tower_gives_to_the_bit(tower):
+    pixels = pictures_for(tower)
+
+    assert torch.equal(tower_blocks(tower, pixels)["joint"], tower(pixels))
+
+
+def test_blocks__of_every_kind_of_tower__do_not_depend_on_the_batch(tower):
+    pixels = pictures_for(tower, n=3)
+
+    together, alone = tower_blocks(tower, pixels), tower_blocks(tower, pixels[1:2])
+
+    assert list(together) == list(ALL)
+    for name in ALL:
+        torch.testing.assert_close(together[name][1:2], alone[name], rtol=1e-4, atol=1e-5)
+        assert together[name].ndim == 2
+        assert not torch.equal(together[name][0], together[name][1])
+
+
+def test_stages__of_a_transformer__are_those_of_the_maps_that_hooks_see():
+    torch.manual_seed(0)
+    tower = open_clip.CLIP(embed_dim=24, vision_cfg=VIT, text_cfg=TEXT).visual.eval()
+    pixels = pictures_for(tower)
+    layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
+
+    found = tower_blocks(tower, pixels)
+
+    *maps, pooled = seen_by_hooks([*layers, tower.ln_post], lambda: tower(pixels))
+    tokens = [each[:, 1:].mT for each in maps]
+    torch.testing.assert_close(found["stages"], statistics(tokens))
+    pooled = pooled[:, 0] if pooled.ndim == 3 else pooled
+    torch.testing.assert_close(found["trunk"], pooled)
+    assert tower.proj is not None
+    torch.testing.assert_close(found["joint"], found["trunk"] @ tower.proj)
+
+
+def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
+    torch.manual_seed(0)
+    tower = open_clip.CLIP(embed_dim=24, vision_cfg=TOWERS["resnet"], text_cfg=TEXT).visual.eval()
+    pixels = pictures_for(tower)
+    layers = [tower.layer1, tower.layer2, tower.layer3, tower.layer4]
+
+    found = tower_blocks(tower, pixels)
+
+    maps = [each.flatten(2) for each in seen_by_hooks(layers, lambda: tower(pixels))]
+    torch.testing.assert_close(found["stages"], statistics(maps))
+    torch.testing.assert_close(found["trunk"], maps[-1].mean(2))
+
+
+def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
+    tower = tiny_blocks._network.visual
+    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    stages = [tower.trunk.blocks[number] for number in (1, 2, 4, 6)]
+
+    with torch.inference_mode():
+        found = tower_blocks(tower, pixels)
+        *maps, pooled = seen_by_hooks([*stages, tower.trunk.global_pool], lambda: tower(pixels))
+
+    torch.testing.assert_close(found["stages"], statistics([each.flatten(2) for each in maps]))
+    torch.testing.assert_close(found["trunk"], pooled)
+
+
+def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
+    torch.manual_seed(0)
+    wide = VIT | {"width": 256}
+    tower = open_clip.CLIP(embed_dim=24, vision_cfg=wide, text_cfg=TEXT).visual.eval()
+    pixels = pictures_for(tower, n=6)
+
+    with torch.inference_mode():
+        found = tower_blocks(tower, pixels)["stages"]
+        layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
+        maps = seen_by_hooks(layers, lambda: tower(pixels))
+
+    whole = statistics([each[:, 1:].mT for each in maps])
+    assert found.shape == (6, WIDEST_STAGES)
+    assert whole.shape == (6, 2048)
+    ratio = torch.cdist(found, found)[0, 1:] / torch.cdist(whole, whole)[0, 1:]
+    assert (ratio - 1).abs().max() < 0.15
+
+
+def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
+    blocks = {name: torch.randn(3, width) for name, width in zip(ALL, (4, 6, 5), strict=True)}
+
+    rows = join_blocks(blocks, ("joint", "stages"))
+
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(3))
+    joint, stages = rows.split((4, 5), dim=1)
+    torch.testing.assert_close(
+        stages.norm(dim=1) / joint.norm(dim=1), torch.full((3,), BLOCKS["stages"])
+    )
+    torch.testing.assert_close(
+        joint.norm(dim=1), torch.full((3,), joint_length(("joint", "stages")))
+    )
+    torch.testing.assert_close(normalize(joint, dim=1), normalize(blocks["joint"], dim=1))
+
+
+def test_check__names_in_any_order__come_in_that_of_the_row():
+    assert check_blocks(["stages", "joint"]) == ("joint", "stages")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["joint", "stage"], "unknown block.s. 'stage': expected some of joint, trunk, stages"),
+        (["stages"], "the blocks stages lack the joint one"),
+        ([], "lack the joint one"),
+    ],
+)
+def test_check__wrong_names__are_refused(names, told):
+    with pytest.raises(UsageError, match=told):
+        check_blocks(names)
+
+
+def test_tower__of_another_kind__has_the_joint_block_alone():
+    tower = torch.nn.Linear(2, 2)
+
+    assert default_blocks(tower) == ("joint",)
+    with pytest.raises(UsageError, match="of the kind Linear gives no blocks"):
+        tower_blocks(tower, torch.zeros(1, 3, 2, 2))
+
+
+@pytest.fixture(scope="module")
+def tiny_blocks():
+    return FrozenEncoder.load("tiny", device="cpu", blocks=ALL)
+
+
+@pytest.fixture(scope="module")
+def tiny_joint():
+    return FrozenEncoder.load("tiny", device="cpu", blocks=("joint",))
+
+
+def test_encoder__with_blocks__has_the_joint_features_and_logits_of_the_one_without(
+    tiny_blocks, tiny_joint, photos
+):
+    rows, joint = (each.encode_images(photos[:2]) for each in (tiny_blocks, tiny_joint))
+    texts, plain = (each.encode_texts(["a hat", "shoes"]) for each in (tiny_blocks, tiny_joint))
+
+    assert tiny_blocks.blocks == (512, 1280, 992) * 2
+    assert rows.shape == (2, sum(tiny_blocks.blocks))
+    columns = np.r_[0:512, 2784:3296]
+    length = joint_length(ALL)
+    np.testing.assert_allclose(rows[:, columns] / length, joint, atol=2e-3)
+    others = np.setdiff1d(np.arange(rows.shape[1]), columns)
+    assert not texts[:, others].any()
+    np.testing.assert_allclose(
+        tiny_blocks.logit_scale * rows @ texts.T,
+        tiny_joint.logit_scale * joint @ plain.T,
+        atol=0.05,
+    )
+
+
+def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
+    from metaadapter.features import load_encoder
+
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import torch\nfrom metaadapter.features import ModelEncoder\n"
+        "from torchvision.transforms.functional import to_tensor\n"
+        "class Mean(torch.nn.Module):\n"
+        "    def forward(self, pixels):\n        return pixels.mean((2, 3)) + 0.1\n"
+        "def make():\n    return ModelEncoder('own', Mean(), to_tensor, zoom=False, device='cpu')\n"
+    )
+
+    assert load_encoder(f"{file}:make", blocks=("joint",)).blocks == ()
+    with pytest.raises(UsageError, match="has the blocks joint and decides that itself"):
+        load_encoder(f"{file}:make", blocks=("joint", "stages"))
+
+
+def test_folder__of_a_vit__gives_blocks_with_its_weights(clip_folder):
+    config = json.loads((clip_folder / "open_clip_config.json").read_text())["model_cfg"]
+
+    encoder = FrozenEncoder.load(str(clip_folder), device="cpu", blocks=("joint", "trunk"))
+
+    assert encoder.look_blocks == {
+        "joint": config["embed_dim"],
+        "trunk": config["vision_cfg"]["width"],
+    }
