@@ -78,6 +78,7 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         squeezed_TXD = _unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
         return squeezed_TXD.reshape(pictures.shape)
 
+    text_offset_T1D = text_offset_T1D * _used(batch.text_TND)
     squeezed_TND = _unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
 
     support_TNKD = shift(batch.support_TNKD)
@@ -135,14 +136,22 @@ def _perturb_text(
         swapped_T11 = draw.chosen(fractions.text_permuted) > 0
         text_TND = torch.where(swapped_T11, _permuted(text_TND, present_TN1, draw), text_TND)
     named_TND, spread_T11 = text_TND, _spread(text_TND, present_TN1)
+    used_T1D = _used(text_TND)
     if fractions.text_help:
         strength_T11 = draw.level(fractions.text_help, MOST_TEXT_HELP) * spread_T11
+        means_TND = means_TND * used_T1D
         centred_TND = _centred(means_TND, present_TN1)
         text_TND = text_TND + strength_T11 * centred_TND / _spread(means_TND, present_TN1)
     if fractions.text_noise:
         strength_T11 = draw.level(fractions.text_noise, MOST_TEXT_NOISE) * spread_T11
-        text_TND = text_TND + strength_T11 * normalize(draw.normal(*text_TND.shape), dim=-1)
+        direction_TND = normalize(draw.normal(*text_TND.shape) * used_T1D, dim=-1)
+        text_TND = text_TND + strength_T11 * direction_TND
     return _unit(text_TND, was=named_TND)
+
+
+def _used(text_TND: Tensor) -> Tensor:
+    """(T, 1, D) 1 for the coordinates that texts have; features may have blocks without texts."""
+    return (text_TND != 0).any(1, keepdim=True).to(text_TND.dtype)
 
 
 def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:

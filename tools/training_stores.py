@@ -67,7 +67,7 @@ def pick_to_degrade(table: ImageTable, name: str) -> ImageTable:
 def main() -> None:
     """Make the stores, one after the other."""
     args = _arguments()
-    tiny = FrozenEncoder.load("tiny", device="cpu", blocks=("joint", "stages"))
+    tiny = FrozenEncoder.load("tiny", device="cpu")
     with Progress(console=Console(stderr=True)) as progress:
 
         def encode(name: str, table: ImageTable, encoder: FrozenEncoder) -> None:

@@ -35,7 +35,7 @@ def evaluate(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
             "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer, "
-            "FILE.py:FUNCTION; repeatable.",
+            "FILE.py:FUNCTION; @joint behind a name shows it the joint features alone; repeatable.",
             show_default="default,peers",
         ),
     ] = None,

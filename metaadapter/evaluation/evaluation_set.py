@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from episodes import LabelIndex
+from metaadapter.features.looks import joint_columns, look_widths
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.views import mean_of_views
+from metaadapter.features.views import mean_of_views, unit_rows
 
 __all__ = ["QUERY", "SUPPORT", "EvaluationSet", "same_name"]
 
@@ -64,21 +66,30 @@ class EvaluationSet:
     """Widths of the blocks that the features consist of; () for one."""
     identity: str
     """Changes with any picture, label or encoder."""
+    columns: tuple[int, ...] | None = None
+    """The numbers of a stored row that count, scaled to length 1; all if None."""
 
     @property
     def has_two_pools(self) -> bool:
         """Whether support and queries are drawn from different pictures."""
         return self.index.n_domains == 2
 
+    @property
+    def joint(self) -> EvaluationSet:
+        """The same pictures with their joint features alone, as without other blocks."""
+        return _joint_alone(self) if self.look_blocks else self
+
     def look_up(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         """Unit float32 rows of these pictures; zeros for −1."""
         numbers = pictures.flatten().numpy()
-        rows = np.zeros((len(numbers), self.text_CD.shape[1]), dtype=np.float32)
+        rows = np.zeros((len(numbers), self.features[0].shape[-1]), dtype=np.float32)
         first = 0
         for table in self.features:
             is_here = (numbers >= first) & (numbers < first + len(table))
             rows[is_here] = mean_of_views(table[numbers[is_here] - first])
             first += len(table)
+        if self.columns is not None:
+            rows = unit_rows(rows[:, self.columns])
         return torch.from_numpy(rows).reshape(*pictures.shape, -1)
 
     def query_rows(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
@@ -102,7 +113,22 @@ class EvaluationSet:
         }
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
+def _joint_alone(data: EvaluationSet) -> EvaluationSet:
+    columns = joint_columns(data.text_CD.shape[1], data.zoom, data.look_blocks)
+    first = mean_of_views(data.features[0][:1])
+    return replace(
+        data,
+        text_CD=normalize(data.text_CD[:, columns], dim=-1),
+        # The same logits of texts: all rows have a joint part of one length.
+        logit_scale=data.logit_scale * float(np.linalg.norm(first[:, columns])),
+        look_blocks={},
+        blocks=look_widths(len(columns), data.zoom),
+        columns=tuple(columns),
+    )
+
+
+@lru_cache(maxsize=2)
 def _kept_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
     return data.look_up(torch.frombuffer(bytearray(pictures), dtype=torch.int64))
 

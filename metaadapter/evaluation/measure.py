@@ -54,6 +54,7 @@ def measure(
         DataError: The method's answers are not numbers.
     """
     device = device or torch.device("cpu")
+    data = data.joint if method.sees_joint_alone else data
     (n_tasks, n_way, n_query), n_off = rows.query_TNQ.shape, rows.off_class_TO.shape[1]
     parts = {"all": slice(0, n_way)}
     if base_to_new:

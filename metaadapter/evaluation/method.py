@@ -64,6 +64,8 @@ class Method:
     fit: Callable[[Support], AdapterWeights]
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""
+    sees_joint_alone: bool = False
+    """Whether it gets the joint features alone where an encoder gives further blocks."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """Numbers it trains for N classes of width D, if no torch optimizer does."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,12 +27,14 @@ from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
 from metaadapter.refusals import is_shortage
 
-__all__ = ["AT", "load_method", "resolve_names"]
+__all__ = ["AT", "JOINT", "load_method", "resolve_names"]
 
 GENERATORS = ("default", "closed-form")
 # The gradient path of the generator that ships; with a number after it, exactly so many steps.
 FINE_TUNED, AT = "finetune", "finetune@"
 MOST_STEPS = 10_000
+# Behind the name of a method or group: shown the joint features alone, whatever else there is.
+JOINT = "@joint"
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -45,14 +48,17 @@ def load_method(name: str) -> Method:
     Args:
         name: A key of `PEERS` or `META_PEERS`, "default", "closed-form", "finetune" (gradient steps
             from what "default" predicts, as many as the support bears out), "finetune@K" (K steps
-            from there), FILE.py:FUNCTION or the folder of a generator or of a meta-trained peer.
+            from there), FILE.py:FUNCTION or the folder of a generator or of a meta-trained peer;
+            with @joint behind it, it sees the joint block of features alone.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
     """
+    if name.endswith(JOINT):
+        return replace(load_method(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
     if name in PEERS:
-        peer = PEERS[name]
-        return Method(name, code_identity(peer), peer, UNTRAINED, TRAINED_BY_HAND.get(name))
+        peer, by_hand = PEERS[name], TRAINED_BY_HAND.get(name)
+        return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
     if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
         meta_peer = load_meta_peer(name)
         folder = shipped_folder(name) if name in META_PEERS else Path(name)
@@ -75,7 +81,7 @@ def load_method(name: str) -> Method:
         known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
         raise UsageError(
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
-            "meta-trained peers, and FILE.py:FUNCTION"
+            "meta-trained peers, and FILE.py:FUNCTION; each also with @joint behind it"
         ) from error
     folder = SHIPPED if name == "default" else Path(name)
     constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
@@ -94,6 +100,7 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
         "peers": tuple(PEERS),
         "meta-peers": tuple(META_PEERS),
     }
+    groups |= {name + JOINT: tuple(one + JOINT for one in group) for name, group in groups.items()}
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
 
 

@@ -5,7 +5,7 @@ from metaadapter.features.encoded_pictures import encode_rows as encode_rows
 from metaadapter.features.encoded_pictures import is_store as is_store
 from metaadapter.features.encoded_pictures import read_store as read_store
 from metaadapter.features.encoder import FrozenEncoder as FrozenEncoder
-from metaadapter.features.encoder import load_encoder as load_encoder
+from metaadapter.features.encoder_by_name import load_encoder as load_encoder
 from metaadapter.features.encoding_loop import Progress as Progress
 from metaadapter.features.extraction import EncodeReport as EncodeReport
 from metaadapter.features.extraction import encode_to_store as encode_to_store

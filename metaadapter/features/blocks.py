@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from metaadapter.errors import UsageError
 
 __all__ = [
     "BLOCKS",
+    "block_lengths",
     "check_blocks",
     "default_blocks",
     "join_blocks",
@@ -25,7 +26,7 @@ __all__ = [
 
 # The length of each block in a row before the row is scaled to length 1; docs/looks.md tells why.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5}
-DEFAULT = ("joint",)
+WHITENED_LENGTH = 0.8
 N_STAGES = 4
 # Wider stages go through a fixed random matrix, which keeps distances (Johnson and Lindenstrauss).
 WIDEST_STAGES = 1024
@@ -51,9 +52,14 @@ def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in BLOCKS if name in names)
 
 
-def default_blocks(tower: Any) -> tuple[str, ...]:
-    """The blocks by default of an image tower; the joint one alone where it gives no others."""
-    return DEFAULT if _kind(tower) else ("joint",)
+def default_blocks(whitened: Collection[str]) -> tuple[str, ...]:
+    """The blocks by default: the joint one, and those that can be whitened."""
+    return tuple(name for name in BLOCKS if name == "joint" or name in whitened)
+
+
+def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, float]:
+    """The length of each of these blocks in a row, before the row is scaled to length 1."""
+    return {name: WHITENED_LENGTH if name in whitened else BLOCKS[name] for name in names}
 
 
 def tower_blocks(
@@ -95,16 +101,16 @@ def tower_blocks(
 
 
 def join_blocks(
-    blocks: Mapping[str, Float[Tensor, "n _"]], names: Sequence[str]
+    blocks: Mapping[str, Float[Tensor, "n _"]], lengths: Mapping[str, float]
 ) -> Float[Tensor, "n look_dim"]:
-    """Unit rows of the named blocks side by side, each as long as `BLOCKS` has it."""
-    rows = [normalize(blocks[name].float(), dim=-1) * BLOCKS[name] for name in names]
+    """Unit rows of the named blocks side by side, in these proportions."""
+    rows = [normalize(blocks[name].float(), dim=-1) * length for name, length in lengths.items()]
     return normalize(torch.cat(rows, -1), dim=-1)
 
 
-def joint_length(names: Sequence[str]) -> float:
-    """The length of the joint block in a row: the cosine with a text is so much smaller."""
-    return float(BLOCKS["joint"] / sum(BLOCKS[name] ** 2 for name in names) ** 0.5)
+def joint_length(lengths: Mapping[str, float]) -> float:
+    """The length of the joint block in a unit row: the cosine with a text is so much smaller."""
+    return float(lengths["joint"] / sum(length**2 for length in lengths.values()) ** 0.5)
 
 
 def _kind(tower: Any) -> str:

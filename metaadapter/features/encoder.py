@@ -1,10 +1,8 @@
-"""The frozen encoder, pictures and class names in, unit features out; and any encoder by name."""
+"""The frozen encoder: pictures and class names in, unit features out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -13,8 +11,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.features.blocks import (
+    block_lengths,
     check_blocks,
     default_blocks,
     join_blocks,
@@ -39,10 +38,9 @@ from metaadapter.features.open_clip_model import (
     resolve_encoder,
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
-from metaadapter.own_code import explain, is_own_code, load_own_code
-from metaadapter.refusals import is_shortage
+from metaadapter.features.whitening import read_whitening
 
-__all__ = ["FrozenEncoder", "load_encoder"]
+__all__ = ["FrozenEncoder"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What does best with each encoder's text tower: `tiny` learned from these two.
@@ -83,11 +81,12 @@ class FrozenEncoder(ImageEncoder):
         self.templates = resolve_templates(templates)
         self.preprocess = model.preprocess
         self.zoom = zoom
-        tower = getattr(model.network, "visual", None)
-        names = default_blocks(tower) if blocks is None else check_blocks(blocks)
+        self._whitening = read_whitening(source.folder)
+        chosen = default_blocks(self._whitening) if blocks is None else check_blocks(blocks)
+        self._lengths = block_lengths(chosen, self._whitening)
         # Both are taken from the weights as they came, before a lower precision rounds them.
         temperature = float(model.network.logit_scale.detach().exp())
-        self.logit_scale = temperature / joint_length(names)
+        self.logit_scale = temperature / joint_length(self._lengths)
         digest = digest_weights(model.network)
         self._tokenize = model.tokenize
         self._network = model.network.eval().requires_grad_(False)
@@ -101,7 +100,7 @@ class FrozenEncoder(ImageEncoder):
             convert_weights_to_lp(self._network, DTYPES[precision])
         # Convolutions on a CPU take up to a quarter less time in this layout.
         self._network.to(self.device, memory_format=torch.channels_last)
-        self.look_blocks = self._block_widths(names)
+        self.look_blocks = self._block_widths()
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
         sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
         is_quick = uses_quick_gelu(self._network)
@@ -166,8 +165,7 @@ class FrozenEncoder(ImageEncoder):
         with torch.inference_mode(), self._autocast():
             pixels = batch.to(self.device, memory_format=torch.channels_last)
             if self.look_blocks:
-                blocks = tower_blocks(self._network.visual, pixels)
-                return join_blocks(blocks, tuple(self.look_blocks)).cpu()
+                return join_blocks(self._blocks(pixels), self._lengths).cpu()
             features = self._network.encode_image(pixels)
         return normalize(features.float(), dim=-1).cpu()
 
@@ -202,116 +200,23 @@ class FrozenEncoder(ImageEncoder):
             features = self._network.encode_text(self._tokenize(sentences).to(self.device))
         return normalize(features.float(), dim=-1).cpu()
 
-    def _block_widths(self, names: Sequence[str]) -> dict[str, int]:
-        """The widths of the named blocks of one look; empty for the joint one alone."""
-        if len(names) == 1:
+    def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
+        """The chosen blocks of pictures, whitened where the encoder's folder says how."""
+        blocks = tower_blocks(self._network.visual, pixels)
+        return {name: self._whitening.get(name, normalize)(blocks[name]) for name in self._lengths}
+
+    def _block_widths(self) -> dict[str, int]:
+        """The widths of the chosen blocks of one look; empty for the joint one alone."""
+        if len(self._lengths) == 1:
             return {}
         probe = self.preprocess(probe_picture())[None].to(self.device)
         with torch.inference_mode(), self._autocast():
             blocks = tower_blocks(self._network.visual, probe)
-        return {name: blocks[name].shape[1] for name in names}
+        widths = {name: blocks[name].shape[1] for name in self._lengths}
+        for name in widths.keys() & self._whitening.keys():
+            self._whitening[name].require_width(widths[name], owner=self.name)
+        return widths
 
     def _autocast(self) -> torch.autocast:
         exact = self.precision == "fp32"
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=not exact)
-
-
-def load_encoder(
-    name: str,
-    *,
-    device: str | None = None,
-    precision: Precision = "fp32",
-    templates: str | Sequence[str] | None = None,
-    zoom: bool | None = None,
-    blocks: Sequence[str] | None = None,
-    remembered_by: str | None = None,
-) -> ImageEncoder:
-    """Load an encoder by its name.
-
-    Args:
-        name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
-            file which is called without arguments and returns an `ImageEncoder`. The file is run as
-            a script would be.
-        device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
-            all the others.
-        precision: The number format of the calculation.
-        templates: The sentences that class names are put into.
-        zoom: Whether each picture is looked at twice; if None, as the encoder does by default.
-        blocks: The blocks of features, by name; if None, those that the encoder has by default.
-        remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
-            has given it. An adapter or a store never makes code run by itself.
-
-    Raises:
-        UsageError: There is no such encoder, device, precision, templates or blocks; the file
-            cannot be run or returns something else; or an artifact names a file of code.
-        DataError: The weights are not on this machine and cannot be fetched.
-        IncompatibleArtifact: The weights do not fit the architecture.
-    """
-    if not is_own_code(name):
-        if remembered_by is not None:
-            _require_there(name, remembered_by)
-        return FrozenEncoder.load(
-            name,
-            device=device,
-            precision=precision,
-            templates=templates,
-            zoom=True if zoom is None else zoom,
-            blocks=blocks,
-        )
-    if remembered_by is not None:
-        raise UsageError(
-            f"{remembered_by} was made with the encoder {name}, which is program code, and code "
-            f"runs only if you name it: if you trust that file, give --encoder {name}"
-        )
-    if device not in (None, "auto") or precision != "fp32" or templates is not None:
-        raise UsageError(
-            f"the encoder {name} decides itself on device, precision and templates; leave these "
-            "options out"
-        )
-    file, _, factory = name.rpartition(":")
-    encoder = _call(f"{Path(file).resolve()}:{factory}")
-    if zoom not in (None, encoder.zoom):
-        raise UsageError(
-            f"the encoder {name} {'has' if encoder.zoom else 'has no'} zoom and decides that "
-            "itself; leave the option out, or change the file"
-        )
-    if blocks is not None and (own := tuple(encoder.look_blocks) or ("joint",)) != tuple(blocks):
-        raise UsageError(
-            f"the encoder {name} has the blocks {','.join(own)} and decides that itself; leave the "
-            "option out, or change the file"
-        )
-    return encoder
-
-
-def _require_there(name: str, remembered_by: str) -> None:
-    try:
-        resolve_encoder(name)
-    except UsageError as error:
-        raise UsageError(
-            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
-            "say with --encoder where it is; where features come from elsewhere, give a feature "
-            "store in place of pictures and names"
-        ) from error
-
-
-def _call(name: str) -> ImageEncoder:
-    factory = load_own_code(name, kind="encoder")
-    try:
-        encoder = factory()
-    except MetaAdapterError:
-        raise
-    except Exception as error:
-        if is_shortage(error):
-            raise
-        raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
-    if not isinstance(encoder, ImageEncoder):
-        raise UsageError(
-            f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
-            f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
-        )
-    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
-        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
-    # What a store and an adapter remember is what the user types.
-    encoder.name = name
-    encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
-    return encoder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["join_looks", "look_at", "look_widths", "looks_in_words", "n_looks"]
+__all__ = ["join_looks", "joint_columns", "look_at", "look_widths", "looks_in_words", "n_looks"]
 
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
@@ -30,6 +30,13 @@ def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, 
     """
     widths = tuple(blocks or (dim // n_looks(zoom),)) * n_looks(zoom)
     return widths if len(widths) > 1 else ()
+
+
+def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
+    """Where in a row of joined looks the joint blocks stand; everywhere without other blocks."""
+    wide = dim // n_looks(zoom)
+    joint = blocks.get("joint", wide)
+    return [first + place for first in range(0, dim, wide) for place in range(joint)]
 
 
 def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:

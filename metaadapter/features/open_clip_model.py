@@ -22,6 +22,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.features.whitening import WHITENING_FILE
 from metaadapter.files.regular_files import is_regular
 from metaadapter.refusals import is_shortage
 
@@ -41,7 +42,8 @@ class EncoderSource:
 
     `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
     tag or file of the weights, `None` for a folder; `weights` a word on them for people;
-    `image_size` the side in pixels that pictures are scaled to, if not the architecture's own.
+    `image_size` the side in pixels that pictures are scaled to, if not the architecture's own;
+    `folder` the folder with config and weights, if its pictures are of the architecture's size.
     """
 
     name: str
@@ -49,6 +51,7 @@ class EncoderSource:
     pretrained: str | None
     weights: str
     image_size: int | None = None
+    folder: Path | None = None
 
 
 class OpenClipModel(NamedTuple):
@@ -68,7 +71,9 @@ def resolve_encoder(name: str) -> EncoderSource:
     A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
     """
     if name in EMBEDDED:
-        return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
+        source, size = _folder(TINY), EMBEDDED[name]
+        folder = source.folder if size is None else None
+        return replace(source, name=name, image_size=size, folder=folder)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return _folder(folder.resolve())
@@ -128,7 +133,10 @@ def _folder(folder: Path) -> EncoderSource:
         file
         for file in folder.iterdir()
         # Links of a hub's folder lead to nothing where a file was never fetched.
-        if file.suffix in WEIGHTS_SUFFIXES and file.exists() and not file.is_dir()
+        if file.suffix in WEIGHTS_SUFFIXES
+        and file.name != WHITENING_FILE
+        and file.exists()
+        and not file.is_dir()
     ]
     if no_files := [file for file in weights if not is_regular(file)]:
         raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
@@ -137,7 +145,7 @@ def _folder(folder: Path) -> EncoderSource:
             f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
             "put open_clip_model.safetensors beside it"
         )
-    return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name)
+    return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name, folder=folder)
 
 
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,21 +13,49 @@ from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.pairs import TINY, Pairs, directions
 from metaadapter.generator.relations import shot_scalars, stacked
 
-__all__ = ["N_BLOCK_SCALARS", "block_evidence", "reweigh"]
+__all__ = ["N_BLOCK_SCALARS", "block_evidence", "log_lengths", "reweigh"]
 
-N_BLOCK_SCALARS = 9
-LEAST_SHARE = 1e-3
+N_BLOCK_SCALARS = 10
+LEAST_SHARE, SHORTEST = 1e-3, 1e-6
+# A block whose pictures lie closer than this share of its squared length differs by rounding alone.
+ROUNDING = 1e-6
+
+
+def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
+    """The logarithm of the root mean squared length of each block in the rows of the encoder.
+
+    The weight of a block before any evidence: the encoder says by it how much the block counts.
+    """
+    return support.block_length_TP.clamp(min=SHORTEST).log()
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
-    """The support with each block stretched by e^weight, while the pictures' spread stays 1."""
-    energy_TP, wanted_TP = _energy(support), (2 * log_weight_TP).exp()
-    total_T1 = (wanted_TP * energy_TP).sum(-1, keepdim=True)
-    stretch_TP = (wanted_TP / torch.where(total_T1 > 0, total_T1, 1.0)).sqrt()
+    """The support with each block stretched so that its spread goes as e^weight.
+
+    The pictures' spread stays 1 in all. So nothing need be known of an encoder to join its blocks:
+    what varies little in a block is brought to its weight, unless it is rounding. Texts, which
+    stand in some blocks alone, are made longer as those blocks get less of the spread, so that they
+    say as much as without the other blocks.
+    """
+    energy_TP = _energy(support)
+    spread_TP = _relative_spread(support)
+    real_TP = spread_TP / (spread_TP + ROUNDING)
+    # Without a picture, or with equal ones, there is nothing to bring to a weight.
+    differ_T1 = real_TP.amax(-1, keepdim=True) > 0.5
+    wanted_TP = (2 * log_weight_TP).exp() * real_TP
+    wanted_TP = wanted_TP / torch.where(differ_T1, wanted_TP.sum(-1, keepdim=True), 1.0)
+    square_TP = wanted_TP / torch.where(energy_TP > 0, energy_TP, 1.0)
+    square_TP = torch.where(differ_T1, square_TP, 1.0)
+    stretch_TP = square_TP.clamp(min=SHORTEST**2).sqrt()
     widths = torch.tensor(support.raw.blocks, device=stretch_TP.device)
     stretch_TD = stretch_TP.repeat_interleave(widths, dim=1)
+    share_T = torch.where(_has_text(support), wanted_TP, 0.0).sum(-1)
+    share_T = torch.where(differ_T1[:, 0] & (share_T > 0), share_T, 1.0)
+    gain_T = (support.text_share_T / share_T).sqrt()
     return replace(
         support,
+        text_TND=support.text_TND * gain_T[:, None, None],
+        text_share_T=share_T,
         shots_TNKD=support.shots_TNKD * stretch_TD[:, None, None],
         means_TND=support.means_TND * stretch_TD[:, None],
         scale_TD=support.scale_TD * stretch_TD,
@@ -35,38 +64,41 @@ def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> C
 
 def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     """The scalars of each block of each task, unchanged by rotations inside the block."""
+    n_tasks, n_blocks = len(support.text_TND), len(support.raw.blocks)
     energy_TP = _energy(support)
     share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
-    parts = _parts(support)
-    by_block = [Cosines.of_support(part) for part in parts]
-    likeness = torch.stack([cosines.classes_3TNN[1] for cosines in by_block])
-    others = likeness.mean(0) - likeness / len(parts)
-    scalars = [
-        _scalars(part, cosines, share_T, rest)
-        for part, cosines, share_T, rest in zip(
-            parts, by_block, (share_TP * len(parts)).unbind(1), others, strict=True
-        )
-    ]
-    return torch.stack([stacked(each) for each in scalars], 1)
+    part = _by_block(support)
+    cosines = Cosines.of_support(part)
+    means_XNN = cosines.classes_3TNN[1]
+    means_PTNN = means_XNN.reshape(n_blocks, n_tasks, *means_XNN.shape[1:])
+    others = (means_PTNN.mean(0) - means_PTNN / n_blocks).flatten(0, 1)
+    spread_TP = _relative_spread(support)
+    scalars = {
+        # How much of the pictures' spread it has, over an equal part.
+        "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
+        # How far apart the pictures lie in it, beside its length.
+        "log_spread": 0.25 * spread_TP.clamp(min=ROUNDING).log().mT.flatten(),
+        **_scalars(part, cosines, others),
+    }
+    return stacked(scalars).reshape(n_blocks, n_tasks, -1).transpose(0, 1)
 
 
 def _scalars(
-    part: CanonicalSupport, cosines: Cosines, share_T: Tensor, others_TNN: Tensor
-) -> dict[str, Tensor]:
-    """Those of one block, whose part of the support is given; `others_TNN` tells of the others."""
+    part: CanonicalSupport, cosines: Cosines, others_TNN: Tensor
+) -> dict[str, Float[Tensor, " T"]]:
+    """Those of supports of one block each; `others_TNN` tells of the means in the other blocks."""
     dtype = part.shots_TNKD.dtype
     shots = shot_scalars(part, cosines)
     own_TNK, rival_TNK = shots["own_mean"], shots["rival_mean"]
     several_TNK = part.shot_mask_TNK & (part.n_shot_TN > 1)[..., None]
-    log_way_T = part.raw.class_mask_TN.sum(-1).clamp(min=2).to(dtype).log()
+    n_way_T = (part.text_mask_TN | part.image_mask_TN).sum(-1)
+    log_way_T = n_way_T.clamp(min=2).to(dtype).log()
     _, means, cross = cosines.classes_3TNN
     named = Pairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
     pictured = Pairs(part.image_mask_TN.to(dtype))
     own, rest = pictured.centred(means), pictured.centred(others_TNN)
     both = (pictured.others(own.square()) * pictured.others(rest.square())).sqrt()
     return {
-        # How much of the pictures' spread it has, over an equal part.
-        "log_share": share_T.clamp(min=LEAST_SHARE).log(),
         # Of the pictures of classes with several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
         "nearest_mean_accuracy": log_way_T * _mean((own_TNK > rival_TNK).to(dtype), several_TNK),
@@ -80,22 +112,47 @@ def _scalars(
     }
 
 
-def _parts(support: CanonicalSupport) -> list[CanonicalSupport]:
-    """The support in the coordinates of each block alone; `raw` keeps all."""
-    names = ("shots_TNKD", "text_TND", "means_TND", "image_centre_TD", "scale_TD")
-    widths = list(support.raw.blocks)
-    by_block = zip(
-        *(torch.split(getattr(support, name), widths, -1) for name in names), strict=True
-    )
-    return [replace(support, **dict(zip(names, rows, strict=True))) for rows in by_block]
+def _by_block(support: CanonicalSupport) -> CanonicalSupport:
+    """P · T supports of one block each, block by block, padded with zeros to the widest; not `raw`.
+
+    Zeros change no inner product, and one call for all blocks takes a fraction of one for each.
+    """
+    widths = support.raw.blocks
+
+    def split(rows: Tensor) -> Tensor:
+        parts = torch.split(rows, list(widths), -1)
+        padded = [torch.nn.functional.pad(it, (0, max(widths) - it.shape[-1])) for it in parts]
+        return torch.cat(padded)
+
+    def repeat(values: Tensor) -> Tensor:
+        return values.repeat(len(widths), *(1,) * (values.ndim - 1))
+
+    in_blocks = ("shots_TNKD", "text_TND", "means_TND", "image_centre_TD", "scale_TD")
+    of_tasks = ("shot_mask_TNK", "text_mask_TN", "n_shot_TN", "image_spread_T", "text_spread_T")
+    changed: dict[str, Any] = {name: split(getattr(support, name)) for name in in_blocks}
+    changed |= {name: repeat(getattr(support, name)) for name in of_tasks}
+    changed["text_share_T"] = torch.ones_like(changed["image_spread_T"])
+    for name in ("block_length_TP", "block_spread_TP"):
+        changed[name] = getattr(support, name).mT.reshape(-1, 1)
+    return replace(support, **changed)
 
 
 def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """The mean squared length of the pictures in each block."""
-    squares_TD = support.shots_TNKD.square().sum((1, 2))
-    n_T1 = support.shot_mask_TNK.sum((1, 2)).clamp(min=1)[:, None]
+    """The mean squared length of the canonical pictures in each block."""
+    return (support.block_spread_TP * support.block_scale_TP).square()
+
+
+def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
+    """Which blocks the texts differ in."""
+    squares_TD = support.text_TND.square().sum(1)
     parts = torch.split(squares_TD, list(support.raw.blocks), -1)
-    return torch.stack([each.sum(-1) for each in parts], -1) / n_T1
+    energy_TP = torch.stack([part.sum(-1) for part in parts], -1)
+    return energy_TP > ROUNDING * energy_TP.sum(-1, keepdim=True)
+
+
+def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
+    """The mean squared distance of the encoder's own rows from their centre over their length."""
+    return (support.block_spread_TP / support.block_length_TP.clamp(min=SHORTEST)).square()
 
 
 def _mean(values_TNK: Float[Tensor, "T N K"], counts: Bool[Tensor, "T N K"]) -> Float[Tensor, " T"]:

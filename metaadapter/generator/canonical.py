@@ -42,6 +42,19 @@ class CanonicalSupport:
     text_spread_T: Float[Tensor, " T"]
     scale_TD: Float[Tensor, "T D"]
     """The factor of each coordinate, 1 / image_spread before blocks are weighed."""
+    text_share_T: Float[Tensor, " T"]
+    """How much of the pictures' squared spread lies in blocks that have texts; 1 before they are
+    weighed."""
+    block_length_TP: Float[Tensor, "T P"]
+    """The root mean squared length of the pictures in each block, in the encoder's coordinates."""
+    block_spread_TP: Float[Tensor, "T P"]
+    """That of their distance from the centre, in the same coordinates."""
+
+    @property
+    def block_scale_TP(self) -> Float[Tensor, "T P"]:
+        """The factor of each block, which is the same for all of its coordinates."""
+        firsts = torch.tensor([0, *self.raw.blocks[:-1]], device=self.scale_TD.device).cumsum(0)
+        return self.scale_TD[:, firsts]
 
     @property
     def image_mask_TN(self) -> Bool[Tensor, "T N"]:
@@ -61,7 +74,8 @@ def canonicalise(support: Support) -> CanonicalSupport:
     present_TNK1 = shot_mask_TNK[..., None].to(text_TND.dtype)
     n_shot_TN = shot_mask_TNK.sum(-1).to(text_TND.dtype)
     image_centre_TD = _masked_mean(support.means_TND, shot_mask_TNK.any(-1))
-    shots_TNKD = (support.shots_TNKD - image_centre_TD[:, None, None]) * present_TNK1
+    raw_TNKD = support.shots_TNKD
+    shots_TNKD = (raw_TNKD - image_centre_TD[:, None, None]) * present_TNK1
     image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
     shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
     text_centre_TD = _masked_mean(text_TND, text_mask_TN)
@@ -79,7 +93,19 @@ def canonicalise(support: Support) -> CanonicalSupport:
         image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,
         scale_TD=(1 / image_spread_T)[:, None].expand(-1, text_TND.shape[-1]),
+        text_share_T=torch.ones_like(image_spread_T),
+        block_length_TP=_by_block(support, raw_TNKD),
+        block_spread_TP=_by_block(support, shots_TNKD) * image_spread_T[:, None],
     )
+
+
+def _by_block(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
+    """The root mean squared length of the rows in each block; rows of zeros are none."""
+    widths = support.blocks or (rows_TNKD.shape[-1],)
+    squares_TD = rows_TNKD.square().sum((1, 2))
+    parts = torch.split(squares_TD, list(widths), -1)
+    squares_TP = torch.stack([part.sum(-1) for part in parts], -1)
+    return (squares_TP / support.n_pictures_T[:, None]).sqrt()
 
 
 def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
@@ -96,7 +122,11 @@ def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """Cosines between the texts, the class means and the pictures of a task, each computed once."""
+    """Cosines between the texts, the class means and the pictures of a task, each computed once.
+
+    Those with a text are over the root of the pictures' share of spread in blocks that have texts,
+    so that blocks without texts do not make texts look worse.
+    """
 
     classes_3TNN: Float[Tensor, "3 T N N"]
     """Texts against texts, means against means, and texts (rows) against means (columns)."""
@@ -113,14 +143,17 @@ class Cosines:
         text_TND = normalize(support.text_TND, dim=-1)
         mean_TND = normalize(support.means_TND, dim=-1)
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
-        rows_TXD = normalize(support.shots_TNKD, dim=-1).flatten(1, 2)
-        pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (text_TND, mean_TND)]
+        rows_TXD = support.shots_TNKD.flatten(1, 2)
+        length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+        # Pictures are as long as their share in the blocks that have texts, beside a text.
+        seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
+        pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
         texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
         rows_3TN = torch.stack([texts_TN, means_TN, texts_TN])
         columns_3TN = torch.stack([texts_TN, means_TN, means_TN])
         return cls(
             classes_3TNN=torch.stack([rows @ columns.mT for rows, columns in pairs]),
             pairs_3TNN=rows_3TN[..., None] & columns_3TN[:, :, None],
-            to_text_TNKN=(rows_TXD @ text_TND.mT).reshape(shape),
-            to_mean_TNKN=(rows_TXD @ mean_TND.mT).reshape(shape),
+            to_text_TNKN=(rows_TXD @ seen_TND.mT / length_TX1).reshape(shape),
+            to_mean_TNKN=(rows_TXD @ mean_TND.mT / length_TX1).reshape(shape),
         )

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.blocks import block_evidence, reweigh
+from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
@@ -87,17 +87,20 @@ class Generator(AdapterGenerator):
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is not known.
         """
-        canonical = canonicalise(support)
+        canonical, several = canonicalise(support), len(support.blocks) > 1
+        if several:
+            base_TP = log_lengths(canonical)
+            canonical = reweigh(canonical, base_TP)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
         dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
         relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
-        blocks_TPS = block_evidence(canonical).to(dtype) if len(support.blocks) > 1 else None
+        blocks_TPS = block_evidence(canonical).to(dtype) if several else None
         corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS)
         if corrections.log_block_TP is not None:
-            stretched = reweigh(canonical, corrections.log_block_TP.to(canonical.shots_TNKD.dtype))
-            problem = regression(stretched, self.config.closed_form)
+            weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
+            problem = problem.stretched(reweigh(canonical, weight_TP))
         return _emit(problem, corrections, left_out.scale_T)
 
 
@@ -196,15 +199,17 @@ def _cache(
     problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
 ) -> dict[str, Tensor]:
     """The kernel as a Tip-Adapter cache: for unit rows 1 − cos is half a squared distance."""
-    support, present_TM1 = problem.support, problem.present_TM[..., None]
-    raw_TMD = problem.rows_TMD / support.scale_TD[:, None] + support.image_centre_TD[:, None]
+    support = problem.support
+    raw_TMD = problem.rows_of(support.raw.rows_TMD)
     # For rows whose blocks have constant lengths ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
     squared_T1D = support.scale_TD[:, None].square()
-    keys_TMD = squared_T1D * raw_TMD
-    size_TM = (keys_TMD * raw_TMD).sum(-1)
+    widths = support.raw.blocks or raw_TMD.shape[-1:]
+    parts = torch.split(raw_TMD.square(), list(widths), -1)
+    squares_TMP = torch.stack([part.sum(-1) for part in parts], -1)
+    size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]
     sharpness_T1 = sharpness_T[:, None]
     return {
-        "keys": keys_TMD / size_TM[..., None].clamp(min=1e-12) * present_TM1,
+        "keys": raw_TMD * (squared_T1D / size_TM[..., None].clamp(min=1e-12)),
         "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
         "alpha": scale_T,
         "beta": sharpness_T1 * size_TM * problem.present_TM,

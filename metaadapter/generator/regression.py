@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -73,8 +73,9 @@ class Regression:
 
     X = N·K counts the places for pictures of a task, and M those that the fullest task needs which
     is small enough for a kernel. A larger task has no picture at the M places. The distances among
-    pictures, which cost most, are computed once for all that is solved. Corrections are logarithms
-    of the factors that the network has on a constant.
+    pictures, which cost most, are computed once for all that is solved, block by block, and
+    `stretched` combines them anew. Corrections are logarithms of the factors that the network has
+    on a constant.
     """
 
     support: CanonicalSupport
@@ -83,10 +84,26 @@ class Regression:
     """Which of the X places each of the M is; those with a picture come first."""
     present_TM: Bool[Tensor, "T M"]
     rows_TMD: Float[Tensor, "T M D"]
+    """The pictures as they were when the distances were computed."""
     targets_TMN: Float[Tensor, "T M N"]
-    """One-hot labels; rows of zeros where nothing is."""
+    """One-hot labels, in the precision of what is solved; rows of zeros where nothing is."""
+    block_distance_TPMM: Float[Tensor, "T P M M"]
+    """Squared distances among the rows in each block."""
+    stretch_TP: Float[Tensor, "T P"]
+    """How much each block has been stretched since."""
     distance_TMM: Float[Tensor, "T M M"]
-    """Squared distances among the rows."""
+    """Squared distances among the rows with their blocks so stretched."""
+
+    def stretched(self, support: CanonicalSupport) -> Regression:
+        """The regression of the same support with its blocks weighed otherwise."""
+        stretch_TP = support.block_scale_TP / self.support.block_scale_TP * self.stretch_TP
+        distance_TMM = torch.einsum("tp,tpmn->tmn", stretch_TP.square(), self.block_distance_TPMM)
+        return replace(
+            self,
+            support=support,
+            stretch_TP=stretch_TP,
+            distance_TMM=distance_TMM.to(self.distance_TMM),
+        )
 
     @property
     def is_large_T(self) -> Bool[Tensor, " T"]:
@@ -101,7 +118,7 @@ class Regression:
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """How far each target may be missed, 1 where there is no picture."""
-        n_shot_TN = self.support.n_shot_TN.to(self.rows_TMD.dtype)
+        n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN)
         mean_T1 = self.support.raw.n_shot_T.to(n_shot_TN)[:, None]
         relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
         noise_TN1 = self.constants.ridge * relative_TN1**self.constants.balance
@@ -112,22 +129,30 @@ class Regression:
         """Class vectors before any picture is seen: the texts times the trust in them."""
         trust_TN = torch.where(
             self.support.n_shot_TN > 0, self.constants.text_trust, self.constants.bare_text_trust
-        ).to(self.rows_TMD.dtype)
+        ).to(self.targets_TMN)
         trust_TN = trust_TN * _factor(correction_TN, trust_TN)
         return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
     def sharpness_T(self, correction_T: Tensor | float = 0.0) -> Float[Tensor, " T"]:
         """The sharpness β of the kernel."""
-        sharpness_T = self.rows_TMD.new_full((len(self.rows_TMD),), self.constants.sharpness)
+        sharpness_T = self.targets_TMN.new_full((len(self.rows_TMD),), self.constants.sharpness)
         return sharpness_T * _factor(correction_T, sharpness_T)
 
     def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
         """The values at the M places; 1 where there is no picture."""
         return torch.where(self.present_TM, values_TX.gather(1, self.places_TM), 1.0)
 
+    def rows_of(self, rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, "T M D"]:
+        """The rows at the M places; zeros where there is no picture."""
+        tasks_T1 = torch.arange(len(self.places_TM), device=self.places_TM.device)[:, None]
+        return rows_TXD[tasks_T1, self.places_TM] * self.present_TM[..., None]
+
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """The targets less what the prior class vectors say."""
-        return self.targets_TMN - self.rows_TMD @ prior_TND.mT
+        widths = torch.tensor(self.support.raw.blocks or prior_TND.shape[-1:])
+        stretch_TD = self.stretch_TP.repeat_interleave(widths.to(self.stretch_TP.device), dim=1)
+        stretched_TND = prior_TND.to(self.rows_TMD) * stretch_TD[:, None]
+        return self.targets_TMN - (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
 
 
 def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
@@ -141,20 +166,31 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     present_TM = kept_TX.gather(1, places_TM)
     tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
     rows_TMD, targets_TMN = (
-        each[tasks_T1, places_TM].to(solver) * present_TM[..., None]
+        each[tasks_T1, places_TM] * present_TM[..., None]
         for each in (support.shots_TNKD.flatten(1, 2), support.raw.targets_TMN)
     )
-    distance_TMM = squared_distances(rows_TMD)
+    widths = list(support.raw.blocks or rows_TMD.shape[-1:])
+    block_distance_TPMM = torch.stack(
+        [squared_distances(part) for part in torch.split(rows_TMD, widths, -1)], 1
+    )
     return Regression(
-        support, constants, places_TM, present_TM, rows_TMD, targets_TMN, distance_TMM
+        support,
+        constants,
+        places_TM,
+        present_TM,
+        rows_TMD,
+        targets_TMN.to(solver),
+        block_distance_TPMM,
+        stretch_TP=torch.ones_like(support.block_scale_TP),
+        distance_TMM=block_distance_TPMM.sum(1).to(solver),
     )
 
 
 def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
     """‖z_l − z_m‖² for each pair of rows."""
-    square_TM = rows_TMD.square().sum(-1)
-    distance_TMM = square_TM[:, :, None] + square_TM[:, None] - 2 * rows_TMD @ rows_TMD.mT
-    return distance_TMM.clamp(min=0)
+    gram_TMM = rows_TMD @ rows_TMD.mT
+    square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
+    return (square_TM[:, :, None] + square_TM[:, None] - 2 * gram_TMM).clamp(min=0)
 
 
 def ridge_towards_prior(

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
@@ -87,21 +86,32 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
 def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
     """How each picture stands to its own class, left out of it, and to the nearest rivals."""
     to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
-    unit_TNKD = normalize(support.shots_TNKD, dim=-1)
     n_shot = support.n_shot_TN[..., None]
-    others_TNKD = support.means_TND[:, :, None] * n_shot[..., None] - support.shots_TNKD
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
     own_text = torch.where(own, to_text, 0).sum(-1)
     rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
+    length_TNK = support.shots_TNKD.norm(dim=-1)
+    sum_TN = support.means_TND.norm(dim=-1) * support.n_shot_TN
+    own_sum_TNK = torch.where(own, to_mean, 0).sum(-1) * sum_TN[..., None]
     return {
-        "length": support.shots_TNKD.norm(dim=-1),
+        "length": length_TNK,
         # To the mean of the other pictures of its class; 0 if it is alone.
-        "own_mean": (unit_TNKD * normalize(others_TNKD, dim=-1)).sum(-1) * (n_shot > 1),
+        "own_mean": _to_others(length_TNK, own_sum_TNK, sum_TN[..., None]) * (n_shot > 1),
         "own_text": own_text,
         "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
         "rival_text": rival_text,
         "text_margin": own_text - rival_text,
     }
+
+
+def _to_others(length: Tensor, along: Tensor, total: Tensor) -> Tensor:
+    """The cosine of a picture with the sum of the others of its class, from inner products alone.
+
+    `length` is that of the picture, `along` what the sum of its class measures along it, `total`
+    the length of that sum.
+    """
+    square = total.square() - 2 * length * along + length.square()
+    return (along - length) / square.clamp(min=1e-12).sqrt()
 
 
 def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.evaluation import Estimate
-from metaadapter.evaluation.methods import AT
+from metaadapter.evaluation.methods import AT, JOINT
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.evaluation.tables import COSTS
 from metaadapter.features.prompts import readable_name
@@ -59,7 +59,11 @@ def find(run: EvaluationRun) -> EvaluationResult:
     # By mean rank; in the order asked for where there is none.
     rank_of = parts[0].ranks.mean if parts[0].ranks else {}
     methods = tuple(sorted(run.config.method_names, key=lambda name: rank_of.get(name, math.inf)))
-    steps = {int(name.removeprefix(AT)): name for name in methods if name.startswith(AT)}
+    steps = {
+        int(name.removeprefix(AT)): name
+        for name in methods
+        if name.startswith(AT) and not name.endswith(JOINT)
+    }
     path = tuple(steps[n] for n in sorted(steps))
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
@@ -135,7 +139,7 @@ def _headline(part: PartFound, place: str, reference: str) -> str:
         f"is correct on {_listed([f'{100 * own[n].mean:.1f}' for n in shots])} % of the pictures "
         f"it has not seen{part_told(part.part)}."
     )
-    peers = [name for name in accuracy if name in (*PEERS, *META_PEERS) and name != reference]
+    peers = [name for name in accuracy if _is_peer(name) and name != reference]
     others = peers or [name for name in accuracy if name != reference]
     best = {
         n: max(there, key=lambda name, n=n: accuracy[name][n].mean)  # type: ignore[misc]
@@ -221,3 +225,7 @@ def _recalls(rows: pd.DataFrame) -> list[Row]:
         for each in sums.itertuples()
     ]
     return sorted(found, key=lambda each: (each["recall"], each["name"]))
+
+
+def _is_peer(name: str) -> bool:
+    return name.removesuffix(JOINT) in {*PEERS, *META_PEERS}

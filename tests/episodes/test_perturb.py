@@ -358,3 +358,16 @@ def test_bare_and_nameless__no_class__loses_both(make_episodes, draw):
     there_TN = episodes.batch.support_mask_TNK.any(-1) & text_of(episodes).any(-1)
     left_TN = changed.batch.support_mask_TNK.any(-1) | text_of(changed).any(-1)
     assert left_TN[there_TN].all()
+
+
+@pytest.mark.parametrize("change", ["text_noise", "text_help", "text_permuted", "cone"])
+def test_perturb__coordinates_that_no_text_has__stay_without(make_episodes, draw, change):
+    episodes = make_episodes()
+    text_TND = episodes.batch.text_TND.clone()
+    text_TND[..., 5:] = 0
+    episodes = replace(episodes, batch=replace(episodes.batch, text_TND=text_TND))
+
+    found = text_of(perturb(episodes, only(**{change: 1.0}), draw))
+
+    assert not found[..., 5:].any()
+    assert (found[..., :5] != text_TND[..., :5]).any()

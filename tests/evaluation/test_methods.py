@@ -122,6 +122,7 @@ def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("GDA", "peers")) == ("GDA", *(name for name in PEERS if name != "GDA"))
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", "Meta-Adapter", "MAML")
+    assert resolve_names(("peers@joint",)) == tuple(f"{name}@joint" for name in PEERS)
 
 
 def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():

@@ -13,6 +13,7 @@ from metaadapter.features import FrozenEncoder
 from metaadapter.features.blocks import (
     BLOCKS,
     WIDEST_STAGES,
+    block_lengths,
     check_blocks,
     default_blocks,
     join_blocks,
@@ -164,16 +165,13 @@ def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
 def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
     blocks = {name: torch.randn(3, width) for name, width in zip(ALL, (4, 6, 5), strict=True)}
 
-    rows = join_blocks(blocks, ("joint", "stages"))
+    lengths = {"joint": 1.0, "stages": 0.8}
+    rows = join_blocks(blocks, lengths)
 
     torch.testing.assert_close(rows.norm(dim=1), torch.ones(3))
     joint, stages = rows.split((4, 5), dim=1)
-    torch.testing.assert_close(
-        stages.norm(dim=1) / joint.norm(dim=1), torch.full((3,), BLOCKS["stages"])
-    )
-    torch.testing.assert_close(
-        joint.norm(dim=1), torch.full((3,), joint_length(("joint", "stages")))
-    )
+    torch.testing.assert_close(stages.norm(dim=1) / joint.norm(dim=1), torch.full((3,), 0.8))
+    torch.testing.assert_close(joint.norm(dim=1), torch.full((3,), joint_length(lengths)))
     torch.testing.assert_close(normalize(joint, dim=1), normalize(blocks["joint"], dim=1))
 
 
@@ -197,7 +195,6 @@ def test_check__wrong_names__are_refused(names, told):
 def test_tower__of_another_kind__has_the_joint_block_alone():
     tower = torch.nn.Linear(2, 2)
 
-    assert default_blocks(tower) == ("joint",)
     with pytest.raises(UsageError, match="of the kind Linear gives no blocks"):
         tower_blocks(tower, torch.zeros(1, 3, 2, 2))
 
@@ -221,7 +218,7 @@ def test_encoder__with_blocks__has_the_joint_features_and_logits_of_the_one_with
     assert tiny_blocks.blocks == (512, 1280, 992) * 2
     assert rows.shape == (2, sum(tiny_blocks.blocks))
     columns = np.r_[0:512, 2784:3296]
-    length = joint_length(ALL)
+    length = joint_length(block_lengths(ALL, ["stages"]))
     np.testing.assert_allclose(rows[:, columns] / length, joint, atol=2e-3)
     others = np.setdiff1d(np.arange(rows.shape[1]), columns)
     assert not texts[:, others].any()
@@ -247,6 +244,13 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
     assert load_encoder(f"{file}:make", blocks=("joint",)).blocks == ()
     with pytest.raises(UsageError, match="has the blocks joint and decides that itself"):
         load_encoder(f"{file}:make", blocks=("joint", "stages"))
+
+
+def test_default__is_the_joint_block_and_what_can_be_whitened(tiny_joint):
+    assert default_blocks({"stages"}) == ("joint", "stages")
+    assert default_blocks({}) == ("joint",)
+    assert tuple(FrozenEncoder.load("tiny", device="cpu").look_blocks) == ("joint", "stages")
+    assert not FrozenEncoder.load("tiny-128", device="cpu").look_blocks
 
 
 def test_folder__of_a_vit__gives_blocks_with_its_weights(clip_folder):

@@ -8,6 +8,7 @@ import torch
 
 from metaadapter.generator import blocks, relations
 from metaadapter.generator.blocks import block_evidence
+from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
@@ -55,12 +56,12 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     classes, shots, pairs = computed
     monkeypatch.setattr(blocks, "stacked", stacked)
     task = make_task(1, 3, 2, 16)
-    block_evidence(replace(task.canonical, raw=replace(task.support, blocks=(9, 7))))
+    block_evidence(canonicalise(replace(task.support, blocks=(9, 7))))
     of_block = computed[-1]
     sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
     documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
     assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block]
-    assert sum(map(len, documented)) == 58
+    assert sum(map(len, documented)) == 59
 
 
 def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):

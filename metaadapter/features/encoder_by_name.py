@@ -1,0 +1,118 @@
+"""Any encoder by its name: one of open_clip's, or one of your own in a Python file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.features.device import Precision
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.open_clip_model import resolve_encoder
+from metaadapter.own_code import explain, is_own_code, load_own_code
+from metaadapter.refusals import is_shortage
+
+__all__ = ["load_encoder"]
+
+
+def load_encoder(
+    name: str,
+    *,
+    device: str | None = None,
+    precision: Precision = "fp32",
+    templates: str | Sequence[str] | None = None,
+    zoom: bool | None = None,
+    blocks: Sequence[str] | None = None,
+    remembered_by: str | None = None,
+) -> ImageEncoder:
+    """Load an encoder by its name.
+
+    Args:
+        name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
+            file which is called without arguments and returns an `ImageEncoder`. The file is run as
+            a script would be.
+        device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
+            all the others.
+        precision: The number format of the calculation.
+        templates: The sentences that class names are put into.
+        zoom: Whether each picture is looked at twice; if None, as the encoder does by default.
+        blocks: The blocks of features, by name; if None, those that the encoder has by default.
+        remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
+            has given it. An adapter or a store never makes code run by itself.
+
+    Raises:
+        UsageError: There is no such encoder, device, precision, templates or blocks; the file
+            cannot be run or returns something else; or an artifact names a file of code.
+        DataError: The weights are not on this machine and cannot be fetched.
+        IncompatibleArtifact: The weights do not fit the architecture.
+    """
+    if not is_own_code(name):
+        if remembered_by is not None:
+            _require_there(name, remembered_by)
+        return FrozenEncoder.load(
+            name,
+            device=device,
+            precision=precision,
+            templates=templates,
+            zoom=True if zoom is None else zoom,
+            blocks=blocks,
+        )
+    if remembered_by is not None:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name}, which is program code, and code "
+            f"runs only if you name it: if you trust that file, give --encoder {name}"
+        )
+    if device not in (None, "auto") or precision != "fp32" or templates is not None:
+        raise UsageError(
+            f"the encoder {name} decides itself on device, precision and templates; leave these "
+            "options out"
+        )
+    file, _, factory = name.rpartition(":")
+    encoder = _call(f"{Path(file).resolve()}:{factory}")
+    if zoom not in (None, encoder.zoom):
+        raise UsageError(
+            f"the encoder {name} {'has' if encoder.zoom else 'has no'} zoom and decides that "
+            "itself; leave the option out, or change the file"
+        )
+    if blocks is not None and (own := tuple(encoder.look_blocks) or ("joint",)) != tuple(blocks):
+        raise UsageError(
+            f"the encoder {name} has the blocks {','.join(own)} and decides that itself; leave the "
+            "option out, or change the file"
+        )
+    return encoder
+
+
+def _require_there(name: str, remembered_by: str) -> None:
+    try:
+        resolve_encoder(name)
+    except UsageError as error:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
+            "say with --encoder where it is; where features come from elsewhere, give a feature "
+            "store in place of pictures and names"
+        ) from error
+
+
+def _call(name: str) -> ImageEncoder:
+    factory = load_own_code(name, kind="encoder")
+    try:
+        encoder = factory()
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        raise UsageError(f"the encoder {name} cannot be made: {explain(error)}") from error
+    if not isinstance(encoder, ImageEncoder):
+        raise UsageError(
+            f"the encoder {name} should return an ImageEncoder, such as a ModelEncoder; it "
+            f"returned {type(encoder).__module__}.{type(encoder).__qualname__}"
+        )
+    if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
+        raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
+    # What a store and an adapter remember is what the user types.
+    encoder.name = name
+    encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
+    return encoder

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features import FrozenEncoder
+from metaadapter.features.whitening import (
+    SHRINKAGE,
+    WHITENING_FILE,
+    Whitening,
+    read_whitening,
+    write_whitening,
+)
+
+
+def rows_of(n=400, width=6, seed=0):
+    """Rows with a constant part and directions of very different variance."""
+    draw = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(width, width, generator=draw)
+    return 3 + torch.randn(n, width, generator=draw) * torch.logspace(0, -2, width) @ mixing
+
+
+def test_whitening__covariance_of_its_rows__is_the_identity_but_for_the_shrinkage():
+    rows = rows_of()
+    white = Whitening.of_rows(rows)
+    unit = normalize(rows, dim=1)
+
+    found = torch.cov(((unit - white.centre) @ white.matrix).double().T, correction=0)
+
+    variance = torch.linalg.eigvalsh(torch.cov(unit.double().T, correction=0)).clamp(min=0)
+    expected = variance / (variance + SHRINKAGE * variance.mean())
+    torch.testing.assert_close(
+        torch.linalg.eigvalsh(found), expected.sort().values, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_whitening__rotated_rows__are_whitened_alike():
+    rows = rows_of()
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(1))).Q
+
+    white, turned = Whitening.of_rows(rows), Whitening.of_rows(rows @ turn)
+
+    torch.testing.assert_close(turned(rows @ turn), white(rows) @ turn, rtol=1e-3, atol=1e-3)
+
+
+def test_whitening__length_of_a_row__does_not_matter():
+    rows = rows_of()
+    white = Whitening.of_rows(rows)
+
+    torch.testing.assert_close(white(5 * rows), white(rows))
+    torch.testing.assert_close(white(rows).norm(dim=1), torch.ones(len(rows)))
+
+
+def test_file__of_two_blocks__gives_them_back_within_half_precision(tmp_path):
+    two = {"stages": Whitening.of_rows(rows_of()), "trunk": Whitening.of_rows(rows_of(width=4))}
+
+    write_whitening(tmp_path, two)
+    found = read_whitening(tmp_path)
+
+    assert list(found) == ["stages", "trunk"]
+    torch.testing.assert_close(
+        found["stages"](rows_of(seed=2)), two["stages"](rows_of(seed=2)), rtol=0, atol=3e-3
+    )
+
+
+def test_file__that_is_not_there__is_no_whitening(tmp_path):
+    assert read_whitening(tmp_path) == read_whitening(None) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", None])
+def test_file__that_is_damaged__is_told(tmp_path, content):
+    write_whitening(tmp_path, {"stages": Whitening.of_rows(rows_of())})
+    file = tmp_path / WHITENING_FILE
+    file.write_bytes(file.read_bytes()[:-20] if content is None else content)
+
+    with pytest.raises(IncompatibleArtifact, match=r"whitening\.safetensors is damaged"):
+        read_whitening(tmp_path)
+
+
+def test_encoder_folder__with_a_whitening__gives_whitened_stages_by_default(
+    clip_folder, tmp_path, photos
+):
+    folder = tmp_path / "encoder"
+    shutil.copytree(clip_folder, folder)
+    plain = FrozenEncoder.load(str(folder), device="cpu", blocks=("joint", "stages"), zoom=False)
+    assert not FrozenEncoder.load(str(folder), device="cpu").look_blocks
+    stages = torch.from_numpy(plain.encode_images(photos)[:, plain.look_blocks["joint"] :])
+    white = Whitening.of_rows(stages)
+    write_whitening(folder, {"stages": white})
+
+    encoder = FrozenEncoder.load(str(folder), device="cpu", zoom=False)
+
+    assert tuple(encoder.look_blocks) == ("joint", "stages")
+    found = encoder.encode_images(photos)[:, encoder.look_blocks["joint"] :]
+    length = 0.8 / np.hypot(1, 0.8)
+    np.testing.assert_allclose(found, length * white(stages).numpy(), atol=0.02)
+    plain.fingerprint.require_match(plain.fingerprint, owner="it")
+    with pytest.raises(IncompatibleArtifact):
+        plain.fingerprint.require_match(encoder.fingerprint, owner="it")
+
+
+def test_encoder_folder__with_a_whitening_of_another_width__is_refused(clip_folder, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(clip_folder, folder)
+    write_whitening(folder, {"stages": Whitening.of_rows(rows_of())})
+
+    with pytest.raises(IncompatibleArtifact, match="is for a block 6 wide, and its tower gives"):
+        FrozenEncoder.load(str(folder), device="cpu")

@@ -1,0 +1,53 @@
+"""Measure the whitening of an encoder's stages on photographs, and put it beside its weights.
+
+    python -m tools.whiten_blocks ENCODER PICTURES [--blocks stages]
+
+ENCODER is a folder with open_clip's config and weights, or `tiny`. PICTURES holds photographs of
+many kinds, thousands if possible, in folders of any names: labels are not read. Writes
+`whitening.safetensors` into ENCODER; from then on it gives these blocks by default. Half a minute
+for 1,800 photographs through `tiny` on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metaadapter.features import FrozenEncoder
+from metaadapter.features.blocks import BLOCKS
+from metaadapter.features.open_clip_model import TINY
+from metaadapter.features.whitening import WHITENING_FILE, Whitening, write_whitening
+from metaadapter.images import read_images
+
+
+def main() -> None:
+    """Encode the pictures, both looks at each, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("encoder", metavar="ENCODER")
+    parser.add_argument("pictures", type=Path, metavar="PICTURES")
+    parser.add_argument("--blocks", nargs="+", choices=list(BLOCKS)[1:], default=["stages"])
+    args = parser.parse_args()
+    folder = TINY if args.encoder == "tiny" else Path(args.encoder)
+    (folder / WHITENING_FILE).unlink(missing_ok=True)
+    encoder = FrozenEncoder.load(str(folder), blocks=["joint", *args.blocks])
+    paths = [row.path for row in read_images(args.pictures, labelled=False).rows]
+    rows, unread = encoder.encode_images(paths, on_error="skip")
+    columns = np.cumsum(encoder.blocks)[:-1]
+    parts = np.split(rows, columns, axis=1)
+    names = list(encoder.look_blocks)
+    whitening = {
+        name: Whitening.of_rows(torch.from_numpy(np.concatenate(parts[number :: len(names)])))
+        for number, name in enumerate(names)
+        if name != "joint"
+    }
+    write_whitening(folder, whitening)
+    told = f"{', '.join(whitening)} of {len(rows)} photographs, {len(unread)} unreadable"
+    print(f"{folder / WHITENING_FILE}: {told}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
