@@ -81,11 +81,20 @@ class AdapterConfig(BaseModel):
     """Widths of the blocks that the features consist of; () for one."""
     class_names: list[str] | None = None
     """The names that the text features were made of; "" where a class came with a vector."""
+    descriptions: list[list[str]] | None = None
+    """The sentences of each class that were read beside its name; `None` if there were none."""
     origin: Origin = Origin()
+
+    @property
+    def texts(self) -> dict[bool | int | float | str, str | list[str]]:
+        """Label → name, or name and sentences, of the classes that have a name."""
+        told = self.descriptions or [[] for _ in self.classes]
+        names = zip(self.classes, self.class_names or [], told, strict=False)
+        return {label: [name, *more] if more else name for label, name, more in names if name}
 
     @model_validator(mode="after")
     def _tells_of_each_class(self) -> AdapterConfig:
-        for name in ("n_shots", "class_names"):
+        for name in ("n_shots", "class_names", "descriptions"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.classes):
                 raise ValueError(f"expected {name} of {len(self.classes)}, got {len(column)}")

@@ -17,9 +17,11 @@ from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error
 from metaadapter.classifier.labelled_support import (
+    descriptions,
+    is_described,
     require_one_kind,
-    text_features,
     text_names,
+    text_of_new_class,
     unit_rows,
 )
 from metaadapter.classifier.one_shot import append_class, predict_adapter
@@ -44,9 +46,9 @@ class MetaAdapterClassifier(AdapterClassifier):
     have pictures, a text, or both: labels of `class_texts` that are not in y become classes too.
 
     Args:
-        class_texts: label → vector of the encoder's text tower, or label → name when `encoder` is
-            given, which reads `"red_fox"` as "red fox"; without it the classifier works from
-            pictures alone.
+        class_texts: label → vector of the encoder's text tower, or when `encoder` is given label →
+            name, which reads `"red_fox"` as "red fox", or label → [name, sentence, …], each
+            trusted as far as pictures bear it out; without it the classifier works from pictures.
         mode: `"one_shot"` takes the generator's prediction as it is; `"finetune"` takes gradient
             steps from there, as many as pictures left out of the support bear out.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
@@ -144,7 +146,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         Args:
             label: A label that is not there yet, of the same kind as the others.
             X: (n, D) features of its pictures, or `None` when it has a text alone.
-            text: The vector of its text, or its name when `encoder` is given.
+            text: The vector of its text; or when `encoder` is given its name, or a list of its name
+                and sentences.
             picture_hashes: The SHA-256 of its pictures, to recognise them among queries.
 
         Raises:
@@ -156,12 +159,13 @@ class MetaAdapterClassifier(AdapterClassifier):
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
         known = self.classes_.tolist()
-        encoder = loaded_encoder(self.encoder) if isinstance(text, str) else None
+        is_read = isinstance(text, str) or is_described(text)
+        encoder = loaded_encoder(self.encoder) if is_read else None
         none = np.empty((0, self.n_features_in_))
         rows = unit_rows(none if X is None else checked(self, X, reset=False))
         texts = {} if text is None else {label: text}
-        vector = torch.from_numpy(text_features(texts, [label], self.n_features_in_, encoder)[0])
         position = bisect_left(known, label)
+        vector = text_of_new_class(support, texts, label, rows, encoder)
         classes = label_array([*known[:position], label, *known[position:]])
         self.adapter_, self.support_ = append_class(
             generator, self.adapter_, support, position, rows, vector
@@ -233,6 +237,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             logit_scale=self.logit_scale_,
             blocks=self.blocks_,
             class_names=text_names(names, self.classes_.tolist()),
+            descriptions=descriptions(names, self.classes_.tolist()),
             origin=origin or self.origin_,
         )
         hashes = {*self.picture_hashes_, *(picture_hashes or ())}
@@ -262,11 +267,10 @@ class MetaAdapterClassifier(AdapterClassifier):
         encoder = loaded_encoder(encoder)
         if encoder is not None:
             config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
-        names = zip(config.classes, config.class_names or [], strict=False)
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_own_code(config.generator) else config.generator
         classifier = cls(
-            class_texts={label: name for label, name in names if name} or None,
+            class_texts=config.texts or None,
             mode=cast("Mode", config.mode),
             generator=generator,
             encoder=encoder,

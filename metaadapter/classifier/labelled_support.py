@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from metaadapter.adapter import Support
 from metaadapter.classifier.given_arrays import as_array, moderate_rows
+from metaadapter.classifier.sentences import weigh_sentences
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
 
 __all__ = [
+    "descriptions",
+    "is_described",
     "labelled_support",
     "require_one_kind",
     "require_shared_labels",
+    "sentence_features",
     "text_features",
     "text_names",
+    "text_of_new_class",
     "unit_rows",
 ]
 
@@ -48,7 +53,11 @@ def labelled_support(
     """
     place = {label: number for number, label in enumerate(classes)}
     numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
+    rows = unit_rows(X)
     texts = text_features(class_texts, classes, X.shape[1], encoder)
+    sentences = sentence_features(class_texts, classes, encoder)
+    if sentences:
+        texts = weigh_sentences(texts, sentences, rows.numpy(), numbers.numpy()).astype(np.float32)
     n_shots = np.bincount(numbers, minlength=len(classes))
     unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
     if len(unknown):
@@ -63,7 +72,7 @@ def labelled_support(
             "are those of the encoder or the store that the features come from"
         )
     return Support.of_rows(
-        unit_rows(X),
+        rows,
         numbers,
         torch.from_numpy(texts),
         logit_scale=logit_scale,
@@ -84,13 +93,14 @@ def text_features(
     """The text features in the order of `classes`: unit rows, zeros where a class has no text.
 
     Those of `class_texts` are vectors of the encoder's text tower, or names for the encoder to
-    read, made readable first ("red_fox" is read as "red fox"). Pictures have the same width.
+    read, made readable first ("red_fox" is read as "red fox"); of a list of a name and sentences it
+    is the name that counts here. Pictures have the same width.
 
     Raises:
         UsageError: A name comes without an encoder, or a vector cannot be used.
     """
     rows = np.zeros((len(classes), width), dtype=np.float32)
-    named = dict(class_texts or {})
+    named = {label: _name(text) for label, text in (class_texts or {}).items()}
     names = {label: readable_name(it) for label, it in named.items() if isinstance(it, str)}
     if names and encoder is None:
         label, name = next(iter(names.items()))
@@ -109,11 +119,66 @@ def text_features(
     return rows
 
 
+def sentence_features(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], encoder: Any
+) -> dict[int, Float32[np.ndarray, "S D"]]:
+    """Class number → unit rows of the sentences that stand behind a name in `class_texts`."""
+    told = enumerate(descriptions(class_texts, classes) or [])
+    found = {number: [readable_name(it) for it in those] for number, those in told if those}
+    rows = {number: encoder.encode_texts(those) for number, those in found.items()}
+    return {number: those for number, those in rows.items() if those.any()}
+
+
+def text_of_new_class(
+    support: Support,
+    class_texts: Mapping[Any, Any],
+    label: Hashable,
+    rows: Float32[torch.Tensor, "n D"],
+    encoder: Any,
+) -> Float32[torch.Tensor, " D"]:
+    """The text of a class that `support` has not yet, its sentences weighed beside all classes.
+
+    `rows` are unit rows of its pictures; `class_texts` and errors are as for `text_features`.
+    """
+    name = text_features(class_texts, [label], rows.shape[1], encoder)
+    sentences = sentence_features(class_texts, [label], encoder)
+    if sentences:
+        old_rows, old_numbers = support.labelled_rows()
+        n_old = support.n_way
+        numbers = torch.cat([old_numbers, torch.full((len(rows),), n_old)])
+        name = weigh_sentences(
+            np.concatenate([support.text_TND[0].numpy(), name]),
+            {n_old: sentences[0]},
+            torch.cat([old_rows, rows]).numpy(),
+            numbers.numpy(),
+        )
+    return torch.from_numpy(name[-1].astype(np.float32))
+
+
+def is_described(text: Any) -> bool:
+    """Whether the text of a class is a list of a name and sentences."""
+    is_list = isinstance(text, list | tuple) and len(text) > 0
+    return is_list and all(isinstance(part, str) for part in text)
+
+
+def _name(text: Any) -> Any:
+    return text[0] if is_described(text) else text
+
+
+def descriptions(
+    class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
+) -> list[list[str]] | None:
+    """The sentences of each class behind its name; `None` if there are none at all."""
+    texts = [(class_texts or {}).get(label) for label in classes]
+    found = [list(text)[1:] if text is not None and is_described(text) else [] for text in texts]
+    return found if any(found) else None
+
+
 def text_names(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[str] | None:
     """The name of each class as the encoder reads it, "" without one; `None` if none has one."""
-    texts = [(class_texts or {}).get(label) for label in classes]
+    texts = [_name((class_texts or {}).get(label)) for label in classes]
     names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
     return names if any(names) else None
 

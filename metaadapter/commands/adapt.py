@@ -56,6 +56,15 @@ def adapt(
         list[str] | None,
         Option(metavar="LABEL[=NAME]", help="A class without pictures, known by its name. Repeat."),
     ] = None,
+    describe: Annotated[
+        list[str] | None,
+        Option(
+            metavar="LABEL=SENTENCE",
+            help="What a class looks like, beside its name, trusted as far as the pictures bear it "
+            "out; also a column `description` of a manifest, or lines of a file class.txt in the "
+            "folder of the class. Repeat.",
+        ),
+    ] = None,
     no_text: Annotated[
         bool, Option("--no-text", help="Learn from the pictures alone, not from names.")
     ] = False,
@@ -79,13 +88,15 @@ def adapt(
     It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
-    if no_text and (text or add_class or templates):
-        raise UsageError("--no-text goes with none of --text, --add-class and --templates")
+    if no_text and (text or add_class or describe or templates):
+        raise UsageError(
+            "--no-text goes with none of --text, --add-class, --describe and --templates"
+        )
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
-    from metaadapter.task.classes import check_support, class_names
+    from metaadapter.task.classes import check_support, class_names, with_sentences
     from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support
 
@@ -97,12 +108,13 @@ def adapt(
             Selection(split, shots, views, seed, zoom, options.block_names(blocks)),
             partial(load_encoder, device=device, precision=precision, templates=templates),
             encoder=encoder,
-            reads_names=bool(text or add_class or templates),
-            check_labels=name,
+            reads_names=bool(text or add_class or describe or templates),
+            check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
             progress=progress,
         )
     names = None if no_text else name(labelled.counts)
-    stored = fit_adapter(labelled, names, mode=mode, generator=generator)
+    texts = names and with_sentences(names, labelled.descriptions, describe or ())
+    stored = fit_adapter(labelled, texts, mode=mode, generator=generator)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
@@ -116,6 +128,9 @@ def adapt(
             "n_pictures": len(labelled.pictures),
             **stored.config.model_dump(include={"mode", "n_steps", "generator", "generator_id"}),
             **labelled.origin.model_dump(),
+            "descriptions": {
+                label: text[1:] for label, text in (texts or {}).items() if isinstance(text, list)
+            },
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
             "warnings": warnings,

@@ -32,6 +32,14 @@ def add(
             metavar="NAME", help="Its name, which is enough without pictures.", show_default="LABEL"
         ),
     ] = None,
+    describe: Annotated[
+        list[str] | None,
+        Option(
+            metavar="SENTENCE",
+            help="What it looks like, beside its name, trusted as far as its pictures bear it out. "
+            "Repeat.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         Option("--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."),
@@ -76,13 +84,21 @@ def add(
         with console.progress() as progress:
             parts = read_queries(pictures or (), config, load, progress=progress)
             added = EncodedPictures.joined(parts, width=config.width)
+        if describe and text is None:
+            raise UsageError(
+                "the adapter was made without names, so --describe has nothing to stand beside; "
+                "give the name of the class with --text as well"
+            )
         if text is not None:
             classifier.set_params(encoder=load())
         known = {*classifier.picture_hashes_}
         named = zip(added.paths, added.sha256, strict=True)
         repeated = [path for path, sha256 in named if sha256 in known]
         classifier.add_class(
-            label, added.features if len(added) else None, text=text, picture_hashes=added.sha256
+            label,
+            added.features if len(added) else None,
+            text=[text, *describe] if text is not None and describe else text,
+            picture_hashes=added.sha256,
         )
         classifier.save(folder)
 
@@ -96,6 +112,7 @@ def add(
             "adapter": str(folder),
             "label": label,
             "name": text,
+            "descriptions": describe or [],
             "n_pictures": len(added),
             "counts": dict(zip(classes, n_shots, strict=True)),
             "generator": str(classifier.generator),

@@ -100,6 +100,11 @@ def encode(
         )
     store = FeatureStore.open(out)
     warnings = [*table.warnings, *contradictions(report.duplicates)]
+    if table.descriptions:
+        warnings.append(
+            f"sentences on {len(table.descriptions)} class(es) are not kept in a feature store; "
+            "adapt from the pictures, or give them to adapt with --describe"
+        )
     console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
     if not json_output:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import regular
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["is_picture", "read_folder", "subfolders", "walk"]
@@ -20,6 +21,10 @@ PICTURE_SUFFIXES = (
 # What file managers and archivers leave behind, beside names that begin with a dot.
 LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
 
+# Sentences on a class, one a line, in its folder.
+DESCRIPTION_FILE = "class.txt"
+MOST_DESCRIPTION_BYTES = 65_536
+
 SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
@@ -27,10 +32,11 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder, sorted by path.
 
     It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
-    belong to the class above them. Any arrangement will do if not labelled. A `DataError` tells of
-    no pictures, or of pictures without folders for their classes.
+    belong to the class above them. Any arrangement will do if not labelled. A file class.txt in the
+    folder of a class has sentences on it, one a line. A `DataError` tells of no pictures, of
+    pictures without folders for their classes, or of a class.txt that is no text.
     """
-    files = walk(folder)
+    files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
     pictures = [path for path in files if is_picture(path)]
     others = _others(files)
     if not pictures:
@@ -72,7 +78,7 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
             "put one folder per class into each"
         )
     source = "class-per-folder in splits" if depth else "class-per-folder"
-    return ImageTable(tuple(rows), source, tuple(warnings))
+    return ImageTable(tuple(rows), source, tuple(warnings), _descriptions(folder, rows, depth))
 
 
 def is_picture(path: Path) -> bool:
@@ -118,6 +124,38 @@ def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
+
+
+def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:
+    """The lines of each class.txt, by label; those of splits together, equal ones once."""
+    found: dict[str, dict[str, None]] = {}
+    places = {
+        folder.joinpath(*row.path.relative_to(folder).parts[: depth + 1]): str(row.label)
+        for row in rows
+    }
+    for place, label in sorted(places.items()):
+        if (file := place / DESCRIPTION_FILE).is_file():
+            lines = (" ".join(line.split()) for line in _text(file).splitlines())
+            found.setdefault(label, {}).update(dict.fromkeys(line for line in lines if line))
+    return {label: tuple(lines) for label, lines in found.items() if lines}
+
+
+def _text(file: Path) -> str:
+    try:
+        with regular(file).open("rb") as opened:
+            content = opened.read(MOST_DESCRIPTION_BYTES + 1)
+        if len(content) > MOST_DESCRIPTION_BYTES:
+            raise DataError(
+                f"expected a few sentences on a class in {file}, but it has more than "
+                f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it"
+            )
+        return content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not in UTF-8"
+        raise DataError(
+            f"cannot read the sentences on a class in {file}: {reason}; save it as plain text in "
+            "UTF-8, or remove it"
+        ) from error
 
 
 def _others(files: Sequence[Path]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ COLUMNS = {
     "label": ("label", "class", "category"),
     "split": ("split",),
     "group": ("group",),
+    "description": ("description",),
 }
 
 NO_TEXT = (type(None), dict, list, bytes)
@@ -51,8 +53,9 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
-    """Read a table with the columns path, label and, if wanted, split and group.
+    """Read a table with the columns path, label and, if wanted, split, group and description.
 
+    A description is a sentence on the class; equal ones of a class count once.
     Relative paths start at its own folder. Single files may be missing: that shows when they are
     decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
     `MissingPackage` of a Parquet manifest without pyarrow.
@@ -76,7 +79,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
                 "add a first line such as path,label if it has none"
             )
         _require_filled(manifest, column, records, name)
-    rows = []
+    rows: list[ImageRow] = []
+    told: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for record in records:
         facts = {
             column: (record.values.get(name) if name else None) or None
@@ -86,13 +90,16 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")
         rows.append(ImageRow(path, label, facts["split"], facts["group"]))
+        if label and facts["description"]:
+            told[label][facts["description"]] = None
     if not any(is_regular(row.path) for row in rows):
         raise DataError(
             f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
             f"the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
             f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
         )
-    return ImageTable(tuple(rows), f"{kind} manifest")
+    descriptions = {label: tuple(sentences) for label, sentences in told.items()}
+    return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
 
 
 def _read_csv(path: Path) -> list[Record]:

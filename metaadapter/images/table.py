@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["ImageRow", "ImageTable"]
@@ -34,11 +35,13 @@ class ImageTable:
         rows: One for each picture; folders sorted by path, lists in their own order.
         source: Which format was found, for example "class-per-folder".
         warnings: Sentences for the user on what was left out or looks wrong.
+        descriptions: Sentences on each class, by label, for those that have any.
     """
 
     rows: tuple[ImageRow, ...]
     source: str
     warnings: tuple[str, ...] = ()
+    descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:

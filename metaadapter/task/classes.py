@@ -9,7 +9,7 @@ from shlex import quote
 
 from metaadapter.errors import UsageError
 
-__all__ = ["check_support", "class_names", "require_label", "says_nothing"]
+__all__ = ["check_support", "class_names", "require_label", "says_nothing", "with_sentences"]
 
 LOPSIDED = 10  # times as many pictures in the largest class as in the smallest
 # What is left when nobody gave a name: "3", "class_07", "New folder (2)".
@@ -45,11 +45,35 @@ def class_names(
     return names
 
 
+def with_sentences(
+    names: Mapping[str, str], found: Mapping[str, Sequence[str]], described: Sequence[str]
+) -> dict[str, str | list[str]]:
+    """Label → name, or name and sentences: those `found` with the pictures, then those given.
+
+    Each of `described` is `LABEL=SENTENCE`.
+
+    Raises:
+        UsageError: a sentence is for no label, or empty.
+    """
+    sentences = {label: list(found.get(label, ())) for label in names}
+    for text in described:
+        label, sentence = _parse(text, option="--describe")
+        require_label(label, list(names), option="--describe")
+        sentences[label].append(sentence)
+    return {
+        label: [name, *sentences[label]] if sentences[label] else name
+        for label, name in names.items()
+    }
+
+
 def _parse(text: str, *, option: str) -> tuple[str, str]:
     label, equals, name = (part.strip() for part in text.partition("="))
-    if not label or (equals and not name) or (not equals and option == "--text"):
+    if not label or (equals and not name) or (not equals and option != "--add-class"):
+        example = "LABEL=NAME", "red fox"
+        if option == "--describe":
+            example = "LABEL=SENTENCE", "small, red, white tail tip"
         raise UsageError(
-            f'{option} expects LABEL=NAME, for example {option} fox="red fox"; got {text!r}'
+            f'{option} expects {example[0]}, for example {option} fox="{example[1]}"; got {text!r}'
         )
     return label, name
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter
 from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
-from metaadapter.classifier.labelled_support import labelled_support, text_names
+from metaadapter.classifier.labelled_support import descriptions, labelled_support, text_names
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.features.looks import look_widths
 from metaadapter.generator import shared_generator
@@ -27,15 +27,16 @@ MAX_PICTURES_REFINED = 80  # each takes gradient steps
 
 def fit_adapter(
     labelled: LabelledPictures,
-    names: Mapping[str, str] | None,
+    names: Mapping[str, str | list[str]] | None,
     *,
     mode: Literal["one_shot", "finetune"],
     generator: str,
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
-    `names` maps labels to names, of classes with pictures and without; with `None` the adapter
-    learns from the pictures alone. `mode` is that of `MetaAdapterClassifier`.
+    `names` maps labels to names, or to lists of a name and sentences, of classes with pictures and
+    without; with `None` the adapter learns from the pictures alone. `mode` is that of
+    `MetaAdapterClassifier`.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
     texts: Mapping[str, Any] | None = names
@@ -71,6 +72,7 @@ def fit_adapter(
         logit_scale=logit_scale,
         blocks=support.blocks,
         class_names=text_names(names, classes),
+        descriptions=descriptions(names, classes),
         origin=labelled.origin,
     )
     return StoredAdapter(weights, config, support, pictures.sha256)

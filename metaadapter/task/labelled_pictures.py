@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +55,8 @@ class LabelledPictures:
     """`None` where a store tells all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """Text feature of each class, where it comes from a store and no encoder is loaded."""
+    descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Sentences on each class that stood with its pictures."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -131,6 +133,7 @@ def _encode(
         ),
         encoder.logit_scale,
         encoder,
+        descriptions=table.descriptions,
     )
 
 

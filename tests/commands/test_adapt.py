@@ -29,6 +29,7 @@ KEYS = {
     "blocks",
     "n_views",
     "seed",
+    "descriptions",
     "leave_one_out",
     "mistakes",
     "warnings",

@@ -16,7 +16,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter import FeatureStore, FrozenEncoder
+from metaadapter import FeatureStore
 from metaadapter.evaluation import EvaluationConfig, evaluate
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.store_sets import load_sets
@@ -37,7 +37,8 @@ def measured(tmp_path_factory):
         (folder / "wear").mkdir()
         for source in few:
             (folder / "wear" / source.name).symlink_to(source)
-        assert main(["encode", str(folder / "wear"), "--out", str(folder / "demo"), "-q"]) == 0
+        encode = ["encode", str(folder / "wear"), "--out", str(folder / "demo"), "-q"]
+        assert main([*encode, "--blocks", "joint"]) == 0
     config = EvaluationConfig(stores=(str(folder / "demo"),), methods=METHODS, shots=SHOTS, seeds=1)
     evaluate(config, folder / "run")
     with (folder / "run" / "rows.csv").open(newline="", encoding="utf-8") as file:
@@ -48,7 +49,7 @@ def measured(tmp_path_factory):
     X = store.mean_features()[0].astype(np.float64)
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     text = np.stack([store.class_texts()[data.classes[c]] for c in drawn.classes_TN[0]])
-    return rows, X, text.astype(np.float64), drawn, FrozenEncoder.load("tiny").logit_scale
+    return rows, X, text.astype(np.float64), drawn, store.logit_scale
 
 
 def task(measured, n_shot):

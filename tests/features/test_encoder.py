@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
+from metaadapter.features.looks import joint_columns
 from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.views import view_pixels
@@ -397,7 +398,8 @@ def tiny() -> FrozenEncoder:
 def test_tiny__loaded__is_the_embedded_folder(tiny):
     config = json.loads((TINY / "open_clip_config.json").read_text())
 
-    assert (tiny.name, tiny.dim) == ("tiny", 2 * config["model_cfg"]["embed_dim"])
+    assert tiny.look_blocks == {"joint": config["model_cfg"]["embed_dim"], "stages": 992}
+    assert (tiny.name, tiny.dim) == ("tiny", 2 * sum(tiny.look_blocks.values()))
     assert tiny.templates == ("{}", "a photo of a {}.")
     assert not tiny.fingerprint.quick_gelu
     assert str(Path.cwd()) not in json.dumps(asdict(tiny.fingerprint))
@@ -415,15 +417,22 @@ def test_tiny_128__beside_tiny__has_its_weights_and_texts_and_another_fingerprin
     assert small.preprocess(photos[0]).shape == (3, 128, 128)
     assert tiny.preprocess(photos[0]).shape == (3, 224, 224)
     assert (small.fingerprint.digest, small.templates) == (tiny.fingerprint.digest, tiny.templates)
-    np.testing.assert_array_equal(small.encode_texts(["red fox"]), tiny.encode_texts(["red fox"]))
+    joint = joint_columns(tiny.dim, tiny.zoom, tiny.look_blocks)
+    text = tiny.encode_texts(["red fox"])[:, joint]
+    np.testing.assert_allclose(small.encode_texts(["red fox"]), text, atol=1e-6)
+    small_blocks = FrozenEncoder.load("tiny-128", device="cpu", blocks=("joint", "stages"))
     with pytest.raises(IncompatibleArtifact, match="the preprocessing or the architecture differs"):
+        tiny.fingerprint.require_match(small_blocks.fingerprint, owner="the store birds/")
+    with pytest.raises(IncompatibleArtifact, match="features of width 3008 against 1024"):
         tiny.fingerprint.require_match(small.fingerprint, owner="the store birds/")
 
 
 def test_tiny__logit_scale__is_that_of_its_weights(tiny):
     weights = load_file(TINY / "open_clip_model.safetensors")
 
-    assert tiny.logit_scale == pytest.approx(float(weights["logit_scale"].exp()))
+    # Texts are in the joint block alone, of length 1 beside 0.8.
+    longer = np.hypot(1, 0.8)
+    assert tiny.logit_scale == pytest.approx(longer * float(weights["logit_scale"].exp()))
 
 
 def test_tiny__batch_size__does_not_change_features(tiny, photos):
