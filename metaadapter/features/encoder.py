@@ -135,7 +135,8 @@ class FrozenEncoder(ImageEncoder):
             blocks: Which blocks of features stand side by side in a row: "joint", which is the
                 encoder's feature in the space of texts and always there, "trunk", what comes before
                 its projection, and "stages", statistics of four stages of the image tower. By
-                default the joint one alone.
+                default the joint one and those that the encoder's folder has a whitening of, which
+                are the stages for `tiny`.
 
         Raises:
             UsageError: No such encoder, device, precision, templates or blocks.
