@@ -37,7 +37,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         result=result,
         overall=overall,
         judged=words.part_told(result.judged),
-        notes={name: note for name, note in words.METHOD_NOTES.items() if name in result.methods},
+        notes=words.method_notes(result.methods),
         thumbnails=thumbnails,
         doubted=[
             method

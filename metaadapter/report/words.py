@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from metaadapter.evaluation import Estimate
+from metaadapter.evaluation.methods import JOINT
 from metaadapter.plain_text import one_line
 
 __all__ = [
-    "METHOD_NOTES",
     "METRIC_NAMES",
     "fraction",
+    "method_notes",
     "metric",
     "metric_name",
     "part_told",
@@ -39,8 +41,18 @@ METHOD_NOTES = {
 }
 """What is not called by the name of a publication."""
 
+JOINT_NOTE = "the method shown the joint feature of each look alone, without further blocks"
+
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
+
+
+def method_notes(methods: Collection[str]) -> dict[str, str]:
+    """What to say of those methods that are not called by the name of a publication."""
+    notes = {name: note for name, note in METHOD_NOTES.items() if name in methods}
+    if any(name.endswith(JOINT) for name in methods):
+        notes[f"…{JOINT}"] = JOINT_NOTE
+    return notes
 
 
 def short(name: str) -> str:
