@@ -165,7 +165,12 @@ def _facts(config: AdapterConfig) -> str:
     origin = config.origin
     encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
     generator = in_markdown(f"{config.generator}, {config.generator_id}")
-    names = config.class_names or [""] * len(config.classes)
+    none = [""] * len(config.classes)
+    told = config.descriptions or [[] for _ in none]
+    names = [
+        "; ".join([name, *sentences])
+        for name, sentences in zip(config.class_names or none, told, strict=True)
+    ]
     rows = "\n".join(
         f"| {in_markdown(label)} | {in_markdown(name)} | {shots} |"
         for label, name, shots in zip(config.classes, names, config.n_shots, strict=True)

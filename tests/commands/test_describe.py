@@ -29,7 +29,7 @@ def adapted(run, encoder, tmp_path):
     return adapt
 
 
-def test_adapt__described_class__has_its_sentences_and_another_text(run, adapted, pictures):
+def test_adapt__described_class__has_its_sentences_and_another_text(adapted, pictures, tmp_path):
     _, plain = adapted(pictures)
 
     result, found = adapted(pictures, "--describe", "heron=grey, long legs")
@@ -37,6 +37,7 @@ def test_adapt__described_class__has_its_sentences_and_another_text(run, adapted
     assert result.document["descriptions"] == {"heron": ["grey, long legs"]}
     assert found.config.class_names == ["heron", "lynx", "red fox"]
     assert found.config.descriptions == [["grey, long legs"], [], []]
+    assert "heron; grey, long legs" in (tmp_path / "adapter" / "README.md").read_text()
     texts, before = found.support.text_TND[0], plain.support.text_TND[0]
     assert not np.allclose(texts[0], before[0])
     np.testing.assert_array_equal(texts[1:], before[1:])
