@@ -5,8 +5,9 @@
 CONFIG is that of a generator, such as `configs/train/default.toml`: data, tasks and seed are taken
 from it. Writes FOLDER/NAME, which `metaadapter evaluate --methods` takes by its path. The last
 step is kept, whatever the validation sets say: they are measured at the end, and choose nothing.
-Tasks are not perturbed: that teaches a generator to serve any encoder and to doubt texts, for
-which these heads have nothing. `docs/peers.md` tells how the settings here were chosen.
+They learn on the joint features, whatever blocks the stores hold. Tasks are not perturbed: that
+teaches a generator to serve any encoder and to doubt texts, for which these heads have nothing.
+`docs/peers.md` tells how the settings here were chosen.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 from torch import Tensor
+from torch.nn.functional import normalize
 from torch.nn.utils import clip_grad_norm_
 
 from episodes import EpisodeBatch
@@ -45,7 +47,7 @@ from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
 from tools.store_tasks import StoreTasks
 
-__all__ = ["RECIPES", "Recipe", "data_of_one_width", "learn", "main"]
+__all__ = ["RECIPES", "Recipe", "data_of_one_width", "joint_alone", "learn", "main"]
 
 N_TASKS_VALIDATED = 40
 
@@ -80,7 +82,7 @@ def main() -> None:
     args = _arguments()
     torch.set_num_threads(1)
     config = load_config(args.config, args.set)
-    data = data_of_one_width(load_training_data(config))
+    data = data_of_one_width(joint_alone(load_training_data(config)))
     sets = [
         StoreTasks.draw(source.tasks, N_TASKS_VALIDATED, config.seed)
         for kind in ("classes", "domains")
@@ -101,6 +103,34 @@ def main() -> None:
             path = args.out / name.casefold() / "training.json"
             write_document(path, {"schema": TRAINING_RECORD, **record})
             print(name, json.dumps(accuracy))
+
+
+def joint_alone(data: TrainingData) -> TrainingData:
+    """With the joint features alone, of sources whose encoder gives further blocks.
+
+    They are the coordinates that any text has; a source without texts stays as it is.
+    """
+
+    def reduced(source: LoadedSource) -> LoadedSource:
+        tasks = source.tasks
+        used = tasks.text_CD.any(0)
+        if used.all() or not used.any():
+            return source
+        rows = tasks.features_nVD[..., used]
+        joint = replace(
+            tasks,
+            features_nVD=normalize(rows, dim=-1),
+            text_CD=normalize(tasks.text_CD[:, used], dim=-1),
+            logit_scale=tasks.logit_scale * float(rows[0, 0].norm()),
+            blocks=(),
+        )
+        return replace(source, tasks=joint)
+
+    return replace(
+        data,
+        sources=tuple(map(reduced, data.sources)),
+        validation={kind: tuple(map(reduced, it)) for kind, it in data.validation.items()},
+    )
 
 
 def data_of_one_width(data: TrainingData) -> TrainingData:

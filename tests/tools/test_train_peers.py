@@ -17,7 +17,7 @@ from metaadapter.evaluation.methods import load_method
 from metaadapter.training.config_file import load_config
 from metaadapter.training.training_data import load_training_data
 from tools.inner_steps import task_losses
-from tools.train_peers import RECIPES, data_of_one_width, learn, main
+from tools.train_peers import RECIPES, data_of_one_width, joint_alone, learn, main
 
 CONFIG = """\
 [data]
@@ -192,3 +192,25 @@ def test_learn__feature_that_is_no_number__stops_and_says_where(config_file):
 
     with pytest.raises(DataError, match=r"Meta-Adapter: the loss of step 0 is nan; look for rows"):
         learn("Meta-Adapter", data, config, RECIPES["Meta-Adapter"])
+
+
+def test_joint_alone__coordinates_without_texts__are_left_out_and_logits_stay(config_file):
+    data = load_training_data(load_config(config_file))
+    source = data.sources[0]
+    tasks = source.tasks
+    rows = torch.nn.functional.normalize(
+        torch.cat([tasks.features_nVD, 0.5 * torch.ones_like(tasks.features_nVD)], -1), dim=-1
+    )
+    text = torch.cat([tasks.text_CD, torch.zeros_like(tasks.text_CD)], -1)
+    width = tasks.text_CD.shape[1]
+    wider = replace(tasks, features_nVD=rows, text_CD=text, blocks=(width, width))
+    # The other block has one length in every row, as those of an encoder have.
+    wider = replace(wider, logit_scale=tasks.logit_scale / float(rows[0, 0, :width].norm()))
+
+    found = joint_alone(replace(data, sources=(replace(source, tasks=wider), *data.sources[1:])))
+
+    joint = found.sources[0].tasks
+    torch.testing.assert_close(joint.features_nVD, tasks.features_nVD)
+    torch.testing.assert_close(joint.text_CD, tasks.text_CD)
+    assert joint.logit_scale == pytest.approx(tasks.logit_scale)
+    assert found.sources[1] is data.sources[1]
