@@ -63,10 +63,8 @@ def load_method(name: str) -> Method:
         meta_peer = load_meta_peer(name)
         folder = shipped_folder(name) if name in META_PEERS else Path(name)
         card = read_meta_training(folder, META_PEERS_STUDIED)
-        # Those that ship were trained on the joint features of their encoder.
-        return Method(
-            name, meta_peer.identity, meta_peer, card, sees_joint_alone=name in META_PEERS
-        )
+        # tools/train_peers.py trains them on the joint features.
+        return Method(name, meta_peer.identity, meta_peer, card, sees_joint_alone=True)
     if name == FINE_TUNED or name.startswith(AT):
         settings, start = FineTune(n_steps=_asked_steps(name)), load_generator("default")
         code = code_identity(fine_tune, type(start))
