@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport, Cosines
+from metaadapter.generator.canonical import CanonicalSupport, Cosines, sum_blocks
 from metaadapter.generator.pairs import TINY, Pairs, directions
 from metaadapter.generator.relations import shot_scalars, stacked
 
@@ -143,10 +143,8 @@ def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
 
 
 def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
-    """Which blocks the texts differ in."""
-    squares_TD = support.text_TND.square().sum(1)
-    parts = torch.split(squares_TD, list(support.raw.blocks), -1)
-    energy_TP = torch.stack([part.sum(-1) for part in parts], -1)
+    """True for the blocks in which the texts differ."""
+    energy_TP = sum_blocks(support.text_TND.square().sum(1), support.raw.blocks)
     return energy_TP > ROUNDING * energy_TP.sum(-1, keepdim=True)
 
 

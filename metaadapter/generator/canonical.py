@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support
 
-__all__ = ["CanonicalSupport", "Cosines", "canonicalise"]
+__all__ = ["CanonicalSupport", "Cosines", "canonicalise", "sum_blocks"]
 
 SPREAD_FLOOR = 1e-6
 
@@ -94,17 +95,22 @@ def canonicalise(support: Support) -> CanonicalSupport:
         text_spread_T=text_spread_T,
         scale_TD=(1 / image_spread_T)[:, None].expand(-1, text_TND.shape[-1]),
         text_share_T=torch.ones_like(image_spread_T),
-        block_length_TP=_by_block(support, raw_TNKD),
-        block_spread_TP=_by_block(support, shots_TNKD) * image_spread_T[:, None],
+        block_length_TP=_block_lengths(support, raw_TNKD),
+        block_spread_TP=_block_lengths(support, shots_TNKD) * image_spread_T[:, None],
     )
 
 
-def _by_block(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
+def sum_blocks(
+    values: Float[Tensor, "*shape D"], blocks: Sequence[int]
+) -> Float[Tensor, "*shape P"]:
+    """The sum of the values in each block of these widths; () is one block."""
+    parts = torch.split(values, list(blocks or values.shape[-1:]), -1)
+    return torch.stack([part.sum(-1) for part in parts], -1)
+
+
+def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
     """The root mean squared length of the rows in each block; rows of zeros are none."""
-    widths = support.blocks or (rows_TNKD.shape[-1],)
-    squares_TD = rows_TNKD.square().sum((1, 2))
-    parts = torch.split(squares_TD, list(widths), -1)
-    squares_TP = torch.stack([part.sum(-1) for part in parts], -1)
+    squares_TP = sum_blocks(rows_TNKD.square().sum((1, 2)), support.blocks)
     return (squares_TP / support.n_pictures_T[:, None]).sqrt()
 
 

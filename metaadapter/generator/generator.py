@@ -14,7 +14,7 @@ from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
-from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
 from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.regression import (
@@ -203,9 +203,7 @@ def _cache(
     raw_TMD = problem.rows_of(support.raw.rows_TMD)
     # For rows whose blocks have constant lengths ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
     squared_T1D = support.scale_TD[:, None].square()
-    widths = support.raw.blocks or raw_TMD.shape[-1:]
-    parts = torch.split(raw_TMD.square(), list(widths), -1)
-    squares_TMP = torch.stack([part.sum(-1) for part in parts], -1)
+    squares_TMP = sum_blocks(raw_TMD.square(), support.raw.blocks)
     size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]
     sharpness_T1 = sharpness_T[:, None]
     return {

@@ -144,8 +144,7 @@ class Regression:
 
     def rows_of(self, rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, "T M D"]:
         """The rows at the M places; zeros where there is no picture."""
-        tasks_T1 = torch.arange(len(self.places_TM), device=self.places_TM.device)[:, None]
-        return rows_TXD[tasks_T1, self.places_TM] * self.present_TM[..., None]
+        return _at_places(rows_TXD, self.places_TM, self.present_TM)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """The targets less what the prior class vectors say."""
@@ -164,9 +163,8 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     most = max(kept_TX.sum(1).tolist(), default=0)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
-    tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
     rows_TMD, targets_TMN = (
-        each[tasks_T1, places_TM] * present_TM[..., None]
+        _at_places(each, places_TM, present_TM)
         for each in (support.shots_TNKD.flatten(1, 2), support.raw.targets_TMN)
     )
     widths = list(support.raw.blocks or rows_TMD.shape[-1:])
@@ -247,6 +245,12 @@ def left_out_residuals(
     In closed form (Rasmussen and Williams 2006, equation 5.12): A_m / [(K + noise)⁻¹]_mm.
     """
     return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
+
+
+def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tensor:
+    """(T, M, …) the rows at the places; zeros where there is no picture."""
+    tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
+    return rows_TXD[tasks_T1, places_TM] * present_TM[..., None]
 
 
 def _factor(correction: Tensor | float, like: Tensor) -> Tensor:

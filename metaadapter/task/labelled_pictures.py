@@ -97,7 +97,7 @@ def read_support(
         return _encode(table, chosen, selection, progress)
     store, loaded = FeatureStore.open(source), None
     recipe = store.header.recipe
-    look = partial(load, zoom=recipe.zoom, blocks=tuple(recipe.blocks) or ("joint",))
+    look = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)
     if encoder is not None:
         loaded = look(encoder)
     elif reads_names:
@@ -152,11 +152,10 @@ def _take(
             f"{'--zoom' if selection.zoom else '--no-zoom'} was given, but {owner} was made "
             f"{'with' if recipe.zoom else 'without'} a zoom; leave it out, or encode again"
         )
-    names = tuple(recipe.blocks) or ("joint",)
-    if selection.blocks not in (None, names):
+    if selection.blocks not in (None, recipe.block_names):
         raise UsageError(
             f"--blocks {','.join(selection.blocks)} was given, but {owner} holds "
-            f"{','.join(names)}; leave it out, or encode again"
+            f"{','.join(recipe.block_names)}; leave it out, or encode again"
         )
     if encoder is not None:
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)

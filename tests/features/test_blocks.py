@@ -65,7 +65,7 @@ def pictures_for(tower, n=2):
 
 
 def seen_by_hooks(modules, run):
-    """What each module gives while `run` runs."""
+    """Call `run` and return the last output of each module during the call."""
     seen = [[] for _ in modules]
     hooks = [
         module.register_forward_hook(lambda _m, _i, out, kept=kept: kept.append(out))

@@ -58,10 +58,11 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     task = make_task(1, 3, 2, 16)
     block_evidence(canonicalise(replace(task.support, blocks=(9, 7))))
     of_block = computed[-1]
-    sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
+    page = PAGE.read_text(encoding="utf-8")
+    sections = page.split("\n## ")[1:]
     documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
     assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block]
-    assert sum(map(len, documented)) == 59
+    assert f"{sum(map(len, documented))} numbers below" in page
 
 
 def test_relate__cross_edges__are_cosines_of_texts_and_means(make_task):

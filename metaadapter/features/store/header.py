@@ -43,6 +43,11 @@ class Recipe:
     zoom: bool = False
     blocks: dict[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
 
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """The names of the blocks, as `load_encoder` takes them."""
+        return tuple(self.blocks) or ("joint",)
+
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
         store = f"the feature store {folder}"
@@ -54,7 +59,7 @@ class Recipe:
             option = "--zoom" if stored.zoom else "--no-zoom"
             raise IncompatibleArtifact(_asked(difference, option))
         if self.blocks != stored.blocks:
-            names, wanted = (",".join(it.blocks) or "joint" for it in (stored, self))
+            names, wanted = (",".join(it.block_names) for it in (stored, self))
             difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
             raise IncompatibleArtifact(_asked(difference, f"--blocks {names}"))
         stored.fingerprint.require_match(self.fingerprint, owner=store)
