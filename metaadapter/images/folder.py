@@ -149,9 +149,11 @@ def _text(file: Path) -> str:
                 f"expected a few sentences on a class in {file}, but it has more than "
                 f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it"
             )
+        if b"\0" in content:
+            raise ValueError("it holds a zero byte, so it is no text")
         return content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not in UTF-8"
+    except (OSError, ValueError) as error:
+        reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
         raise DataError(
             f"cannot read the sentences on a class in {file}: {reason}; save it as plain text in "
             "UTF-8, or remove it"

@@ -100,7 +100,11 @@ def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"\xff\xfe\x00", "it is not in UTF-8"), (b"a" * 70_000, "more than 65536 bytes")],
+    [
+        (b"\xff\xfe", "it is not in UTF-8"),
+        (b"\x00\x01", "it holds a zero byte"),
+        (b"a" * 70_000, "more than 65536 bytes"),
+    ],
 )
 def test_adapt__class_txt_that_is_no_text__ends_with_3(adapted, pictures, content, told):
     (pictures / "heron" / "class.txt").write_bytes(content)
