@@ -9,7 +9,8 @@ from typer import Argument, Option
 
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
-    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY, one of your own."
+    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY, one of your own. "
+    "+timm:MODEL behind it adds a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
 )
 _VIEWS_HELP = "Views of each picture to average: itself, then random crops."
 _ZOOM_HELP = (
@@ -33,7 +34,8 @@ Blocks = Annotated[
         "--blocks",
         metavar="NAMES",
         help="Features of each picture, side by side: joint (in the space of names, always there), "
-        "trunk (before its projection), stages (statistics of four stages); as in joint,stages.",
+        "trunk (before its projection), stages (statistics of four stages), second (of the second "
+        "image tower); as in joint,stages.",
         show_default="as the encoder does",
     ),
 ]

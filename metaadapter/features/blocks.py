@@ -1,4 +1,7 @@
-"""Blocks of features: beside the joint vector what the trunk and its stages say of a picture."""
+"""Blocks of features: beside the joint vector what else is said of a picture.
+
+That is what the trunk and its stages say, and a second image tower.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,13 @@ __all__ = [
     "default_blocks",
     "join_blocks",
     "joint_length",
+    "require_second",
     "tower_blocks",
 ]
 
 # The length of each block in a row before the row is scaled to length 1; docs/looks.md tells why.
-BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5}
+# The last is that of a second image tower.
+BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
 WHITENED_LENGTH = 0.8
 N_STAGES = 4
 # Wider stages go through a fixed random matrix, which keeps distances (Johnson and Lindenstrauss).
@@ -52,9 +57,24 @@ def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in BLOCKS if name in names)
 
 
-def default_blocks(whitened: Collection[str]) -> tuple[str, ...]:
-    """The blocks by default: the joint one, and those that can be whitened."""
-    return tuple(name for name in BLOCKS if name == "joint" or name in whitened)
+def default_blocks(whitened: Collection[str], *, second: bool = False) -> tuple[str, ...]:
+    """The blocks by default: the joint one, those that can be whitened, and a second tower's."""
+    there = {"joint", *whitened, *(("second",) if second else ())}
+    return tuple(name for name in BLOCKS if name in there)
+
+
+def require_second(names: Collection[str], *, second: bool, encoder: str) -> None:
+    """Raise `UsageError` unless `second` is among the blocks just where there is such a tower."""
+    if second and "second" not in names:
+        raise UsageError(
+            f"the blocks {', '.join(names)} leave out the second image tower of the encoder "
+            f"{encoder}: add second to them, or name the encoder without it"
+        )
+    if "second" in names and not second:
+        raise UsageError(
+            f"the encoder {encoder} has no second image tower: leave the block second out, or name "
+            f"one, as in {encoder}+timm:vit_small_patch14_dinov2.lvd142m"
+        )
 
 
 def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from metaadapter.features.blocks import (
     default_blocks,
     join_blocks,
     joint_length,
+    require_second,
     tower_blocks,
 )
 from metaadapter.features.device import Precision, choose_device, require_precision
@@ -38,6 +39,7 @@ from metaadapter.features.open_clip_model import (
     resolve_encoder,
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
+from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
 
 __all__ = ["FrozenEncoder"]
@@ -82,24 +84,35 @@ class FrozenEncoder(ImageEncoder):
         self.preprocess = model.preprocess
         self.zoom = zoom
         self._whitening = read_whitening(source.folder)
-        chosen = default_blocks(self._whitening) if blocks is None else check_blocks(blocks)
+        has_second = model.second is not None
+        chosen = default_blocks(self._whitening, second=has_second)
+        if blocks is not None:
+            chosen = check_blocks(blocks)
+            require_second(chosen, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
         # Both are taken from the weights as they came, before a lower precision rounds them.
         temperature = float(model.network.logit_scale.detach().exp())
         self.logit_scale = temperature / joint_length(self._lengths)
-        digest = digest_weights(model.network)
+        both = (model.network, model.second)
+        digest = digest_weights(*(each for each in both if each is not None))
         self._tokenize = model.tokenize
         self._network = model.network.eval().requires_grad_(False)
+        probe = self.preprocess(probe_picture())[None]
         if isinstance(getattr(self._network, "visual", None), nn.Module):
-            probe = self.preprocess(probe_picture())[None]
             self._network.visual = fold_batch_norms(self._network.visual, probe)
-        if precision != "fp32":
-            from open_clip import convert_weights_to_lp
+        networks = [self._network]
+        if model.second is not None:
+            self._second = fold_batch_norms(model.second.requires_grad_(False), probe)
+            networks.append(self._second)
+        for network in networks:
+            if precision != "fp32":
+                from open_clip import convert_weights_to_lp
 
-            # Autocast would round them at each call: five times slower for a few pictures on a CPU.
-            convert_weights_to_lp(self._network, DTYPES[precision])
-        # Convolutions on a CPU take up to a quarter less time in this layout.
-        self._network.to(self.device, memory_format=torch.channels_last)
+                # Autocast would round them at each call: five times slower for a few pictures on a
+                # CPU.
+                convert_weights_to_lp(network, DTYPES[precision])
+            # Convolutions on a CPU take up to a quarter less time in this layout.
+            network.to(self.device, memory_format=torch.channels_last)
         self.look_blocks = self._block_widths()
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
         sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
@@ -125,7 +138,10 @@ class FrozenEncoder(ImageEncoder):
             name: "tiny", which is in the package; "tiny-128", the same at 128 pixels in place of
                 224, 2.6 times as fast; "MODEL/TAG" of open_clip, as in
                 "ViT-B-32/laion2b_s34b_b79k", from the hub or its cache; "MODEL/FILE" with a local
-                weights file; or a folder with open_clip's config and weights.
+                weights file; or a folder with open_clip's config and weights. "+timm:MODEL" behind
+                it adds a second image tower, any model of timm, as in
+                "tiny+timm:vit_small_patch14_dinov2.lvd142m", by its name, as MODEL/FILE or a
+                folder.
             device: "cpu", "cuda", "mps"; the fastest one that is here if `None` or "auto".
             precision: "fp32", "bf16", or on a GPU "fp16".
             templates: "simple", "openai-imagenet", or your own, each with one `{}`; what suits
@@ -134,9 +150,10 @@ class FrozenEncoder(ImageEncoder):
                 time and memory.
             blocks: Which blocks of features stand side by side in a row: "joint", which is the
                 encoder's feature in the space of texts and always there, "trunk", what comes before
-                its projection, and "stages", statistics of four stages of the image tower. By
-                default the joint one and those that the encoder's folder has a whitening of, which
-                are the stages for `tiny`.
+                its projection, "stages", statistics of four stages of the image tower, and
+                "second", the features of a second image tower. By default the joint one, those
+                that the encoder's folder has a whitening of, which are the stages for `tiny`, and
+                the second tower's where there is one.
 
         Raises:
             UsageError: No such encoder, device, precision, templates or blocks.
@@ -146,7 +163,7 @@ class FrozenEncoder(ImageEncoder):
         require_precision(precision, choose_device(device))
         source = resolve_encoder(name)
         if templates is None or templates == "default":
-            templates = DEFAULT_TEMPLATES.get(source.name, "simple")
+            templates = DEFAULT_TEMPLATES.get(source.name.partition(SEPARATOR)[0], "simple")
         chosen = resolve_templates(templates)
         model = build_model(source)
         return cls(
@@ -203,8 +220,18 @@ class FrozenEncoder(ImageEncoder):
 
     def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
         """The chosen blocks of pictures, whitened where the encoder's folder says how."""
-        blocks = tower_blocks(self._network.visual, pixels)
+        blocks = self._raw_blocks(pixels)
         return {name: self._whitening.get(name, normalize)(blocks[name]) for name in self._lengths}
+
+    def _raw_blocks(self, pixels: Tensor) -> dict[str, Tensor]:
+        """At least the chosen blocks, as the towers give them."""
+        if self._lengths.keys() <= {"joint", "second"}:
+            blocks = {"joint": self._network.encode_image(pixels)}
+        else:
+            blocks = tower_blocks(self._network.visual, pixels)
+        if "second" in self._lengths:
+            blocks["second"] = self._second(pixels)
+        return blocks
 
     def _block_widths(self) -> dict[str, int]:
         """The widths of the chosen blocks of one look; empty for the joint one alone."""
@@ -212,7 +239,7 @@ class FrozenEncoder(ImageEncoder):
             return {}
         probe = self.preprocess(probe_picture())[None].to(self.device)
         with torch.inference_mode(), self._autocast():
-            blocks = tower_blocks(self._network.visual, probe)
+            blocks = self._raw_blocks(probe)
         widths = {name: blocks[name].shape[1] for name in self._lengths}
         for name in widths.keys() & self._whitening.keys():
             self._whitening[name].require_width(widths[name], owner=self.name)

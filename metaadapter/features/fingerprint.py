@@ -136,13 +136,13 @@ class Fingerprint:
         return "the weights are the same, but the preprocessing or the architecture differs"
 
 
-def digest_weights(model: nn.Module) -> str:
+def digest_weights(*models: nn.Module) -> str:
     """16 hexadecimal digits of all learned numbers, also running means, before they are rounded.
 
     Names and order play no part: they change between versions of open_clip.
     """
     digests = []
-    for tensor in model.state_dict().values():
+    for tensor in (tensor for model in models for tensor in model.state_dict().values()):
         # Counters and position numbers are whole numbers, and tell nothing of the features.
         if tensor.is_floating_point():
             values = tensor.detach().flatten().float().cpu().numpy().astype("<f4", copy=False)

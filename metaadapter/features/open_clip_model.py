@@ -22,6 +22,14 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.features.fingerprint import probe_picture
+from metaadapter.features.second_tower import (
+    SEPARATOR,
+    SecondSource,
+    SecondTower,
+    build_second,
+    resolve_second,
+)
 from metaadapter.features.whitening import WHITENING_FILE
 from metaadapter.files.regular_files import is_regular
 from metaadapter.refusals import is_shortage
@@ -43,7 +51,8 @@ class EncoderSource:
     `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
     tag or file of the weights, `None` for a folder; `weights` a word on them for people;
     `image_size` the side in pixels that pictures are scaled to, if not the architecture's own;
-    `folder` the folder with config and weights, if its pictures are of the architecture's size.
+    `folder` the folder with config and weights, if its pictures are of the architecture's size;
+    `second` what stands behind `+timm:` in the name, if anything does.
     """
 
     name: str
@@ -52,17 +61,20 @@ class EncoderSource:
     weights: str
     image_size: int | None = None
     folder: Path | None = None
+    second: SecondSource | None = None
 
 
 class OpenClipModel(NamedTuple):
     """A torch module with `encode_image`, `encode_text` and `logit_scale`, and what goes before.
 
     That is from a picture to (3, height, width), and from sentences to token numbers (n, context).
+    `second` is a second image tower, which sees the same pixels.
     """
 
     network: Any
     preprocess: Callable[[Image.Image], Tensor]
     tokenize: Callable[[list[str]], Tensor]
+    second: SecondTower | None = None
 
 
 def resolve_encoder(name: str) -> EncoderSource:
@@ -70,6 +82,10 @@ def resolve_encoder(name: str) -> EncoderSource:
 
     A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
     """
+    first, separator, second = name.partition(SEPARATOR)
+    if separator:
+        source, beside = resolve_encoder(first), resolve_second(second)
+        return replace(source, name=f"{source.name}{SEPARATOR}{beside.name}", second=beside)
     if name in EMBEDDED:
         source, size = _folder(TINY), EMBEDDED[name]
         folder = source.folder if size is None else None
@@ -119,7 +135,12 @@ def build_model(source: EncoderSource) -> OpenClipModel:
             if is_shortage(error):
                 raise
             raise _explain(source, error) from error
-    return OpenClipModel(network, preprocess, tokenize)
+        second = None
+        if source.second is not None:
+            seen = network.visual.preprocess_cfg
+            probe = preprocess(probe_picture())[None]
+            second = build_second(source.second, probe, seen["mean"], seen["std"])
+    return OpenClipModel(network, preprocess, tokenize, second)
 
 
 def _folder(folder: Path) -> EncoderSource:

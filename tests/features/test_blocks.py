@@ -11,7 +11,6 @@ from torch.nn.functional import normalize
 from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
 from metaadapter.features.blocks import (
-    BLOCKS,
     WIDEST_STAGES,
     block_lengths,
     check_blocks,
@@ -21,7 +20,7 @@ from metaadapter.features.blocks import (
     tower_blocks,
 )
 
-ALL = tuple(BLOCKS)
+ALL = ("joint", "trunk", "stages")
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 VIT = {"image_size": 32, "layers": 8, "width": 32, "head_width": 16, "patch_size": 8}
 TOWERS = {

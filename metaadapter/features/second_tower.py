@@ -1,0 +1,179 @@
+"""A second image tower beside a CLIP: any model of timm, whose features are one more block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.files.regular_files import is_regular
+from metaadapter.refusals import is_shortage
+
+__all__ = ["SEPARATOR", "SecondSource", "SecondTower", "build_second", "resolve_second"]
+
+SEPARATOR = "+timm:"
+CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSource:
+    """What timm needs to build the tower that stands behind `+timm:` in an encoder's name.
+
+    `model` is timm's name of the model, or "local-dir:" and a folder; `file` the file of its
+    weights, None where they are in the folder or on the hub.
+    """
+
+    name: str
+    model: str
+    file: str | None = None
+
+
+def resolve_second(name: str) -> SecondSource:
+    """Find out what stands behind `+timm:`: a model of timm, MODEL/FILE, or a folder.
+
+    Raises:
+        UsageError: There is no such model or file.
+        DataError: The folder is no model of timm.
+    """
+    import timm
+
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        if not is_regular(folder / CONFIG_FILE):
+            raise DataError(
+                f"the folder {folder} is no model of timm: expected {CONFIG_FILE} and the weights "
+                "in it, as timm.models.save_for_hf writes them and the hub has them"
+            )
+        return SecondSource(str(folder.resolve()), f"local-dir:{folder.resolve()}")
+    model, _, weights = name.partition("/")
+    if not timm.is_model(model):
+        near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise UsageError(
+            f"timm has no model {model!r}: {hint}expected the name of one of its models as in "
+            "tiny+timm:vit_small_patch14_dinov2.lvd142m, MODEL/FILE with a weights file, or a "
+            "folder; timm.list_pretrained() lists all"
+        )
+    if not weights:
+        return SecondSource(model, model)
+    file = Path(weights).expanduser()
+    if not is_regular(file):
+        raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
+    return SecondSource(f"{model}/{file.resolve()}", model, str(file.resolve()))
+
+
+@final
+class SecondTower(nn.Module):
+    """A model of timm that sees the pixels which a CLIP was given, at their size.
+
+    Args:
+        model: From preprocessed pictures to pooled features.
+        mean: What each channel of the CLIP's pixels was freed from.
+        deviation: What it was divided by.
+    """
+
+    factor: Tensor
+    shift: Tensor
+
+    def __init__(self, model: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__()
+        self.model = model
+        expected = _preprocessing(model)
+        given, own = (
+            torch.tensor([list(means), list(deviations)])[..., None, None]
+            for means, deviations in ((mean, deviation), (expected["mean"], expected["std"]))
+        )
+        self.register_buffer("factor", given[1] / own[1])
+        self.register_buffer("shift", (given[0] - own[0]) / own[1])
+
+    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n _"]:
+        """Pooled features of pictures that were preprocessed for the CLIP."""
+        features: Tensor = self.model(pixels * self.factor + self.shift)
+        return features
+
+
+def build_second(
+    source: SecondSource,
+    probe: Float[Tensor, "1 3 height width"],
+    mean: Sequence[float],
+    deviation: Sequence[float],
+) -> SecondTower:
+    """Build the tower on the CPU in float32; its weights come from the disk or from the hub.
+
+    Args:
+        source: Which model.
+        probe: The pixels of a picture that was preprocessed for the CLIP.
+        mean: What each channel of such pixels was freed from.
+        deviation: What it was divided by.
+
+    Raises:
+        DataError: The weights are not here and cannot be fetched.
+        IncompatibleArtifact: The weights do not fit the model, or it cannot see such pictures.
+    """
+    try:
+        tower = SecondTower(_model(source, probe.shape[-1]), mean, deviation).eval()
+        with torch.inference_mode():
+            features = tower(probe)
+        if features.ndim != 2:
+            raise ValueError(f"it gives {tuple(features.shape)} for one picture")
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        raise _explain(source, error) from error
+    return tower
+
+
+def _preprocessing(model: Any) -> dict[str, Any]:
+    from timm import data
+
+    resolve: Any = data.resolve_model_data_config  # type: ignore[attr-defined]
+    return dict(resolve(model))
+
+
+def _model(source: SecondSource, size: int) -> nn.Module:
+    """The model with its weights and without its classifier."""
+    import timm
+
+    weights: dict[str, Any] = {"pretrained": True}
+    if source.file is not None:
+        weights["pretrained_cfg_overlay"] = {"file": source.file}
+    try:
+        model = timm.create_model(source.model, img_size=size, **weights)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+        # Convolutions take pictures of any size.
+        model = timm.create_model(source.model, **weights)
+    # Only with its own classifier does timm insist that every tensor has a weight.
+    without_classifier: Any = model
+    without_classifier.reset_classifier(0)
+    return model
+
+
+def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
+    reason = " ".join(str(error).split())[:300]
+    if source.file is None and source.model == source.name and _is_of_network(error):
+        return DataError(
+            f"the weights of the model {source.name} of timm are not on this machine and could not "
+            f"be downloaded. On a machine with a network run `hf download timm/{source.name} "
+            f"--local-dir {source.name}`, copy that folder here and write +timm: and its path"
+        )
+    return IncompatibleArtifact(
+        f"the second image tower {source.name} cannot be used: expected a model of timm with "
+        f"weights of its own and pooled features; timm says: {reason}"
+    )
+
+
+def _is_of_network(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
