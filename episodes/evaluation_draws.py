@@ -107,4 +107,4 @@ def _tasks(
     query_TNQ: Int[Tensor, "T N Q"],
 ) -> EpisodeRows:
     nothing_TN0, nobody_T0 = support_TNK[..., :0], classes_TN[:, :0]
-    return EpisodeRows(classes_TN, support_TNK, nothing_TN0, query_TNQ, nobody_T0)
+    return EpisodeRows(classes_TN, support_TNK, nothing_TN0, query_TNQ, nobody_T0, nobody_T0)

@@ -128,6 +128,7 @@ class EpisodeSampler:
             twin_TNK=twin_TNK,
             query_TNQ=query_TNQ,
             off_class_TO=off_class_TO,
+            pool_TU=classes_TN[:, :0],
         )
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:

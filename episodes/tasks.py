@@ -33,6 +33,8 @@ class EpisodeRows:
     """Rows of the pictures to classify, by class."""
     off_class_TO: Int[Tensor, "T O"]
     """Rows of pictures of classes that are not in the task; none where none were asked for."""
+    pool_TU: Int[Tensor, "T U"]
+    """Rows of unlabelled pictures; none where none were asked for."""
 
     def first(self, n_shot: int) -> EpisodeRows:
         """The same tasks with no more than the first `n_shot` labelled pictures a class."""

@@ -71,6 +71,8 @@ class AdapterConfig(BaseModel):
     n_shots: list[Annotated[int, Field(ge=0)]]
     """The number of pictures that each class was predicted from."""
     mode: str
+    n_unlabelled: Annotated[int, Field(ge=0)] = 0
+    """The number of unlabelled pictures that it was predicted from beside them."""
     n_steps: int = 0
     """Gradient steps taken after the prediction."""
     generator: str
@@ -180,10 +182,11 @@ def _facts(config: AdapterConfig) -> str:
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
+    pool = f" and {config.n_unlabelled} unlabelled ones" if config.n_unlabelled else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
-pictures{views}, {steps} (generator {generator}; mode
+pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
 wide, whose licence also applies, and holds no picture.
 

@@ -97,6 +97,9 @@ def save_adapter(
     if support is not None:
         rows, labels = support.labelled_rows()
         named = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
+        if support.pool_TUD is not None:
+            # Half the bytes; it moves a row by less than a store's rounding does.
+            named["pool"] = support.pool_TUD[0].half()
         hashes = json_text(sorted(picture_hashes))
         contents[SUPPORT_FILE] = _pack(named, picture_hashes=hashes)
     with write_errors(owner := f"the adapter {folder}"):
@@ -166,9 +169,12 @@ def _unpack_support(
         raise ValueError(f"the shapes in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
     if labels.is_floating_point() or not ((labels >= 0) & (labels < n_way)).all():
         raise ValueError(f"a label in {SUPPORT_FILE} is no class of {CONFIG_FILE}")
-    if not (rows.isfinite().all() and text.isfinite().all()):
+    pool = tensors.get("pool", rows[:0]).float()
+    if pool.shape != (config.n_unlabelled, width):
+        raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
+    if not all(part.isfinite().all() for part in (rows, text, pool)):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
     support = Support.of_rows(
-        rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks
+        rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
     return support, hashes

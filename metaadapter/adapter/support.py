@@ -38,6 +38,10 @@ class Support(TensorFields):
     """Unit rows of the V views that each picture is the mean of, where they were kept."""
     blocks: tuple[int, ...] = ()
     """Widths of the blocks that the features consist of, in their order; () for one."""
+    pool_TUD: Float[Tensor, "T U D"] | None = None
+    """Unit rows of unlabelled pictures of each task, its pool; `None` where there is none."""
+    pool_mask_TU: Bool[Tensor, "T U"] | None = None
+    """True where there is an unlabelled picture; given with `pool_TUD`."""
 
     @classmethod
     def of_tasks(
@@ -93,15 +97,18 @@ class Support(TensorFields):
         logit_scale: float | None = None,
         views: Float[Tensor, "n V D"] | None = None,
         blocks: tuple[int, ...] = (),
+        pool: Float[Tensor, "u D"] | None = None,
     ) -> Support:
         """The support of one task from pictures whose labels are 0 … N − 1.
 
-        Rows, texts and views are unit rows; a text is zeros where a class has none.
+        Rows, texts and views are unit rows, and so are those of `pool`, the unlabelled pictures; a
+        text is zeros where a class has none.
         """
         pictures, mask = _sort_by_class(rows, labels, len(text))
         support = cls.of_tasks(
             pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
         )
+        support = support.with_pool(pool)
         if views is None:
             return support
         return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])
@@ -129,6 +136,13 @@ class Support(TensorFields):
     def kept(self, mask_TNK: Bool[Tensor, "T N K"]) -> Support:
         """This support without the pictures that `mask_TNK` leaves out."""
         return replace(self, support_mask_TNK=self.support_mask_TNK & mask_TNK)
+
+    def with_pool(self, pool: Float[Tensor, "u D"] | None) -> Support:
+        """The support of one task with these unlabelled pictures in place of its own."""
+        if pool is None or not len(pool):
+            return replace(self, pool_TUD=None, pool_mask_TU=None)
+        mask_TU = torch.ones(1, len(pool), dtype=torch.bool, device=pool.device)
+        return replace(self, pool_TUD=pool[None], pool_mask_TU=mask_TU)
 
     def labelled_rows(self) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
         """The pictures of the one task and the class of each, class by class."""
@@ -162,6 +176,11 @@ class Support(TensorFields):
     def n_pictures_T(self) -> Float[Tensor, " T"]:
         """The number of pictures of each task, at least 1."""
         return self.present_TNK.sum((1, 2)).clamp(min=1).to(self.text_TND.dtype)
+
+    @property
+    def n_pool(self) -> int:
+        """The number of places for unlabelled pictures."""
+        return 0 if self.pool_TUD is None else self.pool_TUD.shape[1]
 
     @property
     def n_shot_T(self) -> Float[Tensor, " T"]:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from metaadapter.adapter import AdapterConfig, Origin, Support, load_adapter, save_adapter
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
-from metaadapter.classifier.given_arrays import label_array, unchanged_on_error
+from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
 from metaadapter.classifier.labelled_support import (
     descriptions,
     is_described,
@@ -24,8 +24,12 @@ from metaadapter.classifier.labelled_support import (
     text_of_new_class,
     unit_rows,
 )
-from metaadapter.classifier.one_shot import append_class, predict_adapter
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.classifier.one_shot import (
+    append_class,
+    generator_that_predicted,
+    predict_adapter,
+)
+from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, shared_generator
 from metaadapter.own_code import is_own_code
 
@@ -94,7 +98,9 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.fine_tuning = fine_tuning
         self.blocks = blocks
 
-    def fit(self, X: Any, y: Any, *, views: Any = None) -> MetaAdapterClassifier:
+    def fit(
+        self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None
+    ) -> MetaAdapterClassifier:
         """Predict the adapter of a support set; a fit that fails leaves the estimator as it was.
 
         Args:
@@ -103,9 +109,11 @@ class MetaAdapterClassifier(AdapterClassifier):
             y: (n,) labels of the pictures.
             views: (n, V, D) features of the views that each picture is the mean of, for the
                 gradient steps of mode `"finetune"`.
+            unlabelled: (u, D) features of pictures that nobody labelled, of these classes or of
+                others, which the generator learns from as well (docs/pool.md).
 
         Raises:
-            ValueError: X, y or views are not usable, or there are fewer than two classes.
+            ValueError: An array is not usable, or there are fewer than two classes.
         """
         if self.mode not in get_args(Mode):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
@@ -115,6 +123,9 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
         with unchanged_on_error(self):
             support, encoder = self._read(X, y, views)
+            if unlabelled is not None:
+                rows = unlabelled_rows(unlabelled, self.n_features_in_)
+                support = support.with_pool(unit_rows(rows))
             generator, self.generator_id_ = shared_generator(self.generator)
             if self.mode == "one_shot":
                 self.adapter_, self.n_steps_ = predict_adapter(generator, support), 0
@@ -198,14 +209,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 "the adapter was predicted by a generator of your own, which is code; if you trust "
                 "it, load the adapter with generator=… (--generator) that one to add a class"
             )
-        generator, identity = shared_generator(self.generator)
-        if identity != self.generator_id_:
-            raise IncompatibleArtifact(
-                f"the adapter was predicted by generator {self.generator_id_}, and "
-                f"{_kept_name(self.generator)!r} is now {identity}; load it with "
-                "generator=… the one that predicted it, or fit again"
-            )
-        return self.support_, generator
+        return self.support_, generator_that_predicted(self.generator, self.generator_id_)
 
     def save(
         self,
@@ -236,6 +240,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             generator_id=self.generator_id_,
             logit_scale=self.logit_scale_,
             blocks=self.blocks_,
+            n_unlabelled=0 if self.support_ is None else self.support_.n_pool,
             class_names=text_names(names, self.classes_.tolist()),
             descriptions=descriptions(names, self.classes_.tolist()),
             origin=origin or self.origin_,

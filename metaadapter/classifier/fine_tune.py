@@ -30,6 +30,8 @@ CHECKED = (5, 10, 20, 40, 80)
 N_FOLDS = 4
 # The number of pictures each of which is left out of one task of a batch.
 TASKS_AT_ONCE = 32
+# So many unlabelled pictures a task take as much memory as a task without.
+POOL_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,10 @@ def leave_one_out(support: Support, generator: AdapterGenerator, *, n_steps: int
     pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
     labels, places = asked_NK.nonzero().unbind(1)
     found = [support.text_TND.new_empty(0, support.n_way)]
-    for start in range(0, len(labels), TASKS_AT_ONCE):
-        some = slice(start, start + TASKS_AT_ONCE)
+    # Each task has the unlabelled pictures of its own.
+    at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
+    for start in range(0, len(labels), at_once):
+        some = slice(start, start + at_once)
         left_out = labels[some], places[some]
         many = support.repeated(len(labels[some]))
         kept_TNK = torch.ones_like(many.support_mask_TNK)

@@ -20,6 +20,7 @@ __all__ = [
     "require_finite",
     "sorted_labels",
     "unchanged_on_error",
+    "unlabelled_rows",
 ]
 
 # Beneath it PyTorch does not scale a row to length 1; above, its sum of squares is too large.
@@ -81,6 +82,23 @@ def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
     # A power of two changes no digit.
     moderate: np.ndarray = np.ldexp(rows, -np.frexp(largest)[1])
     return moderate
+
+
+def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
+    """The features of unlabelled pictures, checked.
+
+    Raises:
+        UsageError: They are no finite numbers of the shape (pictures, width).
+    """
+    rows = np.asarray(as_array(unlabelled))
+    if rows.ndim != 2 or rows.shape[1] != width or rows.dtype.kind not in "fiu":
+        raise UsageError(
+            f"unlabelled must be numbers of the shape (pictures, {width}), as wide as X; got "
+            f"{rows.dtype} of the shape {rows.shape}"
+        )
+    rows = rows.astype(np.float64)
+    require_finite(rows, "unlabelled")
+    return rows
 
 
 @contextmanager

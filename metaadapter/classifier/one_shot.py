@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.errors import DataError
-from metaadapter.generator import AdapterGenerator
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.generator import AdapterGenerator, shared_generator
 
-__all__ = ["append_class", "predict_adapter"]
+__all__ = ["append_class", "generator_that_predicted", "predict_adapter"]
+
+
+def generator_that_predicted(
+    name: str | Path | AdapterGenerator, identity: str
+) -> AdapterGenerator:
+    """The generator of that name, which is the one that predicted an adapter.
+
+    Raises:
+        IncompatibleArtifact: It is another one by now.
+    """
+    generator, found = shared_generator(name)
+    if found != identity:
+        known = "custom" if isinstance(name, AdapterGenerator) else str(name)
+        raise IncompatibleArtifact(
+            f"the adapter was predicted by generator {identity}, and {known!r} is now {found}; "
+            "load it with generator=… the one that predicted it, or fit again"
+        )
+    return generator
 
 
 def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
@@ -55,7 +74,12 @@ def append_class(
         _insert(support.text_TND[0], text, position),
         blocks=support.blocks,
     )
-    larger = replace(larger, logit_scale_T=support.logit_scale_T)
+    larger = replace(
+        larger,
+        logit_scale_T=support.logit_scale_T,
+        pool_TUD=support.pool_TUD,
+        pool_mask_TU=support.pool_mask_TU,
+    )
     predicted = predict_adapter(generator, larger)
     to_scale = weights.logit_scale / predicted.logit_scale
     unit = to_scale.new_ones(()) if len(old_rows) else 1 / to_scale

@@ -23,14 +23,32 @@ __all__ = ["adapt"]
 
 def adapt(
     support: Annotated[
-        Path,
+        Path | None,
         Argument(
-            metavar="SUPPORT",
+            metavar="[SUPPORT]",
             help="Labelled pictures: a folder with one folder per class, a manifest (.csv, .jsonl, "
-            ".parquet), a CoOp split (.json), or a feature store made by `metaadapter encode`.",
+            ".parquet), a CoOp split (.json), or a feature store made by `metaadapter encode`. Not "
+            "given with --names.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    *,
     out: Annotated[Path, Option("--out", "-o", metavar="ADAPTER", help="Folder of the adapter.")],
+    names: Annotated[
+        str | None,
+        Option(
+            metavar="NAME,…",
+            help="Classes by their names alone, without any labelled picture, in place of SUPPORT.",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        Option(
+            metavar="PICTURES",
+            help="Pictures of the same kind that nobody labelled, in any number: a folder, a "
+            "manifest or a feature store. They help most at one to four pictures a class.",
+        ),
+    ] = None,
     encoder: options.EncoderOfPictures = None,
     mode: Annotated[
         Literal["one_shot", "finetune"],
@@ -92,34 +110,59 @@ def adapt(
         raise UsageError(
             "--no-text goes with none of --text, --add-class, --describe and --templates"
         )
+    if (support is None) == (names is None):
+        raise UsageError(
+            "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
+            "a class by its name beside labelled pictures is --add-class"
+        )
+    if names is not None and (no_text or shots or split):
+        raise UsageError("--names goes with none of --no-text, --shots and --split")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.task.classes import check_support, class_names, with_sentences
     from metaadapter.task.fit_adapter import estimate, fit_adapter
-    from metaadapter.task.labelled_pictures import Selection, read_support
+    from metaadapter.task.labelled_pictures import Selection, read_support, without_pictures
+    from metaadapter.task.pool import as_pool, pool_effect, read_pool
 
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
-    name = partial(class_names, texts=text or (), added=add_class or ())
-    with console.progress() as progress:
-        labelled = read_support(
-            support,
-            Selection(split, shots, views, seed, zoom, options.block_names(blocks)),
-            partial(load_encoder, device=device, precision=precision, templates=templates),
-            encoder=encoder,
-            reads_names=bool(text or add_class or describe or templates),
-            check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
-            progress=progress,
-        )
-    names = None if no_text else name(labelled.counts)
-    texts = names and with_sentences(names, labelled.descriptions, describe or ())
-    stored = fit_adapter(labelled, texts, mode=mode, generator=generator)
+    alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    name = partial(class_names, texts=text or (), added=[*alone, *(add_class or ())])
+    selection = Selection(split, shots, views, seed, zoom, options.block_names(blocks))
+    load = partial(load_encoder, device=device, precision=precision, templates=templates)
+    if support is None:
+        if len(with_sentences(name(()), {}, describe or ())) < 2:
+            raise UsageError(f"--names {names}: a classifier needs at least two classes")
+        labelled = without_pictures(selection, load, encoder=encoder, unlabelled=unlabelled)
+    else:
+        with console.progress() as progress:
+            labelled = read_support(
+                support,
+                selection,
+                load,
+                encoder=encoder,
+                reads_names=bool(text or add_class or describe or templates),
+                check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
+                progress=progress,
+            )
+    pool, told = None, tuple[str, ...]()
+    if unlabelled is not None:
+        with console.progress() as progress:
+            pictures = read_pool(
+                unlabelled, labelled.origin, load, labelled.encoder, seed=seed, progress=progress
+            )
+        pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
+        console.warn_of_pictures("the unlabelled", pictures.warnings, pictures.quarantined)
+    named = None if no_text else name(labelled.counts)
+    texts = named and with_sentences(named, labelled.descriptions, describe or ())
+    stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
 
-    warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, names or {}))
+    warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, named or {}))
     console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
     found = None if quiet and not json_output else estimate(labelled, stored)
+    effect = None if quiet and not json_output else pool_effect(stored)
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
     if json_output:
         document = {
@@ -131,16 +174,20 @@ def adapt(
             "descriptions": {
                 label: text[1:] for label, text in (texts or {}).items() if isinstance(text, list)
             },
+            "unlabelled": None if effect is None else effect.to_dict(),
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
-            "warnings": warnings,
+            "warnings": (*warnings, *told),
             "quarantined": quarantined_json(labelled.pictures.quarantined),
         }
         write_document("adapt", document)
         return
     _show(console, counts, stored.config, found)
+    console.note(*told, *(effect.told([*counts]) if effect else ()))
+    beside = f" and {stored.config.n_unlabelled} unlabelled ones" if pool is not None else ""
     console.result(
-        f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures "
+        f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures"
+        f"{beside} "
         f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s)"
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )

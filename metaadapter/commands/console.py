@@ -62,7 +62,7 @@ class Console:
 
     def note(self, *lines: str) -> None:
         """Tell something that helps, on stderr."""
-        if not self._quiet:
+        if lines and not self._quiet:
             self.say(*lines)
 
     def warn(self, first: str, *lines: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Exit, Option
 
@@ -35,7 +35,8 @@ def evaluate(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
             "encoder), meta-peers, a peer, the folder of a generator or meta-trained peer, "
-            "FILE.py:FUNCTION; @joint behind a name shows it the joint features alone; repeatable.",
+            "FILE.py:FUNCTION; @joint behind a name shows it the joint features alone, @labelled "
+            "no pool; repeatable.",
             show_default="default,peers",
         ),
     ] = None,
@@ -55,6 +56,16 @@ def evaluate(
     unknown: Annotated[
         float | None,
         Option(min=0, max=1, help="Fraction of classes kept from the methods, to be told apart."),
+    ] = None,
+    pool: Annotated[
+        Literal["balanced", "skewed", "strangers"] | None,
+        Option(
+            help="Unlabelled pictures beside each task, for methods that read them: equally many "
+            "of each class, in skewed shares, or with 40 % of other classes.",
+        ),
+    ] = None,
+    pool_size: Annotated[
+        int | None, Option(min=1, help="Unlabelled pictures a class.", show_default="15")
     ] = None,
     base_to_new: Annotated[
         bool, Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
@@ -109,6 +120,8 @@ def evaluate(
         "ways": ways,
         "queries": _number_or_all(queries),
         "unknown": unknown,
+        "pool": pool,
+        "pool_size": pool_size,
         "base_to_new": base_to_new or None,
         "support_from": None if support_from is None else str(support_from),
         "queries_from": None if queries_from is None else str(queries_from),

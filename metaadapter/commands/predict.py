@@ -56,6 +56,18 @@ def predict(
             "--labelled", help="The pictures have classes: tell how many are predicted correctly."
         ),
     ] = False,
+    together: Annotated[
+        bool,
+        Option(
+            "--together",
+            help="Learn from all these pictures together, without labels, before any is answered: "
+            "better at one to four labelled pictures a class. Answers then depend on one another.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        Option("--out", "-o", metavar="ADAPTER", help="Keep the adapter of --together here."),
+    ] = None,
     split: options.Split = None,
     csv_raw: options.CsvRaw = False,
     encoder: options.MovedEncoder = None,
@@ -71,13 +83,19 @@ def predict(
     """
     if rank is not None and sort is not None:
         raise UsageError("--rank and --sort are two orders; give one of them")
+    if out is not None and not together:
+        raise UsageError("--out keeps the adapter of --together, which was not given")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import load_adapter
+    from metaadapter.adapter import load_adapter, require_adapter_folder, save_adapter
+    from metaadapter.features import EncodedPictures
     from metaadapter.task.classes import require_label
+    from metaadapter.task.pool import as_pool, predict_together
     from metaadapter.task.prediction_table import PredictionTable
     from metaadapter.task.predictions import Scores, predict_pictures, ranked
     from metaadapter.task.queries import load_adapter_encoder, read_queries
 
+    if out is not None:
+        require_adapter_folder(out)
     stored = load_adapter(adapter)
     config = stored.config
     classes = [str(label) for label in config.classes]
@@ -90,9 +108,15 @@ def predict(
     opened = None if csv_file is None else PredictionTable(csv_file, classes, raw=csv_raw)
     with opened or nullcontext() as table:
         with console.progress() as progress:
-            for pictures in read_queries(
+            parts = read_queries(
                 images, config, load, labelled=labelled, split=split, progress=progress
-            ):
+            )
+            if together:
+                whole = EncodedPictures.joined(parts, width=config.width)
+                pool, told = as_pool(whole, stored.picture_hashes, config.origin.seed)
+                stored, parts = predict_together(stored, pool, adapter), iter([whole])
+                warnings += told
+            for pictures in parts:
                 predictions += (some := predict_pictures(stored, pictures))
                 warnings += pictures.warnings
                 unreadable += pictures.quarantined
@@ -102,6 +126,11 @@ def predict(
         if table is not None:
             table.finish(listed if rank or sort or top else None)
 
+    if out is not None:
+        save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
+        console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")
+    if together:
+        console.note("these answers depend on one another: other pictures beside may change them")
     known = [prediction.path for prediction in predictions if prediction.in_support]
     console.warn_of(
         f"the adapter was predicted from {len(known)} of these very pictures, so their labels show "
@@ -119,6 +148,7 @@ def predict(
             "zoom": config.origin.zoom,
             "blocks": config.origin.blocks,
             "n_views": config.origin.n_views,
+            "together": together,
             "classes": classes,
             "n_pictures": len(predictions),
             "predictions": [prediction.to_dict() for prediction in listed],

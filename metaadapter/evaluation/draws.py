@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
+from metaadapter.evaluation.pools import PoolKind, with_pools
 
 __all__ = ["DrawConfig", "classes_left_out", "draw_tasks", "n_base_classes"]
 
@@ -35,6 +36,10 @@ class DrawConfig(BaseModel):
     """Pictures to classify, a class; "all" that are in no support of the draw."""
     unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The fraction of a task's classes of which the method sees nothing."""
+    pool: PoolKind | None = None
+    """The kind of pool of unlabelled pictures that a task comes with; without any if not given."""
+    pool_size: Count = 15
+    """Unlabelled pictures of each class in a pool, as far as there are so many."""
     base_to_new: bool = False
     """Adapt on the first half of the classes, and judge each half among itself."""
 
@@ -42,6 +47,8 @@ class DrawConfig(BaseModel):
     def _takes_all_classes(self) -> DrawConfig:
         if self.base_to_new and (self.ways is not None or self.unknown):
             raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
+        if self.base_to_new and self.pool:
+            raise ValueError("base_to_new goes without a pool")
         return self
 
     @property
@@ -53,8 +60,9 @@ class DrawConfig(BaseModel):
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
 
-    Queries are in no support of the draw. Pictures of held-out classes are `off_class_TO`. For
-    base-to-new the ways are the classes in order of their names, and new ones have no support.
+    Queries are in no support of the draw, and neither is in a pool. Pictures of held-out classes
+    are `off_class_TO`. For base-to-new the ways are the classes in order of their names, and new
+    ones have no support.
 
     Raises:
         DataError: Fewer than two classes have enough pictures; four for base-to-new.
@@ -67,6 +75,11 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
         rows = _with_the_rest(rows, data.index, QUERY if data.has_two_pools else SUPPORT)
     if config.unknown:
         rows = _hold_out(rows, config.unknown, data.name)
+    if config.pool:
+        takes_queries = config.queries == "all"
+        rows = with_pools(
+            rows, data, config.pool, config.pool_size, seed, takes_queries=takes_queries
+        )
     return rows
 
 

@@ -37,12 +37,12 @@ class Box:
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
-    """No picture, and no group of pictures, is in the support and the queries of a task.
+    """No picture, and no group of pictures, is in the queries of a task and its support or pool.
 
     The draws are those of `draw_table`. All methods have the same tasks, and so the same verdict.
     """
-    is_support = draws["role"] == "support"
-    shared = pd.concat([_on_both_sides(draws, is_support, key) for key in ("sha256", "group")])
+    is_seen = draws["role"].isin(["support", "pool"])
+    shared = pd.concat([_on_both_sides(draws, is_seen, key) for key in ("sha256", "group")])
     n_tasks = draws.groupby(TASK).ngroups
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
     status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def measure(
     way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [n_off])
     answers: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
-    at_once = min(MOST_SUPPORT // rows.support_TNK[0].numel(), MOST_QUERIES // (n_way * n_query))
+    n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
+    at_once = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query))
     firsts = range(0, n_tasks, max(1, at_once))
     for first, piece in zip(firsts, rows.split(firsts.step), strict=True):
         picture_TQ = torch.cat([piece.query_TNQ.flatten(1), piece.off_class_TO], 1)
@@ -116,7 +118,12 @@ def _answer(
         rows.support_TNK >= 0,
         logit_scale=data.logit_scale,
         blocks=data.blocks,
-    ).to(device=device)
+    )
+    if rows.pool_TU.shape[1] and not method.sees_labelled_alone:
+        support = replace(
+            support, pool_TUD=data.look_up(rows.pool_TU), pool_mask_TU=rows.pool_TU >= 0
+        )
+    support = support.to(device=device)
     query_TQD = data.query_rows(picture_TQ).to(device)
     before = reset_peak(device)
     with trained_numbers() as trained:

@@ -66,6 +66,8 @@ class Method:
     """Data that the method itself was made with; None where nobody wrote it down."""
     sees_joint_alone: bool = False
     """Whether it gets the joint features alone where an encoder gives further blocks."""
+    sees_labelled_alone: bool = False
+    """Whether it gets no unlabelled picture where tasks have pools of them."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """Numbers it trains for N classes of width D, if no torch optimizer does."""
 

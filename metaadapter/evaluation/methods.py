@@ -35,6 +35,8 @@ FINE_TUNED, AT = "finetune", "finetune@"
 MOST_STEPS = 10_000
 # Behind the name of a method or group: shown the joint features alone, whatever else there is.
 JOINT = "@joint"
+# Likewise: without the unlabelled pictures, where tasks have pools.
+LABELLED = "@labelled"
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -49,13 +51,17 @@ def load_method(name: str) -> Method:
         name: A key of `PEERS` or `META_PEERS`, "default", "closed-form", "finetune" (gradient steps
             from what "default" predicts, as many as the support bears out), "finetune@K" (K steps
             from there), FILE.py:FUNCTION or the folder of a generator or of a meta-trained peer;
-            with @joint behind it, it sees the joint block of features alone.
+            with @joint behind it, it sees the joint block of features alone, with @labelled no
+            pool of unlabelled pictures.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
     """
     if name.endswith(JOINT):
         return replace(load_method(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
+    if name.endswith(LABELLED):
+        bare = load_method(name.removesuffix(LABELLED))
+        return replace(bare, name=name, sees_labelled_alone=True)
     if name in PEERS:
         peer, by_hand = PEERS[name], TRAINED_BY_HAND.get(name)
         return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
@@ -82,7 +88,7 @@ def load_method(name: str) -> Method:
         known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
         raise UsageError(
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
-            "meta-trained peers, and FILE.py:FUNCTION; each also with @joint behind it"
+            "meta-trained peers, and FILE.py:FUNCTION; each also with @joint or @labelled behind it"
         ) from error
     folder = SHIPPED if name == "default" else Path(name)
     constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
@@ -101,7 +107,11 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
         "peers": tuple(PEERS),
         "meta-peers": tuple(META_PEERS),
     }
-    groups |= {name + JOINT: tuple(one + JOINT for one in group) for name, group in groups.items()}
+    groups |= {
+        name + suffix: tuple(one + suffix for one in group)
+        for name, group in groups.items()
+        for suffix in (JOINT, LABELLED)
+    }
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
 
 

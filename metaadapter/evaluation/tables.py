@@ -149,6 +149,7 @@ def draw_table(draws: Iterable[tuple[EvaluationSet, int, EpisodeRows]]) -> pd.Da
             ("support", rows.support_TNK.numpy()),
             ("query", rows.query_TNQ.numpy()),
             ("unknown", rows.off_class_TO.numpy()[:, None]),
+            ("pool", rows.pool_TU.numpy()[:, None]),
         ):
             task, way, step = (places >= 0).nonzero()
             picture = places[task, way, step]
@@ -156,7 +157,7 @@ def draw_table(draws: Iterable[tuple[EvaluationSet, int, EpisodeRows]]) -> pd.Da
                 "store": [data.name] * len(picture),
                 "seed": [seed] * len(picture),
                 "task": task,
-                "way": np.full_like(way, -1) if role == "unknown" else way,
+                "way": way if role in ("support", "query") else np.full_like(way, -1),
                 "class": [data.classes[number] for number in data.labels_n[picture]],
                 "role": [role] * len(picture),
                 "shot": step + 1 if role == "support" else np.zeros_like(step),

@@ -17,6 +17,7 @@ from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
 from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
+from metaadapter.generator.pool import PoolForm, with_pool
 from metaadapter.generator.regression import (
     ClosedForm,
     Regression,
@@ -28,6 +29,7 @@ from metaadapter.generator.relations import Relations, relate
 
 __all__ = ["Generator", "GeneratorConfig"]
 
+POOL_FORM = PoolForm()
 # CLIP-Adapter's published default.
 VISUAL_RATIO = 0.2
 # Of a network that still fits a large machine.
@@ -101,7 +103,8 @@ class Generator(AdapterGenerator):
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
-        return _emit(problem, corrections, left_out.scale_T)
+        weights = _emit(problem, corrections, left_out.scale_T)
+        return with_pool(problem, corrections, weights, POOL_FORM)
 
 
 def _scale_T(support: Support) -> Tensor:

@@ -101,8 +101,8 @@ def check_support(counts: Mapping[str, int], names: Mapping[str, str]) -> tuple[
     it is empty if names are not used.
     """
     warnings = []
-    fewest, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-    if counts[most] >= LOPSIDED * counts[fewest]:
+    fewest, most = (pick(counts, key=counts.__getitem__, default="") for pick in (min, max))
+    if counts and counts[most] >= LOPSIDED * counts[fewest]:
         warnings.append(
             f"{fewest!r} has {counts[fewest]} picture(s) beside {counts[most]} of {most!r}: more "
             f"pictures of {fewest!r} would help most"

@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from metaadapter.adapter import AdapterConfig, StoredAdapter
 from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
-from metaadapter.classifier.labelled_support import descriptions, labelled_support, text_names
+from metaadapter.classifier.labelled_support import (
+    descriptions,
+    labelled_support,
+    text_names,
+    unit_rows,
+)
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.features.looks import look_widths
 from metaadapter.generator import shared_generator
@@ -23,6 +31,7 @@ __all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter"]
 # Leaving out each of more pictures would take longer than a user waits for a side remark.
 MAX_PICTURES = 200
 MAX_PICTURES_REFINED = 80  # each takes gradient steps
+MAX_UNLABELLED_ROWS = 20_000  # unlabelled pictures times labelled ones
 
 
 def fit_adapter(
@@ -31,12 +40,13 @@ def fit_adapter(
     *,
     mode: Literal["one_shot", "finetune"],
     generator: str,
+    pool: Float[np.ndarray, "u D"] | None = None,
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
     `names` maps labels to names, or to lists of a name and sentences, of classes with pictures and
     without; with `None` the adapter learns from the pictures alone. `mode` is that of
-    `MetaAdapterClassifier`.
+    `MetaAdapterClassifier`, and `pool` has the features of unlabelled pictures.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
     texts: Mapping[str, Any] | None = names
@@ -56,6 +66,8 @@ def fit_adapter(
             tuple(labelled.origin.blocks.values()),
         ),
     )
+    if pool is not None:
+        support = support.with_pool(unit_rows(pool))
     loaded, identity = shared_generator(generator)
     if mode == "finetune":
         weights, n_steps = fine_tune_adapter(loaded, support)
@@ -65,6 +77,7 @@ def fit_adapter(
         classes=list(classes),
         width=pictures.features.shape[1],
         n_shots=support.present_TNK[0].sum(-1).tolist(),
+        n_unlabelled=support.n_pool,
         mode=mode,
         n_steps=n_steps,
         generator=generator,
@@ -109,6 +122,8 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
     config, pictures = stored.config, labelled.pictures
     n_max = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
     if stored.support is None or len(pictures) > n_max:
+        return None
+    if len(pictures) * stored.support.n_pool > MAX_UNLABELLED_ROWS:
         return None
     generator, _ = shared_generator(config.generator)
     found = leave_one_out(stored.support, generator, n_steps=config.n_steps)

@@ -24,7 +24,13 @@ from metaadapter.features import (
 )
 from metaadapter.images import ImageTable, read_images
 
-__all__ = ["LabelledPictures", "Selection", "draw_shots", "read_support"]
+__all__ = [
+    "LabelledPictures",
+    "Selection",
+    "draw_shots",
+    "read_support",
+    "without_pictures",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,39 @@ def read_support(
     return _take(store, loaded, selection)
 
 
+def without_pictures(
+    selection: Selection,
+    load: Callable[..., ImageEncoder],
+    *,
+    encoder: str | None,
+    unlabelled: Path | None,
+) -> LabelledPictures:
+    """What an adapter from names alone is made of: an encoder, and no picture.
+
+    The arguments are those of `read_support`; the encoder of a store `unlabelled` is the default.
+    """
+    zoom, blocks, name, by = selection.zoom, selection.blocks, encoder or "tiny", None
+    if unlabelled is not None and is_store(unlabelled) and encoder is None:
+        recipe = FeatureStore.open(unlabelled).header.recipe
+        zoom, blocks, name = recipe.zoom, recipe.block_names, recipe.fingerprint.encoder
+        by = f"the feature store {unlabelled}"
+    chosen = load(name, zoom=zoom, blocks=blocks, remembered_by=by)
+    origin = _origin(chosen, selection.views or 1, selection.seed)
+    nothing = EncodedPictures.joined((), width=chosen.dim)
+    return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
+
+
+def _origin(encoder: ImageEncoder, views: int, seed: int) -> Origin:
+    return Origin(
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        n_views=views,
+        seed=seed,
+        zoom=encoder.zoom,
+        blocks=dict(encoder.look_blocks),
+    )
+
+
 def _encode(
     table: ImageTable,
     encoder: ImageEncoder,
@@ -123,14 +162,7 @@ def _encode(
         )
     return LabelledPictures(
         replace(pictures, warnings=table.warnings + pictures.warnings),
-        Origin(
-            encoder=encoder.name,
-            fingerprint=encoder.fingerprint,
-            n_views=views,
-            seed=seed,
-            zoom=encoder.zoom,
-            blocks=dict(encoder.look_blocks),
-        ),
+        _origin(encoder, views, seed),
         encoder.logit_scale,
         encoder,
         descriptions=table.descriptions,

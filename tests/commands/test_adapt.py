@@ -30,6 +30,7 @@ KEYS = {
     "n_views",
     "seed",
     "descriptions",
+    "unlabelled",
     "leave_one_out",
     "mistakes",
     "warnings",

@@ -17,6 +17,7 @@ KEYS = {
     "zoom",
     "blocks",
     "n_views",
+    "together",
     "classes",
     "n_pictures",
     "predictions",

@@ -1,0 +1,211 @@
+"""The unlabelled pictures of a task: read, freed of labelled ones, and what they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metaadapter.adapter import AdapterWeights, Origin, StoredAdapter, Support, probabilities
+from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
+from metaadapter.classifier.labelled_support import unit_rows
+from metaadapter.classifier.one_shot import generator_that_predicted, predict_adapter
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features import (
+    EncodedPictures,
+    FeatureStore,
+    ImageEncoder,
+    Progress,
+    encode_rows,
+    is_store,
+)
+from metaadapter.features.views import mean_of_views
+from metaadapter.generator import AdapterGenerator, shared_generator
+from metaadapter.images import read_images
+from metaadapter.own_code import is_own_code
+
+__all__ = [
+    "MOST_UNLABELLED",
+    "PoolEffect",
+    "as_pool",
+    "pool_effect",
+    "predict_together",
+    "read_pool",
+]
+
+# More pictures change an adapter little, and take their room in its folder.
+MOST_UNLABELLED = 4000
+# Beyond this fraction of a pool in one class a user is told.
+MOST_OF_ALL = 0.8
+
+
+def read_pool(
+    source: Path,
+    origin: Origin,
+    load: Callable[..., ImageEncoder],
+    loaded: ImageEncoder | None,
+    *,
+    seed: int,
+    progress: Callable[[Progress], None],
+) -> EncodedPictures:
+    """Unlabelled pictures, or those of a feature store whatever their labels, seen as the others.
+
+    Args:
+        source: pictures, a folder with all folders in it, a manifest or a feature store.
+        origin: the encoder, views and looks of the labelled pictures.
+        load: `load_encoder`, its options given.
+        loaded: the encoder of the labelled pictures, where it was needed.
+        seed: draws `MOST_UNLABELLED` of more, before they are encoded; a warning tells.
+        progress: called after each batch that is encoded.
+
+    Raises:
+        DataError: no picture can be read.
+        IncompatibleArtifact: a store was made by another encoder.
+    """
+    if is_store(source):
+        store = FeatureStore.open(source)
+        if origin.fingerprint is not None:
+            store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
+        numbers, told = _drawn(store.n_pictures, seed)
+        stored = store.rows.pictures()
+        chosen = tuple(stored[number] for number in numbers)
+        features = mean_of_views(store.by_picture()[numbers])
+        return EncodedPictures(chosen, features, warnings=told)
+    table = read_images(source, labelled=False, n_classes=1)
+    numbers, told = _drawn(len(table.rows), seed)
+    if loaded is None:
+        if origin.encoder is None:
+            raise UsageError(
+                "the labelled features do not say by which encoder they were made; give the "
+                "unlabelled pictures as a feature store too"
+            )
+        look = partial(load, zoom=origin.zoom, blocks=origin.block_names)
+        loaded = look(origin.encoder, remembered_by="the feature store of labelled pictures")
+    rows = [table.rows[number] for number in numbers]
+    pictures = encode_rows(rows, loaded, views=origin.n_views, seed=origin.seed, progress=progress)
+    if not len(pictures):
+        first = "; ".join(map(str, pictures.quarantined[:3]))
+        raise DataError(f"none of the unlabelled pictures in {source} can be read: {first}")
+    return replace(pictures, warnings=table.warnings + pictures.warnings + told)
+
+
+def as_pool(
+    pictures: EncodedPictures, labelled: tuple[str, ...], seed: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The rows that serve as a pool, and what is to be said of those that do not.
+
+    Left out are copies of one another and of labelled pictures, known by their SHA-256, and what is
+    beyond `MOST_UNLABELLED`, drawn by `seed`.
+    """
+    seen, kept = set(labelled), []
+    for number, sha256 in enumerate(pictures.sha256):
+        if not sha256 or sha256 not in seen:
+            kept.append(number)
+            seen.add(sha256)
+    numbers, told = _drawn(len(kept), seed)
+    if copies := len(pictures) - len(kept):
+        copied = f"{copies} unlabelled picture(s) are copies, of labelled ones or one another"
+        told = (copied, *told)
+    return pictures.features[[kept[number] for number in numbers]], told
+
+
+def _drawn(n: int, seed: int) -> tuple[list[int], tuple[str, ...]]:
+    """The numbers of as many pictures as serve, in their order; and what to say of the others."""
+    if n <= MOST_UNLABELLED:
+        return list(range(n)), ()
+    drawn = np.random.default_rng(seed).permutation(n)[:MOST_UNLABELLED]
+    told = f"of {n} unlabelled pictures {MOST_UNLABELLED} are used, drawn by the seed {seed}"
+    return sorted(drawn.tolist()), (f"{told}: more would change little",)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEffect:
+    """What unlabelled pictures changed about an adapter's answers on them."""
+
+    n: int
+    """The number of unlabelled pictures."""
+    changed: float
+    """The fraction of them whose most probable class is another than without them."""
+    moved: float
+    """The mean change of their probabilities: half the sum of the absolute differences."""
+    shares: tuple[float, ...]
+    """The fraction of them that is predicted to be of each class."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "n": self.n,
+            "changed": self.changed,
+            "moved": self.moved,
+            "shares": list(self.shares),
+        }
+
+    def told(self, classes: list[str]) -> list[str]:
+        """Sentences for a person."""
+        lines = [
+            f"{self.n} unlabelled pictures: {self.changed:.0%} of them are predicted otherwise "
+            "than without them"
+        ]
+        first = int(np.argmax(self.shares))
+        if self.shares[first] > MOST_OF_ALL and len(classes) > 1:
+            lines.append(
+                f"{self.shares[first]:.0%} of them seem to be {classes[first]}: of the other "
+                "classes they tell little"
+            )
+        return lines
+
+
+def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
+    """What the unlabelled pictures of an adapter's support changed; `None` if it has none."""
+    support = stored.support
+    if support is None or support.pool_TUD is None:
+        return None
+    generator, _ = shared_generator(stored.config.generator)
+    without = _predict(generator, support.with_pool(None), stored.config.n_steps)
+    rows = support.pool_TUD[0].double()
+    before, after = (probabilities(rows, weights) for weights in (without, stored.weights))
+    n_of = after.argmax(-1).bincount(minlength=after.shape[1]).double()
+    return PoolEffect(
+        n=len(rows),
+        changed=float((before.argmax(-1) != after.argmax(-1)).double().mean()),
+        moved=float((before - after).abs().sum(-1).mean() / 2),
+        shares=tuple((n_of / len(rows)).tolist()),
+    )
+
+
+def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> StoredAdapter:
+    """The adapter of the same labelled pictures with these unlabelled rows as its pool.
+
+    Raises:
+        UsageError: The adapter was saved without its support features, or its generator is code.
+        IncompatibleArtifact: Its generator is not the one that predicted it any more.
+    """
+    config = stored.config
+    if stored.support is None:
+        raise UsageError(
+            f"the adapter {adapter} was saved without its support features, so nothing can be "
+            "learned from the pictures; leave --together out, or adapt again"
+        )
+    if config.generator == "custom" or is_own_code(config.generator):
+        raise UsageError(
+            f"the adapter {adapter} was predicted by a generator of your own, which is code and "
+            "never runs by itself; leave --together out, or use adapt --unlabelled"
+        )
+    generator = generator_that_predicted(config.generator, config.generator_id)
+    support = stored.support.with_pool(unit_rows(rows))
+    return StoredAdapter(
+        _predict(generator, support, config.n_steps),
+        config.model_copy(update={"n_unlabelled": len(rows)}),
+        support,
+        stored.picture_hashes,
+    )
+
+
+def _predict(generator: AdapterGenerator, support: Support, n_steps: int) -> AdapterWeights:
+    if n_steps:
+        return fine_tune_adapter(generator, support, FineTune(n_steps=n_steps))[0]
+    return predict_adapter(generator, support)
