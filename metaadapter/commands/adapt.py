@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -121,6 +122,7 @@ def adapt(
     from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
+    from metaadapter.images import UnreadableImage
     from metaadapter.task.classes import check_support, class_names, with_sentences
     from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support, without_pictures
@@ -146,14 +148,15 @@ def adapt(
                 check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
                 progress=progress,
             )
-    pool, told = None, tuple[str, ...]()
+    pool, unread, told = None, tuple[UnreadableImage, ...](), tuple[str, ...]()
     if unlabelled is not None:
         with console.progress() as progress:
             pictures = read_pool(
                 unlabelled, labelled.origin, load, labelled.encoder, seed=seed, progress=progress
             )
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
-        console.warn_of_pictures("the unlabelled", pictures.warnings, pictures.quarantined)
+        unread, told = pictures.quarantined, (*pictures.warnings, *told)
+        console.warn_of_pictures("the unlabelled", told, unread)
     named = None if no_text else name(labelled.counts)
     texts = named and with_sentences(named, labelled.descriptions, describe or ())
     stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
@@ -162,7 +165,9 @@ def adapt(
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, named or {}))
     console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
     found = None if quiet and not json_output else estimate(labelled, stored)
-    effect = None if quiet and not json_output else pool_effect(stored)
+    effect, bare = None if quiet and not json_output else pool_effect(stored), None
+    if effect is not None and found is not None and stored.support is not None:
+        bare = estimate(labelled, replace(stored, support=stored.support.with_pool(None)))
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
     if json_output:
         document = {
@@ -174,16 +179,18 @@ def adapt(
             "descriptions": {
                 label: text[1:] for label, text in (texts or {}).items() if isinstance(text, list)
             },
-            "unlabelled": None if effect is None else effect.to_dict(),
+            "unlabelled": effect
+            and {**effect.to_dict(), "leave_one_out_without": bare and bare.accuracy.to_dict()},
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
             "warnings": (*warnings, *told),
-            "quarantined": quarantined_json(labelled.pictures.quarantined),
+            "quarantined": quarantined_json((*labelled.pictures.quarantined, *unread)),
         }
         write_document("adapt", document)
         return
     _show(console, counts, stored.config, found)
-    console.note(*told, *(effect.told([*counts]) if effect else ()))
+    console.note(*([] if bare is None else [f"… and without the unlabelled ones {bare.accuracy}"]))
+    console.note(*(effect.told([*counts]) if effect else ()))
     beside = f" and {stored.config.n_unlabelled} unlabelled ones" if pool is not None else ""
     console.result(
         f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures"

@@ -200,3 +200,35 @@ def test_predict__out_without_together__ends_with_2(run, adapter, unlabelled, tm
 
     assert done.code == 2
     assert "--together" in done.err
+
+
+def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
+    run, labelled, unlabelled, encoder, tmp_path
+):
+    folder = tmp_path / "new"
+    shutil.copytree(unlabelled, folder)
+    (folder / "broken.png").write_bytes(b"no picture")
+    shutil.copy(folder / "lynx-0.png", folder / "twice.png")
+    more = ("--encoder", encoder, "--json")
+
+    with_pool = run("adapt", labelled, "--unlabelled", folder, "--out", tmp_path / "a", *more)
+    bare = run("adapt", labelled, "--out", tmp_path / "b", *more)
+
+    document = with_pool.document
+    assert document["unlabelled"]["leave_one_out_without"] == bare.document["leave_one_out"]
+    assert document["leave_one_out"]["n"] == 9
+    assert [each["path"] for each in document["quarantined"]] == [str(folder / "broken.png")]
+    assert any("are copies" in each for each in document["warnings"])
+    assert (
+        "and without the unlabelled ones"
+        in run(
+            "adapt",
+            labelled,
+            "--unlabelled",
+            unlabelled,
+            "--out",
+            tmp_path / "c",
+            "--encoder",
+            encoder,
+        ).err
+    )
