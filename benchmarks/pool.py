@@ -1,0 +1,69 @@
+"""Unlabelled pictures: 10,000 beside 100 classes × 4 shots × 512; some of a million in a store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+
+N_POOL, N_WAY, N_SHOT, WIDTH = 10_000, 100, 4, 512
+N_STORED, STORED_WIDTH = 1_000_000, 64
+
+# Each in a process of its own, whose peak memory is its own alone.
+PREDICT = f"""
+import resource, time, torch
+from torch.nn.functional import normalize
+from metaadapter.adapter import Support
+from metaadapter.generator import load_generator
+draw = torch.Generator().manual_seed(0)
+def rows(*shape):
+    return normalize(torch.randn(*shape, generator=draw), dim=-1)
+support = Support.of_tasks(rows(1, {N_WAY}, {N_SHOT}, {WIDTH}), rows(1, {N_WAY}, {WIDTH}))
+support = support.with_pool(rows({N_POOL}, {WIDTH})).exact
+generator = load_generator("default")
+start = time.perf_counter()
+weights = generator.predict(support)
+seconds = time.perf_counter() - start
+assert weights.classes.isfinite().all()
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+CREATE = f"""
+import sys
+import numpy as np
+from metaadapter.features import FeatureStore
+rng = np.random.default_rng(0)
+shape = 10_000, {STORED_WIDTH}
+parts = (rng.standard_normal(shape, dtype=np.float32) for _ in range({N_STORED} // 10_000))
+FeatureStore.create(sys.argv[1], parts)
+"""
+SAMPLE = """
+import resource, sys, time
+from pathlib import Path
+from metaadapter.adapter import Origin
+from metaadapter.task.pool import as_pool, read_pool
+start = time.perf_counter()
+pictures = read_pool(Path(sys.argv[1]), Origin(), None, None, seed=0, progress=lambda _: None)
+rows, told = as_pool(pictures, (), 0)
+seconds = time.perf_counter() - start
+assert len(rows) == 4000
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+def measure() -> dict[str, float]:
+    """Seconds and the process's peak memory in GiB of both."""
+    seconds, peak = map(float, _run(PREDICT).split())
+    with tempfile.TemporaryDirectory() as folder:
+        _run(CREATE, folder)
+        read_seconds, read_peak = map(float, _run(SAMPLE, folder).split())
+    return {
+        "predict_seconds": seconds,
+        "predict_peak_gib": peak,
+        "million_rows_seconds": read_seconds,
+        "million_rows_peak_gib": read_peak,
+    }
+
+
+def _run(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
