@@ -138,6 +138,8 @@ def _errors(result: EvaluationResult) -> Iterator[str]:
 
 def _provenance(result: EvaluationResult) -> Iterator[str]:
     yield from ("", "## How it was measured", "", f"{in_markdown(result.intervals)}.", "")
+    if result.pool:
+        yield from (in_markdown(result.pool), "")
     for found in result.sets:
         facts, name = found.facts, in_markdown(found.name)
         seen = looks_in_words(bool(facts.get("zoom")), facts.get("blocks") or ())

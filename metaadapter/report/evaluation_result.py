@@ -87,6 +87,8 @@ class EvaluationResult:
     sets: tuple[SetFound, ...]
     boxes: tuple[Box, ...]
     intervals: str
+    pool: str
+    """What methods saw besides labelled pictures; "" where that is nothing."""
     versions: Mapping[str, str]
     command: str
     seeds: tuple[int, ...]

@@ -10,13 +10,13 @@ import pandas as pd
 
 from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.evaluation import Estimate
-from metaadapter.evaluation.methods import AT, JOINT
+from metaadapter.evaluation.methods import AT, JOINT, LABELLED
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.evaluation.tables import COSTS
 from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult, PartFound, Row, SetFound
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
-from metaadapter.report.words import part_told, signed
+from metaadapter.report.words import part_told, pool_told, signed
 
 __all__ = ["find", "set_found"]
 
@@ -62,7 +62,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
     steps = {
         int(name.removeprefix(AT)): name
         for name in methods
-        if name.startswith(AT) and not name.endswith(JOINT)
+        if name.startswith(AT) and not name.endswith((JOINT, LABELLED))
     }
     path = tuple(steps[n] for n in sorted(steps))
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
@@ -97,6 +97,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         sets=tuple(set_found(run, name, reference, shots[-1], judged) for name in names),
         boxes=run.boxes,
         intervals=run.intervals,
+        pool=pool_told(run.config.pool, run.config.pool_size),
         versions=run.versions,
         command=run.config.command,
         seeds=tuple(range(run.config.seeds)),
@@ -228,4 +229,4 @@ def _recalls(rows: pd.DataFrame) -> list[Row]:
 
 
 def _is_peer(name: str) -> bool:
-    return name.removesuffix(JOINT) in {*PEERS, *META_PEERS}
+    return name.removesuffix(JOINT).removesuffix(LABELLED) in {*PEERS, *META_PEERS}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 
 from metaadapter.evaluation import Estimate
-from metaadapter.evaluation.methods import JOINT
+from metaadapter.evaluation.methods import JOINT, LABELLED
 from metaadapter.plain_text import one_line
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "metric_name",
     "part_told",
     "points",
+    "pool_told",
     "short",
     "signed",
     "signed_points",
@@ -41,7 +42,10 @@ METHOD_NOTES = {
 }
 """What is not called by the name of a publication."""
 
-JOINT_NOTE = "the method shown the joint feature of each look alone, without further blocks"
+SUFFIX_NOTES = {
+    JOINT: "the method shown the joint feature of each look alone, without further blocks",
+    LABELLED: "the method shown the labelled pictures alone, without the pool",
+}
 
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
@@ -50,9 +54,21 @@ PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 def method_notes(methods: Collection[str]) -> dict[str, str]:
     """What to say of those methods that are not called by the name of a publication."""
     notes = {name: note for name, note in METHOD_NOTES.items() if name in methods}
-    if any(name.endswith(JOINT) for name in methods):
-        notes[f"…{JOINT}"] = JOINT_NOTE
+    for suffix, note in SUFFIX_NOTES.items():
+        if any(name.endswith(suffix) for name in methods):
+            notes[f"…{suffix}"] = note
     return notes
+
+
+def pool_told(kind: str | None, size: int) -> str:
+    """What methods saw besides labelled pictures; "" where that is nothing."""
+    if kind is None:
+        return ""
+    return (
+        f"Each task came with a pool of {size} unlabelled pictures a class ({kind}), as far as "
+        "there are so many, in neither its support nor its queries. The generators read it; peers "
+        f"do not, and neither does a method with {LABELLED} behind its name."
+    )
 
 
 def short(name: str) -> str:
