@@ -13,7 +13,10 @@ from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator import AdapterGenerator, shared_generator
 
-__all__ = ["append_class", "generator_that_predicted", "predict_adapter"]
+__all__ = ["append_class", "generator_that_predicted", "predict_adapter", "without_copies"]
+
+# The cosine of a row with itself after it was rounded to half precision is larger.
+SAME = 0.9999
 
 
 def generator_that_predicted(
@@ -50,6 +53,15 @@ def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWei
     return adapter
 
 
+def without_copies(
+    pool: Float32[Tensor, "u D"], rows: Float32[Tensor, "n D"]
+) -> Float32[Tensor, "kept D"]:
+    """The unit rows of a pool that are none of these, but for the rounding of a saved pool."""
+    if not len(rows) or not len(pool):
+        return pool
+    return pool[(pool @ rows.to(pool).T).amax(-1) < SAME]
+
+
 def append_class(
     generator: AdapterGenerator,
     weights: AdapterWeights,
@@ -74,12 +86,10 @@ def append_class(
         _insert(support.text_TND[0], text, position),
         blocks=support.blocks,
     )
-    larger = replace(
-        larger,
-        logit_scale_T=support.logit_scale_T,
-        pool_TUD=support.pool_TUD,
-        pool_mask_TU=support.pool_mask_TU,
-    )
+    larger = replace(larger, logit_scale_T=support.logit_scale_T)
+    if support.pool_TUD is not None:
+        # Who labels some of the unlabelled pictures has them among both.
+        larger = larger.with_pool(without_copies(support.pool_TUD[0], rows))
     predicted = predict_adapter(generator, larger)
     to_scale = weights.logit_scale / predicted.logit_scale
     unit = to_scale.new_ones(()) if len(old_rows) else 1 / to_scale

@@ -130,11 +130,13 @@ def adapt(
 
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
-    name = partial(class_names, texts=text or (), added=[*alone, *(add_class or ())])
+    if repeated := {each for each in alone if alone.count(each) > 1}:
+        raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
+    name = partial(class_names, texts=text or (), added=add_class or ())
     selection = Selection(split, shots, views, seed, zoom, options.block_names(blocks))
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     if support is None:
-        if len(with_sentences(name(()), {}, describe or ())) < 2:
+        if len(with_sentences(name(alone), {}, describe or ())) < 2:
             raise UsageError(f"--names {names}: a classifier needs at least two classes")
         labelled = without_pictures(selection, load, encoder=encoder, unlabelled=unlabelled)
     else:
@@ -157,7 +159,7 @@ def adapt(
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
         unread, told = pictures.quarantined, (*pictures.warnings, *told)
         console.warn_of_pictures("the unlabelled", told, unread)
-    named = None if no_text else name(labelled.counts)
+    named = None if no_text else name(alone or labelled.counts)
     texts = named and with_sentences(named, labelled.descriptions, describe or ())
     stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
@@ -166,7 +168,7 @@ def adapt(
     console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
     found = None if quiet and not json_output else estimate(labelled, stored)
     effect, bare = None if quiet and not json_output else pool_effect(stored), None
-    if effect is not None and found is not None and stored.support is not None:
+    if effect is not None and stored.support is not None:
         bare = estimate(labelled, replace(stored, support=stored.support.with_pool(None)))
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
     if json_output:
@@ -189,7 +191,11 @@ def adapt(
         write_document("adapt", document)
         return
     _show(console, counts, stored.config, found)
-    console.note(*([] if bare is None else [f"… and without the unlabelled ones {bare.accuracy}"]))
+    if bare is not None:
+        said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"
+        console.note(f"{said} {bare.accuracy}")
+    if pool is not None and not len(pool):
+        console.note("no unlabelled picture is left to learn from")
     console.note(*(effect.told([*counts]) if effect else ()))
     beside = f" and {stored.config.n_unlabelled} unlabelled ones" if pool is not None else ""
     console.result(

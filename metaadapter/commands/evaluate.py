@@ -61,7 +61,8 @@ def evaluate(
         Literal["balanced", "skewed", "strangers"] | None,
         Option(
             help="Unlabelled pictures beside each task, for methods that read them: equally many "
-            "of each class, in skewed shares, or with 40 % of other classes.",
+            "of each class, in skewed shares (with --queries N), or with 40 % of other classes "
+            "(with --ways N).",
         ),
     ] = None,
     pool_size: Annotated[
@@ -111,6 +112,8 @@ def evaluate(
     """
     if out is None:
         raise UsageError("give the folder of the tables: --out RUN")
+    if pool_size is not None and pool is None and config is None:
+        raise UsageError("--pool-size goes with --pool balanced, skewed or strangers")
     given = {
         "stores": [str(store) for store in stores or ()] or None,
         "methods": _names(methods),

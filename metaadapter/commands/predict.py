@@ -89,7 +89,7 @@ def predict(
     from metaadapter.adapter import load_adapter, require_adapter_folder, save_adapter
     from metaadapter.features import EncodedPictures
     from metaadapter.task.classes import require_label
-    from metaadapter.task.pool import as_pool, predict_together
+    from metaadapter.task.pool import as_pool, predict_together, require_together
     from metaadapter.task.prediction_table import PredictionTable
     from metaadapter.task.predictions import Scores, predict_pictures, ranked
     from metaadapter.task.queries import load_adapter_encoder, read_queries
@@ -97,6 +97,8 @@ def predict(
     if out is not None:
         require_adapter_folder(out)
     stored = load_adapter(adapter)
+    if together:
+        require_together(stored, adapter)
     config = stored.config
     classes = [str(label) for label in config.classes]
     if rank is not None:

@@ -49,6 +49,11 @@ class DrawConfig(BaseModel):
             raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
         if self.base_to_new and self.pool:
             raise ValueError("base_to_new goes without a pool")
+        if self.pool == "skewed" and self.queries == "all":
+            raise ValueError(
+                "a skewed pool would take most queries of some classes and leave those of others; "
+                "give a number of queries, as in --queries 10"
+            )
         return self
 
     @property

@@ -110,7 +110,7 @@ class Fingerprint:
             if self._differs_in_zoom(other):
                 option = "--zoom" if self.dim > other.dim else "--no-zoom"
                 remedy = f"Only one of them looks twice at a picture: encode with {option} as well"
-            elif self.digest == other.digest and self.dim != other.dim:
+            elif self.encoder == other.encoder and self.dim != other.dim:
                 remedy = "They give other blocks or looks: encode with the same --blocks and --zoom"
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "

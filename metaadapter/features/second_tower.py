@@ -52,6 +52,8 @@ def resolve_second(name: str) -> SecondSource:
                 "in it, as timm.models.save_for_hf writes them and the hub has them"
             )
         return SecondSource(str(folder.resolve()), f"local-dir:{folder.resolve()}")
+    if name.startswith(("/", "./", "../", "~")):
+        raise UsageError(f"there is no folder {name}; expected one of a model of timm")
     model, _, weights = name.partition("/")
     if not timm.is_model(model):
         near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)

@@ -123,12 +123,16 @@ def without_pictures(
     The arguments are those of `read_support`; the encoder of a store `unlabelled` is the default.
     """
     zoom, blocks, name, by = selection.zoom, selection.blocks, encoder or "tiny", None
-    if unlabelled is not None and is_store(unlabelled) and encoder is None:
-        recipe = FeatureStore.open(unlabelled).header.recipe
-        zoom, blocks, name = recipe.zoom, recipe.block_names, recipe.fingerprint.encoder
-        by = f"the feature store {unlabelled}"
+    views = selection.views or 1
+    if unlabelled is not None and is_store(unlabelled):
+        store = FeatureStore.open(unlabelled)
+        _require_as_stored(selection, store)
+        recipe, views = store.header.recipe, store.n_views
+        zoom, blocks = recipe.zoom, recipe.block_names
+        if encoder is None:
+            name, by = store.encoder, f"the feature store {unlabelled}"
     chosen = load(name, zoom=zoom, blocks=blocks, remembered_by=by)
-    origin = _origin(chosen, selection.views or 1, selection.seed)
+    origin = _origin(chosen, views, selection.seed)
     nothing = EncodedPictures.joined((), width=chosen.dim)
     return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
 
@@ -169,11 +173,9 @@ def _encode(
     )
 
 
-def _take(
-    store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
-) -> LabelledPictures:
-    owner, n_views = f"the feature store {store.folder}", store.n_views
-    recipe = store.header.recipe
+def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
+    """Raise a `UsageError` if other views, looks or blocks are asked for than the store holds."""
+    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.header.recipe
     if selection.views not in (None, n_views):
         raise UsageError(
             f"--views {selection.views} was given, but {owner} holds {n_views} view(s) of each "
@@ -189,6 +191,13 @@ def _take(
             f"--blocks {','.join(selection.blocks)} was given, but {owner} holds "
             f"{','.join(recipe.block_names)}; leave it out, or encode again"
         )
+
+
+def _take(
+    store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
+) -> LabelledPictures:
+    _require_as_stored(selection, store)
+    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.header.recipe
     if encoder is not None:
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from metaadapter.adapter import AdapterWeights, Origin, StoredAdapter, Support, probabilities
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.labelled_support import unit_rows
-from metaadapter.classifier.one_shot import generator_that_predicted, predict_adapter
+from metaadapter.classifier.one_shot import (
+    generator_that_predicted,
+    predict_adapter,
+    without_copies,
+)
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features import (
     EncodedPictures,
@@ -35,6 +40,7 @@ __all__ = [
     "pool_effect",
     "predict_together",
     "read_pool",
+    "require_together",
 ]
 
 # More pictures change an adapter little, and take their room in its folder.
@@ -74,6 +80,12 @@ def read_pool(
         stored = store.rows.pictures()
         chosen = tuple(stored[number] for number in numbers)
         features = mean_of_views(store.by_picture()[numbers])
+        if store.n_views != origin.n_views:
+            told = (
+                f"the feature store {source} averages {store.n_views} view(s) of a picture, and "
+                f"the adapter is made with {origin.n_views}",
+                *told,
+            )
         return EncodedPictures(chosen, features, warnings=told)
     table = read_images(source, labelled=False, n_classes=1)
     numbers, told = _drawn(len(table.rows), seed)
@@ -109,7 +121,7 @@ def as_pool(
     numbers, told = _drawn(len(kept), seed)
     if copies := len(pictures) - len(kept):
         copied = f"{copies} unlabelled picture(s) are copies, of labelled ones or one another"
-        told = (copied, *told)
+        told = (f"{copied}, and were left out", *told)
     return pictures.features[[kept[number] for number in numbers]], told
 
 
@@ -177,8 +189,8 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
     )
 
 
-def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> StoredAdapter:
-    """The adapter of the same labelled pictures with these unlabelled rows as its pool.
+def require_together(stored: StoredAdapter, adapter: Path) -> AdapterGenerator:
+    """The generator for `predict_together`, checked before pictures are encoded.
 
     Raises:
         UsageError: The adapter was saved without its support features, or its generator is code.
@@ -195,11 +207,23 @@ def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> 
             f"the adapter {adapter} was predicted by a generator of your own, which is code and "
             "never runs by itself; leave --together out, or use adapt --unlabelled"
         )
-    generator = generator_that_predicted(config.generator, config.generator_id)
-    support = stored.support.with_pool(unit_rows(rows))
+    return generator_that_predicted(config.generator, config.generator_id)
+
+
+def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> StoredAdapter:
+    """The adapter of the same pictures with these unlabelled rows beside those that it has.
+
+    Of more than `MOST_UNLABELLED` the new ones stay. The errors are those of `require_together`.
+    """
+    generator, config = require_together(stored, adapter), stored.config
+    assert stored.support is not None
+    pool, old = unit_rows(rows), stored.support.pool_TUD
+    if old is not None:
+        pool = torch.cat([pool, without_copies(old[0], pool)])[:MOST_UNLABELLED]
+    support = stored.support.with_pool(pool)
     return StoredAdapter(
         _predict(generator, support, config.n_steps),
-        config.model_copy(update={"n_unlabelled": len(rows)}),
+        config.model_copy(update={"n_unlabelled": support.n_pool}),
         support,
         stored.picture_hashes,
     )

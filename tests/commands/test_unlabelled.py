@@ -132,7 +132,7 @@ def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
         ((), "give labelled pictures"),
         (("{labelled}", "--names", NAMES), "give labelled pictures"),
         (("--names", NAMES, "--no-text"), "--names goes with none of"),
-        (("--names", "heron,heron"), "is a class already"),
+        (("--names", "heron,heron"), "--names has 'heron' more than once"),
         (("--names", "heron,lynx", "--describe", "fox=red"), "there is no class 'fox'"),
     ],
 )
@@ -232,3 +232,97 @@ def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
             encoder,
         ).err
     )
+
+
+def test_adapt__names_with_text__are_read_as_the_text_says(run, encoder, seen, tmp_path):
+    more = ("--names", "heron,fox", "--text", "fox=small red animal", "--encoder", encoder)
+
+    done = run("adapt", *more, "--out", tmp_path / "a")
+
+    assert done.code == 0, done.err
+    assert load_adapter(tmp_path / "a").config.class_names == ["small red animal", "heron"]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [(("--no-zoom",), "was made with a zoom"), (("--views", 3), "1 view(s)")]
+)
+def test_adapt__names_beside_a_store_of_other_looks__ends_with_2(
+    run, unlabelled, encoder, tmp_path, option, told
+):
+    run("encode", unlabelled, "--out", tmp_path / "store", "--encoder", encoder)
+
+    done = run(
+        "adapt",
+        "--names",
+        NAMES,
+        "--unlabelled",
+        tmp_path / "store",
+        *option,
+        "--out",
+        tmp_path / "a",
+    )
+
+    assert done.code == 2
+    assert told in done.err
+
+
+def test_adapt__large_pool__tells_the_estimate_without_it(
+    run, labelled, unlabelled, encoder, tmp_path, monkeypatch
+):
+    from metaadapter.task import fit_adapter
+
+    monkeypatch.setattr(fit_adapter, "MAX_UNLABELLED_ROWS", 10)
+    more = ("--unlabelled", unlabelled, "--encoder", encoder)
+
+    done = run("adapt", labelled, *more, "--out", tmp_path / "a")
+
+    assert "estimate without unlabelled ones: 100%" in done.err
+
+
+def test_predict__together_with_an_adapter_that_has_a_pool__keeps_that_too(
+    run, labelled, unlabelled, encoder, tmp_path
+):
+    first, second = sorted(unlabelled.iterdir())[:3], sorted(unlabelled.iterdir())[2:]
+    for name, pictures in (("first", first), ("second", second)):
+        (tmp_path / name).mkdir()
+        for picture in pictures:
+            shutil.copy(picture, tmp_path / name)
+    more = ("--encoder", encoder, "--unlabelled")
+
+    run("adapt", labelled, *more, tmp_path / "first", "--out", tmp_path / "a")
+    run("adapt", labelled, *more, unlabelled, "--out", tmp_path / "whole")
+    run("predict", tmp_path / "a", tmp_path / "second", "--together", "--out", tmp_path / "b")
+
+    whole, grown = (load_adapter(tmp_path / name) for name in ("whole", "b"))
+    # One of the pictures is in both halves.
+    assert grown.config.n_unlabelled == whole.config.n_unlabelled == 6
+    np.testing.assert_allclose(grown.weights.classes, whole.weights.classes, atol=1e-3)
+
+
+def test_predict__together_without_the_support__is_refused_before_pictures_are_read(
+    run, adapter, tmp_path
+):
+    stored = load_adapter(adapter)
+    from metaadapter.adapter import save_adapter
+
+    save_adapter(tmp_path / "bare", stored.weights, stored.config)
+
+    done = run("predict", tmp_path / "bare", tmp_path / "nothing here", "--together")
+
+    assert done.code == 2
+    assert "saved without its support features" in done.err
+
+
+def test_add__pictures_that_stood_in_the_pool__leave_it(
+    run, labelled, unlabelled, encoder, tmp_path
+):
+    more = ("--unlabelled", unlabelled, "--encoder", encoder)
+    run("adapt", labelled, *more, "--out", tmp_path / "a")
+    named = sorted(unlabelled.glob("heron-*.png"))
+
+    done = run("add", tmp_path / "a", "blue heron", *named)
+
+    assert done.code == 0, done.err
+    grown = load_adapter(tmp_path / "a")
+    assert grown.config.n_unlabelled == 6 - len(named)
+    assert grown.support.n_pool == 6 - len(named)

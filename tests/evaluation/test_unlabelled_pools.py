@@ -27,8 +27,10 @@ def pictures(rows):
     return rows[rows >= 0].tolist()
 
 
-@pytest.mark.parametrize("kind", ["balanced", "skewed", "strangers"])
-@pytest.mark.parametrize("queries", ["all", 5])
+@pytest.mark.parametrize(
+    ("kind", "queries"),
+    [("balanced", "all"), ("balanced", 5), ("skewed", 5), ("strangers", "all"), ("strangers", 5)],
+)
 def test_pool__of_any_kind__has_no_picture_of_support_or_queries(zoo, load, kind, queries):
     data, config = load(zoo, tasks=4, ways=4, pool=kind, pool_size=7, queries=queries)
 
@@ -116,7 +118,10 @@ def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, told):
         draw_tasks(data, config, 0)
 
 
-@pytest.mark.parametrize("changes", [{"pool": "odd"}, {"pool": "balanced", "base_to_new": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"pool": "odd"}, {"pool": "balanced", "base_to_new": True}, {"pool": "skewed"}],
+)
 def test_config__pool_that_does_not_fit__is_refused(zoo, ask, changes):
     with pytest.raises(ValidationError):
         ask(zoo, **changes)

@@ -135,6 +135,7 @@ def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
     [
         ("test_vitt", UsageError, r"timm has no model 'test_vitt': did you mean .*test_vit"),
         ("", UsageError, "timm has no model ''"),
+        ("/no/such/folder", UsageError, "there is no folder /no/such/folder"),
         ("test_vit/no.safetensors", UsageError, r"there is no weights file no\.safetensors"),
         ("empty", DataError, r"no model of timm: expected config\.json and the weights"),
         (

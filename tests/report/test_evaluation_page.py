@@ -242,10 +242,14 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, r
 
 
 def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, read_page):
-    changes = {"methods": ("closed-form", "closed-form@labelled"), "pool": "skewed", "pool_size": 2}
+    changes = {
+        "methods": ("closed-form", "closed-form@labelled"),
+        "pool": "balanced",
+        "pool_size": 2,
+    }
     found = result_of(make_store, tmp_path, ("ant", "bee"), **changes)
 
-    told = "a pool of 2 unlabelled pictures a class (skewed)"
+    told = "a pool of 2 unlabelled pictures a class (balanced)"
     assert told in read_page(page(found, {})).words
     assert "the method shown the labelled pictures alone" in page(found, {})
     assert "a pool of 2 unlabelled pictures a class" in markdown(found)
