@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from episodes.draws import uniform
 from episodes.errors import EpisodeError
+from episodes.pools import PoolSpec
 from episodes.sampler import EpisodeSampler
 from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
@@ -35,6 +39,7 @@ class Mixture:
             raise EpisodeError(f"sources must be one or more of different names, got {names}")
         self.sources = tuple(sources)
         self._samplers = [_sampler_of(source, source.spec or spec) for source in sources]
+        self._foreign: dict[int, list[tuple[TaskSource, Int[Tensor, " n"]]]] = {}
         self._weights = torch.tensor([source.weight for source in sources], dtype=torch.float64)
 
     def draw(
@@ -44,6 +49,7 @@ class Mixture:
         *,
         twins: bool = False,
         off_class: bool = False,
+        pools: PoolSpec | None = None,
     ) -> Episodes:
         """Draw tasks that are all from one source, as `EpisodeSampler.draw` does.
 
@@ -53,8 +59,46 @@ class Mixture:
         cumulated = self._weights.cumsum(0)
         drawn = uniform((), generator, torch.device("cpu")) * cumulated[-1]
         number = min(int((cumulated <= drawn).sum()), len(self.sources) - 1)
-        rows = self._samplers[number].draw(n_tasks, generator, twins=twins, off_class=off_class)
-        return gather(rows, self.sources[number], generator)
+        rows = self._samplers[number].draw(
+            n_tasks, generator, twins=twins, off_class=off_class, pools=pools
+        )
+        episodes = gather(rows, self.sources[number], generator)
+        return (
+            episodes if pools is None else self._with_foreigners(episodes, number, pools, generator)
+        )
+
+    def _with_foreigners(
+        self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
+    ) -> Episodes:
+        """The strangers in some pools are pictures of another source with the same features."""
+        others = self._foreign_to(number)
+        is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
+        if not others or not is_stranger_TU.any():
+            return episodes
+        device = episodes.pool_TUD.device
+        place = int(uniform((), generator, torch.device("cpu")) * len(others))
+        source, rows_n = others[place]
+        is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, device) < pools.foreign
+        picked_TU = uniform(tuple(is_stranger_TU.shape), generator, device) * len(rows_n)
+        foreign_TUD = source.features_nVD[rows_n[picked_TU.long()], 0]
+        chosen_TU1 = (is_stranger_TU & is_chosen_T1)[..., None]
+        return replace(episodes, pool_TUD=torch.where(chosen_TU1, foreign_TUD, episodes.pool_TUD))
+
+    def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
+        """Sources of the same features, and their pictures of classes that this one has not."""
+        if number not in self._foreign:
+            own, found = self.sources[number], []
+            names = {name.casefold() for name in own.classes}
+            for source in self.sources:
+                is_alike = source.features_nVD.shape[2] == own.features_nVD.shape[2]
+                if names and source.classes and is_alike and source.blocks == own.blocks:
+                    other = torch.tensor([name.casefold() not in names for name in source.classes])
+                    is_other_n = other.to(source.labels_n.device)[source.labels_n]
+                    rows_n = (is_other_n & (source.labels_n >= 0)).nonzero()[:, 0]
+                    if len(rows_n):
+                        found.append((source, rows_n))
+            self._foreign[number] = found
+        return self._foreign[number]
 
 
 def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:

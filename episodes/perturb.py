@@ -49,6 +49,8 @@ class Perturbations:
     """Some classes, up to half, lose their labelled pictures and keep their text."""
     nameless: float = 0.1
     """Some classes, up to all, lose their text."""
+    pictureless: float = 0.0
+    """All labelled pictures are lost, in tasks with a pool whose classes all have texts."""
 
     def __post_init__(self) -> None:
         for name, fraction in asdict(self).items():
@@ -83,6 +85,11 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
 
     support_TNKD = shift(batch.support_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
+    if fractions.pictureless:
+        is_named_TN1 = keeps_text_TN1 & batch.text_TND.any(-1, keepdim=True)
+        is_named_T11 = (is_named_TN1 | ~batch.class_mask_TN[..., None]).all(1, keepdim=True)
+        may_T11 = is_named_T11 & episodes.pool_mask_TU.any(-1)[:, None, None]
+        keeps_pictures_TN1 &= ~(may_T11 & (draw.chosen(fractions.pictureless) > 0))
     return replace(
         episodes,
         batch=replace(
@@ -96,6 +103,7 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
         other_views_TNKD=shift(episodes.other_views_TNKD) if episodes.has_views else support_TNKD,
         off_class_TOD=shift(episodes.off_class_TOD),
+        pool_TUD=shift(episodes.pool_TUD),
     )
 
 

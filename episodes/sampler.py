@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from episodes.draws import draw_classes, draw_distinct, draw_off_class, log_uniform, uniform
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
+from episodes.pools import PoolSpec, draw_pools
 from episodes.spec import EpisodeSpec
 from episodes.tasks import EpisodeRows
 
@@ -79,6 +80,7 @@ class EpisodeSampler:
         *,
         twins: bool = False,
         off_class: bool = False,
+        pools: PoolSpec | None = None,
     ) -> EpisodeRows:
         """Draw tasks.
 
@@ -91,6 +93,7 @@ class EpisodeSampler:
             twins: Also draw a second support of the same classes and shot counts. A class of two
                 pictures has none, nor has one with a single picture in the queries' domain.
             off_class: Also draw pictures of other classes, as many as a class has queries.
+            pools: Also draw pools of unlabelled pictures, of the queries' domain.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
@@ -122,13 +125,26 @@ class EpisodeSampler:
             counts_C = self._counts_XC[-1, :-1]
             places_TO = draw_off_class(classes_TN, counts_C, spec.n_query, generator)
             off_class_TO = self._index.rows_at(places_TO)
+        pool_TU = classes_TN[:, :0]
+        if pools is not None:
+            cells = domains_T2[:, 1:], classes_TN
+            pool_TU = draw_pools(
+                self._index,
+                self._starts_XC[cells],
+                self._counts_XC[cells],
+                classes_TN,
+                support_TNK,
+                (twin_TNK, query_TNQ, off_class_TO),
+                pools,
+                generator,
+            )
         return EpisodeRows(
             classes_TN=classes_TN,
             support_TNK=support_TNK,
             twin_TNK=twin_TNK,
             query_TNQ=query_TNQ,
             off_class_TO=off_class_TO,
-            pool_TU=classes_TN[:, :0],
+            pool_TU=pool_TU,
         )
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:

@@ -51,6 +51,8 @@ class TaskSource:
     """Widths of the blocks that the features consist of; () for one."""
     cross_domain_share: float = 0.0
     """Fraction of the tasks with support and queries in different domains."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, by which those of two sources are told apart; () where unknown."""
 
     def __post_init__(self) -> None:
         if self.features_nVD.shape[1] < 1:

@@ -102,6 +102,12 @@ class Episodes:
     """True where such a picture counts."""
     class_means_TND: Float[Tensor, "T N D"]
     """Unit mean of all pictures of each class, those of the task and the many others."""
+    pool_TUD: Float[Tensor, "T U D"]
+    """Unlabelled pictures; none unless pools were asked for."""
+    pool_mask_TU: Bool[Tensor, "T U"]
+    """True where there is an unlabelled picture."""
+    pool_labels_TU: Int[Tensor, "T U"]
+    """The class that it has, 0 … N − 1, to judge answers by; −1 for one of no class of the task."""
     logit_scale: float
     """The encoder's own inverse temperature."""
     source: str
@@ -126,9 +132,9 @@ def gather(
     """
     n_views, table_rD = source.features_nVD.shape[1], source.features_nVD.flatten(0, 1)
     support, other = _draw_views(rows.support_TNK, n_views, generator)
-    twin, query, off_class = (
+    twin, query, off_class, pool = (
         _draw_views(drawn, n_views, generator)[0]
-        for drawn in (rows.twin_TNK, rows.query_TNQ, rows.off_class_TO)
+        for drawn in (rows.twin_TNK, rows.query_TNQ, rows.off_class_TO, rows.pool_TU)
     )
     ways_N1 = torch.arange(rows.classes_TN.shape[1], device=rows.classes_TN.device)[:, None]
     support_TNKD = _look_up(table_rD, support)
@@ -149,10 +155,20 @@ def gather(
         off_class_TOD=_look_up(table_rD, off_class),
         off_class_mask_TO=off_class >= 0,
         class_means_TND=_look_up(source.class_means_CD, rows.classes_TN),
+        pool_TUD=_look_up(table_rD, pool),
+        pool_mask_TU=pool >= 0,
+        pool_labels_TU=_ways_of(source.labels_n, rows),
         logit_scale=source.logit_scale,
         source=source.name,
         blocks=source.blocks,
     )
+
+
+def _ways_of(labels_n: Int[Tensor, " n"], rows: EpisodeRows) -> Int[Tensor, "T U"]:
+    """Which class of its task each unlabelled picture has; −1 for none, and for padding."""
+    class_TU = torch.where(rows.pool_TU < 0, -2, labels_n[rows.pool_TU.clamp(min=0)])
+    is_own_TUN = class_TU[..., None] == rows.classes_TN[:, None]
+    return torch.where(is_own_TUN.any(-1), is_own_TUN.to(torch.int8).argmax(-1), -1)
 
 
 def _draw_views(

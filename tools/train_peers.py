@@ -40,7 +40,7 @@ from metaadapter.errors import DataError
 from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
-from metaadapter.training.objective import query_loss
+from metaadapter.training.query_loss import query_loss
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.trainer import MOST_GRADIENT, WEIGHT_DECAY, make_schedule, stream
 from metaadapter.training.training_data import TrainingData, load_training_data

@@ -11,7 +11,7 @@ from typing import Any
 from metaadapter.adapter import AdapterWeights, Support
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
-from metaadapter.files.proof import TRAINING_RECORD, read_document
+from metaadapter.generator.training_record import read_training_record
 
 __all__ = [
     "CLOSED_FORM",
@@ -21,10 +21,6 @@ __all__ = [
     "Method",
     "read_meta_training",
 ]
-
-# Beside the weights that ship, and one folder above `best/` of a training run.
-RECORDS = ("training.json", "../summary.json")
-REMEDY = "restore it from a copy, or train again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +78,23 @@ def read_meta_training(
     Raises:
         DataError: The record cannot be read.
     """
-    for record in (folder / place for place in RECORDS):
-        if record.is_file():
-            document, _ = read_document(record, TRAINING_RECORD, REMEDY, without_proof=(None,))
-            try:
-                data = document["data"]
-                training = data["training"]
-                judging = [*data["validation_classes"], *data["validation_domains"]]
-                return MetaTraining(
-                    _data_sets(training),
-                    frozenset(same_name(name) for source in training for name in source["classes"]),
-                    chosen_on | _data_sets(judging),
-                )
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"{record}: expected the record of a training run with its data, got {error!r}"
-                ) from error
-    return None
+    found = read_training_record(folder)
+    if found is None:
+        return None
+    record, document = found
+    try:
+        data = document["data"]
+        training = data["training"]
+        judging = [*data["validation_classes"], *data["validation_domains"]]
+        return MetaTraining(
+            _data_sets(training),
+            frozenset(same_name(name) for source in training for name in source["classes"]),
+            chosen_on | _data_sets(judging),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{record}: expected the record of a training run with its data, got {error!r}"
+        ) from error
 
 
 def _data_sets(sources: Sequence[Mapping[str, Any]]) -> frozenset[str]:

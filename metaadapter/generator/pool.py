@@ -6,7 +6,6 @@ docs/pool.md tells how the constants were chosen and what a pool wins and costs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +14,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterWeights, classify
 from metaadapter.generator.network import Corrections
+from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
+from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.regression import Regression, kernel_ridge
 
 __all__ = ["PoolForm", "with_pool"]
@@ -36,30 +37,55 @@ class PoolForm:
     mean number: shares of classes are no surer than that."""
     reach: float = 1.2
     """The length of what class means add to the prior of the regression."""
-    even: tuple[float, float] = (0.8, 0.95)
-    """The evenness of the shares below which the regression has no say, and above which it has
-    all: means that one class takes most of the pool for mislead it."""
+    even: float = 0.875
+    """The evenness of the shares at which the regression has half of the say: means that one class
+    takes most of the pool for mislead it."""
+    even_width: float = 0.03
+    """How much more evenness multiplies the odds of the regression's say by e."""
     regression_shots: float = 1.5
     """The regression's inverse temperature grows with the shots K as K / (K + this)."""
     mixture_scale: float = 0.4
     """The inverse temperature of the answers by means and first probabilities."""
 
 
-class _Means(NamedTuple):
-    """The classes after the last round, in canonical coordinates."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Labelled pictures, class by class, and after them the pool, in canonical coordinates."""
+
+    rows_TRD: Float[Tensor, "T R D"]
+    square_TR: Float[Tensor, "T R"]
+    present_TR: Bool[Tensor, "T R"]
+    labels_TXN: Float[Tensor, "T X N"]
+    """One-hot classes of the X places for labelled pictures."""
+    class_mask_TN: Bool[Tensor, "T N"]
+
+    @property
+    def n_places(self) -> int:
+        """The places for labelled pictures."""
+        return self.labels_TXN.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """The classes between two rounds, in canonical coordinates."""
 
     mean_TND: Float[Tensor, "T N D"]
     """Unit class means of unit rows about the centre; zeros where nothing is known of a class."""
     centre_TD: Float[Tensor, "T D"]
     """The mean of the class means."""
-    length_T: Float[Tensor, " T"]
-    """The root mean squared distance of all pictures from the centre."""
-    evenness_T: Float[Tensor, " T"]
-    """e to the entropy of the classes' shares of the pool, over the number of classes."""
+    length_TR: Float[Tensor, "T R"]
+    """The distance of each picture from the centre."""
+    cosine_TRN: Float[Tensor, "T R N"]
+    """Of each picture, about the centre, with each class mean."""
 
 
 def with_pool(
-    problem: Regression, corrections: Corrections, weights: AdapterWeights, form: PoolForm
+    problem: Regression,
+    corrections: Corrections,
+    weights: AdapterWeights,
+    evidence_TS: Float[Tensor, "T S"],
+    network: PoolNetwork,
+    form: PoolForm,
 ) -> AdapterWeights:
     """The adapters of tasks with the pools in their supports; a task without one keeps its own.
 
@@ -73,16 +99,20 @@ def with_pool(
     vectors of the regression, which is solved anew for what they leave of the targets, and they
     answer beside p. Evenness of the shares decides between both: means mislead the regression where
     few classes take most of the pool. Everything is a combination of rows, so an adapter comes out.
+
+    The network corrects the constants of each round and of the answers, for each task, class and
+    picture, by what it sees of the pool; untrained, it changes none.
     """
     support = problem.support
     pool_TUD, mask_TU = support.raw.pool_TUD, support.raw.pool_mask_TU
     if pool_TUD is None or mask_TU is None or not mask_TU.any():
         return weights
-    weights = weights.to(dtype=problem.targets_TMN.dtype)
-    pool_TUD = pool_TUD.to(weights.classes).masked_fill(~mask_TU[..., None], 0.0)
+    pool_TUD = pool_TUD.masked_fill(~mask_TU[..., None], 0.0)
     first = _centred_on_pool(weights, pool_TUD, mask_TU, support.image_mask_TN.any(-1))
-    means = _rounds(problem, classify(pool_TUD, first), pool_TUD, form)
-    changed = _changed(problem, corrections, first, means, form)
+    means, evenness_T, final = _rounds(
+        problem, classify(pool_TUD, first), pool_TUD, evidence_TS, network, form
+    )
+    changed = _changed(problem, corrections, first, means, evenness_T, final, form)
     with_pictures_T = mask_TU.any(-1)
     kept = {
         name: torch.where(
@@ -112,48 +142,140 @@ def _rounds(
     problem: Regression,
     logits_TUN: Float[Tensor, "T U N"],
     pool_TUD: Float[Tensor, "T U D"],
+    evidence_TS: Float[Tensor, "T S"],
+    network: PoolNetwork,
     form: PoolForm,
-) -> _Means:
-    support = problem.support
-    mask_TU, class_mask_TN = support.raw.pool_mask_TU, support.raw.class_mask_TN
-    assert mask_TU is not None
+) -> tuple[_Means, Float[Tensor, " T"], FinalCorrections]:
+    """The means after the last round, the evenness of the shares, and the last corrections."""
+    rows = _rows(problem, pool_TUD)
+    class_mask_TN, mask_TU = rows.class_mask_TN, rows.present_TR[:, rows.n_places :]
     present_TU1 = mask_TU[..., None].to(pool_TUD)
-    pool_TUD = (pool_TUD - support.image_centre_TD[:, None]) * support.scale_TD[:, None]
-    pool_TUD = pool_TUD * present_TU1
-    shots_TNKD = support.shots_TNKD.to(pool_TUD)
-    shot_mask_TNK1 = support.shot_mask_TNK[..., None].to(pool_TUD)
-    n_shot_TN1 = support.n_shot_TN[..., None].to(pool_TUD)
     n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
-    first_TUN = form.first_power * logits_TUN.log_softmax(-1)
-    sharpness_T11 = _sharpness_T(problem, form)[:, None, None]
-    sums_TND, share_TN = shots_TNKD.sum(2), class_mask_TN / n_way_T1
-    assigned_TUN = torch.zeros_like(first_TUN)
+    first_TUN = logits_TUN.softmax(-1)
+    # No gradient flows through −∞: the shares rule out what is no class.
+    log_first_TUN = logits_TUN.log_softmax(-1).masked_fill(~class_mask_TN[:, None], 0.0)
+    nearest_TU = _nearest_shot(rows)
+    sharpness_T = _sharpness_T(problem, form)
+    share_TN = class_mask_TN / n_way_T1
+    assigned_TUN = weighed_TUN = torch.zeros_like(first_TUN)
+    labels_TXN = rows.labels_TXN
+    change_T = torch.zeros_like(n_way_T1[:, 0])
     for number in range(form.n_rounds + 1):
-        taken_TN1 = n_shot_TN1 + assigned_TUN.sum(1)[..., None]
-        class_TND = (sums_TND + assigned_TUN.mT @ pool_TUD) / taken_TN1.clamp(min=1)
-        known_TN1 = (taken_TN1 > 0).to(pool_TUD)
-        centre_TD = (class_TND * known_TN1).sum(1) / known_TN1.sum(1).clamp(min=1)
-        unit_TUD = normalize(pool_TUD - centre_TD[:, None], dim=-1) * present_TU1
-        unit_TNKD = normalize(shots_TNKD - centre_TD[:, None, None], dim=-1) * shot_mask_TNK1
-        mean_TND = normalize(unit_TNKD.sum(2) + assigned_TUN.mT @ unit_TUD, dim=-1)
+        means = _class_means(rows, torch.cat([labels_TXN, weighed_TUN], 1))
+        state = _state(
+            problem,
+            rows,
+            means,
+            first_TUN,
+            nearest_TU,
+            assigned_TUN,
+            change_T,
+            number / form.n_rounds,
+        )
+        scalars = pool_scalars(state, evidence_TS)
         if number == form.n_rounds:
-            break
-        scores_TUN = sharpness_T11 * (unit_TUD @ mean_TND.mT) + first_TUN
-        log_share_TN = share_TN.clamp(min=1e-12).log().masked_fill(~class_mask_TN, -torch.inf)
-        assigned_TUN = (scores_TUN + log_share_TN[:, None]).softmax(-1) * present_TU1
+            final = network.final_corrections(scalars)
+            return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
+        change = network.corrections_of_round(scalars)
+        log_share_TN = share_TN.clamp(min=1e-12).log() * change.share_T.exp()[:, None]
+        log_share_TN = log_share_TN + change.class_TN
+        log_share_TN = log_share_TN.masked_fill(~class_mask_TN, -torch.inf)
+        scores_TUN = (
+            (sharpness_T * change.sharpness_T.exp())[:, None, None] * state.cosine_TUN
+            + (form.first_power * change.first_power_T.exp())[:, None, None] * log_first_TUN
+            + log_share_TN[:, None]
+        )
+        before_TUN = assigned_TUN
+        assigned_TUN = scores_TUN.softmax(-1) * present_TU1
+        change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
+        weighed_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
+        labels_TXN = rows.labels_TXN * change.anchor_TN.exp()[:, None]
         share_TN = assigned_TUN.sum(1) / n_pool_T1 + form.share_prior * class_mask_TN / n_way_T1
         share_TN = share_TN / (1 + form.share_prior)
-    squares_T = (pool_TUD - centre_TD[:, None]).mul(present_TU1).square().sum((1, 2))
-    shot_squares_T = (shots_TNKD - centre_TD[:, None, None]).mul(shot_mask_TNK1).square()
-    n_all_T = n_pool_T1[:, 0] + n_shot_TN1.sum((1, 2))
-    part_TN = assigned_TUN.sum(1) / n_pool_T1
-    entropy_T = -(part_TN * part_TN.clamp(min=1e-12).log()).sum(-1)
-    return _Means(
-        mean_TND,
-        centre_TD,
-        ((squares_T + shot_squares_T.sum((1, 2, 3))) / n_all_T).sqrt(),
-        entropy_T.exp() / n_way_T1[:, 0],
+    raise AssertionError("the last round returns")
+
+
+def _rows(problem: Regression, pool_TUD: Float[Tensor, "T U D"]) -> _Rows:
+    support = problem.support
+    mask_TU = support.raw.pool_mask_TU
+    assert mask_TU is not None
+    pool_TUD = (pool_TUD - support.image_centre_TD[:, None]) * support.scale_TD[:, None]
+    pool_TUD = pool_TUD * mask_TU[..., None]
+    shots_TXD = support.shots_TNKD.flatten(1, 2)
+    rows_TRD = torch.cat([shots_TXD, pool_TUD.to(shots_TXD)], 1)
+    return _Rows(
+        rows_TRD,
+        rows_TRD.square().sum(-1),
+        torch.cat([support.shot_mask_TNK.flatten(1), mask_TU], 1),
+        support.raw.targets_TMN,
+        support.raw.class_mask_TN,
+    )
+
+
+def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> _Means:
+    """The means of pictures that belong to the classes so much, and what they are to them."""
+    taken_T1N = labels_TRN.sum(1, keepdim=True)
+    known_TN = taken_T1N[:, 0] > 0
+    part_TR = (labels_TRN / taken_T1N.clamp(min=1)).sum(-1)
+    part_TR = part_TR / known_TN.sum(-1, keepdim=True).clamp(min=1)
+    centre_TD = (part_TR[:, None] @ rows.rows_TRD)[:, 0]
+    along_TR = (rows.rows_TRD @ centre_TD[..., None])[..., 0]
+    square_TR = rows.square_TR - 2 * along_TR + centre_TD.square().sum(-1, keepdim=True)
+    length_TR = square_TR.clamp(min=1e-12).sqrt()
+    unit_TRN = labels_TRN / length_TR[..., None]
+    sums_TND = unit_TRN.mT @ rows.rows_TRD - unit_TRN.sum(1)[..., None] * centre_TD[:, None]
+    mean_TND = normalize(sums_TND, dim=-1)
+    at_centre_T1N = (mean_TND @ centre_TD[..., None]).mT
+    cosine_TRN = (rows.rows_TRD @ mean_TND.mT - at_centre_T1N) / length_TR[..., None]
+    return _Means(mean_TND, centre_TD, length_TR, cosine_TRN * rows.present_TR[..., None])
+
+
+def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
+    """The largest cosine of each unlabelled picture with a labelled one; 0 without any."""
+    unit_TRD = rows.rows_TRD / rows.square_TR.clamp(min=1e-12).sqrt()[..., None]
+    shots_TXD, pool_TUD = unit_TRD[:, : rows.n_places], unit_TRD[:, rows.n_places :]
+    if not rows.n_places:
+        return pool_TUD.new_zeros(pool_TUD.shape[:2])
+    there_TX = rows.present_TR[:, : rows.n_places]
+    cosine_TUX = (pool_TUD @ shots_TXD.mT).masked_fill(~there_TX[:, None], -1.0)
+    return torch.where(there_TX.any(-1, keepdim=True), cosine_TUX.amax(-1), 0.0)
+
+
+def _state(
+    problem: Regression,
+    rows: _Rows,
+    means: _Means,
+    first_TUN: Tensor,
+    nearest_TU: Tensor,
+    assigned_TUN: Tensor,
+    change_T: Tensor,
+    fraction_done: float,
+) -> PoolState:
+    n_places, shot_mask_TNK = rows.n_places, problem.support.shot_mask_TNK
+    there_TX = rows.present_TR[:, :n_places]
+    has_shots_T1 = there_TX.any(-1, keepdim=True)
+    counted_TR = torch.where(
+        has_shots_T1,
+        torch.cat([there_TX, torch.zeros_like(rows.present_TR[:, n_places:])], 1),
+        rows.present_TR,
+    )
+    square_T1 = (means.length_TR.square() * counted_TR).sum(-1, keepdim=True)
+    usual_T1 = (square_T1 / counted_TR.sum(-1, keepdim=True).clamp(min=1)).clamp(min=1e-12).sqrt()
+    shot_cosine_TXN = means.cosine_TRN[:, :n_places]
+    return PoolState(
+        first_TUN=first_TUN,
+        cosine_TUN=means.cosine_TRN[:, n_places:],
+        shot_cosine_TNKN=shot_cosine_TXN.reshape(*shot_mask_TNK.shape, shot_mask_TNK.shape[1]),
+        mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
+        nearest_shot_TU=nearest_TU,
+        length_TU=means.length_TR[:, n_places:] / usual_T1,
+        assigned_TUN=assigned_TUN,
+        change_T=change_T,
+        mask_TU=rows.present_TR[:, n_places:],
+        class_mask_TN=rows.class_mask_TN,
+        shot_mask_TNK=shot_mask_TNK,
+        fraction_done=fraction_done,
     )
 
 
@@ -167,49 +289,65 @@ def _changed(
     corrections: Corrections,
     first: AdapterWeights,
     means: _Means,
+    evenness_T: Float[Tensor, " T"],
+    final: FinalCorrections,
     form: PoolForm,
 ) -> AdapterWeights:
     """Both answers with the means, weighed by the evenness of the shares, as one adapter."""
     support = problem.support
     has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    low, high = form.even
-    trust_T = ((means.evenness_T - low) / (high - low)).clamp(0, 1) * has_kernel_T
+    trust_T = ((evenness_T - form.even) / form.even_width + final.trust_T).sigmoid() * has_kernel_T
     n_shot_T = support.raw.n_shot_T.to(trust_T)
     by_regression_T = trust_T * n_shot_T / (n_shot_T + form.regression_shots)
-    by_mixture_T = (1 - trust_T) * form.mixture_scale
-    of_first_T = by_regression_T + by_mixture_T * form.first_power
-    along_T = by_regression_T * form.reach * first.logit_scale
-    sharpness_T = _sharpness_T(problem, form)
-    along_T = along_T + by_mixture_T * sharpness_T / means.length_T.clamp(min=1e-12)
+    by_regression_T = by_regression_T * final.regression_T.exp()
+    by_mixture_T = (1 - trust_T) * form.mixture_scale * final.mixture_T.exp()
+    first_power_T = form.first_power * final.first_power_T.exp()
+    of_first_T = by_regression_T + by_mixture_T * first_power_T
+    reach_TN = form.reach * final.reach_TN.exp()
+    along_TN = (by_regression_T * first.logit_scale)[:, None] * reach_TN
+    usual_T = _usual_length(problem, means)
+    along_TN = along_TN + (by_mixture_T * _sharpness_T(problem, form) / usual_T)[:, None]
 
     raw_TND = means.mean_TND * support.scale_TD[:, None]
-    at_centre_TN = (raw_TND @ support.image_centre_TD.to(raw_TND)[..., None])[..., 0]
+    at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0]
     at_centre_TN = at_centre_TN + (means.mean_TND @ means.centre_TD[..., None])[..., 0]
     there_TN = support.raw.class_mask_TN
     bias_TN = first.class_bias.masked_fill(~there_TN, 0.0) * of_first_T[:, None]
-    bias_TN = bias_TN - along_T[:, None] * at_centre_TN
+    bias_TN = bias_TN - along_TN * at_centre_TN + final.bias_TN
     changed = replace(
         first,
         classes=of_first_T[:, None, None] * first.classes
-        + (along_T / first.logit_scale)[:, None, None] * raw_TND,
+        + (along_TN / first.logit_scale[:, None])[..., None] * raw_TND,
         class_bias=bias_TN.masked_fill(~there_TN, -torch.inf),
     )
     if first.values is None:
         return changed
-    values_TMN = _values(problem, corrections, means, form)
+    values_TMN = _values(problem, corrections, means, reach_TN)
     new_TMN = by_regression_T[:, None, None] * values_TMN
     return replace(
         changed,
-        values=new_TMN + (by_mixture_T * form.first_power)[:, None, None] * first.values,
+        values=new_TMN + (by_mixture_T * first_power_T)[:, None, None] * first.values,
     )
 
 
+def _usual_length(problem: Regression, means: _Means) -> Float[Tensor, " T"]:
+    """The root mean squared distance of all pictures from the centre."""
+    support = problem.support
+    assert support.raw.pool_mask_TU is not None
+    present_TR = torch.cat([support.shot_mask_TNK.flatten(1), support.raw.pool_mask_TU], 1)
+    square_T = (means.length_TR.square() * present_TR).sum(-1) / present_TR.sum(-1).clamp(min=1)
+    return square_T.sqrt().clamp(min=1e-12)
+
+
 def _values(
-    problem: Regression, corrections: Corrections, means: _Means, form: PoolForm
+    problem: Regression,
+    corrections: Corrections,
+    means: _Means,
+    reach_TN: Float[Tensor, "T N"],
 ) -> Float[Tensor, "T M N"]:
     """The values of the cache where the means are part of the prior of the regression."""
-    reach_TND = form.reach * means.mean_TND
-    at_centre_T1N = (reach_TND @ means.centre_TD[..., None])[..., 0][:, None]
+    reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
+    at_centre_T1N = (reach_TND @ means.centre_TD[..., None].to(reach_TND))[..., 0][:, None]
     prior_TND = problem.prior_TND(corrections.log_trust_TN) + reach_TND
     sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
     values_TMN, _ = kernel_ridge(

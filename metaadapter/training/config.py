@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
+from episodes.pools import PoolSpec
 from metaadapter.generator import GeneratorConfig
 from metaadapter.own_code import own_code_and_folder
 from metaadapter.training.objective import LossWeights
@@ -153,6 +154,10 @@ class TrainConfig(Strict):
     data: DataConfig
     episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
+    pools: PoolSpec = PoolSpec()
+    """The pools of tasks, where a loss term needs them."""
+    start: str | None = None
+    """The generator whose weights it begins with, "default" or a folder; else they are drawn."""
     generator: str | None = None
     """FILE.py:CLASS, an `AdapterGenerator` of one's own in place of the network that ships."""
     network: GeneratorConfig = GeneratorConfig()
@@ -163,6 +168,11 @@ class TrainConfig(Strict):
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:
+        if self.start is not None and (self.generator or self.network != GeneratorConfig()):
+            raise ValueError(
+                "`start` is a generator with the network that ships, whose shape it has; leave out "
+                "`generator` and `network` beside it"
+            )
         if self.generator is None:
             return self
         if own_code_and_folder(self.generator) != (self.generator, ""):

@@ -188,6 +188,8 @@ def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     for source in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
         if source["classes"]:
             source["classes"]["split"] = absolute(source["classes"]["split"])
+    if content["start"] not in (None, "default"):
+        content["start"] = absolute(content["start"])
     if content["generator"]:
         content["generator"] = own_code(content["generator"])
     loss["own"] = {own_code(name): weight for name, weight in loss["own"].items()}

@@ -11,9 +11,8 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from episodes import EpisodeBatch, Episodes
+from episodes import Episodes
 from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import (
     divergence,
@@ -27,6 +26,8 @@ from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder
 from metaadapter.refusals import is_shortage
+from metaadapter.training.pool_terms import POOL_TERMS, pool_terms
+from metaadapter.training.query_loss import query_loss
 
 __all__ = [
     "Adapt",
@@ -35,7 +36,6 @@ __all__ = [
     "adapt_steps",
     "explained",
     "objective",
-    "query_loss",
     "weighted_sum",
 ]
 
@@ -48,7 +48,7 @@ OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weight of each term; one with weight 0 is not computed. The first must not be 0."""
+    """Weight of each term; one with weight 0 is not computed. `query` or `pool` is above 0."""
 
     query: float = 1.0
     """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
@@ -63,6 +63,14 @@ class LossWeights:
     off_class: float = 0.0
     """Divergence from zero-shot on pictures of classes that are not in the task; of tasks whose
     classes all have texts."""
+    pool: float = 0.0
+    """Cross-entropy of the queries and, half as much, of the pool's own pictures, by the adapters
+    with a pool. What a pool changes learns from this term and the next two alone, and the rest of
+    the generator from the others."""
+    pool_kept: float = 0.0
+    """Divergence between predictions with and without the pool."""
+    pool_halves: float = 0.0
+    """Divergence between predictions with one half of the pool and with the other."""
 
     own: Mapping[str, float] = field(default_factory=dict)
     """Weights of losses of one's own, by FILE.py:FUNCTION; each is logged as FUNCTION."""
@@ -83,11 +91,21 @@ class LossWeights:
                     f"the weight of the loss term {name} must be a number of at least 0, got "
                     f"{weight}"
                 )
-        if self.query == 0:
+        if self.query == self.pool == 0:
             raise UsageError(
-                "the weight of the loss term query must be above 0: the other terms alone do not "
-                "teach to classify, and not every task has them"
+                "the weight of the loss term query or that of pool must be above 0: the other "
+                "terms alone do not teach to classify, and not every task has them"
             )
+
+    @property
+    def of_pools(self) -> frozenset[str]:
+        """The terms that need pools."""
+        return frozenset(name for name in POOL_TERMS if getattr(self, name))
+
+    @property
+    def are_of_pools_alone(self) -> bool:
+        """Whether no other term has a weight."""
+        return not any(each for name, each in self.by_name.items() if name not in POOL_TERMS)
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -124,17 +142,33 @@ def objective(
     Raises:
         UsageError: A loss of one's own fails, or gives no scalar tensor.
     """
+    support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
+    terms = pool_terms(generator, episodes, support, weights.of_pools)
+    if weights.are_of_pools_alone:
+        return terms
+    return _labelled_terms(generator, episodes, support, weights, adapt, own or {}) | terms
+
+
+def _labelled_terms(
+    generator: AdapterGenerator,
+    episodes: Episodes,
+    support: Support,
+    weights: LossWeights,
+    adapt: Adapt | None,
+    own: Mapping[str, OwnLoss],
+) -> dict[str, Float[Tensor, ""]]:
+    """The terms of the adapters without pools."""
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
-    support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
+    terms = {}
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 
     def answers(adapters: AdapterWeights) -> Tensor:
         return classify(batch.query_TQD, adapters)
 
-    logits_TQN = judged_TQN = answers(predicted)
-    if adapt is not None:
-        judged_TQN = answers(adapt(predicted, support))
-    terms = {"query": query_loss(judged_TQN, batch)}
+    logits_TQN = answers(predicted)
+    if weights.query:
+        judged_TQN = logits_TQN if adapt is None else answers(adapt(predicted, support))
+        terms["query"] = query_loss(judged_TQN, batch)
     if weights.draws and twin_mask_TNK.any():
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # A task without a twin would be held against zero-shot CLIP.
@@ -156,22 +190,11 @@ def objective(
             classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
         )
         terms["off_class"] = divergence(target_TON, predicted_TON, judged_TO)
-    for name, loss in (own or {}).items():
+    for name, loss in own.items():
         with explained("loss term", name):
             term = loss(episodes, predicted, generator)
         terms[name] = _require_scalar(name, term)
     return terms
-
-
-def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float[Tensor, ""]:
-    """Mean over tasks of the mean cross-entropy of a task's queries divided by log(ways)."""
-    labels_TQ = batch.query_labels_TQ
-    each_TQ = cross_entropy(
-        logits_TQN.flatten(0, 1), labels_TQ.flatten(), ignore_index=-1, reduction="none"
-    ).view_as(labels_TQ)
-    n_queries_T = (labels_TQ >= 0).sum(-1).clamp(min=1)
-    n_way_T = batch.class_mask_TN.sum(-1).clamp(min=2).to(logits_TQN.dtype)
-    return (each_TQ.sum(-1) / n_queries_T / n_way_T.log()).mean()
 
 
 def adapt_steps(

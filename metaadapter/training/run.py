@@ -18,6 +18,8 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.files.own_folder import open_after, require_no_link, write_errors
 from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.generator import generator_id, save_generator
+from metaadapter.generator.pretrained import SHIPPED
+from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.run_conditions import (
@@ -28,7 +30,7 @@ from metaadapter.training.run_conditions import (
 )
 from metaadapter.training.run_folder import hold_run, require_same, write_config
 from metaadapter.training.trainer import Trainer
-from metaadapter.training.training_data import load_training_data
+from metaadapter.training.training_data import TrainingData, load_training_data
 from metaadapter.training.validation import Moment, Validation
 
 __all__ = ["RunSummary", "train"]
@@ -125,7 +127,7 @@ def train(
             trainer = Trainer(config, mixture, validator, place)
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
-            summary = _summary(folder, trainer, seconds, now, data.describe())
+            summary = _summary(folder, trainer, seconds, now, _described(data, config))
             with write_errors(f"the training run {folder}", KEPT):
                 write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
             return summary
@@ -176,6 +178,18 @@ def _keep_best(folder: Path, trainer: Trainer) -> None:
     require_no_link(folder / BEST)
     with write_errors(f"the generator {folder / BEST}", KEPT):
         save_generator(trainer.best_generator(), folder / BEST)
+
+
+def _described(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[str, Any]]]:
+    """What is trained and judged on, also of the run that the start comes from."""
+    described = data.describe()
+    if config.start:
+        folder = SHIPPED if config.start == "default" else Path(config.start)
+        found = read_training_record(folder)
+        for part, sources in (found[1].get("data", {}) if found else {}).items():
+            own = described.setdefault(part, [])
+            own += [source for source in sources if source not in own]
+    return described
 
 
 def _summary(

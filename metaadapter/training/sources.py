@@ -92,6 +92,7 @@ def load_source(
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
         blocks=stores[0].blocks,
+        classes=classes,
         domains_n=torch.from_numpy(np.concatenate(domains)),
         spec=spec,
         cross_domain_share=config.cross_domain_share,
@@ -168,4 +169,5 @@ def _synthetic(
     made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     digest = _digest(shape.model_dump())
-    return LoadedSource(replace(made, spec=spec), classes, encoder="synthetic", digest=digest)
+    made = replace(made, spec=spec, classes=classes)
+    return LoadedSource(made, classes, encoder="synthetic", digest=digest)

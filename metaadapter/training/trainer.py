@@ -194,6 +194,7 @@ class Trainer:
             self._random["episodes"],
             twins=config.loss.draws > 0,
             off_class=config.loss.off_class > 0,
+            pools=config.pools if config.loss.of_pools else None,
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])
         inner, adapt, own = config.inner, None, self._own_losses
@@ -204,6 +205,8 @@ class Trainer:
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
+        if not terms:  # no picture was left for a pool
+            return {"total": 0.0}
         total = weighted_sum(terms, config.loss)
         (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
@@ -284,6 +287,14 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(config.seed, "network").initial_seed())
         generator = kind() if kind else Generator(config.network)
+    if config.start:
+        generator = load_generator(config.start)
+        if not isinstance(generator, Generator):
+            raise UsageError(
+                f"start = {config.start!r}: expected a generator with the network that ships, got "
+                f"a {type(generator).__name__}"
+            )
+        generator = generator.train()
     if not any(each.requires_grad for each in generator.parameters()):
         raise UsageError(f"the generator {config.generator} has no parameter that could be trained")
     return generator

@@ -42,7 +42,8 @@ class TrainingData:
             for kind, loaded in self.validation.items()
         }
         with _as_data_errors():
-            return Validator(sets, config.validation, seed=config.seed)
+            pools = config.pools if config.loss.of_pools else None
+            return Validator(sets, config.validation, seed=config.seed, pools=pools)
 
     def digests(self) -> dict[str, str]:
         """A digest of each source and validation set, which changes with anything in its stores."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Literal, final
 
+import torch
 from pydantic import TypeAdapter
+from torch.nn.utils.rnn import pad_sequence
 
-from episodes import EpisodeError, EpisodeRows, TaskSource, gather, nested_draws
+from episodes import EpisodeError, EpisodeRows, LabelIndex, TaskSource, gather, nested_draws
+from episodes.pools import PoolSpec, draw_pools
 from metaadapter.adapter import Support, classify
 from metaadapter.files.strict_json import json_text
 from metaadapter.generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.objective import query_loss
+from metaadapter.training.query_loss import query_loss
 
 __all__ = ["Moment", "Validation", "Validator"]
 
@@ -111,9 +114,14 @@ class Validator:
     """
 
     def __init__(
-        self, sets: Mapping[Kind, Sequence[TaskSource]], config: ValidateConfig, *, seed: int
+        self,
+        sets: Mapping[Kind, Sequence[TaskSource]],
+        config: ValidateConfig,
+        *,
+        seed: int,
+        pools: PoolSpec | None = None,
     ) -> None:
-        self._config = config
+        self._config, self._pools = config, pools
         self._sets = [
             (kind, source, self._draw(source, seed))
             for kind, sources in sets.items()
@@ -143,9 +151,30 @@ class Validator:
         shots = tuple(n for n in config.shots if n < second_largest) or (min(config.shots),)
         try:
             rows = nested_draws(source.index, shots, N_QUERY, config.tasks, MOST_WAYS, seed)
+            if self._pools:
+                rows = _with_pools(source.index, rows, self._pools, seed)
         except EpisodeError as error:
             raise EpisodeError(f"validation set {source.name!r}: {error}") from error
         return rows.to(source.features_nVD.device)
+
+
+def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
+    """The tasks with pools of sizes of their own."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [
+        draw_pools(
+            index,
+            index.starts_CM[task.classes_TN, 0],
+            index.counts_C[task.classes_TN],
+            task.classes_TN,
+            task.support_TNK,
+            (task.query_TNQ,),
+            pools,
+            generator,
+        )[0]
+        for task in rows.split(1)
+    ]
+    return replace(rows, pool_TU=pad_sequence(drawn, batch_first=True, padding_value=-1))
 
 
 def _judge(
@@ -157,7 +186,12 @@ def _judge(
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
         batch = episodes.batch
-        weights = generator.predict(Support.of_batch(batch, episodes.logit_scale, episodes.blocks))
+        support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
+        if chunk.pool_TU.shape[1]:
+            support = replace(
+                support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU
+            )
+        weights = generator.predict(support)
         logits_TQN = classify(batch.query_TQD, weights)
         n_correct += int((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
         n_queries += int((batch.query_labels_TQ >= 0).sum())

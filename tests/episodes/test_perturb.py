@@ -371,3 +371,32 @@ def test_perturb__coordinates_that_no_text_has__stay_without(make_episodes, draw
 
     assert not found[..., 5:].any()
     assert (found[..., :5] != text_TND[..., :5]).any()
+
+
+def with_pools(episodes):
+    """The tasks with their queries as a pool; the last has none."""
+    batch = episodes.batch
+    mask_TU = batch.query_labels_TQ >= 0
+    mask_TU[-1] = False
+    return replace(
+        episodes,
+        pool_TUD=batch.query_TQD,
+        pool_mask_TU=mask_TU,
+        pool_labels_TU=batch.query_labels_TQ.masked_fill(~mask_TU, -1),
+    )
+
+
+def test_perturb__pool__moves_to_the_domain_of_the_other_pictures(episodes, draw):
+    found = perturb(with_pools(episodes), only(scaling=1.0, cone=1.0), draw)
+
+    torch.testing.assert_close(found.pool_TUD, found.batch.query_TQD)
+
+
+def test_pictureless__tasks_with_a_pool_and_all_texts__lose_all_labelled_pictures(episodes, draw):
+    pooled = with_pools(without_text(episodes, 0, 0))
+
+    mask_TNK = perturb(pooled, only(pictureless=1.0), draw).batch.support_mask_TNK
+
+    kept = [0, len(mask_TNK) - 1]  # the first lacks a text, and the last a pool
+    assert mask_TNK[kept].equal(pooled.batch.support_mask_TNK[kept])
+    assert not mask_TNK[1:-1].any()

@@ -97,7 +97,7 @@ def by_loops(generator, task):
         share = (assigned.mean(0) + 0.3 / N_WAY) / 1.3
     parts = assigned.mean(0)
     evenness = np.exp(-(parts * np.log(parts)).sum()) / N_WAY
-    trust = np.clip((evenness - 0.8) / 0.15, 0, 1)
+    trust = 1 / (1 + np.exp(-(evenness - 0.875) / 0.03))
     everything = [z for c in z_shots for z in c] + z_pool
     length = np.sqrt(np.mean([((z - middle) ** 2).sum() for z in everything]))
 

@@ -13,9 +13,12 @@ from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import text_alone
 from metaadapter.errors import UsageError
 from metaadapter.generator import Generator, GeneratorConfig
-from metaadapter.training.objective import LossWeights, objective, query_loss, weighted_sum
+from metaadapter.training.objective import LossWeights, objective, weighted_sum
+from metaadapter.training.query_loss import query_loss
 
 TERMS = ["query", "draws", "views", "modalities", "off_class"]
+POOL_TERMS = ["pool", "pool_kept", "pool_halves"]
+TERMS += POOL_TERMS
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 
@@ -63,6 +66,9 @@ def episodes():
         off_class_TOD=rows(3),
         off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
         class_means_TND=rows(4),
+        pool_TUD=rows(6),
+        pool_mask_TU=torch.arange(6) < torch.tensor([[6], [4], [0]]),
+        pool_labels_TU=torch.tensor([[0, 1, 2, 3, -1, 0], [2, 1, -1, 0, -1, -1], [-1] * 6]),
         logit_scale=20.0,
         source="birds",
     )
@@ -95,6 +101,9 @@ def alone(episodes, task):
             episodes.off_class_mask_TO, episodes.off_class_mask_TO[task].nonzero()[:, 0]
         ),
         class_means_TND=part(episodes.class_means_TND, ways),
+        pool_TUD=episodes.pool_TUD[task, episodes.pool_mask_TU[task]][None],
+        pool_mask_TU=episodes.pool_mask_TU[task, episodes.pool_mask_TU[task]][None],
+        pool_labels_TU=episodes.pool_labels_TU[task, episodes.pool_mask_TU[task]][None],
     )
 
 
@@ -103,13 +112,18 @@ def softmax(logits):
     return [weight / sum(weights) for weight in weights]
 
 
+def loss(logits, labels, n_way):
+    losses = [-math.log(softmax(row)[c]) for row, c in zip(logits, labels, strict=True)]
+    return sum(losses) / len(losses) / math.log(n_way)
+
+
 def divergence(left, right):
     return sum(p * math.log(p / q) for p, q in zip(softmax(left), softmax(right), strict=True))
 
 
 def slow_objective(generator, episodes):
     """Each term, task by task without padding and number by number."""
-    query, each = [], {name: [] for name in TERMS[1:]}
+    query, pool, each = [], [], {name: [] for name in TERMS[1:] if name != "pool"}
     for task in range(len(episodes.batch.text_TND)):
         one = alone(episodes, task)
         batch, n_way = one.batch, one.batch.text_TND.shape[1]
@@ -125,8 +139,7 @@ def slow_objective(generator, episodes):
         predicted = predict(batch.support_TNKD, batch.support_mask_TNK)
         logits = answers(predicted)
         labels = batch.query_labels_TQ[0].tolist()
-        losses = [-math.log(softmax(row)[c]) for row, c in zip(logits, labels, strict=True)]
-        query.append(sum(losses) / len(losses) / math.log(n_way))
+        query.append(loss(logits, labels, n_way))
 
         unadapted = AdapterWeights.zero_shot(batch.text_TND, 20.0)
         visual = replace(
@@ -146,11 +159,34 @@ def slow_objective(generator, episodes):
         for name, (left, right) in pairs.items():
             for a, b in zip(left, right, strict=True):
                 each[name].append((divergence(a, b) + divergence(b, a)) / 2)
+        n_pool = one.pool_TUD.shape[1]
+
+        def with_pool(pictures, batch=batch, one=one):
+            bare = Support.of_tasks(
+                batch.support_TNKD, batch.text_TND, batch.support_mask_TNK, logit_scale=20.0
+            )
+            return generator.predict(bare.with_pool(one.pool_TUD[0, pictures]))
+
+        pooled = with_pool(range(n_pool))
+        pool.append(loss(answers(pooled), labels, n_way))
+        own = one.pool_labels_TU[0].tolist()
+        known = [u for u in range(n_pool) if own[u] >= 0]
+        if known:
+            found = answers(pooled, one.pool_TUD[:, known])
+            pool[-1] += 0.5 * loss(found, [own[u] for u in known], n_way)
+        if n_pool:
+            halves = [answers(with_pool(range(start, n_pool, 2))) for start in (0, 1)]
+            for name, left, right in (
+                ("pool_kept", answers(pooled), logits),
+                ("pool_halves", *halves),
+            ):
+                for a, b in zip(left, right, strict=True):
+                    each[name].append((divergence(a, b) + divergence(b, a)) / 2)
         off_class = one.off_class_TOD
         before, after = answers(unadapted, off_class), answers(predicted, off_class)
         each["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
     means = {name: sum(values) / len(values) for name, values in each.items()}
-    return {"query": sum(query) / len(query), **means}
+    return {"query": sum(query) / len(query), "pool": sum(pool) / len(pool)} | means
 
 
 def test_objective__every_term__is_that_of_a_slow_loop_without_padding(generator, episodes):
@@ -184,6 +220,7 @@ def test_objective__what_the_masks_leave_out__changes_nothing(generator, episode
         twin_TNKD=spoil(episodes.twin_TNKD, episodes.twin_mask_TNK),
         other_views_TNKD=spoil(episodes.other_views_TNKD, support_mask_TNK),
         off_class_TOD=spoil(episodes.off_class_TOD, episodes.off_class_mask_TO),
+        pool_TUD=spoil(episodes.pool_TUD, episodes.pool_mask_TU),
     )
 
     terms, others = (objective(generator, each, ALL) for each in (episodes, spoilt))
@@ -214,7 +251,7 @@ def test_objective__term_with_weight_0__is_left_out(generator, episodes, name):
     torch.testing.assert_close(terms[name], objective(generator, episodes, ALL)[name])
 
 
-@pytest.mark.parametrize(("weights", "n_predictions"), [(LossWeights(), 1), (ALL, 3)])
+@pytest.mark.parametrize(("weights", "n_predictions"), [(LossWeights(), 1), (ALL, 7)])
 def test_objective__supports__are_each_passed_once(
     generator, episodes, monkeypatch, weights, n_predictions
 ):
@@ -238,9 +275,24 @@ def test_objective__tasks_that_cannot_give_a_term__have_none(generator, episodes
         twin_mask_TNK=episodes.twin_mask_TNK[:, :, :0],
         has_views=False,
         off_class_mask_TO=torch.zeros_like(episodes.off_class_mask_TO),
+        pool_mask_TU=torch.zeros_like(episodes.pool_mask_TU),
     )
 
     assert set(objective(generator, bare, ALL)) == {"query", "modalities"}
+
+
+def test_objective__terms_of_pools_alone__teach_nothing_but_what_a_pool_changes(
+    generator, episodes
+):
+    weights = LossWeights(query=0.0, pool=1.0, pool_kept=0.1, pool_halves=0.1)
+
+    terms = objective(generator, episodes, weights)
+
+    assert list(terms) == POOL_TERMS
+    weighted_sum(terms, weights).backward()
+    reached = {name for name, each in generator.named_parameters() if each.grad is not None}
+    generator.zero_grad()
+    assert reached == {f"pool.{name}" for name, _ in generator.pool.named_parameters()}
 
 
 def test_objective__a_class_without_text__is_not_held_against_zero_shot(generator, episodes):
@@ -260,7 +312,7 @@ def test_objective__a_class_without_text__is_not_held_against_zero_shot(generato
     assert float(terms["modalities"].detach()) == pytest.approx(modalities / sum(n_queries))
     # The third task has no picture of another class.
     assert float(terms["off_class"].detach()) == pytest.approx(float(each[0]["off_class"].detach()))
-    assert set(objective(generator, nameless, ALL)) == {"query", "draws", "views"}
+    assert set(objective(generator, nameless, ALL)) == {"query", "draws", "views", *POOL_TERMS}
 
 
 def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
@@ -302,7 +354,7 @@ def test_loss_weights__no_number_of_at_least_0__is_refused_by_name(weight):
 
 
 def test_loss_weights__nothing_to_classify__is_refused():
-    with pytest.raises(UsageError, match="loss term query must be above 0"):
+    with pytest.raises(UsageError, match="loss term query or that of pool must be above 0"):
         LossWeights(query=0.0, views=1.0)
 
 

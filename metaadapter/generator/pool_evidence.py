@@ -1,0 +1,160 @@
+"""What the pools of tasks look like between two rounds, in scalars: inner products and counts.
+
+Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
+the classes and the pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.generator.pool_network import PoolScalars
+
+__all__ = ["PoolState", "evenness", "pool_scalars"]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """Where the assignment of pools of U pictures to N classes stands."""
+
+    first_TUN: Float[Tensor, "T U N"]
+    """Probabilities by the adapters without a pool."""
+    cosine_TUN: Float[Tensor, "T U N"]
+    """Of each unlabelled picture with each class mean, about the mean of the class means."""
+    shot_cosine_TNKN: Float[Tensor, "T N K N"]
+    """Of each labelled picture likewise."""
+    mean_cosine_TNN: Float[Tensor, "T N N"]
+    """Of the class means with one another."""
+    nearest_shot_TU: Float[Tensor, "T U"]
+    """The largest cosine of each unlabelled picture with a labelled one."""
+    length_TU: Float[Tensor, "T U"]
+    """The distance of each unlabelled picture from the mean of the class means, over the root mean
+    square of that of labelled ones."""
+    assigned_TUN: Float[Tensor, "T U N"]
+    """How much of each picture each class has after the last round; zeros before the first."""
+    change_T: Float[Tensor, " T"]
+    """The mean part of a picture that changed its class in the last round."""
+    mask_TU: Bool[Tensor, "T U"]
+    class_mask_TN: Bool[Tensor, "T N"]
+    shot_mask_TNK: Bool[Tensor, "T N K"]
+    fraction_done: float
+    """Of the rounds."""
+
+
+def pool_scalars(state: PoolState, evidence_TS: Float[Tensor, "T S"]) -> PoolScalars:
+    """The scalars of tasks, classes and pictures; `evidence_TS` are those of the support alone."""
+    evidence_TS = evidence_TS.to(state.cosine_TUN)
+    pictures = _picture_scalars(state)
+    classes = _class_scalars(state)
+    present_TU, class_mask_TN = state.mask_TU, state.class_mask_TN
+    n_pool_T = present_TU.sum(-1).to(evidence_TS)
+    n_way_T = class_mask_TN.sum(-1).clamp(min=1).to(evidence_TS)
+    n_shot_T = state.shot_mask_TNK.sum((1, 2)) / n_way_T
+    mean_TP = _masked_mean(pictures, present_TU)
+    spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
+    own = {
+        "log_ways": n_way_T.log(),
+        "log_shots": (n_shot_T + 0.3).log(),
+        "log_pool": (n_pool_T / n_way_T + 0.1).log(),
+        "evenness_of_first": evenness(_shares(state.first_TUN, present_TU), class_mask_TN),
+        "evenness": evenness(_shares(state.assigned_TUN, present_TU), class_mask_TN),
+        "smallest_share": _smallest(_shares(state.assigned_TUN, present_TU), class_mask_TN),
+        "change": state.change_T,
+        "fraction_done": torch.full_like(n_way_T, state.fraction_done),
+        "has_shots": (n_shot_T > 0).to(evidence_TS),
+    }
+    task_TS = torch.cat(
+        [
+            torch.stack(list(own.values()), -1),
+            mean_TP,
+            spread_TP,
+            _masked_mean(classes, class_mask_TN),
+            evidence_TS,
+        ],
+        -1,
+    )
+    return PoolScalars(
+        task_TS, classes * class_mask_TN[..., None], pictures * present_TU[..., None]
+    )
+
+
+def evenness(
+    share_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
+) -> Float[Tensor, " T"]:
+    """The exponential of the shares' entropy over the number of classes: 1 where all are equal."""
+    share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
+    entropy_T = -(share_TN * share_TN.clamp(min=1e-12).log()).sum(-1)
+    return entropy_T.exp() / class_mask_TN.sum(-1).clamp(min=1)
+
+
+def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
+    there_TUN = state.class_mask_TN[:, None].expand_as(state.cosine_TUN)
+    cosine_TUN = state.cosine_TUN.masked_fill(~there_TUN, -1.0)
+    (near_TU, next_TU), (nearest_TU, _) = _two_largest(cosine_TUN)
+    (first_TU, second_TU), (likely_TU, _) = _two_largest(state.first_TUN)
+    log_first_TUN = state.first_TUN.clamp(min=1e-9).log()
+    n_way_T1 = state.class_mask_TN.sum(-1, keepdim=True).clamp(min=2).to(cosine_TUN)
+    scalars = {
+        "nearest_mean": near_TU,
+        "margin": near_TU - next_TU,
+        "nearest_shot": state.nearest_shot_TU,
+        "first": first_TU,
+        "first_margin": first_TU - second_TU,
+        "first_entropy": -(state.first_TUN * log_first_TUN).sum(-1) / n_way_T1.log(),
+        "agrees": (nearest_TU == likely_TU).to(cosine_TUN),
+        "assigned": state.assigned_TUN.amax(-1),
+        "length": state.length_TU - 1,
+    }
+    return torch.stack(list(scalars.values()), -1) * state.mask_TU[..., None]
+
+
+def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
+    mask_TN = state.class_mask_TN
+    n_way_T1 = mask_TN.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)
+    n_pool_T1 = state.mask_TU.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)
+    taken_TN, first_TN = state.assigned_TUN.sum(1), state.first_TUN.mul(state.mask_TU[..., None])
+    first_TN = first_TN.sum(1)
+    n_shot_TN = state.shot_mask_TNK.sum(-1).to(taken_TN)
+    own_NN = torch.eye(mask_TN.shape[1], dtype=torch.bool, device=mask_TN.device)
+    rivals_TNN = state.mean_cosine_TNN.masked_fill(own_NN | ~mask_TN[:, None], -1.0)
+    own_shot_TNK = torch.where(own_NN[None, :, None], state.shot_cosine_TNKN, 0.0).sum(-1)
+    own_shot_TN = (own_shot_TNK * state.shot_mask_TNK).sum(-1) / n_shot_TN.clamp(min=1)
+    weighed = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
+    scalars = {
+        "log_shots": (n_shot_TN + 0.3).log(),
+        "log_taken": (taken_TN + 0.3).log(),
+        "log_share": (taken_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
+        "log_first_share": (first_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
+        "pool_part": taken_TN / (taken_TN + n_shot_TN).clamp(min=1e-6),
+        "own_shots": own_shot_TN,
+        "own_pictures": (weighed * state.cosine_TUN).sum(1),
+        "own_first": (weighed * state.first_TUN).sum(1),
+        "rival_mean": rivals_TNN.amax(-1),
+        "has_shots": (n_shot_TN > 0).to(taken_TN),
+    }
+    return torch.stack(list(scalars.values()), -1) * mask_TN[..., None]
+
+
+def _shares(values_TUN: Tensor, mask_TU: Bool[Tensor, "T U"]) -> Float[Tensor, "T N"]:
+    return (values_TUN * mask_TU[..., None]).sum(1)
+
+
+def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, " T"]:
+    """The smallest share over an equal one."""
+    share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
+    return share_TN.masked_fill(~mask_TN, torch.inf).amin(-1) * mask_TN.sum(-1)
+
+
+def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    largest = values_TUN.topk(2, -1)
+    (one, other), (at_one, at_other) = (each.unbind(-1) for each in largest)
+    return (one, other), (at_one, at_other)
+
+
+def _masked_mean(values_TXS: Tensor, mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, "T S"]:
+    weight_TX1 = mask_TX[..., None].to(values_TXS)
+    return (values_TXS * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)

@@ -1,0 +1,140 @@
+"""The scalars of pools against loops, and the network that reads them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from metaadapter.generator.evidence import N_TASK_SCALARS
+from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
+from metaadapter.generator.pool_network import (
+    N_POOL_CLASS_SCALARS,
+    N_POOL_PICTURE_SCALARS,
+    N_POOL_TASK_SCALARS,
+    PoolNetwork,
+)
+
+N_TASKS, N_POOL, N_WAY, N_SHOT = 2, 5, 3, 2
+
+
+@pytest.fixture
+def state():
+    """Two tasks; the second lacks a class, a picture of its pool and a shot."""
+    draw = torch.Generator().manual_seed(4)
+
+    def rand(*shape):
+        return torch.rand(*shape, generator=draw, dtype=torch.float64)
+
+    mask_TU = torch.tensor([[True] * 5, [True] * 4 + [False]])
+    class_mask_TN = torch.tensor([[True] * 3, [True, True, False]])
+    shot_mask_TNK = torch.tensor([[[True, True]] * 3, [[True, False], [True, True], [False] * 2]])
+
+    def probabilities():
+        logits = rand(N_TASKS, N_POOL, N_WAY).masked_fill(~class_mask_TN[:, None], -torch.inf)
+        return logits.softmax(-1)
+
+    return PoolState(
+        first_TUN=probabilities(),
+        cosine_TUN=2 * rand(N_TASKS, N_POOL, N_WAY) - 1,
+        shot_cosine_TNKN=2 * rand(N_TASKS, N_WAY, N_SHOT, N_WAY) - 1,
+        mean_cosine_TNN=2 * rand(N_TASKS, N_WAY, N_WAY) - 1,
+        nearest_shot_TU=rand(N_TASKS, N_POOL),
+        length_TU=1 + rand(N_TASKS, N_POOL),
+        assigned_TUN=probabilities() * mask_TU[..., None],
+        change_T=rand(N_TASKS),
+        mask_TU=mask_TU,
+        class_mask_TN=class_mask_TN,
+        shot_mask_TNK=shot_mask_TNK,
+        fraction_done=0.5,
+    )
+
+
+def numbers(tensor):
+    return tensor.tolist()
+
+
+def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
+    evidence = torch.zeros(N_TASKS, N_TASK_SCALARS, dtype=torch.float64)
+
+    scalars = pool_scalars(state, evidence)
+
+    for task, n_way in enumerate((3, 2)):
+        pictures = [u for u in range(N_POOL) if state.mask_TU[task, u]]
+        cosine, first = numbers(state.cosine_TUN[task]), numbers(state.first_TUN[task])
+        assigned = numbers(state.assigned_TUN[task])
+        for u in pictures:
+            one, two = sorted(cosine[u][:n_way], reverse=True)[:2]
+            p, q = sorted(first[u], reverse=True)[:2]
+            nearest = max(range(n_way), key=lambda c, u=u: cosine[u][c])
+            expected = [
+                one,
+                one - two,
+                float(state.nearest_shot_TU[task, u]),
+                p,
+                p - q,
+                -sum(x * math.log(x) for x in first[u] if x > 0) / math.log(n_way),
+                float(first[u][nearest] == p),
+                max(assigned[u]),
+                float(state.length_TU[task, u]) - 1,
+            ]
+            assert numbers(scalars.pictures_TUP[task, u]) == pytest.approx(expected)
+        for c in range(n_way):
+            shots = [k for k in range(N_SHOT) if state.shot_mask_TNK[task, c, k]]
+            taken = sum(assigned[u][c] for u in pictures)
+            share = n_way / len(pictures)
+            expected = [
+                math.log(len(shots) + 0.3),
+                math.log(taken + 0.3),
+                math.log(taken * share + 0.03),
+                math.log(sum(first[u][c] for u in pictures) * share + 0.03),
+                taken / (taken + len(shots)),
+                sum(float(state.shot_cosine_TNKN[task, c, k, c]) for k in shots) / len(shots),
+                sum(assigned[u][c] * cosine[u][c] for u in pictures) / taken,
+                sum(assigned[u][c] * first[u][c] for u in pictures) / taken,
+                max(float(state.mean_cosine_TNN[task, c, o]) for o in range(n_way) if o != c),
+                1.0,
+            ]
+            assert numbers(scalars.classes_TNC[task, c]) == pytest.approx(expected)
+        own = numbers(scalars.task_TS[task])
+        shares = [sum(assigned[u][c] for u in pictures) for c in range(n_way)]
+        parts = [share / sum(shares) for share in shares]
+        n_shot = float(state.shot_mask_TNK[task].sum()) / n_way
+        expected = [
+            math.log(n_way),
+            math.log(n_shot + 0.3),
+            math.log(len(pictures) / n_way + 0.1),
+        ]
+        assert own[:3] == pytest.approx(expected)
+        entropy = -sum(part * math.log(part) for part in parts)
+        assert own[4] == pytest.approx(math.exp(entropy) / n_way)
+        assert own[5] == pytest.approx(min(parts) * n_way)
+    assert not scalars.pictures_TUP[1, 4].any()
+    assert not scalars.classes_TNC[1, 2].any()
+
+
+def test_pool_scalars__sizes__are_those_that_the_network_reads(state):
+    evidence = torch.zeros(N_TASKS, N_TASK_SCALARS, dtype=torch.float64)
+
+    scalars = pool_scalars(state, evidence)
+
+    assert scalars.task_TS.shape[-1] == N_POOL_TASK_SCALARS
+    assert scalars.classes_TNC.shape[-1] == N_POOL_CLASS_SCALARS
+    assert scalars.pictures_TUP.shape[-1] == N_POOL_PICTURE_SCALARS
+
+
+def test_evenness__of_equal_shares__is_1_and_of_one_class_alone_1_over_the_ways():
+    there = torch.tensor([[True, True, True, False]])
+
+    assert float(evenness(torch.tensor([[2.0, 2.0, 2.0, 0.0]]), there)) == pytest.approx(1)
+    assert float(evenness(torch.tensor([[5.0, 0.0, 0.0, 0.0]]), there)) == pytest.approx(1 / 3)
+
+
+def test_pool_network__untrained__corrects_nothing(state):
+    scalars = pool_scalars(state, torch.ones(N_TASKS, N_TASK_SCALARS, dtype=torch.float64))
+    network = PoolNetwork()
+
+    for found in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
+        assert all(not each.any() for each in found)
+        assert all(each.dtype == torch.float64 for each in found)
