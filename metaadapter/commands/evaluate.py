@@ -66,7 +66,13 @@ def evaluate(
         ),
     ] = None,
     pool_size: Annotated[
-        int | None, Option(min=1, help="Unlabelled pictures a class.", show_default="15")
+        str | None,
+        Option(
+            metavar="N|N-N",
+            help="Unlabelled pictures a class; of a range such as 1-40 each task draws its own "
+            "number, log-uniformly.",
+            show_default="15",
+        ),
     ] = None,
     base_to_new: Annotated[
         bool, Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
@@ -124,7 +130,7 @@ def evaluate(
         "queries": _number_or_all(queries),
         "unknown": unknown,
         "pool": pool,
-        "pool_size": pool_size,
+        "pool_size": None if pool_size is None else _number_or_range(pool_size),
         "base_to_new": base_to_new or None,
         "support_from": None if support_from is None else str(support_from),
         "queries_from": None if queries_from is None else str(queries_from),
@@ -196,3 +202,13 @@ def _number_or_all(text: str | None) -> int | str | None:
     if not text.isdecimal():
         raise UsageError(f"--queries expects a whole number or all, got {text!r}")
     return int(text)
+
+
+def _number_or_range(text: str) -> int | list[int]:
+    try:
+        first, *others = (int(end) for end in text.split("-"))
+    except ValueError:
+        raise UsageError(
+            f"--pool-size expects a whole number or a range such as 1-40, got {text!r}"
+        ) from None
+    return [first, *others] if others else first

@@ -109,7 +109,8 @@ class EvaluationConfig(DrawConfig):
                 continue
             words.append(f"--{name.replace('_', '-')}")
             if value is not True:
-                words.append(",".join(map(str, value)) if isinstance(value, tuple) else str(value))
+                between = "-" if name == "pool_size" else ","
+                words.append(between.join(map(str, value if isinstance(value, tuple) else [value])))
         return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
-from metaadapter.evaluation.pools import PoolKind, with_pools
+from metaadapter.evaluation.pools import PoolKind, PoolSize, with_pools
 
 __all__ = ["DrawConfig", "classes_left_out", "draw_tasks", "n_base_classes"]
 
 # Far more of anything than can be drawn.
 MOST = 10**6
 Count = Annotated[int, Field(ge=1, le=MOST)]
+USUAL_POOL_SIZE = 15
 
 
 class DrawConfig(BaseModel):
@@ -38,10 +40,26 @@ class DrawConfig(BaseModel):
     """The fraction of a task's classes of which the method sees nothing."""
     pool: PoolKind | None = None
     """The kind of pool of unlabelled pictures that a task comes with; without any if not given."""
-    pool_size: Count = 15
-    """Unlabelled pictures of each class in a pool, as far as there are so many."""
+    pool_size: PoolSize = USUAL_POOL_SIZE
+    """Unlabelled pictures of each class in a pool, as far as there are so many; of two numbers,
+    each task draws its own from the one to the other, log-uniformly."""
     base_to_new: bool = False
     """Adapt on the first half of the classes, and judge each half among itself."""
+
+    @field_validator("pool_size", mode="before")
+    @classmethod
+    def _is_number_or_range(cls, given: Any) -> Any:
+        is_range = isinstance(given, list | tuple)
+        ends = list(given) if is_range else [given]
+        is_whole = all(type(end) is int and 1 <= end <= MOST for end in ends)
+        if is_whole and (not is_range or (len(ends) == 2 and ends[0] < ends[1])):
+            return given
+        # A union of types would complain of each of them.
+        raise PydanticCustomError(
+            "pool_size",
+            "Input should be a whole number from 1 to 1000000, or two of them as in [1, 40], "
+            "the smaller one first",
+        )
 
     @model_validator(mode="after")
     def _takes_all_classes(self) -> DrawConfig:
@@ -49,6 +67,8 @@ class DrawConfig(BaseModel):
             raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
         if self.base_to_new and self.pool:
             raise ValueError("base_to_new goes without a pool")
+        if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
+            raise ValueError("pool_size goes with a pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
                 "a skewed pool would take most queries of some classes and leave those of others; "

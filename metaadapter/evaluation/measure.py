@@ -20,6 +20,7 @@ from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.metrics import UNKNOWN, Tables, cell_tables, read_answers
+from metaadapter.evaluation.pools import pool_facts
 
 __all__ = ["Metric", "measure"]
 
@@ -91,9 +92,13 @@ def measure(
                     more[part][name].append(metric(probabilities_qW, own_Q[is_asked_Q]))
             for name, value in cost.items():
                 more[part][name] += [value] * len(picture_TQ)
+    pools = pool_facts(rows, data)
     found = [
         cell_tables(
-            part, np.concatenate(answers[part]), rows.classes_TN[:, ways].numpy(), more[part]
+            part,
+            np.concatenate(answers[part]),
+            rows.classes_TN[:, ways].numpy(),
+            pools | more[part],
         )
         for part, ways in parts.items()
     ]

@@ -99,7 +99,7 @@ def cell_tables(
     """The tables of a part of the classes ("all", "base" or "new"), judged among themselves.
 
     `classes_TN` has the number of each way's class in its set; `more` are further columns of the
-    tasks: metrics of one's own, and what the tasks cost.
+    tasks: their pools, metrics of one's own, and what they cost.
     """
     n_tasks, n_way = classes_TN.shape
     known = answers[answers["way"] != UNKNOWN]

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from itertools import repeat
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from scipy.stats import entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 
-__all__ = ["PoolKind", "with_pools"]
+__all__ = ["PoolKind", "PoolSize", "pool_facts", "with_pools"]
 
 PoolKind = Literal["balanced", "skewed", "strangers"]
+PoolSize = int | tuple[int, int]
+"""Pictures of a class, or the smallest and the largest number of them."""
 # Dirichlet's concentration of the shares of classes in a skewed pool.
 CONCENTRATION = 0.3
 # Of a pool with strangers.
 STRANGERS = 0.4
 # Keeps these draws apart from others of the same seed.
-STREAM = 0x706F6F6C
+STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
 
 
 def with_pools(
     rows: EpisodeRows,
     data: EvaluationSet,
     kind: PoolKind,
-    size: int,
+    size: PoolSize,
     seed: int,
     *,
     takes_queries: bool,
@@ -37,13 +42,14 @@ def with_pools(
 
     A pool has `size` pictures of each class, or what is left of it; in a skewed one the classes
     have shares of as many in all, drawn from a Dirichlet distribution with 0.3. Strangers are of
-    the set's classes that are not in the task.
+    the set's classes that are not in the task. From a range each task draws a `size` of its own,
+    log-uniformly.
 
     Args:
         rows: The tasks.
         data: The set.
         kind: What the pool is like.
-        size: Pictures of a class.
+        size: Pictures of a class, or the range of them.
         seed: The seed of the draw.
         takes_queries: Take them from the queries, of which one a class stays; else from pictures
             that have no part in the task.
@@ -60,14 +66,14 @@ def with_pools(
 
     pools, query_TNQ = [], rows.query_TNQ.clone()
     n_tasks, n_way = rows.classes_TN.shape
-    for task in range(n_tasks):
+    for task, of_class in enumerate(_sizes(size, n_tasks, seed)):
         classes = rows.classes_TN[task].tolist()
         drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
         taken = torch.cat([each.flatten() for each in drawn]).numpy()
-        counts = np.full(n_way, size)
+        counts = np.full(n_way, of_class)
         if kind == "skewed":
             shares = rng.dirichlet(np.full(n_way, CONCENTRATION))
-            counts = np.round(shares * n_way * size).astype(int)
+            counts = np.round(shares * n_way * of_class).astype(int)
         parts = []
         for way, (number, count) in enumerate(zip(classes, counts.tolist(), strict=True)):
             if takes_queries:
@@ -98,3 +104,31 @@ def with_pools(
         )
     pool_TU = pad_sequence(pools, batch_first=True, padding_value=-1)
     return replace(rows, query_TNQ=query_TNQ, pool_TU=pool_TU)
+
+
+def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
+    """`n_pool` and `pool_evenness` of each task's pool, whatever a method sees of it.
+
+    The first is its number of pictures, strangers among them; the second is e to the entropy of
+    the shares that the task's classes have of the others, over the number of classes: 1 where all
+    have as many, 1 / N where one has all, NaN where there is none of them.
+    """
+    facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
+    for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):
+        pictures = pool[pool >= 0]
+        counts = np.bincount(data.labels_n[pictures], minlength=len(data.classes))[classes]
+        evenness = np.exp(entropy(counts)) / len(classes) if counts.any() else np.nan
+        facts["n_pool"].append(len(pictures))
+        facts["pool_evenness"].append(float(evenness))
+    return facts
+
+
+def _sizes(size: PoolSize, n_tasks: int, seed: int) -> Iterator[int]:
+    """Pictures of a class in each task's pool; of a range, k with a chance ∝ log((k + 1) / k)."""
+    if isinstance(size, int):
+        return repeat(size, n_tasks)
+    low, high = size
+    # A generator of its own, so that the pools of a single number do not change by it.
+    shares = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
+    drawn = low * ((high + 1) / low) ** shares
+    return map(int, drawn.clip(low, high))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metaadapter.evaluation.tables import CELL, table
+from metaadapter.evaluation.tables import CELL, FACTS, table
 
 __all__ = [
     "MEAN",
@@ -27,7 +27,6 @@ __all__ = [
 
 MEAN = "mean over sets"
 DRAW = ["store", "part", "n_shot", "seed", "task"]
-NO_METRICS = (*CELL, "task", "n_way", "n_query")
 COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_draws")
 
 
@@ -92,7 +91,7 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
         metric, mean, half (of the 95 % interval; NaN for a single draw) and n_draws (seeds times
         tasks, over all sets).
     """
-    metrics = [name for name in rows if name not in NO_METRICS]
+    metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
     samples = {
         key: found["value"].to_numpy(float)
@@ -116,9 +115,9 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Each method less the reference, draw by draw; columns as those of `means`."""
     is_reference = rows["method"] == reference
     paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
-    metrics = [name for name in rows if name not in NO_METRICS]
+    metrics = [name for name in rows if name not in FACTS]
     less = {name: paired[name] - paired[f"{name}_reference"] for name in metrics}
-    return means(paired[list(NO_METRICS)].assign(**less))
+    return means(paired[list(FACTS)].assign(**less))
 
 
 def of_records(found: list[dict[str, Any]]) -> pd.DataFrame:

@@ -24,6 +24,8 @@ from metaadapter.plain_text import from_csv, in_csv
 __all__ = [
     "CELL",
     "COSTS",
+    "FACTS",
+    "POOL",
     "TASK_COLUMNS",
     "all_tables",
     "draw_table",
@@ -34,7 +36,9 @@ __all__ = [
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
 CELL = ["method", "store", "part", "n_shot", "seed"]
-TASK_COLUMNS = (*CELL, "task", "n_way", "n_query", *METRICS, *COSTS)
+POOL = ("n_pool", "pool_evenness")
+FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
+TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
 # A file name of undecodable bytes comes back as the same bytes: Arrow's texts cannot hold it.
 TEXT = pd.StringDtype("python")
@@ -43,6 +47,7 @@ KINDS = {
     **dict.fromkeys(("role", "path", "sha256", "group"), TEXT),
     **dict.fromkeys(("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"), "Int64"),
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
+    "n_pool": "Int64",
 }
 """Column → its kind; all others hold numbers, NaN where there is none."""
 # Of the columns that come last in a table; in all others a line without it was cut off.
@@ -104,7 +109,8 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     base, new = of_part["base"], of_part["new"]
     one, other = base["accuracy"], new["accuracy"]
-    harmonic = base[[*CELL, "task"]].assign(part=table({"part": ["harmonic"] * len(base)})["part"])
+    harmonic = base[[*CELL, "task", *POOL]]
+    harmonic = harmonic.assign(part=table({"part": ["harmonic"] * len(base)})["part"])
     harmonic["n_query"] = base["n_query"] + new["n_query"]
     harmonic["accuracy"] = (2 * one * other / (one + other)).fillna(0.0)
     return pd.concat([rows, harmonic], ignore_index=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.methods import JOINT, LABELLED
+from metaadapter.evaluation.pools import PoolSize
 from metaadapter.plain_text import one_line
 
 __all__ = [
@@ -60,12 +61,13 @@ def method_notes(methods: Collection[str]) -> dict[str, str]:
     return notes
 
 
-def pool_told(kind: str | None, size: int) -> str:
+def pool_told(kind: str | None, size: PoolSize) -> str:
     """What methods saw besides labelled pictures; "" where that is nothing."""
     if kind is None:
         return ""
+    told = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
     return (
-        f"Each task came with a pool of {size} unlabelled pictures a class ({kind}), as far as "
+        f"Each task came with a pool of {told} unlabelled pictures a class ({kind}), as far as "
         "there are so many, in neither its support nor its queries. The generators read it; peers "
         f"do not, and neither does a method with {LABELLED} behind its name."
     )
