@@ -9,11 +9,13 @@ from metaadapter.features.looks import looks_in_words
 from metaadapter.plain_text import in_markdown, one_line
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
 from metaadapter.report.words import (
+    POOL_VARIABLES,
     fraction,
     metric,
     metric_name,
     part_told,
     points,
+    pool_value,
     signed,
 )
 
@@ -35,6 +37,7 @@ def markdown(result: EvaluationResult) -> str:
             if name not in BESIDE_ACCURACY
             for line in _metric(result, name, in_markdown, "## ")
         ),
+        *_pool_gains(result),
         *_costs(result),
         *_errors(result),
         *_provenance(result),
@@ -100,6 +103,24 @@ def _metric(result: EvaluationResult, name: str, shown: Shown, heading: str) -> 
     title = heading + shown(metric_name(name) + part_told(result.judged))
     table = result.quality.get(name, {})
     yield from _by_shots(result, title, table, lambda each: metric(each.mean, name), shown)
+
+
+def _pool_gains(result: EvaluationResult) -> Iterator[str]:
+    for found in result.pool_gain:
+        variable = POOL_VARIABLES[found.by]
+        for method in found.methods:
+            rows = [
+                [
+                    " to ".join(pool_value(end, found.by) for end in (each.low, each.high)),
+                    *(str(each.n_tasks), str(each.n_sets)),
+                    *(signed(each.gain[method][n]) for n in result.shots),
+                ]
+                for each in found.bins
+            ]
+            told = f"What the pool changes for {method}, in points, by {variable}"
+            shots = [f"{n} shot{'' if n == 1 else 's'}" for n in result.shots]
+            head = [variable, "tasks", "sets", *shots]
+            yield from ("", f"## {in_markdown(told)}", "", markdown_table(head, rows))
 
 
 def _costs(result: EvaluationResult) -> Iterator[str]:

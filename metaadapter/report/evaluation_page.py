@@ -10,6 +10,7 @@ from markupsafe import Markup
 from metaadapter.evaluation import Estimate
 from metaadapter.report import figures, words
 from metaadapter.report.evaluation_result import EvaluationResult
+from metaadapter.report.pool_figure import gain_by_pool
 from metaadapter.report.template import render
 
 __all__ = ["page"]
@@ -27,6 +28,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         MissingPackage: matplotlib is not installed.
     """
     overall = next(iter(result.parts[0].accuracy))
+    styles = {method: figures.style_of(method, result) for method in result.methods}
     return render(
         "evaluation_page.html.jinja",
         (
@@ -44,7 +46,8 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             for method in result.methods
             if any(box.methods.get(method, box.status) != "pass" for box in result.boxes)
         ],
-        styles={method: figures.style_of(method, result) for method in result.methods},
+        styles=styles,
+        named=[method for method, style in styles.items() if style.is_named],
         by_shots=list(_by_shots(result)),
         points_shown=figures.POINTS_SHOWN,
         by_time=list(_by_time(result, overall)),
@@ -54,6 +57,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             if part.ranks is not None
         ],
         reliability=list(_reliability(result)),
+        by_pool=list(_by_pool(result)),
     )
 
 
@@ -66,11 +70,24 @@ def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
 
 def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup, list[str]]]:
     accuracy = result.parts[0].accuracy[overall]
-    shots = sorted({result.shots[0], result.shots[len(result.shots) // 2], result.shots[-1]})
-    for n_shot in shots:
-        title = f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
+    for n_shot, title in _few_shots(result):
         drawing, below = figures.accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
         yield title, Markup(drawing), below
+
+
+def _by_pool(result: EvaluationResult) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:
+    for found in result.pool_gain:
+        drawings = []
+        for n_shot, title in _few_shots(result):
+            name = f"pool-{found.by}-{n_shot}"
+            drawings.append((title, Markup(gain_by_pool(result, found, n_shot, name, title))))
+        yield words.POOL_VARIABLES[found.by], drawings
+
+
+def _few_shots(result: EvaluationResult) -> Iterator[tuple[int, str]]:
+    """The fewest, a middle and the largest number of shots, each with a title."""
+    for n_shot in sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)}):
+        yield n_shot, f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
 
 
 def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:

@@ -10,7 +10,7 @@ from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks
 
-__all__ = ["ByShots", "EvaluationResult", "PartFound", "Row", "SetFound"]
+__all__ = ["ByShots", "EvaluationResult", "PartFound", "PoolBin", "PoolGain", "Row", "SetFound"]
 
 ByShots = Mapping[str, Mapping[int, Estimate]]
 """Method → number of shots → estimate."""
@@ -58,6 +58,35 @@ class SetFound:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolBin:
+    """Tasks with pools of about one size, or of about one evenness."""
+
+    low: float
+    high: float
+    mean: float
+    n_tasks: int
+    n_sets: int
+    gain: ByShots
+    """Each method with the pool less itself without, paired by task, in fractions of 1; the mean
+    over the sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolGain:
+    """What the pool changes, against one property of it."""
+
+    by: str
+    """"size", unlabelled pictures a class, or "evenness"."""
+    bins: tuple[PoolBin, ...]
+    """Two or more, from low to high."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those that were measured with the pool and without."""
+        return tuple(self.bins[0].gain)
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """The whole."""
 
@@ -89,6 +118,8 @@ class EvaluationResult:
     intervals: str
     pool: str
     """What methods saw besides labelled pictures; "" where that is nothing."""
+    pool_gain: tuple[PoolGain, ...]
+    """Empty where no method was measured with the pool and without, or all pools are alike."""
     versions: Mapping[str, str]
     command: str
     seeds: tuple[int, ...]

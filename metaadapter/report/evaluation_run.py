@@ -25,7 +25,7 @@ __all__ = ["ZERO_SHOT", "EvaluationRun"]
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
-# Not read, but checked: what a report says of its figures rests on it.
+# Read where tasks have pools; but always checked: what a report says of its figures rests on it.
 ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 
@@ -44,8 +44,8 @@ class EvaluationRun:
     ranks: Mapping[str, Ranks]
     """By part."""
     tables: Mapping[str, pd.DataFrame]
-    """Tidy rows of `bins`; of `classes`, `confusion` and `mistakes`, those of the reference and of
-    zero-shot with the most shots."""
+    """Tidy rows of `bins`, and where tasks have pools, `rows`; of `classes`, `confusion` and
+    `mistakes`, those of the reference and of zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
     """What the intervals cover."""
@@ -89,6 +89,7 @@ class EvaluationRun:
             errors = {
                 name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]
             }
+            whole = ("bins", "rows") if config.pool else ("bins",)
             boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
@@ -96,7 +97,7 @@ class EvaluationRun:
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                tables={**errors, "bins": read_table(files["bins.csv"], raw=raw)},
+                tables=errors | {name: read_table(files[f"{name}.csv"], raw=raw) for name in whole},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],

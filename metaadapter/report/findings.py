@@ -16,6 +16,7 @@ from metaadapter.evaluation.tables import COSTS
 from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult, PartFound, Row, SetFound
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
+from metaadapter.report.pool_gain import pool_gains
 from metaadapter.report.words import part_told, pool_told, signed
 
 __all__ = ["find", "set_found"]
@@ -98,6 +99,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         boxes=run.boxes,
         intervals=run.intervals,
         pool=pool_told(run.config.pool, run.config.pool_size),
+        pool_gain=pool_gains(run),
         versions=run.versions,
         command=run.config.command,
         seeds=tuple(range(run.config.seeds)),

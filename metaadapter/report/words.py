@@ -12,6 +12,7 @@ from metaadapter.plain_text import one_line
 
 __all__ = [
     "METRIC_NAMES",
+    "POOL_VARIABLES",
     "fraction",
     "method_notes",
     "metric",
@@ -19,6 +20,7 @@ __all__ = [
     "part_told",
     "points",
     "pool_told",
+    "pool_value",
     "short",
     "signed",
     "signed_points",
@@ -48,6 +50,9 @@ SUFFIX_NOTES = {
     LABELLED: "the method shown the labelled pictures alone, without the pool",
 }
 
+POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
+"""What the gain from a pool is held against."""
+
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 
@@ -71,6 +76,11 @@ def pool_told(kind: str | None, size: PoolSize) -> str:
         "there are so many, in neither its support nor its queries. The generators read it; peers "
         f"do not, and neither does a method with {LABELLED} behind its name."
     )
+
+
+def pool_value(value: float, by: str) -> str:
+    """A value of one of the `POOL_VARIABLES`."""
+    return f"{value:.2f}" if by == "evenness" else f"{round(value, 1):g}"
 
 
 def short(name: str) -> str:
