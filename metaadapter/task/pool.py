@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Origin, StoredAdapter, Support, probabilities
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
@@ -45,8 +47,8 @@ __all__ = [
 
 # More pictures change an adapter little, and take their room in its folder.
 MOST_UNLABELLED = 4000
-# Beyond this fraction of a pool in one class a user is told.
-MOST_OF_ALL = 0.8
+# Beyond this fraction of a pool in one class, or like none of the classes, a user is told.
+MOST_OF_ALL, MOST_UNLIKE = 0.8, 0.5
 
 
 def read_pool(
@@ -146,6 +148,9 @@ class PoolEffect:
     """The mean change of their probabilities: half the sum of the absolute differences."""
     shares: tuple[float, ...]
     """The fraction of them that is predicted to be of each class."""
+    unlike: float
+    """The fraction that is less like any labelled picture than each labelled one is like another of
+    another class; 0 where fewer than two classes have labelled pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -154,6 +159,7 @@ class PoolEffect:
             "changed": self.changed,
             "moved": self.moved,
             "shares": list(self.shares),
+            "unlike": self.unlike,
         }
 
     def told(self, classes: list[str]) -> list[str]:
@@ -167,6 +173,12 @@ class PoolEffect:
             lines.append(
                 f"{self.shares[first]:.0%} of them seem to be {classes[first]}: of the other "
                 "classes they tell little"
+            )
+        if self.unlike > MOST_UNLIKE:
+            lines.append(
+                f"{self.unlike:.0%} of them are less like any labelled picture than labelled ones "
+                "of different classes are like one another: they seem to be of none of the "
+                "classes, and such pictures do not help; leave them out"
             )
         return lines
 
@@ -186,7 +198,18 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
         changed=float((before.argmax(-1) != after.argmax(-1)).double().mean()),
         moved=float((before - after).abs().sum(-1).mean() / 2),
         shares=tuple((n_of / len(rows)).tolist()),
+        unlike=_unlike(support, rows),
     )
+
+
+def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
+    labelled, labels = support.labelled_rows()
+    labelled = labelled.to(pool)
+    if len(labels.unique()) < 2:
+        return 0.0
+    cosines = labelled @ labelled.T
+    to_others = cosines.masked_fill(labels[:, None] == labels, -torch.inf).amax(1)
+    return float(((pool @ labelled.T).amax(1) < to_others.min()).double().mean())
 
 
 def require_together(stored: StoredAdapter, adapter: Path) -> AdapterGenerator:
