@@ -17,8 +17,9 @@ from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
-from metaadapter.generator.pool import PoolForm, with_pool
+from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
+from metaadapter.generator.pool_rounds import PoolForm
 from metaadapter.generator.regression import (
     ClosedForm,
     Regression,

@@ -1,0 +1,220 @@
+"""Rounds that assign a pool of unlabelled pictures to the classes, anchored at labelled ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
+from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
+from metaadapter.generator.regression import Regression
+
+__all__ = ["PoolForm", "PoolMeans", "assign_pool"]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolForm:
+    """The constants of what a pool changes, all chosen on validation sets."""
+
+    n_rounds: int = 8
+    sharpness: float = 10.0
+    """The inverse temperature of the cosine of a picture with the mean of a class."""
+    bare_sharpness: float = 5.0
+    """The same in a task of names alone, whose first answers are little to hold on to."""
+    first_power: float = 2.0
+    """The power of the probability that the adapter without a pool gives."""
+    share_prior: float = 0.3
+    """How many pictures of each class a pool is taken to hold before it is seen, over its own
+    mean number: shares of classes are no surer than that."""
+    reach: float = 1.2
+    """The length of what class means add to the prior of the regression."""
+    even: float = 0.875
+    """The evenness of the shares at which the regression has half of the say: means that one class
+    takes most of the pool for mislead it."""
+    even_width: float = 0.03
+    """How much more evenness multiplies the odds of the regression's say by e."""
+    regression_shots: float = 1.5
+    """The regression's inverse temperature grows with the shots K as K / (K + this)."""
+    mixture_scale: float = 0.4
+    """The inverse temperature of the answers by means and first probabilities."""
+
+    def sharpness_T(self, problem: Regression) -> Float[Tensor, " T"]:
+        """The inverse temperature of cosines in each task."""
+        pictured_T = problem.support.image_mask_TN.any(-1)
+        return torch.where(pictured_T, self.sharpness, self.bare_sharpness)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMeans:
+    """The classes between two rounds, in canonical coordinates."""
+
+    mean_TND: Float[Tensor, "T N D"]
+    """Unit class means of unit rows about the centre; zeros where nothing is known of a class."""
+    centre_TD: Float[Tensor, "T D"]
+    """The mean of the class means."""
+    length_TR: Float[Tensor, "T R"]
+    """The distance of each picture from the centre."""
+    cosine_TRN: Float[Tensor, "T R N"]
+    """Of each picture, about the centre, with each class mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Labelled pictures, class by class, and after them the pool, in canonical coordinates."""
+
+    rows_TRD: Float[Tensor, "T R D"]
+    square_TR: Float[Tensor, "T R"]
+    present_TR: Bool[Tensor, "T R"]
+    labels_TXN: Float[Tensor, "T X N"]
+    """One-hot classes of the X places for labelled pictures."""
+    class_mask_TN: Bool[Tensor, "T N"]
+
+    @property
+    def n_places(self) -> int:
+        """The places for labelled pictures."""
+        return self.labels_TXN.shape[1]
+
+
+def assign_pool(
+    problem: Regression,
+    logits_TUN: Float[Tensor, "T U N"],
+    pool_TUD: Float[Tensor, "T U D"],
+    evidence_TS: Float[Tensor, "T S"],
+    network: PoolNetwork,
+    form: PoolForm,
+) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
+    """The means after the last round, the evenness of the shares, and the last corrections."""
+    rows = _rows(problem, pool_TUD)
+    class_mask_TN, mask_TU = rows.class_mask_TN, rows.present_TR[:, rows.n_places :]
+    present_TU1 = mask_TU[..., None].to(pool_TUD)
+    n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
+    n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
+    first_TUN = logits_TUN.softmax(-1)
+    # No gradient flows through −∞: the shares rule out what is no class.
+    log_first_TUN = logits_TUN.log_softmax(-1).masked_fill(~class_mask_TN[:, None], 0.0)
+    nearest_TU = _nearest_shot(rows)
+    sharpness_T = form.sharpness_T(problem)
+    share_TN = class_mask_TN / n_way_T1
+    assigned_TUN = weighed_TUN = torch.zeros_like(first_TUN)
+    labels_TXN = rows.labels_TXN
+    change_T = torch.zeros_like(n_way_T1[:, 0])
+    for number in range(form.n_rounds + 1):
+        means = _class_means(rows, torch.cat([labels_TXN, weighed_TUN], 1))
+        state = _state(
+            problem,
+            rows,
+            means,
+            first_TUN,
+            nearest_TU,
+            assigned_TUN,
+            change_T,
+            number / form.n_rounds,
+        )
+        scalars = pool_scalars(state, evidence_TS)
+        if number == form.n_rounds:
+            final = network.final_corrections(scalars)
+            return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
+        change = network.corrections_of_round(scalars)
+        log_share_TN = share_TN.clamp(min=1e-12).log() * change.share_T.exp()[:, None]
+        log_share_TN = log_share_TN + change.class_TN
+        log_share_TN = log_share_TN.masked_fill(~class_mask_TN, -torch.inf)
+        scores_TUN = (
+            (sharpness_T * change.sharpness_T.exp())[:, None, None] * state.cosine_TUN
+            + (form.first_power * change.first_power_T.exp())[:, None, None] * log_first_TUN
+            + log_share_TN[:, None]
+        )
+        before_TUN = assigned_TUN
+        assigned_TUN = scores_TUN.softmax(-1) * present_TU1
+        change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
+        weighed_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
+        labels_TXN = rows.labels_TXN * change.anchor_TN.exp()[:, None]
+        share_TN = assigned_TUN.sum(1) / n_pool_T1 + form.share_prior * class_mask_TN / n_way_T1
+        share_TN = share_TN / (1 + form.share_prior)
+    raise AssertionError("the last round returns")
+
+
+def _rows(problem: Regression, pool_TUD: Float[Tensor, "T U D"]) -> _Rows:
+    support = problem.support
+    mask_TU = support.raw.pool_mask_TU
+    assert mask_TU is not None
+    pool_TUD = (pool_TUD - support.image_centre_TD[:, None]) * support.scale_TD[:, None]
+    pool_TUD = pool_TUD * mask_TU[..., None]
+    shots_TXD = support.shots_TNKD.flatten(1, 2)
+    rows_TRD = torch.cat([shots_TXD, pool_TUD.to(shots_TXD)], 1)
+    return _Rows(
+        rows_TRD,
+        rows_TRD.square().sum(-1),
+        torch.cat([support.shot_mask_TNK.flatten(1), mask_TU], 1),
+        support.raw.targets_TMN,
+        support.raw.class_mask_TN,
+    )
+
+
+def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
+    """The means of pictures that belong to the classes so much, and what they are to them."""
+    taken_T1N = labels_TRN.sum(1, keepdim=True)
+    known_TN = taken_T1N[:, 0] > 0
+    part_TR = (labels_TRN / taken_T1N.clamp(min=1)).sum(-1)
+    part_TR = part_TR / known_TN.sum(-1, keepdim=True).clamp(min=1)
+    centre_TD = (part_TR[:, None] @ rows.rows_TRD)[:, 0]
+    along_TR = (rows.rows_TRD @ centre_TD[..., None])[..., 0]
+    square_TR = rows.square_TR - 2 * along_TR + centre_TD.square().sum(-1, keepdim=True)
+    length_TR = square_TR.clamp(min=1e-12).sqrt()
+    unit_TRN = labels_TRN / length_TR[..., None]
+    sums_TND = unit_TRN.mT @ rows.rows_TRD - unit_TRN.sum(1)[..., None] * centre_TD[:, None]
+    mean_TND = normalize(sums_TND, dim=-1)
+    at_centre_T1N = (mean_TND @ centre_TD[..., None]).mT
+    cosine_TRN = (rows.rows_TRD @ mean_TND.mT - at_centre_T1N) / length_TR[..., None]
+    return PoolMeans(mean_TND, centre_TD, length_TR, cosine_TRN * rows.present_TR[..., None])
+
+
+def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
+    """The largest cosine of each unlabelled picture with a labelled one; 0 without any."""
+    unit_TRD = rows.rows_TRD / rows.square_TR.clamp(min=1e-12).sqrt()[..., None]
+    shots_TXD, pool_TUD = unit_TRD[:, : rows.n_places], unit_TRD[:, rows.n_places :]
+    if not rows.n_places:
+        return pool_TUD.new_zeros(pool_TUD.shape[:2])
+    there_TX = rows.present_TR[:, : rows.n_places]
+    cosine_TUX = (pool_TUD @ shots_TXD.mT).masked_fill(~there_TX[:, None], -1.0)
+    return torch.where(there_TX.any(-1, keepdim=True), cosine_TUX.amax(-1), 0.0)
+
+
+def _state(
+    problem: Regression,
+    rows: _Rows,
+    means: PoolMeans,
+    first_TUN: Tensor,
+    nearest_TU: Tensor,
+    assigned_TUN: Tensor,
+    change_T: Tensor,
+    fraction_done: float,
+) -> PoolState:
+    n_places, shot_mask_TNK = rows.n_places, problem.support.shot_mask_TNK
+    there_TX = rows.present_TR[:, :n_places]
+    has_shots_T1 = there_TX.any(-1, keepdim=True)
+    counted_TR = torch.where(
+        has_shots_T1,
+        torch.cat([there_TX, torch.zeros_like(rows.present_TR[:, n_places:])], 1),
+        rows.present_TR,
+    )
+    square_T1 = (means.length_TR.square() * counted_TR).sum(-1, keepdim=True)
+    usual_T1 = (square_T1 / counted_TR.sum(-1, keepdim=True).clamp(min=1)).clamp(min=1e-12).sqrt()
+    shot_cosine_TXN = means.cosine_TRN[:, :n_places]
+    return PoolState(
+        first_TUN=first_TUN,
+        cosine_TUN=means.cosine_TRN[:, n_places:],
+        shot_cosine_TNKN=shot_cosine_TXN.reshape(*shot_mask_TNK.shape, shot_mask_TNK.shape[1]),
+        mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
+        nearest_shot_TU=nearest_TU,
+        length_TU=means.length_TR[:, n_places:] / usual_T1,
+        assigned_TUN=assigned_TUN,
+        change_T=change_T,
+        mask_TU=rows.present_TR[:, n_places:],
+        class_mask_TN=rows.class_mask_TN,
+        shot_mask_TNK=shot_mask_TNK,
+        fraction_done=fraction_done,
+    )
