@@ -1,5 +1,6 @@
 """Adapters as values: their weights, what they do, and the folder they are kept in."""
 
+from metaadapter.adapter.answers import Answers, answer
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
     StoredAdapter,
@@ -20,9 +21,11 @@ from metaadapter.adapter.weights import (
 __all__ = [
     "AdapterConfig",
     "AdapterWeights",
+    "Answers",
     "Origin",
     "StoredAdapter",
     "Support",
+    "answer",
     "apply_adapter",
     "classify",
     "hold_adapter",

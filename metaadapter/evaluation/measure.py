@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import Support, answer
 from metaadapter.errors import DataError
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
@@ -132,10 +132,10 @@ def _answer(
     query_TQD = data.query_rows(picture_TQ).to(device)
     before = reset_peak(device)
     with trained_numbers() as trained:
-        weights, fit_seconds = timed(lambda: method.fit(support), device)
+        head, fit_seconds = timed(lambda: method.fit(support), device)
         peak = peak_mib(device, before)
     with torch.no_grad():
-        logits_TQN, predict_seconds = timed(lambda: classify(query_TQD, weights), device)
+        logits_TQN, predict_seconds = timed(lambda: answer(head, query_TQD), device)
     if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
         raise DataError(
             f"{method.name} gave answers that are not numbers on {data.name} with {n_shot} "

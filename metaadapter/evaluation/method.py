@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter import AdapterWeights, Answers, Support
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
 from metaadapter.generator.training_record import read_training_record
@@ -51,13 +51,13 @@ CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A few-shot head: support in, adapter out."""
+    """A few-shot head: support in, adapter out, or answers where it has no such form."""
 
     name: str
     """As it was asked for, and as rows and reports call it."""
     identity: str
     """Changes when its answers may: with its program, its constants or its weights."""
-    fit: Callable[[Support], AdapterWeights]
+    fit: Callable[[Support], AdapterWeights | Answers]
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""
     sees_joint_alone: bool = False
