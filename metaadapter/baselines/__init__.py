@@ -3,30 +3,47 @@
 No peer is tuned to a task: settings are the defaults of its authors, or what they chose most often,
 and training stops at a fixed step. So none needs labelled pictures beyond the support. Those of
 `META_PEERS` have weights from training tasks, as a generator has, and take the features of one
-encoder.
+encoder. Those of `POOL_PEERS` read a pool of unlabelled pictures besides, and most are no adapters.
 """
 
 from collections.abc import Callable
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter import AdapterWeights, Answers, Support
 from metaadapter.adapter.consistency import zero_shot
 from metaadapter.baselines.ape import ape
 from metaadapter.baselines.clip_adapter import clip_adapter
 from metaadapter.baselines.cross_modal import cross_modal_probe
+from metaadapter.baselines.em_dirichlet import em_dirichlet
 from metaadapter.baselines.gda import gda
+from metaadapter.baselines.label_spreading import label_spreading
 from metaadapter.baselines.logistic_probe import logistic_probe
 from metaadapter.baselines.lp_plus_plus import lp_plus_plus
 from metaadapter.baselines.meta_trained import META_PEERS, MetaPeer, load_meta_peer
 from metaadapter.baselines.prototypes import proto_net, prototypes, ss_text, text_mean
 from metaadapter.baselines.rla import rla
+from metaadapter.baselines.self_training import self_training
+from metaadapter.baselines.stat_a import stat_a
 from metaadapter.baselines.task_res import task_res
 from metaadapter.baselines.tip_adapter import tip_adapter, tip_adapter_f
+from metaadapter.baselines.transclip import transclip
+from metaadapter.baselines.zlap import zlap
 from metaadapter.baselines.zs_lp import clap, zs_lp
 
-__all__ = ["META_PEERS", "PEERS", "MetaPeer", "Peer", "load_meta_peer"]
+__all__ = [
+    "META_PEERS",
+    "PEERS",
+    "POOL_PEERS",
+    "MetaPeer",
+    "Peer",
+    "PoolPeer",
+    "load_meta_peer",
+]
 
 Peer = Callable[[Support], AdapterWeights]
 """A function from the support of T tasks to their adapters, with a leading task axis."""
+
+PoolPeer = Callable[[Support], AdapterWeights | Answers]
+"""Likewise, and it reads the tasks' pools; a function that answers where no adapter does."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": zero_shot,
@@ -46,4 +63,13 @@ PEERS: dict[str, Peer] = {
     "RLA": rla,
     "logistic probe": logistic_probe,
     "ProtoNet": proto_net,
+}
+
+POOL_PEERS: dict[str, PoolPeer] = {
+    "TransCLIP": transclip,
+    "StatA": stat_a,
+    "ZLaP": zlap,
+    "EM-Dirichlet": em_dirichlet,
+    "label spreading": label_spreading,
+    "self-training": self_training,
 }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from metaadapter.adapter import require_adapters
-from metaadapter.baselines import META_PEERS, PEERS, Peer, load_meta_peer
+from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS, Peer, load_meta_peer
 from metaadapter.classifier.adapter_classifier import AdapterClassifier
 from metaadapter.classifier.given_arrays import unchanged_on_error
 from metaadapter.errors import UsageError
@@ -73,6 +73,11 @@ class PeerClassifier(AdapterClassifier):
             if encoder is not None:
                 peer.require_encoder(encoder.name, owner="encoder=")
             return peer
+        if self.peer in POOL_PEERS:
+            raise UsageError(
+                f"peer {self.peer!r} reads a pool of unlabelled pictures, which there is none of "
+                "here: measure it with metaadapter evaluate --pool balanced --methods pool-peers"
+            )
         if self.peer not in PEERS:
             known = ", ".join([*PEERS, *META_PEERS])
             raise UsageError(f"no peer {self.peer!r}; there are: {known}")

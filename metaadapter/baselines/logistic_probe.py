@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
 
-__all__ = ["logistic_probe"]
+__all__ = ["logistic_probe", "new_probe", "read_probe"]
 
 # scikit-learn's 1 is for features of unit variance; rows of length 1 need less of a penalty.
 # Beyond 10 nothing is won on training stores.
@@ -31,17 +31,20 @@ def logistic_probe(support: Support) -> AdapterWeights:
     return support.head(classes_TND, bias_TN, logit_scale=1.0)
 
 
-def _probe(
-    rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
+def new_probe() -> LogisticRegression:
+    """scikit-learn's solver with the settings of the probe, not fitted."""
+    return LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
+
+
+def read_probe(
+    probe: LogisticRegression | None, pictured: Int[np.ndarray, " n"], n_way: int, width: int
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Class vectors and biases of one task."""
-    rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
-    n_way = len(present_NK)
-    classes, bias = np.zeros((n_way, rows.shape[1])), np.zeros(n_way)
-    pictured = np.unique(labels)
-    if len(pictured) > 1:
-        probe = LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
-        probe.fit(rows, labels)
+    """Class vectors and biases of a fitted probe, `None` where fewer than two classes have any.
+
+    `pictured` are the classes that have pictures, which the probe knows.
+    """
+    classes, bias = np.zeros((n_way, width)), np.zeros(n_way)
+    if probe is not None:
         vectors, biases = probe.coef_, probe.intercept_
         if len(pictured) == 2:  # scikit-learn keeps the difference of two classes
             vectors = np.concatenate([-vectors, vectors]) / 2
@@ -50,3 +53,13 @@ def _probe(
     lowest = (bias - np.linalg.norm(classes, axis=1))[pictured].min(initial=0.0)
     bias[np.setdiff1d(np.arange(n_way), pictured)] = lowest - 1
     return classes, bias
+
+
+def _probe(
+    rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
+) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
+    """Class vectors and biases of one task."""
+    rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
+    pictured = np.unique(labels)
+    probe = new_probe().fit(rows, labels) if len(pictured) > 1 else None
+    return read_probe(probe, pictured, len(present_NK), rows.shape[1])

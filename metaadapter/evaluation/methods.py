@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from metaadapter.adapter import AdapterWeights, Support, require_adapters
-from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
+from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS, PoolPeer, load_meta_peer
 from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.code_identity import code_identity
@@ -37,10 +37,12 @@ MOST_STEPS = 10_000
 JOINT = "@joint"
 # Likewise: without the unlabelled pictures, where tasks have pools.
 LABELLED = "@labelled"
+UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
     "logistic probe": lambda n_way, width: n_way * (width + 1),
+    "self-training": lambda n_way, width: n_way * (width + 1),
 }
 
 
@@ -48,11 +50,11 @@ def load_method(name: str) -> Method:
     """A method by name.
 
     Args:
-        name: A key of `PEERS` or `META_PEERS`, "default", "closed-form", "finetune" (gradient steps
-            from what "default" predicts, as many as the support bears out), "finetune@K" (K steps
-            from there), FILE.py:FUNCTION or the folder of a generator or of a meta-trained peer;
-            with @joint behind it, it sees the joint block of features alone, with @labelled no
-            pool of unlabelled pictures.
+        name: A key of `PEERS`, `POOL_PEERS` or `META_PEERS`, "default", "closed-form", "finetune"
+            (gradient steps from what "default" predicts, as many as the support bears out),
+            "finetune@K" (K steps from there), FILE.py:FUNCTION or the folder of a generator or of a
+            meta-trained peer; with @joint behind it, it sees the joint block of features alone,
+            with @labelled no pool of unlabelled pictures.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
@@ -62,8 +64,8 @@ def load_method(name: str) -> Method:
     if name.endswith(LABELLED):
         bare = load_method(name.removesuffix(LABELLED))
         return replace(bare, name=name, sees_labelled_alone=True)
-    if name in PEERS:
-        peer, by_hand = PEERS[name], TRAINED_BY_HAND.get(name)
+    if name in UNTRAINED_PEERS:
+        peer, by_hand = UNTRAINED_PEERS[name], TRAINED_BY_HAND.get(name)
         return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
     if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
         meta_peer = load_meta_peer(name)
@@ -85,7 +87,7 @@ def load_method(name: str) -> Method:
     try:
         generator = load_generator(name)
     except UsageError as error:
-        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *PEERS, *META_PEERS])
+        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS])
         raise UsageError(
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
             "meta-trained peers, and FILE.py:FUNCTION; each also with @joint or @labelled behind it"
@@ -100,11 +102,13 @@ def load_method(name: str) -> Method:
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names with groups written out, each once, in the order asked for.
 
-    "all" and "peers" take features of any encoder; "meta-peers" have weights for those of one.
+    "all" and "peers" take features of any encoder, and so do "pool-peers", which read the pool of
+    each task; "meta-peers" have weights for the features of one encoder.
     """
     groups = {
         "all": (*GENERATORS, FINE_TUNED, *PEERS),
         "peers": tuple(PEERS),
+        "pool-peers": tuple(POOL_PEERS),
         "meta-peers": tuple(META_PEERS),
     }
     groups |= {
@@ -119,7 +123,8 @@ def _alike(name: str) -> str:
     """A name that may have been meant."""
     if name.endswith(".py"):
         return f" (a function of a file is named {name}:FUNCTION)"
-    names = {known.casefold(): known for known in (*GENERATORS, FINE_TUNED, *PEERS, *META_PEERS)}
+    known = (*GENERATORS, FINE_TUNED, *UNTRAINED_PEERS, *META_PEERS)
+    names = {each.casefold(): each for each in known}
     close = get_close_matches(name.casefold(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
 

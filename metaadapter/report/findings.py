@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from metaadapter.baselines import META_PEERS, PEERS
+from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS
 from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.methods import AT, JOINT, LABELLED
 from metaadapter.evaluation.summary import MEAN
@@ -231,4 +231,4 @@ def _recalls(rows: pd.DataFrame) -> list[Row]:
 
 
 def _is_peer(name: str) -> bool:
-    return name.removesuffix(JOINT).removesuffix(LABELLED) in {*PEERS, *META_PEERS}
+    return name.removesuffix(JOINT).removesuffix(LABELLED) in {*PEERS, *POOL_PEERS, *META_PEERS}

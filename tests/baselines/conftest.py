@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -28,6 +30,15 @@ def random_support(n_shots_per_class, width=12, seed=0, n_tasks=1):
         mask_TNK,
         logit_scale=SCALE,
     )
+
+
+def with_a_pool(support, n_pool=9, seed=5):
+    """The support with a pool of each task, all alike and drawn about nothing."""
+    draw = torch.Generator().manual_seed(seed)
+    width = support.text_TND.shape[-1]
+    pool_UD = torch.randn(n_pool, width, generator=draw, dtype=torch.float64)
+    pool_TUD = normalize(pool_UD, dim=-1).to(support.text_TND).expand(support.n_tasks, -1, -1)
+    return replace(support, pool_TUD=pool_TUD, pool_mask_TU=torch.ones_like(pool_TUD[..., 0] > 0))
 
 
 def rows_and_labels(support):
@@ -72,6 +83,11 @@ def make_support():
 @pytest.fixture(scope="session")
 def make_meta_peer():
     return random_meta_peer
+
+
+@pytest.fixture(scope="session")
+def add_pool():
+    return with_a_pool
 
 
 @pytest.fixture
