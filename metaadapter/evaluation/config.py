@@ -51,7 +51,7 @@ class EvaluationConfig(DrawConfig):
     queries_from: StoreFolder | None = None
     """… and the pictures to classify from this one, classes joined by readable name."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of methods, folders of generators and peers; "peers", "meta-peers" and "all"."""
+    """Names of methods, folders of generators and peers; groups as `resolve_names` has them."""
     reference: str | None = None
     """The method that others are held against; the first one if not given."""
     metrics: tuple[str, ...] = ()

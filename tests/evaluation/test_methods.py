@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support
-from metaadapter.baselines import META_PEERS, PEERS, load_meta_peer
+from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS, load_meta_peer
 from metaadapter.baselines.meta_trained import save_meta_peer
 from metaadapter.classifier.gradient_steps import FineTune, gradient_steps
 from metaadapter.errors import DataError, UsageError
@@ -20,10 +20,17 @@ from metaadapter.generator.pretrained import SHIPPED, save_generator
 
 
 def test_load_method__every_peer__is_the_one_of_its_name():
-    methods = [load_method(name) for name in PEERS]
+    peers = PEERS | POOL_PEERS
 
-    assert [method.fit for method in methods] == list(PEERS.values())
+    methods = [load_method(name) for name in peers]
+
+    assert [method.fit for method in methods] == list(peers.values())
     assert {method.meta_training for method in methods} == {UNTRAINED}
+
+
+def test_load_method__peer_that_reads_a_pool__has_none_when_it_is_asked_to():
+    assert load_method("StatA@labelled").sees_labelled_alone
+    assert load_method("StatA@joint@labelled").sees_joint_alone
 
 
 @pytest.mark.parametrize("name", META_PEERS)
@@ -111,6 +118,8 @@ def test_load_method__unknown_name__lists_what_there_is():
     known = "default, closed-form, finetune, finetune@K, zero-shot"
     with pytest.raises(UsageError, match=f"no method 'Gda '.*mean GDA.*; there are: {known}"):
         load_method("Gda ")
+    with pytest.raises(UsageError, match=r"mean label spreading\?.*ProtoNet, TransCLIP, StatA"):
+        load_method("Label-spreading")
 
 
 def test_load_method__file_without_a_function__says_how_to_name_one():
@@ -122,11 +131,17 @@ def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("GDA", "peers")) == ("GDA", *(name for name in PEERS if name != "GDA"))
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", "Meta-Adapter", "MAML")
+    assert resolve_names(("StatA", "pool-peers"))[:3] == ("StatA", "TransCLIP", "ZLaP")
+    assert resolve_names(("pool-peers@labelled",)) == tuple(f"{it}@labelled" for it in POOL_PEERS)
     assert resolve_names(("peers@joint",)) == tuple(f"{name}@joint" for name in PEERS)
 
 
 def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():
     assert not set(resolve_names(("all", "peers"))) & set(META_PEERS)
+
+
+def test_resolve_names__groups_that_need_no_pool__leave_out_what_reads_one():
+    assert not set(resolve_names(("all", "peers", "meta-peers"))) & set(POOL_PEERS)
 
 
 @pytest.mark.parametrize("name", ["default", "finetune"])

@@ -7,13 +7,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import Support, answer
 from metaadapter.errors import DataError
 from metaadapter.evaluation import evaluate
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import load_method
-from metaadapter.generator import load_generator
 
 COUNTS = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
 
@@ -127,16 +126,17 @@ def test_config__pool_that_does_not_fit__is_refused(zoo, ask, changes):
         ask(zoo, **changes)
 
 
-def test_measure__generator__reads_the_pool_unless_it_is_asked_not_to(zoo, load):
+@pytest.mark.parametrize("name", ["default", "TransCLIP", "ZLaP", "EM-Dirichlet"])
+def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, load, name):
+    """The generator, and peers with adapters and with functions that answer."""
     data, config = load(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)
     rows = draw_tasks(data, config, 0).first(1)
 
     found = {
-        name: measure(load_method(name), data, rows)["rows"]["nll"]
-        for name in ("default", "default@labelled", "TaskRes", "TaskRes@labelled")
+        each: measure(load_method(each), data, rows)["rows"]["nll"]
+        for each in (name, f"{name}@labelled", "TaskRes", "TaskRes@labelled")
     }
 
-    generator = load_generator("default")
     for task, classes in enumerate(rows.classes_TN):
         bare = Support.of_tasks(
             data.look_up(rows.support_TNK[[task]]),
@@ -144,12 +144,13 @@ def test_measure__generator__reads_the_pool_unless_it_is_asked_not_to(zoo, load)
             logit_scale=data.logit_scale,
         )
         pool = data.look_up(rows.pool_TU[task][rows.pool_TU[task] >= 0])
-        queries = data.look_up(rows.query_TNQ[task])
+        queries = data.look_up(rows.query_TNQ[task]).flatten(0, 1)[None]
         own = torch.arange(4).repeat_interleave(5)
-        for name, support in (("default", bare.with_pool(pool)), ("default@labelled", bare)):
-            logits = classify(queries.flatten(0, 1)[None], generator.predict(support))[0]
+        for each, support in ((name, bare.with_pool(pool)), (f"{name}@labelled", bare)):
+            logits = answer(load_method(name).fit(support), queries)[0]
             expected = torch.nn.functional.cross_entropy(logits, own)
-            assert found[name][task] == pytest.approx(float(expected), rel=1e-3), name
+            assert found[each][task] == pytest.approx(float(expected), rel=1e-3, abs=1e-6), each
+    assert found[name] != found[f"{name}@labelled"]
     assert found["TaskRes"] == found["TaskRes@labelled"]
 
 
