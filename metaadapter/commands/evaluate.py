@@ -34,9 +34,9 @@ def evaluate(
         Option(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
-            "encoder), pool-peers (that read --pool), meta-peers, a peer, the folder of a generator "
-            "or meta-trained peer, FILE.py:FUNCTION; @joint behind a name shows it the joint "
-            "features alone, @labelled no pool; repeatable.",
+            "encoder), pool-peers (that read --pool), meta-peers, a peer, the folder of a "
+            "generator or meta-trained peer, FILE.py:FUNCTION; @joint behind a name shows it the "
+            "joint features alone, @labelled no pool; repeatable.",
             show_default="default,peers",
         ),
     ] = None,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# So wide and so unsure a text that shares still change in the last rounds.
+WIDTH, SCALE = 150, 3.0
+
 
 def softmax(logits):
     p = np.exp(logits - logits.max())

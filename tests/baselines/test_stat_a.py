@@ -7,6 +7,8 @@ import torch
 from metaadapter.adapter import answer
 from metaadapter.baselines import POOL_PEERS
 from tests.baselines.pulled_by_neighbours import (
+    SCALE,
+    WIDTH,
     five_rounds,
     nearest_of_pool,
     one_hot,
@@ -52,10 +54,10 @@ def stat_a(pool, rows, labels, text, scale):
 
 
 @pytest.mark.parametrize("shots", [(3, 1, 2), (2, 0, 2), (0, 0, 0)])
-def test_stat_a__written_out_picture_by_picture__agrees(
-    make_support, add_pool, pictures_of, scale, query, shots
-):
-    support = add_pool(make_support((3, 2, 2)), 12)
+def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, pictures_of, shots):
+    support = add_pool(make_support((3, 2, 2), width=WIDTH), 12)
+    support.logit_scale_T[:] = SCALE
+    query = support.support_TNKD[:, 0]
     support.support_mask_TNK[:] = torch.arange(3) < torch.tensor(shots)[:, None]
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
     rows, labels = [], []
@@ -64,10 +66,10 @@ def test_stat_a__written_out_picture_by_picture__agrees(
 
     found = answer(POOL_PEERS["StatA"](support), query)[0]
 
-    means, variances = stat_a(pool, rows, labels, text, scale)
+    means, variances = stat_a(pool, rows, labels, text, SCALE)
     wanted = [
         softmax(
-            scale * text @ x + [gaussian(x, *both) for both in zip(means, variances, strict=True)]
+            SCALE * text @ x + [gaussian(x, *both) for both in zip(means, variances, strict=True)]
         )
         for x in query[0].numpy()
     ]

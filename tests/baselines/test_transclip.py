@@ -7,6 +7,8 @@ import torch
 from metaadapter.adapter import answer
 from metaadapter.baselines import POOL_PEERS
 from tests.baselines.pulled_by_neighbours import (
+    SCALE,
+    WIDTH,
     five_rounds,
     nearest_of_pool,
     one_hot,
@@ -65,17 +67,19 @@ def transclip(pool, rows, labels, text, scale, gamma):
     ],
 )
 def test_transclip__written_out_picture_by_picture__agrees(
-    make_support, add_pool, pictures_of, scale, query, shots, gamma
+    make_support, add_pool, pictures_of, shots, gamma
 ):
-    support = add_pool(make_support(shots), 12)
+    support = add_pool(make_support(shots, width=WIDTH), 12)
+    support.logit_scale_T[:] = SCALE
+    query = support.support_TNKD[:, 0]
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
 
     found = answer(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
-    means, variance, power = transclip(pool, rows, labels, text, scale, gamma)
+    means, variance, power = transclip(pool, rows, labels, text, SCALE, gamma)
     wanted = [
-        softmax(power * scale * text @ x + [gaussian(x, mean, variance) for mean in means])
+        softmax(power * SCALE * text @ x + [gaussian(x, mean, variance) for mean in means])
         for x in query[0].numpy()
     ]
     torch.testing.assert_close(found, torch.from_numpy(np.stack(wanted)))
