@@ -1,4 +1,4 @@
-"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class, anchored at its text."""
+"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class, anchored at what is known of it."""
 
 from __future__ import annotations
 
@@ -18,30 +18,38 @@ __all__ = ["stat_a"]
 
 # The authors' one setting for all of their experiments; α is the pictures that the anchor weighs.
 N_ROUNDS, ALPHA = 10, 1.0
+# They have no labelled pictures. Beside some, the text's probability has the power that it has in
+# their TransCLIP.
+TEXT_POWER = 0.5
 # Beside 1 / D; where a channel is alike for all pictures and texts, it must not divide by 0.
 LEAST_VARIANCE = 1e-6
 
 
 def stat_a(support: Support) -> Answers:
-    """Logits s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
+    """Logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
 
     Ten rounds assign the pool as TransCLIP does, by these logits and its neighbours. Then, with n_c
     pictures for which c is the likeliest and β_c = n_c / (n_c + α), μ_c is the mean picture and the
-    text in the parts β_c and 1 − β_c, and σ_c is the pictures' variance about μ_c and that of all
-    about their texts in the same parts. Labelled pictures, which the authors have none of, are
-    pictures of the pool whose class is known. A class without a text has the mean text.
+    anchor in the parts β_c and 1 − β_c, and σ_c is the pictures' variance about μ_c and that of all
+    about their anchors in the same parts. The authors have no labelled picture, λ = 1 and the text
+    as the anchor. Here the anchor is the mean of the labelled pictures, which are pictures of the
+    pool whose class is known, and λ = ½. A class without one is anchored at its text, which is far
+    from all pictures: beside classes that have some it is seldom the answer. A class without a text
+    has the mean text.
     """
     return answers(support, _fit)
 
 
 def _fit(task: Task) -> Callable[[Tensor], Tensor]:
     points_PD, labelled_MN = task.points_PD, task.targets_MN
-    anchor_ND, least = task.neutral_text_ND, LEAST_VARIANCE / points_PD.shape[1]
-    vectors_ND = task.scale * anchor_ND
+    text_ND, least = task.neutral_text_ND, LEAST_VARIANCE / points_PD.shape[1]
+    vectors_ND = (TEXT_POWER if len(labelled_MN) else 1.0) * task.scale * text_ND
+    means_ND = normalize(labelled_MN.mT @ task.rows_MD, dim=-1)
+    anchor_ND = torch.where(labelled_MN.any(0)[:, None], means_ND, text_ND)
     near_PU = nearest(points_PD, len(task.pool_UD))
-    z_UN = (task.pool_UD @ vectors_ND.mT).softmax(-1)
-    about_texts_ND = _scatter(torch.cat([z_UN, labelled_MN]), points_PD, anchor_ND)
-    start_D = about_texts_ND.sum(0) / max(1, len(points_PD))
+    z_UN = (task.scale * task.pool_UD @ text_ND.mT).softmax(-1)
+    about_anchors_ND = _scatter(torch.cat([z_UN, labelled_MN]), points_PD, anchor_ND)
+    start_D = about_anchors_ND.sum(0) / max(1, len(points_PD))
     if not len(points_PD):
         start_D = start_D + 1 / len(start_D)
     means_ND, variance_ND = anchor_ND, start_D.clamp(min=least).expand_as(anchor_ND)

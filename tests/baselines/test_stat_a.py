@@ -23,20 +23,23 @@ def gaussian(x, mean, variance):
 
 
 def stat_a(pool, rows, labels, text, scale):
-    """Means and variances of the classes in the end."""
+    """Means and variances of the classes in the end, and the power of the text."""
     n_way = len(text)
     points, targets = [*pool, *rows], one_hot(labels, n_way)
     by_text = [softmax(scale * text @ u) for u in pool]
     z, near = list(by_text), nearest_of_pool(points, len(pool))
+    power, anchors = 0.5 if len(rows) else 1.0, list(text)
+    for c in {int(label) for label in labels}:
+        anchors[c] = unit(sum(x for x, label in zip(rows, labels, strict=True) if label == c))
     start = sum(
-        share[c] * (x - text[c]) ** 2
+        share[c] * (x - anchors[c]) ** 2
         for share, x in zip([*z, *targets], points, strict=True)
         for c in range(n_way)
     ) / len(points)
-    means, variances = list(text), [start] * n_way
+    means, variances = list(anchors), [start] * n_way
     for _ in range(10):
         evidence = [
-            np.log(p) + [gaussian(u, *both) for both in zip(means, variances, strict=True)]
+            power * np.log(p) + [gaussian(u, *both) for both in zip(means, variances, strict=True)]
             for u, p in zip(pool, by_text, strict=True)
         ]
         z = five_rounds(evidence, z, targets, near)
@@ -45,12 +48,12 @@ def stat_a(pool, rows, labels, text, scale):
             n = sum(share.argmax() == c for share in shares)
             beta = n / (n + 1)
             own = unit(sum(share[c] * x for share, x in zip(shares, points, strict=True)))
-            means[c] = unit(beta * own + (1 - beta) * text[c])
+            means[c] = unit(beta * own + (1 - beta) * anchors[c])
             spread = sum(
                 share[c] * (x - means[c]) ** 2 for share, x in zip(shares, points, strict=True)
             ) / sum(share[c] for share in shares)
-            variances[c] = beta * spread + (1 - beta) * (start + (text[c] - means[c]) ** 2)
-    return means, variances
+            variances[c] = beta * spread + (1 - beta) * (start + (anchors[c] - means[c]) ** 2)
+    return means, variances, power
 
 
 @pytest.mark.parametrize("shots", [(3, 1, 2), (2, 0, 2), (0, 0, 0)])
@@ -66,10 +69,11 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
 
     found = answer(POOL_PEERS["StatA"](support), query)[0]
 
-    means, variances = stat_a(pool, rows, labels, text, SCALE)
+    means, variances, power = stat_a(pool, rows, labels, text, SCALE)
     wanted = [
         softmax(
-            SCALE * text @ x + [gaussian(x, *both) for both in zip(means, variances, strict=True)]
+            power * SCALE * text @ x
+            + [gaussian(x, *both) for both in zip(means, variances, strict=True)]
         )
         for x in query[0].numpy()
     ]
