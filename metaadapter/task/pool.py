@@ -205,7 +205,7 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
 def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
     labelled, labels = support.labelled_rows()
     labelled = labelled.to(pool)
-    if len(labels.unique()) < 2:
+    if (labels == labels[:1]).all():
         return 0.0
     cosines = labelled @ labelled.T
     to_others = cosines.masked_fill(labels[:, None] == labels, -torch.inf).amax(1)
