@@ -15,7 +15,7 @@ from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
-from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
+from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
@@ -97,13 +97,11 @@ class Generator(AdapterGenerator):
         if not support.n_pool:
             return self._without_pool(support)[0]
         with torch.no_grad():
-            weights, problem, corrections, evidence_TS = self._without_pool(support)
-        return with_pool(problem, corrections, weights, evidence_TS, self.pool, POOL_FORM)
+            weights, problem, corrections = self._without_pool(support)
+        return with_pool(problem, corrections, weights, self.pool, POOL_FORM)
 
-    def _without_pool(
-        self, support: Support
-    ) -> tuple[AdapterWeights, Regression, Corrections, Float[Tensor, "T S"]]:
-        """The adapters, and what they were made of: the last are the scalars of each task."""
+    def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
+        """The adapters, and what they were made of."""
         canonical, several = canonicalise(support), len(support.blocks) > 1
         if several:
             base_TP = log_lengths(canonical)
@@ -119,9 +117,7 @@ class Generator(AdapterGenerator):
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
         weights = _emit(problem, corrections, left_out.scale_T)
-        evidence_TS = relations.classes_TNC[..., -N_TASK_SCALARS:]
-        evidence_TS = evidence_TS.sum(1) / mask_TN.sum(-1, keepdim=True).clamp(min=1)
-        return weights, problem, corrections, evidence_TS
+        return weights, problem, corrections
 
 
 def _scale_T(support: Support) -> Tensor:

@@ -24,7 +24,6 @@ def with_pool(
     problem: Regression,
     corrections: Corrections,
     weights: AdapterWeights,
-    evidence_TS: Float[Tensor, "T S"],
     network: PoolNetwork,
     form: PoolForm,
 ) -> AdapterWeights:
@@ -51,7 +50,7 @@ def with_pool(
     pool_TUD = pool_TUD.masked_fill(~mask_TU[..., None], 0.0)
     first = _centred_on_pool(weights, pool_TUD, mask_TU, support.image_mask_TN.any(-1))
     means, evenness_T, final = assign_pool(
-        problem, classify(pool_TUD, first), pool_TUD, evidence_TS, network, form
+        problem, classify(pool_TUD, first), pool_TUD, network, form
     )
     changed = _changed(problem, corrections, first, means, evenness_T, final, form)
     with_pictures_T = mask_TU.any(-1)
@@ -100,8 +99,7 @@ def _changed(
     of_first_T = by_regression_T + by_mixture_T * first_power_T
     reach_TN = form.reach * final.reach_TN.exp()
     along_TN = (by_regression_T * first.logit_scale)[:, None] * reach_TN
-    usual_T = _usual_length(problem, means)
-    along_TN = along_TN + (by_mixture_T * form.sharpness_T(problem) / usual_T)[:, None]
+    along_TN = along_TN + (by_mixture_T * form.sharpness_T(problem) / means.usual_length_T)[:, None]
 
     raw_TND = means.mean_TND * support.scale_TD[:, None]
     at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0]
@@ -123,15 +121,6 @@ def _changed(
         changed,
         values=new_TMN + (by_mixture_T * first_power_T)[:, None, None] * first.values,
     )
-
-
-def _usual_length(problem: Regression, means: PoolMeans) -> Float[Tensor, " T"]:
-    """The root mean squared distance of all pictures from the centre."""
-    support = problem.support
-    assert support.raw.pool_mask_TU is not None
-    present_TR = torch.cat([support.shot_mask_TNK.flatten(1), support.raw.pool_mask_TU], 1)
-    square_T = (means.length_TR.square() * present_TR).sum(-1) / present_TR.sum(-1).clamp(min=1)
-    return square_T.sqrt().clamp(min=1e-12)
 
 
 def _values(

@@ -33,7 +33,7 @@ class PoolState:
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]
     """The distance of each unlabelled picture from the mean of the class means, over the root mean
-    square of that of labelled ones."""
+    square of that of all pictures."""
     assigned_TUN: Float[Tensor, "T U N"]
     """How much of each picture each class has after the last round; zeros before the first."""
     change_T: Float[Tensor, " T"]
@@ -45,14 +45,13 @@ class PoolState:
     """Of the rounds."""
 
 
-def pool_scalars(state: PoolState, evidence_TS: Float[Tensor, "T S"]) -> PoolScalars:
-    """The scalars of tasks, classes and pictures; `evidence_TS` are those of the support alone."""
-    evidence_TS = evidence_TS.to(state.cosine_TUN)
+def pool_scalars(state: PoolState) -> PoolScalars:
+    """The scalars of tasks, classes and pictures."""
     pictures = _picture_scalars(state)
     classes = _class_scalars(state)
     present_TU, class_mask_TN = state.mask_TU, state.class_mask_TN
-    n_pool_T = present_TU.sum(-1).to(evidence_TS)
-    n_way_T = class_mask_TN.sum(-1).clamp(min=1).to(evidence_TS)
+    n_pool_T = present_TU.sum(-1).to(state.cosine_TUN)
+    n_way_T = class_mask_TN.sum(-1).clamp(min=1).to(n_pool_T)
     n_shot_T = state.shot_mask_TNK.sum((1, 2)) / n_way_T
     mean_TP = _masked_mean(pictures, present_TU)
     spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
@@ -65,7 +64,7 @@ def pool_scalars(state: PoolState, evidence_TS: Float[Tensor, "T S"]) -> PoolSca
         "smallest_share": _smallest(_shares(state.assigned_TUN, present_TU), class_mask_TN),
         "change": state.change_T,
         "fraction_done": torch.full_like(n_way_T, state.fraction_done),
-        "has_shots": (n_shot_T > 0).to(evidence_TS),
+        "has_shots": (n_shot_T > 0).to(n_pool_T),
     }
     task_TS = torch.cat(
         [
@@ -73,7 +72,6 @@ def pool_scalars(state: PoolState, evidence_TS: Float[Tensor, "T S"]) -> PoolSca
             mean_TP,
             spread_TP,
             _masked_mean(classes, class_mask_TN),
-            evidence_TS,
         ],
         -1,
     )

@@ -11,8 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.generator.evidence import N_TASK_SCALARS
-
 __all__ = [
     "N_POOL_CLASS_SCALARS",
     "N_POOL_PICTURE_SCALARS",
@@ -24,7 +22,7 @@ __all__ = [
 ]
 
 N_POOL_PICTURE_SCALARS, N_POOL_CLASS_SCALARS = 9, 10
-N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS + N_TASK_SCALARS
+N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS
 WIDTH, NARROW = 64, 16
 LARGEST_LOG_CORRECTION = 2.5
 

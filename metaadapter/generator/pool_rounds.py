@@ -58,6 +58,8 @@ class PoolMeans:
     """The mean of the class means."""
     length_TR: Float[Tensor, "T R"]
     """The distance of each picture from the centre."""
+    usual_length_T: Float[Tensor, " T"]
+    """The root mean squared distance of all pictures."""
     cosine_TRN: Float[Tensor, "T R N"]
     """Of each picture, about the centre, with each class mean."""
 
@@ -83,7 +85,6 @@ def assign_pool(
     problem: Regression,
     logits_TUN: Float[Tensor, "T U N"],
     pool_TUD: Float[Tensor, "T U D"],
-    evidence_TS: Float[Tensor, "T S"],
     network: PoolNetwork,
     form: PoolForm,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
@@ -114,7 +115,7 @@ def assign_pool(
             change_T,
             number / form.n_rounds,
         )
-        scalars = pool_scalars(state, evidence_TS)
+        scalars = pool_scalars(state)
         if number == form.n_rounds:
             final = network.final_corrections(scalars)
             return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
@@ -169,7 +170,10 @@ def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
     mean_TND = normalize(sums_TND, dim=-1)
     at_centre_T1N = (mean_TND @ centre_TD[..., None]).mT
     cosine_TRN = (rows.rows_TRD @ mean_TND.mT - at_centre_T1N) / length_TR[..., None]
-    return PoolMeans(mean_TND, centre_TD, length_TR, cosine_TRN * rows.present_TR[..., None])
+    n_rows_T = rows.present_TR.sum(-1).clamp(min=1)
+    usual_T = ((square_TR * rows.present_TR).sum(-1) / n_rows_T).clamp(min=1e-12).sqrt()
+    cosine_TRN = cosine_TRN * rows.present_TR[..., None]
+    return PoolMeans(mean_TND, centre_TD, length_TR, usual_T, cosine_TRN)
 
 
 def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
@@ -194,15 +198,6 @@ def _state(
     fraction_done: float,
 ) -> PoolState:
     n_places, shot_mask_TNK = rows.n_places, problem.support.shot_mask_TNK
-    there_TX = rows.present_TR[:, :n_places]
-    has_shots_T1 = there_TX.any(-1, keepdim=True)
-    counted_TR = torch.where(
-        has_shots_T1,
-        torch.cat([there_TX, torch.zeros_like(rows.present_TR[:, n_places:])], 1),
-        rows.present_TR,
-    )
-    square_T1 = (means.length_TR.square() * counted_TR).sum(-1, keepdim=True)
-    usual_T1 = (square_T1 / counted_TR.sum(-1, keepdim=True).clamp(min=1)).clamp(min=1e-12).sqrt()
     shot_cosine_TXN = means.cosine_TRN[:, :n_places]
     return PoolState(
         first_TUN=first_TUN,
@@ -210,7 +205,7 @@ def _state(
         shot_cosine_TNKN=shot_cosine_TXN.reshape(*shot_mask_TNK.shape, shot_mask_TNK.shape[1]),
         mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
         nearest_shot_TU=nearest_TU,
-        length_TU=means.length_TR[:, n_places:] / usual_T1,
+        length_TU=means.length_TR[:, n_places:] / means.usual_length_T[:, None],
         assigned_TUN=assigned_TUN,
         change_T=change_T,
         mask_TU=rows.present_TR[:, n_places:],

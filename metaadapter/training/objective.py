@@ -64,9 +64,9 @@ class LossWeights:
     """Divergence from zero-shot on pictures of classes that are not in the task; of tasks whose
     classes all have texts."""
     pool: float = 0.0
-    """Cross-entropy of the queries and, half as much, of the pool's own pictures, by the adapters
-    with a pool. What a pool changes learns from this term and the next two alone, and the rest of
-    the generator from the others."""
+    """The loss of the queries and that of the pool's own pictures by the adapters with a pool, each
+    over the loss without, so that tasks that are almost solved count as much. What a pool changes
+    learns from this term and the next two alone, and the rest of the generator from the others."""
     pool_kept: float = 0.0
     """Divergence between predictions with and without the pool."""
     pool_halves: float = 0.0

@@ -12,14 +12,13 @@ from episodes import Episodes
 from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import symmetric_divergence
 from metaadapter.generator import AdapterGenerator
-from metaadapter.training.query_loss import mean_loss, query_loss
+from metaadapter.training.query_loss import losses
 
 __all__ = ["POOL_TERMS", "pool_terms"]
 
 POOL_TERMS = ("pool", "pool_kept", "pool_halves")
-# Of the loss of the pool's own pictures beside that of new ones, which matter more: an adapter
-# outlives its pool.
-OWN_PICTURES = 0.5
+# Added to a loss that others are divided by: below it nothing is left to win.
+LEAST_LOSS = 0.05
 
 
 def pool_terms(
@@ -41,17 +40,24 @@ def pool_terms(
         pooled = replace(support, pool_TUD=episodes.pool_TUD, pool_mask_TU=mask_TU)
         return classify(rows, generator(pooled))
 
-    both = torch.cat([batch.query_TQD, episodes.pool_TUD], 1)
-    n_query = batch.query_TQD.shape[1]
-    logits_TQN, own_TUN = answers(mask_TU, both).tensor_split([n_query], 1)
+    rows_TXD = torch.cat([batch.query_TQD, episodes.pool_TUD], 1)
+    parts = [batch.query_TQD.shape[1]]
+    with torch.no_grad():
+        kept_TQN, kept_TUN = classify(rows_TXD, generator(support)).tensor_split(parts, 1)
+    logits_TQN, own_TUN = answers(mask_TU, rows_TXD).tensor_split(parts, 1)
     counts_TQ = (batch.query_labels_TQ >= 0) & mask_TU.any(-1, keepdim=True)
     terms = {}
     if "pool" in wanted:
-        own = mean_loss(own_TUN, episodes.pool_labels_TU, batch.class_mask_TN)
-        terms["pool"] = query_loss(logits_TQN, batch) + OWN_PICTURES * own
+        relative_2T = [
+            losses(found, labels, batch.class_mask_TN)
+            / (losses(kept, labels, batch.class_mask_TN) + LEAST_LOSS)
+            for found, kept, labels in (
+                (logits_TQN, kept_TQN, batch.query_labels_TQ),
+                (own_TUN, kept_TUN, episodes.pool_labels_TU),
+            )
+        ]
+        terms["pool"] = torch.stack(relative_2T).mean()
     if "pool_kept" in wanted:
-        with torch.no_grad():
-            kept_TQN = classify(batch.query_TQD, generator(support))
         terms["pool_kept"] = symmetric_divergence(logits_TQN, kept_TQN, counts_TQ)
     if "pool_halves" in wanted:
         is_even_U = torch.arange(mask_TU.shape[1], device=mask_TU.device) % 2 == 0

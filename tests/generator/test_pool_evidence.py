@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from metaadapter.generator.evidence import N_TASK_SCALARS
 from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
 from metaadapter.generator.pool_network import (
     N_POOL_CLASS_SCALARS,
@@ -56,9 +55,7 @@ def numbers(tensor):
 
 
 def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
-    evidence = torch.zeros(N_TASKS, N_TASK_SCALARS, dtype=torch.float64)
-
-    scalars = pool_scalars(state, evidence)
+    scalars = pool_scalars(state)
 
     for task, n_way in enumerate((3, 2)):
         pictures = [u for u in range(N_POOL) if state.mask_TU[task, u]]
@@ -115,9 +112,7 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
 
 
 def test_pool_scalars__sizes__are_those_that_the_network_reads(state):
-    evidence = torch.zeros(N_TASKS, N_TASK_SCALARS, dtype=torch.float64)
-
-    scalars = pool_scalars(state, evidence)
+    scalars = pool_scalars(state)
 
     assert scalars.task_TS.shape[-1] == N_POOL_TASK_SCALARS
     assert scalars.classes_TNC.shape[-1] == N_POOL_CLASS_SCALARS
@@ -132,7 +127,7 @@ def test_evenness__of_equal_shares__is_1_and_of_one_class_alone_1_over_the_ways(
 
 
 def test_pool_network__untrained__corrects_nothing(state):
-    scalars = pool_scalars(state, torch.ones(N_TASKS, N_TASK_SCALARS, dtype=torch.float64))
+    scalars = pool_scalars(state)
     network = PoolNetwork()
 
     for found in (network.corrections_of_round(scalars), network.final_corrections(scalars)):

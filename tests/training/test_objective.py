@@ -168,12 +168,17 @@ def slow_objective(generator, episodes):
             return generator.predict(bare.with_pool(one.pool_TUD[0, pictures]))
 
         pooled = with_pool(range(n_pool))
-        pool.append(loss(answers(pooled), labels, n_way))
+        relative = loss(answers(pooled), labels, n_way) / (query[-1] + 0.05)
         own = one.pool_labels_TU[0].tolist()
         known = [u for u in range(n_pool) if own[u] >= 0]
         if known:
-            found = answers(pooled, one.pool_TUD[:, known])
-            pool[-1] += 0.5 * loss(found, [own[u] for u in known], n_way)
+            theirs = [own[u] for u in known]
+            found, before = (
+                loss(answers(each, one.pool_TUD[:, known]), theirs, n_way)
+                for each in (pooled, predicted)
+            )
+            relative += found / (before + 0.05)
+        pool.append(relative / 2)
         if n_pool:
             halves = [answers(with_pool(range(start, n_pool, 2))) for start in (0, 1)]
             for name, left, right in (
