@@ -1,0 +1,158 @@
+"""Runs that start from a generator, and what they learn from pools."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.generator import load_generator
+from metaadapter.training import load_config, train
+from metaadapter.training.trainer import Trainer
+from metaadapter.training.training_data import load_training_data
+
+FROM_THERE = """\
+start = "{start}"
+
+[[data.sources]]
+name = "other gaussians"
+synthetic = {{ n_classes = 10, width = 16, seed = 7 }}
+
+[[data.sources]]
+name = "further gaussians"
+synthetic = {{ n_classes = 10, width = 16, seed = 8 }}
+
+[[data.validation_domains]]
+name = "unseen gaussians"
+synthetic = {{ n_classes = 6, width = 20, seed = 9 }}
+
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 3
+
+[perturb]
+pictureless = 0.3
+
+[loss]
+query = 0.0
+pool = 1.0
+pool_kept = 0.1
+pool_halves = 0.1
+
+[optim]
+steps = 4
+tasks_per_draw = 3
+lr = 0.01
+
+[validate]
+every = 2
+tasks = 2
+shots = [1, 2]
+"""
+
+
+@pytest.fixture
+def first_run(start):
+    return start("first")[0]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(start):
+        path = tmp_path / "pool.toml"
+        path.write_text(FROM_THERE.format(start=start), encoding="utf-8")
+        return path
+
+    return written
+
+
+def test_train__from_a_generator__changes_what_it_makes_of_pools_and_nothing_else(
+    first_run, write, tmp_path
+):
+    path = write(first_run / "best")
+
+    train(tmp_path / "second", load_config(path), config_text=path.read_text())
+
+    before, after = (
+        load_generator(folder / "best").state_dict() for folder in (first_run, tmp_path / "second")
+    )
+    changed = {name for name, tensor in after.items() if not tensor.equal(before[name])}
+    assert changed == {name for name in after if name.startswith("pool.")}
+
+
+def test_train__from_a_generator__records_what_that_was_trained_and_judged_on(
+    first_run, write, tmp_path
+):
+    path = write(first_run / "best")
+
+    train(tmp_path / "second", load_config(path), config_text=path.read_text())
+
+    data = json.loads((tmp_path / "second" / "summary.json").read_text())["data"]
+    names = {part: [source["name"] for source in sources] for part, sources in data.items()}
+    assert names == {
+        "training": ["other gaussians", "further gaussians", "gaussians", "wider gaussians"],
+        "validation_classes": ["other gaussians"],
+        "validation_domains": ["unseen gaussians", "far gaussians"],
+    }
+
+
+def test_train__from_a_generator__resumed__ends_with_the_same_weights(first_run, write, tmp_path):
+    path = write(first_run / "best")
+    steps = []
+
+    def run(folder, **options):
+        return train(folder, load_config(path), config_text=path.read_text(), **options)
+
+    whole = run(tmp_path / "whole")
+    run(
+        tmp_path / "stopped",
+        tell=lambda moment: steps.append(moment.step),
+        should_stop=lambda: steps[-1] == 2,
+    )
+    resumed = train(tmp_path / "stopped", load_config(path))
+
+    assert resumed.generator == whole.generator
+
+
+def test_validator__of_a_run_on_pools__judges_with_pools(first_run, write):
+    config = load_config(write(first_run / "best"))
+    data = load_training_data(config)
+    generator = load_generator(first_run / "best")
+    with torch.no_grad():
+        generator.pool.final_classes.bias[1] = 1.0  # the same for all classes: no answer changes
+        generator.pool.final_task.bias[1] = 1.0
+
+    with_pools = data.validator(config, "cpu")
+    without = data.validator(
+        load_config(
+            write(first_run / "best"),
+            ["loss.pool=0", "loss.query=1", "loss.pool_kept=0", "loss.pool_halves=0"],
+        ),
+        "cpu",
+    )
+
+    plain = load_generator(first_run / "best")
+    assert with_pools(generator, 0).loss != with_pools(plain, 0).loss
+    assert without(generator, 0).loss == without(plain, 0).loss
+
+
+def test_load_config__start_beside_a_network__is_refused(first_run, write):
+    path = write(first_run / "best")
+    path.write_text(path.read_text() + "\n[network]\nwidth = 16\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match="leave out `generator` and `network` beside it"):
+        load_config(path)
+
+
+def test_trainer__start_that_is_no_generator_of_this_network__is_told(write):
+    path = write("nowhere")
+    config = load_config(path)
+    data = load_training_data(config)
+
+    with pytest.raises(UsageError, match="no generator"):
+        Trainer(
+            config, data.mixture(config, "cpu"), data.validator(config, "cpu"), torch.device("cpu")
+        )
