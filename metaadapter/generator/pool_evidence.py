@@ -1,7 +1,7 @@
 """What the pools of tasks look like between two rounds, in scalars: inner products and counts.
 
 Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the pictures.
+the classes and the pictures. docs/scalars.md says what each scalar is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.pool_network import PoolScalars
+from metaadapter.generator.relations import stacked
 
 __all__ = ["PoolState", "evenness", "pool_scalars"]
 
@@ -68,7 +69,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     }
     task_TS = torch.cat(
         [
-            torch.stack(list(own.values()), -1),
+            stacked(own),
             mean_TP,
             spread_TP,
             _masked_mean(classes, class_mask_TN),
@@ -107,7 +108,7 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
         "assigned": state.assigned_TUN.amax(-1),
         "length": state.length_TU - 1,
     }
-    return torch.stack(list(scalars.values()), -1) * state.mask_TU[..., None]
+    return stacked(scalars) * state.mask_TU[..., None]
 
 
 def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
@@ -134,7 +135,7 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
         "rival_mean": rivals_TNN.amax(-1),
         "has_shots": (n_shot_TN > 0).to(taken_TN),
     }
-    return torch.stack(list(scalars.values()), -1) * mask_TN[..., None]
+    return stacked(scalars) * mask_TN[..., None]
 
 
 def _shares(values_TUN: Tensor, mask_TU: Bool[Tensor, "T U"]) -> Float[Tensor, "T N"]:

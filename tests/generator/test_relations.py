@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.generator import blocks, relations
+from metaadapter.generator import Generator, blocks, pool_evidence, relations
 from metaadapter.generator.blocks import block_evidence
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
@@ -58,10 +58,16 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     task = make_task(1, 3, 2, 16)
     block_evidence(canonicalise(replace(task.support, blocks=(9, 7))))
     of_block = computed[-1]
+    monkeypatch.setattr(pool_evidence, "stacked", stacked)
+    pool = task.pictures[:, :, 0]
+    mask = torch.ones(pool.shape[:2], dtype=torch.bool)
+    with_scale = task.with_scale(20.0)
+    Generator().double()(replace(with_scale, pool_TUD=pool, pool_mask_TU=mask))
+    of_pool = computed[-3:]
     page = PAGE.read_text(encoding="utf-8")
     sections = page.split("\n## ")[1:]
     documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
-    assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block]
+    assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block, *of_pool]
     assert f"{sum(map(len, documented))} numbers below" in page
 
 
