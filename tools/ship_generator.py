@@ -3,7 +3,8 @@
     python -m tools.ship_generator RUN
 
 Copies `best/` to `metaadapter/assets/generator` and writes `training.json` beside it: what was
-trained on, with every class, what it was judged on, the resolved configuration and the versions.
+trained on, with every class, what it was judged on, the resolved configuration and the versions. A
+run that started from the generator that ships has the record of the run before it as `start`.
 The model card is written by hand; its tables by `metaadapter evaluate` and `tools.cone`.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from typing import Any
 
 from metaadapter.files.proof import TRAINING_RECORD, read_document, write_document
 from metaadapter.generator.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE
@@ -42,7 +44,17 @@ def main() -> None:
             if source["classes"]:
                 source["classes"]["split"] = Path(source["classes"]["split"]).name
     record = {key: value for key, value in summary.items() if key not in ("run", "config")}
+    if config["start"] == "default":
+        record["start"] = _first_run()
     write_document(SHIPPED / "training.json", {**record, "config": config})
+
+
+def _first_run() -> dict[str, Any]:
+    """The record of the run from new weights that the generator which ships comes from."""
+    record, _ = read_document(SHIPPED / "training.json", TRAINING_RECORD, "restore it")
+    first = record.get("start", record)
+    # The new run's data have those of the first among them.
+    return {key: value for key, value in first.items() if key != "data"}
 
 
 if __name__ == "__main__":

@@ -197,10 +197,14 @@ def adapt(
     if pool is not None and not len(pool):
         console.note("no unlabelled picture is left to learn from")
     console.note(*(effect.told([*counts]) if effect else ()))
-    beside = f" and {stored.config.n_unlabelled} unlabelled ones" if pool is not None else ""
+    n_labelled = len(labelled.pictures)
+    origin = f"{n_labelled} pictures" if n_labelled else "names alone"
+    if pool is not None:
+        origin += f" and {stored.config.n_unlabelled} unlabelled " + (
+            "ones" if n_labelled else "pictures"
+        )
     console.result(
-        f"{out}: an adapter for {len(counts)} classes, from {len(labelled.pictures)} pictures"
-        f"{beside} "
+        f"{out}: an adapter for {len(counts)} classes, from {origin} "
         f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s)"
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )

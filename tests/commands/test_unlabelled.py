@@ -113,7 +113,7 @@ def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
     pooled = run("adapt", *more, "--unlabelled", unlabelled, "--out", tmp_path / "p")
 
     assert (alone.code, pooled.code) == (0, 0)
-    assert "from 0 pictures and 6 unlabelled ones" in pooled.out
+    assert "from names alone and 6 unlabelled pictures" in pooled.out
     texts = seen.encode_texts(["heron", "lynx", "red fox"])
     rows = seen.encode_images(sorted(unlabelled.iterdir()))
     zero_shot = load_adapter(tmp_path / "z").weights
