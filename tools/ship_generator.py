@@ -11,15 +11,19 @@ The model card is written by hand; its tables by `metaadapter evaluate` and `too
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from metaadapter.files.proof import TRAINING_RECORD, read_document, write_document
-from metaadapter.generator.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE
+from metaadapter.generator import generator_id, load_generator, save_generator
+from metaadapter.generator.pretrained import SHIPPED, WEIGHTS_FILE
 from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
 
 MOST_BYTES = 4_000_000
+# The output layers of the pool's network.
+OF_POOL_CORRECTIONS = ("pool.round_", "pool.final_")
 
 
 def main() -> None:
@@ -27,15 +31,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="folder that `metaadapter train` wrote")
-    run = parser.parse_args().run
+    parser.add_argument(
+        "--pool-corrections",
+        type=float,
+        default=1.0,
+        help="factor on the corrections that were learned from pools (docs/pool.md)",
+    )
+    given = parser.parse_args()
+    run: Path = given.run
     summary, _ = read_document(run / "summary.json", TRAINING_RECORD, "train again")
     if summary["ending"] == "interrupted":
         raise SystemExit(f"{run} is interrupted at step {summary['step']}; resume it first")
     if (size := (run / "best" / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
         raise SystemExit(f"{run / 'best' / WEIGHTS_FILE} has {size} bytes; at most {MOST_BYTES}")
-    SHIPPED.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        shutil.copyfile(run / "best" / name, SHIPPED / name)
+    generator = load_generator(run / "best")
+    with torch.no_grad():
+        for name, weight in generator.named_parameters():
+            if name.startswith(OF_POOL_CORRECTIONS):
+                weight.mul_(given.pool_corrections)
+    save_generator(generator, SHIPPED)
     resolved, _ = read_document(run / RESOLVED, RUN_SCHEMA, "train again")
     config = {key: value for key, value in resolved.items() if key not in ("schema", "code")}
     config["data"]["root"] = Path(config["data"]["root"]).name
@@ -44,6 +58,10 @@ def main() -> None:
             if source["classes"]:
                 source["classes"]["split"] = Path(source["classes"]["split"]).name
     record = {key: value for key, value in summary.items() if key not in ("run", "config")}
+    record |= {
+        "generator": generator_id(generator),
+        "pool_corrections": given.pool_corrections,
+    }
     if config["start"] == "default":
         record["start"] = _first_run()
     write_document(SHIPPED / "training.json", {**record, "config": config})
