@@ -17,6 +17,9 @@ from metaadapter.generator.relations import stacked
 
 __all__ = ["PoolState", "evenness", "pool_scalars"]
 
+# Pictures of a class that training has at most: of more a network would make anything.
+MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
+
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
@@ -58,8 +61,8 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
     own = {
         "log_ways": n_way_T.log(),
-        "log_shots": (n_shot_T + 0.3).log(),
-        "log_pool": (n_pool_T / n_way_T + 0.1).log(),
+        "log_shots": (n_shot_T.clamp(max=MOST_SHOTS) + 0.3).log(),
+        "log_pool": ((n_pool_T / n_way_T).clamp(max=MOST_POOL) + 0.1).log(),
         "evenness_of_first": evenness(_shares(state.first_TUN, present_TU), class_mask_TN),
         "evenness": evenness(_shares(state.assigned_TUN, present_TU), class_mask_TN),
         "smallest_share": _smallest(_shares(state.assigned_TUN, present_TU), class_mask_TN),
@@ -124,8 +127,8 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
     own_shot_TN = (own_shot_TNK * state.shot_mask_TNK).sum(-1) / n_shot_TN.clamp(min=1)
     weighed = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
     scalars = {
-        "log_shots": (n_shot_TN + 0.3).log(),
-        "log_taken": (taken_TN + 0.3).log(),
+        "log_shots": (n_shot_TN.clamp(max=MOST_SHOTS) + 0.3).log(),
+        "log_taken": (taken_TN.clamp(max=MOST_TAKEN) + 0.3).log(),
         "log_share": (taken_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
         "log_first_share": (first_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
         "pool_part": taken_TN / (taken_TN + n_shot_TN).clamp(min=1e-6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -133,3 +134,19 @@ def test_pool_network__untrained__corrects_nothing(state):
     for found in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
         assert all(not each.any() for each in found)
         assert all(each.dtype == torch.float64 for each in found)
+
+
+def test_pool_scalars__of_more_pictures_than_training_has__are_those_of_as_many(state):
+    def repeated(n_times):
+        by_picture = {
+            name: getattr(state, name).repeat_interleave(n_times, 1)
+            for name in ("first_TUN", "cosine_TUN", "nearest_shot_TU", "length_TU")
+        }
+        assigned_TUN = state.assigned_TUN.repeat_interleave(n_times, 1)
+        mask_TU = state.mask_TU.repeat_interleave(n_times, 1)
+        return replace(state, **by_picture, assigned_TUN=assigned_TUN, mask_TU=mask_TU)
+
+    many, more = (pool_scalars(repeated(n_times)) for n_times in (600, 2400))
+
+    torch.testing.assert_close(many.task_TS, more.task_TS, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(many.classes_TNC, more.classes_TNC, rtol=1e-3, atol=1e-3)
