@@ -4,7 +4,7 @@
 
 Copies `best/` to `metaadapter/assets/generator` and writes `training.json` beside it: what was
 trained on, with every class, what it was judged on, the resolved configuration and the versions. A
-run that started from the generator that ships has the record of the run before it as `start`.
+run that started from another has the record of that one as `start`.
 The model card is written by hand; its tables by `metaadapter evaluate` and `tools.cone`.
 """
 
@@ -19,6 +19,7 @@ import torch
 from metaadapter.files.proof import TRAINING_RECORD, read_document, write_document
 from metaadapter.generator import generator_id, load_generator, save_generator
 from metaadapter.generator.pretrained import SHIPPED, WEIGHTS_FILE
+from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
 
 MOST_BYTES = 4_000_000
@@ -62,16 +63,19 @@ def main() -> None:
         "generator": generator_id(generator),
         "pool_corrections": given.pool_corrections,
     }
-    if config["start"] == "default":
-        record["start"] = _first_run()
+    if config["start"]:
+        record["start"] = _first_run(config["start"])
     write_document(SHIPPED / "training.json", {**record, "config": config})
 
 
-def _first_run() -> dict[str, Any]:
-    """The record of the run from new weights that the generator which ships comes from."""
-    record, _ = read_document(SHIPPED / "training.json", TRAINING_RECORD, "restore it")
+def _first_run(start: str) -> dict[str, Any]:
+    """The record of the run from new weights that a run started from, but for its data.
+
+    The data stand among those of the run that started from it.
+    """
+    found = read_training_record(SHIPPED if start == "default" else Path(start))
+    record = found[1] if found else {}
     first = record.get("start", record)
-    # The new run's data have those of the first among them.
     return {key: value for key, value in first.items() if key != "data"}
 
 
