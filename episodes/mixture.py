@@ -70,7 +70,7 @@ class Mixture:
     def _with_foreigners(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
     ) -> Episodes:
-        """The strangers in some pools are pictures of another source with the same features."""
+        """The strangers in some pools are pictures of another source, through their first view."""
         others = self._foreign_to(number)
         is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
         if not others or not is_stranger_TU.any():
@@ -85,13 +85,14 @@ class Mixture:
         return replace(episodes, pool_TUD=torch.where(chosen_TU1, foreign_TUD, episodes.pool_TUD))
 
     def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
-        """Sources of the same features, and their pictures of classes that this one has not."""
+        """Sources of the same encoder, and their pictures of classes that this one has not."""
         if number not in self._foreign:
             own, found = self.sources[number], []
             names = {name.casefold() for name in own.classes}
             for source in self.sources:
                 is_alike = source.features_nVD.shape[2] == own.features_nVD.shape[2]
-                if names and source.classes and is_alike and source.blocks == own.blocks:
+                is_alike &= source.encoder == own.encoder and source.blocks == own.blocks
+                if names and source.classes and is_alike:
                     other = torch.tensor([name.casefold() not in names for name in source.classes])
                     is_other_n = other.to(source.labels_n.device)[source.labels_n]
                     rows_n = (is_other_n & (source.labels_n >= 0)).nonzero()[:, 0]

@@ -82,7 +82,7 @@ def draw_pools(
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     low, high = spec.size
     size = min(high, int(low * ((high + 1) / low) ** rng.random()))
-    known, wanted = [], []
+    known, wanted, taken_by_task = [], [], []
     for task, classes in enumerate(classes_TN.tolist()):
         n_way = sum(number >= 0 for number in classes)
         counts = np.full(n_way, size)
@@ -91,6 +91,7 @@ def draw_pools(
             shares = rng.dirichlet(np.full(n_way, np.exp(rng.uniform(low_c, high_c))))
             counts = rng.multinomial(n_way * size, shares)
         taken = torch.cat([each[task].flatten() for each in (support_TNK, *others)])
+        taken_by_task.append(taken)
         parts = []
         for way, count in enumerate(counts.tolist()):
             start = int(starts_TN[task, way])
@@ -109,8 +110,10 @@ def draw_pools(
         places_TO = draw_off_class(classes_TN, index.counts_C, max(wanted), generator)
         strangers_TO = index.rows_at(places_TO)
     pools = []
-    for one, n_strangers, strangers in zip(known, wanted, strangers_TO, strict=True):
-        pool = torch.cat([one, strangers[:n_strangers]])
-        pool = pool[pool >= 0]
+    for one, taken, n_strangers, strangers in zip(
+        known, taken_by_task, wanted, strangers_TO, strict=True
+    ):
+        free = strangers[(strangers >= 0) & ~torch.isin(strangers, taken)]
+        pool = torch.cat([one, free[:n_strangers]])
         pools.append(pool[torch.from_numpy(rng.permutation(len(pool)))])
     return pad_sequence(pools, batch_first=True, padding_value=-1)

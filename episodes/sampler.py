@@ -93,7 +93,7 @@ class EpisodeSampler:
             twins: Also draw a second support of the same classes and shot counts. A class of two
                 pictures has none, nor has one with a single picture in the queries' domain.
             off_class: Also draw pictures of other classes, as many as a class has queries.
-            pools: Also draw pools of unlabelled pictures, of the queries' domain.
+            pools: Also draw pools of unlabelled pictures, of the queries' domain but for strangers.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.

@@ -52,7 +52,10 @@ class TaskSource:
     cross_domain_share: float = 0.0
     """Fraction of the tasks with support and queries in different domains."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, by which those of two sources are told apart; () where unknown."""
+    """Readable names of the classes, by which those of two sources are told apart; () where they
+    are not known."""
+    encoder: str = ""
+    """The encoder of the features; sources of one encoder can lend one another pictures."""
 
     def __post_init__(self) -> None:
         if self.features_nVD.shape[1] < 1:

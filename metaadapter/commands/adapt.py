@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.adapter import AdapterConfig
@@ -129,6 +129,8 @@ def adapt(
     from metaadapter.task.pool import as_pool, pool_effect, read_pool
 
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
+    if unlabelled is not None and not unlabelled.exists():
+        raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
     if repeated := {each for each in alone if alone.count(each) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -171,6 +173,7 @@ def adapt(
     if effect is not None and stored.support is not None:
         bare = estimate(labelled, replace(stored, support=stored.support.with_pool(None)))
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
+    cannot_help = effect.told([*counts])[1:] if effect else []
     if json_output:
         document = {
             "adapter": str(out),
@@ -185,7 +188,7 @@ def adapt(
             and {**effect.to_dict(), "leave_one_out_without": bare and bare.accuracy.to_dict()},
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
-            "warnings": (*warnings, *told),
+            "warnings": (*warnings, *told, *cannot_help),
             "quarantined": quarantined_json((*labelled.pictures.quarantined, *unread)),
         }
         write_document("adapt", document)
@@ -228,7 +231,8 @@ def _show(
         return
     made = "predicted and refined" if config.n_steps else "predicted"
     console.note(
-        f"estimate from these pictures alone: {found.accuracy} are predicted correctly by an "
-        f"adapter {made} from all the others"
+        f"estimate from {'all' if config.n_unlabelled else 'the labelled'} pictures: "
+        f"{found.accuracy} of the labelled ones are predicted correctly by an adapter {made} from "
+        "all the others"
     )
     console.note_all("predicted wrongly when left out:", found.mistakes)

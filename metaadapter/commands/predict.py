@@ -89,7 +89,7 @@ def predict(
     from metaadapter.adapter import load_adapter, require_adapter_folder, save_adapter
     from metaadapter.features import EncodedPictures
     from metaadapter.task.classes import require_label
-    from metaadapter.task.pool import as_pool, predict_together, require_together
+    from metaadapter.task.pool import as_pool, pool_effect, predict_together, require_together
     from metaadapter.task.prediction_table import PredictionTable
     from metaadapter.task.predictions import Scores, predict_pictures, ranked
     from metaadapter.task.queries import load_adapter_encoder, read_queries
@@ -133,6 +133,8 @@ def predict(
         console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")
     if together:
         console.note("these answers depend on one another: other pictures beside may change them")
+        effect = None if quiet and not json_output else pool_effect(stored)
+        warnings += effect.told(classes)[1:] if effect else ()
     known = [prediction.path for prediction in predictions if prediction.in_support]
     console.warn_of(
         f"the adapter was predicted from {len(known)} of these very pictures, so their labels show "

@@ -168,7 +168,7 @@ class Display:
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         if (moment := self._latest) is None or self._first is None:
-            table.add_row("reading the feature stores and validating the untrained generator …")
+            table.add_row("reading the feature stores and validating the generator as it starts …")
             return table
         step = f"{moment.step} of {self._n_steps}"
         table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
@@ -184,7 +184,7 @@ class Display:
         if speed := self._speed(moment):
             table.add_row("", speed)
         if moment.n_skipped:
-            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite")
+            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite, or no pool")
         return table
 
     def _speed(self, moment: Moment) -> str:
@@ -200,14 +200,16 @@ class Display:
 def _report(summary: RunSummary) -> list[str]:
     lines = [f"{summary.run}: {summary.ending} at step {summary.step} of {summary.n_steps}"]
     if summary.n_skipped:
-        lines.append(f"{summary.n_skipped} step(s) had no finite loss and were skipped")
+        lines.append(
+            f"{summary.n_skipped} step(s) had no finite loss, or no pool, and were skipped"
+        )
     if summary.best and summary.before:
         lines.append(f"best at step {summary.best.step}; validation chooses by mean loss:")
-        for name, found in (("best", summary.best), ("untrained", summary.before)):
+        for name, found in (("best", summary.best), ("at the start", summary.before)):
             lines.append(
                 f"  {name}: loss {found.mean_loss:.3f}, accuracy {found.mean_accuracy:.1%}"
             )
-        lines.append("accuracy of the best, and untrained:")
+        lines.append("accuracy of the best, and at the start:")
         for kind, sets in summary.best.accuracy.items():
             for name, table in sets.items():
                 untrained = summary.before.accuracy[kind][name]

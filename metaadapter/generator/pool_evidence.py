@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
 __all__ = ["PoolState", "evenness", "pool_scalars"]
 
-# Pictures of a class that training has at most: of more a network would make anything.
+# Pictures of a class that training hardly ever has more of: of more a network would make anything.
 MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
 
 
@@ -107,7 +107,8 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
         "first": first_TU,
         "first_margin": first_TU - second_TU,
         "first_entropy": -(state.first_TUN * log_first_TUN).sum(-1) / n_way_T1.log(),
-        "agrees": (nearest_TU == likely_TU).to(cosine_TUN),
+        # Before any mean is known all are as near.
+        "agrees": ((nearest_TU == likely_TU) & (near_TU > next_TU)).to(cosine_TUN),
         "assigned": state.assigned_TUN.amax(-1),
         "length": state.length_TU - 1,
     }
@@ -152,6 +153,8 @@ def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, "
 
 
 def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    if values_TUN.shape[-1] == 1:
+        values_TUN = nn.functional.pad(values_TUN, (0, 1), value=-1.0)
     largest = values_TUN.topk(2, -1)
     (one, other), (at_one, at_other) = (each.unbind(-1) for each in largest)
     return (one, other), (at_one, at_other)

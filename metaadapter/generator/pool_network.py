@@ -76,8 +76,8 @@ class PoolNetwork(nn.Module):
             nn.Linear(WIDTH, WIDTH),
             nn.GELU(),
         )
-        self.classes = _narrow(N_POOL_CLASS_SCALARS)
-        self.pictures = _narrow(N_POOL_PICTURE_SCALARS)
+        self.classes = _Narrow(N_POOL_CLASS_SCALARS)
+        self.pictures = _Narrow(N_POOL_PICTURE_SCALARS)
         self.round_task = _zero(nn.Linear(WIDTH, 4))
         self.round_classes = _zero(nn.Linear(2 * NARROW, 2))
         self.round_pictures = _zero(nn.Linear(2 * NARROW, 1))
@@ -133,10 +133,6 @@ class _Narrow(nn.Module):
     def forward(self, hidden_TH: Tensor, scalars_TXS: Tensor) -> Tensor:
         mixed: Tensor = self.own(scalars_TXS) + self.of_task(hidden_TH)[:, None]
         return nn.functional.gelu(mixed)
-
-
-def _narrow(n_scalars: int) -> _Narrow:
-    return _Narrow(n_scalars)
 
 
 def _zero(layer: nn.Linear) -> nn.Linear:

@@ -55,7 +55,7 @@ class PoolMeans:
     mean_TND: Float[Tensor, "T N D"]
     """Unit class means of unit rows about the centre; zeros where nothing is known of a class."""
     centre_TD: Float[Tensor, "T D"]
-    """The mean of the class means."""
+    """The mean of the class means, each weighed by its pictures where it has less than one."""
     length_TR: Float[Tensor, "T R"]
     """The distance of each picture from the centre."""
     usual_length_T: Float[Tensor, " T"]

@@ -165,20 +165,19 @@ class PoolEffect:
     def told(self, classes: list[str]) -> list[str]:
         """Sentences for a person."""
         lines = [
-            f"{self.n} unlabelled pictures: {self.changed:.0%} of them are predicted otherwise "
+            f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted otherwise "
             "than without them"
         ]
         first = int(np.argmax(self.shares))
-        if self.shares[first] > MOST_OF_ALL and len(classes) > 1:
+        if self.unlike > MOST_UNLIKE:
+            lines.append(
+                f"{self.unlike:.0%} of them seem to be of none of the classes, for they are less "
+                "like any labelled picture than your classes are like one another: they do not help"
+            )
+        elif self.shares[first] > MOST_OF_ALL and len(classes) > 1 and self.n > 1:
             lines.append(
                 f"{self.shares[first]:.0%} of them seem to be {classes[first]}: of the other "
                 "classes they tell little"
-            )
-        if self.unlike > MOST_UNLIKE:
-            lines.append(
-                f"{self.unlike:.0%} of them are less like any labelled picture than labelled ones "
-                "of different classes are like one another: they seem to be of none of the "
-                "classes, and such pictures do not help; leave them out"
             )
         return lines
 

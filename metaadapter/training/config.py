@@ -173,6 +173,8 @@ class TrainConfig(Strict):
                 "`start` is a generator with the network that ships, whose shape it has; leave out "
                 "`generator` and `network` beside it"
             )
+        if self.start is not None and (self.start in ("", "closed-form") or ".py:" in self.start):
+            raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
         if self.generator is None:
             return self
         if own_code_and_folder(self.generator) != (self.generator, ""):

@@ -48,7 +48,7 @@ OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weight of each term; one with weight 0 is not computed. `query` or `pool` is above 0."""
+    """Weight of each term; one with weight 0 is not computed. `query` or else `pool` is above 0."""
 
     query: float = 1.0
     """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
@@ -91,10 +91,11 @@ class LossWeights:
                     f"the weight of the loss term {name} must be a number of at least 0, got "
                     f"{weight}"
                 )
-        if self.query == self.pool == 0:
+        if self.query == 0 and (self.pool == 0 or not self.are_of_pools_alone):
             raise UsageError(
-                "the weight of the loss term query or that of pool must be above 0: the other "
-                "terms alone do not teach to classify, and not every task has them"
+                "the weight of the loss term query must be above 0, or else that of pool with no "
+                "weight on terms that are not of pools: the others alone do not teach to classify, "
+                "and not every task has them"
             )
 
     @property

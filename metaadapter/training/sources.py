@@ -15,7 +15,7 @@ import torch
 
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from metaadapter.errors import DataError
-from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
+from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore, readable_name
 from metaadapter.features.views import mean_of_views, unit_rows
 from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import json_text
@@ -92,7 +92,8 @@ def load_source(
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
         blocks=stores[0].blocks,
-        classes=classes,
+        classes=tuple(map(readable_name, classes)),
+        encoder=str(stores[0].encoder),
         domains_n=torch.from_numpy(np.concatenate(domains)),
         spec=spec,
         cross_domain_share=config.cross_domain_share,

@@ -206,14 +206,14 @@ class Trainer:
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         if not terms:  # no picture was left for a pool
-            return {"total": 0.0}
+            return {}
         total = weighted_sum(terms, config.loss)
         (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
 
     def _correct(self, terms: Mapping[str, float], grad_norm: float) -> None:
-        """Follow the gradient, unless it or the loss is not finite."""
-        if math.isfinite(terms["total"] + grad_norm):
+        """Follow the gradient, unless it or the loss is not finite, or there is none."""
+        if math.isfinite(terms.get("total", math.nan) + grad_norm):
             self._optimizer.step()
             self._schedule.step()
             self._average.update_parameters(self._network)
@@ -222,6 +222,11 @@ class Trainer:
         self.n_skipped += 1
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            if not terms:
+                raise DataError(
+                    f"in {MOST_SKIPPED_IN_A_ROW} steps in a row up to step {self.step} no task had "
+                    "a picture left for a pool; lower n_shot or n_query, or add pictures"
+                )
             faulty = [name for name, term in terms.items() if not math.isfinite(term)]
             raise DataError(
                 f"{MOST_SKIPPED_IN_A_ROW} steps in a row up to step {self.step} had no finite loss "

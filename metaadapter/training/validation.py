@@ -88,7 +88,7 @@ class Moment:
     """The norm of the gradient before it is cut."""
     tasks_per_second: float = 0.0
     n_skipped: int = 0
-    """Steps so far without effect, because a loss or a gradient was not finite."""
+    """Steps so far without effect: a loss or a gradient was not finite, or no task had a pool."""
 
     def log_line(self, seconds: float) -> bytes:
         """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""

@@ -326,3 +326,22 @@ def test_add__pictures_that_stood_in_the_pool__leave_it(
     grown = load_adapter(tmp_path / "a")
     assert grown.config.n_unlabelled == 6 - len(named)
     assert grown.support.n_pool == 6 - len(named)
+
+
+def test_adapt__unlabelled_folder_that_is_not_there__is_told_before_anything_is_encoded(
+    run, labelled, encoder, tmp_path
+):
+    done = run(
+        "adapt",
+        labelled,
+        "--unlabelled",
+        tmp_path / "none",
+        "--out",
+        tmp_path / "a",
+        "--encoder",
+        encoder,
+    )
+
+    assert done.code == 3
+    assert "--unlabelled" in done.err
+    assert "no such file or folder" in done.err

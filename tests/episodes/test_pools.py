@@ -75,10 +75,11 @@ def test_pools__skewed__have_as_many_pictures_in_all_and_shares_that_differ(samp
 
 
 def test_pools__strangers__are_up_to_half_and_of_other_classes(sampler, draw):
-    rows = sampler.draw(60, draw, pools=replace(BALANCED, strangers=1.0))
+    rows = sampler.draw(60, draw, off_class=True, pools=replace(BALANCED, strangers=1.0))
 
     fractions = []
-    for classes, _, pool in tasks_of(rows):
+    for classes, taken, pool in tasks_of(rows):
+        assert not set(pool) & set(taken)
         known = Counter(LABELS[row] for row in pool if LABELS[row] in classes)
         assert known == dict.fromkeys(classes, 6)
         fractions.append(1 - sum(known.values()) / len(pool))
@@ -165,10 +166,13 @@ def test_mixture__foreign_strangers__are_of_another_source_and_of_classes_unknow
     other = replace(other, features_nVD=shifted)
     allowed = {tuple(row.tolist()) for row in shifted[6 * 30 :, 0]}
     at_home = {tuple(row.tolist()) for row in own.features_nVD[:, 0]}
-    wider = make_source(LABELS, name="wider", width=9, classes=tuple("stuvwxyz"), weight=1e-9)
+    unknown = tuple("stuvwxyz")
+    wider = make_source(LABELS, name="wider", width=9, classes=unknown, weight=1e-9)
+    elsewhere = make_source(LABELS, name="other encoder", classes=unknown, weight=1e-9)
+    elsewhere = replace(elsewhere, encoder="another", features_nVD=-own.features_nVD)
 
     spec = PoolSpec(strangers=1.0, foreign=0.5)
-    episodes = Mixture([own, other, wider], SPEC).draw(40, draw, pools=spec)
+    episodes = Mixture([own, other, wider, elsewhere], SPEC).draw(40, draw, pools=spec)
 
     kinds = Counter()
     for task in range(40):

@@ -170,13 +170,14 @@ def test_pool__of_a_padded_batch__changes_each_task_as_alone(trained_like):
         )
 
 
-def test_pool__classes_shots_or_pictures_in_another_order__change_nothing(trained_like):
-    generator, task = trained_like.double(), Pooled(n_shot=3)
-    classes, shots = torch.tensor([2, 0, 3, 1]), torch.tensor([1, 2, 0])
+@pytest.mark.parametrize("n_shot", [3, 0])
+def test_pool__classes_shots_or_pictures_in_another_order__change_nothing(trained_like, n_shot):
+    generator, task = trained_like.double(), Pooled(n_shot=n_shot)
+    classes, shots = torch.tensor([2, 0, 3, 1]), torch.randperm(n_shot)
     pictures = torch.randperm(task.pool.shape[1], generator=torch.Generator().manual_seed(1))
     expected = classify(task.query, generator.predict(task.support))
 
-    other = Pooled(n_shot=3)
+    other = Pooled(n_shot=n_shot)
     other.shots = task.shots[:, classes][:, :, shots]
     other.text, other.pool = task.text[:, classes], task.pool[:, pictures]
     found = classify(task.query, generator.predict(other.support))
@@ -245,3 +246,13 @@ def test_pool__of_one_picture_and_of_equal_pictures__gives_finite_answers(closed
     for pool in (task.pool[:, :1], task.pool[:, :1].repeat(1, 30, 1), task.shots.flatten(1, 2)):
         task.pool = pool
         assert classify(task.query, closed_form.predict(task.support)).isfinite().all()
+
+
+def test_pool__beside_one_class_alone__gives_it_all(closed_form):
+    task = Pooled()
+    support = Support.of_tasks(task.shots[:, :1], task.text[:, :1], logit_scale=SCALE)
+
+    found = classify(task.query, closed_form.predict(support.with_pool(task.pool[0])))
+
+    assert found.isfinite().all()
+    assert found.shape[-1] == 1

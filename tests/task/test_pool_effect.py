@@ -56,7 +56,7 @@ def test_pool_effect__strangers__are_told_to_be_of_none_of_the_classes(effect_of
     unlike = np.mean([max(row @ shot for shot in shots) < min(to_others) for row in pool])
     assert 0.5 < unlike < 1
     assert effect.unlike == effect.to_dict()["unlike"] == pytest.approx(unlike)
-    assert "none of the classes" in effect.told(CLASSES)[-1]
+    assert "none of the classes" in effect.told(CLASSES)[1]
 
 
 def test_pool_effect__one_class_alone__is_told(effect_of):

@@ -71,7 +71,7 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("loss.own={'a.py:x'=-1}", r"loss: the weight of the loss term x must be a number of at"),
         (
             "loss.query=0",
-            r"loss: the weight of the loss term query or that of pool must be above 0",
+            r"loss: the weight of the loss term query must be above 0",
         ),
         ("perturb.noise=2", r"perturb: noise is a fraction of tasks, 0 to 1, got 2\.0$"),
         ("data.sources.0.stores=['a']", r"data\.sources\.0: expected either `stores`"),

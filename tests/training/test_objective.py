@@ -359,8 +359,9 @@ def test_loss_weights__no_number_of_at_least_0__is_refused_by_name(weight):
 
 
 def test_loss_weights__nothing_to_classify__is_refused():
-    with pytest.raises(UsageError, match="loss term query or that of pool must be above 0"):
-        LossWeights(query=0.0, views=1.0)
+    for weights in ({"views": 1.0}, {"pool": 1.0, "draws": 0.5}, {"pool_kept": 1.0}):
+        with pytest.raises(UsageError, match="loss term query must be above 0"):
+            LossWeights(query=0.0, **weights)
 
 
 def test_weighted_sum__terms__count_by_the_weight_of_their_name():

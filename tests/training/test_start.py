@@ -156,3 +156,24 @@ def test_trainer__start_that_is_no_generator_of_this_network__is_told(write):
         Trainer(
             config, data.mixture(config, "cpu"), data.validator(config, "cpu"), torch.device("cpu")
         )
+
+
+def test_train__without_a_picture_left_for_any_pool__ends_with_what_to_do(write, tmp_path):
+    path = write("default")
+    text = (
+        path.read_text()
+        .replace("n_classes = 10", "n_classes = 4")
+        .replace("n_shot = [1, 3]", "n_shot = [37, 37]")
+    )
+    text = text.replace("steps = 4", "steps = 40").replace('start = "default"', "")
+    text += "\n[pools]\ncopies = 0.0\n"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DataError, match="no task had a picture left for a pool"):
+        train(tmp_path / "run", load_config(path), config_text=text)
+
+
+@pytest.mark.parametrize("start", ["closed-form", "", "mine.py:Generator"])
+def test_load_config__start_that_is_no_folder__is_refused(write, start):
+    with pytest.raises(DataError, match="expected start as 'default' or a folder"):
+        load_config(write(start))
