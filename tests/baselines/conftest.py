@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -104,3 +105,11 @@ def scale():
 def query():
     draw = torch.Generator().manual_seed(99)
     return normalize(torch.randn(1, 7, 12, generator=draw, dtype=torch.float64), dim=-1)
+
+
+@pytest.fixture(scope="module")
+def few_rounds():
+    """What holds for every peer holds for the slow one after few rounds as after many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["metaadapter.baselines.em_dirichlet"], "N_ROUNDS", 3)
+        yield

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from metaadapter.adapter import Support, answer
 from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
 BESIDE_A_POOL = [f"{name} beside a pool" for name in POOL_PEERS]
 # On 12 numbers Gaussians to the power of 1/50 say little beside a text.
 ALMOST_BY_TEXT = ["zero-shot", "TransCLIP", "StatA"]
@@ -91,7 +93,10 @@ def test_peer__classes_in_another_order__logits_follow(peer, make_support, order
     query = support.support_TNKD[:, 0]
 
     torch.testing.assert_close(
-        answer(peer(permuted), query), answer(peer(support), query)[..., order]
+        answer(peer(permuted), query),
+        answer(peer(support), query)[..., order],
+        rtol=1e-6,
+        atol=1e-6,
     )
 
 
@@ -107,7 +112,10 @@ def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, s
     )
     query = support.support_TNKD[:, :, 0]
 
-    torch.testing.assert_close(answer(peer(permuted), query), answer(peer(support), query))
+    # A solver's last steps depend on the order of its sums.
+    torch.testing.assert_close(
+        answer(peer(permuted), query), answer(peer(support), query), rtol=1e-6, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("without", ["picture", "text"])
