@@ -28,11 +28,11 @@ class PoolState:
     first_TUN: Float[Tensor, "T U N"]
     """Probabilities by the adapters without a pool."""
     cosine_TUN: Float[Tensor, "T U N"]
-    """Of each unlabelled picture with each class mean, about the mean of the class means."""
+    """The cosine of each unlabelled picture with each class mean, about the mean of those means."""
     shot_cosine_TNKN: Float[Tensor, "T N K N"]
-    """Of each labelled picture likewise."""
+    """The same cosine of each labelled picture."""
     mean_cosine_TNN: Float[Tensor, "T N N"]
-    """Of the class means with one another."""
+    """The cosines of the class means with one another."""
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]
@@ -46,7 +46,7 @@ class PoolState:
     class_mask_TN: Bool[Tensor, "T N"]
     shot_mask_TNK: Bool[Tensor, "T N K"]
     fraction_done: float
-    """Of the rounds."""
+    """The fraction of the rounds that are done."""
 
 
 def pool_scalars(state: PoolState) -> PoolScalars:
@@ -59,13 +59,14 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     n_shot_T = state.shot_mask_TNK.sum((1, 2)) / n_way_T
     mean_TP = _masked_mean(pictures, present_TU)
     spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
+    share_TN = _shares(state.assigned_TUN, present_TU)
     own = {
         "log_ways": n_way_T.log(),
         "log_shots": (n_shot_T.clamp(max=MOST_SHOTS) + 0.3).log(),
         "log_pool": ((n_pool_T / n_way_T).clamp(max=MOST_POOL) + 0.1).log(),
         "evenness_of_first": evenness(_shares(state.first_TUN, present_TU), class_mask_TN),
-        "evenness": evenness(_shares(state.assigned_TUN, present_TU), class_mask_TN),
-        "smallest_share": _smallest(_shares(state.assigned_TUN, present_TU), class_mask_TN),
+        "evenness": evenness(share_TN, class_mask_TN),
+        "smallest_share": _smallest(share_TN, class_mask_TN),
         "change": state.change_T,
         "fraction_done": torch.full_like(n_way_T, state.fraction_done),
         "has_shots": (n_shot_T > 0).to(n_pool_T),
@@ -79,9 +80,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
         ],
         -1,
     )
-    return PoolScalars(
-        task_TS, classes * class_mask_TN[..., None], pictures * present_TU[..., None]
-    )
+    return PoolScalars(task_TS, classes, pictures)
 
 
 def evenness(
@@ -152,12 +151,12 @@ def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, "
     return share_TN.masked_fill(~mask_TN, torch.inf).amin(-1) * mask_TN.sum(-1)
 
 
-def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The largest value and the next one along the last axis, and where they stand."""
     if values_TUN.shape[-1] == 1:
         values_TUN = nn.functional.pad(values_TUN, (0, 1), value=-1.0)
     largest = values_TUN.topk(2, -1)
-    (one, other), (at_one, at_other) = (each.unbind(-1) for each in largest)
-    return (one, other), (at_one, at_other)
+    return largest.values.unbind(-1), largest.indices.unbind(-1)
 
 
 def _masked_mean(values_TXS: Tensor, mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, "T S"]:

@@ -23,7 +23,7 @@ __all__ = [
 
 N_POOL_PICTURE_SCALARS, N_POOL_CLASS_SCALARS = 9, 10
 N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS
-WIDTH, NARROW = 64, 16
+WIDTH, NARROW = 64, 32
 LARGEST_LOG_CORRECTION = 2.5
 
 
@@ -79,10 +79,10 @@ class PoolNetwork(nn.Module):
         self.classes = _Narrow(N_POOL_CLASS_SCALARS)
         self.pictures = _Narrow(N_POOL_PICTURE_SCALARS)
         self.round_task = _zero(nn.Linear(WIDTH, 4))
-        self.round_classes = _zero(nn.Linear(2 * NARROW, 2))
-        self.round_pictures = _zero(nn.Linear(2 * NARROW, 1))
+        self.round_classes = _zero(nn.Linear(NARROW, 2))
+        self.round_pictures = _zero(nn.Linear(NARROW, 1))
         self.final_task = _zero(nn.Linear(WIDTH, 5))
-        self.final_classes = _zero(nn.Linear(2 * NARROW, 2))
+        self.final_classes = _zero(nn.Linear(NARROW, 2))
 
     def _read(self, scalars: PoolScalars) -> PoolScalars:
         dtype = self.round_task.weight.dtype
@@ -127,8 +127,8 @@ class _Narrow(nn.Module):
 
     def __init__(self, n_scalars: int) -> None:
         super().__init__()
-        self.own = nn.Linear(n_scalars, 2 * NARROW)
-        self.of_task = nn.Linear(WIDTH, 2 * NARROW)
+        self.own = nn.Linear(n_scalars, NARROW)
+        self.of_task = nn.Linear(WIDTH, NARROW)
 
     def forward(self, hidden_TH: Tensor, scalars_TXS: Tensor) -> Tensor:
         mixed: Tensor = self.own(scalars_TXS) + self.of_task(hidden_TH)[:, None]

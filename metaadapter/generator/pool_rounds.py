@@ -61,7 +61,7 @@ class PoolMeans:
     usual_length_T: Float[Tensor, " T"]
     """The root mean squared distance of all pictures."""
     cosine_TRN: Float[Tensor, "T R N"]
-    """Of each picture, about the centre, with each class mean."""
+    """The cosine of each picture, about the centre, with each class mean."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class PoolBin:
 
 @dataclass(frozen=True, slots=True)
 class PoolGain:
-    """What the pool changes, against one property of it."""
+    """Gains in accuracy from the pool, by bins of one property that pools have."""
 
     by: str
     """"size", unlabelled pictures a class, or "evenness"."""

@@ -51,7 +51,7 @@ SUFFIX_NOTES = {
 }
 
 POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
-"""What the gain from a pool is held against."""
+"""The properties of pools that their gain is shown against, as the report calls them."""
 
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}

@@ -160,16 +160,14 @@ def _labelled_terms(
 ) -> dict[str, Float[Tensor, ""]]:
     """The terms of the adapters without pools."""
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
-    terms = {}
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 
     def answers(adapters: AdapterWeights) -> Tensor:
         return classify(batch.query_TQD, adapters)
 
     logits_TQN = answers(predicted)
-    if weights.query:
-        judged_TQN = logits_TQN if adapt is None else answers(adapt(predicted, support))
-        terms["query"] = query_loss(judged_TQN, batch)
+    judged_TQN = logits_TQN if adapt is None else answers(adapt(predicted, support))
+    terms = {"query": query_loss(judged_TQN, batch)}
     if weights.draws and twin_mask_TNK.any():
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # A task without a twin would be held against zero-shot CLIP.

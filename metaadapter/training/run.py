@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from metaadapter.code_identity import code_identity
-from metaadapter.errors import IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.files.own_folder import open_after, require_no_link, write_errors
 from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.generator import generator_id, save_generator
@@ -123,11 +123,12 @@ def train(
             }
             if before:
                 require_same_conditions(before, now)
+            described = _described(data, config)
             mixture, validator = data.mixture(config, place), data.validator(config, place)
             trainer = Trainer(config, mixture, validator, place)
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
-            summary = _summary(folder, trainer, seconds, now, _described(data, config))
+            summary = _summary(folder, trainer, seconds, now, described)
             with write_errors(f"the training run {folder}", KEPT):
                 write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
             return summary
@@ -186,7 +187,13 @@ def _described(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[s
     if config.start:
         folder = SHIPPED if config.start == "default" else Path(config.start)
         found = read_training_record(folder)
-        for part, sources in (found[1].get("data", {}) if found else {}).items():
+        if found is None:
+            raise DataError(
+                f"start = {config.start!r}: there is no record of what that generator was trained "
+                "on, so nobody could tell what the new one has seen; restore training.json beside "
+                "it, or summary.json one folder above"
+            )
+        for part, sources in found[1].get("data", {}).items():
             own = described.setdefault(part, [])
             own += [source for source in sources if source not in own]
     return described

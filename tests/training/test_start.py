@@ -177,3 +177,13 @@ def test_train__without_a_picture_left_for_any_pool__ends_with_what_to_do(write,
 def test_load_config__start_that_is_no_folder__is_refused(write, start):
     with pytest.raises(DataError, match="expected start as 'default' or a folder"):
         load_config(write(start))
+
+
+def test_train__from_a_generator_without_a_record_of_its_data__is_refused(
+    first_run, write, tmp_path
+):
+    (first_run / "summary.json").unlink()
+    path = write(first_run / "best")
+
+    with pytest.raises(DataError, match="no record of what that generator was trained on"):
+        train(tmp_path / "second", load_config(path), config_text=path.read_text())
