@@ -40,11 +40,13 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
 
 
 @contextmanager
-def write_errors(owner: str, kept: str = "") -> Iterator[None]:
+def write_errors(
+    owner: str, kept: str = "", *, instead: str = "choose another --out"
+) -> Iterator[None]:
     """Turn a failed write (disk full, no permission) into a message that names what is written.
 
     The `DataError` in place of an OSError names the owner, as in "the feature store birds/". `kept`
-    is a sentence: what is on disk nevertheless, and how to go on.
+    is a sentence: what is on disk nevertheless, and how to go on. `instead` is the last resort.
     """
     try:
         yield
@@ -53,7 +55,7 @@ def write_errors(owner: str, kept: str = "") -> Iterator[None]:
             raise
         raise DataError(
             f"cannot write {owner}: {error.strerror or error}; free some space, correct the "
-            f"permissions, or choose another --out{kept and '. '}{kept}"
+            f"permissions, or {instead}{kept and '. '}{kept}"
         ) from error
 
 
@@ -86,27 +88,33 @@ def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def hold_lock(file: Path, owner: str, *, reentrant: bool = False) -> Iterator[None]:
+def hold_lock(
+    file: Path,
+    owner: str,
+    *,
+    reentrant: bool = False,
+    wait: float = 0.0,
+    instead: str = "choose another --out",
+) -> Iterator[None]:
     """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
 
     The system frees the lock when the process ends, however it ends. The file stays: removing it
     would let two later runs lock two files. A thread that holds a `reentrant` lock may take it once
-    more. Where another process holds it, or it cannot be locked, a `DataError` names the owner.
+    more. Where another process holds it for longer than some seconds to `wait`, or it cannot be
+    locked, a `DataError` names the owner, and what to do `instead`.
     """
     from filelock import FileLock, Timeout
 
     lock = FileLock(file, timeout=0, is_singleton=reentrant)
     try:
-        lock.acquire()
+        lock.acquire(timeout=wait)
     except Timeout as error:
         raise DataError(
-            f"another run is writing to {owner}; wait until it has ended, or choose another --out"
+            f"another run is writing to {owner}; wait until it has ended, or {instead}"
         ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise DataError(
-                f"cannot lock {owner}: {error.strerror or error}; choose another --out"
-            ) from error
+            raise DataError(f"cannot lock {owner}: {error.strerror or error}; {instead}") from error
         warnings.warn(
             f"the drive of {owner} cannot lock files ({error.strerror}); take care that no other "
             "run writes to this folder meanwhile",

@@ -16,6 +16,7 @@ from typing import Any
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.files.atomic_files import Content, replace_file
+from metaadapter.files.places import Folder, Place
 from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.refusals import is_shortage
@@ -46,20 +47,21 @@ class Proof:
         document: The document that says so.
         files: Name → SHA-256 of the content.
         remedy: What to do about a damaged file, for messages.
+        place: Where document and files lie; by default the folder of the document.
     """
 
     document: Path
     files: Mapping[str, str]
     remedy: str
+    place: Place | None = None
 
     def find(self, name: str) -> Path:
-        """Where a file is, of any size; its content is checked.
+        """Where a file of a folder is, of any size; its content is checked.
 
         Raises:
             DataError: It is missing, cannot be read, or is not the file that the document proves.
         """
-        if name not in self.files:
-            raise DataError(f"{self.document} does not know the file {name}; {self.remedy}")
+        self._require_known(name)
         path = self.document.with_name(name)
         with _readable(path, self.remedy):
             # A writer that was killed before it renamed its files leaves them under other names.
@@ -67,14 +69,32 @@ class Proof:
                 if place.is_file() and file_hash(place) == self.files[name]:
                     return place
             path.stat()
-        raise DataError(
-            f"{path} is damaged or was changed: its SHA-256 is not the one in "
-            f"{self.document.name}; {self.remedy}"
-        )
+        raise self._damaged(path)
 
     def read(self, name: str) -> bytes:
         """The content of a file, checked; errors are those of `find`."""
-        return self.find(name).read_bytes()
+        self._require_known(name)
+        path = self.document.with_name(name)
+        place = self.place or Folder(path.parent)
+        with _readable(path, self.remedy):
+            for each in (name, _unnamed(path).name):
+                if place.has(each):
+                    content = place.read(each)
+                    if hashlib.sha256(content).hexdigest() == self.files[name]:
+                        return content
+            if not place.has(name):
+                place.read(name)  # which tells what is there instead
+        raise self._damaged(path)
+
+    def _require_known(self, name: str) -> None:
+        if name not in self.files:
+            raise DataError(f"{self.document} does not know the file {name}; {self.remedy}")
+
+    def _damaged(self, path: Path) -> DataError:
+        return DataError(
+            f"{path} is damaged or was changed: its SHA-256 is not the one in "
+            f"{self.document.name}; {self.remedy}"
+        )
 
 
 def write_document(
@@ -112,7 +132,12 @@ def write_document(
 
 
 def read_document(
-    path: Path, schema: str, remedy: str, *, without_proof: tuple[str | None, ...] = ()
+    path: Path,
+    schema: str,
+    remedy: str,
+    *,
+    without_proof: tuple[str | None, ...] = (),
+    place: Place | None = None,
 ) -> tuple[dict[str, Any], Proof | None]:
     """Read what `write_document` wrote.
 
@@ -122,6 +147,7 @@ def read_document(
         remedy: What to do about damage, for messages, as in "restore it from a copy".
         without_proof: Schemas of earlier versions, whose documents prove nothing; None stands for
             documents without a schema.
+        place: Where the document and its files lie; by default its folder.
 
     Returns:
         The values, and the proof of the files beside it: None with a warning if there is none.
@@ -131,7 +157,7 @@ def read_document(
         IncompatibleArtifact: It is of another schema.
     """
     with _readable(path, remedy):
-        content = regular(path).read_bytes()
+        content = (place or Folder(path.parent)).read(path.name)
     try:
         values = parse_json(content)
         if not isinstance(values, dict):
@@ -141,7 +167,7 @@ def read_document(
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
     if is_proven and values.get("schema") == schema:
-        return values, Proof(path, files, remedy)
+        return values, Proof(path, files, remedy, place)
     if is_proven or values.get("schema") not in without_proof:
         raise IncompatibleArtifact(
             f"{path}: expected schema {schema!r}, found {values.get('schema')!r}; upgrade "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from metaadapter.files.strict_json import parse_json
+from metaadapter.files.strict_json import json_text, parse_json
 
-__all__ = ["texts_of"]
+__all__ = ["texts_of", "with_ordered_texts"]
 
 
 def texts_of(content: bytes) -> dict[str, str]:
@@ -16,3 +16,14 @@ def texts_of(content: bytes) -> dict[str, str]:
     header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
     texts: dict[str, str] = header.get("__metadata__", {})
     return texts
+
+
+def with_ordered_texts(content: bytes) -> bytes:
+    """The same file with its texts in the order of their names, which else is another each time."""
+    length = int.from_bytes(content[:8], "little")
+    header = parse_json(content[8 : 8 + length])
+    texts = header.pop("__metadata__", {})
+    ordered = {"__metadata__": dict(sorted(texts.items())), **header}
+    text = json_text(ordered, separators=(",", ":")).encode()
+    text = text.ljust(-len(text) % 8 + len(text))  # numbers that are read in place begin at eights
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
