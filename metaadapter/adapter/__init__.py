@@ -1,4 +1,4 @@
-"""Adapters as values: their weights, what they do, and the folder they are kept in."""
+"""Adapters as values: their weights, what they do, and how they are kept."""
 
 from metaadapter.adapter.answers import Answers, answer
 from metaadapter.adapter.config import AdapterConfig, Origin
@@ -8,7 +8,9 @@ from metaadapter.adapter.files import (
     load_adapter,
     require_adapter_folder,
     save_adapter,
+    store_adapter,
 )
+from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import (
     AdapterWeights,
@@ -25,6 +27,7 @@ __all__ = [
     "Origin",
     "StoredAdapter",
     "Support",
+    "TaskSignature",
     "answer",
     "apply_adapter",
     "classify",
@@ -34,4 +37,5 @@ __all__ = [
     "require_adapter_folder",
     "require_adapters",
     "save_adapter",
+    "store_adapter",
 ]

@@ -9,16 +9,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from metaadapter.adapter.place import CONFIG_FILE, REMEDY, adapter_place
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
+from metaadapter.files.places import Place
 from metaadapter.files.proof import Proof, read_document
 from metaadapter.plain_text import in_markdown, one_line
 
 __all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
 
-CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
-REMEDY = "restore it from a copy, or adapt again"
 # More would take hours for each picture.
 MOST_VIEWS = 10_000
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
@@ -105,26 +105,33 @@ class AdapterConfig(BaseModel):
         return self
 
 
-def read_config(folder: Path) -> tuple[AdapterConfig, Proof]:
+def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfig, Proof]:
     """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
+
+    Args:
+        adapter: A folder or a skill file.
+        place: Its place, where that is open already.
 
     Returns:
         The facts, and the proof of the files beside them.
 
     Raises:
         DataError: It is damaged.
-        IncompatibleArtifact: The folder holds no adapter, or one whose schema or required keys
-            are not those of this version.
+        IncompatibleArtifact: There is no adapter, or one whose schema or required keys are not
+            those of this version.
     """
-    path = folder / CONFIG_FILE
-    if not path.is_file():
+    place = place or adapter_place(adapter, CONFIG_FILE)
+    path = adapter / CONFIG_FILE
+    if not place.has(CONFIG_FILE):
         raise IncompatibleArtifact(
-            f"{folder} is not an adapter: expected a folder with {CONFIG_FILE}, as written by "
-            "`metaadapter adapt … --out FOLDER`"
+            f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
+            "as written by `metaadapter adapt … --out ADAPTER`"
         )
-    stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
+    stored, proof = read_document(
+        path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,), place=place
+    )
     if proof is None:
-        proof = Proof(path, stored.pop("files", {}), REMEDY)
+        proof = Proof(path, stored.pop("files", {}), REMEDY, place)
     known = set(AdapterConfig.model_fields)
     warn_of_unknown(path, sorted(set(stored) - known - {"schema"}))
     try:
@@ -199,6 +206,6 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.features import load_encoder
 
 encoder = load_encoder({one_line(origin.encoder or "…")!r}, {seen})
-classifier = MetaAdapterClassifier.load("path/of/this/folder")
+classifier = MetaAdapterClassifier.load("path/of/this/adapter")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

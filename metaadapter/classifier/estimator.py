@@ -12,15 +12,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from metaadapter.adapter import AdapterConfig, Origin, Support, load_adapter, save_adapter
+from metaadapter.adapter import Origin, Support, TaskSignature, load_adapter, store_adapter
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
 from metaadapter.classifier.labelled_support import (
-    descriptions,
     is_described,
     require_one_kind,
-    text_names,
     text_of_new_class,
     unit_rows,
 )
@@ -29,6 +27,7 @@ from metaadapter.classifier.one_shot import (
     generator_that_predicted,
     predict_adapter,
 )
+from metaadapter.classifier.storing import CUSTOM, set_stored, stored_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, shared_generator
 from metaadapter.own_code import is_own_code
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["MetaAdapterClassifier"]
 
 Mode = Literal["one_shot", "finetune"]
-# In the place of the name of a generator that is an object or code.
-CUSTOM = "custom"
 
 
 class MetaAdapterClassifier(AdapterClassifier):
@@ -68,6 +65,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     support_: Support | None
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
+    signature_: TaskSignature | None
+    """What is left of them where they were not kept: class means and scatter; else `None`."""
     generator_id_: str
     """The identity of the generator that predicted the adapter."""
     picture_hashes_: tuple[str, ...]
@@ -133,6 +132,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 tuned = fine_tune_adapter(generator, support, self.fine_tuning)
                 self.adapter_, self.n_steps_ = tuned
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
+            self.signature_ = None
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if encoder is not None:
@@ -219,34 +219,20 @@ class MetaAdapterClassifier(AdapterClassifier):
         class_names: Mapping[Any, str] | None = None,
         picture_hashes: Sequence[str] | None = None,
     ) -> None:
-        """Write the adapter's folder: configuration, safetensors, card; no pickle, no picture.
+        """Write the adapter: configuration, safetensors, card; no pickle, no picture.
 
         Args:
-            folder: A new or empty folder, or an adapter that is to be replaced.
+            folder: A new or empty folder, a skill file (a new name that ends in `.adapter`), or an
+                adapter that is to be replaced.
             origin: The encoder and views of the features; by default those of `encoder`, or of the
                 adapter that was loaded.
             class_names: label → name for the record, where `class_texts` holds vectors.
             picture_hashes: The SHA-256 of further pictures than in `picture_hashes_`.
         """
-        check_is_fitted(self)
-        names = class_names or self.class_texts
-        config = AdapterConfig(
-            classes=self.classes_.tolist(),
-            width=self.n_features_in_,
-            n_shots=self.n_shots_.tolist(),
-            mode=self.mode,
-            n_steps=self.n_steps_,
-            generator=_kept_name(self.generator),
-            generator_id=self.generator_id_,
-            logit_scale=self.logit_scale_,
-            blocks=self.blocks_,
-            n_unlabelled=0 if self.support_ is None else self.support_.n_pool,
-            class_names=text_names(names, self.classes_.tolist()),
-            descriptions=descriptions(names, self.classes_.tolist()),
-            origin=origin or self.origin_,
+        stored = stored_adapter(
+            self, origin=origin, class_names=class_names, picture_hashes=picture_hashes
         )
-        hashes = {*self.picture_hashes_, *(picture_hashes or ())}
-        save_adapter(Path(folder), self.adapter_, config, self.support_, tuple(hashes))
+        store_adapter(Path(folder), stored)
 
     @classmethod
     def load(
@@ -259,13 +245,13 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Read a saved adapter.
 
         Args:
-            folder: A folder that `save` wrote.
+            folder: A folder or a skill file that `save` wrote.
             encoder: The encoder that the adapter was made with, or its name.
             generator: The generator that predicted it, where it is one of your own, to add classes.
 
         Raises:
-            IncompatibleArtifact: The folder is no adapter, is damaged, or belongs to another
-                encoder.
+            DataError: It is damaged.
+            IncompatibleArtifact: It is no adapter, or belongs to another encoder.
         """
         stored = load_adapter(Path(folder))
         config = stored.config
@@ -282,20 +268,5 @@ class MetaAdapterClassifier(AdapterClassifier):
             logit_scale=config.logit_scale,
             blocks=config.blocks,
         )
-        classifier.blocks_ = config.blocks
-        classifier.classes_ = np.asarray(label_array(config.classes))
-        classifier.adapter_ = stored.weights
-        classifier.n_features_in_ = config.width
-        classifier.n_shots_ = np.array(config.n_shots)
-        classifier.generator_id_ = config.generator_id
-        classifier.support_ = stored.support
-        classifier.picture_hashes_ = stored.picture_hashes
-        classifier.logit_scale_ = config.logit_scale
-        classifier.origin_ = config.origin
-        classifier.n_steps_ = config.n_steps
+        set_stored(classifier, stored)
         return classifier
-
-
-def _kept_name(generator: str | Path | AdapterGenerator) -> str:
-    """The name that a saved adapter keeps."""
-    return CUSTOM if isinstance(generator, AdapterGenerator) else str(generator)

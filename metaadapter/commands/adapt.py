@@ -34,7 +34,15 @@ def adapt(
         ),
     ] = None,
     *,
-    out: Annotated[Path, Option("--out", "-o", metavar="ADAPTER", help="Folder of the adapter.")],
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "-o",
+            metavar="ADAPTER",
+            help="Folder of the adapter, or NAME.adapter for a skill file.",
+        ),
+    ],
     names: Annotated[
         str | None,
         Option(

@@ -33,9 +33,9 @@ def doctor(
     verify: Annotated[
         Path | None,
         Option(
-            metavar="FOLDER",
-            help="Check instead whether files of a store, an adapter, a generator, an evaluation "
-            "or a training run are damaged.",
+            metavar="PATH",
+            help="Check instead whether files of a store, an adapter, a library of adapters, a "
+            "generator, an evaluation or a training run are damaged, or a skill file.",
         ),
     ] = None,
     json_output: options.Json = False,
@@ -68,12 +68,12 @@ class Check:
     detail: str
 
 
-def file_checks(folder: Path) -> Iterator[Check]:
-    """Each file of ours in a folder and those within it that can be checked."""
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}")
-    found = False
-    for path, fault in _files(folder):
+def file_checks(place: Path) -> Iterator[Check]:
+    """Each file of ours that can be checked in a folder and those within it, or in a skill file."""
+    if not place.exists():
+        raise DataError(f"there is no folder {place}, and no skill file")
+    found, folder = False, place if place.is_dir() else place.parent
+    for path, fault in _files(place):
         found, name = True, str(path.relative_to(folder))
         if fault is None:
             yield Check(name, "note", "has no SHA-256: it is of an earlier version, or damaged")
@@ -81,22 +81,30 @@ def file_checks(folder: Path) -> Iterator[Check]:
             yield Check(name, "problem" if fault else "ok", fault or "as it was written")
     if not found:
         raise DataError(
-            f"nothing in {folder} can be checked: expected a folder that metaadapter has written, "
+            f"nothing in {place} can be checked: expected a folder that metaadapter has written, "
             "with this version or a later one"
         )
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
+def _files(place: Path) -> Iterator[tuple[Path, str | None]]:
+    from metaadapter.adapter.place import SKILL_SUFFIX
+    from metaadapter.adapter.skill import check_skill
     from metaadapter.evaluation.folder import JOURNAL_FILE, Journal
     from metaadapter.files.proof import check_files
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 
-    yield from check_files(folder)
+    if not place.is_dir():
+        yield from check_skill(place)
+        return
+    yield from check_files(place)
+    for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
+        if not skill.is_dir():
+            yield from check_skill(skill)
     # Two kinds of files that have their proof within them.
     readers: dict[str, Callable[[Path], Any]] = {JOURNAL_FILE: Journal, CHECKPOINT: load_checkpoint}
     for name, read in readers.items():
-        for path in sorted(folder.rglob(name)):
+        for path in sorted(place.rglob(name)):
             try:
                 read(path)
             except MetaAdapterError as error:

@@ -40,7 +40,11 @@ Blocks = Annotated[
     ),
 ]
 Adapter = Annotated[
-    Path, Argument(metavar="ADAPTER", help="Folder written by `metaadapter adapt`.")
+    Path,
+    Argument(
+        metavar="ADAPTER",
+        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`.",
+    ),
 ]
 MovedEncoder = Annotated[
     str | None,

@@ -206,7 +206,9 @@ def test_load_adapter__tensors_of_another_shape__are_refused(tmp_path, weights):
 
 
 def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
-    with pytest.raises(IncompatibleArtifact, match="is not an adapter: expected a folder with"):
+    with pytest.raises(
+        IncompatibleArtifact, match="is not an adapter: expected a folder or a skill file with"
+    ):
         load_adapter(tmp_path)
 
 

@@ -1,0 +1,112 @@
+"""What a task looks like in numbers: where its classes lie, and how its pictures scatter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from metaadapter.adapter.shapes import require_shapes
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import TensorFields
+
+__all__ = ["TaskSignature"]
+
+MOST_DIRECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSignature(TensorFields):
+    """The means of the classes of one task, and the scatter of pictures around them.
+
+    It tells whether pictures are likely to be of the task, and holds none of them. The pooled
+    within-class covariance of the labelled pictures is about
+
+        Σ_r variances_r · directions_r directions_rᵀ + noise · (what is orthogonal to them)
+
+    with as many degrees of freedom as there are pictures more than classes with pictures, and R of
+    these directions, 32 at most; without any, R and noise are 0. N counts classes, D is the width.
+    """
+
+    means: Float[Tensor, "N D"]
+    """The mean of the pictures of each class; zeros where a class has none."""
+    counts: Int[Tensor, " N"]
+    """The number of pictures of each class."""
+    directions: Float[Tensor, "R D"]
+    """Orthonormal rows, that of the largest variance first."""
+    variances: Float[Tensor, " R"]
+    """The variance along each direction."""
+    noise: Float[Tensor, ""]
+    """The variance along each of the D − R dimensions that are left, in the mean."""
+    text: Float[Tensor, "N D"]
+    """The text feature of each class; zeros where it has none."""
+
+    @classmethod
+    def of(cls, support: Support) -> TaskSignature:
+        """The signature of the one task of a support, whose unlabelled pictures play no part.
+
+        It is computed in float64 and kept in float32.
+        """
+        rows, labels = support.labelled_rows()
+        rows, text = rows.double(), support.text_TND[0]
+        counts = labels.bincount(minlength=len(text))
+        sums = rows.new_zeros(text.shape).index_add(0, labels, rows)
+        means = sums / counts.clamp(min=1)[:, None]
+        centred, width = rows - means[labels], text.shape[1]
+        freedom = len(rows) - int(counts.count_nonzero())
+        n_kept = min(freedom, MOST_DIRECTIONS, width)
+        directions, variances = _principal(centred, n_kept)
+        variances = variances / max(freedom, 1)
+        left = centred.square().sum() / max(freedom, 1) - variances.sum()
+        signature = cls(
+            means=means,
+            counts=counts,
+            directions=directions,
+            variances=variances,
+            noise=left.clamp(min=0) / max(width - n_kept, 1),
+            text=text,
+        )
+        return signature.to(dtype=torch.float32)
+
+    @classmethod
+    def unknown(cls, n_way: int, width: int) -> TaskSignature:
+        """That of a task of which nothing was kept: classes without pictures and texts."""
+        return cls.of(Support.of_tasks(torch.zeros(1, n_way, 0, width)))
+
+    def require_task(self, n_way: int, width: int) -> None:
+        """Check what came from a file: shapes for N classes of width D, and usable numbers.
+
+        Raises:
+            ValueError: It is no signature of such a task.
+        """
+        tensors = self.tensors()
+        counts = tensors.pop("counts")
+        require_shapes(TaskSignature, tensors, N=n_way, D=width)
+        if counts.shape != (n_way,) or counts.is_floating_point() or (counts < 0).any():
+            raise ValueError(f"counts should be {n_way} whole numbers")
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("a number of the signature is NaN or infinite")
+        if (self.variances < 0).any() or self.noise < 0:
+            raise ValueError("a variance of the signature is negative")
+
+
+def _principal(
+    rows: Float[Tensor, "n D"], n_kept: int
+) -> tuple[Float[Tensor, "R D"], Float[Tensor, " R"]]:
+    """The directions in which rows are longest, and the sums of squares along them.
+
+    Each points to where its largest entry is positive, so that it depends on the rows alone.
+    """
+    if n_kept == 0:
+        return rows[:0], rows.new_zeros(0)
+    if len(rows) > rows.shape[1]:  # the smaller of two problems
+        squares, columns = torch.linalg.eigh(rows.T @ rows)
+        squares, directions = squares.flip(0).clamp(min=0), columns.T.flip(0)
+    else:
+        _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
+        squares = lengths.square()
+    directions, squares = directions[:n_kept], squares[:n_kept]
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    return directions * largest.sign(), squares

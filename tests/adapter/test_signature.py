@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaadapter.adapter import Support, TaskSignature
+
+WIDTH = 7
+
+
+def task(n_pictures, n_way=3, seed=0, width=WIDTH):
+    """Unit rows, their labels and unit texts; the last class has no picture."""
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((n_pictures, width)) + rng.standard_normal(width)
+    texts = rng.standard_normal((n_way, width))
+    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (rows, texts)]
+    labels = rng.permutation(np.arange(n_pictures) % (n_way - 1))
+    return unit[0], labels, unit[1]
+
+
+def signature_of(rows, labels, texts):
+    tensors = (torch.tensor(rows), torch.tensor(labels), torch.tensor(texts))
+    return TaskSignature.of(Support.of_rows(*tensors))
+
+
+def covariance(signature):
+    """The within-class covariance that a signature tells, as one matrix."""
+    directions = signature.directions.double().numpy()
+    along = directions.T @ np.diag(signature.variances.double().numpy()) @ directions
+    across = np.eye(directions.shape[1]) - directions.T @ directions
+    return along + float(signature.noise) * across
+
+
+def pooled(rows, labels):
+    """The same by hand: numpy's covariance of each class, weighted by its degrees of freedom."""
+    parts = [rows[labels == label] for label in set(labels.tolist())]
+    scatter = [(len(part) - 1) * np.cov(part, rowvar=False) for part in parts if len(part) > 1]
+    return sum(scatter) / (len(rows) - len(parts))
+
+
+@given(n_pictures=st.integers(3, 30), seed=st.integers(0, 1000))
+def test_signature__covariance__is_that_of_numpy(n_pictures, seed):
+    rows, labels, texts = task(n_pictures, seed=seed)
+
+    found = signature_of(rows, labels, texts)
+
+    expected = pooled(rows, labels)
+    np.testing.assert_allclose(np.trace(covariance(found)), np.trace(expected), rtol=1e-5)
+    if n_pictures - 2 >= WIDTH:
+        np.testing.assert_allclose(covariance(found), expected, atol=1e-6)
+    for label in range(2):
+        own = rows[labels == label]
+        np.testing.assert_allclose(found.means[label], own.mean(0), atol=1e-6)
+    assert found.counts.tolist() == [*np.bincount(labels), 0]
+    assert not found.means[2].any()
+    np.testing.assert_allclose(found.text, texts, atol=1e-7)
+
+
+@pytest.mark.parametrize(("n_pictures", "width"), [(9, 7), (9, 50), (60, 50), (200, 50)])
+def test_signature__directions__are_orthonormal_and_at_most_32(n_pictures, width):
+    found = signature_of(*task(n_pictures, width=width))
+
+    n_kept = min(n_pictures - 2, 32, width)
+    product = found.directions.double() @ found.directions.double().T
+    assert torch.allclose(product, torch.eye(n_kept, dtype=torch.float64), atol=1e-6)
+    assert (found.variances.diff() <= 0).all()
+    assert (found.variances >= 0).all()
+
+
+@pytest.mark.parametrize("n_pictures", [60, 200])
+def test_signature__more_scatter_than_directions__leaves_its_mean_as_noise(n_pictures):
+    rows, labels, texts = task(n_pictures, width=50)
+
+    found = signature_of(rows, labels, texts)
+
+    spectrum = np.sort(np.linalg.eigvalsh(pooled(rows, labels)))[::-1]
+    np.testing.assert_allclose(found.variances, spectrum[:32], rtol=1e-4)
+    np.testing.assert_allclose(found.noise, spectrum[32:].mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_pictures", [0, 1, 2])
+def test_signature__no_two_pictures_of_a_class__has_no_scatter(n_pictures):
+    rows, _, texts = task(n_pictures + 2)
+
+    found = signature_of(rows[:n_pictures], np.arange(n_pictures), texts)
+
+    assert found.directions.shape == (0, WIDTH)
+    assert found.noise == 0
+    assert found.counts.sum() == n_pictures
+
+
+def test_signature__equal_pictures__scatter_by_nothing():
+    rows, labels, texts = task(1)
+
+    found = signature_of(rows.repeat(6, 0), labels.repeat(6), texts)
+
+    assert found.variances.tolist() == pytest.approx([0.0] * 5, abs=1e-12)
+    assert torch.allclose(found.directions @ found.directions.T, torch.eye(5), atol=1e-5)
+
+
+@given(seed=st.integers(0, 1000))
+def test_signature__pictures_in_another_order__tell_the_same(seed):
+    rows, labels, texts = task(12, seed=seed, width=20)
+    order = np.random.default_rng(seed).permutation(12)
+
+    first, second = (signature_of(rows[o], labels[o], texts) for o in (np.arange(12), order))
+
+    for name, tensor in first.tensors().items():
+        if name != "directions":  # two of almost the same variance may turn in their plane
+            assert torch.allclose(tensor, second.tensors()[name], atol=1e-6), name
+    np.testing.assert_allclose(covariance(first), covariance(second), atol=1e-6)
+
+
+@given(seed=st.integers(0, 1000))
+def test_signature__turned_features__turn_with_them(seed):
+    rows, labels, texts = task(12, seed=seed, width=20)
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((20, 20)))
+
+    plain, turned = (
+        signature_of(rows, labels, texts),
+        signature_of(rows @ turn, labels, texts @ turn),
+    )
+
+    np.testing.assert_allclose(turned.means, plain.means.numpy() @ turn, atol=1e-6)
+    np.testing.assert_allclose(turned.variances, plain.variances, atol=1e-7)
+    np.testing.assert_allclose(covariance(turned), turn.T @ covariance(plain) @ turn, atol=1e-6)
+
+
+def test_signature__unlabelled_pictures__play_no_part():
+    rows, labels, texts = (torch.tensor(each) for each in task(9))
+    support = Support.of_rows(rows, labels, texts)
+
+    found = TaskSignature.of(support.with_pool(rows.flip(0)))
+
+    for name, tensor in TaskSignature.of(support).tensors().items():
+        assert torch.equal(found.tensors()[name], tensor)

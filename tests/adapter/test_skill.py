@@ -1,0 +1,297 @@
+"""Skill files: the adapter of a folder in one file, which is read wherever the folder is."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaadapter.adapter import (
+    AdapterConfig,
+    AdapterWeights,
+    StoredAdapter,
+    Support,
+    TaskSignature,
+    load_adapter,
+    store_adapter,
+)
+from metaadapter.adapter.config import read_config
+from metaadapter.adapter.skill import check_skill, read_signature, skill_bytes
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.files.stored_zip import zip_bytes
+
+
+def make(n_shots=(2, 1), *, with_support=True, **facts):
+    draw = torch.Generator().manual_seed(0)
+    texts = torch.eye(2, 8)
+    weights = AdapterWeights.zero_shot(texts, 15.0)
+    config = AdapterConfig(
+        classes=["fox", "lynx"],
+        width=8,
+        n_shots=list(n_shots),
+        mode="one_shot",
+        generator="closed-form",
+        generator_id="0123456789ab",
+        **facts,
+    )
+    labels = torch.tensor([0] * n_shots[0] + [1] * n_shots[1])
+    rows = torch.nn.functional.normalize(torch.rand(len(labels), 8, generator=draw), dim=-1)
+    support = Support.of_rows(rows, labels, texts)
+    return StoredAdapter(weights, config, support if with_support else None, ("ab", "cd"))
+
+
+@pytest.fixture
+def skill(tmp_path):
+    store_adapter(tmp_path / "wear.adapter", make())
+    return tmp_path / "wear.adapter"
+
+
+def without(content, *names):
+    """The files of a skill file, some left out."""
+    path = content
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name not in names}
+
+
+def same(one, other, same_support):
+    tensors = other.weights.tensors()
+    equal = all(
+        torch.equal(tensor, tensors[name]) for name, tensor in one.weights.tensors().items()
+    )
+    return (
+        equal
+        and one.config == other.config
+        and one.picture_hashes == other.picture_hashes
+        and same_support(one.support, other.support)
+    )
+
+
+def test_skill__holds_what_the_folder_holds(skill, tmp_path, same_support):
+    store_adapter(tmp_path / "folder", make())
+
+    assert skill.is_file()
+    assert same(load_adapter(skill), load_adapter(tmp_path / "folder"), same_support)
+    assert read_config(skill)[0] == read_config(tmp_path / "folder")[0]
+
+
+def test_skill__opened_by_the_standard_library__has_the_members_of_the_page(skill):
+    with zipfile.ZipFile(skill) as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
+
+    tensors = ["adapter_model", "support", "signature"]
+    assert names == [
+        "adapter_config.json",
+        *(f"{name}.safetensors" for name in tensors),
+        "README.md",
+    ]
+
+
+def test_skill__of_the_same_adapter__is_the_same_to_the_byte(skill, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 2e9)
+
+    assert skill_bytes(make()) == skill.read_bytes()
+    assert skill_bytes(load_adapter(skill)) == skill.read_bytes()
+
+
+def test_skill__signature__is_that_of_its_pictures(skill):
+    config, found = read_signature(skill)
+
+    assert config.classes == ["fox", "lynx"]
+    expected = TaskSignature.of(make().support)
+    for name, tensor in expected.tensors().items():
+        assert torch.equal(found.tensors()[name], tensor), name
+
+
+def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_path, skill):
+    bare = tmp_path / "bare.adapter"
+    bare.write_bytes(skill_bytes(load_adapter(skill), features=False))
+
+    stored = load_adapter(bare)
+
+    assert stored.support is None
+    assert stored.picture_hashes == ()
+    _, expected = read_signature(skill)
+    for again in (bare, tmp_path / "again.adapter", tmp_path / "folder"):
+        if again != bare:
+            store_adapter(again, stored)
+        found = load_adapter(again).task_signature
+        for name, tensor in expected.tensors().items():
+            assert torch.equal(found.tensors()[name], tensor), name
+
+
+def test_skill__of_which_no_feature_was_ever_kept__has_a_signature_of_nothing(tmp_path):
+    store_adapter(tmp_path / "bare.adapter", make(with_support=False))
+
+    _, found = read_signature(tmp_path / "bare.adapter")
+
+    assert found.means.shape == (2, 8)
+    assert found.counts.tolist() == [0, 0]
+
+
+def test_store_adapter__over_a_skill_file__keeps_the_authors_words_in_the_card(tmp_path, skill):
+    files = without(skill, "README.md")
+    with zipfile.ZipFile(skill) as archive:
+        words = archive.read("README.md") + "\nVon Jörg\n".encode("latin-1")
+    skill.write_bytes(zip_bytes({**files, "README.md": words}))
+
+    store_adapter(skill, make(n_shots=(3, 4)))
+
+    with zipfile.ZipFile(skill) as archive:
+        card = archive.read("README.md")
+    assert b"7 labelled" in card
+    assert card.endswith("\nVon Jörg\n".encode("latin-1"))
+
+
+def test_store_adapter__folder_of_that_name__stays_a_folder(tmp_path):
+    (tmp_path / "old.adapter").mkdir()
+
+    store_adapter(tmp_path / "old.adapter", make())
+
+    assert (tmp_path / "old.adapter" / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "thesis.adapter"])
+def test_store_adapter__file_of_something_else__is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("years of work, and more than the end of a zip file has")
+
+    with pytest.raises(DataError, match="is a file, and no adapter that could be replaced"):
+        store_adapter(tmp_path / name, make())
+
+    assert (tmp_path / name).read_text().startswith("years of work")
+
+
+@pytest.mark.parametrize("dies_at", range(3))
+def test_store_adapter__killed_at_any_moment__leaves_the_old_skill_or_the_new_one(
+    tmp_path, skill, dies_at
+):
+    old, new = skill.read_bytes(), skill_bytes(make(n_shots=(5, 1)))
+
+    process = multiprocessing.get_context("fork").Process(
+        target=write_and_die, args=(skill, dies_at)
+    )
+    process.start()
+    process.join()
+
+    assert skill.read_bytes() in (old, new)
+    store_adapter(skill, make(n_shots=(5, 1)))
+    assert skill.read_bytes() == new
+    assert {path.name for path in tmp_path.iterdir()} == {"wear.adapter", ".lock"}
+
+
+def write_and_die(skill, dies_at):
+    """Killed when a file is synced, when it gets its name, or after that."""
+    calls = itertools.count()
+
+    def killed(original):
+        def call(*arguments):
+            if next(calls) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments)
+
+        return call
+
+    os.fsync, Path.replace = killed(os.fsync), killed(Path.replace)
+    store_adapter(skill, make(n_shots=(5, 1)))
+
+
+def test_load_adapter__some_other_file__says_what_was_expected(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(bytes(100))
+
+    with pytest.raises(
+        IncompatibleArtifact, match=r"photo\.jpg is not an adapter: expected a fold"
+    ):
+        load_adapter(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("name", ["adapter_model", "support", "signature"])
+def test_load_adapter__member_that_the_facts_do_not_prove__is_damaged(skill, name):
+    member = f"{name}.safetensors"
+    files = without(skill)
+    files[member] = files[member][:-1] + bytes([files[member][-1] ^ 1])  # with a CRC-32 that fits
+    skill.write_bytes(zip_bytes(files))
+
+    with pytest.raises(DataError, match=rf"wear\.adapter/{member} is damaged or was changed"):
+        load_adapter(skill)
+
+
+@pytest.mark.parametrize("name", ["adapter_model", "support", "signature"])
+def test_load_adapter__member_that_is_missing__is_told(skill, name):
+    skill.write_bytes(zip_bytes(without(skill, f"{name}.safetensors")))
+
+    with pytest.raises(DataError, match=rf"cannot read .*wear\.adapter/{name}\.safetensors"):
+        load_adapter(skill)
+
+
+def test_load_adapter__skill_without_facts__is_no_adapter(skill):
+    skill.write_bytes(zip_bytes(without(skill, "adapter_config.json")))
+
+    with pytest.raises(IncompatibleArtifact, match="is not an adapter"):
+        load_adapter(skill)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("means", torch.zeros(2, 7)),
+        ("counts", torch.zeros(2)),
+        ("counts", torch.tensor([1, -1])),
+        ("variances", torch.tensor([-1.0])),
+        ("directions", torch.zeros(3, 8)),
+        ("noise", torch.tensor(float("nan"))),
+        ("text", None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, reseal, name, value):
+    import hashlib
+
+    from metaadapter.adapter.stored import pack
+    from metaadapter.files.proof import sealed, unsealed
+    from metaadapter.files.strict_json import json_text, parse_json
+
+    files = without(skill)
+    _, signature = read_signature(skill)
+    tensors = {**signature.tensors(), name: value}
+    content = pack({key: tensor for key, tensor in tensors.items() if tensor is not None})
+    facts, hashes = unsealed(parse_json(files["adapter_config.json"]))
+    hashes["signature.safetensors"] = hashlib.sha256(content).hexdigest()
+    files["adapter_config.json"] = json_text(sealed(facts, hashes)).encode()
+    skill.write_bytes(zip_bytes({**files, "signature.safetensors": content}))
+
+    with pytest.raises(DataError, match=r"signature\.safetensors is damaged"):
+        read_signature(skill)
+
+
+def test_check_skill__undamaged__checks_every_member(skill):
+    found = dict(check_skill(skill))
+
+    assert set(found.values()) == {""}
+    assert [path.name for path in found][1:4] == [
+        "adapter_model.safetensors",
+        "support.safetensors",
+        "signature.safetensors",
+    ]
+
+
+@given(data=st.data())
+def test_check_skill__any_change_of_its_bytes__is_told_or_changes_nothing(tmp_path_factory, data):
+    content = skill_bytes(make())
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, min(len(content), start + 40)))
+    path = tmp_path_factory.getbasetemp() / "changed.adapter"
+    path.write_bytes(content[:start] + data.draw(st.binary(max_size=40)) + content[end:])
+
+    if any(fault for _, fault in check_skill(path)):
+        return
+
+    assert skill_bytes(load_adapter(path)) == content
