@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import FeatureStore, FrozenEncoder, ImageEncoder
     from metaadapter.generator import AdapterGenerator, Generator
+    from metaadapter.library import AdapterLibrary
 
 __all__ = [
     "AdapterGenerator",
+    "AdapterLibrary",
     "AdapterWeights",
     "DataError",
     "FeatureStore",
@@ -47,6 +49,7 @@ _HOMES = {
     "classifier": ("MetaAdapterClassifier",),
     "features": ("FeatureStore", "FrozenEncoder", "ImageEncoder"),
     "generator": ("AdapterGenerator", "Generator"),
+    "library": ("AdapterLibrary",),
 }
 
 

@@ -28,6 +28,8 @@ from metaadapter.files.proof import write_document
 from metaadapter.files.regular_files import is_regular
 
 __all__ = [
+    "LOCK_OF_SKILLS",
+    "SECONDS_TO_WAIT",
     "StoredAdapter",
     "hold_adapter",
     "load_adapter",
@@ -37,7 +39,7 @@ __all__ = [
     "store_adapter",
 ]
 
-LOCK_FILE = ".lock"
+LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
 # A skill file is written in a moment, unless `metaadapter add` has it, which encodes pictures.
 SECONDS_TO_WAIT = 10.0
 
@@ -123,7 +125,7 @@ def hold_adapter(adapter: Path) -> AbstractContextManager[None]:
     """
     owner = f"the adapter {adapter}"
     if is_skill(adapter):
-        lock = adapter.parent / LOCK_FILE
+        lock = adapter.parent / LOCK_OF_SKILLS
         return hold_lock(lock, owner, reentrant=True, wait=SECONDS_TO_WAIT)
     return hold_lock(adapter / LOCK_FILE, owner, reentrant=True)
 

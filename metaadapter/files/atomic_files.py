@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
-__all__ = ["Content", "replace_file"]
+__all__ = ["Content", "replace_file", "sync_folder"]
 
 Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
@@ -35,7 +35,7 @@ def replace_file(path: Path, content: Content) -> None:
             error.filename = str(path)  # which a failed write does not tell
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _fill(file: IO[bytes], content: Content) -> None:
@@ -45,7 +45,8 @@ def _fill(file: IO[bytes], content: Content) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder outlast a loss of power."""
     # Windows cannot open a folder, and keeps renames in order without this.
     with suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,0 +1,245 @@
+"""Adapters that live together in one folder, each known by its name."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from metaadapter.adapter import AdapterConfig, StoredAdapter, TaskSignature, load_adapter
+from metaadapter.adapter.config import read_config
+from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_folder
+from metaadapter.adapter.place import SKILL_SUFFIX
+from metaadapter.adapter.skill import read_signature, skill_bytes
+from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier.storing import stored_adapter
+from metaadapter.errors import UsageError
+from metaadapter.files.atomic_files import replace_file, sync_folder
+from metaadapter.files.own_folder import write_errors
+from metaadapter.library.entry import Entry
+from metaadapter.library.folder import ENTRIES, hold_entries, listed, open_folder
+from metaadapter.library.index import SignatureIndex, indexed, stamps_of
+from metaadapter.library.index_file import INDEX_FILE, read_index, write_index
+from metaadapter.library.names import entry_name, fold, not_there
+
+if TYPE_CHECKING:
+    from metaadapter.features import ImageEncoder
+    from metaadapter.generator import AdapterGenerator
+
+__all__ = ["AdapterLibrary"]
+
+
+@final
+class AdapterLibrary:
+    """A folder of adapters, one skill file each; `open` makes or opens it.
+
+    Each change is one step of the file system and leaves all other files as they are, to the byte,
+    however it ends. Writers wait for one another. A damaged entry is none of the others' business:
+    it is listed, and tells what is wrong with it when it is asked for. Adapters of different
+    encoders may live in one library.
+
+    Attributes:
+        folder: Where it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._index: SignatureIndex | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path, *, create: bool = True) -> AdapterLibrary:
+        """Open a library.
+
+        Args:
+            folder: A library; or a new or empty folder, which then becomes one.
+            create: Whether it may become one.
+
+        Raises:
+            DataError: The folder holds other things, its mark is damaged, or it cannot be written.
+            IncompatibleArtifact: It is no library, and may not become one; or one of a newer
+                version.
+        """
+        folder = Path(folder)
+        open_folder(folder, create=create)
+        return cls(folder)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all entries, sorted, those of damaged ones too."""
+        return list(listed(self.folder))
+
+    def __len__(self) -> int:
+        return len(listed(self.folder))
+
+    def __contains__(self, name: object) -> bool:
+        return name in listed(self.folder)
+
+    def entries(self) -> Iterator[Entry]:
+        """What is to be told of each entry; tensors are not read."""
+        for name, file in listed(self.folder).items():
+            yield Entry.of_file(name, file)
+
+    def add(
+        self, name: str, adapter: MetaAdapterClassifier | str | Path, *, replace: bool = False
+    ) -> None:
+        """Add an adapter.
+
+        Args:
+            name: Of the new entry.
+            adapter: A fitted classifier, or the path of a folder or skill file.
+            replace: Whether an entry of that very name may give way to it.
+
+        Raises:
+            UsageError: The name cannot be, or there is such an entry already.
+            DataError: The adapter is damaged, or the library cannot be written.
+            IncompatibleArtifact: The path is no adapter.
+        """
+        name = entry_name(name)
+        self._require_free(name, replace=replace)  # better told before the adapter is read
+        content = _content(adapter)
+        with hold_entries(self.folder):
+            self._require_free(name, replace=replace)
+            replace_file(listed(self.folder).get(name, self._file(name)), content)
+
+    def import_skill(
+        self, file: str | Path, name: str | None = None, *, replace: bool = False
+    ) -> str:
+        """Add a skill file as it is, by default under its own name; gives the name.
+
+        Errors are those of `add`.
+        """
+        file = Path(file)
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder, not a skill file; add it (library add)")
+        name = entry_name(file.name.removesuffix(SKILL_SUFFIX) if name is None else name)
+        self.add(name, file, replace=replace)
+        return name
+
+    def load(
+        self,
+        name: str,
+        *,
+        encoder: ImageEncoder | str | None = None,
+        generator: str | Path | AdapterGenerator | None = None,
+    ) -> MetaAdapterClassifier:
+        """The classifier of an entry; arguments and errors are those of its `load`.
+
+        Raises:
+            UsageError: There is no such entry.
+        """
+        return MetaAdapterClassifier.load(self.path(name), encoder=encoder, generator=generator)
+
+    def stored(self, name: str) -> StoredAdapter:
+        """The adapter of an entry as it is kept; errors are those of `load_adapter`."""
+        return load_adapter(self.path(name))
+
+    def facts(self, name: str) -> AdapterConfig:
+        """What an entry tells of itself; no tensor is read. Errors are those of `stored`."""
+        return read_config(self.path(name))[0]
+
+    def signature(self, name: str) -> TaskSignature:
+        """The signature of an entry's task; errors are those of `stored`."""
+        return read_signature(self.path(name))[1]
+
+    def path(self, name: str) -> Path:
+        """The skill file of an entry, which every command takes for an adapter.
+
+        Raises:
+            UsageError: There is no such entry; names near to it are told.
+        """
+        there = listed(self.folder)
+        for each in (name, unicodedata.normalize("NFC", name)):
+            if each in there:
+                return there[each]
+        raise not_there(name, there, f"the library {self.folder}")
+
+    def remove(self, name: str) -> None:
+        """Remove an entry, which may be damaged.
+
+        Raises:
+            UsageError: There is no such entry.
+            DataError: The library cannot be written.
+        """
+        with hold_entries(self.folder):
+            self.path(name).unlink()
+            sync_folder(self.folder / ENTRIES)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give an entry another name.
+
+        Raises:
+            UsageError: There is no such entry, the name cannot be, or there is one of that name.
+            DataError: The library cannot be written.
+        """
+        new = entry_name(new)
+        with hold_entries(self.folder):
+            file = self.path(old)
+            if fold(new) != fold(old):
+                self._require_free(new, replace=False)
+            file.rename(self._file(new))
+            sync_folder(self.folder / ENTRIES)
+
+    def export(self, name: str, file: str | Path, *, features: bool = True) -> None:
+        """Write an entry to a skill file elsewhere.
+
+        Args:
+            name: Of the entry.
+            file: A new `NAME.adapter`, or a skill file that is to be replaced.
+            features: Whether to give the features of the labelled pictures away with it. Without
+                them means and scatter are all that it tells of pictures, and no class can be added.
+
+        Raises:
+            UsageError: There is no such entry, or the file is called otherwise.
+            DataError: The entry is damaged, or the file is something else or cannot be written.
+        """
+        source, file = self.path(name), Path(file)
+        if file.suffix != SKILL_SUFFIX or file.is_dir():
+            raise UsageError(f"expected the name of a skill file, NAME{SKILL_SUFFIX}, got {file}")
+        require_adapter_folder(file)
+        stored = load_adapter(source)
+        content = source.read_bytes()
+        if not features:
+            content = skill_bytes(stored, read_card(source), features=False)
+        with write_errors(f"the skill file {file}", instead="choose another place"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with hold_adapter(file):
+                replace_file(file, content)
+
+    def index(self) -> SignatureIndex:
+        """The signatures of all entries, as they are now; only what has changed is read again."""
+        files = listed(self.folder)
+        stamps = stamps_of(files)
+        cache = self.folder / INDEX_FILE
+        found = self._index or read_index(cache)
+        if found is None or found.stamps != stamps:
+            found = indexed(files, stamps, found or SignatureIndex((), {}))
+            write_index(cache, found)
+        self._index = found
+        return found
+
+    def _file(self, name: str) -> Path:
+        return self.folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
+
+    def _require_free(self, name: str, *, replace: bool) -> None:
+        there = listed(self.folder)
+        if name in there and replace:
+            return
+        alike = next((each for each in there if fold(each) == fold(name)), None)
+        if alike is not None:
+            same = "" if alike == name else ", which some file systems take for the same name"
+            raise UsageError(
+                f"the library {self.folder} has an entry {alike!r} already{same}; choose another "
+                "name (--name), or replace it (--replace)"
+            )
+
+
+def _content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
+    """The content of the skill file of an adapter; a skill file is taken as it is."""
+    if isinstance(adapter, MetaAdapterClassifier):
+        return skill_bytes(stored_adapter(adapter))
+    path = Path(adapter)
+    stored = load_adapter(path)
+    if path.is_dir():
+        return skill_bytes(stored, read_card(path))
+    return path.read_bytes()
