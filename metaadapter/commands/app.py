@@ -20,6 +20,7 @@ from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
+from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 for command in (demo, encode, adapt, add, predict, train, evaluate, report, doctor):
     app.command()(command)
+app.add_typer(library)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,8 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments in ([], [library.info.name]):  # what only holds commands shows them
+        arguments = [*arguments, "--help"]
     try:
-        code = app(arguments or ["--help"], prog_name="metaadapter", standalone_mode=False)
+        code = app(arguments, prog_name="metaadapter", standalone_mode=False)
         if code in KINDS_OF_SIGNALS:
             return _failed(_interrupted(arguments), ending_code(), arguments)
         return int(code or 0)

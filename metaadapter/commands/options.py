@@ -46,6 +46,11 @@ Adapter = Annotated[
         help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`.",
     ),
 ]
+Library = Annotated[Path, Argument(metavar="LIBRARY", help="Folder of a library.")]
+NewLibrary = Annotated[
+    Path, Argument(metavar="LIBRARY", help="Folder of a library, or a new one that becomes one.")
+]
+Entry = Annotated[str, Argument(metavar="NAME", help="Name of an entry.")]
 MovedEncoder = Annotated[
     str | None,
     Option(

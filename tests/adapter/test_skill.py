@@ -185,7 +185,7 @@ def test_store_adapter__killed_at_any_moment__leaves_the_old_skill_or_the_new_on
     assert skill.read_bytes() in (old, new)
     store_adapter(skill, make(n_shots=(5, 1)))
     assert skill.read_bytes() == new
-    assert {path.name for path in tmp_path.iterdir()} == {"wear.adapter", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"wear.adapter", ".adapter.lock"}
 
 
 def write_and_die(skill, dies_at):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -35,13 +37,19 @@ def library(tmp_path):
     return AdapterLibrary.open(tmp_path / "library")
 
 
-@pytest.fixture
-def animals(library, fitted):
-    """A library of three entries."""
+@pytest.fixture(scope="session")
+def _animals(tmp_path_factory, fitted):
+    library = AdapterLibrary.open(tmp_path_factory.mktemp("libraries") / "animals")
     library.add("animals", fitted("fox", "lynx"))
     library.add("birds", fitted("heron", "owl", "raven", seed=1))
     library.add("wear", fitted("dress", "hat", seed=2))
     return library
+
+
+@pytest.fixture
+def animals(_animals, tmp_path):
+    """A library of three entries."""
+    return AdapterLibrary.open(shutil.copytree(_animals.folder, tmp_path / "animals"))
 
 
 @pytest.fixture

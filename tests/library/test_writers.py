@@ -122,9 +122,12 @@ def test_two_writers__of_one_name__one_is_refused(animals, skill):
 def test_writer__while_another_takes_long__is_told(animals, skill, monkeypatch):
     monkeypatch.setattr(library_folder, "SECONDS_TO_WAIT", 0.1)
 
-    with ThreadPoolExecutor(1) as other, hold_entries(animals.folder):
-        with pytest.raises(DataError, match="another run is writing to the library .*again"):
-            other.submit(animals.add, "new", skill).result()
+    with (
+        ThreadPoolExecutor(1) as other,
+        hold_entries(animals.folder),
+        pytest.raises(DataError, match=r"another run is writing to the library .*again"),
+    ):
+        other.submit(animals.add, "new", skill).result()
 
     animals.add("new", skill)
 

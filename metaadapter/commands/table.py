@@ -1,0 +1,43 @@
+"""Tables on stdout: for people where there is a terminal, tab-separated for programs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Collection, Sequence
+
+from metaadapter.commands.console import Console
+from metaadapter.plain_text import in_csv, one_line
+
+__all__ = ["print_table"]
+
+
+def print_table(
+    console: Console,
+    titles: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Collection[str] = (),
+) -> None:
+    """Print rows under titles; without a terminal the rows alone, with names that are no formulas.
+
+    Args:
+        console: The voice of the command.
+        titles: Of the columns.
+        rows: One cell a column.
+        right: The titles of columns of numbers.
+    """
+    if not console.stdout.is_terminal:
+        writer = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
+        writer.writerows([in_csv(one_line(cell)) for cell in row] for row in rows)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+    for row in rows:
+        cells = (f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    console.stdout.print(table)
