@@ -31,8 +31,9 @@ def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool
     Args:
         adapter: What is to be in it; the signature is computed of its support, where it has one.
         old_card: A card whose facts are renewed and whose other words are kept.
-        features: Whether to keep the features of the labelled pictures, and with them the hashes
-            of the pictures and the unlabelled ones. Without them no class can be added later.
+        features: Whether to keep the support: the features of labelled and unlabelled pictures and
+            their hashes. Without it no class can be added later. The weights stay as they are, and
+            with them the keys of a cache, which are features of pictures too.
     """
     contents = packed(adapter)
     contents[SIGNATURE_FILE] = pack(adapter.task_signature.tensors())

@@ -129,8 +129,8 @@ def export(
         bool,
         Option(
             "--features/--no-features",
-            help="Give away the features of the labelled pictures with it. Without them it is "
-            "smaller, tells of them only means and scatter, and takes no more classes.",
+            help="Whether the features of the labelled pictures go with it. Without them it is "
+            "smaller and takes no more classes; what the weights hold of pictures stays.",
         ),
     ] = True,
     json_output: options.Json = False,
@@ -138,23 +138,30 @@ def export(
 ) -> None:
     """Write an entry to a skill file, to give it away."""
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter.place import SUPPORT_FILE, open_skill
+    from metaadapter.adapter import load_adapter
     from metaadapter.library import AdapterLibrary
 
     AdapterLibrary.open(library, create=False).export(name, file, features=features)
-    n_bytes, has_features = file.stat().st_size, open_skill(file, "").has(SUPPORT_FILE)
+    written, n_bytes = load_adapter(file), file.stat().st_size
+    has_features, keys = written.support is not None, written.weights.keys
     if json_output:
         document = {
             "library": str(library),
             "name": name,
             "file": str(file),
             "features": has_features,
+            "n_keys": 0 if keys is None else len(keys),
             "n_bytes": n_bytes,
         }
         write_document("library-export", document)
         return
-    what = "features and all" if has_features else "without the features of pictures"
+    what = "features and all" if has_features else "without its support"
     console.result(f"{file}: {name}, {what}, {n_bytes:,} bytes")
+    if keys is not None and not has_features:
+        console.note(
+            f"the cache in its weights still has {len(keys)} features of pictures for keys: treat "
+            "it as you treat the pictures"
+        )
     console.note(f"next: metaadapter predict {quote(str(file))} NEW_PICTURES")
 
 

@@ -22,8 +22,7 @@ class Entry:
         file: Its skill file.
         n_bytes: Of the file.
         facts: What it tells of itself; `None` if it cannot be read.
-        has_features: Whether it has the features of its labelled pictures, or means and scatter
-            alone.
+        has_features: Whether it has its support, the features of its labelled pictures.
         damaged: Why it cannot be read; "" if nothing is seen to be wrong. Tensors are looked at
             when they are used, or by `metaadapter doctor --verify LIBRARY`.
     """

@@ -186,8 +186,9 @@ class AdapterLibrary:
         Args:
             name: Of the entry.
             file: A new `NAME.adapter`, or a skill file that is to be replaced.
-            features: Whether to give the features of the labelled pictures away with it. Without
-                them means and scatter are all that it tells of pictures, and no class can be added.
+            features: Whether the support goes with it: features, labels and hashes of its pictures.
+                Without it the file is smaller and takes no more classes. A cache in the weights has
+                the features of pictures for keys, and stays, for answers would change without it.
 
         Raises:
             UsageError: There is no such entry, or the file is called otherwise.

@@ -70,6 +70,24 @@ def test_predict__document__is_as_documented(run, adapter, labelled, more):
     assert agrees(done.document, "metaadapter.predict/1")
 
 
+def test_library__documents__are_as_documented(run, adapter, tmp_path):
+    library, file = tmp_path / "library", tmp_path / "given.adapter"
+    commands = {
+        "add": (adapter,),
+        "list": (),
+        "show": ("animals",),
+        "rename": ("animals", "beasts"),
+        "export": ("beasts", file),
+        "import": (file,),
+        "remove": ("beasts",),
+    }
+
+    for command, arguments in commands.items():
+        done = run("library", command, library, *arguments, "--json")
+
+        assert agrees(done.document, f"metaadapter.library-{command}/1")
+
+
 def test_train__document__is_as_documented(run, tmp_path):
     config = tmp_path / "gaussians.toml"
     config.write_text(
@@ -123,12 +141,19 @@ def test_error__document__is_as_documented(run):
 
 
 def test_page__documents_each_schema_once():
-    assert re.findall(r"^### `metaadapter\.(\w+)/\d`$", PAGE, re.MULTILINE) == [
+    assert re.findall(r"^### `metaadapter\.([\w-]+)/\d`$", PAGE, re.MULTILINE) == [
         *(
             "encode",
             "adapt",
             "add",
             "predict",
+            "library-add",
+            "library-list",
+            "library-show",
+            "library-remove",
+            "library-rename",
+            "library-export",
+            "library-import",
             "train",
             "evaluate",
             "report",

@@ -157,7 +157,8 @@ def test_library_export__no_features__says_so_and_still_predicts(
 
     done = run("library", "export", library, "animals", file, "--no-features")
 
-    assert "animals, without the features of pictures" in done.out
+    assert "animals, without its support" in done.out
+    assert "still has 9 features of pictures for keys" in done.err
     entry = library / "entries" / "animals.adapter"
     assert run("predict", file, unlabelled).out == run("predict", entry, unlabelled).out
     refused = run("add", file, "wolf", "--text", "a grey wolf")

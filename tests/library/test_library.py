@@ -169,7 +169,7 @@ def test_export__then_import__is_the_same_to_the_byte(animals, tmp_path):
     assert animals.path("given").read_bytes() == animals.path("birds").read_bytes()
 
 
-def test_export__without_features__tells_of_pictures_only_means_and_scatter(animals, tmp_path):
+def test_export__without_features__is_smaller_and_predicts_the_same(animals, tmp_path):
     file = tmp_path / "given.adapter"
     animals.export("birds", file, features=False)
 
