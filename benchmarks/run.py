@@ -25,6 +25,7 @@ ROWS = {
     "classifier-latency": "benchmarks.classifier_latency",
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
+    "library": "benchmarks.library",
     "pool": "benchmarks.pool",
     "prediction-time": "benchmarks.prediction_time",
     "fine-tuning": "benchmarks.fine_tuning",

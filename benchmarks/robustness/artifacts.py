@@ -23,6 +23,7 @@ __all__ = ["ARTIFACTS", "Answer", "Artifact", "make_store", "run", "without_meas
 
 CLASSES = ("heron", "lynx", "red_fox")
 WIDTH = 16
+SKILL = "animals.adapter"
 LONGEST_SECONDS = 60
 EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1,2", "--seeds=2", "--jobs=1", "--json")
 # What differs between two runs of one command: times, where its files lie, and how many cells of an
@@ -101,6 +102,14 @@ def _make_adapter(folder: Path, store: Path) -> None:
 
 def _ask_adapter(adapter: Path, store: Path, _out: Path) -> Iterator[Answer]:
     yield run("predict", adapter, store, "--json")
+
+
+def _make_skill(folder: Path, store: Path) -> None:
+    run("adapt", store, "--out", folder / SKILL)
+
+
+def _ask_skill(folder: Path, store: Path, _out: Path) -> Iterator[Answer]:
+    yield run("predict", folder / SKILL, store, "--json")
 
 
 def _make_generator(folder: Path, _store: Path) -> None:
@@ -194,6 +203,7 @@ def _is_measured_anew(row: Any) -> bool:
 ARTIFACTS = {
     "feature store": Artifact(make_store, _ask_store),
     "adapter": Artifact(_make_adapter, _ask_adapter),
+    "skill file": Artifact(_make_skill, _ask_skill),
     "generator": Artifact(_make_generator, _ask_generator),
     "evaluation": Artifact(_make_evaluation, _ask_evaluation),
     "training run": Artifact(_make_training, _ask_training),

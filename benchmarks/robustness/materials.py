@@ -43,6 +43,19 @@ class Materials:
     def evaluation(self) -> Path:
         return self._evaluated("evaluation", n_seeds=2)
 
+    @cached_property
+    def adapter(self) -> Path:
+        return self._adapted("adapter", self.store)
+
+    @cached_property
+    def other_adapter(self) -> Path:
+        return self._adapted("other adapter", self.other_store)
+
+    def _adapted(self, name: str, store: Path) -> Path:
+        out = self._folder / name
+        must("adapt", store, "--out", out, "--no-text", "--quiet")
+        return out
+
     def _evaluated(self, name: str, n_seeds: int) -> Path:
         out = self._folder / name
         must("evaluate", self.store, "--out", out, *METHODS, f"--seeds={n_seeds}")

@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.robustness.artifacts import run, without_measured_anew
 from benchmarks.robustness.materials import Materials
-from metaadapter import FeatureStore
+from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter import load_adapter
 from metaadapter.errors import DataError
 from metaadapter.evaluation.folder import JOURNAL_FILE
@@ -70,7 +70,7 @@ def kept_pictures(folder: Path) -> set[Any]:
 
 
 def read_adapter(folder: Path, materials: Materials) -> Content | None:
-    if not (folder / "adapter_config.json").exists():
+    if folder.is_dir() and not (folder / "adapter_config.json").exists():
         return None
     stored = load_adapter(folder)
     answer = run("predict", folder, materials.store, "--json")
@@ -82,6 +82,22 @@ def read_adapter(folder: Path, materials: Materials) -> Content | None:
         "classes": stored.config.classes,
         "hashes of pictures": stored.picture_hashes,
     }
+
+
+def read_library(folder: Path, materials: Materials) -> Content | None:
+    """Every file to the byte, and of each entry what a reader of an adapter has."""
+    if not (folder / "library.json").exists():
+        return None
+    library = AdapterLibrary.open(folder, create=False)
+    if fault := library.index().damaged:
+        raise RuntimeError(f"damaged entries: {fault}")
+    if not library.names:  # which it is between its mark and its first entry
+        return None
+    content: Content = {"library.json": (folder / "library.json").read_bytes()}
+    for name in library.names:
+        file = library.path(name)
+        content[name] = [file.read_bytes(), read_adapter(file, materials)]
+    return content
 
 
 def read_evaluation(folder: Path, _materials: Materials) -> Content | None:

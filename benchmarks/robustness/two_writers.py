@@ -14,7 +14,13 @@ from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content
 from benchmarks.robustness.trial import Verdict
 from benchmarks.robustness.work import Work
-from benchmarks.robustness.writers import WRITERS, Command, adapt_command, add_command
+from benchmarks.robustness.writers import (
+    WRITERS,
+    Command,
+    adapt_command,
+    add_command,
+    library_command,
+)
 
 __all__ = ["TwoWriters"]
 
@@ -23,6 +29,10 @@ SECOND = {
     "adapt": adapt_command("other_store"),
     "adapt over": adapt_command("other_store"),
     "add": add_command("raven", "ravens"),
+    "library": library_command("add", "second", "other_adapter"),
+    "library add": library_command("add", "newer", "other_adapter"),
+    "library replace": library_command("replace", "c", "other_adapter"),
+    "library remove": library_command("remove", "c"),
 }
 REFUSALS = ("another run is writing", "is not empty")
 

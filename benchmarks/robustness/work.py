@@ -11,8 +11,10 @@ from benchmarks.robustness.forked import Changes, Child, Ending
 from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import WRITERS, Command, Writer
+from metaadapter.adapter import files
 from metaadapter.features.store import journal
 from metaadapter.files.proof import check_files
+from metaadapter.library import folder as library_folder
 
 __all__ = ["PAGE", "Work", "works"]
 
@@ -53,7 +55,7 @@ class Work:
     def start(self, *prepare: Callable[[], object], command: Command | None = None) -> Child:
         """Give the command, or another one, in a process of its own."""
         arguments = (command or self.writer.command)(self.materials, self.out)
-        return Child(arguments, self.scratch, self.materials.prepare, keep_each_batch, *prepare)
+        return Child(arguments, self.scratch, self.materials.prepare, do_not_wait, *prepare)
 
     def run(self, *prepare: Callable[[], object], command: Command | None = None) -> Ending:
         """Give the command, or another one, and wait for its end."""
@@ -101,9 +103,13 @@ class Work:
         return self.writer.read(self.out, self.materials)
 
 
-def keep_each_batch() -> None:
-    """In a process that is killed soon, a block of features must not wait for two seconds."""
+def do_not_wait() -> None:
+    """In a process that is killed soon, a block of features must not wait for two seconds.
+
+    Nor must a writer wait long for another one, which is stopped.
+    """
     journal.BLOCK_SECONDS = 0.0
+    files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 
 def works(folder: Path) -> Callable[[str], Work]:

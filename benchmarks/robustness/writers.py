@@ -14,14 +14,16 @@ from benchmarks.robustness.readers import (
     measured_cells,
     read_adapter,
     read_evaluation,
+    read_library,
     read_report,
     read_store,
     read_training,
     trained_steps,
 )
+from metaadapter import AdapterLibrary
 from metaadapter.training import load_config, train
 
-__all__ = ["WRITERS", "Command", "Writer", "adapt_command", "add_command"]
+__all__ = ["WRITERS", "Command", "Writer", "adapt_command", "add_command", "library_command"]
 
 Command: TypeAlias = Callable[[Materials, Path], list[object]]
 
@@ -73,6 +75,23 @@ def add_command(label: str, store: str) -> Command:
     return lambda materials, out: ["add", out, label, getattr(materials, store), "--quiet"]
 
 
+def library_command(verb: str, name: str, adapter: str = "") -> Command:
+    """`add` an adapter under a name, `replace` what has it, or `remove` it."""
+    if verb == "remove":
+        return lambda _, out: ["library", "remove", out, name, "--quiet"]
+    more = ["--replace"] if verb == "replace" else []
+    return lambda materials, out: [
+        *("library", "add", out, getattr(materials, adapter), "--name", name, "--quiet", *more)
+    ]
+
+
+def _library(materials: Materials, out: Path) -> None:
+    """Three entries, of which the index is up to date, as after a question to all of them."""
+    for name, adapter in (("a", "adapter"), ("b", "other_adapter"), ("c", "adapter")):
+        must(*library_command("add", name, adapter)(materials, out))
+    AdapterLibrary.open(out).index()
+
+
 def _report(evaluation: str) -> Command:
     return lambda materials, out: ["report", getattr(materials, evaluation), "--out", out]
 
@@ -95,6 +114,12 @@ WRITERS = {
     "add": Writer(
         add_command("owl", "owls"), read_adapter, _run(adapt_command("store")), once=True
     ),
+    "library add": Writer(
+        library_command("add", "new", "adapter"), read_library, _library, once=True
+    ),
+    "library replace": Writer(library_command("replace", "b", "adapter"), read_library, _library),
+    "library remove": Writer(library_command("remove", "b"), read_library, _library, once=True),
+    "library": Writer(library_command("add", "first", "adapter"), read_library, once=True),
     "report": Writer(_report("evaluation"), read_report, is_whole=False),
     "report over": Writer(
         _report("evaluation"), read_report, _run(_report("older_evaluation")), is_whole=False

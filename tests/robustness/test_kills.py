@@ -18,7 +18,7 @@ def kills(tmp_path_factory):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
-@pytest.mark.parametrize("kind", ["encode", "add"])
+@pytest.mark.parametrize("kind", ["encode", "add", "library add", "library remove"])
 def test_command__killed_at_random__leaves_a_whole_artifact_and_goes_on(kills, kind):
     trial = kills.trial(kind, np.random.default_rng(SEED))
 

@@ -1,0 +1,79 @@
+"""A library of 1,000 adapters of 10 classes × 4 pictures × 3,008: questions to it, and changes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+
+N_ENTRIES, N_WAY, N_SHOT, WIDTH = 1000, 10, 4, 3008
+
+# Each in a process of its own: what an earlier one had in memory must not help.
+CREATE = f"""
+import sys
+import torch
+from torch.nn.functional import normalize
+from metaadapter import AdapterLibrary, MetaAdapterClassifier
+draw = torch.Generator().manual_seed(0)
+library = AdapterLibrary.open(sys.argv[1])
+for seed in range(10):
+    rows = normalize(torch.randn({N_WAY * N_SHOT}, {WIDTH}, generator=draw), dim=-1).numpy()
+    labels = [f"class {{number % {N_WAY}}}" for number in range({N_WAY * N_SHOT})]
+    texts = {{name: torch.randn({WIDTH}, generator=draw).numpy() for name in labels}}
+    classifier = MetaAdapterClassifier(texts, logit_scale=100.0).fit(rows, labels)
+    library.add(f"{{seed}}", classifier)
+    content = library.path(f"{{seed}}").read_bytes()
+    for number in range(1, {N_ENTRIES} // 10):
+        (library.folder / "entries" / f"{{seed}}-{{number}}.adapter").write_bytes(content)
+print(len(content) / 2**20)
+"""
+OPEN = f"""
+import sys, time
+from metaadapter import AdapterLibrary
+start = time.perf_counter()
+index = AdapterLibrary.open(sys.argv[1], create=False).index()
+seconds = time.perf_counter() - start
+assert len(index.entries) == {N_ENTRIES} and not index.damaged
+print(seconds)
+"""
+LIST = f"""
+import sys, time
+from metaadapter import AdapterLibrary
+start = time.perf_counter()
+entries = list(AdapterLibrary.open(sys.argv[1], create=False).entries())
+seconds = time.perf_counter() - start
+assert len(entries) == {N_ENTRIES}
+print(seconds)
+"""
+CHANGE = """
+import sys, time
+from metaadapter import AdapterLibrary
+library = AdapterLibrary.open(sys.argv[1], create=False)
+classifier = library.load("0")
+start = time.perf_counter()
+library.add("1", classifier, replace=True)
+print(time.perf_counter() - start)
+"""
+
+
+def measure() -> dict[str, float]:
+    """Seconds of each, and the size of an entry in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        entry_mib = float(_run(CREATE, folder))
+        first, up_to_date = (float(_run(OPEN, folder)) for _ in range(2))
+        listed = float(_run(LIST, folder))
+        added = float(_run(CHANGE, folder))
+        after_a_change = float(_run(OPEN, folder))
+    return {
+        "first_index_seconds": first,
+        "index_up_to_date_seconds": up_to_date,
+        "index_after_a_change_seconds": after_a_change,
+        "list_seconds": listed,
+        "add_seconds": added,
+        "entry_mib": entry_mib,
+    }
+
+
+def _run(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
