@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor
 
 from metaadapter.features import Fingerprint
-from metaadapter.files.atomic_files import replace_file
 from metaadapter.files.own_folder import require_no_link
 from metaadapter.files.proof import sealed, unsealed
 from metaadapter.files.regular_files import regular
@@ -50,7 +48,9 @@ def write_index(file: Path, index: SignatureIndex) -> None:
         require_no_link(file.parent)
         file.parent.mkdir(exist_ok=True)
         try:
-            replace_file(own, _writer(index))
+            # Not synced: one that a loss of power has cut is made again.
+            with own.open("xb") as opened:
+                _write(opened, index)
             own.replace(file)
         finally:
             own.unlink(missing_ok=True)
@@ -59,8 +59,8 @@ def write_index(file: Path, index: SignatureIndex) -> None:
                 left.unlink()
 
 
-def _writer(index: SignatureIndex) -> Callable[[IO[bytes]], None]:
-    """Writes an index to an open file; the form is that of safetensors."""
+def _write(file: IO[bytes], index: SignatureIndex) -> None:
+    """Write an index to an open file; the form is that of safetensors."""
     tensors = {
         f"{name}.{width}": tensor.contiguous().numpy()
         for width, stack in index.stacks.items()
@@ -84,14 +84,10 @@ def _writer(index: SignatureIndex) -> Callable[[IO[bytes]], None]:
     header["__metadata__"] = {"index": json_text(sealed(document))}
     text = json_text(header, separators=(",", ":")).encode()
     text = text.ljust(len(text) + -len(text) % 8)
-
-    def write(file: IO[bytes]) -> None:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for key in header:
-            if key in tensors:
-                file.write(tensors[key].data)
-
-    return write
+    file.write(len(text).to_bytes(8, "little") + text)
+    for key in header:
+        if key in tensors:
+            file.write(tensors[key].data)
 
 
 def _row(entry: IndexedEntry, encoders: list[Fingerprint]) -> list[Any]:

@@ -165,7 +165,7 @@ def test_index__that_cannot_be_written__is_no_error(animals, monkeypatch, error)
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("metaadapter.library.index_file.replace_file", refuse)
+    monkeypatch.setattr("metaadapter.library.index_file._write", refuse)
 
     assert agrees(animals.index(), animals)
     assert not (animals.folder / INDEX_FILE).exists()
