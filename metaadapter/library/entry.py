@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,15 @@ class Entry:
     @classmethod
     def of_file(cls, name: str, file: Path) -> Entry:
         """Look at a skill file."""
+        n_bytes = 0
+        with suppress(OSError):  # of one that has gone meanwhile, as the next lines will tell
+            n_bytes = file.stat().st_size
         try:
             place = open_skill(file, CONFIG_FILE)
             facts, _ = read_config(file, place)
         except MetaAdapterError as error:
-            n_bytes = file.stat().st_size if file.exists() else 0
             return cls(name, file, n_bytes, None, damaged=str(error))
-        return cls(name, file, file.stat().st_size, facts, place.has(SUPPORT_FILE))
+        return cls(name, file, n_bytes, facts, place.has(SUPPORT_FILE))
 
     @property
     def n_pictures(self) -> int:
