@@ -93,8 +93,8 @@ def _require_nothing_else(folder: Path) -> None:
     """Check that a folder without the mark is empty, or all that is lost is the mark."""
     if not folder.is_dir():
         raise DataError(f"{folder} is a file; give a folder for the library")
-    # Hidden files are left by file managers; the mark itself may not have got its name.
-    own = {ENTRIES, f"{MARK_FILE}.tmp"}
+    # Hidden files are left by file managers; the mark may get its name at this very moment.
+    own = {ENTRIES, MARK_FILE, f"{MARK_FILE}.tmp"}
     others = [path.name for path in folder.iterdir() if path.name not in own]
     if (folder / ENTRIES).is_dir():
         entries = (path.name.removesuffix(".tmp") for path in (folder / ENTRIES).iterdir())

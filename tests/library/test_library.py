@@ -328,6 +328,22 @@ def test_add__entries_that_are_a_link__changes_nothing_elsewhere(animals, fitted
     assert not (outside / "more.adapter").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_entry__put_there_under_a_name_that_is_no_text__is_used_and_removed(animals, fitted):
+    entries = os.fsencode(animals.folder / "entries")
+    shutil.copy(animals.path("wear"), entries + b"/\xffwear.adapter")
+
+    (name,) = set(animals.names) - {"animals", "birds", "wear"}
+
+    assert same_answers(animals.load(name), animals.load("wear"))
+    assert name in [entry.name for entry in animals.index().entries]
+    reopened = AdapterLibrary.open(animals.folder)
+    assert reopened.index().stamps == animals.index().stamps
+    animals.rename(name, "clothes")
+    animals.remove("clothes")
+    assert animals.names == ["animals", "birds", "wear"]
+
+
 class Changes(RuleBasedStateMachine):
     """Any changes one after the other, beside a dictionary to which the same is done."""
 
@@ -392,5 +408,5 @@ def test_library__any_changes__is_what_a_dictionary_would_be(fitted, tmp_path):
 
     run_state_machine_as_test(
         type("TheseChanges", (Changes,), facts),
-        settings=settings(max_examples=20, stateful_step_count=15, deadline=None),
+        settings=settings(max_examples=12, stateful_step_count=15, deadline=None),
     )
