@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from functools import cache, lru_cache, partial
 from itertools import product
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ from metaadapter.evaluation.tables import TASK_COLUMNS
 from metaadapter.own_code import explain, is_own_code, load_own_code
 from metaadapter.refusals import refusal
 
-__all__ = ["Bench", "load_metrics", "measure_cells"]
+__all__ = ["Bench", "Measures", "load_metrics", "measure_cells"]
 
 _last_draw = lru_cache(maxsize=1)(draw_tasks)
 
@@ -84,7 +85,20 @@ class Bench:
             return self._measure(method, data, rows.first(cell.n_shot))
 
 
-def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+@runtime_checkable
+class Measures(Protocol):
+    """What measures the cells of a configuration; its class makes it anew in each process."""
+
+    config: EvaluationConfig
+    device: torch.device
+
+    def measure(self, cell: Cell) -> Tables:
+        """The rows of a cell."""
+
+
+def measure_cells(
+    bench: Measures, cells: Sequence[Cell], jobs: int
+) -> Iterator[tuple[Cell, Tables]]:
     """Cells with their rows as they come, measured in this process or, by `jobs`, in several.
 
     Raises:
@@ -109,7 +123,10 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
     )
     try:
         with _deaf_to_interrupts():  # processes that start inherit it
-            futures = [pool.submit(_measure, bench.config, bench.device, cell) for cell in cells]
+            futures = [
+                pool.submit(_measure, type(bench), bench.config, bench.device, cell)
+                for cell in cells
+            ]
         for future in as_completed(futures):
             yield future.result()
     except BaseException as error:
@@ -126,7 +143,12 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         pool.shutdown(cancel_futures=True)
 
 
-_bench_of = cache(Bench)
+Kind = Callable[[EvaluationConfig, torch.device], Measures]
+
+
+@cache
+def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Measures:
+    return kind(config, device)
 
 
 def _begin() -> None:
@@ -143,9 +165,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _measure(config: EvaluationConfig, device: torch.device, cell: Cell) -> tuple[Cell, Tables]:
+def _measure(
+    kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
+) -> tuple[Cell, Tables]:
     try:
-        return cell, _bench_of(config, device).measure(cell)
+        return cell, _bench_of(kind, config, device).measure(cell)
     except MetaAdapterError:
         raise
     except Exception as error:

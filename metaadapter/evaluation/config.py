@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from metaadapter.evaluation.draws import DrawConfig
+from metaadapter.evaluation.continual.learners import USUAL, resolve_learners
+from metaadapter.evaluation.continual.setting import SequenceConfig
 from metaadapter.evaluation.methods import resolve_names
 from metaadapter.training.config_file import checked, find_path, read_toml
 
@@ -35,12 +36,12 @@ class Cell(NamedTuple):
 
     method: str
     store: str
-    """Name of the set."""
+    """Name of the set, or of the sequence of sets."""
     n_shot: int
     seed: int
 
 
-class EvaluationConfig(DrawConfig):
+class EvaluationConfig(SequenceConfig):
     """One evaluation; equal configurations give equal figures, times apart."""
 
     schema_version: Literal[1] = 1
@@ -51,11 +52,20 @@ class EvaluationConfig(DrawConfig):
     queries_from: StoreFolder | None = None
     """… and the pictures to classify from this one, classes joined by readable name."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of methods, folders of generators and peers; groups as `resolve_names` has them."""
+    """Names of methods, folders of generators and peers; groups as `resolve_names` has them.
+
+    With `continual`, names of learners as `load_learner` takes them; "peers" are all of them.
+    """
     reference: str | None = None
     """The method that others are held against; the first one if not given."""
     metrics: tuple[str, ...] = ()
     """Metrics of one's own as FILE.py:FUNCTION."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_learners(cls, given: Any) -> Any:
+        asks_for_learners = isinstance(given, Mapping) and given.get("continual") is not None
+        return {"methods": USUAL, **given} if asks_for_learners else given
 
     @field_validator("stores")
     @classmethod
@@ -72,6 +82,11 @@ class EvaluationConfig(DrawConfig):
                 "expected either stores (STORE…), or support_from and queries_from "
                 "(--support-from, --queries-from)"
             )
+        if self.continual and (crosses or self.metrics):
+            raise ValueError(
+                "a sequence of tasks (continual) is of stores (STORE…), and without metrics of "
+                "one's own"
+            )
         n_named = Counter(Path(store).name for store in self.stores)
         if alike := [store for store in self.stores if n_named[Path(store).name] > 1]:
             raise ValueError(
@@ -85,7 +100,7 @@ class EvaluationConfig(DrawConfig):
     @property
     def method_names(self) -> tuple[str, ...]:
         """Each method once, groups written out."""
-        return resolve_names(self.methods)
+        return (resolve_learners if self.continual else resolve_names)(self.methods)
 
     @property
     def reference_name(self) -> str:
@@ -117,7 +132,7 @@ class EvaluationConfig(DrawConfig):
         """The plan; what shares a draw stands together."""
         return tuple(
             Cell(method, store, n_shot, seed)
-            for store in self.set_names
+            for store in ((" → ".join(self.set_names),) if self.continual else self.set_names)
             for seed in range(self.seeds)
             for n_shot in self.ascending_shots
             for method in self.method_names

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from metaadapter.errors import DataError
 from metaadapter.evaluation.config import Cell, EvaluationConfig
-from metaadapter.evaluation.draws import DrawConfig
+from metaadapter.evaluation.continual.setting import SequenceConfig
 from metaadapter.evaluation.metrics import Tables
 from metaadapter.files.own_folder import hold_lock, open_after, require_own_or_empty, write_errors
 from metaadapter.files.proof import PROOF, read_document, sealed, unsealed, write_document
@@ -25,7 +25,7 @@ SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluati
 KEPT = "Finished cells are kept; the same command goes on there"
 REMEDY = "restore it from a copy, or measure again into another folder"
 # What shapes every task: the number of seeds alone is free to grow.
-DRAW = set(DrawConfig.model_fields) - {"seeds"}
+DRAW = set(SequenceConfig.model_fields) - {"seeds"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
 from metaadapter.evaluation.evaluation_set import EvaluationSet, same_name
-from metaadapter.evaluation.method import MetaTraining, Method
+from metaadapter.evaluation.method import MetaTraining
 
 __all__ = ["Box", "chosen_elsewhere", "support_apart", "unseen_classes", "unseen_sets"]
 
@@ -18,6 +18,17 @@ Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
 BY_NAME = "by the names of their stores; a renamed copy is not noticed"
 TASK = ["store", "seed", "task"]
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A method or learner, and what it was made with."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def meta_training(self) -> MetaTraining | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Box:
         return asdict(self)
 
 
-def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
+def support_apart(draws: pd.DataFrame, methods: Sequence[Recorded]) -> Box:
     """No picture, and no group of pictures, is in the queries of a task and its support or pool.
 
     The draws are those of `draw_table`. All methods have the same tasks, and so the same verdict.
@@ -58,7 +69,7 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Method]) -> Box:
     return Box("support and queries apart", status, detail[status], verdicts)
 
 
-def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
+def unseen_sets(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
     """No method was meta-trained on a data set that it is evaluated on."""
     return _by_record(
         "data sets unseen in meta-training",
@@ -69,7 +80,7 @@ def unseen_sets(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box
     )
 
 
-def unseen_classes(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
+def unseen_classes(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
     """No method was meta-trained on a class of the same readable name, of whatever data set."""
     classes = dict.fromkeys(name for data in sets for name in data.classes)
     return _by_record(
@@ -81,7 +92,7 @@ def unseen_classes(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> 
     )
 
 
-def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -> Box:
+def chosen_elsewhere(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
     """No setting or checkpoint of a method was chosen by its figures on a set evaluated here."""
     return _by_record(
         "settings chosen elsewhere",
@@ -94,7 +105,7 @@ def chosen_elsewhere(methods: Sequence[Method], sets: Sequence[EvaluationSet]) -
 
 def _by_record(
     name: str,
-    methods: Sequence[Method],
+    methods: Sequence[Recorded],
     overlap: Callable[[MetaTraining], list[str]],
     how: str,
     told_by: str,

@@ -43,11 +43,12 @@ TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 # A file name of undecodable bytes comes back as the same bytes: Arrow's texts cannot hold it.
 TEXT = pd.StringDtype("python")
 KINDS = {
-    **dict.fromkeys(("method", "store", "part", "metric", "class", "true", "predicted"), TEXT),
+    **dict.fromkeys(("method", "store", "part", "metric", "measure", "class"), TEXT),
+    **dict.fromkeys(("true", "predicted"), TEXT),
     **dict.fromkeys(("role", "path", "sha256", "group"), TEXT),
     **dict.fromkeys(("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"), "Int64"),
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
-    "n_pool": "Int64",
+    **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
 }
 """Column → its kind; all others hold numbers, NaN where there is none."""
 # Of the columns that come last in a table; in all others a line without it was cut off.
