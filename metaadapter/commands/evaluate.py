@@ -77,6 +77,22 @@ def evaluate(
     base_to_new: Annotated[
         bool, Option("--base-to-new", help="Adapt on half the classes, judge both halves.")
     ] = False,
+    continual: Annotated[
+        Literal["task-incremental", "class-incremental", "pooled"] | None,
+        Option(
+            help="Learn the stores one after the other as tasks: the task of a query is told; or "
+            "the classes of all tasks learned so far are possible; or those of all tasks. Then "
+            "--methods are library, growing, ceiling (@METHOD behind them), a peer of these, "
+            "peers, FILE.py:CLASS.",
+        ),
+    ] = None,
+    splits: Annotated[
+        int | None,
+        Option(min=1, help="Tasks that the classes of each store make.", show_default="1"),
+    ] = None,
+    shuffle: Annotated[
+        bool, Option("--shuffle", help="Draw an order of the tasks with each seed.")
+    ] = False,
     support_from: Annotated[
         Path | None, Option(metavar="STORE", help="Labelled pictures from this store …")
     ] = None,
@@ -114,7 +130,8 @@ def evaluate(
     The folder holds one row a method, set, number of shots, seed and task, means with intervals,
     paired differences, ranks, and checks of integrity. The same command goes on after an
     interruption; with more methods, stores or seeds it measures those alone. Cells of a method that
-    has changed are measured again.
+    has changed are measured again. With --continual the stores are tasks that are learned one after
+    the other.
     """
     if out is None:
         raise UsageError("give the folder of the tables: --out RUN")
@@ -132,6 +149,9 @@ def evaluate(
         "pool": pool,
         "pool_size": None if pool_size is None else _number_or_range(pool_size),
         "base_to_new": base_to_new or None,
+        "continual": continual,
+        "splits": splits,
+        "shuffle": shuffle or None,
         "support_from": None if support_from is None else str(support_from),
         "queries_from": None if queries_from is None else str(queries_from),
         "reference": reference,
@@ -139,8 +159,11 @@ def evaluate(
     }
     from joblib import cpu_count
 
-    from metaadapter import evaluation
+    from metaadapter.evaluation import evaluate as measure
     from metaadapter.evaluation.config import load_evaluation
+    from metaadapter.evaluation.continual.run import evaluate_continual
+    from metaadapter.report.continual.markdown import continual_overview
+    from metaadapter.report.continual.run import find_continual
     from metaadapter.report.evaluation_markdown import overview
     from metaadapter.report.evaluation_run import EvaluationRun
     from metaadapter.report.findings import find
@@ -149,7 +172,7 @@ def evaluate(
     given = {key: value for key, value in given.items() if value is not None}
     settings = load_evaluation(config, given)
     with console.counting("measuring") as tell:
-        found = evaluation.evaluate(
+        found = (evaluate_continual if settings.continual else measure)(
             settings,
             out,
             jobs=jobs or cpu_count(),
@@ -173,11 +196,14 @@ def evaluate(
     if json_output:
         for box in found.failed:  # the text of the result has them
             console.warn(f"{box.name}: {box.detail}")
-        write_document("evaluate", found.to_dict())
+        write_document("continual" if settings.continual else "evaluate", found.to_dict())
     else:
         n_cells = len(found.config.cells())
         console.result(f"{out}: {n_cells} cells, {found.n_measured} of them measured now", "")
-        console.result(*overview(find(EvaluationRun.read(out))))
+        if settings.continual:
+            console.result(*continual_overview(find_continual(out)))
+        else:
+            console.result(*overview(find(EvaluationRun.read(out))))
         console.note("", f"A page to read: metaadapter report {shlex.quote(str(out))}")
     if strict and found.failed:
         console.warn(f"{len(found.failed)} check(s) failed, so --strict ends with 3")

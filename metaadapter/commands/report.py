@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 from typer import Argument, Option
 
@@ -33,40 +34,66 @@ def report(
 
     Written are report.html, report.md and report.json. The page needs no other file, no script
     and no network. Pictures of the worst mistakes are shown if their files are still there, byte
-    for byte.
+    for byte. Of --continual the page has figures, curves, and the accuracy on each task after each.
     """
     from metaadapter.evaluation.folder import RECORD_FILE
     from metaadapter.files import proof
     from metaadapter.files.atomic_files import replace_file
     from metaadapter.files.own_folder import require_own_or_empty, write_errors
+    from metaadapter.report.continual.run import is_continual
+
+    console = Console(quiet=quiet, json_output=json_output)
+    read = _read_continual if is_continual(run) else _read_evaluation
+    views = read(run, pictures or [], console)
+    folder = out or run
+    with write_errors(f"the report into {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
+        # First, for by it the folder is known as that of a report.
+        proof.write_document(folder / "report.json", views.document)
+        replace_file(folder / "report.md", views.markdown)
+        # Last, for it alone needs a package that may be missing.
+        replace_file(folder / "report.html", views.page())
+    files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
+    if json_output:
+        write_document("report", {"files": files, **views.document})
+    else:
+        console.result(*files)
+
+
+class _Views(NamedTuple):
+    """What is written of a run."""
+
+    document: dict[str, Any]
+    markdown: str
+    page: Callable[[], str]
+
+
+def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> _Views:
     from metaadapter.report.evaluation_markdown import markdown
     from metaadapter.report.evaluation_page import page
     from metaadapter.report.evaluation_run import EvaluationRun
     from metaadapter.report.findings import find
     from metaadapter.report.thumbnails import thumbnails
 
-    console = Console(quiet=quiet, json_output=json_output)
     result = find(EvaluationRun.read(run))
     mistakes = [mistake for found in result.sets for mistake in found.mistakes]
-    shown = thumbnails(mistakes, [Path(), *(pictures or ())])
-    document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    folder = out or run
-    with write_errors(f"the report into {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        # First, for by it the folder is known as that of a report.
-        proof.write_document(folder / "report.json", document)
-        replace_file(folder / "report.md", markdown(result))
-        # Last, for it alone needs a package that may be missing.
-        replace_file(folder / "report.html", page(result, shown))
+    shown = thumbnails(mistakes, [Path(), *pictures])
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(shown) < n_pictures:
         console.note(
             f"{len(shown)} of {n_pictures} pictures of mistakes were found; --pictures FOLDER "
             "says where their paths begin"
         )
-    files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
-    if json_output:
-        write_document("report", {"files": files, **document})
-    else:
-        console.result(*files)
+    document = {"schema": "metaadapter.report/2", **result.to_dict()}
+    return _Views(document, markdown(result), lambda: page(result, shown))
+
+
+def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> _Views:
+    from metaadapter.report.continual.markdown import continual_markdown
+    from metaadapter.report.continual.page import continual_page
+    from metaadapter.report.continual.run import find_continual
+
+    result = find_continual(run)
+    document = {"schema": "metaadapter.continual_report/1", **result.to_dict()}
+    return _Views(document, continual_markdown(result), lambda: continual_page(result))

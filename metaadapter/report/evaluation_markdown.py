@@ -19,7 +19,7 @@ from metaadapter.report.words import (
     signed,
 )
 
-__all__ = ["markdown", "markdown_table", "overview"]
+__all__ = ["aligned_table", "markdown", "markdown_table", "overview"]
 
 BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
 Shown = Callable[[str], str]
@@ -96,7 +96,7 @@ def _by_shots(
         if method in table
     }
     if rows:
-        yield from ("", title, "", _aligned(["shots", *map(str, result.shots)], rows, shown))
+        yield from ("", title, "", aligned_table(["shots", *map(str, result.shots)], rows, shown))
 
 
 def _metric(result: EvaluationResult, name: str, shown: Shown, heading: str) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _costs(result: EvaluationResult) -> Iterator[str]:
     title = f"## Cost of a task with {result.shots[-1]} shot(s), mean over sets and draws"
     head = ["method", "fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
     told = in_markdown(part_told(result.judged))
-    yield from ("", title + told, "", _aligned(head, rows, in_markdown))
+    yield from ("", title + told, "", aligned_table(head, rows, in_markdown))
 
 
 def _errors(result: EvaluationResult) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _provenance(result: EvaluationResult) -> Iterator[str]:
     yield f"- `{command}`"
 
 
-def _aligned(head: list[str], rows: dict[str, list[str]], shown: Shown) -> str:
+def aligned_table(head: list[str], rows: dict[str, list[str]], shown: Shown) -> str:
     """A table that a terminal shows in columns too."""
     table = [head, *([shown(name), *cells] for name, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

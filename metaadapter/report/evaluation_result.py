@@ -10,7 +10,16 @@ from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.integrity import Box
 from metaadapter.evaluation.summary import Ranks
 
-__all__ = ["ByShots", "EvaluationResult", "PartFound", "PoolBin", "PoolGain", "Row", "SetFound"]
+__all__ = [
+    "ByShots",
+    "EvaluationResult",
+    "PartFound",
+    "PoolBin",
+    "PoolGain",
+    "Row",
+    "SetFound",
+    "plain",
+]
 
 ByShots = Mapping[str, Mapping[int, Estimate]]
 """Method → number of shots → estimate."""
@@ -127,13 +136,14 @@ class EvaluationResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; an interval of a single draw is null."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = plain(asdict(self))
         return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The JSON form of values in mappings and sequences; NaN is null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and value != value else value

@@ -21,6 +21,7 @@ __all__ = [
     "accuracy_by_time",
     "mean_ranks",
     "reliability",
+    "style_among",
     "style_of",
 ]
 
@@ -63,12 +64,17 @@ class MethodStyle:
 
 def style_of(method: str, result: EvaluationResult) -> MethodStyle:
     """The style of one of the methods."""
-    if method in result.featured:
-        number = result.featured.index(method)
+    return style_among(method, result.featured, result.path)
+
+
+def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) -> MethodStyle:
+    """The style of a method where those that are featured are told apart."""
+    if method in featured:
+        number = featured.index(method)
         return MethodStyle(f"method-{number}", MARKERS[number])
     if method == ZERO_SHOT:
         return MethodStyle("ink", None, dashed=True)
-    if method in result.path:
+    if method in path:
         return MethodStyle("muted", ".", is_named=False)
     return MethodStyle("faint", None, is_named=False)
 

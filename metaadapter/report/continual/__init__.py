@@ -1,0 +1,1 @@
+"""A continual evaluation as a page to read, as Markdown and as JSON."""
