@@ -14,7 +14,7 @@ from metaadapter.continual.questions import Questions, gated
 
 __all__ = ["NearestMean"]
 
-Means = dict[int, Float[Tensor, "N D"]]
+Means = dict[int, Float[Tensor, "_ D"]]
 """Task → the mean picture of each of its classes."""
 
 

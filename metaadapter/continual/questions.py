@@ -25,7 +25,7 @@ class Questions:
 
     rows_QD: Float[Tensor, "Q D"]
     """Unit rows of the pictures; each is to be answered by itself."""
-    texts: dict[int, Float[Tensor, "N D"]]
+    texts: dict[int, Float[Tensor, "_ D"]]
     """Task → unit rows of the texts of its classes."""
     logit_scale: float
     """The encoder's inverse temperature."""

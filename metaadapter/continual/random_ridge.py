@@ -64,7 +64,7 @@ def ridge_through_products(
 
 def split_by_task(
     columns_xC: Float[Tensor, "x C"], supports: Mapping[int, Support]
-) -> dict[int, Float[Tensor, "x N"]]:
+) -> dict[int, Float[Tensor, "x _"]]:
     """Task → its columns."""
     ways = [support.n_way for support in supports.values()]
     return dict(zip(supports, torch.split(columns_xC, ways, dim=-1), strict=True))
@@ -75,5 +75,5 @@ class RidgeState:
     """Pictures so far, and by task the head that they give."""
 
     supports: dict[int, Support]
-    heads: dict[int, Float[Tensor, "x N"]]
+    heads: dict[int, Float[Tensor, "x _"]]
     """Task → coefficients of its classes: of hidden numbers, or of the pictures' kernel."""
