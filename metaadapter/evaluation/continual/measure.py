@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from metaadapter.continual import Questions
@@ -98,9 +98,7 @@ def _questions(
     return [(among, among)]
 
 
-def _predictions(
-    scores_QC: Float[Tensor, "Q C"], questions: Questions, name: str
-) -> Int[Tensor, " Q"]:
+def _predictions(scores_QC: Tensor, questions: Questions, name: str) -> Int[Tensor, " Q"]:
     shape = len(questions.rows_QD), sum(map(len, questions.texts.values()))
     if tuple(scores_QC.shape) != shape:
         raise UsageError(
