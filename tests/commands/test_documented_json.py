@@ -123,6 +123,22 @@ def test_evaluate_and_report__documents__are_as_documented(run, make_store, tmp_
     assert agrees(told.document, "metaadapter.report/2")
 
 
+def test_continual_evaluation_and_its_report__documents__are_as_documented(
+    run, make_store, tmp_path
+):
+    stores = [make_store(name, {"ant": 3, "bee": 3}).folder for name in ("pets", "toys")]
+    few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
+
+    done = run(
+        "evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *few, "--json"
+    )
+
+    assert agrees(done.document, "metaadapter.continual/1")
+
+    told = run("report", tmp_path / "run", "--json")
+    assert agrees(told.document, "metaadapter.continual_report/1")
+
+
 def test_doctor__document__is_as_documented(run):
     assert agrees(run("doctor", "--json").document, "metaadapter.doctor/1")
 
@@ -156,7 +172,9 @@ def test_page__documents_each_schema_once():
             "library-import",
             "train",
             "evaluate",
+            "continual",
             "report",
+            "continual_report",
             "doctor",
             "demo",
             "error",
