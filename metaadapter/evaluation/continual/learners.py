@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from metaadapter.adapter import AdapterWeights, Support, require_adapters
+from metaadapter.baselines import MetaPeer
 from metaadapter.code_identity import code_identity
 from metaadapter.continual import Learner
 from metaadapter.continual.fine_tuning import FineTuning
@@ -18,11 +19,12 @@ from metaadapter.continual.rail import RAIL
 from metaadapter.continual.ranpac import RanPAC
 from metaadapter.continual.zero_shot import ZeroShot
 from metaadapter.errors import UsageError
-from metaadapter.evaluation.method import UNTRAINED, MetaTraining
+from metaadapter.evaluation.continual.named_learner import NamedLearner
+from metaadapter.evaluation.method import UNTRAINED
 from metaadapter.evaluation.methods import JOINT, load_method
 from metaadapter.own_code import explain, is_own_code, load_own_code
 
-__all__ = ["LEARNERS", "OF_METHODS", "USUAL", "NamedLearner", "load_learner", "resolve_learners"]
+__all__ = ["LEARNERS", "OF_METHODS", "USUAL", "load_learner", "resolve_learners"]
 
 LEARNERS: dict[str, Callable[[], Learner[Any]]] = {
     "zero-shot": ZeroShot,
@@ -40,21 +42,6 @@ OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
 }
 """What makes a learner of a few-shot method: "library@GDA"; of "default" without a name."""
 USUAL = ("library", "growing", "peers", "ceiling", "ceiling@GDA")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedLearner:
-    """A learner with its name and the record of what it was made with."""
-
-    name: str
-    """As it was asked for, and as rows and reports call it."""
-    identity: str
-    """Changes when its answers may."""
-    learner: Learner[Any]
-    meta_training: MetaTraining | None
-    """Data that it was made with before it saw a task; None where nobody wrote it down."""
-    sees_joint_alone: bool = False
-    """Whether it gets the joint features alone where an encoder gives further blocks."""
 
 
 def resolve_learners(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,6 +69,11 @@ def load_learner(name: str) -> NamedLearner:
     kind, _, method_name = name.partition("@")
     if kind in OF_METHODS:
         method = load_method(method_name or "default")
+        if isinstance(method.fit, MetaPeer):
+            raise UsageError(
+                f"learner {name!r}: {method_name} has weights for the features of one encoder, and "
+                "is measured without --continual alone; name another method"
+            )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = _digest(code_identity(type(learner)) + method.identity)
         return NamedLearner(name, identity, learner, method.meta_training)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metaadapter.continual import Questions
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
-from metaadapter.evaluation.continual.learners import NamedLearner
+from metaadapter.evaluation.continual.named_learner import NamedLearner
 from metaadapter.evaluation.continual.sequence import Task
 from metaadapter.evaluation.continual.setting import Setting
 from metaadapter.evaluation.evaluation_set import same_name

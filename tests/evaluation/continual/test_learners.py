@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch.nn.functional import normalize
 
+from metaadapter.adapter import Support
 from metaadapter.continual.library import Library
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.continual.learners import LEARNERS, load_learner, resolve_learners
+
+
+@pytest.fixture
+def tasks_of_two():
+    pictures = normalize(torch.randn(1, 2, 3, 8), dim=-1)
+    return Support.of_tasks(pictures, pictures[:, :, 0], logit_scale=20.0)
 
 
 def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
@@ -47,6 +56,18 @@ def test_load__no_learner__names_those_there_are(name):
 def test_load__library_of_no_method__names_those_there_are():
     with pytest.raises(UsageError, match="no method 'nothing'"):
         load_learner("library@nothing")
+
+
+def test_load__library_of_a_meta_trained_peer__is_refused():
+    with pytest.raises(UsageError, match="MAML has weights for the features of one encoder"):
+        load_learner("library@MAML")
+
+
+def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns(tasks_of_two):
+    learner = load_learner("library@ZLaP").learner
+
+    with pytest.raises(UsageError, match="learner 'library@ZLaP' must return AdapterWeights"):
+        learner.learn(learner.start(), tasks_of_two, 0)
 
 
 @pytest.mark.parametrize(
