@@ -23,8 +23,8 @@ class Entry:
     """What is kept of a task."""
 
     adapter: AdapterWeights
-    pictures_nD: Float[Tensor, "n D"]
-    """Its labelled pictures, by which it is told from others."""
+    means_ND: Float[Tensor, "N D"]
+    """The mean picture of each class, by which it is told from other tasks."""
 
 
 @final
@@ -44,15 +44,15 @@ class Library(Learner[dict[int, Entry]]):
 
     def learn(self, state: dict[int, Entry], support: Support, task: int) -> dict[int, Entry]:
         """Add the adapter of a task."""
-        rows_nD, _ = support.labelled_rows()
-        return {**state, task: Entry(self._fit(support).map(Tensor.detach).task(0), rows_nD)}
+        adapter = self._fit(support).map(Tensor.detach).task(0)
+        return {**state, task: Entry(adapter, support.means_TND[0])}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
         """Log-probabilities of the mixture."""
         known = [state[task] for task in questions.tasks if task in state]
         if not known:
             return questions.zero_shot_QC
-        task_QT = task_probabilities(questions.rows_QD, [each.pictures_nD for each in known])
+        task_QT = task_probabilities(questions.rows_QD, [each.means_ND for each in known])
         log_QL = torch.cat(
             [
                 classify(questions.rows_QD, each.adapter).log_softmax(-1) + log_Q1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -29,18 +31,21 @@ def test_library__several_tasks__mixes_as_a_slow_loop_does(tasks, ask, learn):
     found = Library(GDA).answer(learn(Library(GDA), tasks), questions).exp()
 
     for picture, row in zip(questions.rows_QD, found, strict=True):
-        nearest = [
-            max(float(picture @ other) for other in tasks[task].labelled_rows()[0])
+        densities = [
+            sum(
+                math.exp(-15.0 * float((picture - shots.mean(0)).square().sum()))
+                for shots in tasks[task].support_TNKD[0]
+            )
             for task in (0, 2)
         ]
-        shares = (20.0 * torch.tensor(nearest, dtype=torch.float64)).softmax(-1)
+        shares = torch.tensor(densities, dtype=torch.float64) / sum(densities)
         parts = [classify(picture[None, None], GDA(tasks[task]))[0, 0] for task in (0, 2)]
         wanted = [share * part.softmax(-1) for share, part in zip(shares, parts, strict=True)]
         torch.testing.assert_close(row, torch.cat(wanted))
     torch.testing.assert_close(found.sum(-1), torch.ones(7).double())
 
 
-def test_task_probabilities__a_labelled_picture__is_of_its_task():
+def test_task_probabilities__a_mean_picture__is_of_its_task():
     pictures = [normalize(torch.randn(5, 30), dim=-1) for _ in range(3)]
 
     found = task_probabilities(pictures[1], pictures)
