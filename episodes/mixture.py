@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import final
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes.draws import uniform
@@ -49,9 +49,13 @@ class Mixture:
         *,
         twins: bool = False,
         off_class: bool = False,
+        foreign: bool = False,
         pools: PoolSpec | None = None,
     ) -> Episodes:
         """Draw tasks that are all from one source, as `EpisodeSampler.draw` does.
+
+        With `foreign` the pictures of other classes are followed by as many pictures of another
+        source of the same encoder, where there is one, through their first view.
 
         Returns:
             The tasks on the source's device, each picture through a view of its own.
@@ -63,9 +67,35 @@ class Mixture:
             n_tasks, generator, twins=twins, off_class=off_class, pools=pools
         )
         episodes = gather(rows, self.sources[number], generator)
-        return (
-            episodes if pools is None else self._with_foreigners(episodes, number, pools, generator)
-        )
+        if foreign:
+            episodes = self._with_foreign_strangers(episodes, number, generator)
+        if pools is not None:
+            episodes = self._with_foreigners(episodes, number, pools, generator)
+        return episodes
+
+    def _with_foreign_strangers(
+        self, episodes: Episodes, number: int, generator: torch.Generator
+    ) -> Episodes:
+        mask_TO = episodes.off_class_mask_TO
+        picked_TOD = self._foreign_pictures(number, mask_TO.shape, mask_TO.device, generator)
+        if picked_TOD is None:
+            return episodes
+        return episodes.with_off_class(picked_TOD)
+
+    def _foreign_pictures(
+        self,
+        number: int,
+        shape: torch.Size,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> Float[Tensor, "T X D"] | None:
+        """Pictures (T, X) of another source, the same for all tasks; `None` where there is none."""
+        others = self._foreign_to(number)
+        if not others:
+            return None
+        source, rows_n = others[int(uniform((), generator, torch.device("cpu")) * len(others))]
+        picked_TX = uniform(tuple(shape), generator, device) * len(rows_n)
+        return source.features_nVD[rows_n[picked_TX.long()], 0]
 
     def _with_foreigners(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator

@@ -115,6 +115,15 @@ class Episodes:
     blocks: tuple[int, ...] = ()
     """Widths of the blocks that its features consist of; () for one."""
 
+    def with_off_class(self, more_TOD: Float[Tensor, "T O2 D"]) -> Episodes:
+        """The same tasks with further pictures of none of their classes after those there are."""
+        mask_TO = more_TOD.new_ones(more_TOD.shape[:2], dtype=torch.bool)
+        return replace(
+            self,
+            off_class_TOD=torch.cat([self.off_class_TOD, more_TOD], 1),
+            off_class_mask_TO=torch.cat([self.off_class_mask_TO, mask_TO], 1),
+        )
+
 
 def gather(
     rows: EpisodeRows, source: TaskSource, generator: torch.Generator | None = None

@@ -64,19 +64,18 @@ def main() -> None:
         "pool_corrections": given.pool_corrections,
     }
     if config["start"]:
-        record["start"] = _first_run(config["start"])
+        record["start"] = _earlier_run(config["start"])
     write_document(SHIPPED / "training.json", {**record, "config": config})
 
 
-def _first_run(start: str) -> dict[str, Any]:
-    """The record of the run from new weights that a run started from, but for its data.
+def _earlier_run(start: str) -> dict[str, Any]:
+    """The record of the run that a run started from, with that of its own start, but for data.
 
     The data stand among those of the run that started from it.
     """
     found = read_training_record(SHIPPED if start == "default" else Path(start))
     record = found[1] if found else {}
-    first = record.get("start", record)
-    return {key: value for key, value in first.items() if key != "data"}
+    return {key: value for key, value in record.items() if key not in ("data", "proof", "schema")}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,13 @@ from metaadapter.adapter.files import (
     save_adapter,
     store_adapter,
 )
+from metaadapter.adapter.known import (
+    KEPT,
+    known_logits,
+    known_probabilities,
+    known_threshold,
+    prediction_sets,
+)
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import (
@@ -21,6 +28,7 @@ from metaadapter.adapter.weights import (
 )
 
 __all__ = [
+    "KEPT",
     "AdapterConfig",
     "AdapterWeights",
     "Answers",
@@ -32,7 +40,11 @@ __all__ = [
     "apply_adapter",
     "classify",
     "hold_adapter",
+    "known_logits",
+    "known_probabilities",
+    "known_threshold",
     "load_adapter",
+    "prediction_sets",
     "probabilities",
     "require_adapter_folder",
     "require_adapters",

@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
+from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.place import (
     CONFIG_FILE,
     REMEDY,
@@ -82,7 +83,7 @@ def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path
         tensors = load(contents[WEIGHTS_FILE])
         warn_of_unknown(adapter / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
-        sizes = {"N": len(config.classes), "D": config.width}
+        sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _unpacked_support(contents.get(SUPPORT_FILE), config)
     except UNUSABLE as error:

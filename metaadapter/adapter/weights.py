@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from metaadapter.errors import DataError, UsageError
 
 __all__ = [
+    "KNOWN_HEAD",
     "AdapterWeights",
     "TensorFields",
     "apply_adapter",
@@ -59,7 +60,8 @@ class AdapterWeights(TensorFields):
 
     CLIP-Adapter (Gao et al. 2021), Tip-Adapter (Zhang et al. 2022), TaskRes (Yu et al. 2023), GDA
     (Wang et al. 2024) and zero-shot CLIP are points in this space. The visual bottleneck and the
-    cache are left out (`None`) as a whole when an adapter has none.
+    cache are left out (`None`) as a whole when an adapter has none, and so is the head that tells
+    known pictures.
     """
 
     classes: Float[Tensor, "*T N D"]
@@ -78,11 +80,21 @@ class AdapterWeights(TensorFields):
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
     """How sharply the affinity to each key falls with the distance from the key."""
+    likeness: Float[Tensor, "*T N D"] | None = None
+    """What pictures of each class are like; this and the next four are the head that tells known
+    pictures from those of none of the classes (`adapter/known.py`)."""
+    likeness_bias: Float[Tensor, "*T N"] | None = None
+    known: Float[Tensor, "*T 3"] | None = None
+    """Weights of likeness and of doubt, and the constant, in the logit of being known."""
+    known_quantiles: Float[Tensor, "*T G"] | None = None
+    """Logits of being known above which the fractions `KEPT` of known pictures lie."""
+    own_quantiles: Float[Tensor, "*T G"] | None = None
+    """Log-probabilities of their own class above which the same fractions lie."""
     reject_threshold: Float[Tensor, "*T"] | None = None
-    """A query whose largest probability lies below it belongs to none of the classes."""
+    """A picture whose probability of being known lies below it belongs to none of the classes."""
 
     def __post_init__(self) -> None:
-        for part in (_VISUAL, _CACHE):
+        for part in (_VISUAL, _CACHE, KNOWN_HEAD):
             there = [name for name in part if getattr(self, name) is not None]
             if there and len(there) < len(part):
                 missing = ", ".join(name for name in part if name not in there)
@@ -108,6 +120,12 @@ class AdapterWeights(TensorFields):
         return self._part(_CACHE)
 
     @property
+    def known_head(self) -> tuple[Tensor, ...] | None:
+        """`(likeness, likeness_bias, known, known_quantiles, own_quantiles)`, or `None`."""
+        head = self._part(KNOWN_HEAD)
+        return None if head is None else head[:-1]
+
+    @property
     def n_way(self) -> int:
         """The number of classes."""
         return self.classes.shape[-2]
@@ -128,6 +146,11 @@ class AdapterWeights(TensorFields):
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
 _CACHE = ("keys", "values", "alpha", "beta")
+KNOWN_HEAD = (
+    *("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles"),
+    "reject_threshold",
+)
+"""The fields of the head that tells known pictures."""
 
 
 def apply_adapter(

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Bool, Float, Float32, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from metaadapter.adapter import AdapterWeights, Support, probabilities
+from metaadapter.adapter import (
+    AdapterWeights,
+    Support,
+    known_probabilities,
+    known_threshold,
+    prediction_sets,
+    probabilities,
+)
 from metaadapter.classifier.given_arrays import (
     as_array,
     label_array,
@@ -53,15 +60,60 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
-        check_is_fitted(self)
-        rows = moderate_rows(checked(self, X, reset=False))
-        return probabilities(torch.from_numpy(rows), self.adapter_).numpy()
+        return probabilities(self._rows(X), self.adapter_).numpy()
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable label of each row of X (n, D)."""
         best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
         labels: np.ndarray = self.classes_[best]
         return labels
+
+    def predict_known_proba(self, X: Any) -> Float[np.ndarray, " n"]:
+        """The probability that each row of X (n, D) shows one of the classes at all.
+
+        Half of all pictures are taken to show none of them. `predict_proba` answers as if each
+        showed one.
+
+        Raises:
+            UsageError: The adapter cannot tell: another method than a generator made it.
+        """
+        return known_probabilities(self._rows(X), self.adapter_).numpy()
+
+    def predict_known(self, X: Any, keep: float | None = None) -> Bool[np.ndarray, " n"]:
+        """Whether each row of X (n, D) shows one of the classes.
+
+        Args:
+            X: Features of pictures.
+            keep: The fraction of pictures of the classes for which this is to be true, 0.5 … 0.99;
+                0.95 by default. The lower, the fewer others pass.
+
+        Raises:
+            UsageError: As `predict_known_proba`, or `keep` is out of range.
+        """
+        least = float(known_threshold(self._fitted_adapter, keep))
+        known: np.ndarray = self.predict_known_proba(X) >= least
+        return known
+
+    def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
+        """Which classes each row of X (n, D) may show: its own is among them as often as stated.
+
+        The most probable class is always among them, so that where fewer mistakes are made than
+        `coverage` allows (0.5 … 0.99), sets hold one class and cover more.
+
+        Raises:
+            UsageError: As `predict_known_proba`, or `coverage` is out of range.
+        """
+        shares = torch.from_numpy(self.predict_proba(X))
+        return prediction_sets(shares, self.adapter_, coverage).numpy()
+
+    @property
+    def _fitted_adapter(self) -> AdapterWeights:
+        check_is_fitted(self)
+        return self.adapter_
+
+    def _rows(self, X: Any) -> Float[torch.Tensor, "n D"]:
+        check_is_fitted(self)
+        return torch.from_numpy(moderate_rows(checked(self, X, reset=False)))
 
     def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
         """The support in float32, classes in the order of `classes_`, and the encoder.

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter.weights import KNOWN_HEAD
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator import AdapterGenerator, shared_generator
 
@@ -76,8 +77,9 @@ def append_class(
     as it is there: softmax sees only such differences. Both adapters are fitted to the same
     targets, so vectors are taken over at the old temperature. But an adapter from names alone has
     the encoder's temperature, which measures no targets: there, differences of logits are kept.
-    The adapter has no task axis; the generator predicted it from the one task of the support. What
-    is new are unit rows, of pictures and of a text, which is zeros where there is none.
+    What tells known pictures is taken from that adapter. The adapter has no task axis; the
+    generator predicted it from the one task of the support. What is new are unit rows, of pictures
+    and of a text, which is zeros where there is none.
     """
     old_rows, old_labels = support.labelled_rows()
     larger = Support.of_rows(
@@ -100,6 +102,7 @@ def append_class(
         classes=_insert(weights.classes, weights.classes.mean(0) + own_vector, position),
         class_bias=_insert(weights.class_bias, weights.class_bias.mean(0) + own_bias, position),
         **_grown_cache(weights, predicted, position, unit),
+        **{name: getattr(predicted, name) for name in KNOWN_HEAD},
     )
     return grown, larger
 

@@ -58,6 +58,14 @@ def adapt(
             "manifest or a feature store. They help most at one to four pictures a class.",
         ),
     ] = None,
+    background: Annotated[
+        Path | None,
+        Option(
+            metavar="PICTURES",
+            help="Pictures of nothing of interest, such as empty frames: a class `background` that "
+            "needs no name.",
+        ),
+    ] = None,
     encoder: options.EncoderOfPictures = None,
     mode: Annotated[
         Literal["one_shot", "finetune"],
@@ -131,6 +139,7 @@ def adapt(
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.images import UnreadableImage
+    from metaadapter.task.background import with_background
     from metaadapter.task.classes import check_support, class_names, with_sentences
     from metaadapter.task.fit_adapter import estimate, fit_adapter
     from metaadapter.task.labelled_pictures import Selection, read_support, without_pictures
@@ -139,6 +148,8 @@ def adapt(
     require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
     if unlabelled is not None and not unlabelled.exists():
         raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
+    if background is not None and not background.exists():
+        raise DataError(f"--background {background}: there is no such file or folder")
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
     if repeated := {each for each in alone if alone.count(each) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -160,6 +171,10 @@ def adapt(
                 check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
                 progress=progress,
             )
+    named = None if no_text else name(alone or labelled.counts)
+    if background is not None:  # after the names were taken: it has none
+        with console.progress() as progress:
+            labelled = with_background(labelled, background, load, seed=seed, progress=progress)
     pool, unread, told = None, tuple[UnreadableImage, ...](), tuple[str, ...]()
     if unlabelled is not None:
         with console.progress() as progress:
@@ -169,7 +184,6 @@ def adapt(
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
         unread, told = pictures.quarantined, (*pictures.warnings, *told)
         console.warn_of_pictures("the unlabelled", told, unread)
-    named = None if no_text else name(alone or labelled.counts)
     texts = named and with_sentences(named, labelled.descriptions, describe or ())
     stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
     save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)

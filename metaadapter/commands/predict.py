@@ -56,6 +56,29 @@ def predict(
             "--labelled", help="The pictures have classes: tell how many are predicted correctly."
         ),
     ] = False,
+    reject: Annotated[
+        bool,
+        Option(
+            "--reject", help="Answer `unknown` for pictures that look like none of the classes."
+        ),
+    ] = False,
+    keep: Annotated[
+        float | None,
+        Option(
+            metavar="FRACTION",
+            help="Fraction of pictures of the classes that are not to look unfamiliar, 0.5 to "
+            "0.99: the higher, the more others pass.",
+            show_default="0.95",
+        ),
+    ] = None,
+    sets: Annotated[
+        float | None,
+        Option(
+            metavar="FRACTION",
+            help="Also give the set of classes that a picture may show; its own is among them with "
+            "this chance, 0.5 to 0.99.",
+        ),
+    ] = None,
     together: Annotated[
         bool,
         Option(
@@ -79,7 +102,8 @@ def predict(
     """Label new pictures, with probabilities and the runner-up.
 
     The adapter names its encoder, which is loaded and checked. Without a terminal the list is
-    tab-separated: path, label, probability, runner-up, its probability[, that of --rank].
+    tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
+    probability of showing one of the classes at all[, the set of --sets].
     """
     if rank is not None and sort is not None:
         raise UsageError("--rank and --sort are two orders; give one of them")
@@ -91,7 +115,7 @@ def predict(
     from metaadapter.task.classes import require_label
     from metaadapter.task.pool import as_pool, pool_effect, predict_together, require_together
     from metaadapter.task.prediction_table import PredictionTable
-    from metaadapter.task.predictions import Scores, predict_pictures, ranked
+    from metaadapter.task.predictions import Asked, Scores, predict_pictures, ranked
     from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     if out is not None:
@@ -99,6 +123,8 @@ def predict(
     stored = load_adapter(adapter)
     if together:
         require_together(stored, adapter)
+    asked = Asked(reject, keep, sets)
+    asked.require(stored, adapter)
     config = stored.config
     classes = [str(label) for label in config.classes]
     if rank is not None:
@@ -107,7 +133,11 @@ def predict(
     predictions: list[Prediction] = []
     warnings: list[str] = []
     unreadable: list[UnreadableImage] = []
-    opened = None if csv_file is None else PredictionTable(csv_file, classes, raw=csv_raw)
+    opened = (
+        None
+        if csv_file is None
+        else PredictionTable(csv_file, classes, raw=csv_raw, sets=sets is not None)
+    )
     with opened or nullcontext() as table:
         with console.progress() as progress:
             parts = read_queries(
@@ -119,7 +149,7 @@ def predict(
                 stored, parts = predict_together(stored, pool, adapter), iter([whole])
                 warnings += told
             for pictures in parts:
-                predictions += (some := predict_pictures(stored, pictures))
+                predictions += (some := predict_pictures(stored, pictures, asked))
                 warnings += pictures.warnings
                 unreadable += pictures.quarantined
                 if table is not None:
@@ -142,6 +172,14 @@ def predict(
         known,
     )
     console.warn_of_pictures("these", warnings, unreadable)
+    if n_unfamiliar := sum(prediction.unfamiliar for prediction in predictions):
+        answer = (
+            "are answered `unknown`" if reject else "may show none (--reject answers `unknown`)"
+        )
+        console.note(
+            f"{n_unfamiliar} of {len(predictions)} pictures look like none of the classes and "
+            f"{answer}"
+        )
     scores = Scores.of_predictions(predictions) if labelled else None
     if csv_file is not None:
         console.note(f"wrote {len(listed)} predictions to {csv_file}")
@@ -153,6 +191,10 @@ def predict(
             "blocks": config.origin.blocks,
             "n_views": config.origin.n_views,
             "together": together,
+            "reject": reject,
+            "keep": keep,
+            "sets": sets,
+            "n_unfamiliar": n_unfamiliar,
             "classes": classes,
             "n_pictures": len(predictions),
             "predictions": [prediction.to_dict() for prediction in listed],
@@ -171,9 +213,17 @@ def _show(
     predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
 ) -> None:
     rows = [
-        [path, label, f"{share:.4f}", runner_up, f"{second:.4f}"]
-        + ([] if rank is None else [f"{shares[rank]:.4f}"])
-        for path, label, share, runner_up, second, _, shares, _ in predictions
+        [
+            it.path,
+            it.label,
+            f"{it.probability:.4f}",
+            it.runner_up,
+            f"{it.runner_up_probability:.4f}",
+        ]
+        + ([] if rank is None else [f"{it.probabilities[rank]:.4f}"])
+        + ([] if it.known is None else [f"{it.known:.4f}"])
+        + ([] if it.set is None else [", ".join(it.set)])
+        for it in predictions
     ]
     if not console.stdout.is_terminal:
         inert = ([in_csv(one_line(cell)) for cell in row] for row in rows)
@@ -197,6 +247,11 @@ def _show(
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     if rank is not None:
         table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, map(one_line, row)))
+    if any(it.known is not None for it in predictions):
+        table.add_column("known", justify="right", overflow="fold")
+    if any(it.set is not None for it in predictions):
+        table.add_column("may be", overflow="fold")
+    for row, it in zip(rows, predictions, strict=True):
+        cells = [Text(one_line(cell)) for cell in row]
+        table.add_row(*cells, style="dim" if it.unfamiliar else None)
     console.stdout.print(table)

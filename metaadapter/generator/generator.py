@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -16,6 +16,7 @@ from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
 from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator.known import KnownNetwork
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
@@ -85,6 +86,7 @@ class Generator(AdapterGenerator):
         self.encoder = SetEncoder(self.config.width, self.config.n_layers, self.config.n_heads)
         self.heads = Heads(self.config.width, self.config.bottleneck)
         self.pool = PoolNetwork()
+        self.known = KnownNetwork()
 
     def forward(self, support: Support) -> AdapterWeights:
         """Adapters of T tasks; a task without a picture gets zero-shot CLIP.
@@ -117,6 +119,7 @@ class Generator(AdapterGenerator):
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
         weights = _emit(problem, corrections, left_out.scale_T)
+        weights = replace(weights, **self.known(problem, left_out))
         return weights, problem, corrections
 
 

@@ -80,10 +80,11 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     with torch.device("meta"):
         generator = Generator(config)
     real = {name: tensor.float() for name, tensor in weights.items()}
-    if not any(name.startswith("pool.") for name in real):
-        # Generators that were saved before there was one learned nothing from pools.
-        untrained = _seeded(Generator).state_dict()
-        real |= {name: each for name, each in untrained.items() if name.startswith("pool.")}
+    for part in ("pool.", "known."):
+        if not any(name.startswith(part) for name in real):
+            # Generators that were saved before there was such a part learned nothing of it.
+            untrained = _seeded(Generator).state_dict()
+            real |= {name: each for name, each in untrained.items() if name.startswith(part)}
     return _with_weights(generator, real, folder, assign=True).eval()
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from jaxtyping import Float32
+from sklearn.utils.validation import check_array
+from torch import Tensor
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter, TaskSignature, load_adapter
 from metaadapter.adapter.config import read_config
@@ -13,21 +18,32 @@ from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_f
 from metaadapter.adapter.place import SKILL_SUFFIX
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.classifier.adapter_classifier import loaded_encoder
+from metaadapter.classifier.given_arrays import as_array
+from metaadapter.classifier.labelled_support import unit_rows
 from metaadapter.classifier.storing import stored_adapter
 from metaadapter.errors import UsageError
+from metaadapter.features.prompts import readable_name
 from metaadapter.files.atomic_files import replace_file, sync_folder
 from metaadapter.files.own_folder import write_errors
+from metaadapter.library.compose import compose
 from metaadapter.library.entry import Entry
 from metaadapter.library.folder import ENTRIES, hold_entries, listed, open_folder
-from metaadapter.library.index import SignatureIndex, indexed, stamps_of
+from metaadapter.library.identify import TaskMeans, task_means
+from metaadapter.library.index import SignatureIndex, Stamp, indexed, stamps_of
 from metaadapter.library.index_file import INDEX_FILE, read_index, write_index
 from metaadapter.library.names import entry_name, fold, not_there
+from metaadapter.library.route import Identified, Routed, identified, route
+from metaadapter.task.predictions import UNKNOWN
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
     from metaadapter.generator import AdapterGenerator
 
 __all__ = ["AdapterLibrary"]
+
+# Adapters in memory between questions; of 20 classes of four pictures, 4 MB each.
+MOST_KEPT = 64
 
 
 @final
@@ -46,6 +62,8 @@ class AdapterLibrary:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._index: SignatureIndex | None = None
+        self._means: tuple[object, TaskMeans] | None = None
+        self._adapters: dict[str, tuple[Stamp, StoredAdapter]] = {}
 
     @classmethod
     def open(cls, folder: str | Path, *, create: bool = True) -> AdapterLibrary:
@@ -218,6 +236,117 @@ class AdapterLibrary:
             write_index(cache, found)
         self._index = found
         return found
+
+    def identify(
+        self, X: Any, *, encoder: ImageEncoder | str | None = None, together: bool = False
+    ) -> Identified:
+        """Which entry's task pictures are of, and whether they are of any.
+
+        Args:
+            X: (n, D) features of pictures.
+            encoder: The encoder that they come from; entries of others take no part. Without it all
+                entries of width D do.
+            together: The pictures are all of one task, which is one question in place of n; two to
+                five of them tell much more than one.
+
+        Raises:
+            UsageError: The features are not usable, or no entry is of such features.
+        """
+        rows, means = self._asked(X, encoder)
+        return identified(rows, means, self._kept, together=together)
+
+    def identify_names(
+        self, names: Sequence[str], *, encoder: ImageEncoder | str
+    ) -> dict[str, float]:
+        """Entry → the probability that a task of classes of these names is its task.
+
+        Args:
+            names: Of classes, as a person would say them.
+            encoder: The encoder of the library's features, which reads them.
+
+        Raises:
+            UsageError: No entry of this encoder has texts, or the encoder reads none.
+        """
+        loaded = loaded_encoder(encoder)
+        assert loaded is not None  # as an encoder is given
+        rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
+        if not rows.any():
+            raise UsageError("the encoder reads no names; identify pictures instead")
+        means = task_means(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
+        return dict(zip(means.names, means.of_all(rows).tolist(), strict=True))
+
+    def route(
+        self,
+        X: Any,
+        *,
+        encoder: ImageEncoder | str | None = None,
+        k: int = 1,
+        keep: float | None = None,
+    ) -> Routed:
+        """Answers over the classes of all entries: each picture goes to its k likeliest entries.
+
+        Args:
+            X: (n, D) features of pictures.
+            encoder: As for `identify`.
+            k: The number of entries whose answers are mixed for a picture.
+            keep: The fraction of pictures of a class of its entry that are not to look unfamiliar,
+                0.5 … 0.99; that of each adapter by default, 0.95.
+
+        Raises:
+            UsageError: As for `identify`.
+        """
+        if k < 1:
+            raise UsageError(f"k must be at least 1, got {k}")
+        rows, means = self._asked(X, encoder)
+        return route(rows, means, self._kept, k=k, keep=keep)
+
+    def predict(
+        self, X: Any, *, encoder: ImageEncoder | str | None = None, k: int = 1
+    ) -> np.ndarray:
+        """The label of each row of X (n, D), `"unknown"` where it is of no entry; see `route`."""
+        found = self.route(X, encoder=encoder, k=k)
+        return np.where(found.unfamiliar, UNKNOWN, found.labels)
+
+    def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:
+        """Add one adapter over all classes of several entries, which stay; `compose` tells how.
+
+        Raises:
+            UsageError: There is no such entry, the new name cannot be, or nothing of a class was
+                kept.
+            IncompatibleArtifact: They are of different encoders.
+        """
+        new = entry_name(new)
+        self._require_free(new, replace=replace)
+        composed = compose({name: self.stored(name) for name in dict.fromkeys(names)})
+        with hold_entries(self.folder):
+            self._require_free(new, replace=replace)
+            replace_file(listed(self.folder).get(new, self._file(new)), skill_bytes(composed))
+        return composed
+
+    def _asked(
+        self, X: Any, encoder: ImageEncoder | str | None
+    ) -> tuple[Float32[Tensor, "n D"], TaskMeans]:
+        """Unit rows, and the tasks that they are compared with."""
+        given = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
+        rows = unit_rows(given)
+        loaded = loaded_encoder(encoder)
+        fingerprint = None if loaded is None else loaded.fingerprint
+        index = self.index()
+        asked = (id(index), rows.shape[1], fingerprint)
+        if self._means is None or self._means[0] != asked:
+            self._means = asked, task_means(index, rows.shape[1], fingerprint)
+        return rows, self._means[1]
+
+    def _kept(self, name: str) -> StoredAdapter:
+        """The adapter of an entry, which is kept between questions until its file changes."""
+        stamp = self.index().stamps[name]
+        found = self._adapters.pop(name, None)
+        if found is None or found[0] != stamp:
+            found = stamp, self.stored(name)
+        self._adapters[name] = found  # the last one asked for is the last to go
+        while len(self._adapters) > MOST_KEPT:
+            self._adapters.pop(next(iter(self._adapters)))
+        return found[1]
 
     def _file(self, name: str) -> Path:
         return self.folder / ENTRIES / f"{name}{SKILL_SUFFIX}"

@@ -21,7 +21,7 @@ from metaadapter.task.predictions import Prediction
 
 __all__ = ["PredictionTable"]
 
-COLUMNS = Prediction._fields[:5]  # from path to runner_up_probability
+COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
 ROWS_AT_ONCE = 1024
 
 
@@ -36,17 +36,21 @@ class PredictionTable:
         path: FILE.
         classes: labels, one column of probabilities each.
         raw: names as they are, and not as `in_csv` writes them.
+        sets: a column `set` with the classes that a picture may show, joined by " | ".
 
     Raises:
         DataError: the file cannot be written, or FILE.partial is a link.
     """
 
-    def __init__(self, path: Path, classes: Sequence[str], *, raw: bool = False) -> None:
+    def __init__(
+        self, path: Path, classes: Sequence[str], *, raw: bool = False, sets: bool = False
+    ) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._classes = classes
         self._raw = raw
-        self._head = self._csv([[*COLUMNS, *(f"p_{label}" for label in classes)]])
+        self._sets = ("set",) if sets else ()
+        self._head = self._csv([[*COLUMNS, *self._sets, *(f"p_{label}" for label in classes)]])
         self._n_rows = 0
         require_no_link(self._partial)
         with self._explained():
@@ -107,10 +111,14 @@ class PredictionTable:
         self._write(file, predictions)
 
     def _write(self, file: IO[bytes], predictions: Sequence[Prediction]) -> None:
-        columns = len(COLUMNS)
         for start in range(0, len(predictions), ROWS_AT_ONCE):
             rows = self._csv(
-                [*it[:columns], *(it.probabilities[label] for label in self._classes)]
+                [
+                    *it[:5],
+                    *("" if it.known is None else it.known, "yes" if it.unfamiliar else ""),
+                    *(" | ".join(it.set or ()) for _ in self._sets),
+                    *(it.probabilities[label] for label in self._classes),
+                ]
                 for it in predictions[start : start + ROWS_AT_ONCE]
             )
             file.write(rows)

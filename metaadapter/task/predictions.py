@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
-from metaadapter.adapter import StoredAdapter, probabilities
+from metaadapter.adapter import (
+    StoredAdapter,
+    known_probabilities,
+    known_threshold,
+    prediction_sets,
+    probabilities,
+)
+from metaadapter.errors import UsageError
 from metaadapter.features import EncodedPictures
 
-__all__ = ["Prediction", "Proportion", "Scores", "predict_pictures", "ranked"]
+__all__ = [
+    "UNKNOWN",
+    "Asked",
+    "Prediction",
+    "Proportion",
+    "Scores",
+    "predict_pictures",
+    "ranked",
+]
+
+UNKNOWN = "unknown"
+"""The answer where a picture shows none of the classes."""
 
 
 class Prediction(NamedTuple):
@@ -33,14 +52,96 @@ class Prediction(NamedTuple):
     """Class → probability, in the adapter's order; they sum to 1."""
     true_label: str = ""
     """The picture's own class; "" where it is not known."""
+    known: float | None = None
+    """The probability that it shows one of the classes at all; `None` where that cannot be told."""
+    unfamiliar: bool = False
+    """Whether that probability is below the threshold."""
+    set: tuple[str, ...] | None = None
+    """The classes that it may show, the most probable first, where sets were asked for."""
+
+    @property
+    def rejected(self) -> Prediction:
+        """This one, with the answer `UNKNOWN` and what was the answer as the runner-up."""
+        return self._replace(
+            label=UNKNOWN,
+            probability=1 - (self.known or 0.0),
+            runner_up=self.label,
+            runner_up_probability=self.probability,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {key: value for key, value in self._asdict().items() if key != "true_label"}
 
 
-def predict_pictures(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked beside the labels."""
+
+    reject: bool = False
+    """Answer `UNKNOWN` for what looks unfamiliar."""
+    keep: float | None = None
+    """The fraction of pictures of the classes that are not to look unfamiliar; the adapter's own
+    by default."""
+    coverage: float | None = None
+    """How often the own class is to be in the set; no sets by default."""
+
+    def require(self, stored: StoredAdapter, owner: Path) -> None:
+        """Check that the adapter `owner` can answer.
+
+        Raises:
+            UsageError: It cannot tell what is unknown, a fraction is out of range, or a class of
+                its own has the name of what it would answer.
+        """
+        if self.reject and UNKNOWN in map(str, stored.config.classes):
+            raise UsageError(
+                f"the adapter {owner} has a class {UNKNOWN!r}, which --reject would answer too; "
+                "adapt again with that folder as --background, or without it"
+            )
+        if stored.weights.known_head is None:
+            if self.reject or self.keep is not None or self.coverage is not None:
+                raise UsageError(
+                    f"the adapter {owner} cannot tell what is unknown, which --reject, --keep and "
+                    "--sets need: an older version or a generator of your own made it; adapt again"
+                )
+            return
+        known_threshold(stored.weights, self.keep)
+        if self.coverage is not None:
+            no_rows = torch.empty(0, stored.weights.n_way)
+            prediction_sets(no_rows, stored.weights, self.coverage)
+
+
+def predict_pictures(
+    stored: StoredAdapter, pictures: EncodedPictures, asked: Asked | None = None
+) -> list[Prediction]:
     """One prediction for each picture, in their order."""
+    asked = asked or Asked()
+    found = _answered(stored, pictures)
+    if stored.weights.known_head is None:
+        return found
+    features = torch.from_numpy(pictures.features)
+    known = known_probabilities(features, stored.weights).tolist()
+    least = float(known_threshold(stored.weights, asked.keep))
+    found = [
+        each._replace(known=share, unfamiliar=share < least)
+        for each, share in zip(found, known, strict=True)
+    ]
+    if asked.coverage is not None:
+        shares = torch.tensor([[*each.probabilities.values()] for each in found])
+        sets = prediction_sets(shares.reshape(len(found), -1), stored.weights, asked.coverage)
+        found = [
+            each._replace(set=_set_of(each, is_in)) for each, is_in in zip(found, sets, strict=True)
+        ]
+    return [each.rejected if asked.reject and each.unfamiliar else each for each in found]
+
+
+def _set_of(prediction: Prediction, is_in: torch.Tensor) -> tuple[str, ...]:
+    shares = prediction.probabilities
+    labels = [label for label, chosen in zip(shares, is_in.tolist(), strict=True) if chosen]
+    return tuple(sorted(labels, key=lambda label: -shares[label]))
+
+
+def _answered(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
     classes = [str(label) for label in stored.config.classes]
     support = set(stored.picture_hashes)
     rows = probabilities(torch.from_numpy(pictures.features), stored.weights).numpy()

@@ -26,6 +26,7 @@ from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator import AdapterGenerator
 from metaadapter.own_code import explain, own_code_and_folder
 from metaadapter.refusals import is_shortage
+from metaadapter.training.known_loss import known_loss
 from metaadapter.training.pool_terms import POOL_TERMS, pool_terms
 from metaadapter.training.query_loss import query_loss
 
@@ -41,6 +42,11 @@ __all__ = [
 
 ANCHOR = 1.0
 """How strongly the predicted values hold in gradient steps."""
+_NO_QUERY = (
+    "the weight of the loss term query must be above 0, or else that of pool or known with no "
+    "weight on terms that are of neither: the others alone do not teach to classify, and not every "
+    "task has them"
+)
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 """A loss of one's own: (tasks, the adapters predicted for them, the generator) → a scalar."""
@@ -48,7 +54,10 @@ OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weight of each term; one with weight 0 is not computed. `query` or else `pool` is above 0."""
+    """Weight of each term; one with weight 0 is not computed.
+
+    `query`, or else `pool` or `known`, is above 0.
+    """
 
     query: float = 1.0
     """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
@@ -71,6 +80,10 @@ class LossWeights:
     """Divergence between predictions with and without the pool."""
     pool_halves: float = 0.0
     """Divergence between predictions with one half of the pool and with the other."""
+    known: float = 0.0
+    """How badly queries are told from pictures of other classes and of other sources, and how far
+    from the stated fractions the quantiles of the head that tells them are. That head learns from
+    this term alone, and nothing else does."""
 
     own: Mapping[str, float] = field(default_factory=dict)
     """Weights of losses of one's own, by FILE.py:FUNCTION; each is logged as FUNCTION."""
@@ -91,12 +104,10 @@ class LossWeights:
                     f"the weight of the loss term {name} must be a number of at least 0, got "
                     f"{weight}"
                 )
-        if self.query == 0 and (self.pool == 0 or not self.are_of_pools_alone):
-            raise UsageError(
-                "the weight of the loss term query must be above 0, or else that of pool with no "
-                "weight on terms that are not of pools: the others alone do not teach to classify, "
-                "and not every task has them"
-            )
+        if self.query == 0 and not (self.pool or self.known):
+            raise UsageError(_NO_QUERY)
+        if self.query == 0 and not self.are_of_parts_alone:
+            raise UsageError(_NO_QUERY)
 
     @property
     def of_pools(self) -> frozenset[str]:
@@ -104,9 +115,15 @@ class LossWeights:
         return frozenset(name for name in POOL_TERMS if getattr(self, name))
 
     @property
-    def are_of_pools_alone(self) -> bool:
-        """Whether no other term has a weight."""
-        return not any(each for name, each in self.by_name.items() if name not in POOL_TERMS)
+    def are_of_parts_alone(self) -> bool:
+        """Whether no term has a weight but those of pools and `known`, of parts apart."""
+        parts = (*POOL_TERMS, "known")
+        return not any(each for name, each in self.by_name.items() if name not in parts)
+
+    @property
+    def is_of_known_alone(self) -> bool:
+        """Whether no term but `known` has a weight."""
+        return all(name == "known" for name, each in self.by_name.items() if each)
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -145,7 +162,9 @@ def objective(
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     terms = pool_terms(generator, episodes, support, weights.of_pools)
-    if weights.are_of_pools_alone:
+    if weights.known:
+        terms["known"] = known_loss(generator(support), episodes).mean()
+    if weights.are_of_parts_alone:
         return terms
     return _labelled_terms(generator, episodes, support, weights, adapt, own or {}) | terms
 

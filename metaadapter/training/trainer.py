@@ -193,7 +193,8 @@ class Trainer:
             optim.tasks_per_draw,
             self._random["episodes"],
             twins=config.loss.draws > 0,
-            off_class=config.loss.off_class > 0,
+            off_class=config.loss.off_class > 0 or config.loss.known > 0,
+            foreign=config.loss.known > 0,
             pools=config.pools if config.loss.of_pools else None,
         )
         episodes = perturb(episodes, config.perturb, self._random["perturb"])

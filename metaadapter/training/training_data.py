@@ -43,7 +43,13 @@ class TrainingData:
         }
         with _as_data_errors():
             pools = config.pools if config.loss.of_pools else None
-            return Validator(sets, config.validation, seed=config.seed, pools=pools)
+            return Validator(
+                sets,
+                config.validation,
+                seed=config.seed,
+                pools=pools,
+                strangers=config.loss.is_of_known_alone,
+            )
 
     def digests(self) -> dict[str, str]:
         """A digest of each source and validation set, which changes with anything in its stores."""

@@ -18,6 +18,10 @@ KEYS = {
     "blocks",
     "n_views",
     "together",
+    "reject",
+    "keep",
+    "sets",
+    "n_unfamiliar",
     "classes",
     "n_pictures",
     "predictions",
@@ -33,6 +37,9 @@ PREDICTION_KEYS = {
     "runner_up_probability",
     "in_support",
     "probabilities",
+    "known",
+    "unfamiliar",
+    "set",
 }
 
 
@@ -69,10 +76,11 @@ def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabell
 
     assert result.code == 0
     assert len(lines(result)) == 6
-    path, label, probability, runner_up, second = lines(result)[0]
+    path, label, probability, runner_up, second, known = lines(result)[0]
     assert path == str(unlabelled / "heron-0.png")
     assert {label, runner_up} < {"heron", "lynx", "red_fox"}
     assert float(probability) >= float(second)
+    assert 0 < float(known) < 1
 
 
 def test_predict__terminal__draws_a_table(run, adapter, unlabelled, monkeypatch):

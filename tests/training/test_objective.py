@@ -300,6 +300,18 @@ def test_objective__terms_of_pools_alone__teach_nothing_but_what_a_pool_changes(
     assert reached == {f"pool.{name}" for name, _ in generator.pool.named_parameters()}
 
 
+def test_objective__known_alone__teaches_nothing_but_the_head_that_tells_them(generator, episodes):
+    weights = LossWeights(query=0.0, known=1.0)
+
+    terms = objective(generator, episodes, weights)
+
+    assert list(terms) == ["known"]
+    weighted_sum(terms, weights).backward()
+    reached = {name for name, each in generator.named_parameters() if each.grad is not None}
+    generator.zero_grad()
+    assert reached == {f"known.{name}" for name, _ in generator.known.named_parameters()}
+
+
 def test_objective__a_class_without_text__is_not_held_against_zero_shot(generator, episodes):
     text_TND = episodes.batch.text_TND.clone()
     text_TND[1, 0] = 0

@@ -1,0 +1,118 @@
+"""What a support tells of pictures that show none of its classes, although it has none of them.
+
+docs/unknown.md tells what was measured.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from metaadapter.adapter.known import KEPT
+from metaadapter.generator.evidence import LeftOut
+from metaadapter.generator.known_evidence import (
+    N_KNOWN_SCALARS,
+    class_balanced,
+    likeness,
+    of_left_out,
+    weighted_quantiles,
+)
+from metaadapter.generator.regression import Regression
+
+__all__ = ["KnownNetwork"]
+
+# Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.
+BASE = 8.0, -0.8, -0.95
+# Of known pictures by these weights, and of their own class, in training tasks of one picture each.
+BASE_KNOWN_QUANTILES = 0.44, -0.49, -1.14, -1.53, -2.01, -2.30
+BASE_OWN_QUANTILES = -0.5, -1.5, -2.6, -3.3, -4.2, -4.9
+WIDTH = 32
+N_LEFT_OUT = 2 * (len(KEPT) + 2)
+LEAST_SPREAD = 1e-2
+LARGEST = 20.0
+
+
+@final
+class KnownNetwork(nn.Module):
+    """Predicts, from a support alone, the head that tells known pictures.
+
+    A picture's likeness is its cosine with the mean picture of each class, weighed by the answer,
+    on a scale where 0 is the mean cosine with other classes and 1 is the same picture. The head
+    is a logistic regression on it and on the doubt of the answer, whose weights are corrected for
+    the task, and the quantiles of both its logit and the answer's log-probability of the own class.
+    Those start from what each labelled picture gets when it is left out; the network corrects them
+    for what the number of pictures and the likeness of classes tell. Nothing else of the adapter
+    changes. Every output starts at zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = _mlp(N_KNOWN_SCALARS, 3)
+        self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(KEPT))
+
+    def forward(self, problem: Regression, left_out: LeftOut) -> dict[str, Tensor]:
+        """The fields of `AdapterWeights` by name; differentiable in the network alone."""
+        with torch.no_grad():
+            like = likeness(problem)
+            p_TMN = left_out.log_p_TMN.exp()
+            like_TM, doubt_TM = of_left_out(problem, like.left_out_TXN, left_out)
+        dtype, out = next(self.parameters()).dtype, like.of_classes_TND.dtype
+        scalars_TS = like.scalars_TS.to(dtype).clamp(-LARGEST, LARGEST)
+        known_T3 = scalars_TS.new_tensor(BASE) + self.weights(scalars_TS)
+        with torch.no_grad():
+            left_out_TM2 = torch.stack([like_TM, doubt_TM], -1).to(dtype)
+            known_TM = (left_out_TM2 @ known_T3[:, :2, None])[..., 0] + known_T3[:, 2:]
+            own_TM = torch.where(left_out.is_own_TMN, p_TMN, 0.0).sum(-1).clamp(min=1e-9).log()
+            weights_TM = class_balanced(left_out).to(dtype)
+            share_T1 = like.several_share_T[:, None].to(dtype)
+            known_base, known_seen = _seen(known_TM, weights_TM, share_T1, BASE_KNOWN_QUANTILES)
+            own_base, own_seen = _seen(own_TM.to(dtype), weights_TM, share_T1, BASE_OWN_QUANTILES)
+        seen_TS = torch.cat([scalars_TS, known_T3.detach(), known_seen, own_seen], -1)
+        changes = self.quantiles(seen_TS.clamp(-LARGEST, LARGEST)).split(len(KEPT), -1)
+        spreads = known_seen[:, -1:], own_seen[:, -1:]
+        known_TG, own_TG = (
+            # The more pictures are kept, the lower the quantile.
+            (base + change * spread.clamp(min=LEAST_SPREAD)).cummin(-1).values
+            for base, change, spread in zip((known_base, own_base), changes, spreads, strict=True)
+        )
+        return {
+            "likeness": like.of_classes_TND,
+            "likeness_bias": like.bias_TN,
+            "known": known_T3.to(out),
+            "known_quantiles": known_TG.to(out),
+            "own_quantiles": own_TG.clamp(max=0.0).to(out),
+            "reject_threshold": known_TG[:, KEPT.index(0.95)].sigmoid().to(out),
+        }
+
+
+def _seen(
+    values_TM: Float[Tensor, "T M"],
+    weights_TM: Float[Tensor, "T M"],
+    share_T1: Float[Tensor, "T 1"],
+    usual: tuple[float, ...],
+) -> tuple[Float[Tensor, "T G"], Float[Tensor, "T S"]]:
+    """Where quantiles start, and what the network is told of the values: those, mean and spread.
+
+    What the left-out pictures say counts by the share of the classes that have any.
+    """
+    usual_TG = values_TM.new_tensor(usual).expand(len(values_TM), -1)
+    total_T1 = weights_TM.sum(-1, keepdim=True)
+    mean_T1 = (values_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)
+    square_TM = (values_TM - mean_T1).square()
+    spread_T1 = ((square_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)).sqrt()
+    found_TG = weighted_quantiles(values_TM, weights_TM, 1 - values_TM.new_tensor(KEPT))
+    start_TG = torch.where(share_T1 > 0, share_T1 * found_TG + (1 - share_T1) * usual_TG, usual_TG)
+    spread_T1 = share_T1 * spread_T1 + (1 - share_T1)
+    return start_TG, torch.cat([start_TG, share_T1 * mean_T1, spread_T1], -1)
+
+
+def _mlp(n_in: int, n_out: int) -> nn.Sequential:
+    last = nn.Linear(WIDTH, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.Linear(n_in, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), last
+    )

@@ -1,0 +1,136 @@
+"""Several adapters over one encoder as one adapter over all their classes, without the pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import AdapterConfig, StoredAdapter, Support, TaskSignature
+from metaadapter.classifier.labelled_support import require_one_kind
+from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.generator import shared_generator
+
+__all__ = ["compose", "rows_of_signature"]
+
+
+def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
+    """Predict one adapter over the union of the classes of several.
+
+    Where their supports are stored, this is the adapter of all their pictures together. Where one
+    is not, `rows_of_signature` stand for its pictures, and the new adapter has no support either.
+    Classes of the same label become one. Unlabelled pictures and gradient steps are not taken over.
+
+    Args:
+        parts: Name → adapter, two at least.
+
+    Raises:
+        UsageError: There are fewer than two, labels are partly texts and partly numbers, or nothing
+            of a class was kept.
+        IncompatibleArtifact: They are of different encoders, or see pictures differently.
+    """
+    if len(parts) < 2:
+        raise UsageError(f"at least two adapters are needed to merge, got {len(parts)}")
+    first_name, first = next(iter(parts.items()))
+    for name, part in parts.items():
+        _require_alike(first_name, first.config, name, part.config)
+    labels = [label for part in parts.values() for label in part.config.classes]
+    require_one_kind(labels)
+    classes = sorted(set(labels))
+    rows, numbers, texts = [], [], torch.zeros(len(classes), first.config.width)
+    named, told = dict[object, str](), dict[object, list[str]]()
+    for part in parts.values():
+        place = torch.tensor([classes.index(label) for label in part.config.classes])
+        own_rows, own_numbers, own_text = _rows(part)
+        rows.append(own_rows)
+        numbers.append(place[own_numbers])
+        is_new = own_text.any(-1) & ~texts[place].any(-1)
+        texts[place[is_new]] = own_text[is_new]
+        for label, name in zip(part.config.classes, part.config.class_names or (), strict=False):
+            named.setdefault(label, name)
+        for label, those in zip(part.config.classes, part.config.descriptions or (), strict=False):
+            told.setdefault(label, those)
+    support = Support.of_rows(
+        torch.cat(rows),
+        torch.cat(numbers),
+        texts,
+        logit_scale=first.config.logit_scale,
+        blocks=first.config.blocks,
+    )
+    empty = ~(support.present_TNK[0].any(-1) | texts.any(-1))
+    if empty.any():
+        label = classes[int(empty.nonzero()[0, 0])]
+        raise UsageError(
+            f"nothing was kept of the class {label!r}, neither its features nor a signature; merge "
+            "the adapters that it is not in, or adapt it again from its pictures"
+        )
+    generator, identity = shared_generator("default")
+    config = AdapterConfig(
+        classes=list(classes),
+        width=first.config.width,
+        n_shots=_shots(parts.values(), classes),
+        mode="one_shot",
+        generator="default",
+        generator_id=identity,
+        logit_scale=first.config.logit_scale,
+        blocks=first.config.blocks,
+        class_names=[named.get(label, "") for label in classes] if any(named.values()) else None,
+        descriptions=[told.get(label, []) for label in classes] if any(told.values()) else None,
+        origin=first.config.origin,
+    )
+    weights = predict_adapter(generator, support)
+    hashes = {each for part in parts.values() for each in part.picture_hashes}
+    if all(part.support is not None for part in parts.values()):
+        return StoredAdapter(weights, config, support, tuple(hashes))
+    return StoredAdapter(weights, config, None, (), TaskSignature.of(support))
+
+
+def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
+    """Unit rows with the class means of a task and a scatter like that of its pictures.
+
+    A class has as many as it had pictures: its mean moved along the directions of the scatter, by
+    amounts of the right variance that add up to nothing, so that the mean stays as it was. The same
+    signature gives the same rows.
+    """
+    counts = signature.counts.long()
+    labels = torch.arange(len(counts)).repeat_interleave(counts)
+    draw = torch.Generator().manual_seed(0)
+    amounts = torch.randn(len(labels), len(signature.variances), generator=draw)
+    sums = amounts.new_zeros(len(counts), amounts.shape[1]).index_add(0, labels, amounts)
+    amounts = amounts - (sums / counts.clamp(min=1)[:, None])[labels]
+    # Centring takes a part of the variance away: n − 1 of n.
+    grown = (counts / (counts - 1).clamp(min=1)).sqrt()[labels, None]
+    moved = amounts * grown * signature.variances.sqrt() @ signature.directions
+    return normalize(signature.means[labels] + moved, dim=-1), labels
+
+
+def _rows(part: StoredAdapter) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, their classes, and the texts of all classes."""
+    if part.support is not None:
+        return *part.support.labelled_rows(), part.support.text_TND[0]
+    signature = part.task_signature
+    return *rows_of_signature(signature), signature.text
+
+
+def _shots(parts: Iterable[StoredAdapter], classes: Sequence[object]) -> list[int]:
+    shots = Counter[object]()
+    for part in parts:
+        shots.update(dict(zip(part.config.classes, part.config.n_shots, strict=True)))
+    return [shots[label] for label in classes]
+
+
+def _require_alike(first_name: str, first: AdapterConfig, name: str, other: AdapterConfig) -> None:
+    owner = f"the adapter {name!r}, to be merged with {first_name!r},"
+    if first.origin.fingerprint is not None and other.origin.fingerprint is not None:
+        first.origin.fingerprint.require_match(other.origin.fingerprint, owner=owner)
+    seen = [(config.width, config.blocks, config.origin.n_views) for config in (first, other)]
+    if seen[0] != seen[1]:
+        raise IncompatibleArtifact(
+            f"{owner} sees pictures otherwise: width, blocks and views are {seen[1]}, and "
+            f"{seen[0]} in {first_name!r}; adapt both alike to merge them"
+        )

@@ -1,0 +1,72 @@
+"""Pictures of nothing of interest, such as empty frames: a class of its own that needs no name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.errors import UsageError
+from metaadapter.features import EncodedPictures, ImageEncoder, Progress
+from metaadapter.task.labelled_pictures import LabelledPictures
+from metaadapter.task.pool import read_pool
+
+__all__ = ["BACKGROUND", "MOST_BACKGROUND", "with_background"]
+
+BACKGROUND = "background"
+"""The label of such pictures."""
+MOST_BACKGROUND = 100
+"""The number of such pictures that are used: more teach little, and take time at every answer."""
+
+
+def with_background(
+    labelled: LabelledPictures,
+    source: Path,
+    load: Callable[..., ImageEncoder],
+    *,
+    seed: int,
+    progress: Callable[[Progress], None],
+) -> LabelledPictures:
+    """The labelled pictures and those of `source`, labelled `BACKGROUND`.
+
+    Args:
+        labelled: The pictures of the classes.
+        source: Pictures, a folder with all folders in it, a manifest or a feature store.
+        load: `load_encoder`, its options given.
+        seed: Draws `MOST_BACKGROUND` of more; a warning tells.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        UsageError: A class has that label.
+        DataError: No picture can be read.
+        IncompatibleArtifact: A store was made by another encoder.
+    """
+    if BACKGROUND in labelled.pictures.labels:
+        raise UsageError(
+            f"--background makes a class {BACKGROUND!r}, and the labelled pictures have one; leave "
+            "--background out, or rename that folder"
+        )
+    found = read_pool(source, labelled.origin, load, labelled.encoder, seed=seed, progress=progress)
+    seen = set(labelled.pictures.sha256)
+    fresh = [number for number, it in enumerate(found.sha256) if not it or it not in seen]
+    warnings = found.warnings
+    if copies := len(found) - len(fresh):
+        warnings = (*warnings, f"{copies} background picture(s) are labelled ones, and left out")
+    drawn = np.random.default_rng(seed).permutation(fresh)[:MOST_BACKGROUND]
+    if len(drawn) < len(fresh):
+        told = (
+            f"of {len(fresh)} background pictures {len(drawn)} are used, drawn by the seed {seed}"
+        )
+        warnings = (*warnings, told)
+    chosen = found.select(sorted(drawn.tolist()))
+    chosen = replace(
+        chosen,
+        pictures=tuple(it._replace(label=BACKGROUND) for it in chosen.pictures),
+        warnings=warnings,
+    )
+    width = labelled.pictures.features.shape[1]
+    return replace(
+        labelled, pictures=EncodedPictures.joined((labelled.pictures, chosen), width=width)
+    )

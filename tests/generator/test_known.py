@@ -1,0 +1,235 @@
+"""The head that tells known pictures: against loops over pictures, and what must not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import KEPT, Support, classify, known_logits
+from metaadapter.generator import Generator
+from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator.known import BASE, BASE_KNOWN_QUANTILES, BASE_OWN_QUANTILES
+from metaadapter.generator.known_evidence import class_balanced, weighted_quantiles
+
+HEAD = ("known", "known_quantiles", "own_quantiles", "reject_threshold")
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.fixture
+def untrained():
+    return Generator().double()
+
+
+def unit(row):
+    return row / np.linalg.norm(row)
+
+
+def by_loops(generator, task):
+    """Likeness of each class, logits of the queries, and of each picture when it is left out."""
+    shots = task.pictures[0].numpy()
+    n_way, n_shot, _ = shots.shape
+    means = [unit(shots[c].mean(0)) for c in range(n_way)]
+    others = [
+        shots[c, k] @ means[d]
+        for c in range(n_way)
+        for k in range(n_shot)
+        for d in range(n_way)
+        if d != c
+    ]
+    common = np.mean(others)
+
+    def known(cosines, p):
+        scaled = [(cosine - common) / (1 - common) for cosine in cosines]
+        like = sum(share * each for share, each in zip(p, scaled, strict=True))
+        doubt = -sum(share * np.log(share) for share in p if share > 0) / np.log(n_way)
+        return BASE[0] * like + BASE[1] * doubt + BASE[2]
+
+    weights = generator.predict(task.support).task(0)
+    answers = classify(task.query[0], weights).softmax(-1).numpy()
+    queries = [
+        known([row @ mean for mean in means], p)
+        for row, p in zip(task.query[0].numpy(), answers, strict=True)
+    ]
+    left_out = []
+    if n_shot > 1:
+        log_p = leave_one_out(task.regression).log_p_TMN[0].numpy()
+        for c in range(n_way):
+            for k in range(n_shot):
+                without = unit(np.delete(shots[c], k, axis=0).sum(0))
+                cosines = [shots[c, k] @ (without if d == c else means[d]) for d in range(n_way)]
+                left_out.append(known(cosines, np.exp(log_p[c * n_shot + k])))
+    return queries, left_out
+
+
+@pytest.mark.parametrize("n_shot", [1, 4])
+def test_untrained_head__is_that_of_loops_over_pictures(untrained, make_task, n_shot):
+    task = make_task(1, 5, n_shot, 32)
+    queries, left_out = by_loops(untrained, task)
+
+    weights = untrained.predict(task.support).task(0)
+
+    np.testing.assert_allclose(known_logits(task.query[0], weights), queries, atol=1e-5)
+    expected = BASE_KNOWN_QUANTILES
+    if left_out:
+        expected = np.quantile(left_out, 1 - np.array(KEPT))
+    np.testing.assert_allclose(weights.known_quantiles, expected, atol=1e-5)
+    threshold = 1 / (1 + np.exp(-float(weights.known_quantiles[KEPT.index(0.95)])))
+    assert float(weights.reject_threshold) == pytest.approx(threshold)
+
+
+def test_own_quantiles__are_those_of_the_left_out_answers_and_usual_ones_at_one_shot(
+    untrained, make_task
+):
+    task = make_task(1, 4, 3, 32)
+    left_out = leave_one_out(task.regression)
+    own = left_out.log_p_TMN[0][left_out.is_own_TMN[0]].numpy()
+
+    several, single = (
+        untrained.predict(each.support).task(0) for each in (task, make_task(1, 4, 1, 32))
+    )
+
+    np.testing.assert_allclose(
+        several.own_quantiles, np.quantile(own, 1 - np.array(KEPT)), rtol=1e-5
+    )
+    np.testing.assert_allclose(single.own_quantiles, BASE_OWN_QUANTILES, rtol=1e-6)
+
+
+def test_head__rotated__is_the_same(trained_like, make_task):
+    task = make_task(2, 5, 3, 48)
+    draw = torch.Generator().manual_seed(1)
+    rotation = torch.linalg.qr(torch.randn(48, 48, generator=draw, dtype=torch.float64)).Q
+
+    here = trained_like.predict(task.support)
+    turned = trained_like.predict(Support.of_tasks(task.pictures @ rotation, task.text @ rotation))
+
+    torch.testing.assert_close(
+        known_logits(task.query @ rotation, turned), known_logits(task.query, here), **CLOSE
+    )
+    for name in HEAD:
+        torch.testing.assert_close(getattr(turned, name), getattr(here, name), **CLOSE)
+
+
+def test_head__classes_and_shots_in_another_order__is_the_same(trained_like, make_task):
+    task = make_task(2, 6, 3, 48)
+    classes, shots = torch.tensor([3, 0, 5, 1, 4, 2]), torch.tensor([2, 0, 1])
+
+    here = trained_like.predict(task.support)
+    other = trained_like.predict(
+        Support.of_tasks(task.pictures[:, classes][:, :, shots], task.text[:, classes])
+    )
+
+    torch.testing.assert_close(other.likeness, here.likeness[:, classes], **CLOSE)
+    for name in HEAD:
+        torch.testing.assert_close(getattr(other, name), getattr(here, name), **CLOSE)
+
+
+def test_head__of_a_padded_batch__is_that_of_each_task(trained_like, make_task):
+    tasks = [make_task(1, n_way, n_shot, 48, n_way) for n_way, n_shot in ((3, 1), (6, 4))]
+    rubbish = torch.Generator().manual_seed(9)
+    pictures = torch.randn(2, 7, 5, 48, generator=rubbish, dtype=torch.float64)
+    text = torch.randn(2, 7, 48, generator=rubbish, dtype=torch.float64)
+    mask, classes = torch.zeros(2, 7, 5, dtype=torch.bool), torch.zeros(2, 7, dtype=torch.bool)
+    for t, task in enumerate(tasks):
+        n_way, n_shot = task.pictures.shape[1:3]
+        pictures[t, :n_way, :n_shot], text[t, :n_way] = task.pictures[0], task.text[0]
+        mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
+
+    together = trained_like.predict(Support.of_tasks(pictures, text, mask, classes))
+
+    for t, task in enumerate(tasks):
+        alone = trained_like.predict(task.support).task(0)
+        torch.testing.assert_close(
+            known_logits(task.query[0], together.task(t)),
+            known_logits(task.query[0], alone),
+            **CLOSE,
+        )
+        for name in HEAD:
+            torch.testing.assert_close(
+                getattr(together.task(t), name), getattr(alone, name), **CLOSE
+            )
+
+
+@pytest.mark.parametrize("pictured", [0, 1, 3])
+def test_head__with_classes_known_by_name_alone__is_finite(trained_like, make_task, pictured):
+    task = make_task(1, 4, 2, 32)
+    task.mask[:, pictured:] = False
+
+    weights = trained_like.predict(task.with_scale(20.0))
+
+    assert known_logits(task.query, weights).isfinite().all()
+    assert weights.known_quantiles.isfinite().all()
+
+
+def test_head__what_is_nearer_to_the_labelled_pictures__is_known_with_more_probability(
+    untrained, make_task
+):
+    task = make_task(1, 4, 4, 64)
+    draw = torch.Generator().manual_seed(3)
+    far = normalize(torch.randn(1, 40, 64, generator=draw, dtype=torch.float64), dim=-1)
+
+    weights = untrained.predict(task.support)
+
+    assert known_logits(task.query, weights).min() > known_logits(far, weights).mean()
+
+
+def test_quantiles__the_more_are_kept__the_lower(trained_like, make_task):
+    weights = trained_like.predict(make_task(4, 5, 3, 32).support)
+
+    for quantiles in (weights.known_quantiles, weights.own_quantiles):
+        assert (quantiles.diff(dim=-1) <= 0).all()
+    assert (weights.own_quantiles <= 0).all()
+
+
+def test_head__changes_nothing_else_of_the_adapter(make_task):
+    task = make_task(2, 5, 3, 32)
+    generator = Generator().double()
+    before = generator.predict(task.support)
+    with torch.no_grad():
+        for parameter in generator.known.parameters():
+            parameter.add_(0.1)
+
+    after = generator.predict(task.support)
+
+    assert not torch.equal(after.known, before.known)
+    for name in ("classes", "class_bias", "logit_scale", "keys", "values"):
+        assert torch.equal(getattr(after, name), getattr(before, name))
+
+
+def test_weighted_quantiles__of_equal_weights__are_numpy_s():
+    values = torch.randn(3, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    fractions = torch.tensor([0.0, 0.03, 0.25, 0.5, 0.77, 1.0], dtype=torch.float64)
+    weights = torch.full((3, 11), 0.7, dtype=torch.float64)
+    weights[1, 4:] = 0.0  # these do not count
+    weights[2] = 0.0
+
+    found = weighted_quantiles(values, weights, fractions)
+
+    np.testing.assert_allclose(found[0], np.quantile(values[0], fractions), atol=1e-12)
+    np.testing.assert_allclose(found[1], np.quantile(values[1, :4], fractions), atol=1e-12)
+    assert (found[2] == 0).all()
+
+
+def test_weighted_quantiles__a_value_of_most_of_the_weight__is_most_of_them():
+    values = torch.tensor([[3.0, 1.0, 2.0]])
+    found = weighted_quantiles(
+        values, torch.tensor([[0.1, 0.1, 9.8]]), torch.tensor([0.0, 0.5, 1.0])
+    )
+
+    assert found[0].tolist() == pytest.approx([1.0, 2.0, 3.0])
+
+
+def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(
+    untrained, make_task
+):
+    few, many = make_task(1, 3, 8, 32), make_task(1, 3, 8, 32)
+    few.mask[0, 0, 2:] = False
+    weights = untrained.predict(few.support)
+    left_out = leave_one_out(few.regression)
+
+    weights_TM = class_balanced(left_out)
+
+    by_class = [float(weights_TM[0][left_out.is_own_TMN[0, :, c]].sum()) for c in range(3)]
+    assert by_class == pytest.approx([1.0, 1.0, 1.0])
+    assert not torch.equal(weights.known_quantiles, untrained.predict(many.support).known_quantiles)
