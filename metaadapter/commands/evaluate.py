@@ -36,7 +36,8 @@ def evaluate(
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
             "encoder), pool-peers (that read --pool), meta-peers, a peer, the folder of a "
             "generator or meta-trained peer, FILE.py:FUNCTION; @joint behind a name shows it the "
-            "joint features alone, @labelled no pool; repeatable.",
+            "joint features alone, @labelled no pool; @msp, @energy, @mcm, @neglabel, "
+            "@mahalanobis, @prototype tell strangers by that score; repeatable.",
             show_default="default,peers",
         ),
     ] = None,
@@ -56,6 +57,14 @@ def evaluate(
     unknown: Annotated[
         float | None,
         Option(min=0, max=1, help="Fraction of classes kept from the methods, to be told apart."),
+    ] = None,
+    strangers: Annotated[
+        list[str] | None,
+        Option(
+            metavar="STORE,…",
+            help="Stores whose pictures show none of a task's classes, to be told apart, too; "
+            "repeatable.",
+        ),
     ] = None,
     pool: Annotated[
         Literal["balanced", "skewed", "strangers"] | None,
@@ -146,6 +155,7 @@ def evaluate(
         "ways": ways,
         "queries": _number_or_all(queries),
         "unknown": unknown,
+        "strangers": _names(strangers),
         "pool": pool,
         "pool_size": None if pool_size is None else _number_or_range(pool_size),
         "base_to_new": base_to_new or None,

@@ -30,14 +30,16 @@ from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import Metric, measure
 from metaadapter.evaluation.methods import load_method
 from metaadapter.evaluation.metrics import Tables
-from metaadapter.evaluation.store_sets import load_sets
+from metaadapter.evaluation.noun_features import noun_features
+from metaadapter.evaluation.store_sets import far_set, load_sets
+from metaadapter.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.evaluation.tables import TASK_COLUMNS
 from metaadapter.own_code import explain, is_own_code, load_own_code
 from metaadapter.refusals import refusal
 
 __all__ = ["Bench", "Measures", "load_metrics", "measure_cells"]
 
-_last_draw = lru_cache(maxsize=1)(draw_tasks)
+_last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(draw_far)
 
 
 class Bench:
@@ -45,17 +47,23 @@ class Bench:
 
     Raises:
         UsageError: There is no such method or metric, or a method has weights for another encoder
-            than a set's.
+            than a set's, or reads words and that encoder cannot be loaded.
+        DataError: `strangers` has no picture that is strange to a set.
     """
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         self.sets = {each.name: each for each in load_sets(config)}
+        self.far_sets = {
+            each.name: far_set(each, config) for each in self.sets.values() if config.strangers
+        }
         self.methods = {name: load_method(name) for name in config.method_names}
         self.metrics = load_metrics(config.metrics)
         for method, data in product(self.methods.values(), self.sets.values()):
             if isinstance(method.fit, MetaPeer):
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
+            if method.reads_words:
+                noun_features(data)
         self._warm: set[str] = set()
         self._measure = partial(
             measure, base_to_new=config.base_to_new, metrics=self.metrics, device=device
@@ -65,24 +73,31 @@ class Bench:
     def identity(self) -> str:
         """Changes with the program that draws, fits, answers and scores, whatever the method."""
         files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
-        return code_identity(draw_tasks, measure, *files)
+        return code_identity(draw_tasks, draw_far, measure, *files)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last ones are remembered."""
         return _last_draw(self.sets[store], self.config, seed)
 
+    def draw_far(self, store: str, seed: int) -> FarStrangers | None:
+        """The pictures of other sets that these tasks ask about, too; None if there are none."""
+        if store not in self.far_sets:
+            return None
+        return _last_far(self.far_sets[store], self.draw(store, seed), seed)
+
     def measure(self, cell: Cell) -> Tables:
         """The rows of a cell."""
         method, data = self.methods[cell.method], self.sets[cell.store]
-        rows = self.draw(cell.store, cell.seed)
+        rows, far = self.draw(cell.store, cell.seed), self.draw_far(cell.store, cell.seed)
         with warnings.catch_warnings():
             # One from a peer's library would come again with each of a thousand cells.
             warnings.simplefilter("ignore")
             if cell.method not in self._warm:
                 # What a first call imports and sets up is no cost of the method.
-                self._measure(method, data, next(rows.first(1).split(1)))
+                first_far = next(far.split(1)) if far else None
+                self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
                 self._warm.add(cell.method)
-            return self._measure(method, data, rows.first(cell.n_shot))
+            return self._measure(method, data, rows.first(cell.n_shot), far=far)
 
 
 @runtime_checkable

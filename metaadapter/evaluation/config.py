@@ -18,6 +18,7 @@ from metaadapter.training.config_file import checked, find_path, read_toml
 __all__ = ["Cell", "EvaluationConfig", "load_evaluation"]
 
 STORES = ("stores", "support_from", "queries_from")
+PATHS = (*STORES, "strangers")
 
 
 def _resolved(store: str) -> str:
@@ -51,6 +52,9 @@ class EvaluationConfig(SequenceConfig):
     """Instead of `stores`: the labelled pictures come from this one …"""
     queries_from: StoreFolder | None = None
     """… and the pictures to classify from this one, classes joined by readable name."""
+    strangers: tuple[str, ...] = ()
+    """Folders of stores that each task also gets pictures from which show none of its classes; a
+    set's own store gives it none."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
     """Names of methods, folders of generators and peers; groups as `resolve_names` has them.
 
@@ -67,7 +71,7 @@ class EvaluationConfig(SequenceConfig):
         asks_for_learners = isinstance(given, Mapping) and given.get("continual") is not None
         return {"methods": USUAL, **given} if asks_for_learners else given
 
-    @field_validator("stores")
+    @field_validator("stores", "strangers")
     @classmethod
     def _each_once(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(_resolved, stores)))
@@ -87,8 +91,13 @@ class EvaluationConfig(SequenceConfig):
                 "a sequence of tasks (continual) is of stores (STORE…), and without metrics of "
                 "one's own"
             )
-        n_named = Counter(Path(store).name for store in self.stores)
-        if alike := [store for store in self.stores if n_named[Path(store).name] > 1]:
+        if self.strangers and (self.continual or self.base_to_new):
+            raise ValueError("strangers go without continual and base_to_new")
+        folders = tuple(dict.fromkeys((*self.own_stores, *self.strangers)))
+        if not self.strangers:
+            folders = self.stores
+        n_named = Counter(Path(store).name for store in folders)
+        if alike := [store for store in folders if n_named[Path(store).name] > 1]:
             raise ValueError(
                 "sets are told apart by the names of their folders; rename one of: "
                 + ", ".join(alike)
@@ -96,6 +105,12 @@ class EvaluationConfig(SequenceConfig):
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods")
         return self
+
+    @property
+    def own_stores(self) -> tuple[str, ...]:
+        """The folders that the sets are made of."""
+        crossed = (self.support_from, self.queries_from)
+        return self.stores or tuple(each for each in crossed if each is not None)
 
     @property
     def method_names(self) -> tuple[str, ...]:
@@ -155,7 +170,7 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
         replaced = STORES if any(key in given for key in STORES) else ()
         for key, value in read_toml(path).items():
             if key not in replaced:
-                content[key] = _placed(value, path.parent) if key in STORES else value
+                content[key] = _placed(value, path.parent) if key in PATHS else value
     owner = "the evaluation asked for" if path is None else f"the configuration {path}"
     return checked(EvaluationConfig, {**content, **given}, owner=owner)
 

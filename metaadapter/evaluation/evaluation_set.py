@@ -113,7 +113,7 @@ class EvaluationSet:
         }
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     columns = joint_columns(data.text_CD.shape[1], data.zoom, data.look_blocks)
     first = mean_of_views(data.features[0][:1])
@@ -128,7 +128,8 @@ def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     )
 
 
-@lru_cache(maxsize=2)
+# Of a set with its joint features alone too, and likewise of far strangers.
+@lru_cache(maxsize=4)
 def _kept_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
     return data.look_up(torch.frombuffer(bytearray(pictures), dtype=torch.int64))
 

@@ -44,7 +44,7 @@ class Record:
         Methods, sets and seeds may be added, and the reference may change: no figure that is there
         changes by it. Cells of a method that has changed are measured again.
         """
-        was, now = (each.config.model_dump(include=DRAW) for each in (old, self))
+        was, now = (_draw_of(each.config) for each in (old, self))
         found = [f"{key}: {was[key]} → {now[key]}" for key in was if was[key] != now[key]]
         if self.config.seeds < old.config.seeds:
             found.append(f"seeds: {old.config.seeds} → {self.config.seeds}")
@@ -59,6 +59,12 @@ class Record:
             if self.sets.get(name, identity) != identity
         ]
         return found
+
+
+def _draw_of(config: EvaluationConfig) -> dict[str, Any]:
+    """What shapes every task; stores are the same wherever they lie."""
+    strangers = tuple(Path(store).name for store in config.strangers)
+    return config.model_dump(include=DRAW) | {"strangers": strangers}
 
 
 class CellResult(NamedTuple):

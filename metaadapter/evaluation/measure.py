@@ -14,13 +14,18 @@ from torch import Tensor
 
 from episodes import EpisodeRows
 from metaadapter.adapter import Support, answer
+from metaadapter.baselines.unknown.asked import Asked
 from metaadapter.errors import DataError
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.evaluation.draws import n_base_classes
 from metaadapter.evaluation.evaluation_set import EvaluationSet
+from metaadapter.evaluation.known_answers import known_answers
 from metaadapter.evaluation.method import Method
-from metaadapter.evaluation.metrics import UNKNOWN, Tables, cell_tables, read_answers
+from metaadapter.evaluation.metrics import Tables, cell_tables, read_answers
+from metaadapter.evaluation.noun_features import noun_features
 from metaadapter.evaluation.pools import pool_facts
+from metaadapter.evaluation.stranger_metrics import FAR, UNKNOWN
+from metaadapter.evaluation.strangers import FarStrangers
 
 __all__ = ["Metric", "measure"]
 
@@ -38,6 +43,7 @@ def measure(
     data: EvaluationSet,
     rows: EpisodeRows,
     *,
+    far: FarStrangers | None = None,
     base_to_new: bool = False,
     metrics: Mapping[str, Metric] | None = None,
     device: torch.device | None = None,
@@ -48,6 +54,7 @@ def measure(
         method: What is measured.
         data: The set.
         rows: The tasks.
+        far: Pictures of other sets that are asked about, too; never for base-to-new.
         base_to_new: Judge each half of the classes among itself: parts "base" and "new", not "all".
         metrics: Metrics of one's own, by the names of their columns.
         device: Where to calculate.
@@ -56,27 +63,33 @@ def measure(
         DataError: The method's answers are not numbers.
     """
     device = device or torch.device("cpu")
-    data = data.joint if method.sees_joint_alone else data
+    if far is None:
+        far = FarStrangers(data, rows.off_class_TO[:, :0])
+    if method.sees_joint_alone:
+        data, far = data.joint, replace(far, data=far.data.joint)
+    n_far = far.picture_TF.shape[1]
     (n_tasks, n_way, n_query), n_off = rows.query_TNQ.shape, rows.off_class_TO.shape[1]
     parts = {"all": slice(0, n_way)}
     if base_to_new:
         n_base = n_base_classes(n_way)
         parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
-    way_Q = np.repeat([*range(n_way), UNKNOWN], [n_query] * n_way + [n_off])
+    way_Q = np.repeat([*range(n_way), UNKNOWN, FAR], [n_query] * n_way + [n_off, n_far])
     answers: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
-    at_once = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query))
+    at_once = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
     firsts = range(0, n_tasks, max(1, at_once))
-    for first, piece in zip(firsts, rows.split(firsts.step), strict=True):
-        picture_TQ = torch.cat([piece.query_TNQ.flatten(1), piece.off_class_TO], 1)
-        logits_TQN, cost = _answer(method, data, piece, picture_TQ, device)
+    pieces = zip(firsts, rows.split(firsts.step), far.split(firsts.step), strict=True)
+    for first, piece, far_piece in pieces:
+        own_pictures = (piece.query_TNQ.flatten(1), piece.off_class_TO)
+        picture_TQ = torch.cat([*own_pictures, far_piece.picture_TF], 1)
+        logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
         for part, ways in parts.items():
             is_query_Q = (way_Q >= ways.start) & (way_Q < ways.stop)
-            own_Q = np.where(is_query_Q, way_Q - ways.start, UNKNOWN)
-            here_TQ = np.where(is_query_Q | (way_Q == UNKNOWN), picture_TQ.numpy(), -1)
+            own_Q = np.where(is_query_Q, way_Q - ways.start, way_Q.clip(max=UNKNOWN))
+            here_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ.numpy(), -1)
             logits_TQW, own_TQ = logits_TQN[..., ways], np.broadcast_to(own_Q, here_TQ.shape)
-            found_q = read_answers(logits_TQW, own_TQ, here_TQ, first)
+            found_q = read_answers(logits_TQW, own_TQ, here_TQ, first, known_TQ)
             if np.isneginf(found_q["log_own"]).any():
                 raise DataError(
                     f"{method.name} rules out the class that a picture of {data.name} has (its "
@@ -112,10 +125,11 @@ def _answer(
     method: Method,
     data: EvaluationSet,
     rows: EpisodeRows,
-    picture_TQ: Int[Tensor, "T Q"],
+    far: FarStrangers,
+    way_Q: Int[np.ndarray, " Q"],
     device: torch.device,
-) -> tuple[Float[Tensor, "T Q N"], dict[str, float | None]]:
-    """Logits of each picture, and what one of the tasks costs."""
+) -> tuple[Float[Tensor, "T Q N"], dict[str, Float[Tensor, "T Q"]], dict[str, float | None]]:
+    """Logits of each picture, how surely it is known, and what one of the tasks costs."""
     n_tasks, n_way, n_shot = rows.support_TNK.shape
     support = Support.of_tasks(
         data.look_up(rows.support_TNK),
@@ -129,7 +143,10 @@ def _answer(
             support, pool_TUD=data.look_up(rows.pool_TU), pool_mask_TU=rows.pool_TU >= 0
         )
     support = support.to(device=device)
-    query_TQD = data.query_rows(picture_TQ).to(device)
+    query_TQD = data.query_rows(torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1))
+    if far.picture_TF.shape[1]:
+        query_TQD = torch.cat([query_TQD, far.data.query_rows(far.picture_TF)], 1)
+    query_TQD = query_TQD.to(device)
     before = reset_peak(device)
     with trained_numbers() as trained:
         head, fit_seconds = timed(lambda: method.fit(support), device)
@@ -141,11 +158,26 @@ def _answer(
             f"{method.name} gave answers that are not numbers on {data.name} with {n_shot} "
             "shot(s); leave it out of --methods"
         )
+    known_TQ: dict[str, Float[Tensor, "T Q"]] = {}
+    if (way_Q < 0).any():
+        words_WD = noun_features(data).to(device) if method.reads_words else None
+        with torch.no_grad():
+            asked = Asked(query_TQD, logits_TQN, support, words_WD)
+            known_TQ = known_answers(method, head, asked, torch.from_numpy(way_Q))
+    if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
+        raise DataError(
+            f"{method.name} cannot tell how surely pictures of {data.name} are known: it gave "
+            "what is no number; leave it out of --methods"
+        )
     by_hand = method.trained_by_hand
     width = query_TQD.shape[-1]
-    return logits_TQN, {
-        "fit_seconds": fit_seconds / n_tasks,
-        "predict_seconds": predict_seconds / n_tasks,
-        "peak_mib": peak,
-        "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
-    }
+    return (
+        logits_TQN,
+        known_TQ,
+        {
+            "fit_seconds": fit_seconds / n_tasks,
+            "predict_seconds": predict_seconds / n_tasks,
+            "peak_mib": peak,
+            "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
+        },
+    )

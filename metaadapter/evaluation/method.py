@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.adapter import AdapterWeights, Answers, Support
+from metaadapter.baselines.unknown.asked import Score
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
 from metaadapter.generator.training_record import read_training_record
@@ -64,6 +65,11 @@ class Method:
     """Whether it gets the joint features alone where an encoder gives further blocks."""
     sees_labelled_alone: bool = False
     """Whether it gets no unlabelled picture where tasks have pools of them."""
+    unknown_score: Score | None = None
+    """What tells whether a picture shows one of the classes; if None, the head that its adapter has
+    for it, or else the largest probability."""
+    reads_words: bool = False
+    """Whether that score needs words beside the class names."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """Numbers it trains for N classes of width D, if no torch optimizer does."""
 

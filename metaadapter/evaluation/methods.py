@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from metaadapter.adapter import AdapterWeights, Support, require_adapters
 from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS, PoolPeer, load_meta_peer
 from metaadapter.baselines.meta_trained import is_meta_peer, shipped_folder
+from metaadapter.baselines.unknown import READ_WORDS, SCORES
 from metaadapter.classifier.fine_tune import FineTune, fine_tune
 from metaadapter.code_identity import code_identity
 from metaadapter.errors import UsageError
@@ -27,7 +28,17 @@ from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
 from metaadapter.refusals import is_shortage
 
-__all__ = ["AT", "JOINT", "load_method", "resolve_names"]
+__all__ = [
+    "AT",
+    "JOINT",
+    "LABELLED",
+    "SCORED",
+    "answering",
+    "bare",
+    "load_method",
+    "resolve_names",
+    "without_score",
+]
 
 GENERATORS = ("default", "closed-form")
 # The gradient path of the generator that ships; with a number after it, exactly so many steps.
@@ -37,6 +48,8 @@ MOST_STEPS = 10_000
 JOINT = "@joint"
 # Likewise: without the unlabelled pictures, where tasks have pools.
 LABELLED = "@labelled"
+# Likewise: the same answers, but whether a picture is of no class is told by another score.
+SCORED = {f"@{score}": score for score in SCORES}
 UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
@@ -54,7 +67,8 @@ def load_method(name: str) -> Method:
             (gradient steps from what "default" predicts, as many as the support bears out),
             "finetune@K" (K steps from there), FILE.py:FUNCTION or the folder of a generator or of a
             meta-trained peer; with @joint behind it, it sees the joint block of features alone,
-            with @labelled no pool of unlabelled pictures.
+            with @labelled no pool of unlabelled pictures; and with @ and a key of `SCORES` it tells
+            by that score whether a picture shows any of the classes.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
@@ -64,6 +78,16 @@ def load_method(name: str) -> Method:
     if name.endswith(LABELLED):
         bare = load_method(name.removesuffix(LABELLED))
         return replace(bare, name=name, sees_labelled_alone=True)
+    if (bare_name := without_score(name)) != name:
+        score = SCORED[name.removeprefix(bare_name)]
+        bare = load_method(bare_name)
+        return replace(
+            bare,
+            name=name,
+            identity=_digest(bare.identity + code_identity(SCORES[score])),
+            unknown_score=SCORES[score],
+            reads_words=score in READ_WORDS,
+        )
     if name in UNTRAINED_PEERS:
         peer, by_hand = UNTRAINED_PEERS[name], TRAINED_BY_HAND.get(name)
         return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
@@ -90,7 +114,8 @@ def load_method(name: str) -> Method:
         known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS])
         raise UsageError(
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
-            "meta-trained peers, and FILE.py:FUNCTION; each also with @joint or @labelled behind it"
+            "meta-trained peers, and FILE.py:FUNCTION; each also with @joint, @labelled or "
+            f"{', '.join(SCORED)} behind it"
         ) from error
     folder = SHIPPED if name == "default" else Path(name)
     constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
@@ -114,9 +139,30 @@ def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
     groups |= {
         name + suffix: tuple(one + suffix for one in group)
         for name, group in groups.items()
-        for suffix in (JOINT, LABELLED)
+        for suffix in (JOINT, LABELLED, *SCORED)
     }
     return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
+
+
+def without_score(name: str) -> str:
+    """The method that gives the same answers; itself, if it is judged by no other score."""
+    return next((name.removesuffix(end) for end in SCORED if name.endswith(end)), name)
+
+
+def answering(names: Sequence[str], reference: str) -> tuple[str, ...]:
+    """One of the methods for each that gives the same answers: the reference, else the first."""
+    first: dict[str, str] = {}
+    for name in (reference, *names):
+        first.setdefault(without_score(name), name)
+    return tuple(name for name in names if first[without_score(name)] == name)
+
+
+def bare(name: str) -> str:
+    """The method without anything that may stand behind its name."""
+    for end in (*SCORED, JOINT, LABELLED):
+        if name.endswith(end):
+            return bare(name.removesuffix(end))
+    return name
 
 
 def _alike(name: str) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
+
+from metaadapter.evaluation.stranger_metrics import STRANGER_METRICS, UNKNOWN, score_strangers
 
 __all__ = [
     "METRICS",
@@ -30,15 +31,13 @@ __all__ = [
 Tables = dict[str, dict[str, list[Any]]]
 """Name of a table → column → values, as a journal keeps them."""
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
-"""Fractions of 1, save `nll` (nats) and `brier` (0 … 2); the smaller `nll`, `brier` and `ece`, the
-better."""
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
+"""Fractions of 1, save `nll` (nats), `brier` (0 … 2) and `set_size`; the smaller `nll`, `brier` and
+`ece`, the better."""
 # Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
 N_BINS = 15
 # Mistakes of a cell: enough for a page to show as many different pictures over the seeds.
 MOST_KEPT = 8
-UNKNOWN = -1
-"""The way of a picture whose class is not among those of its task."""
 # Logits turned into float64 at a time: 50,000 pictures of 1,000 classes would take 400 MB more.
 CHUNK = 2**21
 
@@ -48,20 +47,23 @@ def read_answers(
     way_TQ: Int[np.ndarray, "T Q"],
     picture_TQ: Int[np.ndarray, "T Q"],
     first_task: int = 0,
+    more_TQ: Mapping[str, Float[Tensor, "T Q"]] | None = None,
 ) -> np.ndarray:
     """The answers of T tasks, in float64.
 
     Args:
         logits_TQN: Logits of each picture; −∞ for a class that is ruled out.
-        way_TQ: The correct class of each, by its place in the task, or `UNKNOWN`.
+        way_TQ: The correct class of each, by its place in the task, or `UNKNOWN` or `FAR`.
         picture_TQ: Number of each in its set; −1 for one that does not count.
         first_task: Number of the first task.
+        more_TQ: Further columns by name, as `score_strangers` reads them.
 
     Returns:
         A row for each picture that counts: `task`, `picture` and `way` as given; `predicted`, the
         most probable class, the first of several alike, with its probability `confidence`;
         `log_own`, the log-probability of the correct class, and `brier`, the squared distance of
-        the probabilities from the truth, both NaN where that class is `UNKNOWN`.
+        the probabilities from the truth, both NaN where that class is unknown;
+        then the further columns.
     """
     there_TQ = picture_TQ >= 0
     way_q = way_TQ[there_TQ]
@@ -83,9 +85,11 @@ def read_answers(
         "way": way_q,
         "predicted": predicted_q.astype(int),
         "confidence": confidence_q,
-        "log_own": np.where(way_q == UNKNOWN, np.nan, log_own_q),
-        "brier": np.where(way_q == UNKNOWN, np.nan, brier_q),
+        "log_own": np.where(way_q < 0, np.nan, log_own_q),
+        "brier": np.where(way_q < 0, np.nan, brier_q),
     }
+    for name, column_TQ in (more_TQ or {}).items():
+        columns_q[name] = column_TQ.double().cpu().numpy()[there_TQ]
     kinds = [(name, column.dtype) for name, column in columns_q.items()]
     return np.rec.fromarrays(columns_q.values(), dtype=kinds)
 
@@ -102,7 +106,7 @@ def cell_tables(
     tasks: their pools, metrics of one's own, and what they cost.
     """
     n_tasks, n_way = classes_TN.shape
-    known = answers[answers["way"] != UNKNOWN]
+    known = answers[answers["way"] >= 0]
     tasks = {
         "task": np.arange(n_tasks),
         "n_way": np.full(n_tasks, n_way),
@@ -141,7 +145,7 @@ def cell_tables(
 
 def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
     """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
-    known = answers[answers["way"] != UNKNOWN]
+    known = answers[answers["way"] >= 0]
     correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (
         np.bincount(rows["task"] * n_way + rows[side], minlength=n_tasks * n_way).reshape(-1, n_way)
@@ -158,7 +162,7 @@ def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.n
             "nll": np.bincount(known["task"], -known["log_own"], n_tasks) / n_T,
             "brier": np.bincount(known["task"], known["brier"], n_tasks) / n_T,
             "ece": np.abs(bins_TB3[..., 1] - bins_TB3[..., 2]).sum(1) / n_T,
-            "unknown_auroc": _unknown_auroc(answers, n_tasks),
+            **score_strangers(answers, n_tasks),
         }
 
 
@@ -175,14 +179,3 @@ def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
 def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
     """Plain numbers; JSON has no NaN."""
     return [None if value != value else value for value in np.asarray(column).tolist()]
-
-
-def _unknown_auroc(answers: np.ndarray, n_tasks: int) -> np.ndarray:
-    """How well confidence tells known from unknown classes; NaN where a task lacks either."""
-    areas = np.full(n_tasks, np.nan)
-    is_known = answers["way"] != UNKNOWN
-    for task in np.unique(answers["task"][~is_known]):
-        is_here = answers["task"] == task
-        if is_known[is_here].any():
-            areas[task] = roc_auc_score(is_known[is_here], answers["confidence"][is_here])
-    return areas

@@ -17,6 +17,7 @@ from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.draws import classes_left_out
 from metaadapter.evaluation.folder import CellResult, Record, hold_evaluation
 from metaadapter.evaluation.integrity import Box
+from metaadapter.evaluation.methods import answering
 from metaadapter.evaluation.summary import Ranks, differences, means, rank_methods, records
 from metaadapter.evaluation.tables import all_tables, draw_table, table_files
 from metaadapter.features.device import choose_device
@@ -104,7 +105,8 @@ def evaluate(
     """
     bench = Bench(config, choose_device(device))
     methods = {name: method.identity for name, method in bench.methods.items()}
-    sets = {name: data.identity for name, data in bench.sets.items()}
+    all_sets = (*bench.sets.values(), *bench.far_sets.values())
+    sets = {data.name: data.identity for data in all_sets}
     measured_by = bench.identity
     with hold_evaluation(folder, Record(config, methods, sets)) as journal:
         missing, reasons = journal.missing(config.cells(), methods, measured_by)
@@ -124,15 +126,18 @@ def _finish(
     config = bench.config
     methods, sets = list(bench.methods.values()), list(bench.sets.values())
     draws = draw_table(
-        (data, seed, bench.draw(data.name, seed)) for data in sets for seed in range(config.seeds)
+        (data, seed, bench.draw(data.name, seed), bench.draw_far(data.name, seed))
+        for data in sets
+        for seed in range(config.seeds)
     )
     tables = all_tables(results, bench.sets)
     rows = tables["rows"]
     figures = means(rows)
+    answers = answering(config.method_names, config.reference_name)
     ranks = {
         part: found
         for part in dict.fromkeys(rows["part"])
-        if (found := rank_methods(figures, config.method_names, part)) is not None
+        if (found := rank_methods(figures, answers, part)) is not None
     }
     evaluation = Evaluation(
         folder,

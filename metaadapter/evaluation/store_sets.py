@@ -14,7 +14,7 @@ from metaadapter.evaluation.config import EvaluationConfig
 from metaadapter.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
 from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore
 
-__all__ = ["load_sets", "set_of_store"]
+__all__ = ["far_set", "load_sets", "set_of_store"]
 
 UNUSED = -1
 
@@ -42,6 +42,11 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
         DataError: The store is missing or has fewer than two classes.
     """
     store = FeatureStore.open(folder)
+    if len(store.classes) < 2:
+        raise DataError(
+            f"expected pictures of at least two classes in the feature store {store.folder}, "
+            f"got {len(store.classes)}; encode a folder that holds one folder for each class"
+        )
     split_n = _column([store], "split")
     pool_n = np.full(len(split_n), SUPPORT)
     if {"train", "test"} <= set(split_n):
@@ -49,6 +54,35 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
     labels = store.classes
     number = {label: position for position, label in enumerate(labels)}
     return _of_stores(store.folder.resolve().name, [store], pool_n, number, labels, labels)
+
+
+def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
+    """The pictures that are far strangers to a set: those of `strangers`, the set's own left out.
+
+    Classes that have the readable name of one of the set's are left out as well.
+
+    Raises:
+        DataError: No picture is left.
+        IncompatibleArtifact: A store is of another encoder than the set.
+    """
+    (own, *_) = [each for each in config.own_stores if Path(each).name == data.stores[0]]
+    encoder = FeatureStore.open(own).fingerprint
+    stores = [
+        FeatureStore.open(each) for each in config.strangers if Path(each).name not in data.stores
+    ]
+    for store in stores:
+        store.fingerprint.require_match(encoder, owner=f"the store {store.folder}")
+    taken = set(map(same_name, data.classes))
+    labels = {label for store in stores for label in store.classes}
+    classes = tuple(sorted(label for label in labels if same_name(label) not in taken))
+    if not classes:
+        raise DataError(
+            f"the set {data.name}: --strangers has no picture that is strange to it; name a store "
+            "that is not its own and has other classes"
+        )
+    number = {label: position for position, label in enumerate(classes)}
+    pool_n = np.full(sum(store.n_pictures for store in stores), SUPPORT)
+    return _of_stores(f"strangers of {data.name}", stores, pool_n, number, classes, classes)
 
 
 def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
@@ -80,11 +114,6 @@ def _of_stores(
     text_labels: Sequence[str],
 ) -> EvaluationSet:
     """Join pictures, numbered by their labels; the texts are the first store's."""
-    if len(classes) < 2:
-        raise DataError(
-            f"expected pictures of at least two classes in the feature store {stores[0].folder}, "
-            f"got {len(classes)}; encode a folder that holds one folder for each class"
-        )
     numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)

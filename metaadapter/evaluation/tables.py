@@ -17,6 +17,7 @@ from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
 from metaadapter.evaluation.folder import CellResult
 from metaadapter.evaluation.metrics import METRICS
+from metaadapter.evaluation.strangers import FarStrangers
 from metaadapter.files.atomic_files import Content
 from metaadapter.files.regular_files import regular
 from metaadapter.plain_text import from_csv, in_csv
@@ -145,23 +146,28 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
     return grouped.sum()
 
 
-def draw_table(draws: Iterable[tuple[EvaluationSet, int, EpisodeRows]]) -> pd.DataFrame:
+def draw_table(
+    draws: Iterable[tuple[EvaluationSet, int, EpisodeRows, FarStrangers | None]],
+) -> pd.DataFrame:
     """A row for each picture of each task of a set and seed: k shots are those with `shot` ≤ k.
 
     Queries are the same at every number of shots, and stand there once.
     """
     found = []
-    for data, seed, rows in draws:
-        for role, places in (
-            ("support", rows.support_TNK.numpy()),
-            ("query", rows.query_TNQ.numpy()),
-            ("unknown", rows.off_class_TO.numpy()[:, None]),
-            ("pool", rows.pool_TU.numpy()[:, None]),
-        ):
+    for own, seed, rows, far in draws:
+        roles = [
+            ("support", own, rows.support_TNK.numpy()),
+            ("query", own, rows.query_TNQ.numpy()),
+            ("unknown", own, rows.off_class_TO.numpy()[:, None]),
+            ("pool", own, rows.pool_TU.numpy()[:, None]),
+        ]
+        if far is not None:
+            roles.append(("far", far.data, far.picture_TF.numpy()[:, None]))
+        for role, data, places in roles:
             task, way, step = (places >= 0).nonzero()
             picture = places[task, way, step]
             columns = {
-                "store": [data.name] * len(picture),
+                "store": [own.name] * len(picture),
                 "seed": [seed] * len(picture),
                 "task": task,
                 "way": way if role in ("support", "query") else np.full_like(way, -1),

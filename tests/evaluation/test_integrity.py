@@ -21,7 +21,7 @@ def made_with(record, name="mine"):
 
 
 def apart(data, config):
-    draws = draw_table([(data, 0, draw_tasks(data, config, 0))])
+    draws = draw_table([(data, 0, draw_tasks(data, config, 0), None)])
     return integrity.support_apart(draws, [made_with(UNTRAINED)])
 
 

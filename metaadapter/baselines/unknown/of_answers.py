@@ -11,8 +11,13 @@ __all__ = ["energy", "msp"]
 
 
 def msp(asked: Asked) -> Float[Tensor, "T Q"]:
-    """max_c softmax(z)_c of the logits z (Hendrycks & Gimpel, ICLR 2017)."""
-    return asked.logits_TQN.double().softmax(-1).amax(-1)
+    """Log p / (1 − p) of p = max_c softmax(z)_c, z the logits (Hendrycks & Gimpel, ICLR 2017).
+
+    The order is that of p, and goes on where p is 1 but for what float64 can tell, as it is in most
+    answers of a method that is too sure of itself.
+    """
+    descending_TQN = asked.logits_TQN.double().sort(dim=-1, descending=True).values
+    return descending_TQN[..., 0] - descending_TQN[..., 1:].logsumexp(-1)
 
 
 def energy(asked: Asked) -> Float[Tensor, "T Q"]:

@@ -121,7 +121,7 @@ def _finish(
     config, sets = bench.config, list(bench.sets.values())
     draws = {seed: bench.draw(seed) for seed in range(config.seeds)}
     of_places = [
-        draw_table([(place.data, seed, place.rows)]).assign(task=number)
+        draw_table([(place.data, seed, place.rows, None)]).assign(task=number)
         for seed, places in draws.items()
         for number, place in enumerate(places, start=1)
     ]

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.special import logsumexp, softmax
+from scipy.special import expit, logsumexp, softmax
 
 from metaadapter.baselines.unknown.of_answers import energy, msp
 
 
-def test_msp__is_the_largest_probability(asked):
+def test_msp__is_the_largest_probability_as_log_odds(asked):
     expected = softmax(asked.logits_TQN.numpy(), axis=-1).max(-1)
 
-    assert msp(asked).numpy() == pytest.approx(expected)
+    assert expit(msp(asked).numpy()) == pytest.approx(expected)
+
+
+def test_msp__answers_that_are_all_certain__still_have_an_order(asked):
+    surer = replace(asked, logits_TQN=1000 * asked.logits_TQN)
+
+    assert (surer.logits_TQN.softmax(-1).amax(-1) == 1).any()
+    assert len(msp(surer).unique()) == 18
 
 
 def test_energy__is_what_scipy_has(asked):
