@@ -14,6 +14,7 @@ from metaadapter.adapter import (
     prediction_sets,
 )
 from metaadapter.baselines.unknown.asked import Asked
+from metaadapter.baselines.unknown.of_answers import msp
 from metaadapter.evaluation.method import Method
 
 __all__ = ["COVERAGE", "KEEP", "known_answers"]
@@ -30,7 +31,7 @@ def known_answers(
     """The columns that `score_strangers` reads, as far as the method has them.
 
     A method is judged by the score that its name asks for, else by the head that its adapter has
-    for this; of one without, nothing is said, and the largest probability counts.
+    for this, and one without by its largest probability.
 
     Args:
         method: What is measured.
@@ -41,7 +42,7 @@ def known_answers(
     if method.unknown_score is not None:
         return {"known": method.unknown_score(asked)}
     if not isinstance(head, AdapterWeights) or head.known_head is None:
-        return {}
+        return {"known": msp(asked)}
     known_TQ = known_logits(asked.rows_TQD, head).double()
     threshold_T1 = known_threshold(head, KEEP).double()[:, None]
     sets_TQN = prediction_sets(asked.logits_TQN.double().softmax(-1), head, COVERAGE)

@@ -7,7 +7,6 @@ from functools import lru_cache
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
@@ -24,25 +23,25 @@ def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
     Raises:
         UsageError: The set's encoder cannot be loaded here, or it is none that the set tells.
     """
-    words_WD = _encoded(data.encoder, data.fingerprint, data.zoom, tuple(data.look_blocks))
-    if data.columns is None:
-        return words_WD
-    return normalize(words_WD[:, data.columns], dim=-1)
+    # A set with its joint features alone has no blocks, and so has the encoder then.
+    blocks = tuple(data.look_blocks) or ("joint",)
+    return _encoded(data.encoder, data.fingerprint, data.zoom, blocks, data.text_CD.shape[1])
 
 
 @lru_cache(maxsize=4)
 def _encoded(
-    name: str, fingerprint: str, zoom: bool, blocks: tuple[str, ...]
+    name: str, fingerprint: str, zoom: bool, blocks: tuple[str, ...], dim: int
 ) -> Float[Tensor, "W D"]:
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
     owner = "a store of the evaluation"
     try:
-        encoder = load_encoder(
-            name, device="cpu", zoom=zoom, blocks=blocks or ("joint",), remembered_by=owner
-        )
-        if str(encoder.fingerprint) != fingerprint:
-            raise IncompatibleArtifact(f"it is {encoder.fingerprint} today")
+        encoder = load_encoder(name, device="cpu", zoom=zoom, blocks=blocks, remembered_by=owner)
+        if (str(encoder.fingerprint), encoder.dim) != (fingerprint, dim):
+            raise IncompatibleArtifact(
+                f"today it is {encoder.fingerprint}, with features of width {encoder.dim} in place "
+                f"of {dim}"
+            )
     except MetaAdapterError as error:
         raise UsageError(
             f"@neglabel needs the text tower of {fingerprint}, which made the features of {owner}, "

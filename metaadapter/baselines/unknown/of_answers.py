@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,7 +18,9 @@ def msp(asked: Asked) -> Float[Tensor, "T Q"]:
     answers of a method that is too sure of itself.
     """
     descending_TQN = asked.logits_TQN.double().sort(dim=-1, descending=True).values
-    return descending_TQN[..., 0] - descending_TQN[..., 1:].logsumexp(-1)
+    odds_TQ = descending_TQN[..., 0] - descending_TQN[..., 1:].logsumexp(-1)
+    # Infinite where all other classes are ruled out; an area under a curve takes finite numbers.
+    return odds_TQ.clamp(max=torch.finfo(odds_TQ.dtype).max)
 
 
 def energy(asked: Asked) -> Float[Tensor, "T Q"]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import expit, logsumexp, softmax
 
 from metaadapter.baselines.unknown.of_answers import energy, msp
@@ -20,6 +21,16 @@ def test_msp__answers_that_are_all_certain__still_have_an_order(asked):
 
     assert (surer.logits_TQN.softmax(-1).amax(-1) == 1).any()
     assert len(msp(surer).unique()) == 18
+
+
+def test_msp__all_other_classes_ruled_out__is_finite_and_surest(asked):
+    logits_TQN = asked.logits_TQN.clone()
+    logits_TQN[0, 0, 1:] = -torch.inf
+
+    found = msp(replace(asked, logits_TQN=logits_TQN))
+
+    assert found.isfinite().all()
+    assert found.argmax() == 0
 
 
 def test_energy__is_what_scipy_has(asked):
