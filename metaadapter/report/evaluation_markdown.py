@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from metaadapter.evaluation import Estimate
+from metaadapter.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.features.looks import looks_in_words
 from metaadapter.plain_text import in_markdown, one_line
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult
@@ -12,6 +14,7 @@ from metaadapter.report.words import (
     POOL_VARIABLES,
     fraction,
     metric,
+    metric_estimate,
     metric_name,
     part_told,
     points,
@@ -21,7 +24,8 @@ from metaadapter.report.words import (
 
 __all__ = ["aligned_table", "markdown", "markdown_table", "overview"]
 
-BESIDE_ACCURACY = ("nll", "ece", "unknown_auroc")
+BESIDE_ACCURACY = ("nll", "ece")
+OF_STRANGERS = ("unknown_auroc", "far_auroc")
 Shown = Callable[[str], str]
 
 
@@ -34,7 +38,7 @@ def markdown(result: EvaluationResult) -> str:
         *(
             line
             for name in result.quality
-            if name not in BESIDE_ACCURACY
+            if name not in (*BESIDE_ACCURACY, *STRANGER_METRICS)
             for line in _metric(result, name, in_markdown, "## ")
         ),
         *_pool_gains(result),
@@ -69,6 +73,7 @@ def _overview(
         yield from _by_shots(result, title, part.gain[place], signed, shown)
     for name in BESIDE_ACCURACY:
         yield from _metric(result, name, shown, heading)
+    yield from _none_of_these(result, shown, heading)
     for part in result.parts:
         if part.ranks is not None:
             listed = ", ".join(f"{method} {rank:.1f}" for method, rank in part.ranks.mean.items())
@@ -89,10 +94,11 @@ def _by_shots(
     table: ByShots,
     cell: Callable[[Estimate], str],
     shown: Shown,
+    methods: Sequence[str] | None = None,
 ) -> Iterator[str]:
     rows = {
         method: [cell(table[method][n]) if n in table[method] else "" for n in result.shots]
-        for method in result.methods
+        for method in methods or result.methods
         if method in table
     }
     if rows:
@@ -103,6 +109,19 @@ def _metric(result: EvaluationResult, name: str, shown: Shown, heading: str) -> 
     title = heading + shown(metric_name(name) + part_told(result.judged))
     table = result.quality.get(name, {})
     yield from _by_shots(result, title, table, lambda each: metric(each.mean, name), shown)
+
+
+def _none_of_these(result: EvaluationResult, shown: Shown, heading: str) -> Iterator[str]:
+    """How strangers were told; a terminal has the areas under the curve alone."""
+    if (found := result.strangers) is None:
+        return
+    if heading:
+        yield from ("", f"{heading}None of these", "", shown(found.told))
+    for name in found.metrics if heading else OF_STRANGERS:
+        title = f"#{heading}{shown(metric_name(name))}" if heading else metric_name(name)
+        cell = partial(metric_estimate, name=name)
+        table = result.quality.get(name, {})
+        yield from _by_shots(result, title, table, cell, shown, found.methods)
 
 
 def _pool_gains(result: EvaluationResult) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from metaadapter.evaluation import Estimate
+from metaadapter.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.report import figures, words
 from metaadapter.report.evaluation_result import EvaluationResult
 from metaadapter.report.pool_figure import gain_by_pool
@@ -33,13 +34,15 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         "evaluation_page.html.jinja",
         (
             *(words.points, words.signed, words.signed_points, words.part_told, words.metric),
-            *(words.metric_name, words.short, words.fraction),
+            *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
         ),
         result=result,
         overall=overall,
         judged=words.part_told(result.judged),
         notes=words.method_notes(result.methods),
+        stranger_notes=words.score_notes(result.strangers.methods if result.strangers else ()),
+        stranger_metrics=STRANGER_METRICS,
         thumbnails=thumbnails,
         doubted=[
             method

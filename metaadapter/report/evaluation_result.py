@@ -18,6 +18,7 @@ __all__ = [
     "PoolGain",
     "Row",
     "SetFound",
+    "StrangersFound",
     "plain",
 ]
 
@@ -96,12 +97,24 @@ class PoolGain:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangersFound:
+    """How pictures of none of the classes were told; the figures are among `quality`."""
+
+    told: str
+    """Which strangers there were, and how methods tell them."""
+    methods: tuple[str, ...]
+    """Also those that give the answers of another one; in the order that was asked for."""
+    metrics: tuple[str, ...]
+    """What was measured, by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """The whole."""
 
     reference: str
     methods: tuple[str, ...]
-    """The best mean rank first."""
+    """The best mean rank first; of several with the same answers, one."""
     featured: tuple[str, ...]
     """Those that figures tell apart: the reference, then the best of the others."""
     judged: str
@@ -112,7 +125,8 @@ class EvaluationResult:
     headline: str
     parts: tuple[PartFound, ...]
     quality: Mapping[str, ByShots]
-    """Further metrics that were measured, by name; means over the sets."""
+    """Further metrics that were measured, by name; means over the sets. Those of strangers have all
+    methods, also those with the answers of another one."""
     reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
     """Method → fewest and most shots → bins that are not empty, over all sets: `n` answers, their
     mean `confidence`, and the fraction `correct`."""
@@ -125,6 +139,8 @@ class EvaluationResult:
     sets: tuple[SetFound, ...]
     boxes: tuple[Box, ...]
     intervals: str
+    strangers: StrangersFound | None
+    """None where there were no strangers."""
     pool: str
     """What methods saw besides labelled pictures; "" where that is nothing."""
     pool_gain: tuple[PoolGain, ...]

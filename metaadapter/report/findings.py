@@ -10,13 +10,15 @@ import pandas as pd
 
 from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS
 from metaadapter.evaluation import Estimate
-from metaadapter.evaluation.methods import AT, JOINT, LABELLED
+from metaadapter.evaluation.methods import AT, answering, bare
+from metaadapter.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.evaluation.tables import COSTS
 from metaadapter.features.prompts import readable_name
 from metaadapter.report.evaluation_result import ByShots, EvaluationResult, PartFound, Row, SetFound
 from metaadapter.report.evaluation_run import ZERO_SHOT, EvaluationRun
 from metaadapter.report.pool_gain import pool_gains
+from metaadapter.report.strangers_found import strangers_found
 from metaadapter.report.words import part_told, pool_told, signed
 
 __all__ = ["find", "set_found"]
@@ -36,11 +38,19 @@ def find(run: EvaluationRun) -> EvaluationResult:
     overall = MEAN if len(names) > 1 else names[0]
     # The reference less the other, where the summary has the other less the reference.
     turned = run.differences.assign(mean=-run.differences["mean"])
+    answers = answering(run.config.method_names, reference)
+
+    def of_answers(table: ByShots) -> ByShots:
+        """Without methods that differ from another in how they tell strangers alone."""
+        return {method: by_shots for method, by_shots in table.items() if method in answers}
+
     parts = tuple(
         PartFound(
             part=part,
-            accuracy={place: _by_shots(run.means, place, part) for place in (overall, *names)},
-            gain={place: _by_shots(turned, place, part) for place in (overall, *names)},
+            accuracy={
+                place: of_answers(_by_shots(run.means, place, part)) for place in (overall, *names)
+            },
+            gain={place: of_answers(_by_shots(turned, place, part)) for place in (overall, *names)},
             ranks=run.ranks.get(part),
         )
         for part in dict.fromkeys(run.means["part"])
@@ -48,9 +58,9 @@ def find(run: EvaluationRun) -> EvaluationResult:
     # A harmonic mean has no answers of its own.
     judged = parts[0].part
     figures = {
-        name: _by_shots(run.means, overall, judged, name)
+        name: found if name in STRANGER_METRICS else of_answers(found)
         for name in dict.fromkeys(run.means["metric"])
-        if name != "accuracy"
+        if name != "accuracy" and (found := _by_shots(run.means, overall, judged, name))
     }
 
     def mean(name: str, method: str, n_shot: int = shots[-1]) -> float | None:
@@ -59,11 +69,11 @@ def find(run: EvaluationRun) -> EvaluationResult:
 
     # By mean rank; in the order asked for where there is none.
     rank_of = parts[0].ranks.mean if parts[0].ranks else {}
-    methods = tuple(sorted(run.config.method_names, key=lambda name: rank_of.get(name, math.inf)))
+    methods = tuple(sorted(answers, key=lambda name: rank_of.get(name, math.inf)))
     steps = {
         int(name.removeprefix(AT)): name
         for name in methods
-        if name.startswith(AT) and not name.endswith((JOINT, LABELLED))
+        if name.startswith(AT) and bare(name) == name
     }
     path = tuple(steps[n] for n in sorted(steps))
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
@@ -98,6 +108,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         sets=tuple(set_found(run, name, reference, shots[-1], judged) for name in names),
         boxes=run.boxes,
         intervals=run.intervals,
+        strangers=strangers_found(run, figures),
         pool=pool_told(run.config.pool, run.config.pool_size),
         pool_gain=pool_gains(run),
         versions=run.versions,
@@ -231,4 +242,4 @@ def _recalls(rows: pd.DataFrame) -> list[Row]:
 
 
 def _is_peer(name: str) -> bool:
-    return name.removesuffix(JOINT).removesuffix(LABELLED) in {*PEERS, *POOL_PEERS, *META_PEERS}
+    return bare(name) in {*PEERS, *POOL_PEERS, *META_PEERS}

@@ -16,11 +16,13 @@ __all__ = [
     "fraction",
     "method_notes",
     "metric",
+    "metric_estimate",
     "metric_name",
     "part_told",
     "points",
     "pool_told",
     "pool_value",
+    "score_notes",
     "short",
     "signed",
     "signed_points",
@@ -32,7 +34,13 @@ METRIC_NAMES = {
     "nll": "Log loss, nats (small is good)",
     "brier": "Brier score (small is good)",
     "ece": "Calibration error, % (small is good)",
-    "unknown_auroc": "AUROC of unknown classes, %",
+    "unknown_auroc": "AUROC of near strangers, %",
+    "far_auroc": "AUROC of far strangers, %",
+    "kept": "Known pictures kept, %",
+    "kept_near": "Near strangers kept, % (small is good)",
+    "kept_far": "Far strangers kept, % (small is good)",
+    "set_coverage": "Sets that hold the right class, %",
+    "set_size": "Classes in a set (small is good)",
 }
 """Metrics beside accuracy; those in % are fractions in the rows."""
 
@@ -50,6 +58,16 @@ SUFFIX_NOTES = {
     LABELLED: "the method shown the labelled pictures alone, without the pool",
 }
 
+SCORE_NOTES = {
+    "@msp": "the largest probability (Hendrycks & Gimpel, 2017)",
+    "@energy": "the energy of the logits (Liu et al., 2020)",
+    "@mcm": "cosines with the class names (MCM, Ming et al., 2022)",
+    "@neglabel": "words far from the class names (NegLabel, Jiang et al., 2024)",
+    "@mahalanobis": "the distance from the nearest class mean (Lee et al., 2018)",
+    "@prototype": "the cosine with the nearest class mean",
+}
+"""By what a method tells strangers that has this behind its name."""
+
 POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
 """The properties of pools that their gain is shown against, as the report calls them."""
 
@@ -64,6 +82,15 @@ def method_notes(methods: Collection[str]) -> dict[str, str]:
         if any(name.endswith(suffix) for name in methods):
             notes[f"…{suffix}"] = note
     return notes
+
+
+def score_notes(methods: Collection[str]) -> dict[str, str]:
+    """What to say of the scores that stand behind the names of methods."""
+    return {
+        f"…{suffix}": f"the same answers, strangers told by {what}"
+        for suffix, what in SCORE_NOTES.items()
+        if any(name.endswith(suffix) for name in methods)
+    }
 
 
 def pool_told(kind: str | None, size: PoolSize) -> str:
@@ -120,6 +147,14 @@ def metric(value: float, name: str) -> str:
     if name not in METRIC_NAMES:
         return f"{value:.3g}"
     return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
+
+
+def metric_estimate(estimate: Estimate, name: str) -> str:
+    """The value of a metric with its interval; without one where there was one draw only."""
+    mean = metric(estimate.mean, name)
+    if math.isnan(estimate.half):
+        return mean
+    return f"{mean} ± {metric(estimate.half, name)}"
 
 
 def fraction(value: float | None) -> str:

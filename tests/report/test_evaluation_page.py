@@ -237,7 +237,7 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, r
     words = read_page(page(find(EvaluationRun.read(tmp_path / "run")), {})).words
 
     assert "May these figures be believed?" in words
-    assert ("AUROC of unknown classes" in words) == ("unknown" in changes)
+    assert ("AUROC of near strangers" in words) == ("unknown" in changes)
     assert ("The thin line is one path" in words) == ("finetune@2" in changes["methods"])
 
 
