@@ -30,6 +30,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: figures.style_of(method, result) for method in result.methods}
+    styles = figures.styles_of_strangers(result) | styles
     return render(
         "evaluation_page.html.jinja",
         (
@@ -61,6 +62,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         ],
         reliability=list(_reliability(result)),
         by_pool=list(_by_pool(result)),
+        areas=list(_areas(result, styles)),
     )
 
 
@@ -76,6 +78,15 @@ def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Mark
     for n_shot, title in _few_shots(result):
         drawing, below = figures.accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
         yield title, Markup(drawing), below
+
+
+def _areas(
+    result: EvaluationResult, styles: Mapping[str, figures.MethodStyle]
+) -> Iterator[tuple[str, Markup]]:
+    for name in result.strangers.metrics if result.strangers else ():
+        if name.endswith("_auroc"):
+            title = words.metric_name(name)
+            yield title, Markup(figures.areas_by_shots(result, name, styles, name, title))
 
 
 def _by_pool(result: EvaluationResult) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:

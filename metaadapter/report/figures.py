@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,12 @@ __all__ = [
     "MethodStyle",
     "accuracy_by_shots",
     "accuracy_by_time",
+    "areas_by_shots",
     "mean_ranks",
     "reliability",
     "style_among",
     "style_of",
+    "styles_of_strangers",
 ]
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -79,22 +81,61 @@ def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) 
     return MethodStyle("faint", None, is_named=False)
 
 
+def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
+    """Of the methods that tell strangers: those that are featured anyway, then the best others."""
+    found = result.strangers
+    methods = found.methods if found else ()
+    areas = [result.quality[name] for name in found.metrics if "auroc" in name] if found else []
+
+    def area(method: str) -> float:
+        return sum(each.mean for table in areas for each in table.get(method, {}).values())
+
+    others = [name for name in methods if name not in (*result.featured, *result.path, ZERO_SHOT)]
+    told = (*result.featured, *sorted(others, key=area, reverse=True))[: len(MARKERS)]
+    return {method: style_among(method, told, result.path) for method in methods}
+
+
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> str:
     """Lines with 95 % bands over a doubling axis; methods that are not featured in grey.
 
     Of figures, names are unique in a page, and titles say in words what they are drawn for.
     """
-    shots = sorted({n_shot for found in accuracy.values() for n_shot in found})
-    told = f"Accuracy by shots, {title}: " + "; ".join(
-        f"{method} " + ", ".join(f"{100 * accuracy[method][n].mean:.1f} %" for n in shots)
-        for method in result.featured
-        if all(n in accuracy.get(method, {}) for n in shots)
+    styles = {method: style_of(method, result) for method in result.methods}
+    title = f"Accuracy by shots, {title}"
+    return _by_shots(accuracy, styles, result, result.featured, name, title, "% correct")
+
+
+def areas_by_shots(
+    result: EvaluationResult, metric: str, styles: Mapping[str, MethodStyle], name: str, title: str
+) -> str:
+    """The same of an area under the curve, in %, of all methods that tell strangers."""
+    found = result.strangers
+    assert found is not None  # or there were no such figure
+    of_methods = {method: styles[method] for method in found.methods}
+    told = [method for method, style in of_methods.items() if style.marker]
+    return _by_shots(result.quality[metric], of_methods, result, told, name, title, "AUROC, %")
+
+
+def _by_shots(
+    table: ByShots,
+    styles: Mapping[str, MethodStyle],
+    result: EvaluationResult,
+    featured: Sequence[str],
+    name: str,
+    title: str,
+    axis: str,
+) -> str:
+    shots = sorted({n_shot for found in table.values() for n_shot in found})
+    told = f"{title}: " + "; ".join(
+        f"{method} " + ", ".join(f"{100 * table[method][n].mean:.1f} %" for n in shots)
+        for method in featured
+        if all(n in table.get(method, {}) for n in shots)
     )
     with panel(name, told, height=300) as drawing:
         axes = drawing.axes
-        for method in reversed(result.methods):
-            found = sorted(accuracy.get(method, {}).items())
-            style = style_of(method, result)
+        for method in reversed(list(styles)):
+            found = sorted(table.get(method, {}).items())
+            style = styles[method]
             n_shots = np.array([n_shot for n_shot, _ in found])
             mean = np.array([100 * each.mean for _, each in found])
             half = np.array([100 * each.half for _, each in found])
@@ -110,7 +151,7 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
         axes.set_xticks(shots, labels=list(map(str, shots)))
         axes.minorticks_off()
         axes.set_xlabel("labelled pictures of each class")
-        drawing.show_percentages()
+        drawing.show_percentages(axis)
         return drawing.to_svg()
 
 

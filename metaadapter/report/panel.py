@@ -44,12 +44,12 @@ class Panel:
         self._figure = figure
         self._name, self._description = name, description
 
-    def show_percentages(self) -> None:
-        """Call the upright axis "% correct": 2 points or more of what can be."""
+    def show_percentages(self, title: str = "% correct") -> None:
+        """Call the upright axis so: 2 points or more of what can be."""
         low, high = self.axes.get_ylim()
         more = max(0.0, 2 - (high - low)) / 2
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
-        self.axes.set_title("% correct", loc="left")
+        self.axes.set_title(title, loc="left")
 
     def to_svg(self) -> str:
         """An `<svg>` element: same drawing, same text; no script, no font, no other file."""

@@ -34,8 +34,8 @@ def _told(config: EvaluationConfig, has_thresholds: bool) -> str:
     told = []
     if config.unknown:
         told.append(
-            f"Near strangers are pictures of other classes of the same set: {config.unknown:.0%} "
-            "of a task's classes, of which methods saw nothing."
+            "Near strangers are pictures of other classes of the same set: "
+            f"{100 * config.unknown:.0f} % of a task's classes, of which methods saw nothing."
         )
     if config.strangers:
         names = ", ".join(Path(store).name for store in config.strangers)
@@ -50,8 +50,8 @@ def _told(config: EvaluationConfig, has_thresholds: bool) -> str:
     )
     if has_thresholds:
         told.append(
-            f"Kept are pictures above the threshold that an adapter itself gives for {KEEP:.0%} of "
-            f"known pictures; its sets of classes are asked to hold the right one in "
-            f"{COVERAGE:.0%} of the answers."
+            "Kept are pictures above the threshold that an adapter itself gives for "
+            f"{100 * KEEP:.0f} % of known pictures; its sets of classes are asked to hold the right "
+            f"one in {100 * COVERAGE:.0f} % of the answers."
         )
     return " ".join(told)

@@ -195,3 +195,21 @@ def test_counting__not_a_terminal__is_silent(capsys):
         tell(2, 2)
 
     assert capsys.readouterr().err == ""
+
+
+def test_evaluate__strangers_by_commas__are_told_of_beside_near_ones(
+    run, pets, make_store, tmp_path
+):
+    others = [make_store(name, {"elk": 5, "fox": 5}, seed=1).folder for name in ("zoo", "park")]
+    asked = ("--unknown", "0.25", "--strangers", ",".join(map(str, others)))
+    few = ("--methods", "closed-form,GDA@msp", "--shots", "1", "--seeds", "2", "--jobs", "1")
+
+    done = run("evaluate", pets, "--out", tmp_path / "run", *asked, *few)
+
+    assert done.code == 0, done.err
+    assert "AUROC of far strangers, %" in done.out.splitlines()
+    found = rows(tmp_path / "run")
+    assert all(row["unknown_auroc"] and row["far_auroc"] for row in found)
+    assert [bool(row["kept_far"]) for row in found] == [
+        row["method"] == "closed-form" for row in found
+    ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -68,6 +70,25 @@ def test_load_evaluation__file_and_options__options_win_and_paths_are_absolute(t
     config = load_evaluation(file, {"seeds": 4})
 
     assert (config.stores, config.methods, config.seeds) == ((str(pets),), ("GDA",), 4)
+
+
+def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(tmp_path, pets):
+    file = tmp_path / "eval.toml"
+    file.write_text('stores = ["a"]\nstrangers = ["pets", "zoo"]\nunknown = 0.5\n')
+
+    config = load_evaluation(file, {"stores": ["c"]})
+
+    assert [Path(store).name for store in config.strangers] == ["pets", "zoo"]
+    assert config.strangers[0] == str(pets)
+    assert f"--strangers {pets},{config.strangers[1]} " in config.command
+
+
+def test_config__stranger_of_the_name_of_another_store__is_refused(ask, tmp_path):
+    one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
+
+    with pytest.raises(ValidationError, match="told apart by the names of their folders"):
+        ask(one, strangers=(str(other),))
+    assert ask(one, strangers=(str(one),)).strangers == (str(one),)
 
 
 def test_load_evaluation__stores_given__replace_those_of_the_file(tmp_path):

@@ -65,7 +65,7 @@ def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(foun
     text = markdown(found)
 
     section = text.split("## None of these\n")[1].split("\n## ")[0]
-    assert "25% of a task's classes" in section
+    assert "25 % of a task's classes" in section
     assert "pictures of other sets (zoo)" in section
     assert section.count("### ") == 7
     (line,) = [
@@ -92,6 +92,14 @@ def test_page__strangers__have_a_section_that_names_each_score(found, read_page)
     assert "the same answers, strangers told by the energy of the logits (Liu" in section
     assert "Classes in a set (small is good), ± 95 % interval" in section
     assert "…@mcm" not in words
+
+
+def test_page__strangers__have_a_figure_of_each_kind_with_every_method(found, read_page):
+    words = read_page(page(found, {})).words
+
+    for kind in ("near", "far"):
+        told = words.split(f"AUROC of {kind} strangers, %: ")[1].split(" %", 8)[:8]
+        assert all(method in " ".join(told) for method in METHODS)
 
 
 def test_find__run_without_strangers__has_no_such_section(request):
