@@ -93,11 +93,10 @@ class EvaluationConfig(SequenceConfig):
             )
         if self.strangers and (self.continual or self.base_to_new):
             raise ValueError("strangers go without continual and base_to_new")
-        folders = tuple(dict.fromkeys((*self.own_stores, *self.strangers)))
-        if not self.strangers:
-            folders = self.stores
+        # A set of two stores is told by both names, and they may be alike; not so with strangers.
+        folders = {*self.own_stores, *self.strangers} if self.strangers else self.stores
         n_named = Counter(Path(store).name for store in folders)
-        if alike := [store for store in folders if n_named[Path(store).name] > 1]:
+        if alike := [store for store in sorted(folders) if n_named[Path(store).name] > 1]:
             raise ValueError(
                 "sets are told apart by the names of their folders; rename one of: "
                 + ", ".join(alike)

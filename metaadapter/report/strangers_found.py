@@ -51,7 +51,7 @@ def _told(config: EvaluationConfig, has_thresholds: bool) -> str:
     if has_thresholds:
         told.append(
             "Kept are pictures above the threshold that an adapter itself gives for "
-            f"{100 * KEEP:.0f} % of known pictures; its sets of classes are asked to hold the right "
-            f"one in {100 * COVERAGE:.0f} % of the answers."
+            f"{100 * KEEP:.0f} % of known pictures; its sets of classes are asked to hold the "
+            f"right one in {100 * COVERAGE:.0f} % of the answers."
         )
     return " ".join(told)
