@@ -117,6 +117,10 @@ class Fingerprint:
                 f"{other}: {difference}, so their features cannot be compared. {remedy}"
             )
 
+    def matches(self, other: Fingerprint) -> bool:
+        """Whether what was made with either encoder may be used with the other."""
+        return self._difference(other) is None
+
     def _differs_in_zoom(self, other: Fingerprint) -> bool:
         """Whether one of the two looks twice at a picture and is else the same encoder."""
         return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)

@@ -13,11 +13,22 @@ from pathlib import Path
 
 from metaadapter.adapter.files import LOCK_OF_SKILLS, SECONDS_TO_WAIT
 from metaadapter.adapter.place import SKILL_SUFFIX
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.atomic_files import replace_file
 from metaadapter.files.own_folder import hold_lock, require_no_link, write_errors
 from metaadapter.files.proof import read_document, write_document
+from metaadapter.library.names import fold
 
-__all__ = ["ENTRIES", "MARK_FILE", "hold_entries", "listed", "open_folder"]
+__all__ = [
+    "ENTRIES",
+    "MARK_FILE",
+    "entry_file",
+    "hold_entries",
+    "listed",
+    "open_folder",
+    "put_entry",
+    "require_free",
+]
 
 MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"
 REMEDY = (
@@ -65,6 +76,36 @@ def listed(folder: Path) -> dict[str, Path]:
         # Some file systems decompose names; on others there may be both, put there by hand.
         found[name if composed in found else composed] = folder / ENTRIES / file
     return dict(sorted(found.items()))
+
+
+def entry_file(folder: Path, name: str) -> Path:
+    """The skill file that an entry of a name gets."""
+    return folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
+
+
+def require_free(folder: Path, name: str, *, replace: bool) -> None:
+    """Check that an entry may get a name, or `replace` the one that has it.
+
+    Raises:
+        UsageError: Another one has it, or one that some file systems take for the same.
+    """
+    there = listed(folder)
+    if name in there and replace:
+        return
+    alike = next((each for each in there if fold(each) == fold(name)), None)
+    if alike is not None:
+        same = "" if alike == name else ", which some file systems take for the same name"
+        raise UsageError(
+            f"the library {folder} has an entry {alike!r} already{same}; choose another "
+            "name (--name), or replace it (--replace)"
+        )
+
+
+def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None:
+    """Write an entry in one step; errors are those of `require_free` and `hold_entries`."""
+    with hold_entries(folder):
+        require_free(folder, name, replace=replace)
+        replace_file(listed(folder).get(name, entry_file(folder, name)), content)
 
 
 @contextmanager

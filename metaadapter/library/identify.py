@@ -5,8 +5,9 @@ docs/library.md tells what was measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +18,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features import Fingerprint
 from metaadapter.library.index import SignatureIndex
 
-__all__ = ["TaskMeans", "task_means"]
+__all__ = ["TaskMeans", "comparable"]
 
 # Of the cosines with the mean pictures; chosen on validation sets, as is the next.
 SHARPNESS = 28.0
@@ -66,14 +67,15 @@ class TaskMeans:
         around its mean as a von Mises-Fisher distribution of the same concentration for all.
         """
         n_entries = int(self.owners_M.max()) + 1
-        found = rows.new_full((len(rows), n_entries), -torch.inf)
-        parts = zip(*(torch.split(each, ROWS_AT_ONCE) for each in (rows, found)), strict=True)
-        for chunk, into in parts:
-            logits_nM = SHARPNESS * (normalize(chunk - self.centre_D, dim=-1) @ self.means_MD.mT)
-            owners_nM = self.owners_M.expand_as(logits_nM)
-            most_nE = into.scatter_reduce(1, owners_nM, logits_nM, "amax")
-            each_nM = (logits_nM - most_nE.gather(1, owners_nM)).exp()
-            into.copy_(most_nE + torch.zeros_like(into).scatter_add(1, owners_nM, each_nM).log())
+        found = rows.new_empty(len(rows), n_entries)
+        for chunk, into in zip(
+            *(torch.split(each, ROWS_AT_ONCE) for each in (rows, found)), strict=True
+        ):
+            cosines_Mn = self.means_MD @ normalize(chunk - self.centre_D, dim=-1).mT
+            # Within exp(±28), so that single precision neither overflows nor vanishes.
+            odds_Mn = cosines_Mn.mul_(SHARPNESS).exp_()
+            odds_En = into.new_zeros(n_entries, len(chunk)).index_add_(0, self.owners_M, odds_Mn)
+            into.copy_(odds_En.log_().mT)
         return found
 
     def of_each(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
@@ -86,10 +88,15 @@ class TaskMeans:
         return total_E.softmax(-1)
 
 
-def task_means(
-    index: SignatureIndex, width: int, fingerprint: Fingerprint | None, *, texts: bool = False
-) -> TaskMeans:
-    """The mean pictures, or the texts, of all entries whose features are comparable.
+def comparable(
+    index: SignatureIndex,
+    width: int,
+    fingerprint: Fingerprint | None,
+    *,
+    texts: bool = False,
+    unusable: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[TaskMeans, dict[str, str]]:
+    """The mean pictures, or the texts, of all entries that features can be compared with.
 
     Args:
         index: The signatures of a library.
@@ -97,30 +104,40 @@ def task_means(
         fingerprint: The encoder of these features; entries of another one are left out, those that
             do not know theirs are not. `None` where it is not known: all of that width count.
         texts: Compare with texts in place of pictures.
+        unusable: Name → why an entry is to be left out anyway.
+
+    Returns:
+        Them, and name → reason of the entries that are left out.
 
     Raises:
-        UsageError: There is no such entry.
+        UsageError: All are.
     """
-    stack = index.stacks.get(width)
-    chosen = [
-        number
-        for number, entry in enumerate(index.entries)
-        if entry.width == width
-        and (fingerprint is None or entry.fingerprint in (None, fingerprint))
-    ]
-    rows_MD = torch.zeros(0, width) if stack is None else stack.text if texts else stack.means
+    rows_MD = torch.zeros(0, width)
+    owners_M = torch.zeros(0, dtype=torch.long)
+    if stack := index.stacks.get(width):
+        rows_MD, owners_M = stack.text if texts else stack.means, stack.owners
     there_M = rows_MD.any(-1)
-    if stack is not None:
-        there_M &= torch.isin(stack.owners, torch.tensor(chosen, dtype=torch.long))
-    if stack is None or not there_M.any():
-        what = "a text" if texts else "a picture"
-        others = sorted({entry.encoder or "?" for entry in index.entries if not entry.damaged})
+    has_some = set(owners_M[there_M].tolist())
+    matches = {entry.fingerprint: True for entry in index.entries}
+    if fingerprint is not None:
+        matches = {own: own is None or own.matches(fingerprint) for own in matches}
+    left_out = dict[str, str]()
+    for number, entry in enumerate(index.entries):
+        if reason := unusable.get(entry.name, entry.damaged):
+            left_out[entry.name] = reason
+        elif entry.width != width or not matches[entry.fingerprint]:
+            encoder = entry.encoder or "which it does not name"
+            left_out[entry.name] = f"it is of another encoder, {encoder}: {entry.width} wide"
+        elif number not in has_some:
+            left_out[entry.name] = f"it was made without any {'name' if texts else 'picture'}"
+    chosen = [number for number, entry in enumerate(index.entries) if entry.name not in left_out]
+    if not chosen:
+        told = "".join(f"\n  {name}: {reason}" for name, reason in [*left_out.items()][:5])
         raise UsageError(
-            f"the library has no entry of this encoder with {what}; its entries are of "
-            f"{', '.join(others) or 'none'}: encode with the same encoder, or add an adapter"
+            f"no entry of the library can be compared with these features, {width} wide; encode "
+            f"with the encoder of its entries, or add an adapter{told}"
         )
-    # Entries of which nothing is there take no part.
-    owners = stack.owners[there_M]
-    numbers, places_M = torch.unique(owners, return_inverse=True)
+    there_M &= torch.isin(owners_M, torch.tensor(chosen))
+    numbers, places_M = torch.unique(owners_M[there_M], return_inverse=True)
     names = [index.entries[number].name for number in numbers.tolist()]
-    return TaskMeans.of_rows(rows_MD[there_M].float(), places_M, names)
+    return TaskMeans.of_rows(rows_MD[there_M].float(), places_M, names), left_out

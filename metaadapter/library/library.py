@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from jaxtyping import Float32
-from sklearn.utils.validation import check_array
-from torch import Tensor
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter, TaskSignature, load_adapter
 from metaadapter.adapter.config import read_config
@@ -18,22 +15,25 @@ from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_f
 from metaadapter.adapter.place import SKILL_SUFFIX
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.classifier import MetaAdapterClassifier
-from metaadapter.classifier.adapter_classifier import loaded_encoder
-from metaadapter.classifier.given_arrays import as_array
-from metaadapter.classifier.labelled_support import unit_rows
-from metaadapter.classifier.storing import stored_adapter
 from metaadapter.errors import UsageError
-from metaadapter.features.prompts import readable_name
 from metaadapter.files.atomic_files import replace_file, sync_folder
 from metaadapter.files.own_folder import write_errors
+from metaadapter.library.answers import Answers
 from metaadapter.library.compose import compose
+from metaadapter.library.content import skill_content
 from metaadapter.library.entry import Entry
-from metaadapter.library.folder import ENTRIES, hold_entries, listed, open_folder
-from metaadapter.library.identify import TaskMeans, task_means
-from metaadapter.library.index import SignatureIndex, Stamp, indexed, stamps_of
-from metaadapter.library.index_file import INDEX_FILE, read_index, write_index
+from metaadapter.library.folder import (
+    ENTRIES,
+    entry_file,
+    hold_entries,
+    listed,
+    open_folder,
+    put_entry,
+    require_free,
+)
+from metaadapter.library.index import SignatureIndex
 from metaadapter.library.names import entry_name, fold, not_there
-from metaadapter.library.route import Identified, Routed, identified, route
+from metaadapter.library.route import Identified, Routed
 from metaadapter.task.predictions import UNKNOWN
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from metaadapter.generator import AdapterGenerator
 
 __all__ = ["AdapterLibrary"]
-
-# Adapters in memory between questions; of 20 classes of four pictures, 4 MB each.
-MOST_KEPT = 64
 
 
 @final
@@ -61,9 +58,7 @@ class AdapterLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._index: SignatureIndex | None = None
-        self._means: tuple[object, TaskMeans] | None = None
-        self._adapters: dict[str, tuple[Stamp, StoredAdapter]] = {}
+        self._answers = Answers(folder, self.stored)
 
     @classmethod
     def open(cls, folder: str | Path, *, create: bool = True) -> AdapterLibrary:
@@ -114,11 +109,8 @@ class AdapterLibrary:
             IncompatibleArtifact: The path is no adapter.
         """
         name = entry_name(name)
-        self._require_free(name, replace=replace)  # better told before the adapter is read
-        content = _content(adapter)
-        with hold_entries(self.folder):
-            self._require_free(name, replace=replace)
-            replace_file(listed(self.folder).get(name, self._file(name)), content)
+        require_free(self.folder, name, replace=replace)  # better told before the adapter is read
+        put_entry(self.folder, name, skill_content(adapter), replace=replace)
 
     def import_skill(
         self, file: str | Path, name: str | None = None, *, replace: bool = False
@@ -194,8 +186,8 @@ class AdapterLibrary:
         with hold_entries(self.folder):
             file = self.path(old)
             if fold(new) != fold(old):
-                self._require_free(new, replace=False)
-            file.rename(self._file(new))
+                require_free(self.folder, new, replace=False)
+            file.rename(entry_file(self.folder, new))
             sync_folder(self.folder / ENTRIES)
 
     def export(self, name: str, file: str | Path, *, features: bool = True) -> None:
@@ -227,33 +219,26 @@ class AdapterLibrary:
 
     def index(self) -> SignatureIndex:
         """The signatures of all entries, as they are now; only what has changed is read again."""
-        files = listed(self.folder)
-        stamps = stamps_of(files)
-        cache = self.folder / INDEX_FILE
-        found = self._index or read_index(cache)
-        if found is None or found.stamps != stamps:
-            found = indexed(files, stamps, found or SignatureIndex((), {}))
-            write_index(cache, found)
-        self._index = found
-        return found
+        return self._answers.index()
 
     def identify(
         self, X: Any, *, encoder: ImageEncoder | str | None = None, together: bool = False
     ) -> Identified:
         """Which entry's task pictures are of, and whether they are of any.
 
+        Entries that are damaged, or of another encoder, or were made without pictures, take no
+        part; the answer names them.
+
         Args:
             X: (n, D) features of pictures.
-            encoder: The encoder that they come from; entries of others take no part. Without it all
-                entries of width D do.
+            encoder: The encoder that they come from; without it all entries of width D take part.
             together: The pictures are all of one task, which is one question in place of n; two to
                 five of them tell much more than one.
 
         Raises:
-            UsageError: The features are not usable, or no entry is of such features.
+            UsageError: No entry is of such features, or there are no pictures to be told together.
         """
-        rows, means = self._asked(X, encoder)
-        return identified(rows, means, self._kept, together=together)
+        return self._answers.identify(X, encoder, together=together)
 
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
@@ -267,13 +252,7 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry of this encoder has texts, or the encoder reads none.
         """
-        loaded = loaded_encoder(encoder)
-        assert loaded is not None  # as an encoder is given
-        rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
-        if not rows.any():
-            raise UsageError("the encoder reads no names; identify pictures instead")
-        means = task_means(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
-        return dict(zip(means.names, means.of_all(rows).tolist(), strict=True))
+        return self._answers.identify_names(names, encoder)
 
     def route(
         self,
@@ -288,17 +267,14 @@ class AdapterLibrary:
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
-            k: The number of entries whose answers are mixed for a picture.
+            k: The number of entries whose answers are mixed for a picture; all, if it has fewer.
             keep: The fraction of pictures of a class of its entry that are not to look unfamiliar,
                 0.5 … 0.99; that of each adapter by default, 0.95.
 
         Raises:
-            UsageError: As for `identify`.
+            UsageError: No entry is of such features, or `k` or `keep` is out of range.
         """
-        if k < 1:
-            raise UsageError(f"k must be at least 1, got {k}")
-        rows, means = self._asked(X, encoder)
-        return route(rows, means, self._kept, k=k, keep=keep)
+        return self._answers.route(X, encoder, k=k, keep=keep)
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | str | None = None, k: int = 1
@@ -316,60 +292,7 @@ class AdapterLibrary:
             IncompatibleArtifact: They are of different encoders.
         """
         new = entry_name(new)
-        self._require_free(new, replace=replace)
+        require_free(self.folder, new, replace=replace)
         composed = compose({name: self.stored(name) for name in dict.fromkeys(names)})
-        with hold_entries(self.folder):
-            self._require_free(new, replace=replace)
-            replace_file(listed(self.folder).get(new, self._file(new)), skill_bytes(composed))
+        put_entry(self.folder, new, skill_bytes(composed), replace=replace)
         return composed
-
-    def _asked(
-        self, X: Any, encoder: ImageEncoder | str | None
-    ) -> tuple[Float32[Tensor, "n D"], TaskMeans]:
-        """Unit rows, and the tasks that they are compared with."""
-        given = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
-        rows = unit_rows(given)
-        loaded = loaded_encoder(encoder)
-        fingerprint = None if loaded is None else loaded.fingerprint
-        index = self.index()
-        asked = (id(index), rows.shape[1], fingerprint)
-        if self._means is None or self._means[0] != asked:
-            self._means = asked, task_means(index, rows.shape[1], fingerprint)
-        return rows, self._means[1]
-
-    def _kept(self, name: str) -> StoredAdapter:
-        """The adapter of an entry, which is kept between questions until its file changes."""
-        stamp = self.index().stamps[name]
-        found = self._adapters.pop(name, None)
-        if found is None or found[0] != stamp:
-            found = stamp, self.stored(name)
-        self._adapters[name] = found  # the last one asked for is the last to go
-        while len(self._adapters) > MOST_KEPT:
-            self._adapters.pop(next(iter(self._adapters)))
-        return found[1]
-
-    def _file(self, name: str) -> Path:
-        return self.folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
-
-    def _require_free(self, name: str, *, replace: bool) -> None:
-        there = listed(self.folder)
-        if name in there and replace:
-            return
-        alike = next((each for each in there if fold(each) == fold(name)), None)
-        if alike is not None:
-            same = "" if alike == name else ", which some file systems take for the same name"
-            raise UsageError(
-                f"the library {self.folder} has an entry {alike!r} already{same}; choose another "
-                "name (--name), or replace it (--replace)"
-            )
-
-
-def _content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
-    """The content of the skill file of an adapter; a skill file is taken as it is."""
-    if isinstance(adapter, MetaAdapterClassifier):
-        return skill_bytes(stored_adapter(adapter))
-    path = Path(adapter)
-    stored = load_adapter(path)
-    if path.is_dir():
-        return skill_bytes(stored, read_card(path))
-    return path.read_bytes()

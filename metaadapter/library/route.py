@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,7 +19,9 @@ from metaadapter.adapter import (
 )
 from metaadapter.library.identify import TaskMeans
 
-__all__ = ["Identified", "Routed", "identified", "route"]
+__all__ = ["Identified", "Label", "Routed", "identified", "route"]
+
+Label: TypeAlias = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,7 @@ class Identified:
         known: The probability that the pictures are of that entry's classes at all; of all
             together the mean.
         is_none: Whether they look unfamiliar to it; of all together, whether most of them do.
+        left_out: Name → why an entry of the library took no part.
     """
 
     names: tuple[str, ...]
@@ -40,6 +44,7 @@ class Identified:
     entries: np.ndarray
     known: Float[np.ndarray, " q"]
     is_none: np.ndarray
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def identified(
@@ -59,20 +64,18 @@ def identified(
     """
     shares_QE = means.of_all(rows)[None] if together else means.of_each(rows)
     best_Q = shares_QE.argmax(-1)
-    known_n, least_n = torch.ones(len(rows)).double(), torch.zeros(len(rows)).double()
+    known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
     entry_n = best_Q.expand(len(rows)) if together else best_Q
     for number in sorted(set(best_Q.tolist())):
-        weights, is_own_n = stored(means.names[number]).weights, entry_n == number
-        if weights.known_head is not None:
-            known_n[is_own_n] = known_probabilities(rows[is_own_n], weights)
-            least_n[is_own_n] = known_threshold(weights).double()
+        is_own_n = entry_n == number
+        known_n[is_own_n], least_n[is_own_n] = _known(rows[is_own_n], stored(means.names[number]))
     is_none_n = known_n < least_n
     if together:
         known_n, is_none_n = known_n.mean()[None], (is_none_n.double().mean() > 0.5)[None]
     return Identified(
         means.names,
         shares_QE.double().numpy(),
-        np.array([means.names[number] for number in best_Q.tolist()], dtype=object),
+        _objects(means.names[number] for number in best_Q.tolist()),
         known_n.numpy(),
         is_none_n.numpy(),
     )
@@ -83,20 +86,22 @@ class Routed:
     """What a library answers for n pictures, each by its own k entries.
 
     Attributes:
-        labels: The most probable label of each picture.
+        labels: The most probable label of each picture, as its entry has it: a text or a number.
         entries: The entry that gives most of this label's probability.
         probabilities: Of that label.
         shares: Label → probability, of all labels of the entries that a picture was sent to.
         known: The probability that the picture shows one of their classes at all.
         unfamiliar: Whether that is below the threshold of its entry.
+        left_out: Name → why an entry of the library took no part.
     """
 
     labels: np.ndarray
     entries: np.ndarray
     probabilities: Float[np.ndarray, " n"]
-    shares: tuple[dict[str, float], ...]
+    shares: tuple[dict[Label, float], ...]
     known: Float[np.ndarray, " n"]
     unfamiliar: np.ndarray
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def route(
@@ -123,34 +128,25 @@ def route(
     """
     shares_nK, entries_nK = means.of_each(rows).topk(min(k, len(means.names)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
-    mixed: list[dict[str, float]] = [{} for _ in rows]
-    most: list[dict[str, tuple[float, str]]] = [{} for _ in rows]
+    mixed: list[dict[Label, float]] = [{} for _ in rows]
+    most: list[dict[Label, tuple[float, str]]] = [{} for _ in rows]
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
     for number in sorted(set(entries_nK.flatten().tolist())):
         numbers_m, weights_m = _sent_to(number, entries_nK, shares_nK)
         name = means.names[number]
-        adapter = stored(name)
-        own = rows[numbers_m]
+        adapter, own = stored(name), rows[numbers_m]
         answers_mN = probabilities(own, adapter.weights) * weights_m[:, None]
-        has_head = adapter.weights.known_head is not None
-        known_m = torch.ones(len(own)).double()
-        least = torch.zeros(()).double()
-        if has_head:
-            known_m = known_probabilities(own, adapter.weights)
-            least = known_threshold(adapter.weights, keep).double()
+        known_m, least = _known(own, adapter, keep)
         known_n[numbers_m] += weights_m * known_m
         least_n[numbers_m] += weights_m * least
-        labels = [str(label) for label in adapter.config.classes]
         for row, answer in zip(numbers_m.tolist(), answers_mN.tolist(), strict=True):
-            for label, share in zip(labels, answer, strict=True):
+            for label, share in zip(adapter.config.classes, answer, strict=True):
                 mixed[row][label] = mixed[row].get(label, 0.0) + share
                 most[row][label] = max(most[row].get(label, (0.0, name)), (share, name))
     best = [max(shares, key=shares.__getitem__) for shares in mixed]
     return Routed(
-        labels=np.array(best, dtype=object),
-        entries=np.array(
-            [by_label[label][1] for by_label, label in zip(most, best, strict=True)], dtype=object
-        ),
+        labels=_objects(best),
+        entries=_objects(by[label][1] for by, label in zip(most, best, strict=True)),
         probabilities=np.array(
             [shares[label] for shares, label in zip(mixed, best, strict=True)], dtype=np.float64
         ),
@@ -158,6 +154,24 @@ def route(
         known=known_n.numpy(),
         unfamiliar=(known_n < least_n).numpy(),
     )
+
+
+def _known(
+    rows: Float[Tensor, "m D"], adapter: StoredAdapter, keep: float | None = None
+) -> tuple[Float[Tensor, " m"], Float[Tensor, ""]]:
+    """The probability that rows are of an adapter's classes, and the least that passes.
+
+    An adapter that cannot tell takes all for known.
+    """
+    if adapter.weights.known_head is None:
+        return torch.ones(len(rows)).double(), torch.zeros(()).double()
+    threshold = known_threshold(adapter.weights, keep)
+    return known_probabilities(rows, adapter.weights), threshold.double()
+
+
+def _objects(items: Iterable[object]) -> np.ndarray:
+    """An array of labels or names as they are; numpy would make texts of numbers beside texts."""
+    return np.array([*items, None], dtype=object)[:-1]
 
 
 def _sent_to(
