@@ -8,12 +8,14 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from metaadapter.adapter import AdapterWeights, Support, classify
+from metaadapter.adapter.known import known_logits
 from metaadapter.continual.learner import Learner
 from metaadapter.continual.pooled_fit import Fit
-from metaadapter.continual.questions import Questions, gated
-from metaadapter.continual.route import task_probabilities
+from metaadapter.continual.questions import Questions, gated, shared
+from metaadapter.library.identify import TaskMeans
 
 __all__ = ["Entry", "Library"]
 
@@ -31,8 +33,9 @@ class Entry:
 class Library(Learner[dict[int, Entry]]):
     """Fits one adapter a task to its pictures alone, and mixes: Σ P(task | x) P(class | x, task).
 
-    Within one task nothing is forgotten: its adapter stays as it is. Classes that are not learned
-    are as `gated` has them.
+    Within one task nothing is forgotten: its adapter stays as it is. Where classes that are not
+    learned are asked about, adapters that can tell whether a picture is of their task decide how
+    much is theirs, as `shared` has it, and `gated` where one cannot.
     """
 
     def __init__(self, fit: Fit) -> None:
@@ -48,16 +51,24 @@ class Library(Learner[dict[int, Entry]]):
         return {**state, task: Entry(adapter, support.means_TND[0])}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
-        """Log-probabilities of the mixture."""
+        """Log-probabilities of the mixture, beside what the texts say of tasks to come."""
         known = [state[task] for task in questions.tasks if task in state]
         if not known:
             return questions.zero_shot_QC
-        task_QT = task_probabilities(questions.rows_QD, [each.means_ND for each in known])
+        rows_QD, adapters = questions.rows_QD, [each.adapter for each in known]
+        task_QT = TaskMeans.of([each.means_ND for each in known]).of_each(rows_QD)
         log_QL = torch.cat(
             [
-                classify(questions.rows_QD, each.adapter).log_softmax(-1) + log_Q1
-                for each, log_Q1 in zip(known, torch.split(task_QT.log(), 1, dim=-1), strict=True)
+                classify(rows_QD, adapter).log_softmax(-1) + log_Q1
+                for adapter, log_Q1 in zip(
+                    adapters, torch.split(task_QT.log(), 1, dim=-1), strict=True
+                )
             ],
             dim=-1,
         )
-        return gated(log_QL, state, questions)
+        if any(adapter.known_head is None for adapter in adapters):
+            return gated(log_QL, state, questions)
+        known_QT = torch.stack([known_logits(rows_QD, adapter) for adapter in adapters], dim=-1)
+        log_known_Q = (task_QT.log() + logsigmoid(known_QT)).logsumexp(-1)
+        log_other_Q = (task_QT.log() + logsigmoid(-known_QT)).logsumexp(-1)
+        return shared(log_QL, log_known_Q, log_other_Q, state, questions)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter import Support
 
-__all__ = ["Questions", "gated", "merged"]
+__all__ = ["Questions", "gated", "merged", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,37 @@ def gated(
     by_head_QC[:, is_learned_C] = scores_QL.to(zero_shot_QC)
     goes_to_head_Q1 = is_learned_C[zero_shot_QC.argmax(-1)][:, None]
     return torch.where(goes_to_head_Q1, by_head_QC, zero_shot_QC)
+
+
+def shared(
+    log_QL: Float[Tensor, "Q L"],
+    log_known_Q: Float[Tensor, " Q"],
+    log_other_Q: Float[Tensor, " Q"],
+    learned: Collection[int],
+    questions: Questions,
+) -> Float[Tensor, "Q C"]:
+    """Log-probabilities of all classes asked about, by how likely a picture is of a learned task.
+
+    P(c | x) = P(known | x) P(c | x, known) for learned classes, and for the others 1 − P(known | x)
+    times zero-shot CLIP's answer among them alone. Where all tasks are learned, P(known | x) is 1.
+
+    Args:
+        log_QL: log P(c | x, known) of the L classes of those tasks asked about that are learned, in
+            the order of the questions.
+        log_known_Q: log P(known | x).
+        log_other_Q: log(1 − P(known | x)).
+        learned: The tasks that are learned, asked about or not.
+        questions: What is asked.
+    """
+    is_learned_C = questions.is_of(learned)
+    if is_learned_C.all():
+        return log_QL
+    zero_shot_QC = questions.zero_shot_QC
+    found_QC = torch.empty_like(zero_shot_QC)
+    found_QC[:, is_learned_C] = (log_known_Q[:, None] + log_QL).to(zero_shot_QC)
+    among_others = zero_shot_QC[:, ~is_learned_C].log_softmax(-1)
+    found_QC[:, ~is_learned_C] = log_other_Q[:, None].to(zero_shot_QC) + among_others
+    return found_QC
 
 
 def merged(supports: Collection[Support]) -> Support:
