@@ -26,6 +26,7 @@ ROWS = {
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
     "library": "benchmarks.library",
+    "library-route": "benchmarks.library_route",
     "pool": "benchmarks.pool",
     "prediction-time": "benchmarks.prediction_time",
     "fine-tuning": "benchmarks.fine_tuning",

@@ -20,9 +20,9 @@ from metaadapter.classifier.labelled_support import unit_rows
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features import Fingerprint
 from metaadapter.features.prompts import readable_name
-from metaadapter.library.folder import listed
+from metaadapter.library.folder import ENTRIES, listed
 from metaadapter.library.identify import TaskMeans, comparable
-from metaadapter.library.index import SignatureIndex, Stamp, indexed, stamps_of
+from metaadapter.library.index import SignatureIndex, Stamp, files_seen, indexed, stamps_of
 from metaadapter.library.index_file import INDEX_FILE, read_index, write_index
 from metaadapter.library.route import Identified, Routed, identified, route
 
@@ -52,12 +52,17 @@ class Answers:
     def __init__(self, folder: Path, stored: Callable[[str], StoredAdapter]) -> None:
         self._folder, self._stored = folder, stored
         self._index: SignatureIndex | None = None
+        self._seen: dict[str, Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
         self._means: tuple[SignatureIndex, object, TaskMeans, dict[str, str]] | None = None
         self._adapters: dict[str, tuple[Stamp, StoredAdapter]] = {}
         self._unusable: dict[str, tuple[Stamp, str]] = {}
 
     def index(self) -> SignatureIndex:
         """The signatures of all entries, as they are now."""
+        seen = files_seen(self._folder / ENTRIES)
+        if self._index is not None and seen == self._seen:
+            return self._index
         files = listed(self._folder)
         stamps = stamps_of(files)
         cache = self._folder / INDEX_FILE
@@ -65,7 +70,7 @@ class Answers:
         if found is None or found.stamps != stamps:
             found = indexed(files, stamps, found or SignatureIndex((), {}))
             write_index(cache, found)
-        self._index = found
+        self._index, self._seen, self._stamps = found, seen, found.stamps
         return found
 
     def identify(self, X: Any, encoder: ImageEncoder | str | None, *, together: bool) -> Identified:
@@ -115,7 +120,7 @@ class Answers:
     ) -> Answer:
         """The answer of the entries whose adapters can be read."""
         index = self.index()
-        stamps = index.stamps
+        stamps = self._stamps
         while True:
             means, left_out = self._compared(index, stamps, width, fingerprint)
             try:

@@ -17,6 +17,7 @@ from torch.nn.functional import normalize
 from metaadapter.errors import UsageError
 from metaadapter.features import Fingerprint
 from metaadapter.library.index import SignatureIndex
+from metaadapter.library.screen import Screen
 
 __all__ = ["TaskMeans", "comparable"]
 
@@ -26,6 +27,11 @@ SHARPNESS = 28.0
 POWER = 0.6
 # Of pictures that are compared with all classes at a time, against the memory that takes.
 ROWS_AT_ONCE = 512
+# Of more classes only those are compared exactly whose entry comes near to the best one: within
+# this, in nats, by cosines in few directions.
+MOST_COMPARED, NEAR = 500, 8.0
+# Above this fraction of classes it takes less time to compare with all of them.
+MOST_NEAR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +42,16 @@ class TaskMeans:
         names: Of the entries, where they have any.
         means_MD: Unit rows: the mean picture of each class less the mean over all classes, which
             is what pictures of this encoder have in common.
-        owners_M: The entry that each class is of, by its place in `names`.
+        owners_M: The entry that each class is of, by its place in `names`; ascending.
         centre_D: That common mean.
+        screen: What tells entries that come near, where there are many classes.
     """
 
     names: tuple[str, ...]
     means_MD: Float[Tensor, "M D"]
     owners_M: Int[Tensor, " M"]
     centre_D: Float[Tensor, " D"]
+    screen: Screen | None = None
 
     @classmethod
     def of(cls, means_END: Sequence[Float[Tensor, "_ D"]], names: Sequence[str] = ()) -> TaskMeans:
@@ -58,25 +66,46 @@ class TaskMeans:
         """From the mean pictures of all classes, each with the place of its entry."""
         unit_MD = normalize(means_MD, dim=-1)
         centre_D = unit_MD.mean(0)
-        return cls(tuple(names), normalize(unit_MD - centre_D, dim=-1), owners_M, centre_D)
+        own_MD = normalize(unit_MD - centre_D, dim=-1)
+        screen = Screen.of(own_MD) if len(own_MD) > MOST_COMPARED else None
+        return cls(tuple(names), own_MD, owners_M, centre_D, screen)
 
     def log_odds(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
         """The logarithm of Σ exp(28 ⟨x, μ_c⟩) over the classes c of each entry.
 
         x is a unit row less the common mean, scaled to length 1 again. So pictures of a class lie
         around its mean as a von Mises-Fisher distribution of the same concentration for all.
+
+        Of more than 500 classes those of entries alone that come near are compared exactly, the
+        others in few directions, by which they are e⁸ times less likely than the best one.
         """
-        n_entries = int(self.owners_M.max()) + 1
-        found = rows.new_empty(len(rows), n_entries)
-        for chunk, into in zip(
-            *(torch.split(each, ROWS_AT_ONCE) for each in (rows, found)), strict=True
-        ):
-            cosines_Mn = self.means_MD @ normalize(chunk - self.centre_D, dim=-1).mT
-            # Within exp(±28), so that single precision neither overflows nor vanishes.
-            odds_Mn = cosines_Mn.mul_(SHARPNESS).exp_()
-            odds_En = into.new_zeros(n_entries, len(chunk)).index_add_(0, self.owners_M, odds_Mn)
-            into.copy_(odds_En.log_().mT)
-        return found
+        parts = [self._of_some(chunk) for chunk in torch.split(rows, ROWS_AT_ONCE)]
+        return torch.cat(parts)
+
+    def _of_some(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
+        # The small factor of each product has the sharpness, for the products are large.
+        own_nD = SHARPNESS * normalize(rows - self.centre_D, dim=-1)
+        if self.screen is None:
+            return self._log_sums(self.means_MD @ own_nD.mT, self.owners_M)
+        about_nE = self._log_sums(self.screen.products(own_nD), self.owners_M)
+        best_n1 = about_nE.argmax(-1, keepdim=True)
+        far_nE = about_nE - about_nE.gather(-1, best_n1)
+        is_near_nE = far_nE > -NEAR
+        is_compared_M = is_near_nE.any(0)[self.owners_M]
+        some = slice(None) if is_compared_M.double().mean() > MOST_NEAR else is_compared_M
+        exact_nE = self._log_sums(self.means_MD[some] @ own_nD.mT, self.owners_M[some])
+        # Each picture is answered by itself: what another one needed plays no part.
+        return torch.where(is_near_nE, exact_nE, far_nE + exact_nE.gather(-1, best_n1))
+
+    def _log_sums(
+        self, logits_mn: Float[Tensor, "m n"], owners_m: Int[Tensor, " m"]
+    ) -> Float[Tensor, "n E"]:
+        """Log Σ exp over the classes of each entry; overwrites the logits.
+
+        They are within ±28, so that single precision neither overflows nor vanishes.
+        """
+        odds_En = logits_mn.new_zeros(int(self.owners_M[-1]) + 1, logits_mn.shape[1])
+        return odds_En.index_add_(0, owners_m, logits_mn.exp_()).log_().mT
 
     def of_each(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
         """The probability that each row by itself belongs to each task, one of which it does."""

@@ -6,8 +6,10 @@ cannot be read or written of it is computed again: it is never the reason of an 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +23,15 @@ from metaadapter.adapter.weights import TensorFields
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features import Fingerprint
 
-__all__ = ["IndexedEntry", "SignatureIndex", "SignatureStack", "Stamp", "indexed", "stamps_of"]
+__all__ = [
+    "IndexedEntry",
+    "SignatureIndex",
+    "SignatureStack",
+    "Stamp",
+    "files_seen",
+    "indexed",
+    "stamps_of",
+]
 
 Stamp: TypeAlias = tuple[int, int, int]
 """Size, time of the last change in nanoseconds, and number of a file: another one has another."""
@@ -94,6 +104,19 @@ class SignatureIndex:
     def stamps(self) -> dict[str, Stamp]:
         """Name → stamp of the file that it was made from."""
         return {entry.name: entry.stamp for entry in self.entries}
+
+
+def files_seen(folder: Path) -> dict[str, Stamp]:
+    """Name of each file in a folder → its stamp; the quickest way to see that nothing changed."""
+    found: dict[str, Stamp] = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as files:
+        for file in files:
+            try:
+                told = file.stat()
+            except OSError:  # it has gone, or is a link to nowhere
+                continue
+            found[file.name] = (told.st_size, told.st_mtime_ns, told.st_ino)
+    return found
 
 
 def stamps_of(files: Mapping[str, Path]) -> dict[str, Stamp]:
