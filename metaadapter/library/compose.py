@@ -22,9 +22,10 @@ __all__ = ["compose", "rows_of_signature"]
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     """Predict one adapter over the union of the classes of several.
 
-    Where their supports are stored, this is the adapter of all their pictures together. Where one
-    is not, `rows_of_signature` stand for its pictures, and the new adapter has no support either.
-    Classes of the same label become one. Unlabelled pictures and gradient steps are not taken over.
+    Where their supports are stored, this is what the generator that ships predicts from all their
+    pictures together, whatever made theirs. Where one is not, `rows_of_signature` stand for its
+    pictures, and the new adapter has no support either. Classes of the same label become one.
+    Unlabelled pictures and gradient steps are not taken over.
 
     Args:
         parts: Name → adapter, two at least.
@@ -91,22 +92,34 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
 
 
 def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-    """Unit rows with the class means of a task and a scatter like that of its pictures.
+    """Unit rows with about the class means of a task, and a scatter like that of its pictures.
 
     A class has as many as it had pictures: its mean moved along the directions of the scatter, by
-    amounts of the right variance that add up to nothing, so that the mean stays as it was. The same
-    signature gives the same rows.
+    random amounts of their variances that add up to nothing. Pictures are unit rows, so that the
+    length of their mean, m, tells how far they are from it: 1 − |m|² in the mean square. That is
+    what the rows get. The same signature gives the same rows.
+
+    docs/library.md tells what was measured.
     """
     counts = signature.counts.long()
     labels = torch.arange(len(counts)).repeat_interleave(counts)
     draw = torch.Generator().manual_seed(0)
     amounts = torch.randn(len(labels), len(signature.variances), generator=draw)
-    sums = amounts.new_zeros(len(counts), amounts.shape[1]).index_add(0, labels, amounts)
-    amounts = amounts - (sums / counts.clamp(min=1)[:, None])[labels]
-    # Centring takes a part of the variance away: n − 1 of n.
-    grown = (counts / (counts - 1).clamp(min=1)).sqrt()[labels, None]
-    moved = amounts * grown * signature.variances.sqrt() @ signature.directions
+    amounts = amounts * signature.variances.sqrt()
+    amounts = amounts - _class_means(amounts, labels, counts)[labels]
+    wanted = (1 - signature.means.square().sum(-1)).clamp(min=0)
+    drawn = _class_means(amounts.square().sum(-1, keepdim=True), labels, counts)[:, 0]
+    # One picture is its own mean, and nothing was drawn for it.
+    scales = torch.where(drawn > 0, wanted / drawn, 0.0).sqrt()
+    moved = scales[labels, None] * amounts @ signature.directions
     return normalize(signature.means[labels] + moved, dim=-1), labels
+
+
+def _class_means(
+    rows: Float[Tensor, "n r"], labels: Int[Tensor, " n"], counts: Int[Tensor, " N"]
+) -> Float[Tensor, "N r"]:
+    sums = rows.new_zeros(len(counts), rows.shape[1]).index_add(0, labels, rows)
+    return sums / counts.clamp(min=1)[:, None]
 
 
 def _rows(part: StoredAdapter) -> tuple[Tensor, Tensor, Tensor]:
