@@ -11,6 +11,8 @@ from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.library_identify import identify
+from metaadapter.commands.library_predict import predict
 from metaadapter.commands.library_shown import list_entries, show
 from metaadapter.errors import UsageError
 
@@ -196,6 +198,55 @@ def import_files(
     console.result(
         *(f"{library}: {each} added from {file}" for each, file in added.items()),
     )
+
+
+library.command()(identify)
+library.command()(predict)
+
+
+@library.command()
+def merge(
+    library: options.Library,
+    names: Annotated[
+        list[str], Argument(metavar="NAME NAME…", help="Names of two or more entries.")
+    ],
+    new: Annotated[str, Option("--name", metavar="NEW", help="Name of the new entry.")],
+    replace: Replace = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add an entry with the classes of several, which stay.
+
+    Where all have the features of their pictures, it is the adapter of all pictures together.
+    """
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.library import AdapterLibrary
+    from metaadapter.library.names import entry_name
+
+    opened = AdapterLibrary.open(library, create=False)
+    merged, new = opened.merge(names, new, replace=replace), entry_name(new)
+    has_features, n_pictures = merged.support is not None, sum(merged.config.n_shots)
+    if json_output:
+        document = {
+            "library": str(library),
+            "name": new,
+            "merged": list(dict.fromkeys(names)),
+            "classes": merged.config.classes,
+            "n_pictures": n_pictures,
+            "has_features": has_features,
+            "n_entries": len(opened),
+        }
+        write_document("library-merge", document)
+        return
+    console.result(
+        f"{library}: {new} merged of {', '.join(names)}, {len(merged.config.classes)} classes from "
+        f"{n_pictures} pictures; the library has {_entries(len(opened))}"
+    )
+    if not has_features:
+        console.note(
+            "not all of them have the features of their pictures, so the signatures stood in: it "
+            "may be right less often than an adapter of all pictures, and takes no more classes"
+        )
 
 
 def _entries(number: int) -> str:

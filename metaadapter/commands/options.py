@@ -58,6 +58,14 @@ MovedEncoder = Annotated[
         help="Where the adapter's encoder is now, if it was moved; it must be the same one.",
     ),
 ]
+EncoderOfLibrary = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="The encoder of the entries to ask, also if it was moved.",
+        show_default="that of most entries",
+    ),
+]
 Seed = Annotated[int, Option(min=0, help="Seed of all that is drawn.")]
 Device = Annotated[
     str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")

@@ -73,7 +73,9 @@ class Answers:
         self._index, self._seen, self._stamps = found, seen, found.stamps
         return found
 
-    def identify(self, X: Any, encoder: ImageEncoder | str | None, *, together: bool) -> Identified:
+    def identify(
+        self, X: Any, encoder: ImageEncoder | Fingerprint | str | None, *, together: bool
+    ) -> Identified:
         """Which entry's task pictures are of."""
         rows, fingerprint = _given(X, encoder)
         if together and not len(rows):
@@ -98,7 +100,12 @@ class Answers:
         return dict(zip(means.names, means.of_all(rows).tolist(), strict=True))
 
     def route(
-        self, X: Any, encoder: ImageEncoder | str | None, *, k: int, keep: float | None
+        self,
+        X: Any,
+        encoder: ImageEncoder | Fingerprint | str | None,
+        *,
+        k: int,
+        keep: float | None,
     ) -> Routed:
         """Answers of the k likeliest entries of each picture."""
         if k < 1:
@@ -172,9 +179,12 @@ class _Unusable(Exception):
 
 
 def _given(
-    X: Any, encoder: ImageEncoder | str | None
+    X: Any, encoder: ImageEncoder | Fingerprint | str | None
 ) -> tuple[Float32[Tensor, "n D"], Fingerprint | None]:
     """Unit rows, and the encoder that they are said to come from."""
     given = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
+    rows = unit_rows(given)
+    if isinstance(encoder, Fingerprint):
+        return rows, encoder
     loaded = loaded_encoder(encoder)
-    return unit_rows(given), None if loaded is None else loaded.fingerprint
+    return rows, None if loaded is None else loaded.fingerprint

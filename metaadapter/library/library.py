@@ -37,7 +37,7 @@ from metaadapter.library.route import Identified, Routed
 from metaadapter.task.predictions import UNKNOWN
 
 if TYPE_CHECKING:
-    from metaadapter.features import ImageEncoder
+    from metaadapter.features import Fingerprint, ImageEncoder
     from metaadapter.generator import AdapterGenerator
 
 __all__ = ["AdapterLibrary"]
@@ -222,18 +222,20 @@ class AdapterLibrary:
         return self._answers.index()
 
     def identify(
-        self, X: Any, *, encoder: ImageEncoder | str | None = None, together: bool = False
+        self,
+        X: Any,
+        *,
+        encoder: ImageEncoder | Fingerprint | str | None = None,
+        together: bool = False,
     ) -> Identified:
         """Which entry's task pictures are of, and whether they are of any.
 
-        Entries that are damaged, or of another encoder, or were made without pictures, take no
-        part; the answer names them.
+        Entries that are damaged, of another encoder or without pictures are left out, and named.
 
         Args:
             X: (n, D) features of pictures.
-            encoder: The encoder that they come from; without it all entries of width D take part.
-            together: The pictures are all of one task, which is one question in place of n; two to
-                five of them tell much more than one.
+            encoder: That they come from, or its fingerprint; else all entries of width D take part.
+            together: All pictures are of one task: one question, of which several tell much more.
 
         Raises:
             UsageError: No entry is of such features, or there are no pictures to be told together.
@@ -258,7 +260,7 @@ class AdapterLibrary:
         self,
         X: Any,
         *,
-        encoder: ImageEncoder | str | None = None,
+        encoder: ImageEncoder | Fingerprint | str | None = None,
         k: int = 1,
         keep: float | None = None,
     ) -> Routed:
@@ -277,7 +279,7 @@ class AdapterLibrary:
         return self._answers.route(X, encoder, k=k, keep=keep)
 
     def predict(
-        self, X: Any, *, encoder: ImageEncoder | str | None = None, k: int = 1
+        self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1
     ) -> np.ndarray:
         """The label of each row of X (n, D), `"unknown"` where it is of no entry; see `route`."""
         found = self.route(X, encoder=encoder, k=k)
