@@ -122,3 +122,9 @@ def write_picture(path: Path, colour: tuple[int, int, int], rng: np.random.Gener
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.array(colour) + rng.integers(-20, 21, (32, 32, 3))
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[[Path, tuple[int, int, int], int], None]:
+    """Writes one picture of about a colour."""
+    return lambda path, colour, seed: write_picture(path, colour, np.random.default_rng(seed))

@@ -32,6 +32,7 @@ def test_library__without_a_command__shows_its_commands(run):
 
     assert done.code == 0
     commands = ["add", "list", "show", "remove", "rename", "export", "import"]
+    commands += ["identify", "predict", "merge"]
     assert [line.split()[0] for line in done.out.split("Commands:\n")[1].splitlines()] == commands
 
 
