@@ -88,6 +88,25 @@ def test_library__documents__are_as_documented(run, adapter, tmp_path):
         assert agrees(done.document, f"metaadapter.library-{command}/1")
 
 
+def test_library_questions__documents__are_as_documented(run, adapter, labelled, tmp_path):
+    library = tmp_path / "library"
+    for name in ("one", "other"):
+        assert run("library", "add", library, adapter, "--name", name).code == 0
+    questions = [
+        ("identify", labelled),
+        ("identify", labelled, "--together"),
+        ("identify", "--names", "heron,lynx"),
+        ("predict", labelled),
+        ("predict", labelled, "--reject", "--keep", 0.9),
+        ("merge", "one", "other", "--name", "both"),
+    ]
+
+    for command, *arguments in questions:
+        done = run("library", command, library, *arguments, "--json")
+
+        assert agrees(done.document, f"metaadapter.library-{command}/1")
+
+
 def test_train__document__is_as_documented(run, tmp_path):
     config = tmp_path / "gaussians.toml"
     config.write_text(
