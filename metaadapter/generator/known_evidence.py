@@ -73,14 +73,15 @@ def likeness(problem: Regression) -> Likeness:
     usual_T = torch.where(has_several_T, own_T, nearest_T + 2 * nearest_spread_T)
     bias_TN = torch.where(pictured_TN, (-other_T / unit_T)[:, None], usual_T[:, None])
     scalars = [
-        raw.n_shot_T.log(),
+        # Of the mean class: one with very many pictures must not speak for the others.
+        (counts_TN.clamp(min=1).log() * pictured_TN).sum(-1) / n_pictured_T,
         raw.class_mask_TN.sum(-1).clamp(min=1).to(unit_T.dtype).log(),
         pictured_TN.any(-1).to(unit_T.dtype),
         COSINES * nearest_T,
         COSINES * nearest_spread_T,
         COSINES * other_spread_T / unit_T,
-        COSINES * own_T,
-        COSINES * own_spread_T,
+        COSINES * share_T * own_T,
+        COSINES * share_T * own_spread_T,
         share_T,
         several_TXN.sum((1, 2)).clamp(min=1).to(unit_T.dtype).rsqrt() * has_several_T,
     ]

@@ -14,10 +14,6 @@ from metaadapter.adapter import KEPT, AdapterWeights, classify, known_logits
 
 __all__ = ["known_loss"]
 
-# Quantiles that start from left-out pictures are learned for this part of what they may lose, and
-# so are those of the own class: on sets that nothing was trained on they lose more.
-CAUTION = 0.8
-
 
 def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T"]:
     """The loss of the head that tells known pictures, of each task; of it alone differentiable.
@@ -43,8 +39,6 @@ def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T
     entropy_T = _mean(softplus(-known_TQ), is_known_TQ) + _mean(softplus(strange_TO), is_strange_TO)
     apart_TX = (known_TQ[..., None] - strange_TO[:, None]).flatten(1)
     both_TX = (is_known_TQ[..., None] & is_strange_TO[:, None]).flatten(1)
-    is_left_out_T = (batch.support_mask_TNK.sum(-1) > 1).any(-1)
-    caution_T = torch.where(is_left_out_T, CAUTION, 1.0).to(known_TQ)
     with torch.no_grad():
         log_p_TQN = classify(batch.query_TQD, fixed).log_softmax(-1)
         ways_TQ1 = batch.query_labels_TQ.clamp(min=0)[..., None]
@@ -52,8 +46,8 @@ def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T
     return (
         entropy_T
         + _mean(softplus(-apart_TX), both_TX)
-        + _pinball(known_TQ.detach(), is_known_TQ, fixed.known_quantiles, caution_T)
-        + _pinball(own_TQ, is_known_TQ, fixed.own_quantiles, torch.full_like(caution_T, CAUTION))
+        + _pinball(known_TQ.detach(), is_known_TQ, fixed.known_quantiles)
+        + _pinball(own_TQ, is_known_TQ, fixed.own_quantiles)
     )
 
 
@@ -61,13 +55,12 @@ def _pinball(
     values_TQ: Float[Tensor, "T Q"],
     mask_TQ: Bool[Tensor, "T Q"],
     quantiles_TG: Tensor | None,
-    caution_T: Float[Tensor, " T"],
 ) -> Float[Tensor, " T"]:
     assert quantiles_TG is not None  # known_logits has told
-    below_T1G = caution_T[:, None, None] * (1 - values_TQ.new_tensor(KEPT))
+    below_G = 1 - values_TQ.new_tensor(KEPT)
     over_TQG = values_TQ[..., None] - quantiles_TG[:, None]
-    each_TQG = torch.maximum(below_T1G * over_TQG, (below_T1G - 1) * over_TQG)
-    each_TQ = (each_TQG / (below_T1G * (1 - below_T1G)).sqrt()).mean(-1)
+    each_TQG = torch.maximum(below_G * over_TQG, (below_G - 1) * over_TQG)
+    each_TQ = (each_TQG / (below_G * (1 - below_G)).sqrt()).mean(-1)
     return _mean(each_TQ, mask_TQ)
 
 

@@ -14,7 +14,7 @@ from episodes import EpisodeSpec, Mixture, synthetic_source
 from metaadapter.adapter import KEPT, Support, classify, known_logits
 from metaadapter.generator import Generator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.known_loss import CAUTION, known_loss
+from metaadapter.training.known_loss import known_loss
 from metaadapter.training.validation import Validator
 
 
@@ -56,12 +56,8 @@ def test_known_loss__is_that_of_loops_over_pictures(episodes):
         entropy += np.mean([softplus(each) for each in strange])
         entropy += np.mean([softplus(-(one - other)) for one in known for other in strange])
         log_own = classify(queries, own).log_softmax(-1)[range(len(labels)), labels].tolist()
-        several = bool((batch.support_mask_TNK[t].sum(-1) > 1).any())
-        for values, quantiles, caution in (
-            (known, own.known_quantiles, CAUTION if several else 1.0),
-            (log_own, own.own_quantiles, CAUTION),
-        ):
-            below = caution * (1 - np.array(KEPT))
+        for values, quantiles in ((known, own.known_quantiles), (log_own, own.own_quantiles)):
+            below = 1 - np.array(KEPT)
             pinball = [
                 mean_pinball_loss(values, [float(quantile)] * len(values), alpha=alpha)
                 / math.sqrt(alpha * (1 - alpha))
