@@ -17,10 +17,11 @@ __all__ = [
     "known_threshold",
     "likeness_and_doubt",
     "prediction_sets",
+    "require_fraction",
 ]
 
 KEPT = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-"""The fractions of known pictures that the quantiles of an adapter keep, one after the other."""
+"""The fractions of known pictures that lie above the quantiles of an adapter, in their order."""
 
 
 def likeness_and_doubt(
@@ -74,7 +75,7 @@ def known_threshold(weights: AdapterWeights, keep: float | None = None) -> Float
     Args:
         weights: The adapter.
         keep: The fraction of pictures of its classes that are to lie above, 0.5 … 0.99; if `None`
-            the adapter's own `reject_threshold`.
+            the adapter's own `reject_threshold`, which is that of 0.95.
 
     Raises:
         UsageError: The adapter has no such head, or the fraction is out of range.
@@ -103,6 +104,16 @@ def prediction_sets(
     return (probabilities >= least) | best
 
 
+def require_fraction(fraction: float, name: str) -> None:
+    """Check a fraction of known pictures; `name` is what its user calls it.
+
+    Raises:
+        UsageError: It is beyond the quantiles that an adapter has.
+    """
+    if not KEPT[0] <= fraction <= KEPT[-1]:
+        raise UsageError(f"{name} must be within {KEPT[0]} to {KEPT[-1]}, got {fraction}")
+
+
 def _head(weights: AdapterWeights) -> tuple[Tensor, ...]:
     if weights.known_head is None:
         raise UsageError(
@@ -114,8 +125,7 @@ def _head(weights: AdapterWeights) -> tuple[Tensor, ...]:
 
 def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> Float[Tensor, "*T"]:
     """Between the fractions of `KEPT` along the logarithm of the odds."""
-    if not KEPT[0] <= fraction <= KEPT[-1]:
-        raise UsageError(f"{name} must be within {KEPT[0]} to {KEPT[-1]}, got {fraction}")
+    require_fraction(fraction, name)
     odds = torch.tensor(KEPT, dtype=torch.float64).logit()
     wanted = torch.tensor(fraction, dtype=torch.float64).logit()
     upper = min(int((odds < wanted).sum()), len(KEPT) - 1)

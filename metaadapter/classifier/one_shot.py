@@ -14,10 +14,10 @@ from metaadapter.adapter.weights import KNOWN_HEAD
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator import AdapterGenerator, shared_generator
 
-__all__ = ["append_class", "generator_that_predicted", "predict_adapter", "without_copies"]
+__all__ = ["SAME", "append_class", "generator_that_predicted", "predict_adapter", "without_copies"]
 
-# The cosine of a row with itself after it was rounded to half precision is larger.
 SAME = 0.9999
+"""The cosine of a row with itself after it was rounded to half precision is larger."""
 
 
 def generator_that_predicted(

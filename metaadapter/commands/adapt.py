@@ -174,7 +174,9 @@ def adapt(
     named = None if no_text else name(alone or labelled.counts)
     if background is not None:  # after the names were taken: it has none
         with console.progress() as progress:
-            labelled = with_background(labelled, background, load, seed=seed, progress=progress)
+            labelled = with_background(
+                labelled, background, load, named=named or {}, seed=seed, progress=progress
+            )
     pool, unread, told = None, tuple[UnreadableImage, ...](), tuple[str, ...]()
     if unlabelled is not None:
         with console.progress() as progress:

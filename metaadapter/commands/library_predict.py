@@ -62,14 +62,17 @@ def predict(
     """Label pictures by the entries that they most likely belong to.
 
     Without a terminal the list is tab-separated: path, label, entry, probability, the probability
-    of showing one of the entry's classes at all.
+    of showing one of the classes of its entries at all.
     """
     console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter.known import require_fraction
     from metaadapter.library import AdapterLibrary
     from metaadapter.library.asked import AskedLibrary
     from metaadapter.task.predictions import UNKNOWN
 
     asked = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    if keep is not None:
+        require_fraction(keep, "--keep")
     if reject:
         asked.require_no_class(UNKNOWN, option="--reject")
     found: list[dict[str, Any]] = []

@@ -53,7 +53,9 @@ def predict(
     labelled: Annotated[
         bool,
         Option(
-            "--labelled", help="The pictures have classes: tell how many are predicted correctly."
+            "--labelled",
+            help="The pictures have classes: tell how many are predicted correctly. With --reject "
+            "pictures of none may lie in a folder `unknown`.",
         ),
     ] = False,
     reject: Annotated[
@@ -103,7 +105,7 @@ def predict(
 
     The adapter names its encoder, which is loaded and checked. Without a terminal the list is
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
-    probability of showing one of the classes at all[, the set of --sets].
+    probability of showing one of the classes at all, `unfamiliar` or nothing[, the set of --sets].
     """
     if rank is not None and sort is not None:
         raise UsageError("--rank and --sort are two orders; give one of them")
@@ -115,7 +117,7 @@ def predict(
     from metaadapter.task.classes import require_label
     from metaadapter.task.pool import as_pool, pool_effect, predict_together, require_together
     from metaadapter.task.prediction_table import PredictionTable
-    from metaadapter.task.predictions import Asked, Scores, predict_pictures, ranked
+    from metaadapter.task.predictions import UNKNOWN, Asked, Scores, predict_pictures, ranked
     from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     if out is not None:
@@ -141,7 +143,13 @@ def predict(
     with opened or nullcontext() as table:
         with console.progress() as progress:
             parts = read_queries(
-                images, config, load, labelled=labelled, split=split, progress=progress
+                images,
+                config,
+                load,
+                labelled=labelled,
+                further_labels=[UNKNOWN] if reject else (),
+                split=split,
+                progress=progress,
             )
             if together:
                 whole = EncodedPictures.joined(parts, width=config.width)
@@ -173,13 +181,8 @@ def predict(
     )
     console.warn_of_pictures("these", warnings, unreadable)
     if n_unfamiliar := sum(prediction.unfamiliar for prediction in predictions):
-        answer = (
-            "are answered `unknown`" if reject else "may show none (--reject answers `unknown`)"
-        )
-        console.note(
-            f"{n_unfamiliar} of {len(predictions)} pictures look like none of the classes and "
-            f"{answer}"
-        )
+        answer = "they are answered `unknown`" if reject else "they may show none of the classes"
+        console.note(f"{n_unfamiliar} of {len(predictions)} pictures look unfamiliar: {answer}")
     scores = Scores.of_predictions(predictions) if labelled else None
     if csv_file is not None:
         console.note(f"wrote {len(listed)} predictions to {csv_file}")
@@ -221,7 +224,7 @@ def _show(
             f"{it.runner_up_probability:.4f}",
         ]
         + ([] if rank is None else [f"{it.probabilities[rank]:.4f}"])
-        + ([] if it.known is None else [f"{it.known:.4f}"])
+        + ([] if it.known is None else [f"{it.known:.4f}", "unfamiliar" if it.unfamiliar else ""])
         + ([] if it.set is None else [", ".join(it.set)])
         for it in predictions
     ]
@@ -249,6 +252,7 @@ def _show(
         table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
     if any(it.known is not None for it in predictions):
         table.add_column("known", justify="right", overflow="fold")
+        table.add_column("", overflow="fold")
     if any(it.set is not None for it in predictions):
         table.add_column("may be", overflow="fold")
     for row, it in zip(rows, predictions, strict=True):

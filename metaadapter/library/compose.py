@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter, Support, TaskSignature
 from metaadapter.classifier.labelled_support import require_one_kind
-from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.classifier.one_shot import SAME, predict_adapter
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.generator import shared_generator
 
@@ -36,20 +35,25 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
         IncompatibleArtifact: They are of different encoders, or see pictures differently.
     """
     if len(parts) < 2:
-        raise UsageError(f"at least two adapters are needed to merge, got {len(parts)}")
+        raise UsageError(
+            f"at least two different adapters are needed to merge, got {', '.join(parts) or 'none'}"
+        )
     first_name, first = next(iter(parts.items()))
     for name, part in parts.items():
         _require_alike(first_name, first.config, name, part.config)
     labels = [label for part in parts.values() for label in part.config.classes]
     require_one_kind(labels)
     classes = sorted(set(labels))
-    rows, numbers, texts = [], [], torch.zeros(len(classes), first.config.width)
+    rows, numbers = list[Tensor](), list[Tensor]()
+    texts = torch.zeros(len(classes), first.config.width)
     named, told = dict[object, str](), dict[object, list[str]]()
     for part in parts.values():
         place = torch.tensor([classes.index(label) for label in part.config.classes])
         own_rows, own_numbers, own_text = _rows(part)
-        rows.append(own_rows)
-        numbers.append(place[own_numbers])
+        own_numbers = place[own_numbers]
+        is_fresh = ~_are_there(own_rows, own_numbers, rows, numbers)
+        rows.append(own_rows[is_fresh])
+        numbers.append(own_numbers[is_fresh])
         is_new = own_text.any(-1) & ~texts[place].any(-1)
         texts[place[is_new]] = own_text[is_new]
         for label, name in zip(part.config.classes, part.config.class_names or (), strict=False):
@@ -74,7 +78,7 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     config = AdapterConfig(
         classes=list(classes),
         width=first.config.width,
-        n_shots=_shots(parts.values(), classes),
+        n_shots=support.present_TNK[0].sum(-1).tolist(),
         mode="one_shot",
         generator="default",
         generator_id=identity,
@@ -87,7 +91,7 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     weights = predict_adapter(generator, support)
     hashes = {each for part in parts.values() for each in part.picture_hashes}
     if all(part.support is not None for part in parts.values()):
-        return StoredAdapter(weights, config, support, tuple(hashes))
+        return StoredAdapter(weights, config, support, tuple(sorted(hashes)))
     return StoredAdapter(weights, config, None, (), TaskSignature.of(support))
 
 
@@ -130,11 +134,20 @@ def _rows(part: StoredAdapter) -> tuple[Tensor, Tensor, Tensor]:
     return *rows_of_signature(signature), signature.text
 
 
-def _shots(parts: Iterable[StoredAdapter], classes: Sequence[object]) -> list[int]:
-    shots = Counter[object]()
-    for part in parts:
-        shots.update(dict(zip(part.config.classes, part.config.n_shots, strict=True)))
-    return [shots[label] for label in classes]
+def _are_there(
+    rows: Float[Tensor, "n D"],
+    numbers: Int[Tensor, " n"],
+    before: Sequence[Tensor],
+    of: Sequence[Tensor],
+) -> Bool[Tensor, " n"]:
+    """Whether rows are copies of earlier ones of the same class.
+
+    A picture that two adapters share would be left out beside its copy, and seem well known.
+    """
+    if not before:
+        return torch.zeros(len(rows), dtype=torch.bool)
+    is_same = (rows @ torch.cat([*before]).mT >= SAME) & (numbers[:, None] == torch.cat([*of]))
+    return is_same.any(-1)
 
 
 def _require_alike(first_name: str, first: AdapterConfig, name: str, other: AdapterConfig) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 from metaadapter.features import EncodedPictures, ImageEncoder, Progress
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.pool import read_pool
@@ -26,6 +26,7 @@ def with_background(
     source: Path,
     load: Callable[..., ImageEncoder],
     *,
+    named: Collection[str],
     seed: int,
     progress: Callable[[Progress], None],
 ) -> LabelledPictures:
@@ -35,25 +36,32 @@ def with_background(
         labelled: The pictures of the classes.
         source: Pictures, a folder with all folders in it, a manifest or a feature store.
         load: `load_encoder`, its options given.
+        named: Labels of classes that have a name.
         seed: Draws `MOST_BACKGROUND` of more; a warning tells.
         progress: Called after each batch that is encoded.
 
     Raises:
         UsageError: A class has that label.
-        DataError: No picture can be read.
+        DataError: No picture can be read, or all are labelled ones.
         IncompatibleArtifact: A store was made by another encoder.
     """
-    if BACKGROUND in labelled.pictures.labels:
+    if BACKGROUND in {*labelled.pictures.labels, *named}:
         raise UsageError(
-            f"--background makes a class {BACKGROUND!r}, and the labelled pictures have one; leave "
-            "--background out, or rename that folder"
+            f"--background makes a class {BACKGROUND!r}, and there is one already; leave "
+            "--background out, or call that class otherwise"
         )
     found = read_pool(source, labelled.origin, load, labelled.encoder, seed=seed, progress=progress)
-    seen = set(labelled.pictures.sha256)
-    fresh = [number for number, it in enumerate(found.sha256) if not it or it not in seen]
+    seen, fresh = set(labelled.pictures.sha256), []
+    for number, sha256 in enumerate(found.sha256):
+        if not sha256 or sha256 not in seen:
+            fresh.append(number)
+            seen.add(sha256)
+    if not fresh:
+        raise DataError(f"--background {source}: all pictures in it are labelled ones")
     warnings = found.warnings
     if copies := len(found) - len(fresh):
-        warnings = (*warnings, f"{copies} background picture(s) are labelled ones, and left out")
+        copied = f"{copies} background picture(s) are copies, of labelled ones or one another"
+        warnings = (*warnings, f"{copied}, and were left out")
     drawn = np.random.default_rng(seed).permutation(fresh)[:MOST_BACKGROUND]
     if len(drawn) < len(fresh):
         told = (

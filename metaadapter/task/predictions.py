@@ -18,6 +18,7 @@ from metaadapter.adapter import (
     prediction_sets,
     probabilities,
 )
+from metaadapter.adapter.known import require_fraction
 from metaadapter.errors import UsageError
 from metaadapter.features import EncodedPictures
 
@@ -105,10 +106,9 @@ class Asked:
                     "--sets need: an older version or a generator of your own made it; adapt again"
                 )
             return
-        known_threshold(stored.weights, self.keep)
-        if self.coverage is not None:
-            no_rows = torch.empty(0, stored.weights.n_way)
-            prediction_sets(no_rows, stored.weights, self.coverage)
+        for option, fraction in (("--keep", self.keep), ("--sets", self.coverage)):
+            if fraction is not None:
+                require_fraction(fraction, option)
 
 
 def predict_pictures(
@@ -127,7 +127,9 @@ def predict_pictures(
         for each, share in zip(found, known, strict=True)
     ]
     if asked.coverage is not None:
-        shares = torch.tensor([[*each.probabilities.values()] for each in found])
+        shares = torch.tensor(
+            [[*each.probabilities.values()] for each in found], dtype=torch.float64
+        )
         sets = prediction_sets(shares.reshape(len(found), -1), stored.weights, asked.coverage)
         found = [
             each._replace(set=_set_of(each, is_in)) for each, is_in in zip(found, sets, strict=True)

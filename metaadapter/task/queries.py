@@ -68,6 +68,7 @@ def read_queries(
     load: Callable[[], ImageEncoder],
     *,
     labelled: bool = False,
+    further_labels: Sequence[str] = (),
     split: str | None = None,
     progress: Callable[[Progress], None],
 ) -> Iterator[EncodedPictures]:
@@ -80,6 +81,7 @@ def read_queries(
         config: facts of the adapter: its encoder, looks, views and seed.
         load: gives the encoder, checked; called only if there are pictures to encode.
         labelled: read labels, which then every picture must have.
+        further_labels: labels that are allowed beside the classes.
         split: the split to read of divided sources; all of them by default, unless labelled.
         progress: called after each batch that is encoded.
 
@@ -96,7 +98,7 @@ def read_queries(
     stored = [_of_store(source, config, split) for source in sources if is_store(source)]
     rows = [row for table in tables for row in table.rows]
     if labelled:
-        _require_labels(stored, rows, [str(label) for label in config.classes])
+        _require_labels(stored, rows, [*map(str, config.classes), *further_labels])
     encoder = load() if rows else None
     yield from stored
     if encoder is None:

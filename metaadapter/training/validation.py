@@ -40,9 +40,10 @@ class Validation:
 
     step: int
     accuracy: Tables
-    """Fraction of the queries that are classified correctly."""
+    """Fraction of the queries that are classified correctly; in a run for the head that tells known
+    pictures alone, of known and strange pictures that are told rightly."""
     loss: Tables
-    """Cross-entropy of the queries divided by log(ways): 1 is guessing."""
+    """Cross-entropy of the queries divided by log(ways): 1 is guessing; or `known_loss`."""
 
     @property
     def mean_accuracy(self) -> float:
@@ -151,7 +152,10 @@ class Validator:
         for kind, source, rows in self._sets:
             shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
             far = self._far[source.name]
-            judged = {n: _judge(generator, source, rows.first(n), far) for n in shots}
+            judged = {
+                n: _judge(generator, source, rows.first(n), far if self._strangers else None)
+                for n in shots
+            }
             accuracy[kind][source.name] = {n: judged[n][0] for n in shots}
             loss[kind][source.name] = {n: judged[n][1] for n in shots}
         return Validation(step, accuracy, loss)
@@ -178,7 +182,7 @@ class Validator:
 def _far_strangers(
     source: TaskSource, others: Sequence[TaskSource], seed: int
 ) -> Float[Tensor, "O D"]:
-    """Pictures of the other sets of the same encoder, as many as there are near strangers."""
+    """Up to 60 pictures of the other sets of the same encoder."""
     width = source.features_nVD.shape[2]
     parts = [
         each.features_nVD[each.labels_n >= 0, 0]
@@ -220,13 +224,12 @@ def _judge(
     generator: AdapterGenerator,
     source: TaskSource,
     rows: EpisodeRows,
-    far: Float[Tensor, "O D"],
+    far: Float[Tensor, "O D"] | None,
 ) -> tuple[float, float]:
     """The fraction of all queries that are correct, and the mean over tasks of their loss.
 
-    With strangers, near ones of the set and the `far` ones, the fraction of queries and strangers,
-    both kinds counted alike, that are told rightly at a probability of one half; and the loss of
-    that.
+    With `far` strangers, and near ones of the set, the fraction of queries and strangers, both
+    kinds counted alike, that are told rightly at a probability of one half; and the loss of that.
     """
     n_correct, n_queries = 0.0, 0
     losses = 0.0
@@ -239,14 +242,16 @@ def _judge(
                 support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU
             )
         weights = generator.predict(support)
-        if chunk.off_class_TO.shape[1]:
+        if far is not None:
             episodes = episodes.with_off_class(far.expand(len(batch.text_TND), *far.shape))
             is_known_TQ, is_strange_TO = batch.query_labels_TQ >= 0, episodes.off_class_mask_TO
             kept_TQ = (known_logits(batch.query_TQD, weights) >= 0) & is_known_TQ
             told_TO = (known_logits(episodes.off_class_TOD, weights) < 0) & is_strange_TO
             n_each = int(is_known_TQ.sum()), int(is_strange_TO.sum())
-            share = kept_TQ.sum() / max(n_each[0], 1) + told_TO.sum() / max(n_each[1], 1)
-            n_correct += float(share) / 2 * n_each[0]
+            shares = [kept_TQ.sum() / max(n_each[0], 1)]
+            if n_each[1]:
+                shares.append(told_TO.sum() / n_each[1])
+            n_correct += float(sum(shares)) / len(shares) * n_each[0]
             n_queries += n_each[0]
             losses += float(known_loss(weights, episodes).sum())
             continue

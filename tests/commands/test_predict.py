@@ -76,7 +76,7 @@ def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabell
 
     assert result.code == 0
     assert len(lines(result)) == 6
-    path, label, probability, runner_up, second, known = lines(result)[0]
+    path, label, probability, runner_up, second, known, _ = lines(result)[0]
     assert path == str(unlabelled / "heron-0.png")
     assert {label, runner_up} < {"heron", "lynx", "red_fox"}
     assert float(probability) >= float(second)

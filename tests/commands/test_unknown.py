@@ -100,8 +100,8 @@ def test_predict__table__has_columns_for_what_is_unfamiliar_and_for_sets(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--keep", "1.5", "keep must be within 0.5 to 0.99, got 1.5"),
-        ("--sets", "0.2", "coverage must be within 0.5 to 0.99, got 0.2"),
+        ("--keep", "1.5", "--keep must be within 0.5 to 0.99, got 1.5"),
+        ("--sets", "0.2", "--sets must be within 0.5 to 0.99, got 0.2"),
     ],
 )
 def test_predict__fraction_out_of_range__ends_with_2_before_pictures_are_read(
@@ -178,7 +178,7 @@ def test_adapt__background_of_labelled_pictures__leaves_them_out(
     )
 
     assert result.document["counts"][BACKGROUND] == 4
-    assert "1 background picture(s) are labelled ones, and left out" in result.err
+    assert "1 background picture(s) are copies, of labelled ones or one another" in result.err
 
 
 def test_adapt__more_background_than_serves__is_drawn_by_the_seed(run, labelled, encoder, tmp_path):
@@ -208,7 +208,7 @@ def test_adapt__background__beside_a_class_of_that_name__is_refused(
     )
 
     assert result.code == 2
-    assert "the labelled pictures have one" in result.err
+    assert "there is one already" in result.err
 
 
 def test_adapt__background_that_is_not_there__ends_with_3_before_anything_is_encoded(
@@ -220,3 +220,49 @@ def test_adapt__background_that_is_not_there__ends_with_3_before_anything_is_enc
 
     assert result.code == 3
     assert "there is no such file or folder" in result.err
+
+
+def test_adapt__background_among_names__is_refused(run, encoder, strange, tmp_path):
+    result = run(
+        *("adapt", "--names", "background,a hand", "--background", strange),
+        *("--out", tmp_path / "adapter", "--encoder", encoder),
+    )
+
+    assert result.code == 2
+    assert "there is one already" in result.err
+
+
+def test_adapt__background_of_labelled_pictures_alone__ends_with_3(
+    run, labelled, encoder, tmp_path
+):
+    result = run(
+        *("adapt", labelled, "--background", labelled, "--out", tmp_path / "adapter"),
+        *("--encoder", encoder),
+    )
+
+    assert result.code == 3
+    assert "all pictures in it are labelled ones" in result.err
+
+
+def test_predict__reject_and_labelled__count_a_folder_unknown(
+    run, adapter, labelled, strange, tmp_path
+):
+    pictures = shutil.copytree(labelled, tmp_path / "pictures")
+    shutil.copytree(strange, pictures / "unknown")
+
+    refused = run("predict", adapter, pictures, "--labelled")
+    result = run("predict", adapter, pictures, "--labelled", "--reject", "--json")
+
+    assert refused.code == 3
+    recall = result.document["scores"]["recall"]["unknown"]
+    found = [it for it in result.document["predictions"] if "stripes" in it["path"]]
+    assert recall["n"] == 4
+    assert recall["n_right"] == sum(it["unfamiliar"] for it in found)
+
+
+def test_predict__list__marks_what_is_unfamiliar(run, adapter, unlabelled, strange):
+    document = run("predict", adapter, unlabelled, strange, "--json").document
+    lines = run("predict", adapter, unlabelled, strange).out.splitlines()
+
+    marks = [line.split("\t")[6] for line in lines]
+    assert marks == ["unfamiliar" if it["unfamiliar"] else "" for it in document["predictions"]]
