@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from episodes.draws import uniform
@@ -76,26 +76,14 @@ class Mixture:
     def _with_foreign_strangers(
         self, episodes: Episodes, number: int, generator: torch.Generator
     ) -> Episodes:
-        mask_TO = episodes.off_class_mask_TO
-        picked_TOD = self._foreign_pictures(number, mask_TO.shape, mask_TO.device, generator)
-        if picked_TOD is None:
-            return episodes
-        return episodes.with_off_class(picked_TOD)
-
-    def _foreign_pictures(
-        self,
-        number: int,
-        shape: torch.Size,
-        device: torch.device,
-        generator: torch.Generator,
-    ) -> Float[Tensor, "T X D"] | None:
-        """Pictures (T, X) of another source, the same for all tasks; `None` where there is none."""
+        """As many pictures of another source as there are places for those of other classes."""
         others = self._foreign_to(number)
         if not others:
-            return None
-        source, rows_n = others[int(uniform((), generator, torch.device("cpu")) * len(others))]
-        picked_TX = uniform(tuple(shape), generator, device) * len(rows_n)
-        return source.features_nVD[rows_n[picked_TX.long()], 0]
+            return episodes
+        source, rows_n = _one_of(others, generator)
+        mask_TO = episodes.off_class_mask_TO
+        picked_TO = uniform(tuple(mask_TO.shape), generator, mask_TO.device) * len(rows_n)
+        return episodes.with_off_class(source.features_nVD[rows_n[picked_TO.long()], 0])
 
     def _with_foreigners(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
@@ -106,8 +94,7 @@ class Mixture:
         if not others or not is_stranger_TU.any():
             return episodes
         device = episodes.pool_TUD.device
-        place = int(uniform((), generator, torch.device("cpu")) * len(others))
-        source, rows_n = others[place]
+        source, rows_n = _one_of(others, generator)
         is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, device) < pools.foreign
         picked_TU = uniform(tuple(is_stranger_TU.shape), generator, device) * len(rows_n)
         foreign_TUD = source.features_nVD[rows_n[picked_TU.long()], 0]
@@ -130,6 +117,12 @@ class Mixture:
                         found.append((source, rows_n))
             self._foreign[number] = found
         return self._foreign[number]
+
+
+def _one_of(
+    sources: Sequence[tuple[TaskSource, Int[Tensor, " n"]]], generator: torch.Generator
+) -> tuple[TaskSource, Int[Tensor, " n"]]:
+    return sources[int(uniform((), generator, torch.device("cpu")) * len(sources))]
 
 
 def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
 from metaadapter.errors import UsageError
 
 __all__ = [
@@ -54,10 +54,9 @@ def known_logits(
     Raises:
         UsageError: The adapter cannot tell, for its generator gives it no such head.
     """
-    likeness, likeness_bias, known, _, _ = _head(weights)
-    logits = classify(features, weights)
-    like, doubt = likeness_and_doubt(features, logits, likeness, likeness_bias)
-    on_likeness, on_doubt, constant = known[..., None, :].unbind(-1)
+    head, logits = _head(weights), classify(features, weights)
+    like, doubt = likeness_and_doubt(features, logits, head.likeness, head.likeness_bias)
+    on_likeness, on_doubt, constant = head.known[..., None, :].unbind(-1)
     return on_likeness * like + on_doubt * doubt + constant
 
 
@@ -80,11 +79,10 @@ def known_threshold(weights: AdapterWeights, keep: float | None = None) -> Float
     Raises:
         UsageError: The adapter has no such head, or the fraction is out of range.
     """
-    _, _, _, known_quantiles, _ = _head(weights)
+    head = _head(weights)
     if keep is None:
-        assert weights.reject_threshold is not None  # as the rest of the head is there
-        return weights.reject_threshold
-    return _quantile(known_quantiles, keep, "keep").sigmoid()
+        return head.reject_threshold
+    return _quantile(head.known_quantiles, keep, "keep").sigmoid()
 
 
 def prediction_sets(
@@ -98,8 +96,7 @@ def prediction_sets(
     Raises:
         UsageError: The adapter has no such head, or the coverage is not within 0.5 … 0.99.
     """
-    _, _, _, _, own_quantiles = _head(weights)
-    least = _quantile(own_quantiles, coverage, "coverage").exp()[..., None, None]
+    least = _quantile(_head(weights).own_quantiles, coverage, "coverage").exp()[..., None, None]
     best = probabilities == probabilities.amax(-1, keepdim=True)
     return (probabilities >= least) | best
 
@@ -114,7 +111,7 @@ def require_fraction(fraction: float, name: str) -> None:
         raise UsageError(f"{name} must be within {KEPT[0]} to {KEPT[-1]}, got {fraction}")
 
 
-def _head(weights: AdapterWeights) -> tuple[Tensor, ...]:
+def _head(weights: AdapterWeights) -> KnownHead:
     if weights.known_head is None:
         raise UsageError(
             "this adapter cannot tell what is unknown: it was made by an older version or by a "

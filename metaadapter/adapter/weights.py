@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from torch.nn.functional import normalize
 from metaadapter.errors import DataError, UsageError
 
 __all__ = [
-    "KNOWN_HEAD",
     "AdapterWeights",
+    "KnownHead",
     "TensorFields",
     "apply_adapter",
     "cache_logits",
@@ -47,6 +47,17 @@ class TensorFields:
         return self.map(
             lambda each: each.to(device=device, dtype=dtype if each.is_floating_point() else None)
         )
+
+
+class KnownHead(NamedTuple):
+    """The fields of `AdapterWeights` that tell known pictures, which are there as a whole or not."""
+
+    likeness: Tensor
+    likeness_bias: Tensor
+    known: Tensor
+    known_quantiles: Tensor
+    own_quantiles: Tensor
+    reject_threshold: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class AdapterWeights(TensorFields):
     beta: Float[Tensor, "*T M"] | None = None
     """How sharply the affinity to each key falls with the distance from the key."""
     likeness: Float[Tensor, "*T N D"] | None = None
-    """What pictures of each class are like; this and the next four are the head that tells known
+    """What pictures of each class are like; this and the next five are the head that tells known
     pictures from those of none of the classes (`adapter/known.py`)."""
     likeness_bias: Float[Tensor, "*T N"] | None = None
     known: Float[Tensor, "*T 3"] | None = None
@@ -94,7 +105,7 @@ class AdapterWeights(TensorFields):
     """A picture whose probability of being known lies below it belongs to none of the classes."""
 
     def __post_init__(self) -> None:
-        for part in (_VISUAL, _CACHE, KNOWN_HEAD):
+        for part in (_VISUAL, _CACHE, KnownHead._fields):
             there = [name for name in part if getattr(self, name) is not None]
             if there and len(there) < len(part):
                 missing = ", ".join(name for name in part if name not in there)
@@ -120,10 +131,10 @@ class AdapterWeights(TensorFields):
         return self._part(_CACHE)
 
     @property
-    def known_head(self) -> tuple[Tensor, ...] | None:
-        """`(likeness, likeness_bias, known, known_quantiles, own_quantiles)`, or `None`."""
-        head = self._part(KNOWN_HEAD)
-        return None if head is None else head[:-1]
+    def known_head(self) -> KnownHead | None:
+        """The fields that tell known pictures, or `None` without them."""
+        head = self._part(KnownHead._fields)
+        return None if head is None else KnownHead(*head)
 
     @property
     def n_way(self) -> int:
@@ -146,11 +157,6 @@ class AdapterWeights(TensorFields):
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
 _CACHE = ("keys", "values", "alpha", "beta")
-KNOWN_HEAD = (
-    *("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles"),
-    "reject_threshold",
-)
-"""The fields of the head that tells known pictures."""
 
 
 def apply_adapter(

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.adapter.weights import KNOWN_HEAD
+from metaadapter.adapter.weights import KnownHead
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator import AdapterGenerator, shared_generator
 
@@ -102,7 +102,7 @@ def append_class(
         classes=_insert(weights.classes, weights.classes.mean(0) + own_vector, position),
         class_bias=_insert(weights.class_bias, weights.class_bias.mean(0) + own_bias, position),
         **_grown_cache(weights, predicted, position, unit),
-        **{name: getattr(predicted, name) for name in KNOWN_HEAD},
+        **{name: getattr(predicted, name) for name in KnownHead._fields},
     )
     return grown, larger
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from typer import Argument, Option
+from typer import Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -26,13 +25,7 @@ NONE = "none"
 
 def identify(
     library: options.Library,
-    images: Annotated[
-        list[Path] | None,
-        Argument(
-            metavar="IMAGES",
-            help="Pictures, folders (with all folders in them), manifests, feature stores.",
-        ),
-    ] = None,
+    images: options.AnyPictures = None,
     together: Annotated[
         bool,
         Option("--together", help="The pictures are all of one task: one answer for all of them."),

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
+from typer import Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
@@ -26,13 +26,7 @@ COLUMNS = ("path", "label", "entry", *FRACTIONS, "unfamiliar")
 
 def predict(
     library: options.Library,
-    images: Annotated[
-        list[Path],
-        Argument(
-            metavar="IMAGES",
-            help="Pictures, folders (with all folders in them), manifests, feature stores.",
-        ),
-    ],
+    images: options.Pictures,
     k: Annotated[
         int, Option("-k", min=1, help="How many likely entries answer for each picture.")
     ] = 1,
@@ -40,15 +34,7 @@ def predict(
         bool,
         Option("--reject", help="Answer `unknown` for pictures that look like no entry's classes."),
     ] = False,
-    keep: Annotated[
-        float | None,
-        Option(
-            metavar="FRACTION",
-            help="Fraction of pictures of the classes that are not to look unfamiliar, 0.5 to "
-            "0.99: the higher, the more others pass.",
-            show_default="0.95",
-        ),
-    ] = None,
+    keep: options.Keep = None,
     csv_file: Annotated[
         Path | None, Option("--csv", metavar="FILE", help="Write a table in place of the list.")
     ] = None,
@@ -62,7 +48,7 @@ def predict(
     """Label pictures by the entries that they most likely belong to.
 
     Without a terminal the list is tab-separated: path, label, entry, probability, the probability
-    of showing one of the classes of its entries at all.
+    of showing one of the classes of its entries at all, `unfamiliar` or nothing.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.known import require_fraction
@@ -98,10 +84,8 @@ def predict(
     warn_of_asked(console, asked)
     n_unfamiliar = sum(each["unfamiliar"] for each in found)
     if n_unfamiliar:
-        done = "are answered `unknown`" if reject else "may show none (--reject answers `unknown`)"
-        console.note(
-            f"{n_unfamiliar} of {len(found)} pictures look like none of the classes and {done}"
-        )
+        told = "they are answered `unknown`" if reject else "they may show none of the classes"
+        console.note(f"{n_unfamiliar} of {len(found)} pictures look unfamiliar: {told}")
     if csv_file is not None:
         _write_csv(csv_file, found)
         console.note(f"wrote {len(found)} predictions to {csv_file}")
@@ -120,10 +104,13 @@ def predict(
         write_document("library-predict", document)
     elif csv_file is None:
         rows = [
-            [it["path"], it["label"], it["entry"], *(f"{it[key]:.4f}" for key in FRACTIONS)]
+            [
+                *(it["path"], it["label"], it["entry"], *(f"{it[key]:.4f}" for key in FRACTIONS)),
+                "unfamiliar" if it["unfamiliar"] else "",
+            ]
             for it in found
         ]
-        titles = ("picture", "label", "entry", *FRACTIONS)
+        titles = ("picture", "label", "entry", *FRACTIONS, "")
         print_table(console, titles, rows, right=FRACTIONS)
 
 

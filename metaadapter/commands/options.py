@@ -46,6 +46,21 @@ Adapter = Annotated[
         help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`.",
     ),
 ]
+_PICTURES = Argument(
+    metavar="IMAGES",
+    help="Pictures, folders (with all folders in them), manifests, feature stores.",
+)
+Pictures = Annotated[list[Path], _PICTURES]
+AnyPictures = Annotated[list[Path] | None, _PICTURES]
+Keep = Annotated[
+    float | None,
+    Option(
+        metavar="FRACTION",
+        help="Fraction of pictures of the classes that are not to look unfamiliar, 0.5 to 0.99: "
+        "the higher, the more others pass.",
+        show_default="0.95",
+    ),
+]
 Library = Annotated[Path, Argument(metavar="LIBRARY", help="Folder of a library.")]
 NewLibrary = Annotated[
     Path, Argument(metavar="LIBRARY", help="Folder of a library, or a new one that becomes one.")

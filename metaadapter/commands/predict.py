@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from typer import Argument, Option
+from typer import Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
@@ -27,13 +27,7 @@ __all__ = ["predict"]
 
 def predict(
     adapter: options.Adapter,
-    images: Annotated[
-        list[Path],
-        Argument(
-            metavar="IMAGES",
-            help="Pictures, folders (with all folders in them), manifests, feature stores.",
-        ),
-    ],
+    images: options.Pictures,
     csv_file: Annotated[
         Path | None,
         Option(
@@ -64,15 +58,7 @@ def predict(
             "--reject", help="Answer `unknown` for pictures that look like none of the classes."
         ),
     ] = False,
-    keep: Annotated[
-        float | None,
-        Option(
-            metavar="FRACTION",
-            help="Fraction of pictures of the classes that are not to look unfamiliar, 0.5 to "
-            "0.99: the higher, the more others pass.",
-            show_default="0.95",
-        ),
-    ] = None,
+    keep: options.Keep = None,
     sets: Annotated[
         float | None,
         Option(

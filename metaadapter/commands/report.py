@@ -62,7 +62,7 @@ def report(
 
 
 class _Views(NamedTuple):
-    """What is written of a run."""
+    """The page, the Markdown and the JSON of one run, and what to say of it."""
 
     document: dict[str, Any]
     markdown: str

@@ -39,5 +39,5 @@ class FineTuning(Learner[AdapterWeights | None]):
         return Questions(rows_QD, questions.texts, questions.logit_scale).zero_shot_QC
 
     def n_bytes(self, state: AdapterWeights | None) -> int:
-        """Of the bottleneck."""
+        """The bytes of the bottleneck, which is all that is kept."""
         return 0 if state is None else kept_bytes(state.visual)

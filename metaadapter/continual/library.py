@@ -22,7 +22,7 @@ __all__ = ["Entry", "Library"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of a task."""
+    """The adapter of one task, and the means by which it is found."""
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]

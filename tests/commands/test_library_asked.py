@@ -137,6 +137,7 @@ def test_predict__pictures_of_two_entries__answers_as_the_library_does(
             each["label"],
             each["entry"],
             *(f"{each[key]:.4f}" for key in ("probability", "known")),
+            "unfamiliar" if each["unfamiliar"] else "",
         ]
         for each in done.document["predictions"]
     ]
@@ -149,9 +150,9 @@ def test_predict__reject__answers_unknown_and_says_how_many(run, library, unlabe
     done = run("library", "predict", library, unlabelled, "--reject")
 
     assert {row[1] for row in table(done)} == {"unknown"}
-    assert "6 of 6 pictures look like none of the classes and are answered `unknown`" in done.err
+    assert "6 of 6 pictures look unfamiliar: they are answered `unknown`" in done.err
     without = run("library", "predict", library, unlabelled)
-    assert "--reject answers `unknown`" in without.err
+    assert "they may show none of the classes" in without.err
     assert "unknown" not in {row[1] for row in table(without)}
 
 

@@ -19,7 +19,7 @@ SCORES: dict[str, Score] = {
     "mahalanobis": mahalanobis,
     "prototype": prototype,
 }
-"""By the names that stand behind a method's: `GDA@energy`."""
+"""The scores by their names, which stand behind that of a method, as in `GDA@energy`."""
 
 READ_WORDS = frozenset({"neglabel"})
 """Those that need words beside the class names."""

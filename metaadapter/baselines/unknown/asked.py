@@ -22,7 +22,7 @@ class Asked:
     logits_TQN: Float[Tensor, "T Q N"]
     """The method's answers; −∞ for a class that is ruled out."""
     support: Support
-    """What the method saw."""
+    """The labelled pictures and names that the method was fitted to."""
     words_WD: Float[Tensor, "W D"] | None = None
     """Unit rows of words that classes may be far from, for a score that reads them."""
 

@@ -38,7 +38,7 @@ COVERS = (
 
 @dataclass(frozen=True, slots=True)
 class ContinualEvaluation:
-    """What was found."""
+    """The figures of a continual evaluation, and whether they can be believed."""
 
     folder: Path
     config: EvaluationConfig
