@@ -50,7 +50,7 @@ class TensorFields:
 
 
 class KnownHead(NamedTuple):
-    """The fields of `AdapterWeights` that tell known pictures, which are there as a whole or not."""
+    """The fields of `AdapterWeights` that tell known pictures, all there or none."""
 
     likeness: Tensor
     likeness_bias: Tensor
