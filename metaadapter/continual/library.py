@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -26,7 +26,10 @@ class Entry:
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]
-    """The mean picture of each class, by which it is told from other tasks."""
+    """The mean picture of each class, by which it is told from other tasks, as by the next two."""
+    text_ND: Float[Tensor, "N D"]
+    counts_N: Int[Tensor, " N"]
+    """The pictures that each mean is of."""
 
 
 @final
@@ -48,7 +51,9 @@ class Library(Learner[dict[int, Entry]]):
     def learn(self, state: dict[int, Entry], support: Support, task: int) -> dict[int, Entry]:
         """Add the adapter of a task."""
         adapter = self._fit(support).map(Tensor.detach).task(0)
-        return {**state, task: Entry(adapter, support.means_TND[0])}
+        counts_N = support.present_TNK[0].sum(-1).clamp(min=1)
+        entry = Entry(adapter, support.means_TND[0], support.text_TND[0], counts_N)
+        return {**state, task: entry}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
         """Log-probabilities of the mixture, beside what the texts say of tasks to come."""
@@ -56,7 +61,12 @@ class Library(Learner[dict[int, Entry]]):
         if not known:
             return questions.zero_shot_QC
         rows_QD, adapters = questions.rows_QD, [each.adapter for each in known]
-        task_QT = TaskMeans.of([each.means_ND for each in known]).of_each(rows_QD)
+        means = TaskMeans.of(
+            [each.means_ND for each in known],
+            text_END=[each.text_ND for each in known],
+            counts_EN=[each.counts_N for each in known],
+        )
+        task_QT = means.of_each(rows_QD)
         log_QL = torch.cat(
             [
                 classify(rows_QD, adapter).log_softmax(-1) + log_Q1

@@ -16,13 +16,15 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features import Fingerprint
-from metaadapter.library.index import SignatureIndex
+from metaadapter.library.index import SignatureIndex, SignatureStack
 from metaadapter.library.screen import Screen
 
 __all__ = ["TaskMeans", "comparable"]
 
-# Of the cosines with the mean pictures; chosen on validation sets, as is the next.
+# Of the cosines with the mean pictures; chosen on validation sets, as are the next three.
 SHARPNESS = 28.0
+# What a class's text, and the mean of its task, say of where its pictures lie, in pictures.
+TEXT_COUNTS, TASK_COUNTS = 0.5, 0.3
 # Pictures of one task are alike, so that n of them tell as much as n to this power would.
 POWER = 0.6
 # Of pictures that are compared with all classes at a time, against the memory that takes.
@@ -40,8 +42,8 @@ class TaskMeans:
 
     Attributes:
         names: Of the entries, where they have any.
-        means_MD: Unit rows: the mean picture of each class less the mean over all classes, which
-            is what pictures of this encoder have in common.
+        means_MD: Unit rows: where the pictures of each class are expected, less the mean over all
+            classes, which is what pictures of this encoder have in common.
         owners_M: The entry that each class is of, by its place in `names`; ascending.
         centre_D: That common mean.
         screen: What tells entries that come near, where there are many classes.
@@ -54,19 +56,54 @@ class TaskMeans:
     screen: Screen | None = None
 
     @classmethod
-    def of(cls, means_END: Sequence[Float[Tensor, "_ D"]], names: Sequence[str] = ()) -> TaskMeans:
-        """From the mean pictures of the classes of each entry, of any length but 0."""
+    def of(
+        cls,
+        means_END: Sequence[Float[Tensor, "_ D"]],
+        names: Sequence[str] = (),
+        *,
+        text_END: Sequence[Float[Tensor, "_ D"]] = (),
+        counts_EN: Sequence[Int[Tensor, " _"]] = (),
+    ) -> TaskMeans:
+        """From the mean pictures of the classes of each entry, as `of_rows` does."""
         owners = [torch.full((len(means),), place) for place, means in enumerate(means_END)]
-        return cls.of_rows(torch.cat([*means_END]), torch.cat(owners), names)
+        return cls.of_rows(
+            torch.cat([*means_END]),
+            torch.cat(owners),
+            names,
+            text_MD=torch.cat([*text_END]) if text_END else None,
+            counts_M=torch.cat([*counts_EN]) if counts_EN else None,
+        )
 
     @classmethod
     def of_rows(
-        cls, means_MD: Float[Tensor, "M D"], owners_M: Int[Tensor, " M"], names: Sequence[str]
+        cls,
+        means_MD: Float[Tensor, "M D"],
+        owners_M: Int[Tensor, " M"],
+        names: Sequence[str],
+        *,
+        text_MD: Float[Tensor, "M D"] | None = None,
+        counts_M: Int[Tensor, " M"] | None = None,
     ) -> TaskMeans:
-        """From the mean pictures of all classes, each with the place of its entry."""
+        """From the mean pictures of all classes, each with the place of its entry.
+
+        Args:
+            means_MD: Of any length but 0.
+            owners_M: Ascending.
+            names: Of the entries.
+            text_MD: The text of each class, zeros where it has none.
+            counts_M: The pictures that each mean is of. The fewer they are, the more the text and
+                the mean of the task count beside them. By default the means are taken as they are.
+        """
         unit_MD = normalize(means_MD, dim=-1)
         centre_D = unit_MD.mean(0)
         own_MD = normalize(unit_MD - centre_D, dim=-1)
+        if counts_M is not None:
+            sums_ED = own_MD.new_zeros(int(owners_M[-1]) + 1, own_MD.shape[1])
+            task_ED = normalize(sums_ED.index_add(0, owners_M, own_MD), dim=-1)
+            beside_MD = TASK_COUNTS * task_ED[owners_M]
+            if text_MD is not None:
+                beside_MD = beside_MD + TEXT_COUNTS * _about_their_mean(text_MD)
+            own_MD = normalize(own_MD + beside_MD / counts_M[:, None], dim=-1)
         screen = Screen.of(own_MD) if len(own_MD) > MOST_COMPARED else None
         return cls(tuple(names), own_MD, owners_M, centre_D, screen)
 
@@ -117,6 +154,13 @@ class TaskMeans:
         return total_E.softmax(-1)
 
 
+def _about_their_mean(text_MD: Float[Tensor, "M D"]) -> Float[Tensor, "M D"]:
+    """Unit rows of texts less the mean of all; a class without a text keeps its zeros."""
+    unit_MD, is_text_M1 = normalize(text_MD, dim=-1), text_MD.any(-1, keepdim=True)
+    mean_D = unit_MD.sum(0) / is_text_M1.sum().clamp(min=1)
+    return normalize(torch.where(is_text_M1, unit_MD - mean_D, 0.0), dim=-1)
+
+
 def comparable(
     index: SignatureIndex,
     width: int,
@@ -141,10 +185,8 @@ def comparable(
     Raises:
         UsageError: All are.
     """
-    rows_MD = torch.zeros(0, width)
-    owners_M = torch.zeros(0, dtype=torch.long)
-    if stack := index.stacks.get(width):
-        rows_MD, owners_M = stack.text if texts else stack.means, stack.owners
+    stack = index.stacks.get(width) or SignatureStack.empty(width)
+    rows_MD, owners_M = stack.text if texts else stack.means, stack.owners
     there_M = rows_MD.any(-1)
     has_some = set(owners_M[there_M].tolist())
     matches = {entry.fingerprint: True for entry in index.entries}
@@ -169,4 +211,11 @@ def comparable(
     there_M &= torch.isin(owners_M, torch.tensor(chosen))
     numbers, places_M = torch.unique(owners_M[there_M], return_inverse=True)
     names = [index.entries[number].name for number in numbers.tolist()]
-    return TaskMeans.of_rows(rows_MD[there_M].float(), places_M, names), left_out
+    means = TaskMeans.of_rows(
+        rows_MD[there_M].float(),
+        places_M,
+        names,
+        text_MD=None if texts else stack.text[there_M].float(),
+        counts_M=None if texts else stack.counts[there_M],
+    )
+    return means, left_out

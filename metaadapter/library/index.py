@@ -82,6 +82,12 @@ class SignatureStack(TensorFields):
     owners: Int64[Tensor, " M"]
     """The entry that each class is of, by its place in `SignatureIndex.entries`."""
 
+    @classmethod
+    def empty(cls, width: int) -> SignatureStack:
+        """Of no class."""
+        rows, numbers = torch.zeros(0, width).half(), torch.zeros(0, dtype=torch.int64)
+        return cls(rows, rows, numbers, numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class SignatureIndex:

@@ -40,12 +40,18 @@ def test_library__several_tasks__mixes_as_a_slow_loop_does(tasks, ask, learn):
 def slow_shares(picture, tasks):
     """The probability of each task, class by class."""
     means = [[unit(shots.mean(0)) for shots in task.support_TNKD[0]] for task in tasks]
-    every = [mean for of_task in means for mean in of_task]
-    centre = sum(every) / len(every)
-    odds = [
-        sum(math.exp(28.0 * float(unit(picture - centre) @ unit(mean - centre))) for mean in own)
-        for own in means
-    ]
+    texts = [[unit(text) for text in task.text_TND[0]] for task in tasks]
+    centre, middle = (sum(sum(parts, [])) / len(sum(parts, [])) for parts in (means, texts))
+    odds = []
+    for task, own, words in zip(tasks, means, texts, strict=True):
+        n_shot = task.support_TNKD.shape[2]
+        own = [unit(mean - centre) for mean in own]
+        of_task = 0.3 * unit(sum(own))
+        expected = [
+            unit(n_shot * mean + 0.5 * unit(word - middle) + of_task)
+            for mean, word in zip(own, words, strict=True)
+        ]
+        odds.append(sum(math.exp(28.0 * float(unit(picture - centre) @ at)) for at in expected))
     return torch.tensor(odds, dtype=torch.float64) / sum(odds)
 
 

@@ -26,13 +26,23 @@ def near(means, spread, seed=1):
     return normalize(normalize(rows, dim=-1) + spread * noise, dim=-1)
 
 
-def slow(picture, means):
+def slow(picture, means, texts=None, counts=None):
     """log Σ exp(28 cos) of each entry, class by class, in Python's numbers."""
     units = [[normalize(mean.double(), dim=0) for mean in own] for own in means]
     every = [mean for own in units for mean in own]
     centre = sum(every) / len(every)
     asked = normalize(picture.double() - centre, dim=0)
-    cosines = [[float(asked @ normalize(mean - centre, dim=0)) for mean in own] for own in units]
+    expected = [[normalize(mean - centre, dim=0) for mean in own] for own in units]
+    if texts is not None:
+        words = [normalize(text.double(), dim=0) for own in texts for text in own if text.any()]
+        middle = sum(words) / len(words)
+        for entry, own in enumerate(expected):
+            task = normalize(sum(own), dim=0)
+            for place, mean in enumerate([*own]):
+                text, n = texts[entry][place].double(), int(counts[entry][place])
+                word = normalize(normalize(text, dim=0) - middle, dim=0) if text.any() else 0 * mean
+                own[place] = normalize(n * mean + 0.5 * word + 0.3 * task, dim=0)
+    cosines = [[float(asked @ mean) for mean in own] for own in expected]
     return [math.log(sum(math.exp(28 * cosine) for cosine in own)) for own in cosines]
 
 
@@ -45,6 +55,30 @@ def test_log_odds__any_entries__are_as_a_slow_loop_has_them(ways, seed):
 
     wanted = torch.tensor([slow(row, means) for row in rows])
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+@given(ways=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_log_odds__with_texts_and_counts__are_as_a_slow_loop_has_them(ways, seed):
+    means, texts = random_means(ways, seed), random_means(ways, seed + 1000)
+    texts[0][0] = 0  # a class without a name
+    draw = torch.Generator().manual_seed(seed)
+    counts = [torch.randint(1, 5, (way,), generator=draw) for way in ways]
+    rows = near(means, 0.2)
+
+    found = TaskMeans.of(means, text_END=texts, counts_EN=counts).log_odds(rows)
+
+    wanted = torch.tensor([slow(row, means, texts, counts) for row in rows])
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_log_odds__of_very_many_pictures__need_no_text():
+    means, texts = random_means([3, 2]), random_means([3, 2], 1)
+    many = [torch.full((way,), 10**7) for way in (3, 2)]
+    rows = near(means, 0.2)
+
+    found = TaskMeans.of(means, text_END=texts, counts_EN=many).log_odds(rows)
+
+    torch.testing.assert_close(found, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
 
 
 def test_of_all__one_picture__is_as_of_each():
