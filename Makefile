@@ -1,6 +1,7 @@
 # Every verb makes the virtual environment first if there is none. Needs Python 3.11+, a C compiler, make.
 #   make demo     the whole story on real pictures, ends with a report page
 #   make test     the tests, without those marked slow or network
+#   make test-slow   those marked slow
 #   make lint     style, types and import layers
 #   make bench    the measured rows, as a table and as JSON
 #   make docs     the documentation pages, into build/docs
@@ -12,16 +13,20 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 REQUIREMENTS := pyproject.toml requirements/learn2learn.txt
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test test-slow lint bench docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/metaadapter demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow and not network" --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(PYTEST) -m "not slow and not network"
+
+test-slow: $(VENV)/.installed
+	$(PYTEST) -m "slow and not network"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

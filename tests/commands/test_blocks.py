@@ -103,6 +103,7 @@ def test_encode__wrong_blocks__end_with_2(run, labelled, encoder, tmp_path, bloc
     assert not (tmp_path / "store" / "store.json").exists()
 
 
+@pytest.mark.slow
 def test_evaluate__at_joint__is_the_evaluation_of_the_joint_features_alone(
     run, labelled, encoder, tmp_path
 ):
@@ -138,6 +139,7 @@ def test_evaluate__at_joint__is_the_evaluation_of_the_joint_features_alone(
     assert losses["all"] == pytest.approx(losses["joint"], abs=0.03)
 
 
+@pytest.mark.slow
 def test_evaluate__without_at_joint__sees_all_blocks(run, labelled, encoder, tmp_path):
     run(
         *("encode", labelled, "--out", tmp_path / "store", "--encoder", encoder),

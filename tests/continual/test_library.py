@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def slow_shares(picture, tasks):
     """The probability of each task, class by class."""
     means = [[unit(shots.mean(0)) for shots in task.support_TNKD[0]] for task in tasks]
     texts = [[unit(text) for text in task.text_TND[0]] for task in tasks]
-    centre, middle = (sum(sum(parts, [])) / len(sum(parts, [])) for parts in (means, texts))
+    centre, middle = (sum(rows) / len(rows) for rows in ([*chain(*means)], [*chain(*texts)]))
     odds = []
     for task, own, words in zip(tasks, means, texts, strict=True):
         n_shot = task.support_TNKD.shape[2]

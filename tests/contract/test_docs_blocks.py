@@ -52,6 +52,7 @@ def name(page):
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_docs__python_and_bash_blocks__run_one_after_the_other(
     page, pictures, tmp_path, monkeypatch

@@ -122,7 +122,7 @@ def test_ci__several_interpreters__tests_oldest_and_newest_and_lints_once(ci):
 
     assert done.returncode == 0, done.stderr
     assert made == [
-        ("VENV=.venv-3.11", "demo test"),
+        ("VENV=.venv-3.11", "demo test test-slow"),
         ("VENV=.venv-3.13", "demo test"),
         ("VENV=.venv-3.11", "lint"),
     ]
@@ -131,7 +131,7 @@ def test_ci__several_interpreters__tests_oldest_and_newest_and_lints_once(ci):
 def test_ci__one_interpreter__is_tested_once(ci):
     _, made = ci("3.12")
 
-    assert made == [("VENV=.venv-3.12", "demo test"), ("VENV=.venv-3.12", "lint")]
+    assert made == [("VENV=.venv-3.12", "demo test test-slow"), ("VENV=.venv-3.12", "lint")]
 
 
 def test_ci__shim_of_a_version_that_is_not_chosen__is_passed_over(ci, machine):

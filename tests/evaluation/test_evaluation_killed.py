@@ -10,6 +10,8 @@ from metaadapter.evaluation import evaluate
 from metaadapter.evaluation.folder import Journal
 from tests.evaluation.test_run import figures
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("evaluate_slowly.py")
 
 

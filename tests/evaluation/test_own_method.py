@@ -52,6 +52,7 @@ def mine(tmp_path, monkeypatch):
     sys.modules.pop("helper", None)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
     mine, pets, ask, tmp_path

@@ -44,6 +44,7 @@ def mine(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.timeout(120))])
 def test_own_metric__stands_beside_the_others_for_each_task(mine, pets, ask, tmp_path, jobs):
     names = (f"{mine}:own_accuracy", f"{mine}:top_2")

@@ -61,6 +61,7 @@ def test_evaluate__more_methods_and_seeds__measures_those_alone(pets, ask, tmp_p
     assert all(row in figures(tmp_path / "run") for row in before)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_evaluate__in_two_processes__has_the_figures_of_one(pets, ask, tmp_path):
     config = ask(pets)

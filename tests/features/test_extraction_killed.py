@@ -12,6 +12,8 @@ import pytest
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("encode_slowly.py")
 N_PICTURES, N_KILLS = 60, 4
 

@@ -19,6 +19,8 @@ import pytest
 
 from metaadapter.commands.app import main
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).with_name("golden.json")
 # Another processor rounds otherwise, and one picture of 16 that moves is 0.06 of an accuracy.
 PROBABILITY, FIGURE = 2e-3, 5e-3

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.robustness.kills import Kills
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 
 

@@ -126,6 +126,7 @@ def test_csv__names_of_any_kind__begin_no_formula_and_come_back(hostile):
     assert {row["path"].rpartition("/")[0] for row in raw} == set(NAMES)
 
 
+@pytest.mark.slow
 def test_evaluation__names_of_any_kind__come_back_from_every_table(hostile, tmp_path):
     methods = f"--methods={hostile / METHOD},zero-shot"
     raw = shutil.copytree(hostile / "run", tmp_path / "run")

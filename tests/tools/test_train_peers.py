@@ -78,6 +78,7 @@ def needs_learn2learn():
     pytest.importorskip("gym", reason="learn2learn is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_learn2learn")
 def test_train_peers__all_of_them__are_methods_with_their_record(run):
     out = run("peers", "--steps", "3")
@@ -109,6 +110,7 @@ def test_train_peers__unknown_name__lists_what_there_is(run, capsys):
     assert "no meta-trained peer 'Reptile'; there are: Meta-Adapter" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_learn2learn")
 @pytest.mark.parametrize("name", META_PEERS)
 def test_learn__some_steps__lower_the_loss_on_the_tasks_drawn(name, config_file):

@@ -81,6 +81,7 @@ def test_train__generator_of_one_s_own_with_dropout__resumes_to_the_same_bits(ow
     assert ends[0].values["schedule"] == ends[1].values["schedule"]
 
 
+@pytest.mark.slow
 def test_train__loss_of_one_s_own__is_logged_by_its_name_and_shrinks_what_it_measures(own):
     def last(folder):
         return json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["loss"]

@@ -45,6 +45,7 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
     assert load_generator(folder / "best").config == config.network
 
 
+@pytest.mark.slow
 def test_train__told_to_stop__ends_at_the_step_and_goes_on_later(start):
     folder, config, stopped = start("stopped", **stop_at(5))
     state = load_checkpoint(folder / "checkpoint.safetensors").values
@@ -275,6 +276,7 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_train__resumed_with_other_threads__has_those_it_began_with_and_says_so(start, threads):
     threads(2)
     folder, config, stopped = start("run", **stop_at(2))

@@ -99,6 +99,7 @@ def test_train__from_a_generator__records_what_that_was_trained_and_judged_on(
     }
 
 
+@pytest.mark.slow
 def test_train__from_a_generator__resumed__ends_with_the_same_weights(first_run, write, tmp_path):
     path = write(first_run / "best")
     steps = []

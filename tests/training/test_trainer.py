@@ -44,6 +44,7 @@ def run(make_trainer):
     return whole
 
 
+@pytest.mark.slow
 def test_trainer__steps__lower_the_loss_and_raise_the_accuracy_on_unseen_classes(run):
     trainer, told, _ = run(*LONGER, *POOR_TEXTS)
 
@@ -177,6 +178,7 @@ def test_trainer__without_validation_sets__keeps_the_last_average(make_trainer, 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_trainer__steps_inside_the_objective__change_what_is_learned(run, order):
     plain, _, _ = run()

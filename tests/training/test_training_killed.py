@@ -11,6 +11,8 @@ import torch
 from metaadapter.training import train
 from metaadapter.training.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("train_slowly.py")
 
 
