@@ -24,7 +24,7 @@ __all__ = ["TaskMeans", "comparable"]
 # Of the cosines with the mean pictures; chosen on validation sets, as are the next three.
 SHARPNESS = 28.0
 # What a class's text, and the mean of its task, say of where its pictures lie, in pictures.
-TEXT_COUNTS, TASK_COUNTS = 0.5, 0.3
+TEXT_COUNTS, TASK_COUNTS = 0.8, 0.5
 # Pictures of one task are alike, so that n of them tell as much as n to this power would.
 POWER = 0.6
 # Of pictures that are compared with all classes at a time, against the memory that takes.

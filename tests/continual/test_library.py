@@ -47,9 +47,9 @@ def slow_shares(picture, tasks):
     for task, own, words in zip(tasks, means, texts, strict=True):
         n_shot = task.support_TNKD.shape[2]
         own = [unit(mean - centre) for mean in own]
-        of_task = 0.3 * unit(sum(own))
+        of_task = 0.5 * unit(sum(own))
         expected = [
-            unit(n_shot * mean + 0.5 * unit(word - middle) + of_task)
+            unit(n_shot * mean + 0.8 * unit(word - middle) + of_task)
             for mean, word in zip(own, words, strict=True)
         ]
         odds.append(sum(math.exp(28.0 * float(unit(picture - centre) @ at)) for at in expected))

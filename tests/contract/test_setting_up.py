@@ -148,7 +148,7 @@ def test_ci__too_little_disk_for_the_newest__says_so_and_goes_on(ci):
 
     assert done.returncode == 0
     assert "Python 3.13: NOT TESTED, for 14 GB are free" in done.stderr
-    assert [verb for _, verb in made] == ["demo test", "lint"]
+    assert [verb for _, verb in made] == ["demo test test-slow", "lint"]
 
 
 def test_ci__something_fails__fails_at_once(ci, machine):
