@@ -80,6 +80,7 @@ def slow_choice(generator, task, settings):
     return best if mean > error else 0
 
 
+@pytest.mark.slow
 def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tasks):
     settings = FineTune(anchor=0.1, lr=0.05)
     tasks = [make_tasks(1, 4, 5, seed=seed) for seed in range(6)]

@@ -33,6 +33,7 @@ def write(tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("what", "message"),
@@ -58,6 +59,7 @@ def test_method__that_fails_in_a_worker_alone__is_told_as_its_own_fault(
         evaluate(config, tmp_path / "run", jobs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_worker__that_really_dies__is_said_to_have_been_ended(write, pets, ask, tmp_path):
     config = ask(pets, methods=(write(called="os._exit(9)"), "zero-shot"))
@@ -66,6 +68,7 @@ def test_worker__that_really_dies__is_said_to_have_been_ended(write, pets, ask, 
         evaluate(config, tmp_path / "run", jobs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_workers__of_an_interrupted_evaluation__are_not_waited_for(write, pets, ask, tmp_path):
     slow = write(called="import time; time.sleep(100)")

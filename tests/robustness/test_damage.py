@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.robustness.artifacts import ARTIFACTS
 
+pytestmark = pytest.mark.slow
+
 SEED, N_TRIALS = 20, 8
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from benchmarks.robustness.artifacts import run
 from metaadapter.files.proof import unsealed
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DOCUMENTS = {
     "feature store": "store.json",
     "adapter": "adapter_config.json",

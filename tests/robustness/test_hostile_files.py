@@ -15,6 +15,7 @@ from metaadapter.errors import DataError
 from metaadapter.images import read_images
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system"),
     pytest.mark.filterwarnings("ignore"),
 ]

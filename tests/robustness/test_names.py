@@ -27,6 +27,8 @@ from metaadapter.plain_text import INVISIBLE, from_csv, one_line
 from metaadapter.report import demo_page
 from metaadapter.task.demo import Answers, DemoResult, LabelledPicture
 
+pytestmark = pytest.mark.slow
+
 NAMES = (
     '"><img src=x onerror=alert(1)>',
     "--><svg onload=alert(1)>",

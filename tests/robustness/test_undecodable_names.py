@@ -18,6 +18,7 @@ from metaadapter.evaluation.tables import read_table
 from metaadapter.files.strict_json import parse_json
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all names are Unicode"),
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -12,7 +12,7 @@ from metaadapter import FeatureStore
 from metaadapter.commands.app import main
 from metaadapter.files.strict_json import parse_json
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 METHODS = ("--methods=closed-form,zero-shot", "--jobs=1")
 
 
