@@ -26,8 +26,7 @@ class Entry:
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]
-    """The mean picture of each class, by which it is told from other tasks, as by the next two."""
-    text_ND: Float[Tensor, "N D"]
+    """The mean picture of each class, by which it is told from other tasks."""
     counts_N: Int[Tensor, " N"]
     """The pictures that each mean is of."""
 
@@ -52,18 +51,18 @@ class Library(Learner[dict[int, Entry]]):
         """Add the adapter of a task."""
         adapter = self._fit(support).map(Tensor.detach).task(0)
         counts_N = support.present_TNK[0].sum(-1).clamp(min=1)
-        entry = Entry(adapter, support.means_TND[0], support.text_TND[0], counts_N)
-        return {**state, task: entry}
+        return {**state, task: Entry(adapter, support.means_TND[0], counts_N)}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
         """Log-probabilities of the mixture, beside what the texts say of tasks to come."""
-        known = [state[task] for task in questions.tasks if task in state]
+        learned = [task for task in questions.tasks if task in state]
+        known = [state[task] for task in learned]
         if not known:
             return questions.zero_shot_QC
         rows_QD, adapters = questions.rows_QD, [each.adapter for each in known]
         means = TaskMeans.of(
             [each.means_ND for each in known],
-            text_END=[each.text_ND for each in known],
+            text_END=[questions.texts[task] for task in learned],
             counts_EN=[each.counts_N for each in known],
         )
         task_QT = means.of_each(rows_QD)
