@@ -115,7 +115,7 @@ def _only(support: Support, kept: Sequence[int]) -> Support:
 def _on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
     advice = []
     for place, better in doubtful_labels(found):
-        both = classes[found.numbers[place]], classes[better]
+        both = classes[int(found.numbers[place])], classes[better]
         advice.append(Advice("label", words.of_label(*both), both, (number_of[place],)))
     return advice
 
@@ -151,7 +151,7 @@ def _on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int])
     for number in needy_classes(found):
         places = np.flatnonzero(found.numbers == number)
         sentence = words.of_need(classes[number], len(places), int(right[places].sum()))
-        pictures = tuple(number_of[place] for place in places)
+        pictures = tuple(number_of[place] for place in places.tolist())
         advice.append(Advice("few_pictures", sentence, (classes[number],), pictures))
     return advice
 

@@ -24,4 +24,4 @@ def needy_classes(found: Evidence) -> list[int]:
     mean_missing = np.where(found.n_pictures > 0, missing / np.maximum(1, found.n_pictures), 1.0)
     need = mean_missing / (found.n_pictures + 1)
     order = np.argsort(-need, kind="stable")
-    return order[need[order] > NEED].tolist()
+    return [int(number) for number in order if need[number] > NEED]
