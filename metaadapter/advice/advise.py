@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from metaadapter.adapter import Support
 from metaadapter.advice import words
-from metaadapter.advice.advice import Advice
+from metaadapter.advice.advice import Advice, Kind
 from metaadapter.advice.confusions import confusions
 from metaadapter.advice.copies import groups_of_copies
 from metaadapter.advice.labels import doubtful_labels
@@ -32,7 +32,14 @@ from metaadapter.task.classes import says_nothing
 
 __all__ = ["advise"]
 
-MOST_OF_A_KIND = 5
+# More of a kind than can be followed at a time is noise.
+MOST: Mapping[Kind, int] = {
+    "label": 5,
+    "near_duplicate": 5,
+    "few_pictures": 3,
+    "confused": 3,
+    "name": 3,
+}
 
 
 def advise(
@@ -46,7 +53,7 @@ def advise(
     """What to do about labelled pictures, what helps most first; nothing where all looks well.
 
     It does not depend on the order of pictures or classes, nor on the directions of features. Of
-    each kind there are the five most pressing pieces; when they are followed, the next ones come.
+    each kind there are the most pressing three or five; when they are followed, the next ones come.
 
     Args:
         features: A row for each picture, of any length.
@@ -70,20 +77,18 @@ def advise(
     order = sorted(range(len(labels)), key=labels.__getitem__)
     whole = evidence(support)
     groups = groups_of_copies(whole.distances)
-    kept = _one_of_each(whole, groups)
+    kept = _without_copies(whole, groups)
     found = whole if len(kept) == len(order) else evidence(_only(support, kept))
     named = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [order[place] for place in kept]
-    # That a copy has another label is told once, and not of each of them again.
-    mixed = {order[place] for group in groups if _n_classes(whole, group) > 1 for place in group}
     kinds = (
-        [it for it in _on_labels(found, classes, number_of) if it.pictures[0] not in mixed],
+        _on_labels(found, classes, number_of),
         [_on_copies(whole, group, classes, order) for group in _widest_first(whole, groups)],
-        _on_names(found, classes, named),
         _on_needs(found, classes, number_of),
         _on_confusions(found, classes, number_of),
+        _on_names(found, classes, named),
     )
-    return [advice for those in kinds for advice in those[:MOST_OF_A_KIND]]
+    return [advice for those in kinds for advice in those[: MOST[those[0].kind] if those else 0]]
 
 
 def _n_classes(whole: Evidence, group: Sequence[int]) -> int:
@@ -95,13 +100,18 @@ def _widest_first(whole: Evidence, groups: Sequence[list[int]]) -> list[list[int
     return sorted(groups, key=lambda group: (-_n_classes(whole, group), -len(group)))
 
 
-def _one_of_each(whole: Evidence, groups: Sequence[Sequence[int]]) -> list[int]:
-    """The pictures without further copies in the same class: they count as one."""
-    further: set[int] = set()
+def _without_copies(whole: Evidence, groups: Sequence[Sequence[int]]) -> list[int]:
+    """The pictures that tell something: of copies in one class the first, of those in several none.
+
+    A class keeps its first picture.
+    """
+    firsts = np.flatnonzero(np.diff(whole.numbers, prepend=-1)).tolist()
+    out: set[int] = set()
     for group in groups:
-        first = {int(whole.numbers[place]): place for place in reversed(group)}
-        further |= {*group} - {*first.values()}
-    return [place for place in range(len(whole.numbers)) if place not in further]
+        out |= {*(group if _n_classes(whole, group) > 1 else group[1:])}
+    left = whole.n_pictures - np.bincount(whole.numbers[[*out]], minlength=len(whole.n_pictures))
+    out -= {place for place in firsts if left[whole.numbers[place]] == 0}
+    return [place for place in range(len(whole.numbers)) if place not in out]
 
 
 def _only(support: Support, kept: Sequence[int]) -> Support:

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 __all__ = ["groups_of_copies"]
 
 # Squared distance in units of the usual one; docs/advice.md has the measurements.
-NEAR = 0.12
+NEAR = 0.14
 
 
 def groups_of_copies(distances: Float[np.ndarray, "m m"]) -> list[list[int]]:

@@ -10,7 +10,7 @@ __all__ = ["disagreeing_names"]
 
 # In standard deviations of the agreement of names with other classes; docs/advice.md has the
 # precision and recall of it on names that were swapped.
-MISFIT = 5.0
+MISFIT = 6.0
 FEWEST = 3  # of two named classes nothing is left once the means are taken away
 
 

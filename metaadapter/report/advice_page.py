@@ -14,8 +14,8 @@ __all__ = ["advice_page"]
 
 # Kind → heading, and what the pictures below a sentence are.
 KINDS = {
-    "label": ("Labels that look wrong", "The picture in doubt."),
-    "near_duplicate": ("Nearly the same picture", "The pictures that are nearly the same."),
+    "label": ("Labels that look wrong", ""),
+    "near_duplicate": ("Nearly the same picture", ""),
     "name": ("Names that say something else", ""),
     "few_pictures": ("Classes that need pictures", "The pictures that the class has."),
     "confused": ("Classes that are hard to tell apart", "Their most similar pictures, in pairs."),
