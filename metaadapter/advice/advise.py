@@ -18,28 +18,14 @@ import torch
 from jaxtyping import Float
 
 from metaadapter.adapter import Support
-from metaadapter.advice import words
-from metaadapter.advice.advice import Advice, Kind
-from metaadapter.advice.confusions import confusions
+from metaadapter.advice.advice import Advice
 from metaadapter.advice.copies import groups_of_copies
-from metaadapter.advice.labels import doubtful_labels
 from metaadapter.advice.left_out import MAX_PICTURES, Evidence, evidence
-from metaadapter.advice.names import disagreeing_names
-from metaadapter.advice.needs import needy_classes
+from metaadapter.advice.pieces import on_confusions, on_copies, on_labels, on_names, on_needs
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.errors import UsageError
-from metaadapter.task.classes import says_nothing
 
 __all__ = ["advise"]
-
-# More of a kind than can be followed at a time is noise.
-MOST: Mapping[Kind, int] = {
-    "label": 5,
-    "near_duplicate": 5,
-    "few_pictures": 3,
-    "confused": 3,
-    "name": 3,
-}
 
 
 def advise(
@@ -76,28 +62,19 @@ def advise(
     # The support has the pictures class by class; Python's sort is stable within a class.
     order = sorted(range(len(labels)), key=labels.__getitem__)
     whole = evidence(support)
-    groups = groups_of_copies(whole.distances)
+    groups = groups_of_copies(whole.distances, whole.numbers)
     kept = _without_copies(whole, groups)
     found = whole if len(kept) == len(order) else evidence(_only(support, kept))
     named = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [order[place] for place in kept]
     kinds = (
-        _on_labels(found, classes, number_of),
-        [_on_copies(whole, group, classes, order) for group in _widest_first(whole, groups)],
-        _on_needs(found, classes, number_of),
-        _on_confusions(found, classes, number_of),
-        _on_names(found, classes, named),
+        on_labels(found, classes, number_of),
+        on_copies(whole, groups, classes, order),
+        on_needs(found, classes, number_of),
+        on_confusions(found, classes, number_of),
+        on_names(found, classes, named),
     )
-    return [advice for those in kinds for advice in those[: MOST[those[0].kind] if those else 0]]
-
-
-def _n_classes(whole: Evidence, group: Sequence[int]) -> int:
-    return len({*whole.numbers[group].tolist()})
-
-
-def _widest_first(whole: Evidence, groups: Sequence[list[int]]) -> list[list[int]]:
-    """A copy in two classes has a wrong label in one, which is worse than one in the same class."""
-    return sorted(groups, key=lambda group: (-_n_classes(whole, group), -len(group)))
+    return [advice for those in kinds for advice in those]
 
 
 def _without_copies(whole: Evidence, groups: Sequence[Sequence[int]]) -> list[int]:
@@ -108,7 +85,7 @@ def _without_copies(whole: Evidence, groups: Sequence[Sequence[int]]) -> list[in
     firsts = np.flatnonzero(np.diff(whole.numbers, prepend=-1)).tolist()
     out: set[int] = set()
     for group in groups:
-        out |= {*(group if _n_classes(whole, group) > 1 else group[1:])}
+        out |= {*(group if len({*whole.numbers[group]}) > 1 else group[1:])}
     left = whole.n_pictures - np.bincount(whole.numbers[[*out]], minlength=len(whole.n_pictures))
     out -= {place for place in firsts if left[whole.numbers[place]] == 0}
     return [place for place in range(len(whole.numbers)) if place not in out]
@@ -120,59 +97,3 @@ def _only(support: Support, kept: Sequence[int]) -> Support:
     mask = torch.zeros(support.present_TNK.numel(), dtype=torch.bool)
     mask[places[list(kept)]] = True
     return support.kept(mask.view_as(support.present_TNK))
-
-
-def _on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
-    advice = []
-    for place, better in doubtful_labels(found):
-        both = classes[int(found.numbers[place])], classes[better]
-        advice.append(Advice("label", words.of_label(*both), both, (number_of[place],)))
-    return advice
-
-
-def _on_copies(
-    whole: Evidence, group: Sequence[int], classes: Sequence[str], number_of: Sequence[int]
-) -> Advice:
-    labels = tuple(classes[number] for number in sorted({*whole.numbers[group].tolist()}))
-    pictures = tuple(number_of[place] for place in group)
-    return Advice("near_duplicate", words.of_copies(labels, len(group)), labels, pictures)
-
-
-def _on_names(found: Evidence, classes: Sequence[str], named: Mapping[str, str]) -> list[Advice]:
-    empty = tuple(label for label in classes if label in named and says_nothing(named[label]))
-    advice = [Advice("name", words.of_empty_names(empty), empty, ())] if empty else []
-    nearer = {
-        classes[number]: classes[other]
-        for number, other in disagreeing_names(found)
-        if classes[number] not in empty
-    }
-    for label, other in nearer.items():
-        both = label, other
-        if nearer.get(other) != label:
-            advice.append(Advice("name", words.of_name(label, named[label], other), both, ()))
-        elif label < other:  # each is the other's: told once
-            advice.append(Advice("name", words.of_swapped_names(both), both, ()))
-    return advice
-
-
-def _on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
-    right = found.log_p.argmax(-1) == found.numbers
-    advice = []
-    for number in needy_classes(found):
-        places = np.flatnonzero(found.numbers == number)
-        sentence = words.of_need(classes[number], len(places), int(right[places].sum()))
-        pictures = tuple(number_of[place] for place in places.tolist())
-        advice.append(Advice("few_pictures", sentence, (classes[number],), pictures))
-    return advice
-
-
-def _on_confusions(
-    found: Evidence, classes: Sequence[str], number_of: Sequence[int]
-) -> list[Advice]:
-    advice = []
-    for confusion in confusions(found):
-        both = classes[confusion.classes[0]], classes[confusion.classes[1]]
-        pictures = tuple(number_of[place] for pair in confusion.alike for place in pair)
-        sentence = words.of_confusion(both, confusion)
-        advice.append(Advice("confused", sentence, both, pictures))
-    return advice
