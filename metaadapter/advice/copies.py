@@ -11,6 +11,8 @@ __all__ = ["groups_of_copies"]
 
 # Squared distance in units of that of two pictures of a class; docs/advice.md has the measurements.
 NEAR = 0.17
+# In units of that of any two pictures: where classes hold little but copies, nothing is usual.
+LEAST_USUAL = 0.05
 
 
 def groups_of_copies(
@@ -24,8 +26,8 @@ def groups_of_copies(
     """
     others = ~np.eye(len(numbers), dtype=bool)
     in_class = distances[(numbers[:, None] == numbers) & others]
-    usual = np.median(in_class) if in_class.size else 1.0
-    near = csr_array(distances < NEAR * usual)
+    usual = max(LEAST_USUAL, np.median(in_class)) if in_class.size else 1.0
+    near = csr_array(distances <= NEAR * usual)
     _, group_of = connected_components(near, directed=False)
     order = np.argsort(group_of, kind="stable")
     ends = np.flatnonzero(np.diff(group_of[order])) + 1
