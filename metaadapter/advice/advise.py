@@ -72,7 +72,7 @@ def advise(
         on_copies(whole, groups, classes, order),
         on_needs(found, classes, number_of),
         on_confusions(found, classes, number_of),
-        on_names(found, classes, named),
+        on_names(found, classes, number_of, named),
     )
     return [advice for those in kinds for advice in those]
 

@@ -23,6 +23,7 @@ __all__ = ["on_confusions", "on_copies", "on_labels", "on_names", "on_needs"]
 
 # Of a kind; more than can be followed at a time is noise.
 MOST_LOOKED_AT, MOST_WORKED_ON = 5, 3
+MOST_TYPICAL = 3
 
 
 def on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
@@ -50,10 +51,21 @@ def on_copies(
     return advice[:MOST_LOOKED_AT]
 
 
-def on_names(found: Evidence, classes: Sequence[str], named: Mapping[str, str]) -> list[Advice]:
+def on_names(
+    found: Evidence,
+    classes: Sequence[str],
+    number_of: Sequence[int],
+    named: Mapping[str, str],
+) -> list[Advice]:
     """Names that say nothing, or fit the pictures of another class better."""
+
+    def piece(sentence: str, labels: tuple[str, ...], doubted: Sequence[str]) -> Advice:
+        places = [_typical(found, classes.index(label)) for label in doubted]
+        pictures = tuple(number_of[place] for those in places for place in those)
+        return Advice("name", sentence, labels, pictures)
+
     empty = tuple(label for label in classes if label in named and says_nothing(named[label]))
-    advice = [Advice("name", words.of_empty_names(empty), empty, ())] if empty else []
+    advice = [piece(words.of_empty_names(empty), empty, empty)] if empty else []
     nearer = {
         classes[number]: classes[other]
         for number, other in disagreeing_names(found)
@@ -62,10 +74,17 @@ def on_names(found: Evidence, classes: Sequence[str], named: Mapping[str, str]) 
     for label, other in nearer.items():
         both = label, other
         if nearer.get(other) != label:
-            advice.append(Advice("name", words.of_name(label, named[label], other), both, ()))
+            advice.append(piece(words.of_name(label, named[label], other), both, both[:1]))
         elif label < other:  # each is the other's: told once
-            advice.append(Advice("name", words.of_swapped_names(both), both, ()))
+            advice.append(piece(words.of_swapped_names(both), both, both))
     return advice[:MOST_WORKED_ON]
+
+
+def _typical(found: Evidence, number: int) -> list[int]:
+    """The pictures of a class that are surest of it."""
+    places = np.flatnonzero(found.numbers == number)
+    order = np.argsort(-found.log_p[places, number], kind="stable")
+    return [int(place) for place in places[order[:MOST_TYPICAL]]]
 
 
 def on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:

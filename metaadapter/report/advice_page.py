@@ -16,7 +16,7 @@ __all__ = ["advice_page"]
 KINDS = {
     "label": ("Labels that look wrong", ""),
     "near_duplicate": ("Nearly the same picture", ""),
-    "name": ("Names that say something else", ""),
+    "name": ("Names that say something else", "What their classes look like."),
     "few_pictures": ("Classes that need pictures", "The pictures that the class has."),
     "confused": ("Classes that are hard to tell apart", "Their most similar pictures, in pairs."),
 }

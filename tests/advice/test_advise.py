@@ -141,6 +141,7 @@ def test_advise__two_names_swapped__are_told_as_a_pair(clean):
     (advice,) = of_kind(replace(clean, texts=texts).advice(), "name")
 
     assert advice.classes == ("fox", "owl")
+    assert [clean.labels[picture] for picture in advice.pictures] == ["fox"] * 3 + ["owl"] * 3
     assert "fit the pictures of each other better than their own" in advice.sentence
 
 
