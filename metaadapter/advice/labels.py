@@ -12,6 +12,7 @@ __all__ = ["doubtful_labels"]
 # Nats above the logarithm of the number of pictures: the more are looked at, the more are odd by
 # chance. docs/advice.md has the precision and recall of it on labels that were made wrong.
 DOUBT = 2.5
+FEWEST = 20  # of fewer pictures the logarithm is that of so many: they tell little of one another
 
 
 def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
@@ -29,7 +30,8 @@ def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
     usual, rank = _in_class(own, found.numbers, found.asked)
     doubt = others.max(-1, initial=-np.inf) - own + usual - own
     most = np.maximum(1, (found.n_pictures - 1) // 2)[found.numbers]
-    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > DOUBT + np.log(len(doubt))))
+    least = DOUBT + np.log(max(FEWEST, len(doubt)))
+    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > least))
     doubtful = doubtful[np.argsort(-doubt[doubtful], kind="stable")]
     return list(zip(doubtful.tolist(), others[doubtful].argmax(-1).tolist(), strict=True))
 
