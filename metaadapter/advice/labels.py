@@ -27,6 +27,7 @@ def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
     own = found.log_p[pictures, found.numbers]
     others = found.log_p.copy()
     others[pictures, found.numbers] = -np.inf
+    others[:, found.n_pictures == 0] = -np.inf  # a name alone is no witness against a label
     usual, rank = _in_class(own, found.numbers, found.asked)
     doubt = others.max(-1, initial=-np.inf) - own + usual - own
     most = np.maximum(1, (found.n_pictures - 1) // 2)[found.numbers]
