@@ -1,0 +1,86 @@
+"""An adapter as an ONNX model, and the runtime that answers with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from metaadapter.errors import DataError
+from metaadapter.export.answers import FeatureAnswers, PictureAnswers
+from metaadapter.export.checks import Run
+from metaadapter.export.facts import KEY
+from metaadapter.export.program import example_and_axes
+from metaadapter.files.strict_json import json_text
+from metaadapter.silence import silence
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+__all__ = ["onnx_bytes", "onnx_model", "onnx_run"]
+
+# The first with all that the graphs need, and so the one that the oldest runtimes know.
+OPSET = 18
+ERRORS_ALONE = 3
+MOST_BYTES = 2**31 - 1
+
+
+def onnx_model(module: FeatureAnswers | PictureAnswers) -> ModelProto:
+    """The model of a module, for any number of rows or pictures of any size."""
+    example, axes = example_and_axes(module)
+    with silence():
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[next(iter(axes))],
+            output_names=list(module.outputs),
+            dynamic_shapes=tuple(axes.values()),
+            verbose=False,
+        )
+    model: ModelProto = program.model_proto
+    return model
+
+
+def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
+    """The file of a model with facts in its metadata.
+
+    Raises:
+        DataError: It would be larger than ONNX allows one file to be.
+    """
+    from onnx.helper import set_model_props
+
+    if model.ByteSize() > MOST_BYTES:
+        raise DataError(
+            f"the model is larger than an ONNX file may be, {MOST_BYTES:,} bytes; export the "
+            "adapter alone, without --pixels, or with --torch"
+        )
+    # The exporter tells where each node comes from, with the paths of this machine.
+    model.graph.ClearField("metadata_props")
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        value.ClearField("metadata_props")
+    set_model_props(model, {KEY: json_text(facts)})
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def onnx_run(content: bytes) -> Run:
+    """What a model answers in onnxruntime, on as many threads of the processor as torch has."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = ERRORS_ALONE
+    session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        return list(session.run(None, {name: batch}))
+
+    return run
