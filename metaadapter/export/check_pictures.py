@@ -35,9 +35,9 @@ def check_pictures(
         for source in sources or [DEMO_PICTURES]
         for row in read_images(source, labelled=False, n_classes=1).rows
     ]
-    rows = _chosen(rows, known if sources else (), MOST if sources else MOST_OF_DEMO)
-    found = encode_rows(rows, encoder, views=1, seed=0, progress=progress)
-    require_some(len(rows), found.quarantined)
+    chosen = _chosen(rows, known if sources else (), MOST if sources else MOST_OF_DEMO)
+    found = encode_rows(chosen, encoder, views=1, seed=0, progress=progress)
+    require_some(len(chosen), found.quarantined)
     return found
 
 

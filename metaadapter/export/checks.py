@@ -58,7 +58,8 @@ def feature_cases(stored: StoredAdapter) -> list[Case]:
         features = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
     # Few rows make no large batch, so they come again.
     features = np.resize(features, (max(len(features), N_DRAWN), features.shape[1]))
-    cases, start = [], 0
+    cases: list[Case] = []
+    start = 0
     while start < len(features):
         size = BATCHES[min(len(cases), len(BATCHES) - 1)]
         some = features[start : start + size]

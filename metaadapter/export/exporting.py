@@ -130,7 +130,7 @@ def exported_int8(subject: Subject, count: Count, *, owner: str, adapter: Path) 
         raise UsageError("8 bits are for the encoder, and none is exported with this adapter")
     numbers, places = places_in_support(subject.stored, pictures.features, owner=adapter)
     model = onnx_model(subject.module)
-    small = int8_model(model, subject.cases, count)
+    small = int8_model(model, subject.cases)
     exact = largest_difference(onnx_run(onnx_bytes(model, {})), subject.cases(), count)
     require_same(exact, owner=owner)
     run, features = onnx_run(onnx_bytes(small, {})), []

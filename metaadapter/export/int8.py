@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +29,9 @@ __all__ = ["Int8Loss", "int8_loss", "int8_model", "places_in_support"]
 
 # By this name `PictureAnswers` holds the encoder, and the exporter tells it of each node.
 TOWER, SCOPES = "network", "pkg.torch.onnx.name_scopes"
+
+
+MOST_TO_SCALE_BY = 100
 
 
 class Int8Loss(NamedTuple):
@@ -56,36 +60,24 @@ class Int8Loss(NamedTuple):
         )
 
 
-def int8_model(
-    model: ModelProto, cases: Callable[[], Iterator[Case]], progress: Callable[[int], object]
-) -> ModelProto:
+def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelProto:
     """The model with weights and results of its image tower in 8 bits; the rest stays as it is.
 
     Each weight is scaled by the largest of its channel, each result by the largest that the given
-    pictures bring forth (static quantisation of onnxruntime). `progress` gets how many it has seen.
+    pictures, the first hundred, bring forth (static quantisation of onnxruntime).
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+    from onnxruntime.quantization import QuantFormat, quantize_static
 
     name, tower = model.graph.input[0].name, _nodes_of_tower(model)
-    batches = (case.batch for case in cases() if len(case) == 1)
-
-    class Pictures(CalibrationDataReader):
-        n_seen = 0
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            progress(self.n_seen)
-            self.n_seen += 1
-            batch = next(batches, None)
-            return None if batch is None else {name: batch}
-
+    alone = islice((case.batch for case in cases() if len(case) == 1), MOST_TO_SCALE_BY)
     with TemporaryDirectory() as folder, silence():
         exact, path = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
         exact.write_bytes(model.SerializeToString())
         quantize_static(
             str(exact),
             str(path),
-            Pictures(),
+            _Batches({name: batch} for batch in alone),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             nodes_to_quantize=tower,
@@ -151,13 +143,14 @@ def int8_loss(
             support, generator, n_steps=config.n_steps, shown_NKD=shown, asked_NK=asked_NK
         )
 
-    before, after = answers(None), answers(shown_NKD)
-    n = len(before.labels)
+    exact, rough = answers(None), answers(shown_NKD)
+    n = len(exact.labels)
     if not n:
         return None
-    moved = (before.probabilities - after.probabilities).abs().amax(1).mean()
-    right = (before.correct, after.correct, before.predicted == after.predicted)
-    return Int8Loss(*(Proportion(int(each.sum()), n) for each in right), moved=float(moved))
+    moved = (exact.probabilities - rough.probabilities).abs().amax(1).mean()
+    right = (exact.correct, rough.correct, exact.predicted == rough.predicted)
+    before, after, same = (Proportion(int(each.sum()), n) for each in right)
+    return Int8Loss(before, after, same, float(moved))
 
 
 def _nodes_of_tower(model: ModelProto) -> Sequence[str]:
@@ -166,3 +159,13 @@ def _nodes_of_tower(model: ModelProto) -> Sequence[str]:
         return found[0] if found else ""
 
     return [node.name for node in model.graph.node if f"'{TOWER}'" in scopes(node)]
+
+
+class _Batches:
+    """What onnxruntime asks for one batch after the other."""
+
+    def __init__(self, batches: Iterable[dict[str, np.ndarray]]) -> None:
+        self._batches: Iterator[dict[str, np.ndarray]] = iter(batches)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._batches, None)

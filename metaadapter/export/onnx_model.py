@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from metaadapter.files.strict_json import json_text
 from metaadapter.silence import silence
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import GraphProto, ModelProto
 
 __all__ = ["onnx_bytes", "onnx_model", "onnx_run"]
 
@@ -41,6 +41,7 @@ def onnx_model(module: FeatureAnswers | PictureAnswers) -> ModelProto:
             dynamic_shapes=tuple(axes.values()),
             verbose=False,
         )
+    assert program is not None  # it is, where no file is named
     model: ModelProto = program.model_proto
     return model
 
@@ -58,13 +59,8 @@ def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
             f"the model is larger than an ONNX file may be, {MOST_BYTES:,} bytes; export the "
             "adapter alone, without --pixels, or with --torch"
         )
-    # The exporter tells where each node comes from, with the paths of this machine.
-    model.graph.ClearField("metadata_props")
-    for node in model.graph.node:
-        node.ClearField("metadata_props")
-        node.ClearField("doc_string")
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
-        value.ClearField("metadata_props")
+    for graph in _graphs(model.graph):
+        _forget_code(graph)
     set_model_props(model, {KEY: json_text(facts)})
     content: bytes = model.SerializeToString()
     return content
@@ -84,3 +80,20 @@ def onnx_run(content: bytes) -> Run:
         return list(session.run(None, {name: batch}))
 
     return run
+
+
+def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """A graph and those of the branches within it."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def _forget_code(graph: GraphProto) -> None:
+    """Remove where in which file each node comes from, which the exporter tells."""
+    graph.ClearField("metadata_props")
+    for each in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        each.ClearField("metadata_props")
+        each.ClearField("doc_string")

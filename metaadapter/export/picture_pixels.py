@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64, UInt8
 from torch import Tensor, nn
 
 from metaadapter.errors import UsageError
-from metaadapter.export.resampling import KERNELS, Axis, resampling_matrix, resized
+from metaadapter.export.resampling import KERNELS, Axis, resized, resizes_down_first
 from metaadapter.features import ImageEncoder
 from metaadapter.features.looks import ZOOMED_FRACTION
 
@@ -50,6 +50,7 @@ class PicturePixels(nn.Module):
         steps = _steps_of(encoder)
         self.side, self.keeps_shape, self.zoom = steps.side, steps.keeps_shape, encoder.zoom
         self._kernel: Callable[[Tensor], Tensor] = KERNELS[steps.interpolation]
+        self._down_first = resizes_down_first()
         self.register_buffer("mean", torch.tensor(steps.mean)[:, None, None])
         self.register_buffer("deviation", torch.tensor(steps.deviation)[:, None, None])
         # As a number in the code it would reach ONNX in single precision, and round another way.
@@ -74,17 +75,21 @@ class PicturePixels(nn.Module):
 
     def _look(
         self,
-        pixels: Float32[Tensor, "n 3 height width"],
+        pixels: Float64[Tensor, "n 3 height width"],
         rows: tuple[Tensor, Tensor],
         columns: tuple[Tensor, Tensor],
     ) -> Float32[Tensor, "n 3 side side"]:
         """The look at the part of pictures that has these rows and columns: the first, how many."""
         shorter = torch.minimum(rows[1], columns[1])
-        down, across = (
-            resampling_matrix(self._axis(*part, shorter), length, self.side, self._kernel)
-            for part, length in zip((rows, columns), pixels.shape[2:], strict=True)
+        square = resized(
+            pixels,
+            self._axis(*rows, shorter),
+            self._axis(*columns, shorter),
+            self.side,
+            self._kernel,
+            down_first=self._down_first,
         )
-        return (resized(pixels, down, across).float() / 255 - self.mean) / self.deviation
+        return (square.float() / 255 - self.mean) / self.deviation
 
     def _axis(self, first: Tensor, size: Tensor, shorter: Tensor) -> Axis:
         if not self.keeps_shape:
