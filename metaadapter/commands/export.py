@@ -146,7 +146,8 @@ def _write(
     loss = made.int8_loss
     tell(
         f"{path}: {len(made.content):,} bytes; its probabilities differ by at most "
-        f"{made.largest_difference:.1g} on {subject.n_checked} {what}",
+        f"{made.largest_difference:.1g} on {subject.n_checked} {what}"
+        + (", for its encoder is in 8 bits" if loss else ""),
         *([str(loss)] if loss else []),
     )
     return {

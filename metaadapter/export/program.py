@@ -38,7 +38,13 @@ def torch_program(module: FeatureAnswers | PictureAnswers) -> torch.export.Expor
     """The program of a module, for any number of rows or pictures of any size."""
     example, axes = example_and_axes(module)
     with silence():
-        return torch.export.export(module.eval(), (example,), dynamic_shapes=tuple(axes.values()))
+        program = torch.export.export(
+            module.eval(), (example,), dynamic_shapes=tuple(axes.values())
+        )
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # it has the paths of this machine
+    return program
 
 
 def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 import torch
@@ -78,15 +78,16 @@ def resized(
     """
     down = resampling_matrix(rows, pixels.shape[2], side, kernel)
     across = resampling_matrix(columns, pixels.shape[3], side, kernel).mT.contiguous()
-    if not down_first:
-        return _across_then_down(pixels, down, across)
     fewer_rows, fewer_columns = rows.size - rows.resized, columns.size - columns.resized
-    return torch.cond(  # type: ignore[no-any-return]
-        (fewer_rows > 0) & (fewer_rows > 2 * fewer_columns),
-        _down_then_across,
-        _across_then_down,
-        (pixels, down, across),
-    )
+    is_tall = (fewer_rows > 0) & (fewer_rows > 2 * fewer_columns)
+    found: Tensor
+    if not down_first:
+        found = _across_then_down(pixels, down, across)
+    elif torch.compiler.is_compiling():
+        found = torch.cond(is_tall, _down_then_across, _across_then_down, (pixels, down, across))
+    else:  # torch.cond would compile for each size anew
+        found = (_down_then_across if is_tall else _across_then_down)(pixels, down, across)
+    return found
 
 
 @cache
@@ -111,19 +112,23 @@ def resizes_down_first() -> bool:
     return bool((across_first[0].permute(1, 2, 0).numpy() != np.asarray(found)).any())
 
 
-def _exact(number: float) -> Float64[Tensor, ""]:
-    return torch.tensor(number, dtype=torch.float64)
+def _exact(number: int) -> Float64[Tensor, ""]:
+    return torch.tensor(float(number), dtype=torch.float64)
 
 
+# Within torch.cond no shapes can be checked.
+@no_type_check
 def _across_then_down(pixels: Tensor, down: Tensor, across: Tensor) -> Tensor:
     return _whole(down @ _whole(pixels @ across))
 
 
+@no_type_check
 def _down_then_across(pixels: Tensor, down: Tensor, across: Tensor) -> Tensor:
     return _whole(_whole(down @ pixels) @ across)
 
 
-def _whole(pixels: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
+@no_type_check
+def _whole(pixels: Tensor) -> Tensor:
     return (pixels + 0.5).floor().clamp(0, WHITE)
 
 
