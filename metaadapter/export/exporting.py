@@ -128,7 +128,7 @@ def exported_int8(subject: Subject, count: Count, *, owner: str, adapter: Path) 
     pictures = subject.pictures
     if pictures is None:
         raise UsageError("8 bits are for the encoder, and none is exported with this adapter")
-    numbers, places = places_in_support(subject.stored, pictures.features, owner=adapter)
+    numbers, places = places_in_support(subject.stored, pictures, owner=adapter)
     model = onnx_model(subject.module)
     small = int8_model(model, subject.cases)
     exact = largest_difference(onnx_run(onnx_bytes(model, {})), subject.cases(), count)

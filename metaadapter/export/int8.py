@@ -17,6 +17,7 @@ from metaadapter.classifier.fine_tune import LeftOut, leave_one_out
 from metaadapter.classifier.one_shot import SAME, generator_that_predicted
 from metaadapter.errors import UsageError
 from metaadapter.export.checks import Case
+from metaadapter.features import EncodedPictures
 from metaadapter.own_code import is_own_code
 from metaadapter.silence import silence
 from metaadapter.task.fit_adapter import MAX_PICTURES, MAX_PICTURES_REFINED
@@ -87,9 +88,12 @@ def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelP
 
 
 def places_in_support(
-    stored: StoredAdapter, features: Float[np.ndarray, "n D"], *, owner: Path
+    stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """The pictures that the adapter `owner` was predicted from: numbers in `features`, and rows.
+    """Those of the pictures that the adapter `owner` was predicted from.
+
+    Returns:
+        The number of each among `pictures`, and among the labelled pictures, class by class.
 
     Raises:
         UsageError: It has not kept its pictures' features, none of the pictures is among them, or
@@ -105,15 +109,18 @@ def places_in_support(
             f"the adapter {owner} is of a generator of your own, {stored.config.generator}, which "
             "no adapter makes run, and --int8 leaves each picture out to measure what 8 bits lose"
         )
-    likeness = torch.from_numpy(features) @ stored.support.labelled_rows()[0].float().T
-    best = likeness.max(1) if likeness.shape[1] else None
-    numbers = np.zeros(0, int) if best is None else np.flatnonzero(best.values.numpy() >= SAME)
-    if best is None or not len(numbers):
-        raise UsageError(
-            f"none of the pictures of --pictures is one that the adapter {owner} was predicted "
-            "from, on which --int8 measures what 8 bits lose; give the folder that it was made of"
-        )
-    return numbers, best.indices.numpy()[numbers]
+    labelled, known = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
+    is_known = np.array([sha256 in known for sha256 in pictures.sha256])
+    if is_known.any() and len(labelled):
+        # The hashes have no order, so the features tell which picture is which.
+        best = (torch.from_numpy(pictures.features) @ labelled.T).max(1)
+        numbers = np.flatnonzero(is_known & (best.values.numpy() >= SAME))
+        if len(numbers):
+            return numbers, best.indices.numpy()[numbers]
+    raise UsageError(
+        f"none of the pictures of --pictures is one that the adapter {owner} was predicted from, "
+        "on which --int8 measures what 8 bits lose; give the folder that it was made of"
+    )
 
 
 def int8_loss(

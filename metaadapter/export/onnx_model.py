@@ -12,9 +12,8 @@ from metaadapter.errors import DataError
 from metaadapter.export.answers import FeatureAnswers, PictureAnswers
 from metaadapter.export.checks import Run
 from metaadapter.export.facts import KEY
-from metaadapter.export.program import example_and_axes
+from metaadapter.export.program import example_and_axes, exporting
 from metaadapter.files.strict_json import json_text
-from metaadapter.silence import silence
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -30,7 +29,7 @@ MOST_BYTES = 2**31 - 1
 def onnx_model(module: FeatureAnswers | PictureAnswers) -> ModelProto:
     """The model of a module, for any number of rows or pictures of any size."""
     example, axes = example_and_axes(module)
-    with silence():
+    with exporting():
         program = torch.onnx.export(
             module.eval(),
             (example,),

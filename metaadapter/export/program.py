@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.export.answers import FeatureAnswers, PictureAnswers
 from metaadapter.export.checks import Run
 from metaadapter.export.facts import KEY
 from metaadapter.files.strict_json import json_text
+from metaadapter.refusals import is_shortage
 from metaadapter.silence import silence
 
-__all__ = ["example_and_axes", "program_bytes", "program_run", "torch_program"]
+__all__ = ["example_and_axes", "exporting", "program_bytes", "program_run", "torch_program"]
 
 FACTS_FILE = f"{KEY}.json"
 
@@ -37,7 +40,7 @@ def example_and_axes(
 def torch_program(module: FeatureAnswers | PictureAnswers) -> torch.export.ExportedProgram:
     """The program of a module, for any number of rows or pictures of any size."""
     example, axes = example_and_axes(module)
-    with silence():
+    with exporting():
         program = torch.export.export(
             module.eval(), (example,), dynamic_shapes=tuple(axes.values())
         )
@@ -45,6 +48,26 @@ def torch_program(module: FeatureAnswers | PictureAnswers) -> torch.export.Expor
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)  # it has the paths of this machine
     return program
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """Within the block torch's exporter runs silently, and its failure is explained.
+
+    Raises:
+        IncompatibleArtifact: The exporter cannot do it.
+    """
+    try:
+        with silence():
+            yield
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        reason = " ".join(str(error).split("## Exception summary")[-1].split())[:300]
+        raise IncompatibleArtifact(
+            "the exporter of torch cannot take this adapter with its encoder apart; it says: "
+            f"{reason}. Export the adapter alone, without --pixels, or try another version of torch"
+        ) from error
 
 
 def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any]) -> bytes:

@@ -33,7 +33,7 @@ class Axis(NamedTuple):
 
 
 def resampling_matrix(
-    axis: Axis, n_in: int, n_out: int, kernel: Callable[[Tensor], Tensor]
+    axis: Axis, n_in: int | torch.SymInt, n_out: int, kernel: Callable[[Tensor], Tensor]
 ) -> Float64[Tensor, "n_out n_in"]:
     """The weight of each pixel of a picture in each wanted one, as Pillow's `Image.resize` has it.
 

@@ -34,7 +34,7 @@ def weights(make_adapter):
         beta=randn(4).abs(),
         likeness=randn(3, 6),
         likeness_bias=randn(3),
-        known=randn(3),
+        known=torch.tensor([2.0, 1.0, -1.5], dtype=torch.float64),
         known_quantiles=torch.zeros(6, dtype=torch.float64),
         own_quantiles=torch.zeros(6, dtype=torch.float64),
         reject_threshold=torch.tensor(0.5, dtype=torch.float64),
@@ -45,12 +45,14 @@ def test_features__adapter_with_all_parts__answers_as_the_formulas_say(
     weights, features, numpy_answers
 ):
     expected, expected_known = numpy_answers(features, weights)
+    least = torch.tensor(np.median(expected_known) + 1e-3)
+    weights = replace(weights, reject_threshold=least)
 
     shares, known, unfamiliar = FeatureAnswers(weights)(torch.from_numpy(features))
 
     assert np.abs(shares.numpy() - expected).max() < 1e-6
     assert np.abs(known.numpy() - expected_known).max() < 1e-6
-    assert unfamiliar.tolist() == (expected_known < 0.5).tolist()
+    assert unfamiliar.tolist() == (expected_known < float(least)).tolist()
     assert 0 < unfamiliar.sum() < len(features)
 
 

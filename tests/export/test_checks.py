@@ -18,11 +18,11 @@ def asked(*found):
 
 
 def test_largest_difference__is_that_of_any_output():
-    moved = KNOWN + [0, 0.02]
+    moved = KNOWN + np.array([0, 0.02])
 
     assert asked(SHARES, KNOWN, np.array([True, False])) == 0
     assert asked(SHARES, moved) == pytest.approx(0.02)
-    assert asked(SHARES + [[0.1, -0.1], [0, 0]], moved) == pytest.approx(0.1)
+    assert asked(SHARES + np.array([[0.1, -0.1], [0, 0]]), moved) == pytest.approx(0.1)
 
 
 def test_largest_difference__no_number__is_no_agreement():
