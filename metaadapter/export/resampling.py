@@ -45,7 +45,7 @@ def resampling_matrix(
     """
     scale = axis.size / axis.resized
     wanted = torch.arange(n_out, dtype=torch.float64) + axis.kept
-    given = torch.arange(n_in, dtype=torch.float64) - axis.first
+    given = torch.arange(n_in, dtype=torch.float64) - axis.first  # type: ignore[arg-type]
     # A smaller picture is a mean over more pixels: the kernel grows with the scale.
     away = (given + 0.5 - ((wanted + 0.5) * scale)[:, None]) / scale.clamp(min=1)
     is_there = (given >= 0) & (given < axis.size)
