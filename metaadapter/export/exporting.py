@@ -85,12 +85,28 @@ class Subject:
 
 
 class Exported(NamedTuple):
-    """The content of a file, and how far its probabilities are from this library's."""
+    """The content of a file, checked."""
 
     content: bytes
-    largest_difference: float
+    facts: dict[str, Any]
+    """What it says about itself."""
     int8_loss: Int8Loss | None = None
     """What 8 bits cost, where that can be measured."""
+
+    @property
+    def largest_difference(self) -> float:
+        """Of any of its probabilities from this library's."""
+        return float(self.facts["largest_difference"])
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether its encoder is in 8 bits."""
+        return bool(self.facts["int8"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form of what is told of it."""
+        loss = None if self.int8_loss is None else self.int8_loss.to_dict()
+        return {"largest_difference": self.largest_difference, "int8_loss": loss}
 
 
 def exported_onnx(subject: Subject, count: Count, *, owner: str) -> Exported:
@@ -100,7 +116,8 @@ def exported_onnx(subject: Subject, count: Count, *, owner: str) -> Exported:
     model = onnx_model(subject.module)
     difference = largest_difference(onnx_run(onnx_bytes(model, {})), subject.cases(), count)
     require_same(difference, owner=owner)
-    return Exported(onnx_bytes(model, subject.facts(difference)), difference)
+    facts = subject.facts(difference)
+    return Exported(onnx_bytes(model, facts), facts)
 
 
 def exported_torch(subject: Subject, count: Count, *, owner: str) -> Exported:
@@ -111,7 +128,8 @@ def exported_torch(subject: Subject, count: Count, *, owner: str) -> Exported:
     run = program_run(program_bytes(program, {}))
     difference = largest_difference(run, subject.cases(), count)
     require_same(difference, owner=owner)
-    return Exported(program_bytes(program, subject.facts(difference)), difference)
+    facts = subject.facts(difference)
+    return Exported(program_bytes(program, facts), facts)
 
 
 def exported_int8(subject: Subject, count: Count, *, owner: str, adapter: Path) -> Exported:
@@ -143,4 +161,5 @@ def exported_int8(subject: Subject, count: Count, *, owner: str, adapter: Path) 
     difference = largest_difference(noted, subject.cases(), count)
     rows = np.concatenate(features)[-len(pictures) :]  # the batch of several comes first
     loss = int8_loss(subject.stored, places, rows[numbers])
-    return Exported(onnx_bytes(small, subject.facts(difference, int8=True)), difference, loss)
+    facts = subject.facts(difference, int8=True)
+    return Exported(onnx_bytes(small, facts), facts, loss)
