@@ -39,7 +39,7 @@ def export(
         bool,
         Option(
             "--int8",
-            help="The encoder of the ONNX file in 8 bits: a quarter of the bytes. Needs --pixels, "
+            help="The encoder of the ONNX file in 8 bits: a third of the bytes. Needs --pixels, "
             "and --pictures that the adapter was made of, on which the loss is measured.",
         ),
     ] = False,
@@ -71,7 +71,8 @@ def export(
     """Write an adapter as a file for other programs.
 
     The forms are ONNX, a program of torch.export, and a page for the browser. What answers
-    otherwise than this program, by more than 0.0001 in any probability, is not written.
+    otherwise than this program, by more than 0.0001 in any probability, is not written;
+    --int8 answers a little otherwise, and tells how much.
     """
     if onnx is None and torch is None and web is None:
         raise UsageError("nothing to write: give --onnx FILE, --torch FILE or --web FOLDER")
