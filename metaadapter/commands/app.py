@@ -20,6 +20,7 @@ from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
+from metaadapter.commands.export import export
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, train, evaluate, report, doctor):
+for command in (demo, encode, adapt, add, predict, export, train, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(library)
 

@@ -24,6 +24,9 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
+    "onnx": "`metaadapter export --onnx`",
+    "onnxscript": "`metaadapter export --onnx`",
+    "onnxruntime": "`metaadapter export --onnx`",
 }
 # Two dormant packages that only `tools/`, `benchmarks/` and tests use.
 WITNESSES = ("learn2learn", "higher")
