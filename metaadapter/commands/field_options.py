@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metaadapter.field.answers import FieldOptions
+    from metaadapter.images import ImageTable
 
 __all__ = [
     "Allowed",
@@ -17,10 +20,12 @@ __all__ = [
     "CamtrapDp",
     "DetectionsFile",
     "FalseTriggers",
+    "LabelledDetections",
     "MegaDetector",
     "MinConfidence",
     "Parents",
     "Timelapse",
+    "read_cut",
     "read_field_options",
 ]
 
@@ -31,6 +36,15 @@ DetectionsFile = Annotated[
         metavar="FILE.json",
         help="Boxes that MegaDetector (format 1.0 to 1.6) or SpeciesNet has found in these "
         "pictures: each box of an animal is looked at by itself.",
+    ),
+]
+LabelledDetections = Annotated[
+    Path | None,
+    Option(
+        "--detections",
+        metavar="FILE.json",
+        help="Boxes that MegaDetector (format 1.0 to 1.6) or SpeciesNet has found in the labelled "
+        "pictures: the surest box of an animal is used in place of each picture.",
     ),
 ]
 MinConfidence = Annotated[
@@ -90,6 +104,19 @@ FalseTriggers = Annotated[
         "branch: for you to look at, then for adapt --background. Needs --detections.",
     ),
 ]
+
+
+def read_cut(
+    detections: Path | None, min_confidence: float, support: Path
+) -> Callable[[ImageTable], ImageTable] | None:
+    """How boxes are cut out of labelled pictures; None without a detector's file."""
+    if detections is None:
+        return None
+    from metaadapter.field.detections import read_detections
+    from metaadapter.field.labelled_boxes import surest_boxes
+
+    found = read_detections(detections)
+    return lambda table: surest_boxes(table, found, min_confidence, support)
 
 
 def read_field_options(
