@@ -26,6 +26,7 @@ from metaadapter.commands.report import report
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
 from metaadapter.commands.streams import lasting_streams, reader_left
+from metaadapter.commands.study import study
 from metaadapter.commands.train import train
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 from metaadapter.refusals import refusal
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, train, evaluate, report, doctor):
+for command in (demo, encode, adapt, add, predict, study, train, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(library)
 
