@@ -16,6 +16,7 @@ from metaadapter.field.study.methods import OWN
 
 __all__ = ["MEASURES", "StudyResult", "summarise"]
 
+RATES = ("precision", "recall", "f1")
 MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
 Means = Mapping[str, Mapping[int, Estimate]]
 """Method → shots → mean."""
@@ -81,9 +82,7 @@ class StudyResult:
             "species": {
                 method: {
                     str(k): {
-                        name: dict(
-                            zip(("precision", "recall", "f1"), map(_figure, row), strict=True)
-                        )
+                        name: dict(zip(RATES, map(_figure, row), strict=True))
                         for name, row in rows.items()
                     }
                     for k, rows in by_shots.items()

@@ -117,7 +117,9 @@ def run_study(
     result = StudyResult(
         source=str(source),
         counts=dict(sorted(Counter(labels).items())),
-        n_scenes=dict(sorted(Counter(label for label, _ in {*zip(labels, scenes)}).items())),
+        n_scenes=dict(
+            sorted(Counter(label for label, _ in {*zip(labels, scenes, strict=True)}).items())
+        ),
         background=background,
         shots=config.shots,
         learned={k: float(np.mean([len(draw.shots(k)) for draw in draws])) for k in config.shots},

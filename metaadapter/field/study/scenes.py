@@ -42,7 +42,7 @@ def scenes_of(frames: Sequence[Frame]) -> Int[np.ndarray, " n"]:
         for frame in group
     }
     _join(joined, [series.get(frame.row.path) for frame in frames])
-    _, scenes = connected_components(joined, directed=False)
+    scenes: np.ndarray = connected_components(joined, directed=False)[1]
     return scenes
 
 
