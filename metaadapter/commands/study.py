@@ -37,7 +37,7 @@ def study(
         Option(
             min=1,
             help="How often scenes to learn from are drawn; the tower is fine-tuned on the first "
-            "five draws.",
+            "three draws.",
         ),
     ] = 20,
     encoder: options.Encoder = "tiny",

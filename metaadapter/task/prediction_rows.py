@@ -61,11 +61,14 @@ class RowFormat:
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
         """The predictions of a whole table, but for true labels and `in_support`."""
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-        lines = csv.reader(text)
-        next(lines)
-        for line in lines:
-            cells = line if self.raw else map(from_csv, line)
-            yield self._prediction(dict(zip(self.columns, cells, strict=True)))
+        try:
+            lines = csv.reader(text)
+            next(lines)
+            for line in lines:
+                cells = line if self.raw else map(from_csv, line)
+                yield self._prediction(dict(zip(self.columns, cells, strict=True)))
+        finally:
+            text.detach()  # whoever opened the file closes it
 
     def _cells(self, it: Prediction) -> list[object]:
         cells = [*it[:5], "" if it.known is None else it.known, "yes" if it.unfamiliar else ""]

@@ -182,6 +182,7 @@ def test_page__documents_each_schema_once():
             "adapt",
             "add",
             "predict",
+            "study",
             "library-add",
             "library-list",
             "library-show",

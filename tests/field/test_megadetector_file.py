@@ -126,7 +126,7 @@ def test_file__of_whole_frames__has_a_box_around_what_is_not_empty(tmp_path):
     assert two == []
     assert three[0]["classifications"][0] == ["3", 0.75]
     assert four[0]["classifications"][0] == ["4", 0.8]
-    assert [image["file"] for image in document["images"]][0] == "1.jpg"
+    assert document["images"][0]["file"] == "1.jpg"
 
 
 def test_rules__of_this_test__see_what_is_wrong(written):

@@ -31,7 +31,7 @@ __all__ = ["CELLS_FILE", "StudyConfig", "run_study"]
 CELLS_FILE = "cells.jsonl"
 PACKAGES = ("metaadapter", "torch", "numpy", "scikit-learn")
 # Fine-tuning takes a hundred times as long as the others together.
-TOWER_DRAWS = 5
+TOWER_DRAWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class StudyConfig:
 
     Attributes:
         shots: Labelled frames of each class.
-        n_draws: How often scenes are divided; the fine-tuned tower sees the first five.
+        n_draws: How often scenes are divided; the fine-tuned tower sees the first three.
         seed: Of the draws.
     """
 
