@@ -127,7 +127,7 @@ def _by_tower(frames: Frames, shots: Sequence[int], queries: Sequence[int], seed
         if label in frames.texts:
             joint = frames.texts[label][:width]  # the joint block of the first look comes first
             texts[number] = joint / np.linalg.norm(joint)
-    tower = FineTunedTower(model, texts, float(model.network.logit_scale.exp()), seed)
+    tower = FineTunedTower(model, texts, float(model.network.logit_scale.detach().exp()), seed)
     targets = [frames.classes.index(frames.labels[number]) for number in shots]
     with trained_numbers() as trained:
         _, seconds = timed(lambda: tower.fit(frames.pictures(shots), targets), CPU)

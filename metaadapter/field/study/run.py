@@ -106,9 +106,10 @@ def run_study(
         for method in METHODS
         if method != TOWER or number < TOWER_DRAWS
     ]
-    digest = hashlib.sha256(repr((encoded.pictures, scenes, encoder.fingerprint)).encode())
-    digest.update(repr(draws).encode())
-    file = CellFile(out / CELLS_FILE, digest.hexdigest())
+    # More draws keep the first ones, so that their number is no part of it.
+    facts = (encoded.pictures, scenes, encoder.fingerprint, max(config.shots), config.seed)
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()
+    file = CellFile(out / CELLS_FILE, digest)
     for number, cell in enumerate(cells, start=1):
         if cell not in file.cells:
             file.add(cell, _measured(cell, frames, draws[cell.draw], background, config.seed))
