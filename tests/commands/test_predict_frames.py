@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime, timedelta
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ START = datetime(2025, 5, 4, 6)
 
 def draw(path, label, seconds=None):
     """A grey frame with a patch of the colour of a class in `BOX`."""
-    rng = np.random.default_rng(len(str(path)))
+    rng = np.random.default_rng(crc32("/".join(path.parts[-2:]).encode()))
     pixels = 90 + rng.integers(-8, 9, (64, 128, 3))
     if label:
         pixels[16:48, 64:96] = np.array(COLOURS[label]) + rng.integers(-20, 21, (32, 32, 3))
@@ -42,16 +43,16 @@ def trap(tmp_path_factory):
     labelled = []
     for label in COLOURS:
         for number in range(2):
-            draw(folder / "labelled" / label / f"{number}.png", label)
-            labelled.append(detected(low, animal, file=f"{label}/{number}.png"))
+            draw(folder / "labelled" / label / f"{number}.jpg", label)
+            labelled.append(detected(low, animal, file=f"{label}/{number}.jpg"))
     frames = {
-        "brook/1.png": ("lynx", 0, detected(animal, low)),
-        "brook/2.png": ("lynx", 2, detected(animal)),
-        "brook/3.png": ("", 4, detected(low)),
-        "brook/4.png": ("red_fox", 900, detected(person, animal)),
-        "meadow/1.png": ("heron", 1, detected(animal, animal)),
-        "meadow/2.png": ("heron", 5, detected(failure="broken file") | {"detections": None}),
-        "meadow/3.png": ("heron", 9, None),
+        "brook/1.jpg": ("lynx", 0, detected(animal, low)),
+        "brook/2.jpg": ("lynx", 2, detected(animal)),
+        "brook/3.jpg": ("", 4, detected(low)),
+        "brook/4.jpg": ("red_fox", 900, detected(person, animal)),
+        "meadow/1.jpg": ("heron", 1, detected(animal, animal)),
+        "meadow/2.jpg": ("heron", 5, detected(failure="broken file") | {"detections": None}),
+        "meadow/3.jpg": ("heron", 9, None),
     }
     for name, (label, seconds, _) in frames.items():
         draw(folder / "frames" / name, label, seconds)
@@ -102,11 +103,11 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
         name = it["path"].removeprefix(f"{trap / 'frames'}/")
         found[name].append((it["label"], it.get("detected"), it.get("box")))
     assert found == {
-        "brook/1.png": [("lynx", "animal", BOX)],
-        "brook/2.png": [("lynx", "animal", BOX)],
-        "brook/3.png": [("empty", None, None)],
-        "brook/4.png": [("red_fox", "animal", BOX), ("person", "person", [0, 0, 0.3, 1])],
-        "meadow/1.png": [("heron", "animal", BOX)] * 2,
+        "brook/1.jpg": [("lynx", "animal", BOX)],
+        "brook/2.jpg": [("lynx", "animal", BOX)],
+        "brook/3.jpg": [("empty", None, None)],
+        "brook/4.jpg": [("red_fox", "animal", BOX), ("person", "person", [0, 0, 0.3, 1])],
+        "meadow/1.jpg": [("heron", "animal", BOX)] * 2,
     }
     reasons = [each["reason"] for each in done.document["quarantined"]]
     assert sorted(reasons) == [
@@ -120,7 +121,7 @@ def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, ani
     manifest = tmp_path / "boxes.csv"
     manifest.write_text(
         "path,box_left,box_top,box_width,box_height\n"
-        f"{trap / 'frames/brook/1.png'},{','.join(map(str, BOX))}\n"
+        f"{trap / 'frames/brook/1.jpg'},{','.join(map(str, BOX))}\n"
     )
 
     alone = run("predict", animals, manifest, "--json").document["predictions"][0]
@@ -140,11 +141,11 @@ def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
     done = ask("--burst", 10, "--json")
 
     of_series = [
-        it for it in done.document["predictions"] if it["path"].endswith(("1.png", "2.png"))
+        it for it in done.document["predictions"] if it["path"].endswith(("1.jpg", "2.jpg"))
     ]
     one, two = (it for it in of_series if "brook" in it["path"])
     assert one["probabilities"] == two["probabilities"]
-    assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.png")}
+    assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.jpg")}
     assert one["time"] == "2025-05-04T06:00:00"
     alone = {it["path"]: it["probabilities"] for it in ask("--json").document["predictions"]}
     mean = {
@@ -170,7 +171,7 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     ]
     assert [row["box_left"] for row in rows[:3]] == ["0.5", "0.5", ""]
     species = [(row["RelativePath"], row["File"], row["Species"]) for row in rows_of(timelapse)]
-    assert species[0] == ("brook", "1.png", "lynx")
+    assert species[0] == ("brook", "1.jpg", "lynx")
     assert [each[2] for each in species] == ["lynx", "lynx", "empty", "red_fox", "heron"]
     document = json.loads(megadetector.read_text())
     assert len(document["images"]) == 7
@@ -204,7 +205,7 @@ def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_
 
     done = ask(*files)
 
-    assert "4 of the predictions are of the interrupted run" in done.err
+    assert "5 of the predictions are of the interrupted run" in done.err
     assert ((tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()) == whole
     assert "left out, because unreadable: 2" in done.err
 
@@ -252,9 +253,9 @@ def test_predict__file_into_a_missing_folder__ends_with_3_at_once(ask, tmp_path)
 def test_adapt__detections__sees_the_surest_box_and_tells_of_frames_without(
     trap, run, encoder, tmp_path
 ):
-    draw(trap / "more" / "lynx" / "0.png", "lynx")
+    draw(trap / "more" / "lynx" / "0.jpg", "lynx")
     for label in ("heron", "red_fox"):
-        draw(trap / "more" / label / "0.png", label)
+        draw(trap / "more" / label / "0.jpg", label)
     document = json.loads((trap / "labelled.json").read_text())
     document["images"] = [image for image in document["images"] if "lynx" not in image["file"]]
     (trap / "more.json").write_text(json.dumps(document))
@@ -277,8 +278,8 @@ def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(
     listed = tmp_path / "branches.csv"
     listed.write_text(
         "path,box_left,box_top,box_width,box_height,camera,thing,n_frames,confidence\n"
-        f"{trap / 'frames/brook/3.png'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
-        f"{trap / 'frames/brook/4.png'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+        f"{trap / 'frames/brook/3.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+        f"{trap / 'frames/brook/4.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
     )
     more = ("--encoder", encoder, "--background", listed, "--json")
 
