@@ -21,7 +21,7 @@ def test_figures__counted_by_hand__agree():
 
 
 def test_figures__no_empty_frames__tell_of_no_false_alarms():
-    assert measure_answers(["deer", "fox"], ["deer", "deer"], [], 0, 0).false_alarms is None
+    assert measure_answers(["deer", "fox"], ["deer", "deer"], [], 0.0, 0).false_alarms is None
 
 
 def test_cells__of_the_same_study__are_there_again_but_for_a_line_that_was_cut_off(tmp_path):
@@ -38,7 +38,7 @@ def test_cells__of_the_same_study__are_there_again_but_for_a_line_that_was_cut_o
 
 def test_summary__differences__are_paired_draw_by_draw():
     def with_f1(f1):
-        return measure_answers(TRUE, GIVEN, ["empty"], 0, 0)._replace(macro_f1=f1)
+        return measure_answers(TRUE, GIVEN, ["empty"], 0.0, 0)._replace(macro_f1=f1)
 
     cells = {Cell("metaadapter", 1, draw): with_f1(0.5 + 0.1 * draw) for draw in range(3)}
     cells |= {Cell("peer", 1, draw): with_f1(0.3 + 0.1 * draw) for draw in range(2)}
