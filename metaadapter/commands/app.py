@@ -161,7 +161,8 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _interrupted(arguments: Sequence[str]) -> str:
-    kept = {"encode": "pictures encoded so far", "evaluate": "cells measured so far"}
+    cells = "cells measured so far"
+    kept = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
     what = next((kept[word] for word in arguments[:2] if word in kept), None)
     if what is None:
         return "interrupted"

@@ -171,7 +171,7 @@ def predict(
             table.finish(listed if rank or sort or top else None)
 
     stored = answered.stored
-    warnings = [*tally.warnings, *missing]
+    warnings = [*tally.warnings]
     if out is not None:
         save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
         console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")
@@ -194,6 +194,7 @@ def predict(
     if csv_file is not None:
         console.note(f"wrote {len(listed) if top else tally.n} predictions to {csv_file}")
     console.note(*written)
+    console.warn_of("about what was written:", missing)
     if json_output:
         document = {
             "adapter": str(adapter),
@@ -210,7 +211,7 @@ def predict(
             "n_pictures": tally.n,
             "predictions": [prediction.to_dict() for prediction in listed],
             "scores": None if scores is None else scores.to_dict(),
-            "warnings": warnings,
+            "warnings": [*warnings, *missing],
             "quarantined": quarantined_json(tally.unreadable),
         }
         write_document("predict", document)

@@ -32,8 +32,9 @@ def headline(result: StudyResult) -> str:
     versus_best = result.differences[peer][most]
     return (
         f"With up to {most} labelled frames of each class metaadapter tells the species with a "
-        f"macro-F1 of {percent(own)} %, {points(versus_zero)} points more than zero-shot CLIP and "
-        f"{points(versus_best)} more than the best of the others, {peer}, on the same draws."
+        f"macro-F1 of {percent(own)} %. On the same draws that differs by {points(versus_zero)} "
+        f"points from zero-shot CLIP, and by {points(versus_best)} points from the best of the "
+        f"others, {peer}."
     )
 
 
