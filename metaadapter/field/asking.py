@@ -113,9 +113,8 @@ def answer_frames_of(
         IncompatibleArtifact: The encoder is another one.
     """
     parts = questions.parts(progress)
-    answered = Answered(
-        questions.stored, Tally(warnings=[*questions.queries.warnings]), table=table, parts=parts
-    )
+    warnings = [*questions.queries.warnings, *_without_times(parts, questions.burst)]
+    answered = Answered(questions.stored, Tally(warnings=warnings), table=table, parts=parts)
     encoder: ImageEncoder | None = None
     n_frames, n_before = sum(map(len, parts)), 0
     for part in parts:
@@ -143,6 +142,18 @@ def answer_frames_of(
     if not answered.tally.n:
         require_some(n_frames, answered.tally.unreadable)
     return answered
+
+
+def _without_times(parts: Sequence[Sequence[Frame]], burst: float | None) -> list[str]:
+    """What to say of frames that cannot be put into series."""
+    frames = [frame for part in parts for frame in part]
+    n = sum(frame.time is None for frame in frames)
+    if burst is None or not n:
+        return []
+    return [
+        f"{n} of {len(frames)} frames do not tell when they were taken (no EXIF time): each is a "
+        "series of its own"
+    ]
 
 
 def answer_encoded(
