@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from metaadapter.commands import options
+from metaadapter.commands import field_options, options
 from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
 
@@ -66,6 +66,8 @@ def adapt(
             "needs no name.",
         ),
     ] = None,
+    detections: field_options.LabelledDetections = None,
+    min_confidence: field_options.MinConfidence = 0.2,
     encoder: options.EncoderOfPictures = None,
     mode: Annotated[
         Literal["one_shot", "finetune"],
@@ -132,8 +134,8 @@ def adapt(
             "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
             "a class by its name beside labelled pictures is --add-class"
         )
-    if names is not None and (no_text or shots or split):
-        raise UsageError("--names goes with none of --no-text, --shots and --split")
+    if names is not None and (no_text or shots or split or detections):
+        raise UsageError("--names goes with none of --no-text, --shots, --split and --detections")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, save_adapter
     from metaadapter.features import load_encoder
@@ -169,6 +171,7 @@ def adapt(
                 encoder=encoder,
                 reads_names=bool(text or add_class or describe or templates),
                 check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
+                cut=field_options.read_cut(detections, min_confidence, support),
                 progress=progress,
             )
     named = None if no_text else name(alone or labelled.counts)

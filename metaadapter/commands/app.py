@@ -27,6 +27,7 @@ from metaadapter.commands.report import report
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
 from metaadapter.commands.streams import lasting_streams, reader_left
+from metaadapter.commands.study import study
 from metaadapter.commands.train import train
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 from metaadapter.refusals import refusal
@@ -50,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, export, train, evaluate, report, doctor):
+for command in (demo, encode, adapt, add, predict, export, study, train, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(library)
 
@@ -161,7 +162,8 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _interrupted(arguments: Sequence[str]) -> str:
-    kept = {"encode": "pictures encoded so far", "evaluate": "cells measured so far"}
+    cells = "cells measured so far"
+    kept = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
     what = next((kept[word] for word in arguments[:2] if word in kept), None)
     if what is None:
         return "interrupted"

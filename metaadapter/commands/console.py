@@ -31,7 +31,7 @@ FOR_PROGRAMMERS = (
     PendingDeprecationWarning,
     ResourceWarning,
 )
-STAGES = {"hash": "comparing", "encode": "encoding"}
+STAGES = {"times": "reading times", "hash": "comparing", "encode": "encoding"}
 
 
 @final
@@ -109,6 +109,7 @@ class Console:
                         bar.update(finished, visible=False)
                     tasks[stage] = bar.add_task(STAGES[stage], total=moment.total, speed="")
                 speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
+                speed = speed if moment.rate else ""
                 bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
 
             yield show

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from typer import Option
 
-from metaadapter.commands import options
+from metaadapter.commands import field_options, options
 from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.commands.field_files import FieldFiles, require_pictures
+from metaadapter.commands.predict_shown import show_predictions
 from metaadapter.errors import UsageError
-from metaadapter.plain_text import in_csv, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from metaadapter.images import UnreadableImage
-    from metaadapter.task.predictions import Prediction
 
 __all__ = ["predict"]
 
@@ -34,7 +27,7 @@ def predict(
             "--csv",
             metavar="FILE",
             help="Write a table with the probability of each class, in place of the list. It grows "
-            "in FILE.partial, which an interrupted run leaves.",
+            "in FILE.partial, where the same command goes on after an interruption.",
         ),
     ] = None,
     rank: Annotated[
@@ -79,6 +72,15 @@ def predict(
         Path | None,
         Option("--out", "-o", metavar="ADAPTER", help="Keep the adapter of --together here."),
     ] = None,
+    detections: field_options.DetectionsFile = None,
+    min_confidence: field_options.MinConfidence = 0.2,
+    burst: field_options.Burst = None,
+    allowed: field_options.Allowed = None,
+    parents: field_options.Parents = None,
+    megadetector: field_options.MegaDetector = None,
+    timelapse: field_options.Timelapse = None,
+    camtrap_dp: field_options.CamtrapDp = None,
+    false_triggers: field_options.FalseTriggers = None,
     split: options.Split = None,
     csv_raw: options.CsvRaw = False,
     encoder: options.MovedEncoder = None,
@@ -97,14 +99,19 @@ def predict(
         raise UsageError("--rank and --sort are two orders; give one of them")
     if out is not None and not together:
         raise UsageError("--out keeps the adapter of --together, which was not given")
+    if false_triggers is not None and detections is None:
+        raise UsageError("--false-triggers looks for boxes that come back; give --detections too")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter, require_adapter_folder, save_adapter
-    from metaadapter.features import EncodedPictures
+    from metaadapter.field.asking import Questions, answer_encoded, answer_frames_of
+    from metaadapter.field.species import EMPTY
     from metaadapter.task.classes import require_label
-    from metaadapter.task.pool import as_pool, pool_effect, predict_together, require_together
+    from metaadapter.task.pool import pool_effect, require_together
+    from metaadapter.task.prediction_journal import question_digest
+    from metaadapter.task.prediction_rows import RowFormat
     from metaadapter.task.prediction_table import PredictionTable
-    from metaadapter.task.predictions import UNKNOWN, Asked, Scores, predict_pictures, ranked
-    from metaadapter.task.queries import load_adapter_encoder, read_queries
+    from metaadapter.task.predictions import UNKNOWN, Asked, ranked
+    from metaadapter.task.queries import list_queries, load_adapter_encoder
 
     if out is not None:
         require_adapter_folder(out)
@@ -117,41 +124,54 @@ def predict(
     classes = [str(label) for label in config.classes]
     if rank is not None:
         require_label(rank, classes, option="--rank")
-    load = partial(load_adapter_encoder, adapter, config, encoder, device, precision)
-    predictions: list[Prediction] = []
-    warnings: list[str] = []
-    unreadable: list[UnreadableImage] = []
-    opened = (
-        None
-        if csv_file is None
-        else PredictionTable(csv_file, classes, raw=csv_raw, sets=sets is not None)
+    field = field_options.read_field_options(detections, min_confidence, allowed, parents, classes)
+    files = FieldFiles(
+        megadetector,
+        timelapse,
+        camtrap_dp,
+        false_triggers,
+        classifier=f"metaadapter {adapter.name}",
+        labels=[*dict.fromkeys((*classes, *field.species.parents, UNKNOWN))],
     )
+    further = [*([UNKNOWN] if reject else []), *([EMPTY] if detections is not None else [])]
+    queries = list_queries(images, config, labelled=labelled, further_labels=further, split=split)
+    in_frames = not together and not queries.stored
+    if not in_frames:
+        require_pictures(field, burst, files)
+    questions = Questions(
+        queries,
+        stored,
+        partial(load_adapter_encoder, adapter, config, encoder, device, precision),
+        asked,
+        field,
+        folders=[source for source in images if source.is_dir()],
+        burst=burst,
+        needs_times=files.needs_times or burst is not None,
+    )
+    rows = RowFormat(
+        classes, csv_raw, sets is not None, detections is not None, questions.needs_times
+    )
+    digest = None
+    if csv_file is not None and in_frames:
+        digest = question_digest(stored, rows, reject, keep, sets, precision, burst, field.identity)
+    opened = None if csv_file is None else PredictionTable(csv_file, rows, question=digest)
     with opened or nullcontext() as table:
         with console.progress() as progress:
-            parts = read_queries(
-                images,
-                config,
-                load,
-                labelled=labelled,
-                further_labels=[UNKNOWN] if reject else (),
-                split=split,
-                progress=progress,
-            )
-            if together:
-                whole = EncodedPictures.joined(parts, width=config.width)
-                pool, told = as_pool(whole, stored.picture_hashes, config.origin.seed)
-                stored, parts = predict_together(stored, pool, adapter), iter([whole])
-                warnings += told
-            for pictures in parts:
-                predictions += (some := predict_pictures(stored, pictures, asked))
-                warnings += pictures.warnings
-                unreadable += pictures.quarantined
+            if in_frames:
+                answered = answer_frames_of(questions, table=table, progress=progress)
+            else:
+                answered = answer_encoded(questions, adapter if together else None, progress)
                 if table is not None:
-                    table.add(some)
-        listed = ranked(predictions, label=rank, order=sort)[:top]
+                    table.add(answered.kept)
+        tally = answered.tally
+        is_listed = csv_file is None or json_output or bool(rank or sort or top)
+        listed = ranked(answered.predictions(), label=rank, order=sort)[:top] if is_listed else []
+        written, missing = files.write(answered, questions)
         if table is not None:
             table.finish(listed if rank or sort or top else None)
 
+    stored = answered.stored
+    warnings = [*tally.warnings]
     if out is not None:
         save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
         console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")
@@ -159,19 +179,22 @@ def predict(
         console.note("these answers depend on one another: other pictures beside may change them")
         effect = None if quiet and not json_output else pool_effect(stored)
         warnings += effect.told(classes)[1:] if effect else ()
-    known = [prediction.path for prediction in predictions if prediction.in_support]
     console.warn_of(
-        f"the adapter was predicted from {len(known)} of these very pictures, so their labels show "
-        "memory, not skill:",
-        known,
+        f"the adapter was predicted from {len(tally.in_support)} of these very pictures, so their "
+        "labels show memory, not skill:",
+        tally.in_support,
     )
-    console.warn_of_pictures("these", warnings, unreadable)
-    if n_unfamiliar := sum(prediction.unfamiliar for prediction in predictions):
+    console.warn_of_pictures("these", warnings, tally.unreadable)
+    if n_unfamiliar := tally.n_unfamiliar:
         answer = "they are answered `unknown`" if reject else "they may show none of the classes"
-        console.note(f"{n_unfamiliar} of {len(predictions)} pictures look unfamiliar: {answer}")
-    scores = Scores.of_predictions(predictions) if labelled else None
+        console.note(f"{n_unfamiliar} of {tally.n} pictures look unfamiliar: {answer}")
+    scores = tally.scores if labelled else None
+    if answered.n_taken:
+        console.note(f"{answered.n_taken} of the predictions are of the interrupted run before")
     if csv_file is not None:
-        console.note(f"wrote {len(listed)} predictions to {csv_file}")
+        console.note(f"wrote {len(listed) if top else tally.n} predictions to {csv_file}")
+    console.note(*written)
+    console.warn_of("about what was written:", missing)
     if json_output:
         document = {
             "adapter": str(adapter),
@@ -185,63 +208,14 @@ def predict(
             "sets": sets,
             "n_unfamiliar": n_unfamiliar,
             "classes": classes,
-            "n_pictures": len(predictions),
+            "n_pictures": tally.n,
             "predictions": [prediction.to_dict() for prediction in listed],
             "scores": None if scores is None else scores.to_dict(),
-            "warnings": warnings,
-            "quarantined": quarantined_json(unreadable),
+            "warnings": [*warnings, *missing],
+            "quarantined": quarantined_json(tally.unreadable),
         }
         write_document("predict", document)
     elif csv_file is None:
-        _show(listed, rank, console, csv_raw=csv_raw)
+        show_predictions(listed, rank, console, csv_raw=csv_raw)
     if scores is not None:
         Console().note(*scores.told())  # was asked for, also where --quiet is given
-
-
-def _show(
-    predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
-) -> None:
-    rows = [
-        [
-            it.path,
-            it.label,
-            f"{it.probability:.4f}",
-            it.runner_up,
-            f"{it.runner_up_probability:.4f}",
-        ]
-        + ([] if rank is None else [f"{it.probabilities[rank]:.4f}"])
-        + ([] if it.known is None else [f"{it.known:.4f}", "unfamiliar" if it.unfamiliar else ""])
-        + ([] if it.set is None else [", ".join(it.set)])
-        for it in predictions
-    ]
-    if not console.stdout.is_terminal:
-        inert = ([in_csv(one_line(cell)) for cell in row] for row in rows)
-        # Where lines end with \n alone, a carriage return in a name would not be quoted.
-        plain, quoted = (
-            csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
-            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
-        )
-        if csv_raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
-            # A file name of undecodable bytes comes out as the same bytes.
-            reconfigure(errors="surrogateescape")
-        for row in rows if csv_raw else inert:
-            (quoted if "\r" in "".join(row) else plain).writerow(row)
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("picture", "label", "probability", "runner-up", "probability"):
-        right = title == "probability"
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    if rank is not None:
-        table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
-    if any(it.known is not None for it in predictions):
-        table.add_column("known", justify="right", overflow="fold")
-        table.add_column("", overflow="fold")
-    if any(it.set is not None for it in predictions):
-        table.add_column("may be", overflow="fold")
-    for row, it in zip(rows, predictions, strict=True):
-        cells = [Text(one_line(cell)) for cell in row]
-        table.add_row(*cells, style="dim" if it.unfamiliar else None)
-    console.stdout.print(table)

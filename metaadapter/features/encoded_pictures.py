@@ -84,7 +84,7 @@ def encode_rows(
     No store is kept; pictures that cannot be read, and copies with another label, are told.
     """
     features, contents = encode_pictures(
-        [row.path for row in rows], encoder, views=views, seed=seed, progress=progress
+        [row.picture for row in rows], encoder, views=views, seed=seed, progress=progress
     )
     pictures, quarantined = part_readable(rows, contents)
     warnings = contradictions(equal_pictures(pictures))

@@ -117,7 +117,7 @@ def encode_to_store(
         journal = Journal(out, recipe, {} if before is None else before.by_content())
         try:
             contents, n_new, rate = encode_new(
-                [picture.path for picture in pictures],
+                [picture.picture for picture in pictures],
                 encoder,
                 views=views,
                 seed=seed,

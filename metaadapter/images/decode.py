@@ -12,6 +12,7 @@ from typing import IO, cast
 import numpy as np
 from PIL import ExifTags, Image
 
+from metaadapter.images.crop import Crop, cut_out
 from metaadapter.images.inputs import (
     ImageInput,
     UnreadableImage,
@@ -20,7 +21,7 @@ from metaadapter.images.inputs import (
     open_readable,
 )
 
-__all__ = ["content_hash", "decode_image", "is_large"]
+__all__ = ["content_hash", "decode_image", "is_large", "open_image"]
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
@@ -59,8 +60,9 @@ def decode_image(image: ImageInput) -> Image.Image:
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
-            object (the content decides, not the name); an open picture, in its current frame; or
-            an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8.
+            object (the content decides, not the name); a `Crop`, a box in such a file; an open
+            picture, in its current frame; or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
+            uint8.
 
     Returns:
         A picture of mode "RGB" without metadata, independent of what was given.
@@ -74,6 +76,8 @@ def decode_image(image: ImageInput) -> Image.Image:
         UsageError: What was given is none of the above.
     """
     picture = as_picture(image)
+    if isinstance(picture, Crop):
+        return cut_out(decode_image(picture.path), picture.box)
     if isinstance(picture, Path):
         with open_readable(picture) as file:
             return _decode(picture, file)
@@ -85,14 +89,18 @@ def content_hash(image: ImageInput) -> str:
 
     Args:
         image: What `decode_image` takes. Paths, bytes and file objects are hashed as `sha256sum`
-            does, to 64 hexadecimal digits; open pictures and arrays, which have no bytes of a file,
-            by their size and upright RGB pixels.
+            does, to 64 hexadecimal digits; crops by the hash of their file and their box; open
+            pictures and arrays, which have no bytes of a file, by their size and upright RGB
+            pixels.
 
     Raises:
         UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
         UsageError: What was given is no picture.
     """
     picture = as_picture(image)
+    if isinstance(picture, Crop):
+        named = f"{content_hash(picture.path)} {[*picture.box]}"
+        return hashlib.sha256(named.encode()).hexdigest()
     if isinstance(picture, Path):
         with open_readable(picture) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -113,7 +121,7 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
         if image is not None:
             # It may be in two threads at once, and its file is read only once.
             return _upright_rgb(path, image, _LOADING)
-        image = _open(path, cast("BufferedIOBase", source))
+        image = open_image(path, cast("BufferedIOBase", source))
         return _upright_rgb(path, image, nullcontext())
     except UnreadableImage:
         raise
@@ -153,7 +161,8 @@ def _upright_rgb(
     return upright
 
 
-def _open(path: Path | str, file: BufferedIOBase) -> Image.Image:
+def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
+    """Read the head of a picture file; its pixels are not decoded."""
     # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
     # caught without changing the filters of all threads.
     Image.init()

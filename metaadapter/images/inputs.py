@@ -14,15 +14,19 @@ from PIL import Image
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.files.regular_files import regular
+from metaadapter.images.crop import Crop
 from metaadapter.refusals import is_shortage
 
 __all__ = ["ImageInput", "Picture", "UnreadableImage", "as_picture", "name_of", "open_readable"]
 
-ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | np.ndarray"
-"""A path, the bytes of a picture file, a binary file object, an open picture of Pillow, or an array
-(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8: grey, grey, RGB, RGBA."""
+ImageInput: TypeAlias = (
+    "str | os.PathLike[str] | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
+)
+"""A path, a box in the picture of a path, the bytes of a picture file, a binary file object, an
+open picture of Pillow, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8: grey, grey,
+RGB, RGBA."""
 
-Picture: TypeAlias = "Path | bytes | Image.Image"
+Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
 """What `as_picture` makes of an `ImageInput`; unlike a file object it can be read twice."""
 
 
@@ -45,12 +49,12 @@ class UnreadableImage(DataError):
 
 
 def as_picture(image: Any) -> Picture:
-    """Reduce an `ImageInput` to a path, bytes or an open picture; nothing is decoded.
+    """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
 
     A file object is read whole, from its beginning if it can be rewound. An input of another type,
     or an array of another shape or type, is a `UsageError`.
     """
-    if isinstance(image, Image.Image):
+    if isinstance(image, Image.Image | Crop):
         return image
     if isinstance(image, str | os.PathLike):
         return Path(image)
@@ -81,6 +85,8 @@ def name_of(picture: Picture) -> Path | str:
     """The path of a picture, or words for one that was given without a path."""
     if isinstance(picture, Path):
         return picture
+    if isinstance(picture, Crop):
+        return picture.path
     if isinstance(picture, bytes):
         return f"a picture of {len(picture):,} bytes"
     return Path(filename) if (filename := getattr(picture, "filename", "")) else "an open picture"

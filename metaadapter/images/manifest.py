@@ -13,6 +13,7 @@ from typing import NamedTuple
 from metaadapter.errors import DataError, MissingPackage
 from metaadapter.files.regular_files import is_regular, regular
 from metaadapter.files.strict_json import parse_json
+from metaadapter.images.crop import Box
 from metaadapter.images.table import ImageRow, ImageTable
 
 __all__ = ["is_manifest", "read_manifest"]
@@ -32,7 +33,12 @@ COLUMNS = {
     "split": ("split",),
     "group": ("group",),
     "description": ("description",),
+    "box_left": ("box_left",),
+    "box_top": ("box_top",),
+    "box_width": ("box_width",),
+    "box_height": ("box_height",),
 }
+SIDES = ("box_left", "box_top", "box_width", "box_height")
 
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
@@ -55,7 +61,9 @@ def is_manifest(path: Path) -> bool:
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table with the columns path, label and, if wanted, split, group and description.
 
-    A description is a sentence on the class; equal ones of a class count once.
+    A description is a sentence on the class; equal ones of a class count once. The columns
+    box_left, box_top, box_width and box_height, fractions of the upright picture, tell which part
+    of it counts; a row in which all four are empty is of the whole picture.
     Relative paths start at its own folder. Single files may be missing: that shows when they are
     decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
     `MissingPackage` of a Parquet manifest without pyarrow.
@@ -89,7 +97,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         label = facts["label"] if labelled else None
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")
-        rows.append(ImageRow(path, label, facts["split"], facts["group"]))
+        box = _box(manifest, record.place, [facts[side] for side in SIDES])
+        rows.append(ImageRow(path, label, facts["split"], facts["group"], box))
         if label and facts["description"]:
             told[label][facts["description"]] = None
     if not any(is_regular(row.path) for row in rows):
@@ -100,6 +109,22 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         )
     descriptions = {label: tuple(sentences) for label, sentences in told.items()}
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
+
+
+def _box(manifest: Path, place: str, sides: list[str | None]) -> Box | None:
+    if not any(sides):
+        return None
+    try:
+        box = Box(*(float(side or "") for side in sides))
+        if box.is_within:
+            return box
+    except ValueError:
+        pass
+    raise DataError(
+        f"expected the four numbers {', '.join(SIDES)} from 0 to 1, a rectangle in the picture, in "
+        f"{place} of {manifest}, got {', '.join(side or 'nothing' for side in sides)}; correct "
+        "them, or leave all four empty"
+    )
 
 
 def _read_csv(path: Path) -> list[Record]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metaadapter.images.crop import Box, Crop
+
 __all__ = ["ImageRow", "ImageTable"]
 
 
@@ -19,12 +21,19 @@ class ImageRow:
         label: Name of its class, or None if it has none.
         split: "train", "test", ... if the source is divided, else None.
         group: Pictures of one group (a burst, a patient) must not be divided between splits.
+        box: The part of the picture that counts, or None for the whole of it.
     """
 
     path: Path
     label: str | None
     split: str | None = None
     group: str | None = None
+    box: Box | None = None
+
+    @property
+    def picture(self) -> Path | Crop:
+        """What is to be encoded."""
+        return self.path if self.box is None else Crop(self.path, self.box)
 
 
 @dataclass(frozen=True, slots=True)

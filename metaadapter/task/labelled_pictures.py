@@ -78,6 +78,7 @@ def read_support(
     encoder: str | None,
     reads_names: bool,
     check_labels: Callable[[tuple[str, ...]], object],
+    cut: Callable[[ImageTable], ImageTable] | None = None,
     progress: Callable[[Progress], None],
 ) -> LabelledPictures:
     """Encode labelled pictures, or take them from a feature store.
@@ -89,18 +90,25 @@ def read_support(
         encoder: name of the encoder; that of the store, or `tiny`, by default.
         reads_names: names are given beside those in the store, so that its encoder is needed.
         check_labels: raises if the labels are not what is needed, before pictures are encoded.
+        cut: says which part of each picture counts.
         progress: called after each batch that is encoded.
 
     Raises:
-        UsageError: other views or looks are asked for than the store holds.
+        UsageError: other views or looks are asked for than the store holds, or parts of pictures
+            are to be cut out of it.
         DataError: fewer than two classes, or not one picture of some class can be read.
         IncompatibleArtifact: the store was made by another encoder.
     """
     if not is_store(source):
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
+        table = table if cut is None else cut(table)
         chosen = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
         return _encode(table, chosen, selection, progress)
+    if cut is not None:
+        raise UsageError(
+            f"--detections needs pictures to cut boxes out of, but {source} is a feature store"
+        )
     store, loaded = FeatureStore.open(source), None
     recipe = store.header.recipe
     look = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)

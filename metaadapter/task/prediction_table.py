@@ -1,11 +1,10 @@
-"""Predictions as a CSV that grows while pictures are classified."""
+"""The table of predictions, which grows on disk while pictures are classified."""
 
 from __future__ import annotations
 
-import csv
-import io
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,13 @@ from metaadapter.errors import DataError, Interrupted
 from metaadapter.files.atomic_files import replace_file
 from metaadapter.files.own_folder import require_no_link
 from metaadapter.files.regular_files import regular
-from metaadapter.plain_text import in_csv
+from metaadapter.task.prediction_journal import Entry, PredictionJournal
+from metaadapter.task.prediction_rows import RowFormat
 from metaadapter.task.predictions import Prediction
+from metaadapter.task.tally import Tally
 
 __all__ = ["PredictionTable"]
 
-COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
 ROWS_AT_ONCE = 1024
 
 
@@ -30,59 +30,84 @@ class PredictionTable:
     """Rows of predictions in FILE.partial, which becomes FILE when all pictures are classified.
 
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
-    FILE.partial, in the order of the pictures; FILE itself is always whole.
+    FILE.partial, in the order of the pictures; FILE itself is always whole. Given the same
+    question, the next run takes up the rows of the parts that were answered (`take`).
 
     Args:
         path: FILE.
-        classes: labels, one column of probabilities each.
-        raw: names as they are, and not as `in_csv` writes them.
-        sets: a column `set` with the classes that a picture may show, joined by " | ".
+        rows: how a prediction is written as a row.
+        question: a digest of what is asked; without one no run goes on with the rows of another.
 
     Raises:
         DataError: the file cannot be written, or FILE.partial is a link.
     """
 
-    def __init__(
-        self, path: Path, classes: Sequence[str], *, raw: bool = False, sets: bool = False
-    ) -> None:
+    def __init__(self, path: Path, rows: RowFormat, *, question: str | None = None) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
-        self._classes = classes
-        self._raw = raw
-        self._sets = ("set",) if sets else ()
-        self._head = self._csv([[*COLUMNS, *self._sets, *(f"p_{label}" for label in classes)]])
+        self._format = rows
         self._n_rows = 0
+        self._has_begun = False
+        self._end_of_taken = 0
+        journal = self._partial.with_name(self._partial.name + ".journal")
         require_no_link(self._partial)
+        require_no_link(journal)
         with self._explained():
             # Rows that an earlier run has left stay until this one has some.
             self._partial.touch()
             self._file = regular(self._partial).open("ab")
             self._n_bytes = self._file.tell()
+            self._journal = question and PredictionJournal(journal, question, self._partial)
 
     def __enter__(self) -> PredictionTable:
         return self
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Append rows, which are in the file when this returns."""
+    def take(self, part: str) -> Tally | None:
+        """What was told of a part whose rows an earlier run has left; None if there are none.
+
+        Parts come in their order; after the first that is not there no other is taken.
+        """
+        entry = self._journal.take(part) if self._journal and not self._has_begun else None
+        if entry is None:
+            return None
+        self._end_of_taken = entry.n_bytes
+        self._n_rows += entry.tally.n
+        return entry.tally
+
+    def add(
+        self, predictions: Sequence[Prediction], part: str = "", tally: Tally | None = None
+    ) -> None:
+        """Append the rows of a part, which are in the file when this returns."""
         with self._explained():
-            if not self._n_rows:
-                self._file.truncate(0)
-                self._n_bytes = 0
-                self._file.write(self._head)
-            self._write(self._file, predictions)
+            self._begin()
+            rows = self._format.rows(predictions)
+            self._write(self._file, rows)
             self._file.flush()
             self._n_bytes = self._file.tell()
+            if self._journal and tally is not None:
+                sha256 = hashlib.sha256(rows).hexdigest()
+                self._journal.add(Entry(part, self._n_bytes, sha256, tally))
         self._n_rows += len(predictions)
+
+    def predictions(self) -> Iterator[Prediction]:
+        """The predictions of all rows so far, read from the file one by one."""
+        with self._explained():
+            self._begin()
+        with regular(self._partial).open("rb") as file:
+            yield from self._format.read(file)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
         """Make it FILE: the rows that were added, or `ordered` in their place."""
         with self._explained():
+            self._begin()
             self._file.close()
             if ordered is None:
                 self._partial.replace(self._path)
             else:
                 replace_file(self._path, partial(self._write_whole, ordered))
                 self._partial.unlink()
+            if self._journal:
+                self._journal.remove()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -98,36 +123,37 @@ class PredictionTable:
             os.truncate(self._partial, self._n_bytes)
             if not self._n_bytes:
                 self._partial.unlink()
+                if self._journal:
+                    self._journal.remove()
         except OSError:  # somebody took it away; why the run ended is what matters
             return
         if self._n_rows and issubclass(kind, KeyboardInterrupt):
+            goes_on = "; the same command goes on there" if self._journal else ""
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
-                f"{self._partial}"
+                f"{self._partial}{goes_on}"
             ) from error
 
+    def _begin(self) -> None:
+        """Cut off what is not taken of an earlier run, once."""
+        if self._has_begun:
+            return
+        self._file.truncate(self._end_of_taken)
+        self._n_bytes = self._end_of_taken
+        if not self._end_of_taken:
+            self._file.write(self._format.head)
+            self._file.flush()
+        if self._journal:
+            self._journal.begin()
+        self._has_begun = True
+
     def _write_whole(self, predictions: Sequence[Prediction], file: IO[bytes]) -> None:
-        file.write(self._head)
-        self._write(file, predictions)
-
-    def _write(self, file: IO[bytes], predictions: Sequence[Prediction]) -> None:
+        file.write(self._format.head)
         for start in range(0, len(predictions), ROWS_AT_ONCE):
-            rows = self._csv(
-                [
-                    *it[:5],
-                    *("" if it.known is None else it.known, "yes" if it.unfamiliar else ""),
-                    *(" | ".join(it.set or ()) for _ in self._sets),
-                    *(it.probabilities[label] for label in self._classes),
-                ]
-                for it in predictions[start : start + ROWS_AT_ONCE]
-            )
-            file.write(rows)
+            self._write(file, self._format.rows(predictions[start : start + ROWS_AT_ONCE]))
 
-    def _csv(self, rows: Iterable[Sequence[object]]) -> bytes:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows if self._raw else (map(in_csv, row) for row in rows))
-        # A file name of undecodable bytes comes back as the same bytes.
-        return text.getvalue().encode(errors="surrogateescape")
+    def _write(self, file: IO[bytes], rows: bytes) -> None:
+        file.write(rows)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from metaadapter.adapter import (
     StoredAdapter,
@@ -21,6 +22,7 @@ from metaadapter.adapter import (
 from metaadapter.adapter.known import require_fraction
 from metaadapter.errors import UsageError
 from metaadapter.features import EncodedPictures
+from metaadapter.images import Box
 
 __all__ = [
     "UNKNOWN",
@@ -28,6 +30,7 @@ __all__ = [
     "Prediction",
     "Proportion",
     "Scores",
+    "Shares",
     "predict_pictures",
     "ranked",
 ]
@@ -37,7 +40,7 @@ UNKNOWN = "unknown"
 
 
 class Prediction(NamedTuple):
-    """What is predicted for one picture."""
+    """What is predicted for one picture, or for one box of it."""
 
     path: str
     """The picture's path as it was given."""
@@ -59,6 +62,16 @@ class Prediction(NamedTuple):
     """Whether that probability is below the threshold."""
     set: tuple[str, ...] | None = None
     """The classes that it may show, the most probable first, where sets were asked for."""
+    box: Box | None = None
+    """The part of the picture that it is of; `None` for the whole."""
+    detected: str | None = None
+    """What a detector takes the box for; `None` without a detector, or where it found nothing."""
+    confidence: float | None = None
+    """The detector's own."""
+    time: str | None = None
+    """When the picture was taken (ISO 8601), where that was asked for and the file tells."""
+    series: str | None = None
+    """The name of the series that the picture belongs to, where series were asked for."""
 
     @property
     def rejected(self) -> Prediction:
@@ -71,8 +84,24 @@ class Prediction(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {key: value for key, value in self._asdict().items() if key != "true_label"}
+        """The JSON form; what detectors and cameras tell is in it where there is any."""
+        return {
+            key: value
+            for key, value in self._asdict().items()
+            if key != "true_label" and (value is not None or key not in OF_FRAMES)
+        }
+
+
+OF_FRAMES = ("box", "detected", "confidence", "time", "series")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares:
+    """How probable each class is for some pictures, and that it is any of them at all."""
+
+    classes_NC: Float[np.ndarray, "n C"]
+    known_N: Float[np.ndarray, " n"] | None
+    """`None` where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +141,32 @@ class Asked:
 
 
 def predict_pictures(
-    stored: StoredAdapter, pictures: EncodedPictures, asked: Asked | None = None
+    stored: StoredAdapter,
+    pictures: EncodedPictures,
+    asked: Asked | None = None,
+    reconsider: Callable[[Shares], Shares] = lambda shares: shares,
 ) -> list[Prediction]:
-    """One prediction for each picture, in their order."""
+    """One prediction for each picture, in their order.
+
+    `reconsider` may change the probabilities, by what is known beside the pictures, before anything
+    is made of them.
+    """
     asked = asked or Asked()
-    found = _answered(stored, pictures)
-    if stored.weights.known_head is None:
+    weights, features = stored.weights, torch.from_numpy(pictures.features)
+    can_tell = weights.known_head is not None
+    known = known_probabilities(features, weights).numpy() if can_tell else None
+    shares = reconsider(Shares(probabilities(features, weights).numpy(), known))
+    found = _answered(stored, pictures, shares.classes_NC)
+    if shares.known_N is None:
         return found
-    features = torch.from_numpy(pictures.features)
-    known = known_probabilities(features, stored.weights).tolist()
-    least = float(known_threshold(stored.weights, asked.keep))
+    least = float(known_threshold(weights, asked.keep))
     found = [
         each._replace(known=share, unfamiliar=share < least)
-        for each, share in zip(found, known, strict=True)
+        for each, share in zip(found, shares.known_N.tolist(), strict=True)
     ]
     if asked.coverage is not None:
-        shares = torch.tensor(
-            [[*each.probabilities.values()] for each in found], dtype=torch.float64
-        )
-        sets = prediction_sets(shares.reshape(len(found), -1), stored.weights, asked.coverage)
+        rows = torch.from_numpy(shares.classes_NC).double().reshape(len(found), -1)
+        sets = prediction_sets(rows, weights, asked.coverage)
         found = [
             each._replace(set=_set_of(each, is_in)) for each, is_in in zip(found, sets, strict=True)
         ]
@@ -143,10 +179,11 @@ def _set_of(prediction: Prediction, is_in: torch.Tensor) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: -shares[label]))
 
 
-def _answered(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
+def _answered(
+    stored: StoredAdapter, pictures: EncodedPictures, rows: Float[np.ndarray, "n C"]
+) -> list[Prediction]:
     classes = [str(label) for label in stored.config.classes]
     support = set(stored.picture_hashes)
-    rows = probabilities(torch.from_numpy(pictures.features), stored.weights).numpy()
     best_two = np.argsort(-rows, axis=1, kind="stable")[:, :2]
     columns = (pictures.paths, pictures.labels, pictures.sha256, map(np.ndarray.tolist, rows))
     return [
@@ -172,7 +209,7 @@ def ranked(
 ) -> list[Prediction]:
     """Sort by the probability of `label`, largest first, or by that of each predicted label."""
     if label is not None:
-        return sorted(predictions, key=lambda it: -it.probabilities[label])
+        return sorted(predictions, key=lambda it: -it.probabilities.get(label, 0.0))
     if order is not None:
         return sorted(predictions, key=lambda it: it.probability, reverse=order == "sure")
     return list(predictions)
@@ -222,8 +259,13 @@ class Scores:
         """Compare the predicted labels with the true ones."""
         pictures = Counter(it.true_label for it in predictions)
         correct = Counter(it.label for it in predictions if it.label == it.true_label)
+        return cls.of_counts(pictures, correct)
+
+    @classmethod
+    def of_counts(cls, pictures: Counter[str], correct: Counter[str]) -> Scores:
+        """The scores of so many pictures of each class, and so many correct predictions of them."""
         recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
-        return cls(Proportion(correct.total(), len(predictions)), recall)
+        return cls(Proportion(correct.total(), pictures.total()), recall)
 
     def told(self) -> list[str]:
         """Lines for a person."""

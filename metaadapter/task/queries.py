@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,15 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.images import ImageRow, UnreadableImage, read_images
 
-__all__ = ["load_adapter_encoder", "read_queries"]
+__all__ = [
+    "PICTURES_AT_ONCE",
+    "Queries",
+    "encode_queries",
+    "list_queries",
+    "load_adapter_encoder",
+    "load_fitting",
+    "read_queries",
+]
 
 # An interrupted run loses this many pictures at most, and several batches still overlap in it.
 PICTURES_AT_ONCE = 128
@@ -62,32 +70,35 @@ def load_adapter_encoder(
     return encoder
 
 
-def read_queries(
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What is asked about: pictures of feature stores, and pictures that are to be encoded."""
+
+    stored: tuple[EncodedPictures, ...]
+    rows: tuple[ImageRow, ...]
+    warnings: tuple[str, ...]
+    """What was noticed when the rows were listed."""
+
+
+def list_queries(
     sources: Sequence[Path],
     config: AdapterConfig,
-    load: Callable[[], ImageEncoder],
     *,
     labelled: bool = False,
     further_labels: Sequence[str] = (),
     split: str | None = None,
-    progress: Callable[[Progress], None],
-) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
-
-    All sources are looked at before the first picture is encoded.
+) -> Queries:
+    """Look at all sources; no picture is encoded.
 
     Args:
         sources: pictures, folders, manifests and feature stores.
         config: facts of the adapter: its encoder, looks, views and seed.
-        load: gives the encoder, checked; called only if there are pictures to encode.
         labelled: read labels, which then every picture must have.
         further_labels: labels that are allowed beside the classes.
         split: the split to read of divided sources; all of them by default, unless labelled.
-        progress: called after each batch that is encoded.
 
     Raises:
-        DataError: a source is missing, a label is no class of the adapter, or not one picture can
-            be read.
+        DataError: a source is missing, or a label is no class of the adapter.
         IncompatibleArtifact: a store was made by another encoder, or features have another width.
     """
     tables = [
@@ -99,15 +110,59 @@ def read_queries(
     rows = [row for table in tables for row in table.rows]
     if labelled:
         _require_labels(stored, rows, [*map(str, config.classes), *further_labels])
-    encoder = load() if rows else None
-    yield from stored
-    if encoder is None:
-        return
-    _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
     warnings = tuple(warning for table in tables for warning in table.warnings)
-    for part in _encode(rows, encoder, config, progress):
+    return Queries(tuple(stored), tuple(rows), warnings)
+
+
+def read_queries(
+    sources: Sequence[Path],
+    config: AdapterConfig,
+    load: Callable[[], ImageEncoder],
+    *,
+    split: str | None = None,
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+
+    All sources are looked at before the first picture is encoded; arguments and errors are those of
+    `list_queries` and `encode_queries`.
+    """
+    yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
+
+
+def encode_queries(
+    queries: Queries,
+    config: AdapterConfig,
+    load: Callable[[], ImageEncoder],
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+
+    Args:
+        queries: what is asked about.
+        config: facts of the adapter.
+        load: gives the encoder, checked; called only if there are pictures to encode.
+        progress: called after each batch that is encoded.
+
+    Raises:
+        DataError: not one picture can be read.
+        IncompatibleArtifact: the encoder's features have another width.
+    """
+    yield from queries.stored
+    if not queries.rows:
+        return
+    encoder = load_fitting(config, load)
+    warnings = queries.warnings
+    for part in _encode(queries.rows, encoder, config, progress):
         yield replace(part, warnings=warnings + part.warnings)
         warnings = ()
+
+
+def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> ImageEncoder:
+    """Load an encoder, and check that its features are as wide as the adapter expects them."""
+    encoder = load()
+    _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
+    return encoder
 
 
 def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:

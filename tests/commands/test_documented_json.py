@@ -200,6 +200,7 @@ def test_page__documents_each_schema_once():
             "add",
             "predict",
             "export",
+            "study",
             "library-add",
             "library-list",
             "library-show",

@@ -8,7 +8,8 @@ import pytest
 
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.features import FrozenEncoder
-from metaadapter.task import queries
+from metaadapter.features.encoded_pictures import encode_pictures
+from metaadapter.field import answers, asking
 
 KEYS = {
     "schema",
@@ -270,16 +271,16 @@ def interrupt_after(monkeypatch):
     """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
 
     def arrange(n_pictures, error=KeyboardInterrupt):
-        encode, left = queries.encode_rows, [n_pictures]
+        encode, left = encode_pictures, [n_pictures]
 
-        def encode_some(rows, *arguments, **options):
+        def encode_some(pictures, *arguments, **options):
             if left[0] <= 0:
                 raise error
-            left[0] -= len(rows)
-            return encode(rows, *arguments, **options)
+            left[0] -= len(pictures)
+            return encode(pictures, *arguments, **options)
 
-        monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 2)
-        monkeypatch.setattr(queries, "encode_rows", encode_some)
+        monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(answers, "encode_pictures", encode_some)
 
     return arrange
 
@@ -329,6 +330,60 @@ def test_predict__csv_of_before__is_whole_after_an_interruption(
     assert file.read_bytes() == before
 
 
+def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
+    run, adapter, unlabelled, tmp_path, interrupt_after, monkeypatch
+):
+    file, whole = tmp_path / "answers.csv", tmp_path / "whole.csv"
+    interrupt_after(4)
+    stopped = run("predict", adapter, unlabelled, "--csv", file)
+    interrupt_after(2)
+
+    done = run("predict", adapter, unlabelled, "--csv", file)
+
+    assert stopped.code == 130
+    assert "the same command goes on there" in stopped.err
+    assert done.code == 0
+    assert "4 of the predictions are of the interrupted run before" in done.err
+    monkeypatch.setattr(answers, "encode_pictures", encode_pictures)
+    run("predict", adapter, unlabelled, "--csv", whole)
+    assert file.read_bytes() == whole.read_bytes()
+    assert [each.name for each in tmp_path.iterdir() if "partial" in each.name] == []
+
+
+@pytest.mark.parametrize("more", [("--reject",), ("--keep", 0.6), ("--allowed", "lynx,heron")])
+def test_predict__other_question_after_an_interruption__begins_anew(
+    run, adapter, unlabelled, tmp_path, interrupt_after, more
+):
+    file = tmp_path / "answers.csv"
+    interrupt_after(4)
+    run("predict", adapter, unlabelled, "--csv", file)
+    interrupt_after(6)
+
+    done = run("predict", adapter, unlabelled, "--csv", file, *more)
+
+    assert done.code == 0
+    assert "interrupted run" not in done.err
+    assert len(rows_of(file)) == 6
+
+
+def test_predict__picture_changed_after_an_interruption__is_asked_again(
+    run, adapter, unlabelled, tmp_path, interrupt_after
+):
+    pictures = shutil.copytree(unlabelled, tmp_path / "pictures")
+    file = tmp_path / "answers.csv"
+    interrupt_after(4)
+    run("predict", adapter, pictures, "--csv", file)
+    shutil.copy(pictures / "red_fox-0.png", pictures / "lynx-0.png")
+    interrupt_after(6)
+
+    done = run("predict", adapter, pictures, "--csv", file)
+
+    assert "2 of the predictions are of the interrupted run before" in done.err
+    found = {row["path"].rpartition("/")[2]: row["p_lynx"] for row in rows_of(file)}
+    assert len(found) == 6
+    assert found["lynx-0.png"] == found["red_fox-0.png"] != found["lynx-1.png"]
+
+
 def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
     run, adapter, unlabelled, tmp_path
 ):
@@ -343,7 +398,7 @@ def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
 
 def test_predict__some_at_a_time__agrees_with_all_at_once(run, adapter, unlabelled, monkeypatch):
     expected = run("predict", adapter, unlabelled, "--json").document["predictions"]
-    monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 4)
 
     found = run("predict", adapter, unlabelled, "--json").document["predictions"]
 
@@ -359,7 +414,7 @@ def test_predict__several_unreadable_pictures_in_a_row__are_listed(
     broken = [source / f"a-{number}.jpg" for number in range(3)]
     for path in broken:
         path.write_bytes(b"no picture")
-    monkeypatch.setattr(queries, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
 
     document = run("predict", adapter, source, "--json").document
 

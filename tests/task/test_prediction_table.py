@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from metaadapter.errors import DataError, Interrupted
+from metaadapter.task.prediction_rows import RowFormat
 from metaadapter.task.prediction_table import PredictionTable
 from metaadapter.task.predictions import Prediction
 
@@ -27,12 +28,13 @@ SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from metaadapter.errors import DataError
+from metaadapter.task.prediction_rows import RowFormat
 from metaadapter.task.prediction_table import PredictionTable
 from metaadapter.task.predictions import Prediction
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
 try:
-    with PredictionTable(Path(sys.argv[1]), ["fox", "lynx"]) as table:
+    with PredictionTable(Path(sys.argv[1]), RowFormat(["fox", "lynx"])) as table:
         for number in range(20):
             shares = {"fox": 0.75, "lynx": 0.25}
             table.add([Prediction(f"{number}.png", "fox", 0.75, "lynx", 0.25, False, shares)])
@@ -43,7 +45,7 @@ except DataError as error:
 
 
 def test_table__rows_that_were_added__are_on_disk_at_once(tmp_path):
-    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+    with PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"])) as table:
         table.add(predictions("one", "two"))
         seen = paths_in(tmp_path / "a.csv.partial")
         table.finish()
@@ -55,7 +57,7 @@ def test_table__rows_that_were_added__are_on_disk_at_once(tmp_path):
 def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
     one, two, three = predictions("one", "two", "three")
 
-    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+    with PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"])) as table:
         table.add([one, two, three])
         table.finish([three, one])
 
@@ -65,7 +67,7 @@ def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
 
 def write(file, *parts, error=None):
     """Add some predictions after the others; then the error, if there is one."""
-    with PredictionTable(file, ["fox", "lynx"]) as table:
+    with PredictionTable(file, RowFormat(["fox", "lynx"])) as table:
         for names in parts:
             table.add(predictions(*names))
         if error is not None:
@@ -96,7 +98,7 @@ def test_table__full_disk__is_told_with_what_is_kept(tmp_path):
 
 
 def test_table__file_name_of_undecodable_bytes__comes_back_as_the_same_bytes(tmp_path):
-    with PredictionTable(tmp_path / "a.csv", ["fox", "lynx"]) as table:
+    with PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"])) as table:
         table.add(predictions("caf\udce9"))
         table.finish()
 
@@ -128,7 +130,7 @@ def test_table__on_a_full_disk__ends_at_the_last_whole_row(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     unfinished = tmp_path / "a.csv.partial"
-    table = PredictionTable(tmp_path / "a.csv", ["fox", "lynx"])
+    table = PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"]))
     table.add(predictions("one"))
     whole = unfinished.read_bytes()
     monkeypatch.setattr(PredictionTable, "_write", write_a_part)
@@ -152,7 +154,7 @@ def test_table__unfinished_file_is_a_link__changes_nothing_there(tmp_path):
 
 @pytest.mark.parametrize("error", [DataError("no such picture"), KeyboardInterrupt()], ids=type)
 def test_table__unfinished_file_was_taken_away__tells_why_the_run_ended(tmp_path, error):
-    table = PredictionTable(tmp_path / "a.csv", ["fox", "lynx"])
+    table = PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"]))
     table.add(predictions("one"))
     (tmp_path / "a.csv.partial").unlink()
 

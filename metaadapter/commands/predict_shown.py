@@ -1,0 +1,76 @@
+"""The list of predictions on stdout: a table on a terminal, tab-separated elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from metaadapter.commands.console import Console
+from metaadapter.plain_text import in_csv, one_line
+
+if TYPE_CHECKING:
+    from metaadapter.task.predictions import Prediction
+
+__all__ = ["show_predictions"]
+
+
+def show_predictions(
+    predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
+) -> None:
+    """Print them in their order.
+
+    Args:
+        predictions: What is listed.
+        rank: The class whose probability is listed, too.
+        console: The voice of the command.
+        csv_raw: Without a terminal, names as they are.
+    """
+    rows = [
+        [
+            it.path,
+            it.label,
+            f"{it.probability:.4f}",
+            it.runner_up,
+            f"{it.runner_up_probability:.4f}",
+        ]
+        + ([] if rank is None else [f"{it.probabilities.get(rank, 0):.4f}"])
+        + ([] if it.known is None else [f"{it.known:.4f}", "unfamiliar" if it.unfamiliar else ""])
+        + ([] if it.set is None else [", ".join(it.set)])
+        + ([] if it.box is None else [" ".join(f"{side:.3f}" for side in it.box)])
+        for it in predictions
+    ]
+    if not console.stdout.is_terminal:
+        inert = ([in_csv(one_line(cell)) for cell in row] for row in rows)
+        # Where lines end with \n alone, a carriage return in a name would not be quoted.
+        plain, quoted = (
+            csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
+            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+        )
+        if csv_raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
+            # A file name of undecodable bytes comes out as the same bytes.
+            reconfigure(errors="surrogateescape")
+        for row in rows if csv_raw else inert:
+            (quoted if "\r" in "".join(row) else plain).writerow(row)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("picture", "label", "probability", "runner-up", "probability"):
+        right = title == "probability"
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    if rank is not None:
+        table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
+    if any(it.known is not None for it in predictions):
+        table.add_column("known", justify="right", overflow="fold")
+        table.add_column("", overflow="fold")
+    if any(it.set is not None for it in predictions):
+        table.add_column("may be", overflow="fold")
+    if any(it.box is not None for it in predictions):
+        table.add_column("box", overflow="fold")
+    for row, it in zip(rows, predictions, strict=True):
+        cells = [Text(one_line(cell)) for cell in row]
+        table.add_row(*cells, style="dim" if it.unfamiliar else None)
+    console.stdout.print(table)

@@ -1,0 +1,1 @@
+"""Work with camera traps: detectors' boxes, series, species that occur, and what others read."""
