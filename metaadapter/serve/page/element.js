@@ -26,12 +26,15 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Puts the children in place, and touches nothing where they are there already. */
+/** Puts the children in place; those that are there already are not touched, and keep the focus. */
 export function setChildren(node, children) {
-  const same =
-    node.childNodes.length === children.length &&
-    children.every((child, at) => node.childNodes[at] === child);
-  if (!same) node.replaceChildren(...children);
+  const wanted = new Set(children);
+  for (const child of [...node.childNodes]) if (!wanted.has(child)) child.remove();
+  let next = node.firstChild;
+  for (const child of children) {
+    if (child === next) next = next.nextSibling;
+    else node.insertBefore(child, next);
+  }
 }
 
 export const byId = (id) => document.getElementById(id);

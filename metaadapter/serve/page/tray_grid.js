@@ -19,7 +19,8 @@ export class TrayGrid {
   #current = null;
   #rows = new Map();
   #cards = new Map();
-  #row = 200;
+  #row = 200; // pixels of a row with its gap
+  #size = "";
   #makeCard;
   #showCard;
   #asked = false;
@@ -71,15 +72,7 @@ export class TrayGrid {
   #lay() {
     const box = this.node.getBoundingClientRect();
     if (!box.width) return;
-    this.columns = columnsIn(box.width, LEAST_WIDTH, GAP);
-    const width = (box.width - GAP * (this.columns - 1)) / this.columns;
-    this.#row = Math.round(width + BELOW_PICTURE) + GAP;
-    const n = Math.ceil(this.#order.length / this.columns);
-    this.node.style.setProperty("--columns", this.columns);
-    this.node.style.setProperty("--row", `${this.#row - GAP}px`);
-    this.node.style.height = `${n ? n * this.#row - GAP : 0}px`;
-    this.node.setAttribute("aria-rowcount", n);
-    this.node.setAttribute("aria-colcount", this.columns);
+    const n = this.#measure(box.width);
     const [first, end] = visibleRows(-box.top, innerHeight, this.#row, n, BEYOND);
     const wanted = new Set();
     for (let row = first; row < end; row += 1) wanted.add(row);
@@ -88,6 +81,23 @@ export class TrayGrid {
     this.#fill(wanted);
     if (at >= 0) this.node.setAttribute("aria-activedescendant", `picture-${this.#current}`);
     else this.node.removeAttribute("aria-activedescendant");
+  }
+
+  /** Sets the size of the grid, only where it is another; returns the number of its rows. */
+  #measure(width) {
+    this.columns = columnsIn(width, LEAST_WIDTH, GAP);
+    const side = (width - GAP * (this.columns - 1)) / this.columns;
+    this.#row = Math.round(side + BELOW_PICTURE) + GAP;
+    const n = Math.ceil(this.#order.length / this.columns);
+    const size = `${n} ${this.columns} ${this.#row}`;
+    if (size === this.#size) return n;
+    this.#size = size;
+    this.node.style.setProperty("--columns", this.columns);
+    this.node.style.setProperty("--row", `${this.#row - GAP}px`);
+    this.node.style.height = `${n ? n * this.#row - GAP : 0}px`;
+    this.node.setAttribute("aria-rowcount", n);
+    this.node.setAttribute("aria-colcount", this.columns);
+    return n;
   }
 
   #fill(wanted) {
