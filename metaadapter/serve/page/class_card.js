@@ -129,7 +129,10 @@ export class ClassCard {
       field.value = this.#one[what] ?? "";
       return;
     }
-    const taken = await this.#project.change(() => server.changeClass(this.#id, { [what]: value }));
+    const taken = await this.#project.change(
+      () => server.changeClass(this.#id, { [what]: value }),
+      () => Object.assign(this.#project.classes[this.at], { [what]: value }),
+    );
     if (!taken) field.value = this.#one[what] ?? "";
   }
 

@@ -78,14 +78,16 @@ function showFrame() {
   byId("sorting").hidden = fresh;
   setText(byId("project"), project.name);
   byId("project").setAttribute("aria-label", say("project_label", { name: project.name }));
-  setText(byId("saved"), project.saved ? say("saved") : say("saving"));
+  setText(byId("saved"), project.kept ? say("saved") : say("saving"));
   byId("undo").disabled = !project.can_undo;
   byId("redo").disabled = !project.can_redo;
   byId("take").disabled = !project.ready;
   const { key, ...values } = nextStep(project, pictures.some((picture) => answers[picture]));
   setText(byId("next-step"), say(key, values));
   byId("tray-tools").hidden = !pictures.length;
+  const leaves = document.activeElement === byId("tray") && !pictures.length;
   byId("tray").hidden = !pictures.length;
+  if (leaves) byId("tray-title").focus({ preventScroll: true });
   byId("tray-keys").hidden = !pictures.length;
   byId("tray-empty").hidden = Boolean(pictures.length);
   setText(byId("tray-empty"), say("tray_empty"));

@@ -16,6 +16,7 @@ export class Project extends EventTarget {
   classes = [];
   tray = [];
   names = {};
+  unreadable = {}; // picture → why it has no answer
   ready = false;
   saved = true;
   can_undo = false;
@@ -34,6 +35,11 @@ export class Project extends EventTarget {
   #ahead = 0; // changes that are shown and that the server has not taken yet
   #wake = () => {};
   #told = false;
+
+  /** Whether the server has everything that is shown, on its disk. */
+  get kept() {
+    return this.saved && !this.#ahead;
+  }
 
   /** Whether the answers are those of what is shown. */
   get upToDate() {

@@ -38,6 +38,7 @@ export class TrayCard {
     const { node } = this;
     node.classList.toggle("current", current);
     node.classList.toggle("stale", stale);
+    node.classList.toggle("unanswered", !answer);
     node.classList.toggle("unsure", Boolean(answer) && !isSure(answer, threshold));
     node.classList.toggle("unfamiliar", Boolean(answer?.unfamiliar));
     if (node.getAttribute("aria-selected") !== String(chosen))
