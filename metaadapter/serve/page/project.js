@@ -151,8 +151,11 @@ export class Project extends EventTarget {
     if (answers === undefined || this.#ahead) return;
     Object.assign(this, { ready, answers, left_out: left_out ?? {}, answered: revision });
     this.#tell();
-    const [sure, { advice }] = await Promise.all([server.sure(), server.advice()]);
-    Object.assign(this, { points: sure.points, n_pictures: sure.n_pictures, advice });
+    const { points, n_pictures } = await server.sure();
+    Object.assign(this, { points, n_pictures });
+    this.#tell();
+    const { advice } = await server.advice();
+    Object.assign(this, { advice });
     this.#tell();
   }
 

@@ -44,14 +44,16 @@ export class TrayCard {
     if (node.getAttribute("aria-selected") !== String(chosen))
       node.setAttribute("aria-selected", String(chosen));
     const file = project.names[this.picture] ?? "";
-    node.title = file;
     this.accept.hidden = !answer || answer.unfamiliar;
-    const words = answer ? answerInWords(project, answer) : say("no_answer_yet");
+    const words = answer
+      ? answerInWords(project, answer)
+      : (project.unreadable[this.picture] ?? say(unanswered(project, this.picture)));
     const doubt = answer && !answer.unfamiliar && !isSure(answer, threshold) ? ` ${say("not_sure")}` : "";
     node.setAttribute("aria-label", `${file}: ${words}${doubt}`);
+    node.title = project.unreadable[this.picture] ? `${file}: ${words}` : file;
     if (!answer) {
       this.other.hidden = true;
-      setText(this.name, project.ready ? say("looking") : say("no_answer"));
+      setText(this.name, say(unanswered(project, this.picture)));
       setText(this.probability, "");
       this.bar.style.setProperty("--part", 0);
       return;
@@ -74,4 +76,10 @@ export class TrayCard {
     setText(this.other, say(words, { name, probability: percent(probability) }));
     this.other.title = say("put_in", { name });
   }
+}
+
+/** Why a picture has no answer, as a key of the words. */
+function unanswered(project, picture) {
+  if (project.unreadable[picture]) return "unreadable";
+  return project.ready ? "looking" : "no_answer";
 }

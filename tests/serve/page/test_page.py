@@ -43,7 +43,7 @@ def address(tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "METAADAPTER_PROJECTS": str(tmp_path / "projects")},
+        env={**os.environ, "HOME": str(tmp_path)},
     ) as server:
         try:
             said = []
@@ -65,9 +65,7 @@ def page(chromium, address):
     document = context.new_page()
     faults, hosts = [], set()
     document.on("pageerror", lambda error: faults.append(str(error)))
-    document.on(
-        "console", lambda message: message.type == "error" and faults.append(message.text)
-    )
+    document.on("console", lambda message: message.type == "error" and faults.append(message.text))
     document.on("filechooser", lambda chooser: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     document.goto(address)
