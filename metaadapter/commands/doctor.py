@@ -23,6 +23,9 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
+    "fastapi": "the page of `metaadapter serve`",
+    "uvicorn": "the page of `metaadapter serve`",
+    "python-multipart": "the page of `metaadapter serve`",
 }
 # Two dormant packages that only `tools/`, `benchmarks/` and tests use.
 WITNESSES = ("learn2learn", "higher")

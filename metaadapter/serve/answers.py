@@ -1,4 +1,4 @@
-"""The adapter of a project's labelled pictures, and its answers: pure functions of kept features."""
+"""The adapter of labelled pictures, and its answers: pure functions of kept features."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import (
     Origin,
@@ -18,7 +19,6 @@ from metaadapter.adapter import (
     known_of_answers,
     known_threshold,
 )
-from metaadapter.classifier.labelled_support import unit_rows
 from metaadapter.features import EncodedPictures, ImageEncoder
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.generator import Generator, shared_generator
@@ -108,6 +108,13 @@ class LabelledTask:
         )
         return cls(taking_part, tuple(labels), EncodedPictures(pictures, features))
 
+    def is_same(self, other: LabelledTask) -> bool:
+        """Whether the same pictures have the same labels in both, and classes the same names."""
+        ours, theirs = (
+            (dict(each.classes), each.labels, each.pictures.sha256) for each in (self, other)
+        )
+        return ours == theirs
+
     @property
     def shots(self) -> float:
         """The mean number of pictures of the classes that have any."""
@@ -152,7 +159,7 @@ def answer_rows(
     least = float(known_threshold(stored.weights))
     found: list[Answer] = []
     for start in range(0, len(features), ROWS_AT_ONCE):
-        rows = unit_rows(features[start : start + ROWS_AT_ONCE]).double()
+        rows = normalize(torch.from_numpy(features[start : start + ROWS_AT_ONCE]).double(), dim=-1)
         logits = classify(rows, stored.weights)
         known = known_of_answers(rows, logits, stored.weights).sigmoid()
         found += _answers(labels, logits.softmax(-1), known, least)

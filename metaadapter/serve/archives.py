@@ -60,7 +60,9 @@ def unpack(
         with zipfile.ZipFile(path) as archive:
             entries = [each for each in archive.infolist() if _is_wanted(each)]
             if len(entries) > most_files:
-                raise ValueError(f"it holds {len(entries):,} files, and at most {most_files:,} are read")
+                raise ValueError(
+                    f"it holds {len(entries):,} files, and at most {most_files:,} are read"
+                )
             left = most_bytes
             for entry in entries:
                 if fault := _fault(entry, most_bytes_of_one):

@@ -6,9 +6,9 @@ same rule the other way round takes it back, and a list of edits is the whole hi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -72,13 +72,6 @@ class Edit(BaseModel):
 
     said: str
     changes: tuple[Change, ...]
-
-
-class NamedPicture(NamedTuple):
-    """A picture to be added: its id and the name of its file."""
-
-    picture: str
-    name: str
 
 
 @dataclass(slots=True)
@@ -210,20 +203,20 @@ def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tupl
 
 
 def add_pictures(
-    contents: Contents, pictures: Sequence[NamedPicture], labels: Mapping[str, str | None]
+    contents: Contents, names: Mapping[str, str], labels: Mapping[str, str | None]
 ) -> tuple[Change, ...]:
-    """The changes that add pictures, each to the class that `labels` has for it or to the tray."""
+    """The changes that add pictures by their names, each to its class in `labels` or the tray."""
     first = 1 + max((entry.place for entry in contents.pictures.values()), default=-1)
     return tuple(
         Change(
             kind="picture",
-            id=each.picture,
+            id=picture,
             before=None,
             after=PictureEntry(
-                name=one_line(each.name), label=labels.get(each.picture), place=first + number
+                name=one_line(name), label=labels.get(picture), place=first + number
             ),
         )
-        for number, each in enumerate(pictures)
+        for number, (picture, name) in enumerate(names.items())
     )
 
 

@@ -21,11 +21,20 @@ from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.serve.contents import Change, Contents, Edit
 
-__all__ = ["HISTORY_FILE", "History"]
+__all__ = ["HISTORY_FILE", "History", "read_contents"]
 
 HISTORY_FILE = "history.jsonl"
 # A longer history is shortened when the project is opened; so many edits can still be undone then.
 MOST_BYTES, KEPT_EDITS = 2**24, 200
+
+
+def read_contents(path: Path) -> Contents:
+    """What a history has led to, of a project that another process may have open.
+
+    Raises:
+        DataError: It cannot be read, or a line is damaged.
+    """
+    return _read(path)[0]
 
 
 class History:
@@ -42,29 +51,9 @@ class History:
         Raises:
             DataError: It cannot be read, or a line is damaged.
         """
-        self.contents = Contents()
         self.saved = True
         self._path = path
-        try:
-            content = regular(path).read_bytes()
-        except FileNotFoundError:
-            content = b""
-        except OSError as error:
-            raise DataError(
-                f"cannot read {path}: {error.strerror}; correct its permissions, or restore the "
-                "project from a copy"
-            ) from error
-        *lines, cut_off = content.split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            try:
-                self._apply(unsealed(parse_json(line))[0])
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"line {number} of {path} is damaged ({_told(error)}); restore the project "
-                    "from a copy, or remove that line and those after it, which takes back the "
-                    "edits since then"
-                ) from error
-        self._size = len(content) - len(cut_off)
+        self.contents, self._size = _read(path)
         if self._size > MOST_BYTES:
             self._shorten()
 
@@ -107,19 +96,7 @@ class History:
         self.saved = False
         self._size = _write(self._file, values, self._path)
         self.saved = True
-        self._apply(values)
-
-    def _apply(self, values: dict[str, Any]) -> None:
-        if "edit" in values:
-            self.contents.make(Edit.model_validate(values["edit"]))
-        elif "undo" in values:
-            self.contents.undo()
-        elif "redo" in values:
-            self.contents.redo()
-        else:  # how a shortened history begins
-            edit = Edit.model_validate(values["begin"])
-            self.contents.make(edit)
-            self.contents.done.clear()
+        _apply(self.contents, values)
 
     def _shorten(self) -> None:
         """Write the history anew, its older edits as one that cannot be undone."""
@@ -132,7 +109,10 @@ class History:
         begin = Edit(
             said="",
             changes=(
-                *(Change(kind="class", id=k, before=None, after=v) for k, v in start.classes.items()),
+                *(
+                    Change(kind="class", id=k, before=None, after=v)
+                    for k, v in start.classes.items()
+                ),
                 *(
                     Change(kind="picture", id=k, before=None, after=v)
                     for k, v in start.pictures.items()
@@ -140,7 +120,7 @@ class History:
             ),
         )
         edits = (*later, *reversed(undone))
-        lines = [
+        lines: list[dict[str, Any]] = [
             {"begin": begin.model_dump(mode="json")},
             *({"edit": edit.model_dump(mode="json")} for edit in edits),
             *({"undo": True} for _ in undone),
@@ -150,6 +130,42 @@ class History:
             replace_file(self._path, content)
         self._size = len(content)
         contents.done, contents.undone = list(later), list(undone)
+
+
+def _read(path: Path) -> tuple[Contents, int]:
+    """The contents, and the size of all whole lines."""
+    contents = Contents()
+    try:
+        content = regular(path).read_bytes()
+    except FileNotFoundError:
+        return contents, 0
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror}; correct its permissions, or restore the "
+            "project from a copy"
+        ) from error
+    *lines, cut_off = content.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            _apply(contents, unsealed(parse_json(line))[0])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"line {number} of {path} is damaged ({_told(error)}); restore the project from a "
+                "copy, or remove that line and those after it, which takes back later edits"
+            ) from error
+    return contents, len(content) - len(cut_off)
+
+
+def _apply(contents: Contents, values: dict[str, Any]) -> None:
+    if "edit" in values:
+        contents.make(Edit.model_validate(values["edit"]))
+    elif "undo" in values:
+        contents.undo()
+    elif "redo" in values:
+        contents.redo()
+    else:  # how a shortened history begins
+        contents.make(Edit.model_validate(values["begin"]))
+        contents.done.clear()
 
 
 def _line(values: dict[str, Any]) -> bytes:

@@ -20,11 +20,11 @@ from metaadapter.files.own_folder import write_errors
 from metaadapter.files.proof import file_hash
 from metaadapter.images import decode_image
 
-__all__ = ["PictureFolder", "id_of", "media_type"]
+__all__ = ["SHOWN_BY_BROWSERS", "PictureFolder", "as_jpeg", "id_of", "media_type"]
 
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
+THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
 # How each kind of picture that `images.decode` reads begins, and what browsers call it.
 MEDIA_TYPES = (
     (b"\xff\xd8", "image/jpeg"),
@@ -35,6 +35,8 @@ MEDIA_TYPES = (
     (b"MM", "image/tiff"),
     (b"BM", "image/bmp"),
 )
+
+SHOWN_BY_BROWSERS = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 
 
 def id_of(sha256: str) -> str:
@@ -103,16 +105,25 @@ class PictureFolder:
 def media_type(path: Path) -> str:
     """What browsers call the kind of a picture, by the first bytes of its file."""
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(16)
     kinds = (kind for mark, kind in MEDIA_TYPES if start.startswith(mark))
-    return next(kinds, "application/octet-stream")
+    return next(kinds, "image/x-portable-anymap")
+
+
+def as_jpeg(path: Path) -> bytes:
+    """A picture of any kind as a JPEG; an `UnreadableImage` if it cannot be read."""
+    return _jpeg(decode_image(path))
 
 
 def _write_thumbnail(path: Path, upright: Image.Image) -> None:
     upright.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    replace_file(path, _jpeg(upright))
+
+
+def _jpeg(upright: Image.Image) -> bytes:
     content = io.BytesIO()
-    upright.save(content, "JPEG", quality=THUMBNAIL_QUALITY)
-    replace_file(path, content.getvalue())
+    upright.save(content, "JPEG", quality=JPEG_QUALITY)
+    return content.getvalue()
 
 
 def _sync(file: IO[bytes]) -> None:

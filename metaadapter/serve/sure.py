@@ -22,9 +22,7 @@ class Cost(NamedTuple):
     """The fraction of wrong answers among those; `None` where none counts."""
 
 
-def costs(
-    probabilities: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"]
-) -> list[Cost]:
+def costs(probabilities: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"]) -> list[Cost]:
     """The cost at each threshold from 0 to 0.99; none without answers.
 
     Args:
