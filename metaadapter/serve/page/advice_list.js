@@ -1,0 +1,54 @@
+/** Advice in place: what would help most, with the pictures that it is about. */
+import { byId, element, setChildren } from "./element.js";
+import { thumbnail } from "./interface.js";
+import { showPicture } from "./picture_dialog.js";
+import { say } from "./words.js";
+
+export class AdviceList {
+  #project;
+  #shown = null;
+
+  constructor(project) {
+    this.#project = project;
+  }
+
+  show() {
+    const { advice, ready } = this.#project;
+    const text = JSON.stringify(advice);
+    byId("advice").hidden = !advice.length || !ready; // until then the next step is advice enough
+    if (text === this.#shown) return;
+    this.#shown = text;
+    setChildren(byId("advice"), [
+      element(
+        "details.advice",
+        { open: true },
+        element("summary", {}, say("advice_title", { n: advice.length })),
+        element("ul", {}, ...advice.map((one) => this.#item(one))),
+      ),
+    ]);
+  }
+
+  #item({ kind, sentence, pictures }) {
+    const images = kind === "few_pictures" ? [] : pictures.slice(0, 4);
+    return element(
+      "li",
+      { "data-kind": kind },
+      element("p", {}, sentence),
+      images.length ? element("div.shots", {}, ...images.map((picture) => this.#picture(picture))) : null,
+    );
+  }
+
+  #picture(picture) {
+    const name = this.#project.names[picture] ?? "";
+    return element(
+      "button.shot",
+      {
+        type: "button",
+        title: name,
+        "aria-label": say("look_at", { name }),
+        onclick: () => showPicture(this.#project, picture),
+      },
+      element("img", { alt: "", loading: "lazy", decoding: "async", src: thumbnail(picture) }),
+    );
+  }
+}
