@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,7 @@ def serve(
 
         def tell() -> None:
             console.result(access.address)
+            sys.stdout.flush()  # where it goes into a pipe, too, somebody is waiting for it
             console.note("The page is at this address, on this machine alone. Ctrl-C ends it.")
             if open_page:
                 webbrowser.open(access.address)

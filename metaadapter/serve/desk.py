@@ -23,7 +23,8 @@ from metaadapter.features.encoding_loop import encode_new
 from metaadapter.features.views import mean_of_views
 from metaadapter.images import UnreadableImage
 from metaadapter.refusals import refusal
-from metaadapter.serve.answers import RememberedTexts
+from metaadapter.serve.advice import PlacedAdvice, advice_on
+from metaadapter.serve.answers import LabelledTask, RememberedTexts
 from metaadapter.serve.contents import Change, Contents
 from metaadapter.serve.picture_folder import id_of
 from metaadapter.serve.project import Project
@@ -61,17 +62,23 @@ class Desk:
     encoded or an adapter has learned from unlabelled ones.
     """
 
-    def __init__(self, project: Project) -> None:
-        """Take a project up where it was left; `with` starts the threads and ends them."""
+    def __init__(self, project: Project, revision: int = 0) -> None:
+        """Take a project up where it was left; `with` starts the threads and ends them.
+
+        Args:
+            project: The project.
+            revision: The number to begin with, larger than any that a client may have seen.
+        """
         self.project = project
-        self.revision = 0
-        self.published = Published()
+        self.revision = revision
+        self.published = Published(revision - 1)
         self.unreadable: dict[str, str] = {}
         self._encoder = cast("ImageEncoder", RememberedTexts(project.encoder))
         self._state = threading.Condition()
         self._rows: dict[str, Float32[np.ndarray, " dim"]] = {}
         self._sha256: dict[str, str] = {}
         self._enter(dict(project.features.features))
+        self._advised: tuple[LabelledTask | None, list[PlacedAdvice]] = None, []
         self._ending = self._stopped = False
         self._error: str | None = None
         self._begun, self._n_done = 0.0, 0
@@ -146,9 +153,14 @@ class Desk:
             )
         return found
 
-    def sha256(self, picture: str) -> str:
-        """The whole hash of an encoded picture."""
-        return self._sha256[picture]
+    def advice(self) -> list[PlacedAdvice]:
+        """Advice on the labelled pictures, computed once for the same ones."""
+        found = self.published
+        task, advice = self._advised
+        if task is not found.task:
+            advice = advice_on(found)
+            self._advised = found.task, advice
+        return advice
 
     def work(self) -> Work:
         """What is being done, and how long it will take."""

@@ -205,6 +205,11 @@ def project_routes(projects: Projects, limits: Limits) -> APIRouter:
             points=[forms.CostForm(**each._asdict()) for each in points], n_pictures=len(correct)
         )
 
+    @routes.get("/advice")
+    def read_advice() -> forms.AdviceList:
+        found = projects.desk.advice()
+        return forms.AdviceList(advice=[forms.AdviceItem(**each._asdict()) for each in found])
+
     @routes.get("/work")
     def read_work() -> forms.WorkForm:
         return forms.WorkForm(**asdict(projects.desk.work()))
@@ -293,7 +298,7 @@ def _take_pictures(desk: Desk, form: ReceivedForm, limits: Limits) -> forms.Adde
         }
         return (*made, *add_pictures(contents, {k: each.name for k, each in new.items()}, labels))
 
-    revision = desk.edit(f"Added {_counted(len(taken.pictures))}", changes)
+    revision = desk.edit(f"Added {_counted(len({it.picture for it in taken.pictures}))}", changes)
     refused = [forms.RefusedFile(**each._asdict()) for each in taken.refused]
     return forms.Added(added=added, known_already=known, refused=refused, revision=revision)
 

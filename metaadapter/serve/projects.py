@@ -61,6 +61,7 @@ class Projects:
         self._open = ExitStack()
         self._switching = threading.Lock()
         self._desk: Desk | None = None
+        self._n_revisions = 0
 
     @contextmanager
     def held(self) -> Iterator[Projects]:
@@ -126,7 +127,7 @@ class Projects:
 
     def _switch(self, folder: Path, name: str) -> None:
         with self._switching:
-            before = self.desk.project
+            before, self._n_revisions = self.desk.project, self.desk.revision + 1
             if folder == before.folder:
                 return
             self._desk = None
@@ -140,7 +141,7 @@ class Projects:
     def _take(self, folder: Path, name: str, encoder: str | None) -> None:
         with ExitStack() as stack:
             project = stack.enter_context(open_project(folder, name, encoder, self.encoder))
-            desk = stack.enter_context(Desk(project))
+            desk = stack.enter_context(Desk(project, self._n_revisions))
             self._open = stack.pop_all()
         self._desk = desk
 

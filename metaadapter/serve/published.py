@@ -74,6 +74,7 @@ class Published:
     Attributes:
         revision: Which moment of the project they belong to.
         task: What the adapter was predicted from; `None` where there is none.
+        labelled: The pictures of the task, in its order.
         stored: The adapter.
         answers: About the pictures of the tray.
         left_out: About labelled pictures, each as if it were not.
@@ -82,6 +83,7 @@ class Published:
 
     revision: int = -1
     task: LabelledTask | None = None
+    labelled: tuple[str, ...] = ()
     stored: StoredAdapter | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict)
     left_out: Mapping[str, Answer] = field(default_factory=dict)
@@ -95,9 +97,9 @@ def answered(before: Published, now: Snapshot, encoder: ImageEncoder) -> Publish
         return Published(now.revision)
     if before.stored is None or before.task is None or not task.is_same(before.task):
         stored = fit(task, encoder)
-        labelled = now.labelled
+        labelled = tuple(now.labelled)
         left_out = {labelled[n]: each for n, each in answer_left_out(task, stored).items()}
-        before = Published(now.revision, task, stored, {}, left_out)
+        before = Published(now.revision, task, labelled, stored, {}, left_out)
     assert before.stored is not None
     tray = now.tray
     new = [each for each in tray if each not in before.answers]

@@ -28,7 +28,7 @@ __all__ = [
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
 HEAD = (
     *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
-    *("unfamiliar", "labelled", "sha256"),
+    *("unfamiliar", "labelled", "id"),
 )
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 PIECE = 2**20
@@ -101,7 +101,10 @@ def move_script(pictures: list[Sorted]) -> str:
     folders = dict.fromkeys(folder_name(each.answer) for each in pictures)
     lines += [f"mkdir -p -- {quote('./' + folder)}" for folder in folders]
     for each in pictures:
-        start, folder = quote(f"./{each.name}"), quote(f"./{folder_name(each.answer)}/")
+        answer, (*folders_now, _) = folder_name(each.answer), each.name.split("/")
+        if folders_now == [answer]:  # it is there already
+            continue
+        start, folder = quote(f"./{each.name}"), quote(f"./{answer}/")
         lines.append(f"[ -f {start} ] && mv -n -- {start} {folder}")
     return "\n".join([*lines, "exit 0", ""])
 
