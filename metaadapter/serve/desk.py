@@ -133,25 +133,33 @@ class Desk:
             return self._changed(), said
 
     def answered(self) -> Published:
-        """The answers to what was changed last, waited for.
+        """The answers to what was changed last, waited for, as is the encoding of all pictures.
 
         Raises:
-            Refusal: There are none, because two classes with a picture each are needed, or because
-                they do not come.
+            Refusal: There are none, because two classes with a picture each are needed; or they
+                take longer than a request may wait.
         """
         with self._state:
-            wanted = self.revision
-            self._state.wait_for(
-                lambda: self.published.revision >= wanted or self._ending, LONGEST_WAIT
-            )
+            self._state.wait_for(self._is_answered, LONGEST_WAIT)
+            if not self._is_answered() and not self._ending:
+                n_left = len(self._waiting())
+                raise Refusal(
+                    503,
+                    "busy",
+                    f"{n_left} pictures are still to be encoded. Try again when they are done."
+                    if n_left
+                    else "The answers are not ready yet. Try again in a moment.",
+                )
             found = self.published
-            if found.revision < wanted:
-                raise Refusal(503, "busy", "The answers are not ready yet. Try again in a moment.")
         if found.stored is None:
             raise Refusal(
                 409, "no-adapter", "There is no classifier yet: give two classes a picture each."
             )
         return found
+
+    def _is_answered(self) -> bool:
+        encoded = self._stopped or not self._waiting()
+        return self._ending or (encoded and self.published.revision >= self.revision)
 
     def advice(self) -> list[PlacedAdvice]:
         """Advice on the labelled pictures, computed once for the same ones."""

@@ -16,7 +16,7 @@ from metaadapter.serve.receiving import Limits, ReceivedFile
 
 __all__ = ["Refused", "TakenIn", "TakenPicture", "plain_name", "sent_pictures", "take_in"]
 
-LONGEST_PART = 120
+LONGEST_PART, MOST_PARTS = 120, 16
 DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -113,7 +113,7 @@ def plain_name(name: str) -> str:
     parts = DRIVE.sub("", name.replace("\\", "/")).split("/")
     kept = [one_line(part.strip()) for part in parts if part.strip() not in ("", ".", "..")]
     shortened = [_shortened(part) for part in kept]
-    return "/".join(shortened[-4:]) or "picture"
+    return "/".join(shortened[-MOST_PARTS:]) or "picture"
 
 
 def _shortened(part: str) -> str:
