@@ -23,6 +23,7 @@ from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
+from metaadapter.commands.serve import serve
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
 from metaadapter.commands.streams import lasting_streams, reader_left
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, train, evaluate, report, doctor):
+for command in (demo, encode, adapt, add, predict, serve, train, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(library)
 

@@ -12,7 +12,7 @@ from typer import Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, write_document
-from metaadapter.errors import DataError
+from metaadapter.commands.page_file import require_place
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from metaadapter.task.demo import DemoResult
 
 __all__ = ["demo"]
-
-OWN_MARK = '<meta name="generator" content="metaadapter">'
 
 
 def demo(
@@ -42,7 +40,7 @@ def demo(
     """
     console = Console(quiet=quiet, json_output=json_output)
     page_file, adapter = out / "index.html", out / "adapter"
-    _require_place(page_file)
+    require_place(page_file, "another folder with --out")
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.features import FrozenEncoder
@@ -86,17 +84,6 @@ def demo(
         console.note(*_farewell(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())
-
-
-def _require_place(page_file: Path) -> None:
-    """Refuse to overwrite a page that is not the demo's, before any work is done."""
-    if page_file.parent.is_file():
-        raise DataError(f"{page_file.parent} is a file; give a folder with --out")
-    if page_file.is_file() and OWN_MARK not in page_file.read_text(errors="replace")[:2000]:
-        raise DataError(
-            f"{page_file} is a page of yours, not of the demo, and would be overwritten; choose "
-            "another folder with --out"
-        )
 
 
 def _table(result: DemoResult) -> Table:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from typer import Exit, Option
 
 from metaadapter.commands import options
+from metaadapter.commands.advise import advise_on
 from metaadapter.commands.console import Console, write_document
-from metaadapter.errors import DataError, MetaAdapterError, MissingPackage
+from metaadapter.errors import DataError, MetaAdapterError, MissingPackage, UsageError
 
 __all__ = ["Check", "all_checks", "doctor"]
 
@@ -23,6 +24,9 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
+    "fastapi": "the page of `metaadapter serve`",
+    "uvicorn": "the page of `metaadapter serve`",
+    "python-multipart": "the page of `metaadapter serve`",
 }
 # Two dormant packages that only `tools/`, `benchmarks/` and tests use.
 WITNESSES = ("learn2learn", "higher")
@@ -38,14 +42,38 @@ def doctor(
             "generator, an evaluation or a training run are damaged, or a skill file.",
         ),
     ] = None,
+    advise: Annotated[
+        Path | None,
+        Option(
+            metavar="SUPPORT",
+            help="Tell instead what to do about labelled pictures, as `adapt` takes them: labels "
+            "and names that look wrong, classes that need pictures or cannot be told apart, "
+            "pictures that are nearly the same.",
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="With --advise: write it, with the pictures, to an HTML page."),
+    ] = None,
+    encoder: options.EncoderOfPictures = None,
+    split: options.Split = None,
     json_output: options.Json = False,
 ) -> None:
-    """Print versions, devices, caches and known conflicts.
+    """Print versions, devices, caches and known conflicts; or look at files, or at pictures.
 
     Ends with 1 if something keeps pictures from being classified, and with 3 if --verify finds a
     damaged file, else with 0.
     """
     console = Console(json_output=json_output)
+    if advise is not None:
+        if verify is not None:
+            raise UsageError("--advise and --verify look at different things; give one of them")
+        advise_on(
+            advise, console, encoder=encoder, split=split, page_file=page, json_output=json_output
+        )
+        return
+    if page is not None or encoder is not None or split is not None:
+        raise UsageError("--page, --encoder and --split go with --advise alone")
     checks = []
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from metaadapter.adapter import AdapterConfig, StoredAdapter
+from metaadapter.adapter import AdapterConfig, StoredAdapter, Support
 from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
 from metaadapter.classifier.labelled_support import (
     descriptions,
@@ -26,7 +26,7 @@ from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.predictions import Proportion
 
-__all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter"]
+__all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter", "support_of"]
 
 # Leaving out each of more pictures would take longer than a user waits for a side remark.
 MAX_PICTURES = 200
@@ -49,23 +49,7 @@ def fit_adapter(
     `MetaAdapterClassifier`, and `pool` has the features of unlabelled pictures.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
-    texts: Mapping[str, Any] | None = names
-    if names is not None and labelled.stored_texts is not None:
-        texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
-    classes = sorted({*pictures.labels, *(names or {})})
-    support = labelled_support(
-        pictures.features,
-        pictures.labels,
-        classes,
-        texts,
-        labelled.encoder,
-        logit_scale=logit_scale,
-        blocks=look_widths(
-            pictures.features.shape[1],
-            labelled.origin.zoom,
-            tuple(labelled.origin.blocks.values()),
-        ),
-    )
+    support, classes = support_of(labelled, names)
     if pool is not None:
         support = support.with_pool(unit_rows(pool))
     loaded, identity = shared_generator(generator)
@@ -89,6 +73,31 @@ def fit_adapter(
         origin=labelled.origin,
     )
     return StoredAdapter(weights, config, support, pictures.sha256)
+
+
+def support_of(
+    labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
+) -> tuple[Support, list[str]]:
+    """The support of labelled pictures, and the classes in its order; `names` is as above."""
+    pictures = labelled.pictures
+    texts: Mapping[str, Any] | None = names
+    if names is not None and labelled.stored_texts is not None:
+        texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
+    classes = sorted({*pictures.labels, *(names or {})})
+    support = labelled_support(
+        pictures.features,
+        pictures.labels,
+        classes,
+        texts,
+        labelled.encoder,
+        logit_scale=labelled.logit_scale,
+        blocks=look_widths(
+            pictures.features.shape[1],
+            labelled.origin.zoom,
+            tuple(labelled.origin.blocks.values()),
+        ),
+    )
+    return support, classes
 
 
 class LeftOutMistake(NamedTuple):

@@ -132,7 +132,7 @@ def test_demo__page_of_someone_else__is_not_overwritten(tmp_path, capsys, encode
     code, _, err = demo(capsys, "--out", tmp_path)
 
     assert code == 3
-    assert "is a page of yours, not of the demo, and would be overwritten; choose another" in err
+    assert "is a file of yours, not a page of metaadapter, and would be overwritten; choose" in err
     assert (tmp_path / "index.html").read_text() == "<h1>My thesis</h1>"
     assert not (tmp_path / "adapter").exists()
 
@@ -143,7 +143,7 @@ def test_demo__out_is_a_file__says_so(tmp_path, capsys, encoder):
     code, _, err = demo(capsys, "--out", tmp_path / "demo")
 
     assert code == 3
-    assert "is a file; give a folder with --out" in err
+    assert "is a file, and no folder; choose another folder with --out" in err
 
 
 def test_demo__open__shows_the_page(tmp_path, capsys, encoder, monkeypatch):

@@ -1,0 +1,23 @@
+"""One piece of advice on labelled pictures."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["Advice", "Kind"]
+
+Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
+
+
+class Advice(NamedTuple):
+    """What looks wrong or is missing, and what to do about it."""
+
+    kind: Kind
+    sentence: str
+    """What was found and what to do, for people."""
+    classes: tuple[str, ...]
+    """The labels it is about. Of `label` and `name` the first is the one that is doubted, and the
+    second, where there is one, what fits better."""
+    pictures: tuple[int, ...]
+    """Numbers of the pictures to look at, from 0 in the order that they were given. Of `confused`
+    they are pairs, one of each class: the first and the second, the third and the fourth, …"""

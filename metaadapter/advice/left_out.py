@@ -1,0 +1,86 @@
+"""What labelled pictures say of one another: each is answered for by a fit of all the others.
+
+Letters: m pictures class by class, N classes, D feature width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import Support
+from metaadapter.generator import ClosedForm
+from metaadapter.generator.blocks import log_lengths, reweigh
+from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator.regression import regression
+
+__all__ = ["MAX_PICTURES", "Evidence", "evidence"]
+
+MAX_PICTURES = 4096
+"""The pictures of one task whose likeness to one another fits the memory of a small machine."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What one task's pictures, class by class, and the texts of its classes tell of each other."""
+
+    numbers: Int[np.ndarray, " m"]
+    """The class of each picture."""
+    log_p: Float[np.ndarray, "m N"]
+    """Log-probability of each class, by the closed form of all other pictures."""
+    asked: Bool[np.ndarray, " m"]
+    """Whether the class of a picture has others, so that its answer without it means something."""
+    distances: Float[np.ndarray, "m m"]
+    """Squared distance of two pictures, in units of the usual one: 1 is as far as any two."""
+    agreement: Float[np.ndarray, "N N"]
+    """How well the text of a class (row) agrees with the mean picture of a class (column): cosines
+    freed from what is usual for the row and for the column."""
+    named: Bool[np.ndarray, " N"]
+    """The classes that have a text and a picture."""
+
+    @property
+    def n_pictures(self) -> Int[np.ndarray, " N"]:
+        """The number of pictures of each class."""
+        return np.bincount(self.numbers, minlength=self.log_p.shape[1])
+
+
+def evidence(support: Support) -> Evidence:
+    """Ask the one task of a support; it has at least one picture and at most `MAX_PICTURES`."""
+    canonical = canonicalise(support)
+    if len(support.blocks) > 1:
+        canonical = reweigh(canonical, log_lengths(canonical))
+    problem = regression(canonical, ClosedForm(most_kernel_rows=MAX_PICTURES))
+    left_out = leave_one_out(problem)
+    return Evidence(
+        numbers=left_out.is_own_TMN[0].int().argmax(-1).numpy(),
+        log_p=left_out.log_p_TMN[0].numpy(),
+        asked=left_out.asked_TM[0].numpy(),
+        # Canonical pictures have a mean squared length of 1, so that two are 2 apart in the mean.
+        distances=problem.distance_TMM[0].numpy() / 2,
+        agreement=_agreement(canonical),
+        named=_named(canonical).numpy(),
+    )
+
+
+def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:
+    return (canonical.text_mask_TN & canonical.image_mask_TN)[0]
+
+
+def _agreement(canonical: CanonicalSupport) -> Float[np.ndarray, "N N"]:
+    """Some texts are near to all pictures, and some pictures to all texts: that is taken away."""
+    (text_ND,), (mean_ND,), named_N = canonical.text_TND, canonical.means_TND, _named(canonical)
+    # Blocks of features without texts have no say.
+    mean_ND = (mean_ND - mean_ND[named_N].mean(0)) * text_ND.any(0)
+    pairs_NN = named_N[:, None] & named_N
+    cosines_NN = torch.where(pairs_NN, normalize(text_ND) @ normalize(mean_ND).T, 0.0)
+    n_named = max(1, int(named_N.sum()))
+    for axis in (0, 1):
+        usual = cosines_NN.sum(axis, keepdim=True) / n_named
+        cosines_NN = torch.where(pairs_NN, cosines_NN - usual, 0.0)
+    return cosines_NN.numpy()

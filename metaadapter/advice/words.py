@@ -1,0 +1,93 @@
+"""The sentences of advice: what was found, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metaadapter.advice.confusions import Confusion
+
+__all__ = [
+    "of_confusion",
+    "of_copies",
+    "of_empty_names",
+    "of_label",
+    "of_name",
+    "of_need",
+    "of_swapped_names",
+]
+
+
+def of_label(label: str, better: str) -> str:
+    """A picture whose label looks wrong."""
+    return (
+        f"a picture of {label!r} looks like {better!r} to what the other pictures tell: put its "
+        "label right, or remove it if it shows neither well"
+    )
+
+
+def of_copies(labels: Sequence[str], n_pictures: int) -> str:
+    """Pictures that are nearly the same, in one class or in several."""
+    if len(labels) > 1:
+        return (
+            f"nearly the same picture stands in {_and(labels)}: remove it from all but the class "
+            "that it shows"
+        )
+    return (
+        f"{n_pictures} pictures of {labels[0]!r} are nearly the same and tell no more than one of "
+        "them: put different ones in place of the others"
+    )
+
+
+def of_name(label: str, name: str, nearer: str) -> str:
+    """A name that fits another class's pictures better than its own."""
+    called = f"the name of {label!r}" if name == label else f"{name!r}, the name of {label!r},"
+    return (
+        f"{called} says something else to the encoder than its pictures show, and is nearer to "
+        f"those of {nearer!r}: name what the pictures show, or describe it in a sentence"
+    )
+
+
+def of_swapped_names(labels: Sequence[str]) -> str:
+    """Two names each of which fits the pictures of the other."""
+    return (
+        f"the names of {_and(labels)} fit the pictures of each other better than their own: look "
+        "whether they were swapped"
+    )
+
+
+def of_empty_names(labels: Sequence[str]) -> str:
+    """Names that are a number or a placeholder."""
+    named = "the name" if len(labels) == 1 else "the names"
+    return (
+        f"{named} of {_and(labels)} {'says' if len(labels) == 1 else 'say'} nothing to the "
+        "encoder: give a name that tells what the pictures show"
+    )
+
+
+def of_need(label: str, n_pictures: int, n_right: int) -> str:
+    """A class whose next picture wins most."""
+    if n_pictures == 0:
+        return f"{label!r} has no picture yet: the first one helps most"
+    if n_pictures == 1:
+        return f"{label!r} has a single picture: add more of it, as different as they come"
+    recognised = "none" if n_right == 0 else f"{n_right}"
+    return (
+        f"{label!r} needs pictures: {recognised} of its {n_pictures} is recognised by all the "
+        "others; add some that differ from those"
+    )
+
+
+def of_confusion(labels: Sequence[str], confusion: Confusion) -> str:
+    """Two classes whose pictures are taken for one another."""
+    return (
+        f"{_and(labels)} are hard to tell apart: {confusion.n_wrong} of their "
+        f"{confusion.n_pictures} pictures look more like the other class to all the others; add "
+        "pictures that show the difference, or make the two one class"
+    )
+
+
+def _and(labels: Sequence[str], most: int = 3) -> str:
+    shown = [repr(label) for label in labels[:most]]
+    if len(labels) > most:
+        return f"{', '.join(shown)} and {len(labels) - most} more"
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]

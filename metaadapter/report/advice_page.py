@@ -1,0 +1,46 @@
+"""Advice on labelled pictures as one HTML page that needs no other file, no script, no network."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+from metaadapter.advice.of_pictures import AdvisedPictures
+from metaadapter.report.template import render
+from metaadapter.report.thumbnails import thumbnails
+
+__all__ = ["advice_page"]
+
+# Kind → heading, and what the pictures below a sentence are.
+KINDS = {
+    "label": ("Labels that look wrong", "The picture in doubt."),
+    "near_duplicate": ("Nearly the same picture", "The pictures that are nearly the same."),
+    "name": ("Names that say something else", ""),
+    "few_pictures": ("Classes that need pictures", "The pictures that the class has."),
+    "confused": ("Classes that are hard to tell apart", "Their most similar pictures, in pairs."),
+}
+MOST_SHOWN = 12
+
+
+def advice_page(source: str, found: AdvisedPictures) -> str:
+    """Render the page; pictures are shown if their files are still there, byte for byte."""
+    pictures = found.labelled.pictures
+    shown = {number for advice in found.advice for number in advice.pictures[:MOST_SHOWN]}
+    rows = [pictures.pictures[number]._asdict() for number in sorted(shown)]
+    by_kind = groupby(found.advice, lambda advice: advice.kind)
+    return render(
+        "advice_page.html.jinja",
+        (_as_sentence,),
+        source=source,
+        found=found,
+        pictures=pictures,
+        sections=[(*KINDS[kind], [*those]) for kind, those in by_kind],
+        jpegs=thumbnails(rows, [Path()]),
+        most_shown=MOST_SHOWN,
+        version=version("metaadapter"),
+    )
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
