@@ -8,6 +8,7 @@ import { server } from "./interface.js";
 
 const SOON = 200; // milliseconds between two looks while the server works
 const LATER = 3000;
+const BUSY = 503;
 
 export class Project extends EventTarget {
   name = "";
@@ -63,6 +64,7 @@ export class Project extends EventTarget {
   async follow() {
     for (;;) {
       const wait = await this.#look().catch((error) => {
+        if (error.status === BUSY) return SOON; // another project is being opened
         if (this.reached) this.#refused(error);
         this.reached = false;
         return LATER;

@@ -72,7 +72,7 @@ export const words = {
   n_pictures: { one: "{n} picture", other: "{n} pictures" },
   class_empty: "Drop pictures here",
   class_add: "Add pictures",
-  class_remove: "Remove class",
+  class_remove: "Remove",
   of_class: "{what}: {name}",
   show_all: { one: "Show it", other: "Show all {n}" },
   show_fewer: "Show fewer",
@@ -161,7 +161,7 @@ export const words = {
   sure_unknown: "How many of those are wrong can be told once classes have two pictures each.",
 
   // Advice
-  advice_title: { one: "One piece of advice", other: "{n} pieces of advice" },
+  advice: { one: "Advice: {first}", other: "{n} pieces of advice. {first}" },
   look_at: "Show {name}",
 
   // Taking along

@@ -1,4 +1,4 @@
-"""What holds for the files of the page: complete words, no markup from others, colours that can be read."""
+"""What holds for the page's files: complete words, no markup from others, colours to be read."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def used_words():
         for one, other in re.findall(r'say\([^"`\n]*\? "(\w+)" : "(\w+)"', text):
             whole |= {one, other}
         begun |= set(re.findall(r"say\(`(\w+_)\$\{", text))
+    chosen = SCRIPTS["next_step.js"] + SCRIPTS["tray_card.js"].split("function unsaid")[1]
+    whole |= set(re.findall(r'(?:key: |return |\? |: )"(\w+)"', chosen))
     return whole, begun
 
 
