@@ -1,4 +1,4 @@
-/** Advice in place: what would help most, with the pictures that it is about. */
+/** Advice in place: the first piece in one line, and behind it all of them with their pictures. */
 import { byId, element, setChildren } from "./element.js";
 import { thumbnail } from "./interface.js";
 import { showPicture } from "./picture_dialog.js";
@@ -14,17 +14,15 @@ export class AdviceList {
 
   show() {
     const { advice, ready } = this.#project;
+    const node = byId("advice");
+    node.hidden = !advice.length || !ready; // until then the next step is advice enough
     const text = JSON.stringify(advice);
-    byId("advice").hidden = !advice.length || !ready; // until then the next step is advice enough
-    if (text === this.#shown) return;
+    if (text === this.#shown || !advice.length) return;
     this.#shown = text;
-    setChildren(byId("advice"), [
-      element(
-        "details.advice",
-        { open: true },
-        element("summary", {}, say("advice_title", { n: advice.length })),
-        element("ul", {}, ...advice.map((one) => this.#item(one))),
-      ),
+    const [first] = advice;
+    setChildren(node, [
+      element("summary", {}, say("advice", { n: advice.length, first: first.sentence })),
+      element("ul", {}, ...advice.map((one) => this.#item(one))),
     ]);
   }
 

@@ -2,6 +2,8 @@
 import { byId, element, setChildren, setText } from "./element.js";
 import { say } from "./words.js";
 
+const FEW = 5; // classes that stand beside the other buttons; more have lines of their own
+
 export class ChoiceBar {
   #project;
   #tray;
@@ -29,6 +31,7 @@ export class ChoiceBar {
     this.#accept.disabled = !answered;
     this.#look.disabled = chosen.length !== 1;
     this.#remove.disabled = !chosen.length;
+    byId("choice").classList.toggle("many", classes.length > FEW);
     setChildren(this.#classes, classes.map((one, at) => this.#classButton(one, at, !chosen.length)));
   }
 

@@ -28,13 +28,13 @@ const slider = new SureSlider(project, (threshold) => {
   tray.show();
 });
 const parts = [
+  { show: showFrame }, // first: what is hidden has no size
   work,
   new ClassList(project, { takingIn, camera }),
   tray,
   new ChoiceBar(project, tray),
   slider,
   new AdviceList(project),
-  { show: showFrame },
 ];
 fillWelcome(project, takingIn);
 

@@ -8,6 +8,7 @@ import { server } from "./interface.js";
 
 const SOON = 200; // milliseconds between two looks while the server works
 const LATER = 3000;
+const BUSY = 503;
 
 export class Project extends EventTarget {
   name = "";
@@ -63,6 +64,7 @@ export class Project extends EventTarget {
   async follow() {
     for (;;) {
       const wait = await this.#look().catch((error) => {
+        if (error.status === BUSY) return SOON; // another project is being opened
         if (this.reached) this.#refused(error);
         this.reached = false;
         return LATER;
@@ -151,8 +153,11 @@ export class Project extends EventTarget {
     if (answers === undefined || this.#ahead) return;
     Object.assign(this, { ready, answers, left_out: left_out ?? {}, answered: revision });
     this.#tell();
-    const [sure, { advice }] = await Promise.all([server.sure(), server.advice()]);
-    Object.assign(this, { points: sure.points, n_pictures: sure.n_pictures, advice });
+    const { points, n_pictures } = await server.sure();
+    Object.assign(this, { points, n_pictures });
+    this.#tell();
+    const { advice } = await server.advice();
+    Object.assign(this, { advice });
     this.#tell();
   }
 

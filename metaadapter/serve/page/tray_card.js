@@ -43,29 +43,29 @@ export class TrayCard {
     node.classList.toggle("unfamiliar", Boolean(answer?.unfamiliar));
     if (node.getAttribute("aria-selected") !== String(chosen))
       node.setAttribute("aria-selected", String(chosen));
-    const file = project.names[this.picture] ?? "";
-    node.title = file;
-    this.accept.hidden = !answer || answer.unfamiliar;
-    const words = answer ? answerInWords(project, answer) : say("no_answer_yet");
-    const doubt = answer && !answer.unfamiliar && !isSure(answer, threshold) ? ` ${say("not_sure")}` : "";
-    node.setAttribute("aria-label", `${file}: ${words}${doubt}`);
-    if (!answer) {
-      this.other.hidden = true;
-      setText(this.name, project.ready ? say("looking") : say("no_answer"));
-      setText(this.probability, "");
-      this.bar.style.setProperty("--part", 0);
-      return;
-    }
-    setText(this.name, answer.unfamiliar ? say("none_of_these") : project.className(answer.class));
-    setText(this.probability, answer.unfamiliar ? "" : percent(answer.probability));
-    this.bar.style.setProperty("--part", answer.unfamiliar ? 0 : answer.probability);
+    this.#showWords(project, answer, threshold);
+    const said = answer && !answer.unfamiliar;
+    this.accept.hidden = !said;
+    setText(this.name, said ? project.className(answer.class) : say(unsaid(project, this.picture, answer)));
+    setText(this.probability, said ? percent(answer.probability) : "");
+    this.bar.style.setProperty("--part", said ? answer.probability : 0);
     this.#showOther(project, answer);
   }
 
+  /** What a screen reader says, and what stands beside the pointer. */
+  #showWords(project, answer, threshold) {
+    const file = project.names[this.picture] ?? "";
+    const reason = project.unreadable[this.picture];
+    const words = answer ? answerInWords(project, answer) : (reason ?? say(unsaid(project, this.picture)));
+    const unsure = answer && !answer.unfamiliar && !isSure(answer, threshold);
+    this.node.setAttribute("aria-label", `${file}: ${words}${unsure ? ` ${say("not_sure")}` : ""}`);
+    this.node.title = reason ? `${file}: ${reason}` : file;
+  }
+
   #showOther(project, answer) {
-    const [id, probability] = answer.unfamiliar
+    const [id, probability] = answer?.unfamiliar
       ? [answer.class, answer.probability]
-      : [answer.runner_up, answer.runner_up_probability];
+      : [answer?.runner_up, answer?.runner_up_probability];
     this.#offered = id;
     this.other.hidden = !id;
     if (!id) return;
@@ -74,4 +74,11 @@ export class TrayCard {
     setText(this.other, say(words, { name, probability: percent(probability) }));
     this.other.title = say("put_in", { name });
   }
+}
+
+/** Why a picture has no class for an answer, as a key of the words. */
+function unsaid(project, picture, answer) {
+  if (answer) return "none_of_these";
+  if (project.unreadable[picture]) return "unreadable";
+  return project.ready ? "looking" : "no_answer";
 }

@@ -72,7 +72,7 @@ export const words = {
   n_pictures: { one: "{n} picture", other: "{n} pictures" },
   class_empty: "Drop pictures here",
   class_add: "Add pictures",
-  class_remove: "Remove class",
+  class_remove: "Remove",
   of_class: "{what}: {name}",
   show_all: { one: "Show it", other: "Show all {n}" },
   show_fewer: "Show fewer",
@@ -121,9 +121,9 @@ export const words = {
   answer_unfamiliar: "None of these; the nearest is {answer}",
   none_of_these: "None of these",
   not_sure: "Not as sure as you ask for.",
-  no_answer_yet: "no answer yet",
   no_answer: "No answer yet",
   looking: "Looking …",
+  unreadable: "Cannot be read",
   or: "or {name} {probability}",
   nearest: "nearest: {name}",
   put_in: "Put it into {name}",
@@ -161,7 +161,7 @@ export const words = {
   sure_unknown: "How many of those are wrong can be told once classes have two pictures each.",
 
   // Advice
-  advice_title: { one: "One piece of advice", other: "{n} pieces of advice" },
+  advice: { one: "Advice: {first}", other: "{n} pieces of advice. {first}" },
   look_at: "Show {name}",
 
   // Taking along

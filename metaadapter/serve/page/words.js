@@ -28,10 +28,10 @@ export function say(key, values = {}) {
   });
 }
 
-/** A probability from 0 to 1 as text. What is not certain is never called 100 %. */
-export function percent(probability) {
-  const shown = probability < 1 ? Math.min(probability, 0.99) : 1;
-  return percentage.format(shown);
+/** A fraction from 0 to 1 as text. What is not certain is never called 100 %, what may be never 0 %. */
+export function percent(fraction) {
+  if (fraction > 0 && fraction < 0.005) return `<${percentage.format(0.01)}`;
+  return percentage.format(fraction < 1 ? Math.min(fraction, 0.99) : 1);
 }
 
 /** Seconds as people say them. */

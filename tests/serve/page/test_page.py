@@ -33,17 +33,18 @@ def pictures(label, part):
 TRUTH = {path.name: path.parent.name for path in DEMO.glob("*/*.jpg")}
 
 
-@pytest.fixture
-def address(tmp_path):
-    """Where a server of a new project answers, until the test is over."""
-    command = [sys.executable, "-m", "metaadapter", "serve", str(tmp_path / "project")]
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where a server answers, until the tests are over."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, "-m", "metaadapter", "serve", str(home / "first")]
     with subprocess.Popen(
         [*command, "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "METAADAPTER_PROJECTS": str(tmp_path / "projects")},
+        env={**os.environ, "HOME": str(home)},
     ) as server:
         try:
             said = []
@@ -59,17 +60,20 @@ def address(tmp_path):
 
 
 @pytest.fixture
-def page(chromium, address):
-    """The page of a new project; at the end it must have made no error and left this machine never."""
+def page(chromium, address, request):
+    """The page of a new project; in the end it has made no error and has not left this machine."""
     context = chromium.new_context(viewport=WINDOW, locale="en-GB", accept_downloads=True)
     document = context.new_page()
     faults, hosts = [], set()
     document.on("pageerror", lambda error: faults.append(str(error)))
-    document.on(
-        "console", lambda message: message.type == "error" and faults.append(message.text)
-    )
-    document.on("filechooser", lambda chooser: None)  # from the start: a key is quicker than asking
+    document.on("console", lambda message: message.type == "error" and faults.append(message.text))
+    document.on("filechooser", lambda _: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    context.request.get(address)
+    new = context.request.post(
+        address.split("?")[0] + "projects", data={"name": request.node.name}
+    )
+    assert new.ok, new.text()
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")
     yield document
@@ -92,6 +96,7 @@ def keep(page, request):
             page.wait_for_timeout(300)
             page.screenshot(path=Path(folder) / f"{request.node.name}-{name}-{look}.png")
         page.set_viewport_size(WINDOW)
+        page.wait_for_timeout(300)
 
     return shoot
 
@@ -99,7 +104,7 @@ def keep(page, request):
 def wait_for_answers(page, n):
     """Until all of `n` pictures in the tray have an answer that belongs to what is shown."""
     expect(page.locator("#tray-count")).to_have_text(str(n))
-    expect(page.locator(".card.stale, .card.unanswered")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".card:not(.stale, .unanswered)")).to_have_count(n, timeout=60_000)
 
 
 def answers_shown(page):
@@ -387,7 +392,8 @@ def test_phone__shows_nothing_beyond_its_width(page):
     too_wide = page.evaluate(
         """() => [...document.querySelectorAll("body *")].filter((node) => {
             const box = node.getBoundingClientRect();
-            return box.width && box.right > innerWidth + 1 && !node.closest(".shots, .choice-classes");
+            const scrolls = node.closest(".shots, .choice-classes");
+            return box.width && box.right > innerWidth + 1 && !scrolls;
         }).map((node) => node.outerHTML.slice(0, 80))"""
     )
     assert too_wide == []

@@ -1,4 +1,4 @@
-"""What holds for the files of the page: complete words, no markup from others, colours that can be read."""
+"""What holds for the page's files: complete words, no markup from others, colours to be read."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ def used_words():
     begun = set()
     for text in SCRIPTS.values():
         whole |= set(re.findall(r'(?:say|button)\(\s*"(\w+)"', text))
-        for one, other in re.findall(r'say\([^"`()]*\? "(\w+)" : "(\w+)"', text):
+        for one, other in re.findall(r'say\([^"`\n]*\? "(\w+)" : "(\w+)"', text):
             whole |= {one, other}
         begun |= set(re.findall(r"say\(`(\w+_)\$\{", text))
+    chosen = SCRIPTS["next_step.js"] + SCRIPTS["tray_card.js"].split("function unsaid")[1]
+    whole |= set(re.findall(r'(?:key: |return |\? |: )"(\w+)"', chosen))
     return whole, begun
 
 
@@ -72,7 +74,9 @@ def test_words__with_a_form_for_one_have_one_for_others(words):
 
 
 def test_scripts__put_nothing_into_the_page_as_markup():
-    markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
+    markup = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
+    )
 
     assert {name for name, text in SCRIPTS.items() if markup.search(text)} == set()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 
@@ -117,7 +115,8 @@ def test_moved__stays_within_the_order_and_extends_from_where_it_began(call):
 
 
 @pytest.mark.parametrize(
-    ("gone", "current"), [(["c"], "d"), (["c", "d"], "e"), (["f"], "c"), (["c", "d", "e", "f"], "b")]
+    ("gone", "current"),
+    [(["c"], "d"), (["c", "d"], "e"), (["f"], "c"), (["c", "d", "e", "f"], "b")],
 )
 def test_without__moves_on_to_the_next_picture_that_is_left(call, gone, current):
     left = [picture for picture in ORDER if picture not in gone]
@@ -195,9 +194,11 @@ def test_portions__are_few_enough_and_small_enough_and_lose_no_file(call):
         assert len(portion) == 1 or sum(one["file"]["size"] for one in portion) <= 16e6
 
 
-def test_percent__calls_nothing_certain_that_is_not(call):
+def test_percent__calls_nothing_certain_or_impossible_that_is_not(call):
     assert call("words", "percent", 0.9996) == "99%"
     assert call("words", "percent", 1) == "100%"
+    assert call("words", "percent", 0.0004) == "<1%"
+    assert call("words", "percent", 0) == "0%"
 
 
 def test_say__chooses_the_form_for_the_number_and_fills_names_in(call):
