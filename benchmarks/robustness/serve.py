@@ -87,7 +87,7 @@ class Serve:
 
 def _project(served: Served) -> Any:
     found = served.ask("GET", "/project").json
-    return {key: found[key] for key in ("name", "classes", "tray", "names", "can_redo", "saved")}
+    return {key: found[key] for key in ("name", "classes", "tray", "names", "saved")}
 
 
 def _not_a_refusal(answer: Answer | None) -> str:
