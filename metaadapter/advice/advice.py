@@ -16,8 +16,9 @@ class Advice(NamedTuple):
     sentence: str
     """What was found and what to do, for people."""
     classes: tuple[str, ...]
-    """The labels it is about. Of `label` and `name` the first is the one that is doubted, and the
-    second, where there is one, what fits better."""
+    """The labels it is about: of `label` the given one and the one that fits better; of `name` the
+    one whose name is doubted and the one whose pictures it fits better, two whose names look
+    swapped, or all whose names say nothing."""
     pictures: tuple[int, ...]
     """Numbers of the pictures to look at, from 0 in the order that they were given. Of `confused`
     they are pairs, one of each class: the first and the second, the third and the fourth, …"""

@@ -13,6 +13,7 @@ __all__ = ["Confusion", "confusions"]
 
 # Half is guessing between the two; docs/advice.md has what it says of further pictures.
 SHARE = 0.4
+FEWEST = 3  # pictures of a class; fewer are hard to tell from anything when one is left out
 MOST_PAIRS = 3
 
 
@@ -31,7 +32,7 @@ def confusions(found: Evidence) -> list[Confusion]:
     """The pairs of classes that are most often taken for one another, the worst first.
 
     That is the probability of the other class between the two, in the mean over the pictures of
-    each class and over both. Only classes of several pictures are asked about.
+    each class and over both. Only classes of three pictures or more are asked about.
     """
     wrong = _wrong_shares(found)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > SHARE, 1))
@@ -42,7 +43,7 @@ def confusions(found: Evidence) -> list[Confusion]:
 def _wrong_shares(found: Evidence) -> Float[np.ndarray, "N N"]:
     """The mean probability of the class of a column, between it and that of the row, its own."""
     n_way = found.log_p.shape[1]
-    asked = np.flatnonzero(found.asked)
+    asked = np.flatnonzero(found.n_pictures[found.numbers] >= FEWEST)
     numbers = found.numbers[asked]
     margins = found.log_p[asked] - found.log_p[asked, numbers][:, None]
     shares = np.zeros((n_way, n_way))

@@ -9,8 +9,9 @@ from metaadapter.advice.left_out import Evidence
 
 __all__ = ["doubtful_labels"]
 
-# Nats; docs/advice.md has the precision and recall of it on labels that were made wrong.
-DOUBT = 6.5
+# Nats above the logarithm of the number of pictures: the more are looked at, the more are odd by
+# chance. docs/advice.md has the precision and recall of it on labels that were made wrong.
+DOUBT = 2.5
 
 
 def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
@@ -28,7 +29,7 @@ def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
     usual, rank = _in_class(own, found.numbers, found.asked)
     doubt = others.max(-1, initial=-np.inf) - own + usual - own
     most = np.maximum(1, (found.n_pictures - 1) // 2)[found.numbers]
-    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > DOUBT))
+    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > DOUBT + np.log(len(doubt))))
     doubtful = doubtful[np.argsort(-doubt[doubtful], kind="stable")]
     return list(zip(doubtful.tolist(), others[doubtful].argmax(-1).tolist(), strict=True))
 

@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from metaadapter.advice.left_out import Evidence
 
 __all__ = ["disagreeing_names"]
 
-# In standard deviations of the agreement of names with other classes; docs/advice.md has the
-# precision and recall of it on names that were swapped.
-MISFIT = 5.0
+# In standard deviations of the agreement of names with the pictures of other classes, of a single
+# name above the logarithm of their number: the more are looked at, the more misfit by chance.
+# docs/advice.md has the precision and recall on names that were swapped.
+SWAP, MISFIT = 4.5, 4.7
+NORMAL = 1.4826  # a standard deviation over the median absolute deviation of normal values
 FEWEST = 3  # of two named classes nothing is left once the means are taken away
 
 
 def disagreeing_names(found: Evidence) -> list[tuple[int, int]]:
-    """(class, class whose pictures its name fits best), the worst misfit first.
+    """(class, class whose pictures its name fits better); of two swapped names both ways round.
 
-    The misfit of a name is how much better the class's pictures agree with the best other name
-    than with their own, and how much better the name agrees with the best other pictures, in
-    standard deviations.
+    Two names are swapped if together they agree so much better with the pictures of each other
+    than with their own. A single name is wrong if the pictures of its class agree so much better
+    with another name, and the name with other pictures, than they do with each other.
     """
     n_named = int(found.named.sum())
     if n_named < FEWEST:
         return []
     elsewhere = found.named[:, None] & found.named & ~np.eye(len(found.named), dtype=bool)
-    spread = found.agreement[elsewhere].std()
-    others = np.where(elsewhere, found.agreement, -np.inf)
-    own = found.agreement.diagonal()
-    misfit = np.where(found.named, others.max(0) + others.max(1) - 2 * own, 0.0)
-    worst = np.flatnonzero(misfit > MISFIT * spread)
+    agreements = found.agreement[elsewhere]
+    # Of the median: names that are wrong must not widen what counts as usual.
+    spread = NORMAL * float(np.median(np.abs(agreements - np.median(agreements))))
+    swapped = _swapped(found.agreement, elsewhere, SWAP * spread)
+    single = _misfits(found.agreement, elsewhere, (MISFIT + np.log(n_named)) * spread)
+    in_pairs = {number for pair in swapped for number in pair}
+    return swapped + [pair for pair in single if pair[0] not in in_pairs]
+
+
+def _swapped(
+    agreement: Float[np.ndarray, "N N"], elsewhere: Bool[np.ndarray, "N N"], least: float
+) -> list[tuple[int, int]]:
+    """Both ways round, the worst pair first; a class is in one pair alone."""
+    own = agreement.diagonal()
+    gain = np.where(elsewhere, agreement + agreement.T - own[:, None] - own, -np.inf)
+    pairs = []
+    while gain.max() > least:
+        one, other = map(int, np.unravel_index(gain.argmax(), gain.shape))
+        pairs += [(one, other), (other, one)]
+        gain[[one, other]] = gain[:, [one, other]] = -np.inf
+    return pairs
+
+
+def _misfits(
+    agreement: Float[np.ndarray, "N N"], elsewhere: Bool[np.ndarray, "N N"], least: float
+) -> list[tuple[int, int]]:
+    """The worst first."""
+    others = np.where(elsewhere, agreement, -np.inf)
+    misfit = others.max(0) + others.max(1) - 2 * agreement.diagonal()
+    worst = np.flatnonzero(misfit > least)  # −∞ for a class without a name or picture
     worst = worst[np.argsort(-misfit[worst], kind="stable")]
     return list(zip(worst.tolist(), others[worst].argmax(-1).tolist(), strict=True))

@@ -20,8 +20,8 @@ __all__ = [
 def of_label(label: str, better: str) -> str:
     """A picture whose label looks wrong."""
     return (
-        f"a picture of {label!r} looks like {better!r} to what the other pictures tell: put its "
-        "label right, or remove it if it shows neither well"
+        f"a picture labelled {label!r} looks more like {better!r}: put its label right, or remove "
+        "it if it shows neither well"
     )
 
 
@@ -70,10 +70,9 @@ def of_need(label: str, n_pictures: int, n_right: int) -> str:
         return f"{label!r} has no picture yet: the first one helps most"
     if n_pictures == 1:
         return f"{label!r} has a single picture: add more of it, as different as they come"
-    recognised = "none" if n_right == 0 else f"{n_right}"
     return (
-        f"{label!r} needs pictures: {recognised} of its {n_pictures} is recognised by all the "
-        "others; add some that differ from those"
+        f"{label!r} needs pictures: {n_right or 'none'} of its {n_pictures} would be recognised by "
+        "the rest; add some that differ from those"
     )
 
 
@@ -81,8 +80,8 @@ def of_confusion(labels: Sequence[str], confusion: Confusion) -> str:
     """Two classes whose pictures are taken for one another."""
     return (
         f"{_and(labels)} are hard to tell apart: {confusion.n_wrong} of their "
-        f"{confusion.n_pictures} pictures look more like the other class to all the others; add "
-        "pictures that show the difference, or make the two one class"
+        f"{confusion.n_pictures} pictures look more like the other class; add pictures that show "
+        "the difference, or make the two one class"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +13,10 @@ from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console
-from metaadapter.commands.signals import ending_code
 from metaadapter.errors import MissingPackage
 
 __all__ = ["serve"]
 
-CTRL_C = 130
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 
 
@@ -69,11 +68,8 @@ def serve(
             if open_page:
                 webbrowser.open(access.address)
 
-        try:
+        with suppress(KeyboardInterrupt):  # a signal is how a server ends
             run_server(make_app(projects, access), listening, tell)
-        except KeyboardInterrupt:
-            if ending_code() != CTRL_C:
-                raise
     console.note("ended; everything is kept in the project")
 
 

@@ -14,9 +14,9 @@ __all__ = ["advice_page"]
 
 # Kind → heading, and what the pictures below a sentence are.
 KINDS = {
-    "label": ("Labels that look wrong", "The picture in doubt."),
-    "near_duplicate": ("Nearly the same picture", "The pictures that are nearly the same."),
-    "name": ("Names that say something else", ""),
+    "label": ("Labels that look wrong", ""),
+    "near_duplicate": ("Nearly the same picture", ""),
+    "name": ("Names that say something else", "What their classes look like."),
     "few_pictures": ("Classes that need pictures", "The pictures that the class has."),
     "confused": ("Classes that are hard to tell apart", "Their most similar pictures, in pairs."),
 }

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from metaadapter.errors import (
@@ -65,6 +66,7 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
     app.add_exception_handler(MetaAdapterError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(ClientDisconnect, _refuse)
     app.add_exception_handler(Exception, _refuse)
     return Guard(app, access, limits)
 
@@ -102,6 +104,8 @@ def _as_refusal(error: Exception) -> Refusal:
         return error.__cause__
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, ClientDisconnect):
+        return Refusal(400, "left", "The client has left before its request was whole.")
     if isinstance(error, RequestValidationError):
         return Refusal(422, "invalid", _told(error))
     if isinstance(error, HTTPException):

@@ -16,6 +16,7 @@ from typing import final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -122,8 +123,11 @@ class Guard:
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
-            async with asyncio.timeout(SECONDS_A_PIECE):
-                await send(message)
+            try:
+                async with asyncio.timeout(SECONDS_A_PIECE):
+                    await send(message)
+            except TimeoutError as error:
+                raise ClientDisconnect from error
 
         headers = Headers(scope=scope)
         try:

@@ -162,6 +162,15 @@ def test_doctor__document__is_as_documented(run):
     assert agrees(run("doctor", "--json").document, "metaadapter.doctor/1")
 
 
+@pytest.mark.parametrize("page", [False, True])
+def test_advice__document__is_as_documented(run, labelled, encoder, tmp_path, page):
+    more = ("--page", tmp_path / "page.html") if page else ()
+
+    done = run("doctor", "--advise", labelled, "--encoder", encoder, *more, "--json")
+
+    assert agrees(done.document, "metaadapter.advice/1")
+
+
 def test_demo__document__is_as_documented(run, encoder, tmp_path, monkeypatch):
     stand_in = FrozenEncoder.load(str(encoder))
     monkeypatch.setattr(FrozenEncoder, "load", lambda _name: stand_in)
@@ -198,6 +207,7 @@ def test_page__documents_each_schema_once():
             "report",
             "continual_report",
             "doctor",
+            "advice",
             "demo",
             "error",
         )

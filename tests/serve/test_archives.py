@@ -40,9 +40,7 @@ def test_names__that_lead_elsewhere__touch_nothing(opened, zip_of, tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["one", "sent"]
 
 
-def test_bomb__that_grows_more_than_any_picture__is_refused_by_its_size_and_growth(
-    opened, zip_of
-):
+def test_bomb__that_grows_more_than_any_picture__is_refused_by_its_size_and_growth(opened, zip_of):
     found = opened(zip_of([("zeros", bytes(1_900_000)), ("more", bytes(2_100_000))]))
 
     assert "100 times" in found["zeros"]

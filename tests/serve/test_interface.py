@@ -1,4 +1,4 @@
-"""The HTTP interface: a project from the first class to what is taken along, and what is refused."""
+"""The HTTP interface: a project from its first class to what is taken along, and refusals."""
 
 from __future__ import annotations
 
@@ -189,9 +189,7 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     assert project.state == before
 
 
-def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(
-    project, picture
-):
+def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(project, picture):
     shots = [
         ("pictures", (f"{colour}/{number}.png", picture(colour)))
         for colour in ("red", "blue")

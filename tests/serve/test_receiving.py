@@ -53,7 +53,8 @@ def test_request__of_another_type__is_refused(tmp_path, content_type):
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"), [({"files": 2}, "at most 2 files"), ({"archive_bytes": 5}, "at most 5 bytes")]
+    ("limit", "said"),
+    [({"files": 2}, "at most 2 files"), ({"archive_bytes": 5}, "at most 5 bytes")],
 )
 def test_form__beyond_a_limit__is_refused(tmp_path, limit, said):
     with pytest.raises(Refusal, match=said) as told:

@@ -1,0 +1,112 @@
+"""Pieces of advice from what was found.
+
+`classes` are the labels in the order of the evidence, and `number_of` is the number that the caller
+has for each of its pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from metaadapter.advice import words
+from metaadapter.advice.advice import Advice
+from metaadapter.advice.confusions import confusions
+from metaadapter.advice.labels import doubtful_labels
+from metaadapter.advice.left_out import Evidence
+from metaadapter.advice.names import disagreeing_names
+from metaadapter.advice.needs import needy_classes
+from metaadapter.task.classes import says_nothing
+
+__all__ = ["on_confusions", "on_copies", "on_labels", "on_names", "on_needs"]
+
+# Of a kind; more than can be followed at a time is noise.
+MOST_LOOKED_AT, MOST_WORKED_ON = 5, 3
+MOST_TYPICAL = 3
+
+
+def on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
+    """Labels that look wrong."""
+    advice = []
+    for place, better in doubtful_labels(found)[:MOST_LOOKED_AT]:
+        both = classes[int(found.numbers[place])], classes[better]
+        advice.append(Advice("label", words.of_label(*both), both, (number_of[place],)))
+    return advice
+
+
+def on_copies(
+    found: Evidence,
+    groups: Sequence[list[int]],
+    classes: Sequence[str],
+    number_of: Sequence[int],
+) -> list[Advice]:
+    """Pictures that are nearly the same, the groups in several classes first: a label is wrong."""
+    advice = []
+    for group in sorted(groups, key=lambda group: (-len({*found.numbers[group]}), -len(group))):
+        labels = tuple(classes[number] for number in sorted({*found.numbers[group].tolist()}))
+        pictures = tuple(number_of[place] for place in group)
+        sentence = words.of_copies(labels, len(group))
+        advice.append(Advice("near_duplicate", sentence, labels, pictures))
+    return advice[:MOST_LOOKED_AT]
+
+
+def on_names(
+    found: Evidence,
+    classes: Sequence[str],
+    number_of: Sequence[int],
+    named: Mapping[str, str],
+) -> list[Advice]:
+    """Names that say nothing, or fit the pictures of another class better."""
+
+    def piece(sentence: str, labels: tuple[str, ...], doubted: Sequence[str]) -> Advice:
+        places = [_typical(found, classes.index(label)) for label in doubted]
+        pictures = tuple(number_of[place] for those in places for place in those)
+        return Advice("name", sentence, labels, pictures)
+
+    empty = tuple(label for label in classes if label in named and says_nothing(named[label]))
+    advice = [piece(words.of_empty_names(empty), empty, empty)] if empty else []
+    nearer = {
+        classes[number]: classes[other]
+        for number, other in disagreeing_names(found)
+        if classes[number] not in empty
+    }
+    for label, other in nearer.items():
+        both = label, other
+        if nearer.get(other) != label:
+            advice.append(piece(words.of_name(label, named[label], other), both, both[:1]))
+        elif label < other:  # each is the other's: told once
+            advice.append(piece(words.of_swapped_names(both), both, both))
+    return advice[:MOST_WORKED_ON]
+
+
+def _typical(found: Evidence, number: int) -> list[int]:
+    """The pictures of a class that are surest of it."""
+    places = np.flatnonzero(found.numbers == number)
+    order = np.argsort(-found.log_p[places, number], kind="stable")
+    return [int(place) for place in places[order[:MOST_TYPICAL]]]
+
+
+def on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
+    """Classes whose next picture wins most."""
+    right = found.log_p.argmax(-1) == found.numbers
+    advice = []
+    for number in needy_classes(found)[:MOST_WORKED_ON]:
+        places = np.flatnonzero(found.numbers == number)
+        sentence = words.of_need(classes[number], len(places), int(right[places].sum()))
+        pictures = tuple(number_of[place] for place in places.tolist())
+        advice.append(Advice("few_pictures", sentence, (classes[number],), pictures))
+    return advice
+
+
+def on_confusions(
+    found: Evidence, classes: Sequence[str], number_of: Sequence[int]
+) -> list[Advice]:
+    """Pairs of classes that are taken for one another."""
+    advice = []
+    for confusion in confusions(found)[:MOST_WORKED_ON]:
+        both = classes[confusion.classes[0]], classes[confusion.classes[1]]
+        pictures = tuple(number_of[place] for pair in confusion.alike for place in pair)
+        sentence = words.of_confusion(both, confusion)
+        advice.append(Advice("confused", sentence, both, pictures))
+    return advice
