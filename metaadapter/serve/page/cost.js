@@ -6,6 +6,18 @@
  * the fraction of these that is wrong, or null where there are none.
  */
 
+/**
+ * The cost at a threshold in numbers of labelled pictures; null where nothing is known.
+ *
+ * @returns {?{kept: number, wrong: number}}
+ */
+export function countsAt(points, threshold, n_pictures) {
+  const point = n_pictures ? costAt(points, threshold) : null;
+  if (!point) return null;
+  const kept = Math.round(point.kept * n_pictures);
+  return { kept, wrong: Math.round((point.errors ?? 0) * kept) };
+}
+
 /** The point that holds at a threshold: the last one that is not above it; null without any. */
 export function costAt(points, threshold) {
   const below = points.filter((point) => point.threshold <= threshold + 1e-9);

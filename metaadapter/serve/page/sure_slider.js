@@ -1,5 +1,5 @@
 /** The slider of how sure an answer is to be, and what that costs. */
-import { costAt, countSure } from "./cost.js";
+import { countsAt, countSure } from "./cost.js";
 import { byId, element, setText } from "./element.js";
 import { percent, say } from "./words.js";
 
@@ -38,12 +38,8 @@ export class SureSlider {
     this.#input.setAttribute("aria-valuetext", words);
     const given = tray.map((picture) => answers[picture]).filter(Boolean);
     const parts = [say("sure_kept", { n: countSure(given, this.threshold), of: given.length })];
-    const cost = costAt(points, this.threshold);
-    parts.push(
-      cost && cost.errors !== null && n_pictures
-        ? say("sure_errors", { n: n_pictures, errors: percent(cost.errors), kept: percent(cost.kept) })
-        : say("sure_unknown"),
-    );
+    const cost = countsAt(points, this.threshold, n_pictures);
+    parts.push(cost ? say("sure_cost", { n: n_pictures, ...cost }) : say("sure_unknown"));
     setText(this.#cost, parts.join(" "));
   }
 

@@ -37,6 +37,7 @@ export class TakingIn {
    */
   async take({ files, folders }, target) {
     if (!files.length) return;
+    if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
     const asks = target === null || (target === "" && folders.length > 1);
     const place = asks ? await this.#whereTo(files, folders) : target;
     if (place === null) return;

@@ -188,7 +188,9 @@ export class Tray extends EventTarget {
       carry(event, together ? this.chosen : [picture]);
     });
     node.addEventListener("focus", () => {
-      if (this.#selection.current === null && this.#order.length) this.move(0);
+      const [first] = this.#order;
+      if (this.#selection.current !== null || !first) return;
+      this.#choose({ ...this.#selection, current: first, anchor: first });
     });
   }
 }

@@ -31,6 +31,7 @@ export const words = {
   seconds: { one: "a second", other: "{n} seconds" },
   minutes: { one: "a minute", other: "{n} minutes" },
   stop: "Stop",
+  stopped: "Stopped. The pictures that are left are looked at after your next change.",
 
   // The first screen
   welcome_title: "Show it a few pictures, and it sorts the rest",
@@ -154,9 +155,9 @@ export const words = {
   sure_any: "All answers count",
   sure_at_least: "Answers from {probability} sure",
   sure_kept: { one: "{n} of {of} answers counts.", other: "{n} of {of} answers count." },
-  sure_errors: {
-    one: "Expect {errors} of those to be wrong: told from {n} example, answered without itself, of which {kept} counts.",
-    other: "Expect {errors} of those to be wrong: told from {n} examples, each answered without itself, of which {kept} count.",
+  sure_cost: {
+    one: "Of your {n} example, answered without itself, {kept} would count, and {wrong} of those be wrong.",
+    other: "Of your {n} examples, each answered without itself, {kept} would count, and {wrong} of those be wrong.",
   },
   sure_unknown: "How many of those are wrong can be told once classes have two pictures each.",
 

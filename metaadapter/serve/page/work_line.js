@@ -1,7 +1,7 @@
 /** The line that says what is being done, how long it will take, and stops it. */
 import { byId, element, setText } from "./element.js";
 import { server } from "./interface.js";
-import { readOut, refuse } from "./messages.js";
+import { note, readOut, refuse } from "./messages.js";
 import { duration, say } from "./words.js";
 
 export class WorkLine {
@@ -49,7 +49,10 @@ export class WorkLine {
   }
 
   #stopIt() {
-    if (this.#sending) this.#sending.stop();
-    else server.stopWork().catch((error) => refuse(error.message));
+    if (this.#sending) return this.#sending.stop();
+    return server.stopWork().then(
+      () => note(say("stopped")),
+      (error) => refuse(error.message),
+    );
   }
 }

@@ -10,6 +10,11 @@ import pytest
 
 PAGE = Path(__file__).parents[3] / "metaadapter" / "serve" / "page"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--use-fake-ui-for-media-stream",  # and is allowed without a question
+]
 ORIGIN = "http://127.0.0.1"  # of pages whose files a test hands over itself
 
 
@@ -21,18 +26,17 @@ def chromium():
     if path is None:
         pytest.skip(f"needs a Chromium on PATH: one of {', '.join(NAMES)}")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="module")
 def hand_over():
-    """Answers a browser's request for a file of the page; returns whether it was one."""
+    """Answers a browser's request with a file of the page; returns whether there is one."""
 
-    def hand(route):
-        path = route.request.url.removeprefix(f"{ORIGIN}/page/")
-        file = PAGE / path
+    def hand(route, name=None):
+        file = PAGE / (name or route.request.url.removeprefix(f"{ORIGIN}/page/"))
         if not file.is_file():
             return False
         kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file)[0]

@@ -70,9 +70,7 @@ def page(chromium, address, request):
     document.on("filechooser", lambda _: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     context.request.get(address)
-    new = context.request.post(
-        address.split("?")[0] + "projects", data={"name": request.node.name}
-    )
+    new = context.request.post(address.split("?")[0] + "projects", data={"name": request.node.name})
     assert new.ok, new.text()
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")
@@ -130,21 +128,27 @@ def right(answers):
 
 def drop(page, where, paths):
     """Lets files fall on an element, as from a file manager."""
+    let_fall(page, where, paths, ["dragover", "drop"])
+
+
+def let_fall(page, where, paths, kinds):
     files = [
         {"name": path.name, "data": base64.b64encode(path.read_bytes()).decode()} for path in paths
     ]
     page.evaluate(
-        """([where, files]) => {
+        """([where, files, kinds]) => {
             const transfer = new DataTransfer();
             for (const {name, data} of files) {
                 const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
                 transfer.items.add(new File([bytes], name, {type: "image/jpeg"}));
             }
-            for (const kind of ["dragover", "drop"])
-                document.querySelector(where).dispatchEvent(new DragEvent(
-                    kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
+            const how = {bubbles: true, cancelable: true};
+            for (const kind of kinds)
+                document.querySelector(where).dispatchEvent(kind === "paste"
+                    ? new ClipboardEvent(kind, {...how, clipboardData: transfer})
+                    : new DragEvent(kind, {...how, dataTransfer: transfer}));
         }""",
-        [where, files],
+        [where, files, kinds],
     )
 
 
@@ -377,6 +381,52 @@ def test_controls__all_have_a_name_for_screen_readers_and_none_keeps_the_focus(p
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement === document.body"))
     assert any(seen)  # the focus has left the page at its end
+
+
+def test_paste__adds_a_picture_to_the_tray_or_to_the_class_that_has_the_focus(page):
+    begin(page, "hat", "shoes")
+    hat, shoe = pictures("hat", SORTED)[0], pictures("shoes", SORTED)[0]
+
+    let_fall(page, "#tray-empty", [shoe], ["paste"])
+    expect(page.locator("#tray-count")).to_have_text("1")
+    let_fall(page, ".class:nth-child(1) .class-description", [hat], ["paste"])
+    expect(page.locator(".class:nth-child(1) .shot")).to_have_count(4)
+
+    assert hat.name in classes_kept(page)["hat"]
+
+
+def test_card__dragged_to_a_class__is_an_example_of_it(page):
+    begin(page, "hat", "shoes")
+    drop(page, "#tray-empty", pictures("shoes", SORTED))
+    wait_for_answers(page, 5)
+    name = page.locator(".card").first.get_attribute("title")
+
+    page.locator(".card img").first.drag_to(page.locator(".class").nth(1))
+
+    expect(page.locator("#tray-count")).to_have_text("4")
+    assert name in classes_kept(page)["shoes"]
+
+
+def test_camera__adds_each_picture_at_once(page):
+    begin(page, "hat", "shoes")
+
+    page.get_by_role("button", name="Camera: hat").click()
+    page.get_by_role("button", name="Take a picture").click()
+    expect(page.locator(".class:nth-child(1) .shot")).to_have_count(4)
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_sending__can_be_stopped_and_says_what_was_added(page):
+    begin(page, "hat", "shoes")
+    page.route("**/pictures", lambda _: None)  # a server that takes for ever
+
+    drop(page, "#tray-empty", pictures("hat", SORTED))
+    page.get_by_role("button", name="Stop", exact=True).click()
+
+    expect(page.locator("#messages")).to_contain_text("Not finished: 0 pictures added.")
+    expect(page.locator("#work")).to_be_hidden()
 
 
 def test_phone__shows_nothing_beyond_its_width(page):

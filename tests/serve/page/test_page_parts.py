@@ -151,6 +151,13 @@ def test_cost_at__without_points__is_nothing(call):
     assert call("cost", "costAt", [], 0.5) is None
 
 
+def test_counts_at__are_numbers_of_labelled_pictures(call):
+    assert call("cost", "countsAt", POINTS, 0.6, 40) == {"kept": 28, "wrong": 3}
+    nobody = [{"threshold": 0.9, "kept": 0.0, "errors": None}]
+    assert call("cost", "countsAt", nobody, 0.95, 40) == {"kept": 0, "wrong": 0}
+    assert call("cost", "countsAt", POINTS, 0.6, 0) is None
+
+
 def test_count_sure__never_counts_what_is_none_of_the_classes(call):
     assert call("cost", "countSure", list(ANSWERS.values()), 0) == 3
     assert call("cost", "countSure", list(ANSWERS.values()), 0.7) == 2
