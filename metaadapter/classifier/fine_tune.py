@@ -163,15 +163,30 @@ class LeftOut:
         return self.predicted == self.labels
 
 
-def leave_one_out(support: Support, generator: AdapterGenerator, *, n_steps: int = 0) -> LeftOut:
+def leave_one_out(
+    support: Support,
+    generator: AdapterGenerator,
+    *,
+    n_steps: int = 0,
+    shown_NKD: Float[Tensor, "N K D"] | None = None,
+    asked_NK: Bool[Tensor, "N K"] | None = None,
+) -> LeftOut:
     """Classify each picture of one task by an adapter predicted from all the others.
 
-    Each adapter is refined by `n_steps` gradient steps.
+    Args:
+        support: The task.
+        generator: What predicts the adapters.
+        n_steps: Gradient steps that refine each.
+        shown_NKD: What is classified in the place of each picture, such as its features from a
+            less exact encoder; the picture itself by default.
+        asked_NK: The pictures that are left out, those alone in their class never; all by default.
     """
     support = support.to(device=generator.device)
     settings = FineTune(n_steps=n_steps)
+    shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
     (mask_NK,) = support.present_TNK
-    asked_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    asked_NK = several_NK if asked_NK is None else several_NK & asked_NK.to(mask_NK.device)
     pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
     labels, places = asked_NK.nonzero().unbind(1)
     found = [support.text_TND.new_empty(0, support.n_way)]
@@ -184,6 +199,6 @@ def leave_one_out(support: Support, generator: AdapterGenerator, *, n_steps: int
         kept_TNK = torch.ones_like(many.support_mask_TNK)
         kept_TNK[range(many.n_tasks), *left_out] = False
         weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
-        logits_T1N = classify(support.support_TNKD[0][left_out][:, None], weights)
+        logits_T1N = classify(shown_NKD[left_out][:, None], weights)
         found.append(logits_T1N[:, 0].softmax(-1))
     return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(found).cpu())

@@ -20,6 +20,7 @@ from metaadapter.commands.demo import demo
 from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
+from metaadapter.commands.export import export
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
@@ -50,7 +51,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, serve, train, evaluate, report, doctor):
+COMMANDS = (
+    *(demo, encode, adapt, add, predict, export, serve),
+    *(train, evaluate, report, doctor),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(library)
 

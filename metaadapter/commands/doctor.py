@@ -27,6 +27,9 @@ OPTIONAL = {
     "fastapi": "the page of `metaadapter serve`",
     "uvicorn": "the page of `metaadapter serve`",
     "python-multipart": "the page of `metaadapter serve`",
+    "onnx": "`metaadapter export --onnx`",
+    "onnxscript": "`metaadapter export --onnx`",
+    "onnxruntime": "`metaadapter export --onnx`",
 }
 # Two dormant packages that only `tools/`, `benchmarks/` and tests use.
 WITNESSES = ("learn2learn", "higher")

@@ -31,6 +31,7 @@ from metaadapter.features.fingerprint import (
 )
 from metaadapter.features.folding import fold_batch_norms
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.image_network import ImageNetwork
 from metaadapter.features.open_clip_model import (
     EMBEDDED,
     EncoderSource,
@@ -182,10 +183,12 @@ class FrozenEncoder(ImageEncoder):
         """Unit features on the CPU of pictures that went through `preprocess`, one look each."""
         with torch.inference_mode(), self._autocast():
             pixels = batch.to(self.device, memory_format=torch.channels_last)
-            if self.look_blocks:
-                return join_blocks(self._blocks(pixels), self._lengths).cpu()
-            features = self._network.encode_image(pixels)
-        return normalize(features.float(), dim=-1).cpu()
+            return self._features(pixels).cpu()
+
+    def image_network(self) -> nn.Module:
+        """The image towers and what is made of their features, without the text tower."""
+        towers = [self._network.visual, *([self._second] if "second" in self._lengths else [])]
+        return ImageNetwork(self._features, *towers)
 
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
@@ -217,6 +220,12 @@ class FrozenEncoder(ImageEncoder):
         with torch.inference_mode(), self._autocast():
             features = self._network.encode_text(self._tokenize(sentences).to(self.device))
         return normalize(features.float(), dim=-1).cpu()
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        """Unit rows of single looks."""
+        if self.look_blocks:
+            return join_blocks(self._blocks(pixels), self._lengths)
+        return normalize(self._network.encode_image(pixels).float(), dim=-1)
 
     def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
         """The chosen blocks of pictures, whitened where the encoder's folder says how."""

@@ -25,6 +25,7 @@ from metaadapter.features.fingerprint import (
     digest_weights,
     probe_picture,
 )
+from metaadapter.features.image_network import ImageNetwork
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.looks import join_looks, look_at, look_widths, n_looks
 from metaadapter.features.prompts import readable_name
@@ -71,6 +72,17 @@ class ImageEncoder(Protocol):
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
         """Unit rows on the CPU of single looks; called from several threads at once."""
+
+    def image_network(self) -> nn.Module:
+        """`encode_pixels` as one PyTorch module, which other programs can be given.
+
+        Raises:
+            UsageError: The encoder is no such module.
+        """
+        raise UsageError(
+            f"the encoder {self.name} has no image_network(), its calculation as one PyTorch "
+            "module, so its image tower cannot be exported; export the adapter alone, or write it"
+        )
 
     def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
         """The preprocessed looks at an upright RGB picture."""
@@ -221,14 +233,23 @@ class ModelEncoder(ImageEncoder):
     ) -> Float32[Tensor, "batch look_dim"]:
         """Unit rows on the CPU of preprocessed pictures."""
         with torch.inference_mode():
-            features = self._model(batch.to(self.device))
+            return self._features(batch.to(self.device)).cpu()
+
+    def image_network(self) -> nn.Module:
+        """The model and the scaling of its features to length 1."""
+        return ImageNetwork(self._features, self._model)
+
+    def _features(
+        self, pixels: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch look_dim"]:
+        features = self._model(pixels)
         if not isinstance(features, Tensor) or features.ndim != 2:
             shape = tuple(features.shape) if isinstance(features, Tensor) else type(features)
             raise UsageError(
                 f"the model of the encoder {self.name!r} should give features (pictures, width), "
                 f"got {shape}; with timm, num_classes=0 leaves out the classifier"
             )
-        return normalize(features.float(), dim=-1).cpu()
+        return normalize(features.float(), dim=-1)
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
         """Unit rows of class names; zeros where the encoder has no texts.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -33,6 +30,7 @@ from metaadapter.features.second_tower import (
 from metaadapter.features.whitening import WHITENING_FILE
 from metaadapter.files.regular_files import is_regular
 from metaadapter.refusals import is_shortage
+from metaadapter.silence import silence
 
 __all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
@@ -119,7 +117,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
     """
     import open_clip
 
-    with _silence():
+    with silence():
         try:
             network, preprocess = open_clip.create_model_from_pretrained(
                 source.model,
@@ -209,19 +207,6 @@ def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
     configs = [open_clip.get_pretrained_cfg(source.model, tag) for tag in tags]
     choices = [{f"image_{key}": config[key] for key in PREPROCESS_KEYS} for config in configs]
     return choices[0] if choices and all(choice == choices[0] for choice in choices) else {}
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep open_clip's notes from the user; a handler that the user set still gets them."""
-    # `logging.info` on a root logger without handlers sets one up that prints.
-    handler = logging.NullHandler()
-    logging.getLogger().addHandler(handler)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:

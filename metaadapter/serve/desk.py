@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast, final
 
 import numpy as np
-from jaxtyping import Float32
 
-from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.errors import MetaAdapterError
 from metaadapter.features import ImageEncoder
 from metaadapter.features.encoding_loop import encode_new
-from metaadapter.features.views import mean_of_views
 from metaadapter.images import UnreadableImage
 from metaadapter.refusals import refusal
 from metaadapter.serve.advice import PlacedAdvice, advice_on
 from metaadapter.serve.answers import LabelledTask, RememberedTexts
 from metaadapter.serve.contents import Change, Contents
-from metaadapter.serve.picture_folder import id_of
+from metaadapter.serve.encoded_rows import EncodedRows
 from metaadapter.serve.project import Project
 from metaadapter.serve.published import Published, Snapshot, answered, answered_with_tray
-from metaadapter.serve.refusal import Refusal
+from metaadapter.serve.refusal import Refusal, told_as_unsaved
 
 __all__ = ["Desk", "Work"]
 
@@ -75,9 +73,8 @@ class Desk:
         self.unreadable: dict[str, str] = {}
         self._encoder = cast("ImageEncoder", RememberedTexts(project.encoder))
         self._state = threading.Condition()
-        self._rows: dict[str, Float32[np.ndarray, " dim"]] = {}
-        self._sha256: dict[str, str] = {}
-        self._enter(dict(project.features.features))
+        self._encoded = EncodedRows()
+        self._encoded.enter(dict(project.features.features))
         self._advised: tuple[LabelledTask | None, list[PlacedAdvice]] = None, []
         self._ending = self._stopped = False
         self._error: str | None = None
@@ -110,7 +107,7 @@ class Desk:
         """Make an edit, for good; the revision then."""
         with self._state:
             found = changes(self.project.history.contents)
-            with _told_as_unsaved():
+            with told_as_unsaved():
                 self.project.history.make(said, found)
             return self._changed()
 
@@ -119,7 +116,7 @@ class Desk:
         with self._state:
             if not self.project.history.contents.done:
                 raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
-            with _told_as_unsaved():
+            with told_as_unsaved():
                 said = self.project.history.undo()
             return self._changed(), said
 
@@ -128,7 +125,7 @@ class Desk:
         with self._state:
             if not self.project.history.contents.undone:
                 raise Refusal(409, "nothing-to-redo", "There is nothing to make again.")
-            with _told_as_unsaved():
+            with told_as_unsaved():
                 said = self.project.history.redo()
             return self._changed(), said
 
@@ -160,6 +157,14 @@ class Desk:
     def _is_answered(self) -> bool:
         encoded = self._stopped or not self._waiting()
         return self._ending or (encoded and self.published.revision >= self.revision)
+
+    def picture_files(self) -> list[Path]:
+        """The files of the pictures that are encoded, labelled ones first."""
+        with self._state:
+            entries = self.project.history.contents.pictures
+            there = [each for each in entries if each in self._encoded]
+        there.sort(key=lambda each: entries[each].label is None)
+        return [self.project.pictures.path(each) for each in there]
 
     def advice(self) -> list[PlacedAdvice]:
         """Advice on the labelled pictures, computed once for the same ones."""
@@ -205,7 +210,9 @@ class Desk:
     def _waiting(self) -> list[str]:
         """The pictures to be encoded, those in classes first, for they change the most."""
         entries = self.project.history.contents.pictures
-        new = [each for each in entries if each not in self._rows and each not in self.unreadable]
+        new = [
+            each for each in entries if each not in self._encoded and each not in self.unreadable
+        ]
         return sorted(new, key=lambda each: (entries[each].label is None, entries[each].place))
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -247,11 +254,11 @@ class Desk:
             )
             features.add(found)
             with self._state:
-                self._enter(found)
+                self._encoded.enter(found)
                 for each, outcome in zip(some, outcomes, strict=True):
                     if isinstance(outcome, UnreadableImage):
                         self.unreadable[each] = outcome.reason
-                    elif each not in self._rows:
+                    elif each not in self._encoded:
                         self.unreadable[each] = "its file is not the one that was added"
                 is_last = not self._waiting()
                 self._n_done = 0 if is_last else self._n_done + len(some)
@@ -267,7 +274,7 @@ class Desk:
                 )
                 if self._ending:
                     return
-                now = self._snapshot()
+                now = Snapshot.of(self.revision, self.project.history.contents, self._encoded)
             self._publish(answered(self.published, now, self._encoder))
             with self._state:
                 if self.revision != now.revision or (self._waiting() and not self._stopped):
@@ -283,32 +290,3 @@ class Desk:
         with self._state:
             self.published = found if revision is None else replace(found, revision=revision)
             self._state.notify_all()
-
-    def _snapshot(self) -> Snapshot:
-        contents = self.project.history.contents
-        there = [each for each in contents.pictures if each in self._rows]
-        there.sort(key=lambda each: contents.pictures[each].place)
-        return Snapshot(
-            self.revision,
-            {each: contents.classes[each] for each in contents.ordered_classes},
-            {each: contents.pictures[each] for each in there},
-            dict(self._sha256),
-            dict(self._rows),
-        )
-
-    def _enter(self, features: dict[str, np.ndarray]) -> None:
-        """Take features by SHA-256, one view each, in as rows by picture."""
-        if features:
-            rows = mean_of_views(np.stack(list(features.values())))
-            ids = [id_of(sha256) for sha256 in features]
-            self._rows |= zip(ids, rows, strict=True)
-            self._sha256 |= zip(ids, features, strict=True)
-
-
-@contextmanager
-def _told_as_unsaved() -> Iterator[None]:
-    """What cannot be written is no fault of the request: it may be sent again."""
-    try:
-        yield
-    except DataError as error:
-        raise Refusal(503, "not-saved", f"{str(error)[0].upper()}{str(error)[1:]}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import final
@@ -40,6 +41,8 @@ SECURITY_HEADERS = {
 }
 # What a slow client may take for the next piece of a request, or of an answer.
 SECONDS_A_PIECE = 20.0
+# Of a request that is refused, so much is still read.
+SECONDS_PASSED_OVER, BYTES_PASSED_OVER = 2.0, 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +120,23 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
+        headers = Headers(scope=scope)
+        body = _Body(receive, self._most_bytes(headers))
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                if message["status"] >= 400:
+                    await body.pass_over()
+                own = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                    own[name] = value
+                own.setdefault("Cache-Control", "no-store")
             try:
                 async with asyncio.timeout(SECONDS_A_PIECE):
                     await send(message)
             except TimeoutError as error:
                 raise ClientDisconnect from error
 
-        headers = Headers(scope=scope)
         try:
             entrance = self._entrance(scope, headers)
         except Refusal as refusal:
@@ -138,7 +145,7 @@ class Guard:
         if entrance is not None:
             await entrance(scope, receive, send_guarded)
             return
-        await self._app(scope, self._counted(receive, headers), send_guarded)
+        await self._app(scope, body.receive, send_guarded)
 
     def _entrance(self, scope: Scope, headers: Headers) -> Response | None:
         """What answers in place of the app: the way in, if anything; a `Refusal` else."""
@@ -167,25 +174,45 @@ class Guard:
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
         return self._limits.request_bytes if is_form else self._limits.json_bytes
 
-    def _counted(self, receive: Receive, headers: Headers) -> Receive:
-        """`receive` that ends a request which is too long, or too slow."""
-        most, size = self._most_bytes(headers), 0
 
-        async def counted() -> Message:
-            nonlocal size
-            try:
-                async with asyncio.timeout(SECONDS_A_PIECE):
-                    message = await receive()
-            except TimeoutError:
-                raise Refusal(
-                    408, "slow", f"Nothing came for {SECONDS_A_PIECE:.0f} seconds. Send it again."
-                ) from None
-            size += len(message.get("body", b""))
-            if size > most:
-                raise _too_large(most)
-            return message
+class _Body:
+    """The body of a request, which may be neither too long nor too slow."""
 
-        return counted
+    def __init__(self, receive: Receive, most_bytes: int) -> None:
+        self._receive, self._most = receive, most_bytes
+        self._size, self._is_whole = 0, False
+
+    async def receive(self) -> Message:
+        """The next piece.
+
+        Raises:
+            Refusal: It does not come, or is one too many.
+        """
+        try:
+            async with asyncio.timeout(SECONDS_A_PIECE):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refusal(
+                408, "slow", f"Nothing came for {SECONDS_A_PIECE:.0f} seconds. Send it again."
+            ) from None
+        self._size += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._size > self._most:
+            raise _too_large(self._most)
+        return message
+
+    async def pass_over(self) -> None:
+        """Read some of what is left and forget it.
+
+        A client that is still sending when the connection ends would not see why it was refused.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_PASSED_OVER):
+                left = BYTES_PASSED_OVER
+                while not self._is_whole and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self._is_whole = not message.get("more_body", False)
 
 
 def error_response(refusal: Refusal) -> JSONResponse:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Literal
 
@@ -17,60 +13,35 @@ from fastapi import Path as PathPart
 from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from metaadapter.errors import DataError
 from metaadapter.files.strict_json import json_text
 from metaadapter.images import UnreadableImage
 from metaadapter.plain_text import one_line
 from metaadapter.serve import forms
 from metaadapter.serve.answers import Answer
 from metaadapter.serve.contents import (
-    Change,
     Contents,
     add_classes,
-    add_pictures,
     change_class,
     label_pictures,
     remove_class,
     remove_pictures,
 )
-from metaadapter.serve.desk import Desk
 from metaadapter.serve.picture_folder import SHOWN_BY_BROWSERS, as_jpeg, media_type
 from metaadapter.serve.projects import Projects
-from metaadapter.serve.receiving import Limits, ReceivedForm, receive_form
+from metaadapter.serve.receiving import Limits
 from metaadapter.serve.refusal import Refusal
+from metaadapter.serve.sending import (
+    PICTURES_FORM,
+    counted,
+    received_form,
+    request_folder,
+    take_pictures,
+)
 from metaadapter.serve.sure import costs
-from metaadapter.serve.taking_in import TakenIn, take_in
 
-__all__ = ["PICTURES_FORM", "project_routes", "received_form", "request_folder"]
+__all__ = ["project_routes"]
 
-FOLDERS = "folders"
-FILE_FIELDS = {"pictures", "adapter"}
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-PICTURES_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "pictures": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "Pictures, or zip files of pictures.",
-                        },
-                        "class": {
-                            "type": "string",
-                            "description": "The id of a class; empty for the tray; `folders` to "
-                            "take the folder that a picture lies in for its class.",
-                        },
-                    },
-                    "required": ["pictures"],
-                }
-            }
-        },
-    }
-}
 ClassId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{1,32}$")]
 PictureId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{32}$")]
 
@@ -129,14 +100,14 @@ def project_routes(projects: Projects, limits: Limits) -> APIRouter:
         desk = projects.desk
         with request_folder(desk) as folder:
             form = await received_form(request, folder, limits)
-            return await run_in_threadpool(_take_pictures, desk, form, limits)
+            return await run_in_threadpool(take_pictures, desk, form, limits)
 
     @routes.post("/labels")
     def set_labels(labels: forms.Labels) -> forms.Revised:
         if labels.labels and labels.pictures:
             raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`; both came.")
         wanted = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
-        said = f"Sorted {_counted(len(wanted))}"
+        said = f"Sorted {counted(len(wanted))}"
         revision = projects.desk.edit(said, lambda it: label_pictures(it, wanted))
         return forms.Revised(revision=revision)
 
@@ -144,7 +115,7 @@ def project_routes(projects: Projects, limits: Limits) -> APIRouter:
     def delete_pictures(pictures: forms.Pictures) -> forms.Revised:
         gone = pictures.pictures
         revision = projects.desk.edit(
-            f"Removed {_counted(len(gone))}", lambda it: remove_pictures(it, gone)
+            f"Removed {counted(len(gone))}", lambda it: remove_pictures(it, gone)
         )
         return forms.Revised(revision=revision)
 
@@ -239,82 +210,6 @@ def project_routes(projects: Projects, limits: Limits) -> APIRouter:
     return routes
 
 
-@contextmanager
-def request_folder(desk: Desk) -> Iterator[Path]:
-    """A folder for the files of one request, gone after it."""
-    try:
-        folder = Path(tempfile.mkdtemp(dir=desk.project.incoming))
-    except OSError as error:
-        raise Refusal(
-            503, "not-saved", f"Nothing can be written to the project: {error.strerror}."
-        ) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def received_form(request: Request, folder: Path, limits: Limits) -> ReceivedForm:
-    """The form of a request, its files in a folder; a `Refusal` unless it has some."""
-    content_type = request.headers.get("content-type", "")
-    try:
-        form = await receive_form(content_type, request.stream(), folder, limits)
-    except OSError as error:
-        raise Refusal(
-            503, "not-saved", f"The files cannot be written: {error.strerror}. Free some space."
-        ) from error
-    if not form.files:
-        raise Refusal(422, "invalid", "Expected files in the field `pictures`, but none came.")
-    if others := {each.field for each in form.files} - FILE_FIELDS:
-        raise Refusal(
-            422,
-            "invalid",
-            f"Expected files in the field `pictures`, but some came in {sorted(others)[0][:80]!r}.",
-        )
-    return form
-
-
-def _take_pictures(desk: Desk, form: ReceivedForm, limits: Limits) -> forms.Added:
-    target = form.texts.get("class", "")
-    if target not in ("", FOLDERS):
-        desk.look(lambda it: it.require_class(target))
-    try:
-        taken = take_in(form.files, desk.project.pictures, limits)
-    except DataError as error:
-        raise Refusal(503, "not-saved", f"The pictures cannot be kept: {error}.") from error
-    added: list[str] = []
-    known: list[str] = []
-
-    def changes(contents: Contents) -> tuple[Change, ...]:
-        new = {
-            each.picture: each for each in taken.pictures if each.picture not in contents.pictures
-        }
-        added.extend(new)
-        known.extend({each.picture: None for each in taken.pictures if each.picture not in new})
-        made, ids = _new_classes(contents, taken, target)
-        labels: dict[str, str | None] = {
-            picture: ids.get(each.folder or "") if target == FOLDERS else target or None
-            for picture, each in new.items()
-        }
-        return (*made, *add_pictures(contents, {k: each.name for k, each in new.items()}, labels))
-
-    revision = desk.edit(f"Added {_counted(len({it.picture for it in taken.pictures}))}", changes)
-    refused = [forms.RefusedFile(**each._asdict()) for each in taken.refused]
-    return forms.Added(added=added, known_already=known, refused=refused, revision=revision)
-
-
-def _new_classes(
-    contents: Contents, taken: TakenIn, target: str
-) -> tuple[tuple[Change, ...], dict[str, str]]:
-    """The changes that make classes of folders, and the id of each folder's class."""
-    ids = {entry.name: label for label, entry in contents.classes.items()}
-    if target != FOLDERS:
-        return (), ids
-    folders = dict.fromkeys(each.folder for each in taken.pictures if each.folder)
-    new = {token_hex(6): name for name in folders if name not in ids}
-    return add_classes(contents, new), ids | {name: label for label, name in new.items()}
-
-
 def _class_form(contents: Contents, label: str) -> forms.ClassForm:
     entry = contents.classes[label]
     return forms.ClassForm(
@@ -330,7 +225,3 @@ def _answers_json(answers: Mapping[str, Answer]) -> dict[str, dict[str, Any]]:
         picture: {"class": each.label, **dict(list(each._asdict().items())[1:])}
         for picture, each in answers.items()
     }
-
-
-def _counted(n: int) -> str:
-    return "1 picture" if n == 1 else f"{n} pictures"

@@ -20,10 +20,10 @@ from metaadapter.serve import forms
 from metaadapter.serve.answers import LabelledTask, fit
 from metaadapter.serve.contents import ClassEntry
 from metaadapter.serve.desk import Desk
-from metaadapter.serve.interface import PICTURES_FORM, received_form, request_folder
 from metaadapter.serve.projects import Projects
 from metaadapter.serve.receiving import Limits, ReceivedFile, ReceivedForm
 from metaadapter.serve.refusal import Refusal
+from metaadapter.serve.sending import PICTURES_FORM, received_form, request_folder
 from metaadapter.serve.taking_in import Refused, plain_name, sent_pictures
 from metaadapter.task.predictions import predict_pictures
 

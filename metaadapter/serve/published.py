@@ -11,7 +11,8 @@ from jaxtyping import Float32
 from metaadapter.adapter import StoredAdapter
 from metaadapter.features import ImageEncoder
 from metaadapter.serve.answers import Answer, LabelledTask, answer_left_out, answer_rows, fit
-from metaadapter.serve.contents import ClassEntry, PictureEntry
+from metaadapter.serve.contents import ClassEntry, Contents, PictureEntry
+from metaadapter.serve.encoded_rows import EncodedRows
 
 __all__ = ["POOL_ROWS", "POOL_SHOTS", "Published", "Snapshot", "answered", "answered_with_tray"]
 
@@ -37,6 +38,19 @@ class Snapshot:
     pictures: Mapping[str, PictureEntry]
     sha256: Mapping[str, str]
     features: Mapping[str, Float32[np.ndarray, " dim"]]
+
+    @classmethod
+    def of(cls, revision: int, contents: Contents, encoded: EncodedRows) -> Snapshot:
+        """A copy of what a project holds now, as far as it is encoded."""
+        there = [each for each in contents.pictures if each in encoded]
+        there.sort(key=lambda each: contents.pictures[each].place)
+        return cls(
+            revision,
+            {each: contents.classes[each] for each in contents.ordered_classes},
+            {each: contents.pictures[each] for each in there},
+            dict(encoded.sha256),
+            dict(encoded.rows),
+        )
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n dim"]:
         """The features of some pictures, which must not be none."""

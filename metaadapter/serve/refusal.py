@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from metaadapter.errors import MetaAdapterError
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["Refusal"]
+from metaadapter.errors import DataError, MetaAdapterError
+
+__all__ = ["Refusal", "told_as_unsaved"]
 
 
 class Refusal(MetaAdapterError):
@@ -21,3 +24,12 @@ class Refusal(MetaAdapterError):
         self.status = status
         self.kind = kind
         self.sentence = sentence
+
+
+@contextmanager
+def told_as_unsaved() -> Iterator[None]:
+    """What cannot be written is no fault of the request: it may be sent again."""
+    try:
+        yield
+    except DataError as error:
+        raise Refusal(503, "not-saved", f"{str(error)[0].upper()}{str(error)[1:]}") from error

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
+from metaadapter.adapter import StoredAdapter
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.features import EncodedPictures, ImageEncoder, encode_rows
+from metaadapter.images import ImageRow
 from metaadapter.serve.desk import Desk
 from metaadapter.serve.projects import Projects
-from metaadapter.serve.refusal import Refusal
 from metaadapter.serve.take_along import (
     Sorted,
     answer_table,
@@ -21,6 +25,8 @@ from metaadapter.serve.take_along import (
 
 __all__ = ["taking_routes"]
 
+# Checking an ONNX file with more of the project's pictures would keep its user waiting.
+MOST_CHECKED = 20
 Sure = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -57,11 +63,12 @@ def taking_routes(projects: Projects) -> APIRouter:
 
     @routes.get("/onnx", response_class=Response)
     def take_onnx() -> Response:
-        raise Refusal(
-            409,
-            "missing-package",
-            "This version cannot write ONNX files yet. Take the classifier along as one file.",
-        )
+        """The classifier behind its encoder, so that a decoded picture goes in."""
+        desk = projects.desk
+        found = desk.answered()
+        assert found.stored is not None
+        content = onnx_of(found.stored, desk.project.encoder, desk.picture_files())
+        return _file(content, "classifier.onnx", "application/octet-stream")
 
     return routes
 
@@ -77,3 +84,24 @@ def _file(content: bytes, name: str, media_type: str) -> Response:
 
 def _headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def onnx_of(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[Path]) -> bytes:
+    """An ONNX file that was asked about some pictures and answers as this library does.
+
+    Raises:
+        MissingPackage: ONNX files cannot be made here.
+        UsageError: The encoder cannot be exported.
+        IncompatibleArtifact: The file would answer otherwise.
+    """
+    from metaadapter.export.exporting import Subject, exported_onnx
+    from metaadapter.export.onnx_packages import require_onnx
+
+    require_onnx()
+
+    def read() -> EncodedPictures:
+        rows = [ImageRow(path, None) for path in pictures[:MOST_CHECKED]]
+        return encode_rows(rows, encoder, views=1, seed=0)
+
+    subject = Subject.with_encoder(stored, encoder, read)
+    return exported_onnx(subject, lambda _: None, owner="the ONNX file").content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,9 +22,14 @@ def advise(run, encoder):
 
 
 @pytest.fixture(scope="module")
-def faulty(labelled, tmp_path_factory):
-    """Pictures of three classes, one of them also in another class, and a damaged one."""
-    folder = shutil.copytree(labelled, tmp_path_factory.mktemp("faulty") / "animals")
+def faulty(tmp_path_factory):
+    """Three classes of pictures that differ, one of them in two classes, and a damaged one."""
+    folder, rng = tmp_path_factory.mktemp("faulty") / "animals", np.random.default_rng(0)
+    for label in ("heron", "lynx", "red_fox"):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
     shutil.copy(folder / "heron" / "0.png", folder / "lynx" / "9.png")
     (folder / "heron" / "broken.png").write_bytes(b"no picture")
     return folder

@@ -81,7 +81,7 @@ def test_doctor__numpy_held_back_by_qpth__is_a_note_with_the_remedy(run, version
     assert "held below 2 by qpth" in check["detail"]
 
 
-@pytest.mark.parametrize("name", ["pyarrow", "matplotlib"])
+@pytest.mark.parametrize("name", ["pyarrow", "matplotlib", "onnx", "onnxruntime"])
 def test_doctor__optional_package_missing__is_a_note_of_what_needs_it(run, versions, name):
     versions[name] = None
 

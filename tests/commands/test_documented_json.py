@@ -70,6 +70,14 @@ def test_predict__document__is_as_documented(run, adapter, labelled, more):
     assert agrees(done.document, "metaadapter.predict/1")
 
 
+def test_export__document__is_as_documented(run, adapter, tmp_path):
+    pytest.importorskip("onnxscript")
+
+    done = run("export", adapter, "--onnx", tmp_path / "adapter.onnx", "--json")
+
+    assert agrees(done.document, "metaadapter.export/1")
+
+
 def test_library__documents__are_as_documented(run, adapter, tmp_path):
     library, file = tmp_path / "library", tmp_path / "given.adapter"
     commands = {
@@ -191,6 +199,7 @@ def test_page__documents_each_schema_once():
             "adapt",
             "add",
             "predict",
+            "export",
             "library-add",
             "library-list",
             "library-show",

@@ -35,7 +35,7 @@ def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
         after = entries(history.contents)
     whole = path.read_bytes()
 
-    for end in range(size, len(whole)):
+    for end in (*range(size, len(whole), 5), len(whole) - 1):
         path.write_bytes(whole[:end])
         assert entries(read_contents(path)) == before
     path.write_bytes(whole)

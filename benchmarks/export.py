@@ -1,0 +1,114 @@
+"""Bytes, milliseconds a picture and accuracy of an adapter in each of the forms it is exported in.
+
+python -m benchmarks.export PICTURES [--encoder NAME] [--shots N] [--limit N]
+
+An adapter is predicted from N pictures of each class, exported in each form, and asked about the
+others: by metaadapter with PyTorch, and by onnxruntime with the file. The time is the median of the
+processor time that one thread takes for one decoded picture; reading and decoding are no part of
+it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from metaadapter.adapter import load_adapter, probabilities
+from metaadapter.commands.app import main as program
+from metaadapter.errors import DataError
+from metaadapter.export.onnx_model import onnx_run
+from metaadapter.export.program import program_run
+from metaadapter.images import ImageRow, decode_image, read_images
+from metaadapter.task.labelled_pictures import draw_shots
+from metaadapter.task.queries import load_adapter_encoder
+
+N_TIMED = 40
+FORMS = {"ONNX": "float.onnx", "ONNX in 8 bits": "int8.onnx", "torch.export": "float.pt2"}
+
+
+class Measured(NamedTuple):
+    """Of one form: the size of its file, the time for a picture, the fraction that is right."""
+
+    n_bytes: int
+    milliseconds: float
+    accuracy: float
+
+
+def measure(images: Path, encoder: str, n_shot: int, limit: int) -> dict[str, Measured]:
+    """Each form by its name; `limit` pictures that the adapter was not predicted from are asked."""
+    torch.set_num_threads(1)
+    rows = read_images(images).rows
+    labels = [str(row.label) for row in rows]
+    support = set(draw_shots(labels, n_shot, 0))
+    others = [row for number, row in enumerate(rows) if number not in support]
+    asked = [others[number * len(others) // limit] for number in range(min(limit, len(others)))]
+    with tempfile.TemporaryDirectory() as folder:
+        return _measured(Path(folder), images, encoder, n_shot, asked)
+
+
+def _measured(
+    folder: Path, images: Path, name: str, n_shot: int, asked: Sequence[ImageRow]
+) -> dict[str, Measured]:
+    adapter, files = folder / "adapter", {form: folder / file for form, file in FORMS.items()}
+    shots, pixels = ("--shots", str(n_shot)), ("--pixels", "--pictures", str(images), "-q")
+    _run("adapt", str(images), "--out", str(adapter), "--encoder", name, *shots, "-q")
+    exact = ("--onnx", str(files["ONNX"]), "--torch", str(files["torch.export"]))
+    _run("export", str(adapter), *exact, *pixels)
+    _run("export", str(adapter), "--onnx", str(files["ONNX in 8 bits"]), "--int8", *pixels)
+    stored = load_adapter(adapter)
+    encoder = load_adapter_encoder(adapter, stored.config, None, "cpu", "fp32")
+
+    def here(batch: np.ndarray) -> list[np.ndarray]:
+        features = encoder.encode_images(batch)
+        return [probabilities(torch.from_numpy(features), stored.weights).numpy()]
+
+    classes = [str(label) for label in stored.config.classes]
+    runs: dict[str, Callable[[np.ndarray], Sequence[np.ndarray]]] = {"metaadapter": here}
+    for form, file in files.items():
+        read = program_run if form == "torch.export" else onnx_run
+        runs[form] = read(file.read_bytes())
+    found = {}
+    for form, run in runs.items():
+        seconds, right = [], 0
+        for row in asked:
+            batch = np.array(decode_image(row.path))[None]
+            start = time.process_time()
+            shares = run(batch)[0][0]
+            seconds.append(time.process_time() - start)
+            right += classes[int(shares.argmax())] == row.label
+        file = files.get(form)
+        size = file.stat().st_size if file else sum(it.stat().st_size for it in adapter.iterdir())
+        found[form] = Measured(size, 1e3 * statistics.median(seconds[:N_TIMED]), right / len(asked))
+    return found
+
+
+def _run(*arguments: str) -> None:
+    if program(arguments) != 0:
+        raise DataError(f"metaadapter {' '.join(arguments)} did not end well")
+
+
+def main() -> None:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.export", description=__doc__)
+    parser.add_argument("images", type=Path, help="folder with one folder for each class")
+    parser.add_argument("--encoder", default="tiny", metavar="NAME")
+    parser.add_argument("--shots", type=int, default=4, help="pictures of each class")
+    parser.add_argument("--limit", type=int, default=200, help="other pictures that are asked")
+    options = parser.parse_args()
+    found = measure(options.images, options.encoder, options.shots, options.limit)
+    print("| encoder | form | bytes | ms a picture | accuracy |\n|---|---|---|---|---|")
+    for form, each in found.items():
+        figures = f"{each.n_bytes:,} | {each.milliseconds:.0f} | {each.accuracy:.1%}"
+        print(f"| {options.encoder} | {form} | {figures} |")
+
+
+if __name__ == "__main__":
+    main()

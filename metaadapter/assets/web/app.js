@@ -1,0 +1,102 @@
+// Labels pictures in the browser with the adapter beside this file; no picture leaves the page.
+import * as ort from "./runtime/ort.wasm.min.mjs";
+
+// Larger pictures are made smaller first: the answers hardly move, and it takes a tenth of the time.
+const LONGEST_SIDE = 1024;
+const SHOWN = 3;
+const status = document.querySelector("#status");
+const drop = document.querySelector("#drop");
+const input = document.querySelector("#pictures");
+const answers = document.querySelector("#answers");
+
+function make(tag, text, ...children) {
+  const element = document.createElement(tag);
+  if (text !== null) element.textContent = text;
+  element.append(...children);
+  return element;
+}
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+async function decode(file) {
+  // Upright, and the numbers of the file as they are, without its colour profile.
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(scale * bitmap.width));
+  const height = Math.max(1, Math.round(scale * bitmap.height));
+  const canvas = make("canvas", null);
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.fillStyle = "white";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const rgb = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+    rgb[to++] = rgba[from];
+    rgb[to++] = rgba[from + 1];
+    rgb[to++] = rgba[from + 2];
+  }
+  return new ort.Tensor("uint8", rgb, [1, height, width, 3]);
+}
+
+function show(file, found, classes) {
+  const shares = [...found.probabilities.data];
+  const order = shares.map((_, place) => place).sort((one, other) => shares[other] - shares[one]);
+  const isUnfamiliar = Boolean(found.unfamiliar?.data[0]);
+  const list = make("dl", null);
+  for (const place of order.slice(0, SHOWN)) {
+    const meter = make("meter", null);
+    meter.value = shares[place];
+    meter.setAttribute("aria-hidden", "true");
+    list.append(make("dt", classes[place]), meter, make("dd", percent(shares[place])));
+  }
+  const picture = make("img", null);
+  picture.src = URL.createObjectURL(file);
+  picture.alt = "";
+  const answer = isUnfamiliar ? `none of these, or else ${classes[order[0]]}` : classes[order[0]];
+  const item = make("li", null, picture, make("div", null, make("h2", answer), make("p", file.name), list));
+  item.querySelector("p").className = "file";
+  item.dataset.shares = JSON.stringify(shares);
+  answers.prepend(item);
+}
+
+async function start() {
+  ort.env.wasm.numThreads = 1; // more need headers that few hosts send
+  ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
+  const facts = await (await fetch("adapter.json")).json();
+  const classes = facts.classes.map(String);
+  document.querySelector("#classes").textContent = classes.join(", ");
+  const session = await ort.InferenceSession.create("model.onnx", { executionProviders: ["wasm"] });
+
+  let waiting = Promise.resolve();
+  async function answer(files) {
+    for (const [number, file] of [...files].entries()) {
+      status.textContent = `Looking at ${file.name} (${number + 1} of ${files.length}) …`;
+      try {
+        show(file, await session.run({ pictures: await decode(file) }), classes);
+      } catch (error) {
+        answers.prepend(make("li", null, make("span", ""), make("p", `${file.name} cannot be read: ${error.message}`)));
+      }
+    }
+    status.textContent = `${answers.children.length} pictures, the last first.`;
+  }
+  const ask = (files) => { waiting = waiting.then(() => answer([...files])); };
+
+  input.addEventListener("change", () => { ask(input.files); input.value = ""; });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") ask(event.dataTransfer.files);
+    });
+  }
+  input.disabled = false;
+  status.textContent = "Ready.";
+}
+
+start().catch((error) => {
+  status.textContent = `The classifier cannot be loaded: ${error.message}. The folder has to come from a web server.`;
+});

@@ -1,0 +1,1 @@
+"""Adapters for programs without this library: ONNX, torch.export, and a page for the web."""
