@@ -21,7 +21,7 @@ export class AdviceList {
     this.#shown = text;
     const [first] = advice;
     setChildren(node, [
-      element("summary", {}, say("advice", { n: advice.length, first: first.sentence })),
+      element("summary", {}, say("advice", { n: advice.length, first: asSentence(first.sentence) })),
       element("ul", {}, ...advice.map((one) => this.#item(one))),
     ]);
   }
@@ -31,7 +31,7 @@ export class AdviceList {
     return element(
       "li",
       { "data-kind": kind },
-      element("p", {}, sentence),
+      element("p", {}, asSentence(sentence)),
       images.length ? element("div.shots", {}, ...images.map((picture) => this.#picture(picture))) : null,
     );
   }
@@ -50,3 +50,5 @@ export class AdviceList {
     );
   }
 }
+
+const asSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

@@ -10,6 +10,7 @@ export class ChoiceBar {
   #buttons = new Map();
   #words = element("p.choice-words");
   #classes = element("div.choice-classes");
+  #others = element("div.choice-others");
   #accept = this.#button("button.primary", "accept_chosen", () => this.#tray.accept());
   #look = this.#button("button.quiet", "look", () => this.#tray.look());
   #remove = this.#button("button.quiet", "remove", () => this.#tray.remove());
@@ -18,8 +19,8 @@ export class ChoiceBar {
     this.#project = project;
     this.#tray = tray;
     tray.addEventListener("choice", () => this.show());
-    const others = element("div.choice-others", {}, this.#accept, this.#look, this.#remove);
-    byId("choice").append(this.#words, this.#classes, others);
+    this.#others.append(this.#accept, this.#look, this.#remove);
+    byId("choice").append(this.#words, this.#classes, this.#others);
   }
 
   show() {
@@ -28,14 +29,15 @@ export class ChoiceBar {
     byId("choice").hidden = !this.#tray.size || !classes.length;
     const answered = chosen.some((picture) => answers[picture] && !answers[picture].unfamiliar);
     setText(this.#words, chosen.length ? say("put_chosen", { n: chosen.length }) : say("choose_first"));
+    this.#classes.hidden = !chosen.length;
+    this.#others.hidden = !chosen.length;
     this.#accept.disabled = !answered;
     this.#look.disabled = chosen.length !== 1;
-    this.#remove.disabled = !chosen.length;
     byId("choice").classList.toggle("many", classes.length > FEW);
-    setChildren(this.#classes, classes.map((one, at) => this.#classButton(one, at, !chosen.length)));
+    setChildren(this.#classes, classes.map((one, at) => this.#classButton(one, at)));
   }
 
-  #classButton({ id, name }, at, disabled) {
+  #classButton({ id, name }, at) {
     let button = this.#buttons.get(id);
     if (!button) {
       button = element(
@@ -50,7 +52,6 @@ export class ChoiceBar {
     setText(key, at < 9 ? String(at + 1) : "");
     key.hidden = at >= 9;
     setText(text, name);
-    button.disabled = disabled;
     return button;
   }
 
@@ -58,10 +59,10 @@ export class ChoiceBar {
     return element(tag, { type: "button", onclick: () => this.#after(onclick) }, say(key));
   }
 
-  /** Acts; where that took the focus from a button that is now disabled, the tray has it. */
+  /** Acts, and gives the focus back to the tray where the button that had it is of no use now. */
   #after(act) {
     const button = document.activeElement;
     act();
-    if (button?.disabled) this.#tray.focus();
+    if (button?.disabled || !button?.checkVisibility()) this.#tray.focus();
   }
 }

@@ -44,7 +44,9 @@ export const isZip = ({ file, path }) => /zip/.test(file.type) || /\.zip$/i.test
 const given = (file) => ({ file, path: file.webkitRelativePath || file.name });
 
 function withFolders(all) {
-  const files = all.filter(({ path }) => !path.split("/").some((part) => SYSTEM_FILES.test(part)));
+  const files = all
+    .filter(({ path }) => !path.split("/").some((part) => SYSTEM_FILES.test(part)))
+    .sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   const folders = new Set(
     files.filter(({ path }) => path.includes("/")).map(({ path }) => path.split("/").at(-2)),
   );

@@ -138,7 +138,7 @@ export const words = {
 
   // The bar below the tray
   choice_label: "What to do with the chosen pictures",
-  choose_first: "Choose a picture",
+  choose_first: "Choose a picture, then its class here.",
   put_chosen: { one: "Put it into", other: "Put {n} pictures into" },
   accept_chosen: "Accept answer",
   look: "Show large",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import mimetypes
 import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -133,14 +135,19 @@ def drop(page, where, paths):
 
 def let_fall(page, where, paths, kinds):
     files = [
-        {"name": path.name, "data": base64.b64encode(path.read_bytes()).decode()} for path in paths
+        {
+            "name": path.name,
+            "data": base64.b64encode(path.read_bytes()).decode(),
+            "type": mimetypes.guess_type(path)[0],
+        }
+        for path in paths
     ]
     page.evaluate(
         """([where, files, kinds]) => {
             const transfer = new DataTransfer();
-            for (const {name, data} of files) {
+            for (const {name, data, type} of files) {
                 const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-                transfer.items.add(new File([bytes], name, {type: "image/jpeg"}));
+                transfer.items.add(new File([bytes], name, {type}));
             }
             const how = {bubbles: true, cancelable: true};
             for (const kind of kinds)
@@ -327,6 +334,25 @@ def test_folder__makes_a_class_of_each_folder_in_it(page, tmp_path):
     kept = classes_kept(page)
     assert {label: len(names) for label, names in kept.items()} == {"dress": 3, "pants": 3}
     assert page.locator(".refusal").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "n_classes", "n_tray"),
+    [("Make a class of each folder", 2, "0"), ("They are to be sorted", 0, "6")],
+)
+def test_zip__dropped_beside_all_places__asks_what_its_folders_are(
+    page, tmp_path, answer, n_classes, n_tray
+):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path in [*pictures("dress", SHOTS), *pictures("pants", SHOTS)]:
+            archive.write(path, f"photos/{path.parent.name}/{path.name}")
+
+    drop(page, ".top", [tmp_path / "photos.zip"])
+    page.get_by_role("dialog").get_by_role("button", name=answer).click()
+
+    expect(page.locator("#tray-count")).to_have_text(n_tray)
+    expect(page.locator(".class")).to_have_count(n_classes)
+    expect(page.locator(".refusal")).to_have_count(0)
 
 
 def test_names__that_look_like_markup__are_text(page):
