@@ -9,15 +9,14 @@ Each draw is of ten classes. Prints the tables of docs/advice.md.
 from __future__ import annotations
 
 import argparse
-import io
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageOps
 
+from benchmarks.altered_pictures import ALTERED
 from metaadapter.adapter import Support, classify
 from metaadapter.advice import Advice, advise
 from metaadapter.features import FeatureStore, FrozenEncoder, read_store
@@ -30,29 +29,6 @@ WRONG_LABELS = 0.05
 N_ALTERED = 15
 QUERIES = 20  # of each class
 KINDS = "label", "near_duplicate", "name", "few_pictures", "confused"
-
-
-def jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
-
-
-def crop(picture: Image.Image, share: float) -> Image.Image:
-    width, height = picture.size
-    edge_x, edge_y = round(width * (1 - share) / 2), round(height * (1 - share) / 2)
-    return picture.crop((edge_x, edge_y, width - edge_x, height - edge_y))
-
-
-ALTERED = {
-    "saved again as JPEG, quality 50": lambda picture: jpeg(picture, 50),
-    "mirrored": ImageOps.mirror,
-    "30 % brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.3),
-    "cropped to 95 %": lambda picture: crop(picture, 0.95),
-    "cropped to 90 %": lambda picture: crop(picture, 0.9),
-    "cropped to 80 %": lambda picture: crop(picture, 0.8),
-    "half the size": lambda picture: picture.reduce(2),
-}
 
 
 class Set(NamedTuple):
@@ -185,15 +161,13 @@ def measure_names(some: Set, n_shot: int, n_seeds: int) -> list[object]:
     hits, n_told, gains = 0, 0, []
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, n_shot])
-        right = draw(some, n_shot, rng)
-        swapped, names = with_swapped_names(right, rng)
+        swapped, names = with_swapped_names(right := draw(some, n_shot, rng), rng)
         told = found(swapped.advice(), "name")
         good = [each for each in told if each.classes[0] in names]
         hits, n_told = hits + bool(good), n_told + len(told)
         if good:
             gains.append(right.accuracy() - swapped.accuracy())
-    right_told = hits / n_told if n_told else "–"
-    return [right_told, hits / n_seeds, mean(gains)]
+    return [hits / n_told if n_told else "–", hits / n_seeds, mean(gains)]
 
 
 def measure_confusions(some: Set, n_shot: int, n_seeds: int) -> list[object]:

@@ -12,6 +12,7 @@ __all__ = ["doubtful_labels"]
 # Nats above the logarithm of the number of pictures: the more are looked at, the more are odd by
 # chance. docs/advice.md has the precision and recall of it on labels that were made wrong.
 DOUBT = 2.5
+FEWEST = 20  # of fewer pictures the logarithm is that of so many: they tell little of one another
 
 
 def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
@@ -26,10 +27,12 @@ def doubtful_labels(found: Evidence) -> list[tuple[int, int]]:
     own = found.log_p[pictures, found.numbers]
     others = found.log_p.copy()
     others[pictures, found.numbers] = -np.inf
+    others[:, found.n_pictures == 0] = -np.inf  # a name alone is no witness against a label
     usual, rank = _in_class(own, found.numbers, found.asked)
     doubt = others.max(-1, initial=-np.inf) - own + usual - own
     most = np.maximum(1, (found.n_pictures - 1) // 2)[found.numbers]
-    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > DOUBT + np.log(len(doubt))))
+    least = DOUBT + np.log(max(FEWEST, len(doubt)))
+    doubtful = np.flatnonzero(found.asked & (rank < most) & (doubt > least))
     doubtful = doubtful[np.argsort(-doubt[doubtful], kind="stable")]
     return list(zip(doubtful.tolist(), others[doubtful].argmax(-1).tolist(), strict=True))
 

@@ -62,7 +62,9 @@ def doctor(
     split: options.Split = None,
     json_output: options.Json = False,
 ) -> None:
-    """Print versions, devices, caches and known conflicts; or look at files, or at pictures.
+    """Print versions, devices, caches and known conflicts.
+
+    Or check files with --verify, or give advice on labelled pictures with --advise.
 
     Ends with 1 if something keeps pictures from being classified, and with 3 if --verify finds a
     damaged file, else with 0.

@@ -106,6 +106,7 @@ class Desk:
     def edit(self, said: str, changes: Callable[[Contents], tuple[Change, ...]]) -> int:
         """Make an edit, for good; the revision then."""
         with self._state:
+            self._require_open()
             found = changes(self.project.history.contents)
             with told_as_unsaved():
                 self.project.history.make(said, found)
@@ -114,6 +115,7 @@ class Desk:
     def undo(self) -> tuple[int, str]:
         """Take the latest edit back; the revision then, and what the edit said."""
         with self._state:
+            self._require_open()
             if not self.project.history.contents.done:
                 raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
             with told_as_unsaved():
@@ -123,6 +125,7 @@ class Desk:
     def redo(self) -> tuple[int, str]:
         """Make the edit again that was undone last; the revision then, and what the edit said."""
         with self._state:
+            self._require_open()
             if not self.project.history.contents.undone:
                 raise Refusal(409, "nothing-to-redo", "There is nothing to make again.")
             with told_as_unsaved():
@@ -197,6 +200,10 @@ class Desk:
         """Stop encoding; it goes on with the next edit."""
         with self._state:
             self._stopped = True
+
+    def _require_open(self) -> None:
+        if self._ending:
+            raise Refusal(503, "busy", "The project was closed. Load the page again.")
 
     def _changed(self) -> int:
         self._stopped, self._error = False, None

@@ -39,7 +39,7 @@ def default_project() -> Path:
     """The project that was used last of those in the user's projects folder, or a first one."""
     folder = Path.home() / FOLDER_NAME
     used = {path: _last_used(path) for path in _folders(folder)}
-    return max(used, key=used.__getitem__, default=folder / _plain(DEFAULT_NAME))
+    return max(used, key=used.__getitem__, default=folder / DEFAULT_NAME)
 
 
 @final

@@ -108,7 +108,7 @@ class _Parts:
         self._folder, self._limits = folder, limits
         self._file: IO[bytes] | None = None
         self._text = bytearray()
-        self._size = self._n_parts = 0
+        self._size = self._head_size = self._n_parts = 0
         self._field = ""
         self._header: tuple[bytes, bytes] = (b"", b"")
         self._disposition = b""
@@ -122,14 +122,22 @@ class _Parts:
                 f"A request may hold at most {self._limits.files:,} files. Send them in several "
                 "requests, or in a zip file.",
             )
-        self._header, self._disposition, self._size = (b"", b""), b"", 0
+        self._header, self._disposition = (b"", b""), b""
+        self._size = self._head_size = 0
         self._text.clear()
 
     def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._count_head(end - start)
         self._header = self._header[0] + data[start:end], self._header[1]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_head(end - start)
         self._header = self._header[0], self._header[1] + data[start:end]
+
+    def _count_head(self, n_bytes: int) -> None:
+        self._head_size += n_bytes
+        if self._head_size > MOST_TEXT_BYTES:
+            raise Refusal(413, "too-large", "A part of the form has a head that is too long.")
 
     def header_end(self) -> None:
         name, value = self._header

@@ -276,3 +276,13 @@ def test_advise__pictures_all_the_same__are_copies(clean):
     (copies, *_) = replace(same, texts=None).advice()
 
     assert copies[2:] == (("fox", "owl"), (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_advise__two_or_three_random_pictures__doubts_no_label(seed):
+    rng = np.random.default_rng(seed)
+    texts = {label: rng.standard_normal(16) for label in ("fox", "hare", "owl")}
+
+    advice = advise(rng.standard_normal((3, 16)), ["fox", "owl", "owl"], texts)
+
+    assert {each.kind for each in advice} == {"few_pictures"}

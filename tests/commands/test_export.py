@@ -175,8 +175,10 @@ def test_export__package_missing__names_the_extra_and_what_goes_without(
     ("options", "reason"),
     [
         ((), "nothing to write: give --onnx FILE"),
-        (("--onnx", "a.onnx", "--int8"), "it needs --onnx, --pixels and --pictures"),
+        (("--onnx", "a.onnx", "--int8"), "it needs --onnx or --web, --pixels, and --pictures"),
         (("--onnx", "a.onnx", "--pictures", "photos"), "which needs --pixels"),
+        (("--web", "site"), "`npm pack onnxruntime-web` fetches"),
+        (("--web", "site", "--runtime", "."), "is not the package onnxruntime-web"),
         (("--onnx", "."), "is a folder; give the name of a file"),
         (("--onnx", "nowhere/a.onnx"), "there is no folder nowhere"),
     ],

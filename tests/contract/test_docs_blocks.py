@@ -13,6 +13,8 @@ import pytest
 from metaadapter.commands.app import main
 
 ROOT = Path(__file__).parents[2]
+# Its example starts the program anew.
+SLOW_PAGES = {"serve.md"}
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -52,7 +54,14 @@ def name(page):
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in SLOW_PAGES else [])
+        for page in PAGES
+    ],
+    ids=name,
+)
 def test_docs__python_and_bash_blocks__run_one_after_the_other(
     page, pictures, tmp_path, monkeypatch
 ):

@@ -10,7 +10,6 @@ from torchvision import transforms as steps
 
 from metaadapter.errors import UsageError
 from metaadapter.export.picture_pixels import PicturePixels
-from metaadapter.features import FrozenEncoder
 
 # Upright, lying, tall (Pillow 13 begins with the other axis), smaller than the encoder's, and those
 # whose middle, or the middle of what is left, falls on half a pixel.
@@ -41,14 +40,6 @@ def test_pixels__of_several_pictures__are_those_of_each(make_encoder):
     together = pixels(pictures)
 
     assert torch.equal(together, torch.cat([pixels(each[None]) for each in pictures]))
-
-
-def test_pixels__embedded_encoder__are_those_of_its_preprocessing():
-    encoder, picture = FrozenEncoder.load("tiny-128"), noise(150, 201)
-
-    (found,) = PicturePixels(encoder)(torch.from_numpy(picture))
-
-    assert torch.equal(found, encoder.look(Image.fromarray(picture[0])))
 
 
 @pytest.mark.parametrize(

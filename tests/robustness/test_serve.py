@@ -57,7 +57,7 @@ def test_request__that_is_hostile__is_refused_and_changes_nothing(campaign, kind
 
 
 def test_server__killed_while_it_saves__has_all_that_was_shown(campaign):
-    trials = [campaign.trial(KILLS, np.random.default_rng((SEED, n))) for n in range(3)]
+    trials = [campaign.trial(KILLS, np.random.default_rng((SEED, n))) for n in range(2)]
 
     assert [trial for trial in trials if trial.failed] == []
 

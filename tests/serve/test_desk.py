@@ -151,6 +151,14 @@ def test_answers__without_two_classes__are_refused_with_what_to_do(opened):
         desk.answered()
 
 
+def test_edit__of_a_project_that_was_closed_meanwhile__is_refused(opened):
+    with opened() as project:
+        with Desk(project) as desk:
+            pass
+        with pytest.raises(Refusal, match=r"was closed"):
+            desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
+
+
 def test_project__open_in_another_process__is_not_opened_twice(opened):
     from metaadapter.errors import DataError
 

@@ -68,6 +68,13 @@ def test_text__too_long_for_a_field__is_refused(tmp_path):
         receive([FORM.replace(b"abc", b"a" * 70_000)], tmp_path)
 
 
+def test_head__of_a_part__that_never_ends__is_refused(tmp_path):
+    head = [b"--xyz\r\n", *(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(40))]
+
+    with pytest.raises(Refusal, match=r"too long|cannot be read"):
+        receive(head, tmp_path)
+
+
 @pytest.mark.parametrize("head", ["", "Content-Disposition: attachment\r\n", "X: y\r\n" * 500])
 def test_part__without_a_name__is_refused(tmp_path, head):
     with pytest.raises(Refusal, match=r"^The form cannot be read"):

@@ -51,7 +51,8 @@ function show(file, found, classes) {
     const meter = make("meter", null);
     meter.value = shares[place];
     meter.setAttribute("aria-hidden", "true");
-    list.append(make("dt", classes[place]), meter, make("dd", percent(shares[place])));
+    const amount = make("span", percent(shares[place]));
+    list.append(make("dt", classes[place]), make("dd", null, meter, amount));
   }
   const picture = make("img", null);
   picture.src = URL.createObjectURL(file);
@@ -73,7 +74,7 @@ async function start() {
 
   let waiting = Promise.resolve();
   async function answer(files) {
-    for (const [number, file] of [...files].entries()) {
+    for (const [number, file] of files.entries()) {
       status.textContent = `Looking at ${file.name} (${number + 1} of ${files.length}) …`;
       try {
         show(file, await session.run({ pictures: await decode(file) }), classes);
@@ -81,9 +82,13 @@ async function start() {
         answers.prepend(make("li", null, make("span", ""), make("p", `${file.name} cannot be read: ${error.message}`)));
       }
     }
-    status.textContent = `${answers.children.length} pictures, the last first.`;
+    const n = answers.children.length;
+    status.textContent = n === 1 ? "1 picture." : `${n} pictures, the last first.`;
   }
-  const ask = (files) => { waiting = waiting.then(() => answer([...files])); };
+  function ask(list) {
+    const files = [...list]; // the list empties with the field that it is of
+    waiting = waiting.then(() => answer(files));
+  }
 
   input.addEventListener("change", () => { ask(input.files); input.value = ""; });
   for (const kind of ["dragover", "dragleave", "drop"]) {
