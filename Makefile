@@ -53,7 +53,7 @@ $(VENV)/.installed: $(REQUIREMENTS)
 		|| $(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo 'torch from PyPI brings CUDA (6 GB), and no NVIDIA card is seen: for the small way see CONTRIBUTING.md, "A small environment".' >&2
 	$(PIP) --upgrade "pip>=25.1"
-	$(PIP) --editable ".[onnx,parquet,report]" --group test --group lint --group learn2learn-needs
+	$(PIP) --editable ".[onnx,parquet,report,serve]" --group test --group lint --group learn2learn-needs
 	$(PIP) --no-deps --requirement requirements/learn2learn.txt
 	@touch $@
 

@@ -32,6 +32,7 @@ from benchmarks.robustness.kills import Kills
 from benchmarks.robustness.memory_limits import MemoryLimits
 from benchmarks.robustness.names import Names
 from benchmarks.robustness.pictures import Pictures
+from benchmarks.robustness.serve import Serve
 from benchmarks.robustness.trial import Section, Verdict
 from benchmarks.robustness.two_writers import TwoWriters
 
@@ -43,6 +44,7 @@ SECTIONS: dict[str, type[Section]] = {
     "pictures": Pictures,
     "names": Names,
     "memory": MemoryLimits,
+    "serve": Serve,
 }
 KINDS = {f"{name}:{kind}": (name, kind) for name, each in SECTIONS.items() for kind in each.KINDS}
 

@@ -13,6 +13,7 @@ from metaadapter.adapter.files import (
 from metaadapter.adapter.known import (
     KEPT,
     known_logits,
+    known_of_answers,
     known_probabilities,
     known_threshold,
     prediction_sets,
@@ -41,6 +42,7 @@ __all__ = [
     "classify",
     "hold_adapter",
     "known_logits",
+    "known_of_answers",
     "known_probabilities",
     "known_threshold",
     "load_adapter",

@@ -13,6 +13,7 @@ from metaadapter.errors import UsageError
 __all__ = [
     "KEPT",
     "known_logits",
+    "known_of_answers",
     "known_probabilities",
     "known_threshold",
     "likeness_and_doubt",
@@ -54,7 +55,14 @@ def known_logits(
     Raises:
         UsageError: The adapter cannot tell, for its generator gives it no such head.
     """
-    head, logits = _head(weights), classify(features, weights)
+    return known_of_answers(features, classify(features, weights), weights)
+
+
+def known_of_answers(
+    features: Float[Tensor, "*T n D"], logits: Float[Tensor, "*T n N"], weights: AdapterWeights
+) -> Float[Tensor, "*T n"]:
+    """`known_logits` of unit rows whose logits are there already, as `classify` gives them."""
+    head = _head(weights)
     like, doubt = likeness_and_doubt(features, logits, head.likeness, head.likeness_bias)
     on_likeness, on_doubt, constant = head.known[..., None, :].unbind(-1)
     return on_likeness * like + on_doubt * doubt + constant

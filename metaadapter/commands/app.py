@@ -24,6 +24,7 @@ from metaadapter.commands.export import export
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
+from metaadapter.commands.serve import serve
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.commands.signals import ending_code, hear_signals
 from metaadapter.commands.streams import lasting_streams, reader_left
@@ -51,7 +52,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for command in (demo, encode, adapt, add, predict, export, study, train, evaluate, report, doctor):
+COMMANDS = (
+    *(demo, encode, adapt, add, predict, export, serve),
+    *(study, train, evaluate, report, doctor),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(library)
 

@@ -24,6 +24,9 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 OPTIONAL = {
     "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
+    "fastapi": "the page of `metaadapter serve`",
+    "uvicorn": "the page of `metaadapter serve`",
+    "python-multipart": "the page of `metaadapter serve`",
     "onnx": "`metaadapter export --onnx`",
     "onnxscript": "`metaadapter export --onnx`",
     "onnxruntime": "`metaadapter export --onnx`",
@@ -121,6 +124,7 @@ def _files(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.skill import check_skill
     from metaadapter.evaluation.folder import JOURNAL_FILE, Journal
     from metaadapter.files.proof import check_files
+    from metaadapter.serve.history import HISTORY_FILE, read_contents
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 
@@ -131,8 +135,12 @@ def _files(place: Path) -> Iterator[tuple[Path, str | None]]:
     for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
         if not skill.is_dir():
             yield from check_skill(skill)
-    # Two kinds of files that have their proof within them.
-    readers: dict[str, Callable[[Path], Any]] = {JOURNAL_FILE: Journal, CHECKPOINT: load_checkpoint}
+    # Kinds of files that have their proof within them.
+    readers: dict[str, Callable[[Path], Any]] = {
+        JOURNAL_FILE: Journal,
+        CHECKPOINT: load_checkpoint,
+        HISTORY_FILE: read_contents,
+    }
     for name, read in readers.items():
         for path in sorted(place.rglob(name)):
             try:

@@ -1,0 +1,196 @@
+"""`metaadapter serve` under hostile requests, and killed while it saves."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import threading
+import time
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.robustness.hostile_requests import HOSTILE
+from benchmarks.robustness.served import Answer, Served
+from benchmarks.robustness.trial import Verdict
+from metaadapter.features import ImageEncoder, load_encoder
+from metaadapter.files.proof import file_hash
+from metaadapter.serve.history import HISTORY_FILE, read_contents
+from metaadapter.serve.picture_folder import id_of
+
+__all__ = ["Serve"]
+
+KILLS = "kills during saves"
+# More than a server at rest has; all that one request may take, and what libraries keep of it.
+MOST_GROWTH = 400 * 2**20
+# In which some edits can be made, and none be waiting.
+LONGEST_LIFE = 1.5
+
+
+class Serve:
+    """Hostile requests to one server, one after the other; and servers that are killed."""
+
+    KINDS = (*HOSTILE, KILLS)
+
+    def __init__(self, folder: Path, encoder: ImageEncoder | None = None) -> None:
+        self._folder, self._encoder = folder, encoder or load_encoder("tiny", device="cpu")
+        self._served: Served | None = None
+        self._before: Any = None
+        self._memory = 0
+        self._killed = Killed(folder / "killed", self._encoder)
+
+    def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
+        """One request, and whether the server is as before; or one life that ends by a kill."""
+        if kind == KILLS:
+            return self._killed.trial(rng)
+        served = self._begun()
+        try:
+            what, answer = HOSTILE[kind](served, rng)
+        except (OSError, HTTPException) as error:
+            # A server may answer and close before a long body is sent, which breaks the sending.
+            what, answer = f"{kind}: the connection ended ({error!r})", None
+        fault = _not_a_refusal(answer) or self._harm(served)
+        outcome = "no answer" if answer is None else f"{answer.status}"
+        return Verdict(outcome, what, failed=bool(fault), detail=fault)
+
+    def close(self) -> None:
+        """End the server."""
+        if self._served is not None:
+            self._served.kill()
+            self._served = None
+
+    def _begun(self) -> Served:
+        if self._served is None:
+            self._served = Served(self._folder / "asked", self._encoder)
+            self._served.wait()
+            assert self._served.tell("POST", "/classes", {"name": "fox"}).status == 201
+            assert self._served.send([("a.png", a_picture(0))]).status == 202
+            self._before = _project(self._served)
+            self._memory = self._served.memory
+        return self._served
+
+    def _harm(self, served: Served) -> str:
+        """What a request has changed, if anything."""
+        try:
+            now = _project(served)
+        except (OSError, HTTPException) as error:
+            return f"the server does not answer any more: {error!r}"
+        if now != self._before:
+            return f"the project has changed: {now}"
+        grown = served.memory - self._memory
+        return f"its memory has grown by {grown:,} bytes" if grown > MOST_GROWTH else ""
+
+
+def _project(served: Served) -> Any:
+    found = served.ask("GET", "/project").json
+    return {key: found[key] for key in ("name", "classes", "tray", "names", "saved")}
+
+
+def _not_a_refusal(answer: Answer | None) -> str:
+    """What is wrong with an answer to a hostile request, if anything is."""
+    if answer is None:
+        return ""
+    if 400 <= answer.status < 500:
+        said = answer.body.decode(errors="replace")
+        if answer.status == 400 and said.startswith("Invalid HTTP request"):
+            return ""
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            told = json.loads(said)
+            if told["error"].endswith((".", "?")) and told["kind"]:
+                return ""
+        return "" if not said else f"no sentence: {answer.status} {said[:300]}"
+    with contextlib.suppress(ValueError, KeyError):
+        if answer.status in (200, 202) and answer.json["refused"]:
+            return (
+                "" if not (answer.json.get("added") or answer.json.get("predictions")) else "taken"
+            )
+    return f"not refused: {answer.status} {answer.body[:300]!r}"
+
+
+class Killed:
+    """Servers of one project, each killed while a client edits it as fast as it can."""
+
+    def __init__(self, folder: Path, encoder: ImageEncoder) -> None:
+        self._folder, self._encoder = folder, encoder
+
+    def trial(self, rng: np.random.Generator) -> Verdict:
+        served = Served(self._folder, self._encoder)
+        shown: list[Any] = []
+        try:
+            served.wait()
+            state = _project(served)
+            life = float(rng.uniform(0, LONGEST_LIFE))
+            killer = threading.Timer(life, served.kill)
+            killer.start()
+            edits = 0
+            with contextlib.suppress(OSError, HTTPException, ValueError, KeyError):
+                while True:
+                    edits += self._edit(served, rng)
+                    shown[:] = [_project(served)]
+            killer.join()
+        finally:
+            served.kill()
+        what = f"killed after {life:.3f} s and {edits} edits"
+        return self._compared(shown[0] if shown else state, what)
+
+    def _edit(self, served: Served, rng: np.random.Generator) -> int:
+        """One edit of a random kind; 1 if it was shown as saved."""
+        state = _project(served)
+        pictures = [*state["tray"], *(each for one in state["classes"] for each in one["pictures"])]
+        labels = [one["id"] for one in state["classes"]]
+        kind = int(rng.integers(6)) if pictures and labels else int(rng.integers(2))
+        if kind == 0:
+            answer = served.tell("POST", "/classes", {"name": f"class {time.monotonic_ns()}"})
+        elif kind == 1:
+            new = [(f"{n}.png", a_picture(time.monotonic_ns())) for n in range(3)]
+            answer = served.send(new)
+        elif kind in (2, 3):
+            some = {str(each): str(rng.choice(labels)) for each in rng.choice(pictures, 3)}
+            answer = served.tell("POST", "/labels", {"labels": some})
+        elif kind == 4:
+            gone = str(rng.choice(pictures))
+            answer = served.tell("DELETE", "/pictures", {"pictures": [gone]})
+        else:
+            answer = served.ask("POST", str(rng.choice(["/undo", "/redo"])))
+        return int(answer.status < 300)
+
+    def _compared(self, shown: Any, what: str) -> Verdict:
+        """Whether the disk has what was shown, and at most the edit more that was under way."""
+        contents = read_contents(self._folder / HISTORY_FILE)
+        served = Served(self._folder, self._encoder)
+        try:
+            served.wait()
+            found = _project(served)
+            again = None if found == shown else _without_the_last(served)
+        finally:
+            served.kill()
+        if shown not in (found, *(again or ())):
+            detail = f"shown: {shown}\nfound: {found}"[:3000]
+            return Verdict("lost", what, failed=True, detail=detail)
+        files = self._folder / "pictures"
+        for picture in contents.pictures:
+            if id_of(file_hash(files / picture)) != picture:
+                return Verdict("lost", what, failed=True, detail=f"the file of {picture}")
+        return Verdict("as shown" if found == shown else "one edit more", what)
+
+
+def _without_the_last(served: Served) -> list[Any]:
+    """The states that one edit under way can have come from: it, an undo or a redo taken back."""
+    states = []
+    for back, forth in (("/undo", "/redo"), ("/redo", "/undo")):
+        if served.ask("POST", back).status == 200:
+            states.append(_project(served))
+            served.ask("POST", forth)
+    return states
+
+
+def a_picture(number: int) -> bytes:
+    """A small picture that no other number has."""
+    rng = np.random.default_rng(number)
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()

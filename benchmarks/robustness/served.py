@@ -1,0 +1,136 @@
+"""The server of `metaadapter serve` in a forked process, and a client that asks it anything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+import warnings
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metaadapter.features import ImageEncoder
+from metaadapter.serve.app import make_app
+from metaadapter.serve.guards import Access
+from metaadapter.serve.projects import Projects
+from metaadapter.serve.receiving import Limits
+from metaadapter.serve.server import listening_socket, run_server
+
+__all__ = ["Answer", "Served", "as_form"]
+
+SECONDS_TO_ANSWER = 30
+BOUNDARY = "as-curl-has-it"
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Served:
+    """A project that another process serves until it is killed."""
+
+    def __init__(self, folder: Path, encoder: ImageEncoder, limits: Limits | None = None) -> None:
+        listening = listening_socket(0)
+        self.port = listening.getsockname()[1]
+        self.access = Access.at(self.port)
+        sys.stdout.flush()
+        with warnings.catch_warnings():
+            # Threads of libraries, which wait for work, need not be in the other process.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
+        if self.pid:
+            listening.close()
+            return
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        code = 1
+        try:
+            with Projects(folder, encoder.name, lambda *_, **__: encoder).held() as projects:
+                run_server(make_app(projects, self.access, limits), listening)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """One request with the token, on a connection of its own."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER)
+        given = {"Authorization": f"Bearer {self.access.token}", "Connection": "close"}
+        try:
+            connection.request(method, path, body, given | headers)
+            response = connection.getresponse()
+            return Answer(response.status, response.read())
+        finally:
+            connection.close()
+
+    def tell(self, method: str, path: str, value: object) -> Answer:
+        """One request with a JSON document."""
+        head = {"Content-Type": "application/json"}
+        return self.ask(method, path, json.dumps(value).encode(), **head)
+
+    def send(self, files: list[tuple[str, bytes]], into: str = "") -> Answer:
+        """Send pictures to the tray or a class."""
+        body, content_type = as_form(files, into)
+        return self.ask("POST", "/pictures", body, **{"Content-Type": content_type})
+
+    def connected(self) -> socket.socket:
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS_TO_ANSWER)
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        end = time.monotonic() + SECONDS_TO_ANSWER
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/work").status == 200:
+                    return
+            time.sleep(0.01)
+        raise RuntimeError("the server does not answer")
+
+    @property
+    def memory(self) -> int:
+        """The bytes of memory that it has, as Linux tells."""
+        (line,) = [
+            line
+            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        ]
+        return 1024 * int(line.split()[1])
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that made it has ended, however that came."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def as_form(files: list[tuple[str, bytes]], into: str = "") -> tuple[bytes, str]:
+    """The body and the type of a form with pictures."""
+    parts = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="class"\r\n\r\n{into}'.encode()]
+    for name, content in files:
+        head = f'form-data; name="pictures"; filename="{name}"'
+        parts.append(f"--{BOUNDARY}\r\nContent-Disposition: {head}\r\n\r\n".encode() + content)
+    parts.append(f"--{BOUNDARY}--\r\n".encode())
+    return b"\r\n".join(parts), f"multipart/form-data; boundary={BOUNDARY}"

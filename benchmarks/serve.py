@@ -1,0 +1,82 @@
+"""How long the page waits: a picture is added to a class, encoded, and all answers are new."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from metaadapter.features import load_encoder
+from metaadapter.serve.contents import Change, Contents, add_classes, add_pictures, label_pictures
+from metaadapter.serve.desk import Desk
+from metaadapter.serve.picture_folder import id_of
+from metaadapter.serve.project import open_project
+
+__all__ = ["measure"]
+
+N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
+# How far pictures lie from the mean of their class, in units of its length.
+SPREAD = 1.5
+
+
+def measure() -> dict[str, float]:
+    """Median seconds with 20 classes of 20 pictures and a tray of 2,000, through `tiny`."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_project(Path(folder, "project"), "bench", "tiny", load_encoder) as project,
+    ):
+        rng = np.random.default_rng(0)
+        numbers = [number for number in range(N_WAY) for _ in range(N_SHOT)]
+        numbers += rng.integers(N_WAY, size=N_TRAY).tolist()
+        means = rng.standard_normal((N_WAY, project.encoder.dim))
+        noise = rng.standard_normal((len(numbers), project.encoder.dim))
+        rows = means[numbers] + SPREAD * noise
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(rows))]
+        project.features.add(dict(zip(hashes, rows.astype(np.float16)[:, None], strict=True)))
+        project.features.flush()
+        classes = {f"{number:x}": f"thing {number}" for number in range(N_WAY)}
+        labels = {
+            id_of(sha256): f"{number:x}"
+            for sha256, number in zip(hashes[: N_WAY * N_SHOT], numbers, strict=False)
+        }
+        names = {id_of(sha256): f"{sha256}.jpg" for sha256 in hashes}
+        project.history.make("classes", add_classes(project.history.contents, classes))
+        project.history.make("pictures", add_pictures(project.history.contents, names, labels))
+        with Desk(project) as desk:
+            desk.answered()
+            encoded, known = [], []
+            for number in range(REPEATS):
+                encoded.append(_seconds_to_add(desk, Path(folder, f"{number}.jpg"), rng))
+                known.append(_seconds_to_label(desk, id_of(hashes[-1 - number])))
+    return {
+        "s_picture_added": statistics.median(encoded),
+        "s_picture_labelled": statistics.median(known),
+    }
+
+
+def _seconds_to_add(desk: Desk, file: Path, rng: np.random.Generator) -> float:
+    Image.fromarray(rng.integers(0, 256, (300, 400, 3), np.uint8)).save(file)
+    start = time.perf_counter()
+    picture = desk.project.pictures.keep(file)
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        return add_pictures(contents, {picture: file.name}, {picture: "0"})
+
+    desk.edit("picture", changes)
+    while picture not in desk.answered().labelled:
+        time.sleep(0.001)
+    return time.perf_counter() - start
+
+
+def _seconds_to_label(desk: Desk, picture: str) -> float:
+    start = time.perf_counter()
+    desk.edit("label", lambda contents: label_pictures(contents, {picture: "0"}))
+    while picture not in desk.answered().labelled:
+        time.sleep(0.001)
+    return time.perf_counter() - start

@@ -1,0 +1,77 @@
+"""What an adapter says of each labelled picture without it, in closed form: none is fitted anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.generator.evidence import LeftOut
+from metaadapter.generator.known_evidence import likeness, of_left_out
+from metaadapter.generator.network import Corrections
+from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
+
+__all__ = ["LeftOutAnswers", "left_out_answers"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutAnswers:
+    """Answers about n labelled pictures of one task, each as if it had not been labelled."""
+
+    pictures: Int[Tensor, " n"]
+    """The place of each among the rows of `Support.labelled_rows`. Pictures that are alone in their
+    class are missing."""
+    probabilities: Float[Tensor, "n N"]
+    known: Float[Tensor, " n"]
+    """The probability of showing one of the classes at all."""
+
+
+def left_out_answers(
+    problem: Regression, corrections: Corrections, weights: AdapterWeights
+) -> LeftOutAnswers:
+    """Take each picture of one task out of the regression that its adapter is.
+
+    What the network corrects stays as it is, so this is close to an adapter predicted from all the
+    other pictures but not the same (docs/serve.md has figures). With A the values of the cache, N
+    the noise and κ the temperature, the logits of picture m fall by
+    κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12).
+
+    Returns:
+        No answers for a task of more pictures than a kernel takes (`most_kernel_rows`).
+    """
+    noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
+    values_and_factor = kernel_ridge(
+        problem.distance_TMM,
+        problem.present_TM,
+        problem.residual_TMN(problem.prior_TND(corrections.log_trust_TN)),
+        noise_TM,
+        problem.sharpness_T(corrections.log_sharpness_T),
+    )
+    fitted_TMN = noise_TM[..., None] * values_and_factor[0]
+    change_TMN = fitted_TMN - left_out_residuals(*values_and_factor)
+    raw = problem.support.raw
+    logits_TMN = classify(problem.rows_of(raw.rows_TMD), weights)
+    logits_TMN = logits_TMN + weights.logit_scale[:, None, None] * change_TMN
+    targets_TMN = problem.targets_TMN
+    several_TN1 = (problem.support.n_shot_TN > 1).to(targets_TMN)[..., None]
+    left_out = LeftOut(
+        logits_TMN.log_softmax(-1),
+        is_own_TMN=targets_TMN > 0,
+        asked_TM=(targets_TMN @ several_TN1)[..., 0] > 0,
+        scale_T=weights.logit_scale,
+        base_scale_T=weights.logit_scale,
+    )
+    like_TM, doubt_TM = of_left_out(problem, likeness(problem).left_out_TXN, left_out)
+    assert weights.known is not None  # the generator always predicts the head
+    evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
+    known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
+    asked_M = left_out.asked_TM[0].cpu()
+    return LeftOutAnswers(
+        # The places with a picture come first, class by class, as the labelled rows do.
+        asked_M.nonzero()[:, 0],
+        left_out.log_p_TMN[0].exp().cpu()[asked_M],
+        known_TM[0].sigmoid().cpu()[asked_M],
+    )

@@ -1,0 +1,1 @@
+"""The page for people without Python, and its HTTP interface: `metaadapter serve`."""

@@ -1,0 +1,146 @@
+"""Questions of programs: pictures in, predictions or an adapter out, and nothing is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from metaadapter.adapter import StoredAdapter, load_adapter
+from metaadapter.adapter.skill import skill_bytes
+from metaadapter.features import EncodedPictures, ImageEncoder, encode_rows
+from metaadapter.images import ImageRow
+from metaadapter.serve import forms
+from metaadapter.serve.answers import LabelledTask, fit
+from metaadapter.serve.contents import ClassEntry
+from metaadapter.serve.desk import Desk
+from metaadapter.serve.projects import Projects
+from metaadapter.serve.receiving import Limits, ReceivedFile, ReceivedForm
+from metaadapter.serve.refusal import Refusal
+from metaadapter.serve.sending import PICTURES_FORM, received_form, request_folder
+from metaadapter.serve.taking_in import Refused, plain_name, sent_pictures
+from metaadapter.task.predictions import predict_pictures
+
+__all__ = ["one_off_routes"]
+
+# How long a request waits until the one before has been answered.
+LONGEST_WAIT = 60.0
+
+
+def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
+    """`/predict` and `/adapt`, one request at a time, for each has the whole machine."""
+    routes = APIRouter()
+    turn = threading.Semaphore()
+
+    @contextmanager
+    def my_turn() -> Iterator[None]:
+        if not turn.acquire(timeout=LONGEST_WAIT):
+            raise Refusal(429, "busy", "Other requests are being answered. Try again in a minute.")
+        try:
+            yield
+        finally:
+            turn.release()
+
+    @routes.post("/predict", openapi_extra=PICTURES_FORM)
+    async def predict(request: Request) -> forms.Predictions:
+        """Predict pictures by the open project's adapter, or by the one in the field `adapter`."""
+        desk = projects.desk
+
+        def answer(form: ReceivedForm, folder: Path) -> forms.Predictions:
+            with my_turn():
+                stored = _adapter_of(form, desk)
+                pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
+                return forms.Predictions(
+                    predictions=[
+                        forms.PredictionForm(**each.to_dict())
+                        for each in predict_pictures(stored, pictures)
+                    ],
+                    refused=[forms.RefusedFile(**each._asdict()) for each in refused],
+                )
+
+        with request_folder(desk) as folder:
+            form = await received_form(request, folder, limits)
+            return await run_in_threadpool(answer, form, folder)
+
+    @routes.post("/adapt", openapi_extra=PICTURES_FORM, response_class=Response)
+    async def adapt(request: Request) -> Response:
+        """Predict an adapter from pictures named CLASS/FILE; a skill file comes back."""
+        desk = projects.desk
+
+        def answer(form: ReceivedForm, folder: Path) -> Response:
+            with my_turn():
+                pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
+                content = skill_bytes(_fitted(pictures, refused, desk.project.encoder))
+            headers = {"Content-Disposition": 'attachment; filename="classifier.adapter"'}
+            return Response(content, media_type="application/octet-stream", headers=headers)
+
+        with request_folder(desk) as folder:
+            form = await received_form(request, folder, limits)
+            return await run_in_threadpool(answer, form, folder)
+
+    return routes
+
+
+def _adapter_of(form: ReceivedForm, desk: Desk) -> StoredAdapter:
+    given = [file for file in form.files if file.field == "adapter"]
+    if not given:
+        stored = desk.answered().stored
+        assert stored is not None
+        return stored
+    if len(given) > 1:
+        raise Refusal(422, "invalid", "Expected one file in the field `adapter`, but several came.")
+    stored = load_adapter(given[0].path)
+    stored.config.origin.require_encoder(
+        desk.project.encoder.fingerprint, owner=f"the adapter {plain_name(given[0].name)}"
+    )
+    return stored
+
+
+def _encoded(
+    form: ReceivedForm, folder: Path, encoder: ImageEncoder, limits: Limits
+) -> tuple[EncodedPictures, list[Refused]]:
+    """The pictures of a form, called as they were sent, and the files that are none."""
+    sent: list[ReceivedFile] = [file for file in form.files if file.field == "pictures"]
+    names: dict[str, str] = {}
+    refused = []
+    for number, each in enumerate(sent_pictures(sent, limits)):
+        if each.path is None:
+            refused.append(Refused(each.name, each.reason))
+            continue
+        path = each.path.rename(folder / f"picture-{number}")
+        names[str(path)] = each.name
+    rows = [ImageRow(Path(path), None) for path in names]
+    pictures = encode_rows(rows, encoder, views=1, seed=0)
+    refused += [Refused(names[str(it.path)], it.reason) for it in pictures.quarantined]
+    named = tuple(it._replace(path=names[it.path]) for it in pictures.pictures)
+    return replace(pictures, pictures=named, quarantined=()), refused
+
+
+def _fitted(
+    pictures: EncodedPictures, refused: list[Refused], encoder: ImageEncoder
+) -> StoredAdapter:
+    folders = [path.split("/")[-2] if "/" in path else "" for path in pictures.paths]
+    if "" in folders:
+        loose = pictures.paths[folders.index("")]
+        raise Refusal(
+            422, "invalid", f"Expected pictures named CLASS/FILE, but one is named {loose!r}."
+        )
+    classes = {
+        name: ClassEntry(name=name, place=place)
+        for place, name in enumerate(dict.fromkeys(folders))
+    }
+    task = LabelledTask.of_pictures(
+        classes, folders, pictures.sha256, pictures.paths, pictures.features
+    )
+    if task is None:
+        unread = f" {len(refused)} files could not be read." if refused else ""
+        raise Refusal(
+            422, "invalid", f"Expected pictures of two classes or more, named CLASS/FILE.{unread}"
+        )
+    return fit(task, encoder)

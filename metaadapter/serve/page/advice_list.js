@@ -1,0 +1,59 @@
+/** Advice in place: the first piece in one line, and behind it all of them with their pictures. */
+import { byId, element, setChildren } from "./element.js";
+import { thumbnail } from "./interface.js";
+import { showPicture } from "./picture_dialog.js";
+import { say } from "./words.js";
+
+export class AdviceList {
+  #project;
+  #shown = null;
+
+  constructor(project) {
+    this.#project = project;
+  }
+
+  show() {
+    const { advice, ready } = this.#project;
+    const node = byId("advice");
+    node.hidden = !advice.length || !ready; // until then the next step is advice enough
+    const text = JSON.stringify(advice);
+    if (text === this.#shown || !advice.length) return;
+    this.#shown = text;
+    const [first] = advice;
+    setChildren(node, [
+      element(
+        "summary",
+        {},
+        say("advice", { n: advice.length }),
+        element("span.first", {}, asSentence(first.sentence)),
+      ),
+      element("ul", {}, ...advice.map((one) => this.#item(one))),
+    ]);
+  }
+
+  #item({ kind, sentence, pictures }) {
+    const images = kind === "few_pictures" ? [] : pictures.slice(0, 4);
+    return element(
+      "li",
+      { "data-kind": kind },
+      element("p", {}, asSentence(sentence)),
+      images.length ? element("div.shots", {}, ...images.map((picture) => this.#picture(picture))) : null,
+    );
+  }
+
+  #picture(picture) {
+    const name = this.#project.names[picture] ?? "";
+    return element(
+      "button.shot",
+      {
+        type: "button",
+        title: name,
+        "aria-label": say("look_at", { name }),
+        onclick: () => showPicture(this.#project, picture),
+      },
+      element("img", { alt: "", loading: "lazy", decoding: "async", src: thumbnail(picture) }),
+    );
+  }
+}
+
+const asSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

@@ -1,0 +1,35 @@
+/**
+ * A modal dialog with a title and a way out; it is gone when it is closed, and the focus is back
+ * where it was.
+ *
+ * @param {string} title
+ * @param {...(Node|null)} children
+ * @returns {HTMLDialogElement} shown; its event "close" tells when it is closed.
+ */
+import { element } from "./element.js";
+import { say } from "./words.js";
+
+export function showDialog(title, ...children) {
+  const before = document.activeElement;
+  const close = element(
+    "button.quiet.close",
+    { type: "button", "aria-label": say("close"), onclick: () => dialog.close() },
+    "×",
+  );
+  const dialog = element(
+    "dialog",
+    { "aria-labelledby": "dialog-title" },
+    element("div.dialog-head", {}, element("h2", { id: "dialog-title" }, title), close),
+    ...children,
+  );
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (before?.isConnected) before.focus({ preventScroll: true });
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,40 @@
+/**
+ * A new element. Everything that people or the server wrote comes in as text, never as markup.
+ *
+ * @param {string} tag - as in `div`, or with classes as in `div.card.wide`.
+ * @param {Object} properties - `onclick` and the like are listeners; a name that the element has is
+ *   set as its property, any other as an attribute; undefined leaves it out.
+ * @param {...(Node|string|null|Array)} children
+ * @returns {HTMLElement}
+ */
+export function element(tag, properties = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const node = document.createElement(name);
+  node.classList.add(...classes);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key in node) node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Sets text only where it changes, so that a screen reader is not told the same again. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Puts the children in place; those that are there already are not touched, and keep the focus. */
+export function setChildren(node, children) {
+  const wanted = new Set(children);
+  for (const child of [...node.childNodes]) if (!wanted.has(child)) child.remove();
+  let next = node.firstChild;
+  for (const child of children) {
+    if (child === next) next = next.nextSibling;
+    else node.insertBefore(child, next);
+  }
+}
+
+export const byId = (id) => document.getElementById(id);

@@ -1,0 +1,57 @@
+/**
+ * Words of the page in the reader's language.
+ *
+ * A language more is a file beside `words.en.js` with the same keys, and its code in LANGUAGES.
+ */
+import { words as english } from "./words.en.js";
+
+const LANGUAGES = { en: english };
+
+const language =
+  navigator.languages.map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
+const plural = new Intl.PluralRules(language);
+const number = new Intl.NumberFormat(language);
+const percentage = new Intl.NumberFormat(language, { style: "percent" });
+
+/**
+ * The text of a key, with `{name}` replaced by values.name.
+ *
+ * A text with forms for one and for other numbers is chosen by `values.n`.
+ */
+export function say(key, values = {}) {
+  const entry = LANGUAGES[language][key];
+  if (entry === undefined) throw new Error(`there are no words for "${key}"`);
+  const text = typeof entry === "string" ? entry : (entry[plural.select(values.n)] ?? entry.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? number.format(value) : String(value);
+  });
+}
+
+/** A number as text. */
+export const count = (n) => number.format(n);
+
+/** A fraction from 0 to 1 as text. What is not certain is never called 100 %, what may be never 0 %. */
+export function percent(fraction) {
+  if (fraction > 0 && fraction < 0.005) return `<${percentage.format(0.01)}`;
+  return percentage.format(fraction < 1 ? Math.min(fraction, 0.99) : 1);
+}
+
+/** Seconds as people say them. */
+export function duration(seconds) {
+  if (seconds < 60) return say("seconds", { n: Math.max(1, Math.round(seconds)) });
+  return say("minutes", { n: Math.round(seconds / 60) });
+}
+
+/** Fills in the words of everything that names them: data-words is its text, data-words-title its title. */
+export function fillIn(root) {
+  document.documentElement.lang = language;
+  for (const node of root.querySelectorAll("[data-words]")) node.textContent = say(node.dataset.words);
+  for (const [data, attribute] of [
+    ["words-label", "aria-label"],
+    ["words-title", "title"],
+    ["words-placeholder", "placeholder"],
+  ])
+    for (const node of root.querySelectorAll(`[data-${data}]`))
+      node.setAttribute(attribute, say(node.getAttribute(`data-${data}`)));
+}

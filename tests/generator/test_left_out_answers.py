@@ -1,0 +1,88 @@
+"""What an adapter says of a labelled picture without it: as a regression that never saw it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter import Support, classify
+from metaadapter.classifier.fine_tune import leave_one_out
+from metaadapter.generator import load_generator
+
+N_WAY, WIDTH = 4, 24
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return load_generator("default")
+
+
+def draw(shots, *, blocks=(), seed=0):
+    """A task whose pictures lie around the means of their classes."""
+    random = torch.Generator().manual_seed(seed)
+    means = torch.randn(N_WAY, WIDTH, generator=random)
+    labels = torch.tensor([label for label, n in enumerate(shots) for _ in range(n)])
+    rows = means[labels] + 1.2 * torch.randn(len(labels), WIDTH, generator=random)
+    texts = means + 2 * torch.randn(N_WAY, WIDTH, generator=random)
+    return Support.of_rows(
+        normalize(rows, dim=-1), labels, normalize(texts, dim=-1), logit_scale=20.0, blocks=blocks
+    )
+
+
+@pytest.mark.parametrize("blocks", [(), (16, 8)])
+def test_left_out_answers__are_those_of_the_regression_solved_without_each_picture(
+    generator, blocks
+):
+    support = draw((3, 2, 4, 1), blocks=blocks)
+    found = generator.left_out(support)
+
+    exact = support.exact
+    with torch.no_grad():
+        weights, problem, corrections = generator._without_pool(exact)
+    prior = problem.prior_TND(corrections.log_trust_TN)
+    targets = problem.residual_TMN(prior)[0]
+    noise = problem.take(problem.noise_TX(corrections.log_noise_TNK))[0]
+    beta = problem.sharpness_T(corrections.log_sharpness_T)[0]
+    kernel = (-0.5 * beta * problem.distance_TMM[0]).exp() / beta
+    rows, _ = exact.labelled_rows()
+    logits = classify(rows, weights.task(0))
+    whole = torch.linalg.solve(kernel + noise.diag(), targets)
+    for place, probabilities in zip(found.pictures.tolist(), found.probabilities, strict=True):
+        others = [each for each in range(len(rows)) if each != place]
+        part = kernel[others][:, others] + noise[others].diag()
+        without = kernel[place, others] @ torch.linalg.solve(part, targets[others])
+        change = without - kernel[place] @ whole
+        expected = (logits[place] + weights.logit_scale[0] * change).softmax(-1)
+        torch.testing.assert_close(probabilities, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_left_out_answers__leave_out_pictures_that_are_alone_in_their_class(generator):
+    found = generator.left_out(draw((2, 1, 3, 1)))
+
+    assert found.pictures.tolist() == [0, 1, 3, 4, 5]
+    assert len(found.known) == len(found.probabilities) == 5
+    assert ((found.known > 0) & (found.known < 1)).all()
+
+
+def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(generator):
+    agree, differ, n = 0, 0.0, 0
+    for seed in range(5):
+        support = draw((4, 3, 5, 4), seed=seed)
+        found, refitted = generator.left_out(support), leave_one_out(support, generator)
+        assert found.pictures.tolist() == refitted.pictures.tolist()
+        agree += int((found.probabilities.argmax(-1) == refitted.predicted).sum())
+        differ += float((found.probabilities - refitted.probabilities).abs().sum() / 2)
+        n += len(refitted.labels)
+
+    assert agree / n > 0.9
+    assert differ / n < 0.1
+
+
+def test_left_out_answers__do_not_depend_on_unlabelled_pictures(generator):
+    support = draw((3, 2, 2, 2))
+
+    alone = generator.left_out(support)
+    pooled = generator.left_out(support.with_pool(support.labelled_rows()[0]))
+
+    assert torch.equal(alone.probabilities, pooled.probabilities)

@@ -1,0 +1,91 @@
+"""A few of the hostile requests and kills of `python -m benchmarks.robustness --only serve`."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("uvicorn", reason="needs the extra serve")
+if not hasattr(os, "fork"):
+    pytest.skip("no forks on this system", allow_module_level=True)
+
+from benchmarks.robustness.hostile_requests import HOSTILE
+from benchmarks.robustness.serve import KILLS, Serve
+from benchmarks.robustness.served import Served
+from metaadapter.features import ModelEncoder
+from metaadapter.serve import connections
+
+SEED, N_TRIALS = 3, 4
+
+
+class Means(torch.nn.Module):
+    """The mean of each channel of a picture in nine places."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, batch):
+        return torch.nn.functional.adaptive_avg_pool2d(batch, 3).flatten(1) * self.scale
+
+
+def preprocess(picture):
+    pixels = np.array(picture.resize((6, 6)), np.float32)
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 255
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return ModelEncoder("means", Means(), preprocess, zoom=False, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory, encoder):
+    found = Serve(tmp_path_factory.mktemp("served"), encoder)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_request__that_is_hostile__is_refused_and_changes_nothing(campaign, kind):
+    trials = [campaign.trial(kind, np.random.default_rng((SEED, n))) for n in range(N_TRIALS)]
+
+    assert [trial for trial in trials if trial.failed] == []
+
+
+def test_server__killed_while_it_saves__has_all_that_was_shown(campaign):
+    trials = [campaign.trial(KILLS, np.random.default_rng((SEED, n))) for n in range(2)]
+
+    assert [trial for trial in trials if trial.failed] == []
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /project HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"]
+)
+def test_connection__whose_head_does_not_come__is_closed_and_others_are_answered(
+    tmp_path, encoder, monkeypatch, said
+):
+    monkeypatch.setattr(connections, "SECONDS_FOR_A_HEAD", 0.2)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    served = Served(tmp_path / "project", encoder)
+    try:
+        served.wait()
+        half_open = [served.connected() for _ in range(30)]
+        for connection in half_open[:15]:
+            connection.sendall(said)
+        for connection in half_open:
+            with connection:
+                assert closed(connection)
+        assert served.ask("GET", "/project").status == 200
+    finally:
+        served.kill()
+
+
+def closed(connection):
+    try:
+        return connection.recv(1000) == b""
+    except ConnectionResetError:
+        return True

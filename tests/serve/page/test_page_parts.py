@@ -1,0 +1,214 @@
+"""The parts of the page that need no server: orders, choices, costs, words, colours."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def answer(label, probability, runner_up_probability, *, unfamiliar=False):
+    return {
+        "class": label,
+        "probability": probability,
+        "runner_up": "b" if label == "a" else "a",
+        "runner_up_probability": runner_up_probability,
+        "known": 0.01 if unfamiliar else 0.9,
+        "unfamiliar": unfamiliar,
+    }
+
+
+ANSWERS = {
+    "sure": answer("b", 0.9, 0.05),
+    "even": answer("a", 0.5, 0.45),
+    "likely": answer("a", 0.7, 0.2),
+    "strange": answer("b", 0.95, 0.01, unfamiliar=True),
+}
+TRAY = ["unanswered", "sure", "even", "likely", "strange"]
+
+
+@pytest.fixture(scope="module")
+def call(modules):
+    """Calls a function of a module of the page with arguments that JSON can hold."""
+
+    def call_it(module, function, *arguments):
+        return modules.evaluate(
+            """async ([module, name, given]) => {
+                const exports = await import(`/page/${module}.js`);
+                const plain = (value) =>
+                    value instanceof Set ? [...value]
+                    : Array.isArray(value) ? value.map(plain)
+                    : value && typeof value === "object"
+                        ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]))
+                    : value;
+                const revive = (value) => value?.set ? new Set(value.set)
+                    : value?.map_of ? new Map(value.map_of)
+                    : value && typeof value === "object" && !Array.isArray(value)
+                        ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, revive(v)]))
+                    : value;
+                return plain(exports[name](...given.map(revive)));
+            }""",
+            [module, function, list(arguments)],
+        )
+
+    return call_it
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("doubtful", ["strange", "even", "likely", "sure", "unanswered"]),
+        ("sure", ["sure", "likely", "even", "strange", "unanswered"]),
+        ("class", ["likely", "even", "sure", "strange", "unanswered"]),
+        ("added", TRAY),
+    ],
+)
+def test_ordered__has_what_is_asked_for_first_and_the_unanswered_last(call, order, expected):
+    rank = {"map_of": [["a", 0], ["b", 1]]}
+
+    assert call("order", "ordered", TRAY, order, ANSWERS, rank) == expected
+
+
+def test_kept__leaves_pictures_where_they_are_and_adds_new_ones_at_the_end(call):
+    assert call("order", "kept", ["c", "a", "b"], ["a", "b", "new", "c"]) == ["c", "a", "b", "new"]
+    assert call("order", "kept", ["c", "a", "b"], ["b", "c"]) == ["c", "b"]
+
+
+def selection(current=None, anchor=None, chosen=()):
+    return {"current": current, "anchor": anchor, "chosen": {"set": list(chosen)}}
+
+
+ORDER = list("abcdef")
+
+
+@pytest.mark.parametrize(
+    ("keys", "current", "chosen"),
+    [
+        ({}, "d", ["d"]),
+        ({"toggle": True}, "d", ["b", "d"]),
+        ({"extend": True}, "d", ["b", "c", "d"]),
+    ],
+)
+def test_clicked__alone_with_control_and_with_shift(call, keys, current, chosen):
+    before = selection("b", "b", ["b"])
+
+    after = call("selection", "clicked", before, ORDER, "d", keys)
+
+    assert (after["current"], sorted(after["chosen"])) == (current, chosen)
+
+
+def test_clicked__with_control_on_a_chosen_picture__chooses_it_no_more(call):
+    after = call(
+        "selection", "clicked", selection("b", "b", ["b", "d"]), ORDER, "d", {"toggle": True}
+    )
+
+    assert after["chosen"] == ["b"]
+
+
+def test_moved__stays_within_the_order_and_extends_from_where_it_began(call):
+    assert call("selection", "moved", selection("b", "b"), ORDER, 100)["current"] == "f"
+    assert call("selection", "moved", selection("b", "b"), ORDER, -100)["current"] == "a"
+    assert call("selection", "moved", selection(), ORDER, 1)["current"] == "a"
+    once = call("selection", "moved", selection("c", "c"), ORDER, 1, {"extend": True})
+    back = selection(once["current"], once["anchor"], once["chosen"])
+    twice = call("selection", "moved", back, ORDER, -2, {"extend": True})
+    assert once["chosen"] == ["c", "d"]
+    assert twice["chosen"] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "current"),
+    [(["c"], "d"), (["c", "d"], "e"), (["f"], "c"), (["c", "d", "e", "f"], "b")],
+)
+def test_without__moves_on_to_the_next_picture_that_is_left(call, gone, current):
+    left = [picture for picture in ORDER if picture not in gone]
+
+    after = call("selection", "without", selection("c", "c", ["c", "a"]), ORDER, left)
+
+    assert after["current"] == current
+    assert set(after["chosen"]) == {"a", "c"} - set(gone)
+
+
+def test_acted_on__is_what_is_marked_or_else_the_current_one(call):
+    assert call("selection", "actedOn", selection("c", "c", ["e", "a"]), ORDER) == ["a", "e"]
+    assert call("selection", "actedOn", selection("c"), ORDER) == ["c"]
+    assert call("selection", "actedOn", selection(), ORDER) == []
+
+
+POINTS = [
+    {"threshold": 0.8, "kept": 0.4, "errors": 0.0},
+    {"threshold": 0.0, "kept": 1.0, "errors": 0.3},
+    {"threshold": 0.5, "kept": 0.7, "errors": 0.1},
+]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "kept"), [(0, 1.0), (0.49, 1.0), (0.5, 0.7), (0.79, 0.7), (0.99, 0.4)]
+)
+def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, threshold, kept):
+    assert call("cost", "costAt", POINTS, threshold)["kept"] == kept
+
+
+def test_cost_at__without_points__is_nothing(call):
+    assert call("cost", "costAt", [], 0.5) is None
+
+
+def test_counts_at__are_numbers_of_labelled_pictures(call):
+    assert call("cost", "countsAt", POINTS, 0.6, 40) == {"kept": 28, "wrong": 3}
+    nobody = [{"threshold": 0.9, "kept": 0.0, "errors": None}]
+    assert call("cost", "countsAt", nobody, 0.95, 40) == {"kept": 0, "wrong": 0}
+    assert call("cost", "countsAt", POINTS, 0.6, 0) is None
+
+
+def test_count_sure__never_counts_what_is_none_of_the_classes(call):
+    assert call("cost", "countSure", list(ANSWERS.values()), 0) == 3
+    assert call("cost", "countSure", list(ANSWERS.values()), 0.7) == 2
+    assert call("cost", "countSure", list(ANSWERS.values()), 0.91) == 0
+
+
+@pytest.mark.parametrize(
+    ("pictures", "tray", "answered", "key"),
+    [
+        ([], [], False, "next_first_class"),
+        ([1], [], False, "next_second_class"),
+        ([1, 0], [], False, "next_pictures"),
+        ([1, 1], [], False, "next_tray"),
+        ([1, 1], ["p"], False, "next_wait"),
+        ([1, 1], ["p"], True, "next_put_right"),
+    ],
+)
+def test_next_step__is_the_one_thing_that_is_missing(call, pictures, tray, answered, key):
+    classes = [{"name": f"class {n}", "pictures": ["x"] * n} for n in pictures]
+
+    assert call("next_step", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
+
+
+def test_visible_rows__are_those_in_the_window_and_some_beyond_it(call):
+    assert call("visible_rows", "visibleRows", 1000, 500, 100, 50, 2) == [8, 17]
+    assert call("visible_rows", "visibleRows", -300, 500, 100, 50, 2) == [0, 4]
+    assert call("visible_rows", "visibleRows", 90000, 500, 100, 50, 2) == [50, 50]
+    assert call("visible_rows", "columnsIn", 320, 148, 12) == 2
+    assert call("visible_rows", "columnsIn", 100, 148, 12) == 1
+
+
+def test_portions__are_few_enough_and_small_enough_and_lose_no_file(call):
+    sizes = [10, 17_000_000, 10, 15_999_980, 10, *[1] * 70]
+    files = [{"file": {"size": size}, "path": str(at)} for at, size in enumerate(sizes)]
+
+    portions = call("sending", "portions", files)
+
+    assert [one for portion in portions for one in portion] == files
+    assert all(len(portion) <= 32 for portion in portions)
+    for portion in portions:
+        assert len(portion) == 1 or sum(one["file"]["size"] for one in portion) <= 16e6
+
+
+def test_percent__calls_nothing_certain_or_impossible_that_is_not(call):
+    assert call("words", "percent", 0.9996) == "99%"
+    assert call("words", "percent", 1) == "100%"
+    assert call("words", "percent", 0.0004) == "<1%"
+    assert call("words", "percent", 0) == "0%"
+
+
+def test_say__chooses_the_form_for_the_number_and_fills_names_in(call):
+    assert call("words", "say", "n_pictures", {"n": 1}) == "1 picture"
+    assert call("words", "say", "n_pictures", {"n": 1200}) == "1,200 pictures"
+    assert call("words", "say", "put_in", {"name": "<b>{n}</b>"}) == "Put it into <b>{n}</b>"

@@ -1,0 +1,95 @@
+"""Who may ask and from where, and what a request may hold."""
+
+from __future__ import annotations
+
+import pytest
+
+OWN = {"host": "127.0.0.1:8000"}
+
+
+@pytest.fixture(scope="module")
+def stranger(served):
+    """A client without the token."""
+    from starlette.testclient import TestClient
+
+    return TestClient(served.app, base_url="http://127.0.0.1:8000", follow_redirects=False)
+
+
+def test_address__with_the_token__gives_a_cookie_that_opens_the_page(stranger):
+    assert stranger.get("/project").status_code == 401
+
+    entered = stranger.get("/?token=a-token")
+
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert "HttpOnly" in entered.headers["set-cookie"]
+    assert "SameSite=strict" in entered.headers["set-cookie"]
+    assert stranger.get("/project").status_code == 200
+    stranger.cookies.clear()
+
+
+@pytest.mark.parametrize("token", ["", "a-toke", "a-token2", "ä"])
+def test_token__that_is_another__opens_nothing(stranger, token):
+    assert stranger.get("/", params={"token": token}).status_code == 401
+    headers = {"Authorization": f"Bearer {token}".encode()}
+    assert stranger.get("/project", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:8000"},
+        {"host": "127.0.0.1:8001"},
+        {"host": "127.0.0.1"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://127.0.0.1:8001"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_request__for_another_host_or_from_another_page__is_refused_even_with_the_token(
+    served, headers
+):
+    answer = served.client.get("/project", headers=headers)
+
+    assert answer.status_code == 403
+    assert answer.json()["kind"] in ("host", "origin")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "localhost:8000"}, {"origin": "http://127.0.0.1:8000"}]
+)
+def test_request__of_the_page_itself__is_answered(served, headers):
+    assert served.client.get("/project", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/project", "/nowhere", "/page/main.js"])
+def test_answer__of_any_kind__has_the_headers_that_keep_other_pages_out(served, path):
+    headers = served.client.get(path).headers
+
+    assert headers["content-security-policy"].startswith("default-src 'self'; img-src 'self' blob:")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_body__longer_than_allowed__is_refused_by_its_head_or_as_it_comes(served, limits):
+    long = b'{"name": "' + b"x" * limits.json_bytes + b'"}'
+    head = {"content-type": "application/json"}
+
+    told = served.client.post("/classes", content=long, headers=head)
+    in_pieces = served.client.post("/classes", content=iter([long]), headers=head)
+
+    assert [told.status_code, in_pieces.status_code] == [413, 413]
+    assert f"{limits.json_bytes:,} bytes" in told.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 40_000, '{"name": "\\ud800"}', '{"name": NaN}', "", "\x00", '{"name": 1e999}']
+)
+def test_json__that_nobody_means__is_refused(served, body):
+    head = {"content-type": "application/json"}
+
+    answer = served.client.post("/classes", content=body, headers=head)
+
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"].endswith(".")
