@@ -43,8 +43,9 @@ def serve(
 ) -> None:
     """Sort pictures into classes on a page in the browser.
 
-    The classifier, a table or sorted folders can be taken along. The page is on this machine alone, at the address that is printed; nothing leaves the machine.
-    Ctrl-C ends it, and everything is kept in the project.
+    The classifier, a table or sorted folders can be taken along. The page is on this machine alone,
+    at the address that is printed; nothing leaves the machine. Ctrl-C ends it, and everything is
+    kept in the project.
     """
     console = Console(quiet=quiet)
     _require_packages()
