@@ -68,10 +68,10 @@ def export(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write an adapter as ONNX or for torch.export, and check that it answers the same.
+    """Write an adapter as a file for other programs.
 
-    A file that answers otherwise than this program, by more than 0.0001 in any probability, is not
-    written.
+    The forms are ONNX, a program of torch.export, and a page for the browser. What answers
+    otherwise than this program, by more than 0.0001 in any probability, is not written.
     """
     if onnx is None and torch is None and web is None:
         raise UsageError("nothing to write: give --onnx FILE, --torch FILE or --web FOLDER")

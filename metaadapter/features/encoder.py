@@ -183,7 +183,8 @@ class FrozenEncoder(ImageEncoder):
         """Unit features on the CPU of pictures that went through `preprocess`, one look each."""
         with torch.inference_mode(), self._autocast():
             pixels = batch.to(self.device, memory_format=torch.channels_last)
-            return self._features(pixels).cpu()
+            features = self._features(pixels).cpu()
+        return features.clone()  # one that was made in inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
         """The image towers and what is made of their features, without the text tower."""

@@ -233,7 +233,8 @@ class ModelEncoder(ImageEncoder):
     ) -> Float32[Tensor, "batch look_dim"]:
         """Unit rows on the CPU of preprocessed pictures."""
         with torch.inference_mode():
-            return self._features(batch.to(self.device)).cpu()
+            features = self._features(batch.to(self.device)).cpu()
+        return features.clone()  # one that was made in inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
         """The model and the scaling of its features to length 1."""
