@@ -21,7 +21,12 @@ export class AdviceList {
     this.#shown = text;
     const [first] = advice;
     setChildren(node, [
-      element("summary", {}, say("advice", { n: advice.length, first: asSentence(first.sentence) })),
+      element(
+        "summary",
+        {},
+        say("advice", { n: advice.length }),
+        element("span.first", {}, asSentence(first.sentence)),
+      ),
       element("ul", {}, ...advice.map((one) => this.#item(one))),
     ]);
   }

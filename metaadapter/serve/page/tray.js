@@ -8,7 +8,7 @@ import { carry } from "./taking_in.js";
 import { TrayCard } from "./tray_card.js";
 import { TrayGrid } from "./tray_grid.js";
 import { listenToKeys } from "./tray_keys.js";
-import { say } from "./words.js";
+import { count, say } from "./words.js";
 
 export class Tray extends EventTarget {
   #project;
@@ -146,7 +146,7 @@ export class Tray extends EventTarget {
     this.#grid.show(this.#order, this.#selection.current);
     const sorted = this.#sorted();
     byId("order-again").hidden = sorted.every((picture, at) => picture === this.#order[at]);
-    setText(byId("tray-count"), String(this.#order.length));
+    setText(byId("tray-count"), count(this.#order.length));
     this.dispatchEvent(new Event("choice"));
   }
 

@@ -162,7 +162,7 @@ export const words = {
   sure_unknown: "How many of those are wrong can be told once classes have two pictures each.",
 
   // Advice
-  advice: { one: "Advice: {first}", other: "{n} pieces of advice. {first}" },
+  advice: { one: "One piece of advice", other: "{n} pieces of advice" },
   look_at: "Show {name}",
 
   // Taking along

@@ -28,6 +28,9 @@ export function say(key, values = {}) {
   });
 }
 
+/** A number as text. */
+export const count = (n) => number.format(n);
+
 /** A fraction from 0 to 1 as text. What is not certain is never called 100 %, what may be never 0 %. */
 export function percent(fraction) {
   if (fraction > 0 && fraction < 0.005) return `<${percentage.format(0.01)}`;

@@ -103,7 +103,7 @@ def current(page):
 
 
 def test_tray_of_2000__has_only_rows_near_the_window_in_the_document(page):
-    assert page.locator("#tray-count").inner_text() == str(N)
+    assert page.locator("#tray-count").inner_text() == f"{N:,}"
     columns = int(page.locator("#tray").get_attribute("aria-colcount"))
     assert int(page.locator("#tray").get_attribute("aria-rowcount")) == -(-N // columns)
 
