@@ -55,6 +55,7 @@ def known_logits(
     Raises:
         UsageError: The adapter cannot tell, for its generator gives it no such head.
     """
+    _head(weights)  # told before anything is computed
     return known_of_answers(features, classify(features, weights), weights)
 
 

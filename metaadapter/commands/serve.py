@@ -41,10 +41,11 @@ def serve(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Sort pictures into classes on a page in the browser, and take the classifier along.
+    """Sort pictures into classes on a page in the browser.
 
-    The page is on this machine alone, at the address that is printed; nothing leaves the machine.
-    Ctrl-C ends it, and everything is kept in the project.
+    The classifier, a table or sorted folders can be taken along. The page is on this machine alone,
+    at the address that is printed; nothing leaves the machine. Ctrl-C ends it, and everything is
+    kept in the project.
     """
     console = Console(quiet=quiet)
     _require_packages()

@@ -273,3 +273,53 @@ def test_openapi__describes_every_address_and_needs_no_other_host(served):
     paths = document.json()["paths"]
     assert {"/project", "/pictures", "/answers", "/predict", "/adapt"} <= set(paths)
     assert "http" not in document.text.replace("http_", "")
+
+
+def test_onnx__without_its_packages__is_refused_with_what_to_install(project, monkeypatch):
+    from metaadapter.export import onnx_packages
+
+    def missing(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(onnx_packages, "import_module", missing)
+    project.fill()
+
+    answer = project.client.get("/take/onnx")
+
+    assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
+    assert "metaadapter[onnx]" in answer.json()["error"]
+
+
+@pytest.mark.slow
+def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
+    served, picture, tmp_path
+):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    import numpy as np
+    from PIL import Image
+    from starlette.testclient import TestClient
+
+    from metaadapter.features import load_encoder
+    from metaadapter.serve.app import make_app
+    from metaadapter.serve.projects import Projects
+
+    with Projects(tmp_path / "project", "tiny", load_encoder).held() as projects:
+        app = make_app(projects, served.access)
+        with TestClient(app, base_url=f"http://127.0.0.1:{served.access.port}") as client:
+            client.headers["Authorization"] = f"Bearer {served.access.token}"
+            files = [
+                ("pictures", (f"{colour}/{number}.png", picture(colour)))
+                for colour in ("red", "blue")
+                for number in range(2)
+            ]
+            client.post("/pictures", files=files, data={"class": "folders"})
+            content = picture("blue")
+            said = client.post("/predict", files=[("pictures", ("new.png", content))]).json()
+            model = client.get("/take/onnx")
+
+    assert model.status_code == 200, model.text
+    session = onnxruntime.InferenceSession(model.content)
+    pixels = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[None]
+    outputs = session.run(None, {session.get_inputs()[0].name: pixels})
+    expected = list(said["predictions"][0]["probabilities"].values())
+    assert outputs[0][0] == pytest.approx(expected, abs=1e-4)
