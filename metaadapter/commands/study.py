@@ -45,9 +45,9 @@ def study(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure methods on your own labelled frames of camera traps, and write a report page.
+    """Measure how well species are told on labelled frames.
 
-    Compared are metaadapter, zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that
+    A report page is written. Compared are metaadapter, zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that
     is fine-tuned as a whole, on the same draws. Frames of one scene are never on both sides. The
     same command goes on after an interruption.
     """
