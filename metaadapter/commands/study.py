@@ -45,11 +45,11 @@ def study(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure methods on your own labelled frames of camera traps, and write a report page.
+    """Measure how well species are told on labelled frames.
 
-    Compared are metaadapter, zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that
-    is fine-tuned as a whole, on the same draws. Frames of one scene are never on both sides. The
-    same command goes on after an interruption.
+    A report page is written. Compared are metaadapter, zero-shot CLIP, CLIP-Adapter, a logistic
+    probe and an image tower that is fine-tuned as a whole, on the same draws. Frames of one scene
+    are never on both sides. The same command goes on after an interruption.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features import FrozenEncoder
