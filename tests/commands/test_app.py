@@ -55,6 +55,7 @@ def test_main__no_arguments__shows_the_commands(run):
         "add",
         "predict",
         "export",
+        "serve",
         "study",
         "train",
         "evaluate",
