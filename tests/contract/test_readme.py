@@ -16,7 +16,7 @@ from metaadapter.commands.app import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SHELL, PYTHON, REAL_CLIP, MAKE, SMALL, TRAIN = (
+SHELL, PYTHON, REAL_CLIP, MAKE, SMALL, TRAIN, PAGE = (
     next(text for language, text in BLOCKS if language == kind and mark in text)
     for kind, mark in (
         ("bash", "metaadapter doctor"),
@@ -25,6 +25,7 @@ SHELL, PYTHON, REAL_CLIP, MAKE, SMALL, TRAIN = (
         ("bash", "make demo"),
         ("sh", "apt install"),
         ("bash", "metaadapter train"),
+        ("sh", "metaadapter serve"),
     )
 )
 
@@ -48,7 +49,14 @@ def commands(block):
 
 
 def test_readme__blocks__are_all_known_to_these_tests():
-    assert [text for _, text in BLOCKS] == [MAKE, SMALL, SHELL, PYTHON, REAL_CLIP, TRAIN]
+    assert [text for _, text in BLOCKS] == [MAKE, SMALL, PAGE, SHELL, PYTHON, REAL_CLIP, TRAIN]
+
+
+def test_readme__line_of_the_page__has_options_that_there_are(capsys):
+    ((_, command, *options),) = commands(PAGE)  # it would run until somebody ends it
+
+    assert main([command, "--help"]) == 0
+    assert set(options) <= set(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
