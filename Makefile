@@ -26,7 +26,7 @@ test: $(VENV)/.installed
 	$(PYTEST) -m "not slow and not network"
 
 test-slow: $(VENV)/.installed
-	$(PYTEST) -m "slow and not network"
+	$(PYTEST) -m "slow and not network" --timeout 600
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

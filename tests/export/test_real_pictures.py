@@ -67,10 +67,12 @@ def test_example__in_an_environment_of_three_packages__labels_photographs(export
     pictures = sorted(map(str, (DEMO_PICTURES / "hat").iterdir()))
     without = "import importlib.util as u; print(u.find_spec('torch'), u.find_spec('metaadapter'))"
 
-    absent = subprocess.run([python, "-c", without], cwd=tmp_path, capture_output=True, text=True)
-    done = subprocess.run(
-        [python, EXAMPLE, file, *pictures], cwd=tmp_path, capture_output=True, text=True
-    )
+    def run(*arguments):
+        # -E: a PYTHONPATH of whoever runs the tests is not of this environment.
+        command = [python, "-E", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    absent, done = run("-c", without), run(EXAMPLE, file, *pictures)
 
     assert absent.stdout.split() == ["None", "None"]
     assert done.returncode == 0, done.stderr

@@ -24,10 +24,12 @@ from metaadapter.features.views import unit_rows
 from metaadapter.field.study.fine_tuned_tower import FineTunedTower
 from metaadapter.generator import shared_generator
 
-__all__ = ["METHODS", "OWN", "TOWER", "Answers", "Frames", "answer_by"]
+__all__ = ["METHODS", "OURS", "OWN", "TOWER", "Answers", "Frames", "answer_by"]
 
-OWN, TOWER = "metaadapter", "fine-tuned tower"
-METHODS = (OWN, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
+OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
+OURS = (OWN, POOLED)
+"""The second also reads the frames that are asked about, without their labels, before it answers."""
+METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
 # CLIP-Adapter is defined on CLIP's own feature; on the stages it takes a minute to train.
 JOINT = ("CLIP-Adapter", "zero-shot")
 CPU = torch.device("cpu")
@@ -102,15 +104,17 @@ def answer_by(
     if method == TOWER:
         return _by_tower(frames, shots, queries, seed)
     frames = frames.joint_alone() if method in JOINT else frames
-    support = frames.support(shots)
-    fit = _own if method == OWN else lambda given: PEERS[method](given.exact).task(0)
+    support, asked = frames.support(shots), torch.from_numpy(frames.features[list(queries)])
+    if method == POOLED:
+        support = support.with_pool(asked)
+    fit = _own if method in OURS else lambda given: PEERS[method](given.exact).task(0)
     with trained_numbers() as trained:
         weights, seconds = timed(lambda: fit(support), CPU)
     n_trained = trained.count
     if method == "logistic probe":  # of scikit-learn, which has no torch optimizer
         n_trained = len(frames.classes) * (frames.features.shape[1] + 1)
     weights = weights.map(lambda tensor: tensor.detach().float())
-    rows = probabilities(torch.from_numpy(frames.features[list(queries)]), weights)
+    rows = probabilities(asked, weights)
     labels = [frames.classes[number] for number in rows.argmax(1).tolist()]
     return Answers(labels, seconds, n_trained)
 

@@ -12,7 +12,7 @@ import numpy as np
 from metaadapter.evaluation.summary import Estimate
 from metaadapter.field.study.cells import Cell
 from metaadapter.field.study.figures import Figures
-from metaadapter.field.study.methods import OWN
+from metaadapter.field.study.methods import OURS, OWN
 
 __all__ = ["MEASURES", "StudyResult", "summarise"]
 
@@ -63,8 +63,8 @@ class StudyResult:
     versions: Mapping[str, str]
 
     def best_peer(self, shots: int) -> str:
-        """The method beside metaadapter with the highest macro-F1."""
-        peers = [method for method in self.methods if method != OWN]
+        """The method of others with the highest macro-F1."""
+        peers = [method for method in self.methods if method not in OURS]
         return max(peers, key=lambda method: self.means["macro_f1"][method][shots].mean)
 
     def to_dict(self) -> dict[str, Any]:
