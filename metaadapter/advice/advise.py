@@ -65,13 +65,14 @@ def advise(
     groups = groups_of_copies(whole.distances, whole.numbers)
     kept = _without_copies(whole, groups)
     found = whole if len(kept) == len(order) else evidence(_only(support, kept))
+    answers = whole.log_p[kept]
     named = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [order[place] for place in kept]
     kinds = (
         on_labels(found, classes, number_of),
         on_copies(whole, groups, classes, order),
-        on_needs(found, classes, number_of),
-        on_confusions(found, classes, number_of),
+        on_needs(found, answers, classes, number_of),
+        on_confusions(found, answers, classes, number_of),
         on_names(found, classes, number_of, named),
     )
     return [advice for those in kinds for advice in those]

@@ -1,7 +1,8 @@
 """Pieces of advice from what was found.
 
 `classes` are the labels in the order of the evidence, and `number_of` is the number that the caller
-has for each of its pictures.
+has for each of its pictures. What a sentence counts are `answers`, the log-probabilities that
+`Generator.left_out` has for these pictures when copies of them are there too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from metaadapter.advice import words
 from metaadapter.advice.advice import Advice
@@ -87,9 +89,14 @@ def _typical(found: Evidence, number: int) -> list[int]:
     return [int(place) for place in places[order[:MOST_TYPICAL]]]
 
 
-def on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
+def on_needs(
+    found: Evidence,
+    answers: Float[np.ndarray, "m N"],
+    classes: Sequence[str],
+    number_of: Sequence[int],
+) -> list[Advice]:
     """Classes whose next picture wins most."""
-    right = found.log_p.argmax(-1) == found.numbers
+    right = answers.argmax(-1) == found.numbers
     advice = []
     for number in needy_classes(found)[:MOST_WORKED_ON]:
         places = np.flatnonzero(found.numbers == number)
@@ -100,13 +107,16 @@ def on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) 
 
 
 def on_confusions(
-    found: Evidence, classes: Sequence[str], number_of: Sequence[int]
+    found: Evidence,
+    answers: Float[np.ndarray, "m N"],
+    classes: Sequence[str],
+    number_of: Sequence[int],
 ) -> list[Advice]:
     """Pairs of classes that are taken for one another."""
     advice = []
-    for confusion in confusions(found)[:MOST_WORKED_ON]:
+    for confusion in confusions(found, answers)[:MOST_WORKED_ON]:
         both = classes[confusion.classes[0]], classes[confusion.classes[1]]
         pictures = tuple(number_of[place] for pair in confusion.alike for place in pair)
-        sentence = words.of_confusion(both, confusion)
+        sentence = words.of_confusion(both, confusion.n_pictures, confusion.n_wrong)
         advice.append(Advice("confused", sentence, both, pictures))
     return advice
