@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,17 +29,17 @@ class Confusion(NamedTuple):
     """Pairs of pictures, one of each class, the most alike first; no picture twice."""
 
 
-def confusions(found: Evidence, answers: Float[np.ndarray, "m N"]) -> list[Confusion]:
+def confusions(found: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]) -> list[Confusion]:
     """The pairs of classes that are most often taken for one another, the worst first.
 
     That is the probability of the other class between the two, in the mean over the pictures of
     each class and over both. Only classes of three pictures or more are asked about. The wrong ones
-    are counted in `answers`, log-probabilities that may know of more pictures.
+    are counted in `counted`, log-probabilities that may know of copies too.
     """
     wrong = _wrong_shares(found)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > SHARE, 1))
     worst = np.argsort(-(wrong + wrong.T)[first, second], kind="stable")
-    return [_confusion(found, answers, int(first[pair]), int(second[pair])) for pair in worst]
+    return [_confusion(found, counted(), int(first[pair]), int(second[pair])) for pair in worst]
 
 
 def _wrong_shares(found: Evidence) -> Float[np.ndarray, "N N"]:

@@ -17,9 +17,10 @@ from metaadapter.adapter import Support
 from metaadapter.generator import Generator, shared_generator
 from metaadapter.generator.blocks import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.left_out_answers import LeftOutAnswers
 from metaadapter.generator.regression import squared_distances
 
-__all__ = ["MAX_PICTURES", "Evidence", "evidence"]
+__all__ = ["MAX_PICTURES", "Evidence", "answers", "distances", "evidence"]
 
 MAX_PICTURES = 2048
 """The most pictures about which the generator that ships has left-out answers."""
@@ -51,22 +52,40 @@ class Evidence:
 
 def evidence(support: Support) -> Evidence:
     """Ask the one task of a support; it has at least one picture and at most `MAX_PICTURES`."""
-    generator, _ = shared_generator("default")
-    assert isinstance(generator, Generator)
-    answers = generator.left_out(support)
-    canonical = canonicalise(support)
-    if len(support.blocks) > 1:
-        canonical = reweigh(canonical, log_lengths(canonical))
-    distances = squared_distances(canonical.shots_TNKD[canonical.shot_mask_TNK][None])[0]
+    found, canonical = answers(support), _weighed(support)
     return Evidence(
         numbers=support.labelled_rows()[1].numpy(),
-        log_p=answers.log_p.numpy(),
-        asked=answers.asked.numpy(),
-        # Canonical pictures have a mean squared length of 1, so that two are 2 apart in the mean.
-        distances=distances.double().numpy() / 2,
+        log_p=found.log_p.numpy(),
+        asked=found.asked.numpy(),
+        distances=_distances(canonical),
         agreement=_agreement(canonical),
         named=_named(canonical).numpy(),
     )
+
+
+def answers(support: Support) -> LeftOutAnswers:
+    """What the adapter of the one task says of each picture without it, as the page tells too."""
+    generator, _ = shared_generator("default")
+    assert isinstance(generator, Generator)
+    return generator.left_out(support)
+
+
+def distances(support: Support) -> Float[np.ndarray, "m m"]:
+    """`Evidence.distances`, which take a tenth of the time of the rest."""
+    return _distances(_weighed(support))
+
+
+def _weighed(support: Support) -> CanonicalSupport:
+    canonical = canonicalise(support)
+    several = len(support.blocks) > 1
+    return reweigh(canonical, log_lengths(canonical)) if several else canonical
+
+
+def _distances(canonical: CanonicalSupport) -> Float[np.ndarray, "m m"]:
+    rows_MD = canonical.shots_TNKD[canonical.shot_mask_TNK]
+    # Canonical pictures have a mean squared length of 1, so that two are 2 apart in the mean.
+    distances: np.ndarray = squared_distances(rows_MD[None])[0].double().numpy() / 2
+    return distances
 
 
 def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:

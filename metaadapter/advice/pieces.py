@@ -1,16 +1,16 @@
 """Pieces of advice from what was found.
 
 `classes` are the labels in the order of the evidence, and `number_of` is the number that the caller
-has for each of its pictures. What a sentence counts are `answers`, the log-probabilities that
-`Generator.left_out` has for these pictures when copies of them are there too.
+has for each of its pictures. What sentences count are the log-probabilities of `counted`: those
+that `Generator.left_out` has for these pictures when copies of them are there too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from metaadapter.advice import words
 from metaadapter.advice.advice import Advice
@@ -38,15 +38,15 @@ def on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int])
 
 
 def on_copies(
-    found: Evidence,
+    numbers: Int[np.ndarray, " m"],
     groups: Sequence[list[int]],
     classes: Sequence[str],
     number_of: Sequence[int],
 ) -> list[Advice]:
     """Pictures that are nearly the same, the groups in several classes first: a label is wrong."""
     advice = []
-    for group in sorted(groups, key=lambda group: (-len({*found.numbers[group]}), -len(group))):
-        labels = tuple(classes[number] for number in sorted({*found.numbers[group].tolist()}))
+    for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
+        labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
         sentence = words.of_copies(labels, len(group))
         advice.append(Advice("near_duplicate", sentence, labels, pictures))
@@ -91,16 +91,16 @@ def _typical(found: Evidence, number: int) -> list[int]:
 
 def on_needs(
     found: Evidence,
-    answers: Float[np.ndarray, "m N"],
+    counted: Callable[[], Float[np.ndarray, "m N"]],
     classes: Sequence[str],
     number_of: Sequence[int],
 ) -> list[Advice]:
     """Classes whose next picture wins most."""
-    right = answers.argmax(-1) == found.numbers
     advice = []
     for number in needy_classes(found)[:MOST_WORKED_ON]:
         places = np.flatnonzero(found.numbers == number)
-        sentence = words.of_need(classes[number], len(places), int(right[places].sum()))
+        n_right = int((counted()[places].argmax(-1) == number).sum()) if len(places) > 1 else 0
+        sentence = words.of_need(classes[number], len(places), n_right)
         pictures = tuple(number_of[place] for place in places.tolist())
         advice.append(Advice("few_pictures", sentence, (classes[number],), pictures))
     return advice
@@ -108,13 +108,13 @@ def on_needs(
 
 def on_confusions(
     found: Evidence,
-    answers: Float[np.ndarray, "m N"],
+    counted: Callable[[], Float[np.ndarray, "m N"]],
     classes: Sequence[str],
     number_of: Sequence[int],
 ) -> list[Advice]:
     """Pairs of classes that are taken for one another."""
     advice = []
-    for confusion in confusions(found, answers)[:MOST_WORKED_ON]:
+    for confusion in confusions(found, counted)[:MOST_WORKED_ON]:
         both = classes[confusion.classes[0]], classes[confusion.classes[1]]
         pictures = tuple(number_of[place] for pair in confusion.alike for place in pair)
         sentence = words.of_confusion(both, confusion.n_pictures, confusion.n_wrong)

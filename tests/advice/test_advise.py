@@ -8,6 +8,7 @@ import pytest
 from metaadapter.advice import advise
 from metaadapter.advice.advise import MAX_PICTURES
 from metaadapter.errors import UsageError
+from metaadapter.generator import shared_generator
 
 KINDS = ["label", "near_duplicate", "few_pictures", "confused", "name"]
 
@@ -255,6 +256,12 @@ def test_advise__in_blocks__weighs_them_and_says_the_same_of_plain_faults(clean)
 def test_advise__less_than_two_classes_or_no_picture__says_what_is_expected(labels):
     with pytest.raises(UsageError, match=f"expected 1 to {MAX_PICTURES} pictures and two classes"):
         advise(np.ones((len(labels), 4)), labels, {"fox": np.ones(4)})
+
+
+def test_max_pictures__are_those_that_the_generator_that_ships_answers_about():
+    generator, _ = shared_generator("default")
+
+    assert generator.config.closed_form.most_kernel_rows == MAX_PICTURES
 
 
 def test_advise__too_many_pictures__says_how_many_are_taken():

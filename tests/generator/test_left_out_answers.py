@@ -68,7 +68,10 @@ def test_left_out_answers__say_which_pictures_are_alone_in_their_class(generator
 def test_left_out_answers__too_many_pictures_for_a_kernel__are_none():
     small = Generator(GeneratorConfig(closed_form=ClosedForm(most_kernel_rows=5)))
 
-    assert [len(small.left_out(draw(shots)).log_p) for shots in ((2, 1, 1, 1), (2, 2, 1, 1))] == [5, 0]
+    assert [len(small.left_out(draw(shots)).log_p) for shots in ((2, 1, 1, 1), (2, 2, 1, 1))] == [
+        5,
+        0,
+    ]
 
 
 def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(generator):
