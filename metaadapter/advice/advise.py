@@ -11,16 +11,17 @@ the X and y of `fit` and, where there are texts, `classes_` with the rows of `su
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from metaadapter.adapter import Support
 from metaadapter.advice.advice import Advice
 from metaadapter.advice.copies import groups_of_copies
-from metaadapter.advice.left_out import MAX_PICTURES, Evidence, evidence
+from metaadapter.advice.left_out import MAX_PICTURES, answers, distances, evidence
 from metaadapter.advice.pieces import on_confusions, on_copies, on_labels, on_names, on_needs
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.errors import UsageError
@@ -61,34 +62,40 @@ def advise(
     support = labelled_support(features, labels, classes, texts, None, blocks=blocks)
     # The support has the pictures class by class; Python's sort is stable within a class.
     order = sorted(range(len(labels)), key=labels.__getitem__)
-    whole = evidence(support)
-    groups = groups_of_copies(whole.distances, whole.numbers)
-    kept = _without_copies(whole, groups)
-    found = whole if len(kept) == len(order) else evidence(_only(support, kept))
+    numbers = support.labelled_rows()[1].numpy()
+    groups = groups_of_copies(distances(support), numbers)
+    kept = _without_copies(numbers, groups)
+    no_copies = len(kept) == len(order)
+    found = evidence(support if no_copies else _only(support, kept))
+
+    @cache  # few sentences count, and to ask again takes as long as all the rest
+    def counted() -> Float[np.ndarray, "m N"]:
+        return found.log_p if no_copies else answers(support).log_p.numpy()[kept]
+
     named = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [order[place] for place in kept]
     kinds = (
         on_labels(found, classes, number_of),
-        on_copies(whole, groups, classes, order),
-        on_needs(found, classes, number_of),
-        on_confusions(found, classes, number_of),
+        on_copies(numbers, groups, classes, order),
+        on_needs(found, counted, classes, number_of),
+        on_confusions(found, counted, classes, number_of),
         on_names(found, classes, number_of, named),
     )
     return [advice for those in kinds for advice in those]
 
 
-def _without_copies(whole: Evidence, groups: Sequence[Sequence[int]]) -> list[int]:
+def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:
     """The pictures that tell something: of copies in one class the first, of those in several none.
 
     A class keeps its first picture.
     """
-    firsts = np.flatnonzero(np.diff(whole.numbers, prepend=-1)).tolist()
+    firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     out: set[int] = set()
     for group in groups:
-        out |= {*(group if len({*whole.numbers[group]}) > 1 else group[1:])}
-    left = whole.n_pictures - np.bincount(whole.numbers[[*out]], minlength=len(whole.n_pictures))
-    out -= {place for place in firsts if left[whole.numbers[place]] == 0}
-    return [place for place in range(len(whole.numbers)) if place not in out]
+        out |= {*(group if len({*numbers[group]}) > 1 else group[1:])}
+    left = {*numbers[[place for place in range(len(numbers)) if place not in out]].tolist()}
+    out -= {place for place in firsts if int(numbers[place]) not in left}
+    return [place for place in range(len(numbers)) if place not in out]
 
 
 def _only(support: Support, kept: Sequence[int]) -> Support:

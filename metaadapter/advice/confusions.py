@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from metaadapter.advice.left_out import Evidence
 __all__ = ["Confusion", "confusions"]
 
 # Half is guessing between the two; docs/advice.md has what it says of further pictures.
-SHARE = 0.4
+SHARE = 0.3
 FEWEST = 3  # pictures of a class; fewer are hard to tell from anything when one is left out
 MOST_PAIRS = 3
 
@@ -28,16 +29,17 @@ class Confusion(NamedTuple):
     """Pairs of pictures, one of each class, the most alike first; no picture twice."""
 
 
-def confusions(found: Evidence) -> list[Confusion]:
+def confusions(found: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]) -> list[Confusion]:
     """The pairs of classes that are most often taken for one another, the worst first.
 
     That is the probability of the other class between the two, in the mean over the pictures of
-    each class and over both. Only classes of three pictures or more are asked about.
+    each class and over both. Only classes of three pictures or more are asked about. The wrong ones
+    are counted in `counted`, log-probabilities that may know of copies too.
     """
     wrong = _wrong_shares(found)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > SHARE, 1))
     worst = np.argsort(-(wrong + wrong.T)[first, second], kind="stable")
-    return [_confusion(found, int(first[pair]), int(second[pair])) for pair in worst]
+    return [_confusion(found, counted(), int(first[pair]), int(second[pair])) for pair in worst]
 
 
 def _wrong_shares(found: Evidence) -> Float[np.ndarray, "N N"]:
@@ -54,9 +56,11 @@ def _wrong_shares(found: Evidence) -> Float[np.ndarray, "N N"]:
     return np.where(several[:, None] & several, shares, 0.0)
 
 
-def _confusion(found: Evidence, one: int, other: int) -> Confusion:
+def _confusion(
+    found: Evidence, answers: Float[np.ndarray, "m N"], one: int, other: int
+) -> Confusion:
     ours, theirs = (np.flatnonzero(found.numbers == number) for number in (one, other))
-    towards = found.log_p[:, one] - found.log_p[:, other]
+    towards = answers[:, one] - answers[:, other]
     n_wrong = int((towards[ours] < 0).sum() + (towards[theirs] > 0).sum())
     distances = found.distances[np.ix_(ours, theirs)].copy()
     alike = []

@@ -11,7 +11,7 @@ __all__ = ["doubtful_labels"]
 
 # Nats above the logarithm of the number of pictures: the more are looked at, the more are odd by
 # chance. docs/advice.md has the precision and recall of it on labels that were made wrong.
-DOUBT = 2.5
+DOUBT = 3.0
 FEWEST = 20  # of fewer pictures the logarithm is that of so many: they tell little of one another
 
 

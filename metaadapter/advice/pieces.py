@@ -1,14 +1,16 @@
 """Pieces of advice from what was found.
 
 `classes` are the labels in the order of the evidence, and `number_of` is the number that the caller
-has for each of its pictures.
+has for each of its pictures. What sentences count are the log-probabilities of `counted`: those
+that `Generator.left_out` has for these pictures when copies of them are there too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from metaadapter.advice import words
 from metaadapter.advice.advice import Advice
@@ -36,15 +38,15 @@ def on_labels(found: Evidence, classes: Sequence[str], number_of: Sequence[int])
 
 
 def on_copies(
-    found: Evidence,
+    numbers: Int[np.ndarray, " m"],
     groups: Sequence[list[int]],
     classes: Sequence[str],
     number_of: Sequence[int],
 ) -> list[Advice]:
     """Pictures that are nearly the same, the groups in several classes first: a label is wrong."""
     advice = []
-    for group in sorted(groups, key=lambda group: (-len({*found.numbers[group]}), -len(group))):
-        labels = tuple(classes[number] for number in sorted({*found.numbers[group].tolist()}))
+    for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
+        labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
         sentence = words.of_copies(labels, len(group))
         advice.append(Advice("near_duplicate", sentence, labels, pictures))
@@ -87,26 +89,34 @@ def _typical(found: Evidence, number: int) -> list[int]:
     return [int(place) for place in places[order[:MOST_TYPICAL]]]
 
 
-def on_needs(found: Evidence, classes: Sequence[str], number_of: Sequence[int]) -> list[Advice]:
+def on_needs(
+    found: Evidence,
+    counted: Callable[[], Float[np.ndarray, "m N"]],
+    classes: Sequence[str],
+    number_of: Sequence[int],
+) -> list[Advice]:
     """Classes whose next picture wins most."""
-    right = found.log_p.argmax(-1) == found.numbers
     advice = []
     for number in needy_classes(found)[:MOST_WORKED_ON]:
         places = np.flatnonzero(found.numbers == number)
-        sentence = words.of_need(classes[number], len(places), int(right[places].sum()))
+        n_right = int((counted()[places].argmax(-1) == number).sum()) if len(places) > 1 else 0
+        sentence = words.of_need(classes[number], len(places), n_right)
         pictures = tuple(number_of[place] for place in places.tolist())
         advice.append(Advice("few_pictures", sentence, (classes[number],), pictures))
     return advice
 
 
 def on_confusions(
-    found: Evidence, classes: Sequence[str], number_of: Sequence[int]
+    found: Evidence,
+    counted: Callable[[], Float[np.ndarray, "m N"]],
+    classes: Sequence[str],
+    number_of: Sequence[int],
 ) -> list[Advice]:
     """Pairs of classes that are taken for one another."""
     advice = []
-    for confusion in confusions(found)[:MOST_WORKED_ON]:
+    for confusion in confusions(found, counted)[:MOST_WORKED_ON]:
         both = classes[confusion.classes[0]], classes[confusion.classes[1]]
         pictures = tuple(number_of[place] for pair in confusion.alike for place in pair)
-        sentence = words.of_confusion(both, confusion)
+        sentence = words.of_confusion(both, confusion.n_pictures, confusion.n_wrong)
         advice.append(Advice("confused", sentence, both, pictures))
     return advice

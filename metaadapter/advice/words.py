@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metaadapter.advice.confusions import Confusion
-
 __all__ = [
     "of_confusion",
     "of_copies",
@@ -20,8 +18,8 @@ __all__ = [
 def of_label(label: str, better: str) -> str:
     """A picture whose label looks wrong."""
     return (
-        f"a picture labelled {label!r} looks more like {better!r}: put its label right, or remove "
-        "it if it shows neither well"
+        f"A picture labelled {label!r} looks more like {better!r}: put its label right, or remove "
+        "it if it shows neither well."
     )
 
 
@@ -29,59 +27,61 @@ def of_copies(labels: Sequence[str], n_pictures: int) -> str:
     """Pictures that are nearly the same, in one class or in several."""
     if len(labels) > 1:
         return (
-            f"nearly the same picture stands in {_and(labels)}: remove it from all but the class "
-            "that it shows"
+            f"Nearly the same picture stands in {_and(labels)}: remove it from all but the class "
+            "that it shows."
         )
     return (
-        f"{n_pictures} pictures of {labels[0]!r} are nearly the same and tell no more than one of "
-        "them: put different ones in place of the others"
+        f"Among the pictures of {labels[0]!r}, {n_pictures} are nearly the same and tell no more "
+        "than one of them: put different ones in place of the others."
     )
 
 
 def of_name(label: str, name: str, nearer: str) -> str:
     """A name that fits another class's pictures better than its own."""
-    called = f"the name of {label!r}" if name == label else f"{name!r}, the name of {label!r},"
+    called = f"The name of {label!r}" if name == label else f"The name {name!r} of {label!r}"
     return (
         f"{called} says something else to the encoder than its pictures show, and is nearer to "
-        f"those of {nearer!r}: name what the pictures show, or describe it in a sentence"
+        f"those of {nearer!r}: name what the pictures show, or describe it in a sentence."
     )
 
 
 def of_swapped_names(labels: Sequence[str]) -> str:
     """Two names each of which fits the pictures of the other."""
     return (
-        f"the names of {_and(labels)} fit the pictures of each other better than their own: look "
-        "whether they were swapped"
+        f"The names of {_and(labels)} fit the pictures of each other better than their own: look "
+        "whether they were swapped."
     )
 
 
 def of_empty_names(labels: Sequence[str]) -> str:
     """Names that are a number or a placeholder."""
-    named = "the name" if len(labels) == 1 else "the names"
+    named = "The name" if len(labels) == 1 else "The names"
     return (
         f"{named} of {_and(labels)} {'says' if len(labels) == 1 else 'say'} nothing to the "
-        "encoder: give a name that tells what the pictures show"
+        "encoder: give a name that tells what the pictures show."
     )
 
 
 def of_need(label: str, n_pictures: int, n_right: int) -> str:
     """A class whose next picture wins most."""
     if n_pictures == 0:
-        return f"{label!r} has no picture yet: the first one helps most"
+        return f"The class {label!r} has no picture yet: the first one helps most."
     if n_pictures == 1:
-        return f"{label!r} has a single picture: add more of it, as different as they come"
+        return f"The class {label!r} has a single picture: add more, as different as they come."
+    right = f"{n_right or 'none'} {'is' if n_right < 2 else 'are'} right"
     return (
-        f"{label!r} needs pictures: {n_right or 'none'} of its {n_pictures} would be recognised by "
-        "the rest; add some that differ from those"
+        f"The class {label!r} needs pictures: of its {n_pictures}, each answered without itself, "
+        f"{right}; add some that differ from those."
     )
 
 
-def of_confusion(labels: Sequence[str], confusion: Confusion) -> str:
+def of_confusion(labels: Sequence[str], n_pictures: int, n_wrong: int) -> str:
     """Two classes whose pictures are taken for one another."""
+    look = "looks" if n_wrong == 1 else "look"
     return (
-        f"{_and(labels)} are hard to tell apart: {confusion.n_wrong} of their "
-        f"{confusion.n_pictures} pictures look more like the other class; add pictures that show "
-        "the difference, or make the two one class"
+        f"The classes {_and(labels)} are hard to tell apart: of their {n_pictures} pictures, each "
+        f"answered without itself, {n_wrong or 'none'} {look} more like the other class; add "
+        "pictures that show the difference, or make the two one class."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter import AdapterWeights, classify
@@ -19,14 +19,17 @@ __all__ = ["LeftOutAnswers", "left_out_answers"]
 
 @dataclass(frozen=True, slots=True)
 class LeftOutAnswers:
-    """Answers about n labelled pictures of one task, each as if it had not been labelled."""
+    """Answers about the m labelled pictures of one task, each as if it had not been labelled.
 
-    pictures: Int[Tensor, " n"]
-    """The place of each among the rows of `Support.labelled_rows`. Pictures that are alone in their
-    class are missing."""
-    probabilities: Float[Tensor, "n N"]
-    known: Float[Tensor, " n"]
+    They are in the order of `Support.labelled_rows`.
+    """
+
+    log_p: Float[Tensor, "m N"]
+    """The log-probability of each class; −∞ for those that are not there."""
+    known: Float[Tensor, " m"]
     """The probability of showing one of the classes at all."""
+    asked: Bool[Tensor, " m"]
+    """Whether the picture's class has others. Of a class without any the name alone is left."""
 
 
 def left_out_answers(
@@ -68,10 +71,7 @@ def left_out_answers(
     assert weights.known is not None  # the generator always predicts the head
     evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
-    asked_M = left_out.asked_TM[0].cpu()
-    return LeftOutAnswers(
-        # The places with a picture come first, class by class, as the labelled rows do.
-        asked_M.nonzero()[:, 0],
-        left_out.log_p_TMN[0].exp().cpu()[asked_M],
-        known_TM[0].sigmoid().cpu()[asked_M],
-    )
+    # The places with a picture come first, class by class, as the labelled rows do.
+    present_M = problem.present_TM[0].cpu()
+    parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.asked_TM
+    return LeftOutAnswers(*(each[0].cpu()[present_M] for each in parts))

@@ -31,7 +31,7 @@ def advice_page(source: str, found: AdvisedPictures) -> str:
     by_kind = groupby(found.advice, lambda advice: advice.kind)
     return render(
         "advice_page.html.jinja",
-        (_as_sentence,),
+        (),
         source=source,
         found=found,
         pictures=pictures,
@@ -40,7 +40,3 @@ def advice_page(source: str, found: AdvisedPictures) -> str:
         most_shown=MOST_SHOWN,
         version=version("metaadapter"),
     )
-
-
-def _as_sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -177,11 +177,12 @@ def answer_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Answ
     found = generator.left_out(stored.support)
     labels = [task.ids[str(name)] for name in stored.config.classes]
     least = float(known_threshold(stored.weights))
-    answers = _answers(labels, found.probabilities, found.known, least)
+    asked = found.asked
+    answers = _answers(labels, found.log_p[asked].exp(), found.known[asked], least)
     # The support has the pictures class by class; Python's sort is stable within a class.
     names = task.pictures.labels
     order = sorted(range(len(names)), key=names.__getitem__)
-    places = (order[place] for place in found.pictures.tolist())
+    places = (order[place] for place in asked.nonzero()[:, 0].tolist())
     return dict(zip(places, answers, strict=True))
 
 

@@ -8,6 +8,7 @@ import pytest
 from metaadapter.advice import advise
 from metaadapter.advice.advise import MAX_PICTURES
 from metaadapter.errors import UsageError
+from metaadapter.generator import shared_generator
 
 KINDS = ["label", "near_duplicate", "few_pictures", "confused", "name"]
 
@@ -64,16 +65,18 @@ def test_advise__near_copies_in_a_class__are_one_group(clean):
 
     assert advice[0] == "near_duplicate"
     assert advice[2:] == (("crow",), (7, 36, 37))
-    assert advice.sentence.startswith("3 pictures of 'crow' are nearly the same")
+    assert advice.sentence.startswith("Among the pictures of 'crow', 3 are nearly the same")
 
 
 def test_advise__copies_in_a_class__count_as_one_picture(clean):
-    one = clean.kept([*range(6, 36), 0])
+    one = replace(clean.kept([*range(6, 36), 0]), texts=None)
 
     several = one.kept([*range(31), 30, 30, 30])
 
     (need,), (copies, same_need) = one.advice(), several.advice()
-    assert need.sentence == "'bear' has a single picture: add more of it, as different as they come"
+    assert need.sentence == (
+        "The class 'bear' has a single picture: add more, as different as they come."
+    )
     assert copies.kind == "near_duplicate"
     assert same_need == need
 
@@ -100,17 +103,17 @@ def test_advise__class_without_a_picture__needs_its_first_one(clean):
     advice = clean.kept(range(30)).advice()
 
     assert advice[0].kind == "few_pictures"
-    assert advice[0].sentence == "'owl' has no picture yet: the first one helps most"
+    assert advice[0].sentence == "The class 'owl' has no picture yet: the first one helps most."
 
 
 def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictures):
     hard = make_pictures(("crow", "raven", "fox", "owl"), n_shot=2, alike=("crow", "raven"))
 
-    needs = of_kind(hard.advice(), "few_pictures")
+    needs = of_kind(replace(hard, texts=None).advice(), "few_pictures")
 
     assert needs
     assert {label for each in needs for label in each.classes} <= {"crow", "raven"}
-    assert "of its 2 would be recognised by the rest" in needs[0].sentence
+    assert "of its 2, each answered without itself, none is right" in needs[0].sentence
 
 
 def test_advise__two_classes_of_the_same_kind__are_hard_to_tell_apart(make_pictures):
@@ -253,6 +256,12 @@ def test_advise__in_blocks__weighs_them_and_says_the_same_of_plain_faults(clean)
 def test_advise__less_than_two_classes_or_no_picture__says_what_is_expected(labels):
     with pytest.raises(UsageError, match=f"expected 1 to {MAX_PICTURES} pictures and two classes"):
         advise(np.ones((len(labels), 4)), labels, {"fox": np.ones(4)})
+
+
+def test_max_pictures__are_those_that_the_generator_that_ships_answers_about():
+    generator, _ = shared_generator("default")
+
+    assert generator.config.closed_form.most_kernel_rows == MAX_PICTURES
 
 
 def test_advise__too_many_pictures__says_how_many_are_taken():

@@ -42,8 +42,8 @@ def test_advise__faulty_pictures__are_told_with_what_to_do(advise, faulty):
     head, first, *pictures = result.out.splitlines()[:4]
     assert head == f"{faulty}, 10 pictures of 3 classes; what helps most comes first:"
     assert first == (
-        "1. nearly the same picture stands in 'heron' and 'lynx': remove it from all but the class "
-        "that it shows"
+        "1. Nearly the same picture stands in 'heron' and 'lynx': remove it from all but the class "
+        "that it shows."
     )
     assert pictures == [f"     {faulty}/heron/0.png", f"     {faulty}/lynx/9.png"]
     assert "left out, because unreadable: 1" in result.err

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support, classify
 from metaadapter.classifier.fine_tune import leave_one_out
-from metaadapter.generator import load_generator
+from metaadapter.generator import ClosedForm, Generator, GeneratorConfig, load_generator
 
 N_WAY, WIDTH = 4, 24
 
@@ -48,21 +48,30 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     rows, _ = exact.labelled_rows()
     logits = classify(rows, weights.task(0))
     whole = torch.linalg.solve(kernel + noise.diag(), targets)
-    for place, probabilities in zip(found.pictures.tolist(), found.probabilities, strict=True):
+    for place, log_p in enumerate(found.log_p):
         others = [each for each in range(len(rows)) if each != place]
         part = kernel[others][:, others] + noise[others].diag()
         without = kernel[place, others] @ torch.linalg.solve(part, targets[others])
         change = without - kernel[place] @ whole
-        expected = (logits[place] + weights.logit_scale[0] * change).softmax(-1)
-        torch.testing.assert_close(probabilities, expected, rtol=1e-6, atol=1e-9)
+        expected = (logits[place] + weights.logit_scale[0] * change).log_softmax(-1)
+        torch.testing.assert_close(log_p, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_left_out_answers__leave_out_pictures_that_are_alone_in_their_class(generator):
+def test_left_out_answers__say_which_pictures_are_alone_in_their_class(generator):
     found = generator.left_out(draw((2, 1, 3, 1)))
 
-    assert found.pictures.tolist() == [0, 1, 3, 4, 5]
-    assert len(found.known) == len(found.probabilities) == 5
+    assert found.asked.tolist() == [True, True, False, True, True, True, False]
+    assert len(found.known) == len(found.log_p) == 7
     assert ((found.known > 0) & (found.known < 1)).all()
+
+
+def test_left_out_answers__too_many_pictures_for_a_kernel__are_none():
+    small = Generator(GeneratorConfig(closed_form=ClosedForm(most_kernel_rows=5)))
+
+    assert [len(small.left_out(draw(shots)).log_p) for shots in ((2, 1, 1, 1), (2, 2, 1, 1))] == [
+        5,
+        0,
+    ]
 
 
 def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(generator):
@@ -70,9 +79,9 @@ def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(ge
     for seed in range(5):
         support = draw((4, 3, 5, 4), seed=seed)
         found, refitted = generator.left_out(support), leave_one_out(support, generator)
-        assert found.pictures.tolist() == refitted.pictures.tolist()
-        agree += int((found.probabilities.argmax(-1) == refitted.predicted).sum())
-        differ += float((found.probabilities - refitted.probabilities).abs().sum() / 2)
+        probabilities = found.log_p.exp()[refitted.pictures]
+        agree += int((probabilities.argmax(-1) == refitted.predicted).sum())
+        differ += float((probabilities - refitted.probabilities).abs().sum() / 2)
         n += len(refitted.labels)
 
     assert agree / n > 0.9
@@ -85,4 +94,4 @@ def test_left_out_answers__do_not_depend_on_unlabelled_pictures(generator):
     alone = generator.left_out(support)
     pooled = generator.left_out(support.with_pool(support.labelled_rows()[0]))
 
-    assert torch.equal(alone.probabilities, pooled.probabilities)
+    assert torch.equal(alone.log_p, pooled.log_p)

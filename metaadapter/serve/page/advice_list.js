@@ -25,7 +25,7 @@ export class AdviceList {
         "summary",
         {},
         say("advice", { n: advice.length }),
-        element("span.first", {}, asSentence(first.sentence)),
+        element("span.first", {}, first.sentence),
       ),
       element("ul", {}, ...advice.map((one) => this.#item(one))),
     ]);
@@ -36,7 +36,7 @@ export class AdviceList {
     return element(
       "li",
       { "data-kind": kind },
-      element("p", {}, asSentence(sentence)),
+      element("p", {}, sentence),
       images.length ? element("div.shots", {}, ...images.map((picture) => this.#picture(picture))) : null,
     );
   }
@@ -55,5 +55,3 @@ export class AdviceList {
     );
   }
 }
-
-const asSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
