@@ -5,15 +5,23 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
 
 from metaadapter.commands import field_options, options
-from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.commands.console import Console, write_document
 from metaadapter.commands.field_files import FieldFiles, require_pictures
-from metaadapter.commands.predict_shown import show_predictions
+from metaadapter.commands.predict_shown import Listing, show_predictions
+from metaadapter.commands.predict_told import prediction_document, tell_of_answers, tell_of_pool
 from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.adapter import StoredAdapter
+    from metaadapter.features.device import Precision
+    from metaadapter.field.asking import Questions
+    from metaadapter.task.prediction_rows import RowFormat
+    from metaadapter.task.prediction_table import PredictionTable
 
 __all__ = ["predict"]
 
@@ -95,22 +103,18 @@ def predict(
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
     probability of showing one of the classes at all, `unfamiliar` or nothing[, the set of --sets].
     """
-    if rank is not None and sort is not None:
-        raise UsageError("--rank and --sort are two orders; give one of them")
+    listing = Listing(rank, sort, top)
     if out is not None and not together:
         raise UsageError("--out keeps the adapter of --together, which was not given")
     if false_triggers is not None and detections is None:
         raise UsageError("--false-triggers looks for boxes that come back; give --detections too")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import load_adapter, require_adapter_folder, save_adapter
+    from metaadapter.adapter import load_adapter, require_adapter_folder
     from metaadapter.field.asking import Questions, answer_encoded, answer_frames_of
     from metaadapter.field.species import EMPTY
-    from metaadapter.task.classes import require_label
-    from metaadapter.task.pool import pool_effect, require_together
-    from metaadapter.task.prediction_journal import question_digest
+    from metaadapter.task.pool import require_together
     from metaadapter.task.prediction_rows import RowFormat
-    from metaadapter.task.prediction_table import PredictionTable
-    from metaadapter.task.predictions import UNKNOWN, Asked, ranked
+    from metaadapter.task.predictions import UNKNOWN, Asked
     from metaadapter.task.queries import list_queries, load_adapter_encoder
 
     if out is not None:
@@ -122,8 +126,7 @@ def predict(
     asked.require(stored, adapter)
     config = stored.config
     classes = [str(label) for label in config.classes]
-    if rank is not None:
-        require_label(rank, classes, option="--rank")
+    listing.require_class_among(classes)
     field = field_options.read_field_options(detections, min_confidence, allowed, parents, classes)
     files = FieldFiles(
         megadetector,
@@ -151,10 +154,9 @@ def predict(
     rows = RowFormat(
         classes, csv_raw, sets is not None, detections is not None, questions.needs_times
     )
-    digest = None
-    if csv_file is not None and in_frames:
-        digest = question_digest(stored, rows, reject, keep, sets, precision, burst, field.identity)
-    opened = None if csv_file is None else PredictionTable(csv_file, rows, question=digest)
+    opened = None
+    if csv_file is not None:
+        opened = _open_table(csv_file, rows, questions if in_frames else None, precision)
     with opened or nullcontext() as table:
         with console.progress() as progress:
             if in_frames:
@@ -163,59 +165,58 @@ def predict(
                 answered = answer_encoded(questions, adapter if together else None, progress)
                 if table is not None:
                     table.add(answered.kept)
-        tally = answered.tally
-        is_listed = csv_file is None or json_output or bool(rank or sort or top)
-        listed = ranked(answered.predictions(), label=rank, order=sort)[:top] if is_listed else []
+        is_listed = csv_file is None or json_output or listing.is_chosen
+        listed = listing.of(answered.predictions()) if is_listed else []
         written, missing = files.write(answered, questions)
         if table is not None:
-            table.finish(listed if rank or sort or top else None)
+            table.finish(listed if listing.is_chosen else None)
 
-    stored = answered.stored
-    warnings = [*tally.warnings]
     if out is not None:
-        save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
-        console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")
+        _keep_adapter(out, answered.stored, console)
+    warnings = [*answered.tally.warnings]
     if together:
-        console.note("these answers depend on one another: other pictures beside may change them")
-        effect = None if quiet and not json_output else pool_effect(stored)
-        warnings += effect.told(classes)[1:] if effect else ()
-    console.warn_of(
-        f"the adapter was predicted from {len(tally.in_support)} of these very pictures, so their "
-        "labels show memory, not skill:",
-        tally.in_support,
-    )
-    console.warn_of_pictures("these", warnings, tally.unreadable)
-    if n_unfamiliar := tally.n_unfamiliar:
-        answer = "they are answered `unknown`" if reject else "they may show none of the classes"
-        console.note(f"{n_unfamiliar} of {tally.n} pictures look unfamiliar: {answer}")
-    scores = tally.scores if labelled else None
-    if answered.n_taken:
-        console.note(f"{answered.n_taken} of the predictions are of the interrupted run before")
+        warnings += tell_of_pool(console, answered.stored, has_reader=json_output or not quiet)
+    tell_of_answers(console, answered, warnings, reject=reject)
     if csv_file is not None:
-        console.note(f"wrote {len(listed) if top else tally.n} predictions to {csv_file}")
+        n_written = len(listed) if top else answered.tally.n
+        console.note(f"wrote {n_written} predictions to {csv_file}")
     console.note(*written)
     console.warn_of("about what was written:", missing)
+    scores = answered.tally.scores if labelled else None
     if json_output:
-        document = {
-            "adapter": str(adapter),
-            "encoder": config.origin.encoder,
-            "zoom": config.origin.zoom,
-            "blocks": config.origin.blocks,
-            "n_views": config.origin.n_views,
-            "together": together,
-            "reject": reject,
-            "keep": keep,
-            "sets": sets,
-            "n_unfamiliar": n_unfamiliar,
-            "classes": classes,
-            "n_pictures": tally.n,
-            "predictions": [prediction.to_dict() for prediction in listed],
-            "scores": None if scores is None else scores.to_dict(),
-            "warnings": [*warnings, *missing],
-            "quarantined": quarantined_json(tally.unreadable),
-        }
+        warnings += missing
+        document = prediction_document(
+            adapter, questions, answered, listed, scores, warnings, together=together
+        )
         write_document("predict", document)
     elif csv_file is None:
         show_predictions(listed, rank, console, csv_raw=csv_raw)
     if scores is not None:
         Console().note(*scores.told())  # was asked for, also where --quiet is given
+
+
+def _open_table(
+    csv_file: Path, rows: RowFormat, questions: Questions | None, precision: Precision
+) -> PredictionTable:
+    """The table of --csv; with `questions` it goes on where the same ones were interrupted."""
+    from metaadapter.task.prediction_journal import question_digest
+    from metaadapter.task.prediction_table import PredictionTable
+
+    digest = None
+    if questions is not None:
+        asked = questions.asked
+        digest = question_digest(
+            questions.stored,
+            rows,
+            *(asked.reject, asked.keep, asked.coverage),
+            *(precision, questions.burst, questions.options.identity),
+        )
+    return PredictionTable(csv_file, rows, question=digest)
+
+
+def _keep_adapter(out: Path, stored: StoredAdapter, console: Console) -> None:
+    """Write the adapter that learned from unlabelled pictures."""
+    from metaadapter.adapter import save_adapter
+
+    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
+    console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")

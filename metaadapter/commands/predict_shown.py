@@ -4,16 +4,58 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from metaadapter.commands.console import Console
+from metaadapter.errors import UsageError
 from metaadapter.plain_text import in_csv, one_line
 
 if TYPE_CHECKING:
     from metaadapter.task.predictions import Prediction
 
-__all__ = ["show_predictions"]
+__all__ = ["Listing", "show_predictions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which predictions are listed, and in which order.
+
+    Attributes:
+        rank: The class whose most probable pictures come first.
+        sort: Surest or most doubtful pictures first.
+        top: Only the first so many.
+
+    Raises:
+        UsageError: Two orders are given.
+    """
+
+    rank: str | None
+    sort: Literal["sure", "doubtful"] | None
+    top: int | None
+
+    def __post_init__(self) -> None:
+        if self.rank is not None and self.sort is not None:
+            raise UsageError("--rank and --sort are two orders; give one of them")
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the list is another than that of all pictures in their order."""
+        return bool(self.rank or self.sort or self.top)
+
+    def require_class_among(self, classes: Sequence[str]) -> None:
+        """Raise a `UsageError` if pictures are to be ranked by a class that is not there."""
+        from metaadapter.task.classes import require_label
+
+        if self.rank is not None:
+            require_label(self.rank, classes, option="--rank")
+
+    def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
+        """The predictions that are listed, in their order."""
+        from metaadapter.task.predictions import ranked
+
+        return ranked(predictions, label=self.rank, order=self.sort)[: self.top]
 
 
 def show_predictions(

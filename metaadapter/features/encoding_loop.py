@@ -29,7 +29,9 @@ __all__ = ["Progress", "encode_new"]
 Stage = Literal["times", "hash", "encode"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
-Encoded: TypeAlias = tuple[dict[str, Features], dict[str, UnreadableImage]]
+Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
+"""Content hash → features, and content hash → why it could not be read. Not the errors: each would
+hold the frames that it came through, and with them the pixels of its batch."""
 
 HASHES_AT_ONCE = 256
 ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
@@ -86,7 +88,7 @@ def encode_new(
         except UnreadableImage as error:
             if on_error == "raise":
                 raise
-            return error
+            return UnreadableImage(error.path, error.reason)
 
     contents: list[str | UnreadableImage] = []
     advance = _meter("hash", len(pictures), progress)
@@ -108,7 +110,7 @@ def encode_new(
             except UnreadableImage as error:
                 if on_error == "raise":
                     raise
-                failures[sha256] = error
+                failures[sha256] = error.reason
         if not pixels:
             return {}, failures
         rows = encoder.encode_looks(torch.cat(list(pixels.values())))
@@ -116,7 +118,7 @@ def encode_new(
         return dict(zip(pixels, features, strict=True)), failures
 
     advance, rate = _meter("encode", len(new), progress), 0.0
-    failures: dict[str, UnreadableImage] = {}
+    failures: dict[str, str] = {}
     size = max(1, batch_size // (views * n_looks(encoder.zoom)))
     for features, failed in _side_by_side(encode, list(new), size, workers):
         keep(features)
@@ -124,7 +126,7 @@ def encode_new(
         rate = advance(len(features) + len(failed))
     outcomes = tuple(
         # Of equal pictures each has its own name.
-        UnreadableImage(name_of(picture), failures[content].reason)
+        UnreadableImage(name_of(picture), failures[content])
         if isinstance(content, str) and content in failures
         else content
         for picture, content in zip(pictures, contents, strict=True)
@@ -223,4 +225,7 @@ def _pixels_of_first(
             reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
             failures.append(UnreadableImage(name_of(picture), reason))
             failures[-1].__cause__ = error
-    raise failures[0]
+    try:
+        raise failures[0]
+    finally:
+        failures.clear()  # or the error and this frame would hold each other until a collection

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 from dataclasses import asdict
@@ -246,6 +247,25 @@ def test_images__unreadable__raises_with_the_path(clip, tmp_path):
 
     with pytest.raises(UnreadableImage, match=r"cannot read .*fox\.jpg"):
         clip.encode_images([tmp_path / "fox.jpg"])
+
+
+def test_images__unreadable_ones__keep_no_pixels_of_their_neighbours(encoder, photos):
+    """Not even until the collector of cycles comes, which the program lets wait for long."""
+
+    def n_tensors() -> int:
+        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+    gc.collect()
+    before = n_tensors()
+    gc.disable()
+    try:
+        _, failures = encoder.encode_images([*photos, b"no picture"] * 3, on_error="skip")
+        after = n_tensors()
+    finally:
+        gc.enable()
+
+    assert len(failures) == 3
+    assert after == before
 
 
 def test_images__none__is_an_empty_matrix(clip):
