@@ -22,7 +22,6 @@ from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.export import export
 from metaadapter.commands.library import library
-from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
 from metaadapter.commands.serve import serve
@@ -77,8 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     hear_signals(of_process=argv is None)
-    if argv is None:
-        share_one_heap()
     # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
     # of the start-up time.
     gc.set_threshold(50_000)

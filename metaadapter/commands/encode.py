@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def encode(
     goes on where it stopped when the same command is given again.
     """
     part = _shard(shard)
+    share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features import FeatureStore, encode_to_store, load_encoder
     from metaadapter.features.store.rows import contradictions

@@ -1,4 +1,4 @@
-"""One heap for all threads of the program, so that memory stays flat over many pictures."""
+"""One heap for all threads of a command, so that memory stays flat over many pictures."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typer import Option
 from metaadapter.commands import field_options, options
 from metaadapter.commands.console import Console, write_document
 from metaadapter.commands.field_files import FieldFiles, require_pictures
+from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.commands.predict_shown import Listing, show_predictions
 from metaadapter.commands.predict_told import prediction_document, tell_of_answers, tell_of_pool
 from metaadapter.errors import UsageError
@@ -108,6 +109,7 @@ def predict(
         raise UsageError("--out keeps the adapter of --together, which was not given")
     if false_triggers is not None and detections is None:
         raise UsageError("--false-triggers looks for boxes that come back; give --detections too")
+    share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter, require_adapter_folder
     from metaadapter.field.asking import Questions, answer_encoded, answer_frames_of
