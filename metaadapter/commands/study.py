@@ -49,7 +49,8 @@ def study(
 
     A report page is written. Compared are metaadapter, by itself and with the unlabelled frames,
     zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that is fine-tuned as a whole,
-    on the same draws. Frames of one scene are never on both sides. The same command goes on after an interruption.
+    on the same draws. Frames of one scene are never on both sides. The same command goes on after
+    an interruption.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features import FrozenEncoder

@@ -28,7 +28,7 @@ __all__ = ["METHODS", "OURS", "OWN", "TOWER", "Answers", "Frames", "answer_by"]
 
 OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
 OURS = (OWN, POOLED)
-"""The second also reads the frames that are asked about, without their labels, before it answers."""
+"""The second reads the frames that are asked about, too, without their labels."""
 METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
 # CLIP-Adapter is defined on CLIP's own feature; on the stages it takes a minute to train.
 JOINT = ("CLIP-Adapter", "zero-shot")
