@@ -27,6 +27,7 @@ from metaadapter.serve.refusal import Refusal
 __all__ = ["Access", "Guard", "error_response"]
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
+TAKING_FILES = ("/pictures", "/predict", "/adapt")
 # What browsers say of requests that another page, perhaps of another port, has caused.
 OWN_FETCHES = ("same-origin", "none")
 SECURITY_HEADERS = {
@@ -121,7 +122,7 @@ class Guard:
             return
 
         headers = Headers(scope=scope)
-        body = _Body(receive, self._most_bytes(headers))
+        body = _Body(receive, self._most_bytes(scope["path"], headers))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -158,21 +159,22 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if path == "/" and given and scope["method"] == "GET" and access.is_token(given[0]):
             response = RedirectResponse("/", status_code=303)
+            # `strict` would keep it from this very redirect where the person followed a link; what
+            # other pages send is refused by `require_own`.
             response.set_cookie(
-                access.cookie, access.token, httponly=True, samesite="strict", path="/"
+                access.cookie, access.token, httponly=True, samesite="lax", path="/"
             )
             return response
         access.require_token(headers)
-        self._require_size(headers)
+        if (most := self._most_bytes(path, headers)) < int(headers.get("content-length") or 0):
+            raise _too_large(most)
         return None
 
-    def _require_size(self, headers: Headers) -> None:
-        if (most := self._most_bytes(headers)) < int(headers.get("content-length", "0") or 0):
-            raise _too_large(most)
-
-    def _most_bytes(self, headers: Headers) -> int:
+    def _most_bytes(self, path: str, headers: Headers) -> int:
+        # What is sent elsewhere is read into memory, whatever it calls itself.
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        return self._limits.request_bytes if is_form else self._limits.json_bytes
+        takes_files = path in TAKING_FILES and is_form
+        return self._limits.request_bytes if takes_files else self._limits.json_bytes
 
 
 class _Body:
