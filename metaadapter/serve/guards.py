@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.serve.receiving import Limits
@@ -141,7 +141,9 @@ class Guard:
         try:
             entrance = self._entrance(scope, headers)
         except Refusal as refusal:
-            await error_response(refusal)(scope, receive, send_guarded)
+            is_for_people = scope["path"] == "/" and "text/html" in headers.get("accept", "")
+            answer = _told(refusal) if is_for_people else error_response(refusal)
+            await answer(scope, receive, send_guarded)
             return
         if entrance is not None:
             await entrance(scope, receive, send_guarded)
@@ -222,6 +224,11 @@ def error_response(refusal: Refusal) -> JSONResponse:
     content = {"error": refusal.sentence, "kind": refusal.kind}
     headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
     return JSONResponse(content, refusal.status, headers)
+
+
+def _told(refusal: Refusal) -> Response:
+    """The sentence alone, for somebody who looks at it in a browser."""
+    return PlainTextResponse(refusal.sentence, refusal.status, {"Connection": "close"})
 
 
 def _too_large(most: int) -> Refusal:

@@ -27,6 +27,13 @@ def test_address__with_the_token__gives_a_cookie_that_opens_the_page(stranger):
     stranger.cookies.clear()
 
 
+def test_page__without_the_token__tells_a_person_what_to_do_in_plain_words(stranger):
+    answer = stranger.get("/", headers={"accept": "text/html,*/*"})
+
+    assert answer.status_code == 401
+    assert answer.text.startswith("Open the address with the token")
+
+
 @pytest.mark.parametrize("token", ["", "a-toke", "a-token2", "ä"])
 def test_token__that_is_another__opens_nothing(stranger, token):
     assert stranger.get("/", params={"token": token}).status_code == 401
