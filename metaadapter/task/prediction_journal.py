@@ -133,5 +133,10 @@ def _entry(line: bytes) -> Entry | None:
     try:
         values, _ = unsealed(parse_json(line))
         return Entry(**{**values, "tally": Tally.of_dict(values["tally"])})
-    except (AttributeError, KeyError, TypeError, ValueError):  # a line that was being written when the run ended
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # a line that was being written when the run ended
         return None

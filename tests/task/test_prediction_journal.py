@@ -115,7 +115,7 @@ def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
     with PredictionTable(file, RowFormat([*SHARES]), question="asked") as table:
         table.add(predictions(PARTS["first"]), "first", Tally())
 
-        with pytest.raises(DataError, match="another run is writing to the table .*a.csv"):
+        with pytest.raises(DataError, match=r"another run is writing to the table .*a\.csv"):
             PredictionTable(file, RowFormat([*SHARES]), question="asked")
         table.finish()
 
