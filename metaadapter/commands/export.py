@@ -168,8 +168,8 @@ def _made(
     """What is to be written to these places, checked."""
     owner = " and ".join(map(str, places))
     console.note(
-        f"making {owner} and asking it what this program answers; this takes some seconds, and with "
-        "--int8 and hundreds of labelled pictures some minutes"
+        f"making {owner} and asking it what this program answers; this takes some seconds, "
+        "with --int8 and hundreds of labelled pictures some minutes"
     )
     with console.counting("checking") as count:
         return make(subject, lambda done: count(done, subject.n_cases), owner=owner)

@@ -43,8 +43,9 @@ class Entry(NamedTuple):
 class PredictionJournal:
     """Lines of JSON beside a table: what was asked, then one for each part that is answered.
 
-    A part counts if its line is whole, as its SHA-256 tells, and its rows are in the table to the byte. So nothing is lost
-    or doubled wherever a run ends, and rows that somebody has changed are asked again.
+    A part counts if its line is whole, as its SHA-256 tells, and its rows are in the table to the
+    byte. So nothing is lost or doubled wherever a run ends, and rows that somebody has changed are
+    asked again.
 
     Args:
         path: The journal.
