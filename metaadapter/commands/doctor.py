@@ -83,7 +83,7 @@ def doctor(
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)
         if not json_output:
-            console.result(f"{MARKS[check.status]}  {check.name}: {check.detail}")
+            console.result(*f"{MARKS[check.status]}  {check.name}: {check.detail}".splitlines())
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
         write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})

@@ -167,7 +167,10 @@ def _made(
 ) -> Exported:
     """What is to be written to these places, checked."""
     owner = " and ".join(map(str, places))
-    console.note(f"making {owner} and asking it what this program answers; this takes some seconds")
+    console.note(
+        f"making {owner} and asking it what this program answers; this takes some seconds, "
+        "with --int8 and hundreds of labelled pictures some minutes"
+    )
     with console.counting("checking") as count:
         return make(subject, lambda done: count(done, subject.n_cases), owner=owner)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +50,7 @@ def serve(
     _require_packages()
     from metaadapter.features import load_encoder
     from metaadapter.serve.app import make_app
+    from metaadapter.serve.entrance import shown_in_browser
     from metaadapter.serve.guards import Access
     from metaadapter.serve.projects import Projects, default_project
     from metaadapter.serve.server import listening_socket, run_server
@@ -60,14 +60,14 @@ def serve(
     folder = default_project() if project is None else project
     console.note(f"opening the project {folder} …")
     load = partial(load_encoder, device=device)
-    with listening, Projects(folder, encoder, load).held() as projects:
+    with listening, Projects(folder, encoder, load).held() as projects, ExitStack() as until_end:
 
         def tell() -> None:
             console.result(access.address)
             sys.stdout.flush()  # where it goes into a pipe, too, somebody is waiting for it
             console.note("The page is at this address, on this machine alone. Ctrl-C ends it.")
             if open_page:
-                webbrowser.open(access.address)
+                until_end.enter_context(shown_in_browser(access.address, folder))
 
         with suppress(KeyboardInterrupt):  # a signal is how a server ends
             run_server(make_app(projects, access), listening, tell)

@@ -21,5 +21,5 @@ def require_onnx() -> None:
         except ImportError as error:
             raise MissingPackage(
                 f"an ONNX file is made with the package {name}, which cannot be imported "
-                f"({error}): pip install 'metaadapter[onnx]' (--torch needs nothing)"
+                f"({error}); install the extra: pip install 'metaadapter[onnx]'"
             ) from error

@@ -16,8 +16,14 @@ __all__ = ["Archived", "is_archive", "unpack"]
 MARK = b"PK\x03\x04"
 # The end of a zip file (APPNOTE.TXT of PKWARE, 4.3.16), and how far before the last byte it may be.
 END, END_MARK, LONGEST_END = struct.Struct("<4sHHHHLLH"), b"PK\x05\x06", 22 + 65_535
+# Where it is not enough there is a second one, and before the first one stands where (4.3.14, 15).
+SECOND_END, SECOND_END_MARK = struct.Struct("<4sQHHLLQQQQ"), b"PK\x06\x06"
+LOCATOR, LOCATOR_MARK = struct.Struct("<4sLQL"), b"PK\x06\x07"
 # An entry of the directory is read into memory, so its size is looked at before.
 MOST_DIRECTORY_BYTES = 2**24
+MOST_ENTRIES = 0xFFFF - 1
+# Of other methods Python unpacks all that it has read at once: a megabyte can become gigabytes.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Pictures hardly shrink. What grows more than this was made to fill a disk.
 MOST_GROWTH, NEVER_MIND_BYTES = 100, 2**20
 PIECE = 2**20
@@ -82,15 +88,22 @@ def unpack(
 
 def _require_small_directory(path: Path) -> None:
     size = path.stat().st_size
+    start = max(0, size - LONGEST_END - LOCATOR.size - SECOND_END.size)
     with path.open("rb") as file:
-        file.seek(max(0, size - LONGEST_END))
+        file.seek(start)
         tail = file.read()
     at = tail.rfind(END_MARK)
     if at < 0 or len(tail) < at + END.size:
         raise ValueError("it is damaged, or no zip file that can be read (it has no end)")
     _, _, _, _, n_entries, length, _, _ = END.unpack_from(tail, at)
-    # Zip files above 4 GiB or 65,535 files have a second directory; they are beyond our limits.
-    if n_entries == 0xFFFF or length >= MOST_DIRECTORY_BYTES:
+    located, second = at - LOCATOR.size, at - LOCATOR.size - SECOND_END.size
+    if located >= 0 and tail.startswith(LOCATOR_MARK, located):
+        where = LOCATOR.unpack_from(tail, located)[2]
+        # It could be elsewhere, but no program that packs pictures puts it there.
+        if second < 0 or where != start + second or not tail.startswith(SECOND_END_MARK, second):
+            raise ValueError("it is damaged, or no zip file that can be read (it has two ends)")
+        *_, n_entries, length, _ = SECOND_END.unpack_from(tail, second)
+    if n_entries > MOST_ENTRIES or length >= MOST_DIRECTORY_BYTES:
         raise ValueError("it holds more files than are read at a time")
 
 
@@ -103,6 +116,8 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
 def _fault(entry: zipfile.ZipInfo, most_bytes: int) -> str:
     if entry.flag_bits & 1:
         return "it is encrypted"
+    if entry.compress_type not in METHODS:
+        return "it is packed in a rare way; pack it again as an ordinary zip file"
     if entry.file_size > most_bytes:
         return f"it has {entry.file_size:,} bytes, and at most {most_bytes:,} are read"
     grown = entry.file_size > MOST_GROWTH * max(entry.compress_size, 1)

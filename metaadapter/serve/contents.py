@@ -25,6 +25,7 @@ __all__ = [
     "add_pictures",
     "change_class",
     "label_pictures",
+    "move_pictures",
     "remove_class",
     "remove_pictures",
 ]
@@ -191,6 +192,11 @@ def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tupl
     contents.require_pictures(labels)
     for label in {each for each in labels.values() if each is not None}:
         contents.require_class(label)
+    return move_pictures(contents, labels)
+
+
+def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
+    """The same changes for pictures that are there, into classes that the same edit may make."""
     return tuple(
         Change(
             kind="picture",

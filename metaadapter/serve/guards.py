@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.serve.receiving import Limits
@@ -27,6 +27,7 @@ from metaadapter.serve.refusal import Refusal
 __all__ = ["Access", "Guard", "error_response"]
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
+TAKING_FILES = ("/pictures", "/predict", "/adapt")
 # What browsers say of requests that another page, perhaps of another port, has caused.
 OWN_FETCHES = ("same-origin", "none")
 SECURITY_HEADERS = {
@@ -121,7 +122,7 @@ class Guard:
             return
 
         headers = Headers(scope=scope)
-        body = _Body(receive, self._most_bytes(headers))
+        body = _Body(receive, self._most_bytes(scope["path"], headers))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -140,7 +141,9 @@ class Guard:
         try:
             entrance = self._entrance(scope, headers)
         except Refusal as refusal:
-            await error_response(refusal)(scope, receive, send_guarded)
+            is_for_people = scope["path"] == "/" and "text/html" in headers.get("accept", "")
+            answer = _told(refusal) if is_for_people else error_response(refusal)
+            await answer(scope, receive, send_guarded)
             return
         if entrance is not None:
             await entrance(scope, receive, send_guarded)
@@ -158,21 +161,22 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if path == "/" and given and scope["method"] == "GET" and access.is_token(given[0]):
             response = RedirectResponse("/", status_code=303)
+            # `strict` would keep it from this very redirect where the person followed a link; what
+            # other pages send is refused by `require_own`.
             response.set_cookie(
-                access.cookie, access.token, httponly=True, samesite="strict", path="/"
+                access.cookie, access.token, httponly=True, samesite="lax", path="/"
             )
             return response
         access.require_token(headers)
-        self._require_size(headers)
+        if (most := self._most_bytes(path, headers)) < int(headers.get("content-length") or 0):
+            raise _too_large(most)
         return None
 
-    def _require_size(self, headers: Headers) -> None:
-        if (most := self._most_bytes(headers)) < int(headers.get("content-length", "0") or 0):
-            raise _too_large(most)
-
-    def _most_bytes(self, headers: Headers) -> int:
+    def _most_bytes(self, path: str, headers: Headers) -> int:
+        # What is sent elsewhere is read into memory, whatever it calls itself.
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        return self._limits.request_bytes if is_form else self._limits.json_bytes
+        takes_files = path in TAKING_FILES and is_form
+        return self._limits.request_bytes if takes_files else self._limits.json_bytes
 
 
 class _Body:
@@ -220,6 +224,11 @@ def error_response(refusal: Refusal) -> JSONResponse:
     content = {"error": refusal.sentence, "kind": refusal.kind}
     headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
     return JSONResponse(content, refusal.status, headers)
+
+
+def _told(refusal: Refusal) -> Response:
+    """The sentence alone, for somebody who looks at it in a browser."""
+    return PlainTextResponse(refusal.sentence, refusal.status, {"Connection": "close"})
 
 
 def _too_large(most: int) -> Refusal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -94,7 +94,8 @@ class History:
 
     def _append(self, values: dict[str, Any]) -> None:
         self.saved = False
-        self._size = _write(self._file, values, self._path)
+        _write(self._file, values, self._path, self._size)
+        self._size = os.fstat(self._file.fileno()).st_size
         self.saved = True
         _apply(self.contents, values)
 
@@ -172,20 +173,21 @@ def _line(values: dict[str, Any]) -> bytes:
     return json_text(sealed(values)).encode() + b"\n"
 
 
-def _write(file: IO[bytes], values: dict[str, Any], path: Path) -> int:
-    """Append a line, for good or not at all; the size of the file then."""
-    begun, rest = os.fstat(file.fileno()).st_size, _line(values)
+def _write(file: IO[bytes], values: dict[str, Any], path: Path, begun: int) -> None:
+    """Append a line after the first `begun` bytes, for good or not at all."""
+    rest = _line(values)
     with write_errors(
         f"the project {path.parent}", "This edit was not made.", instead="choose another project"
     ):
         try:
+            os.truncate(path, begun)  # a part of a line, left by a failing drive, would stay else
             while rest:  # past the buffer, which would keep what a full disk did not take
                 rest = rest[os.write(file.fileno(), rest) :]
             os.fsync(file.fileno())
         except OSError:
-            os.truncate(path, begun)  # a part of a line would make the next one unreadable
+            with suppress(OSError):  # then the next edit tries it
+                os.truncate(path, begun)
             raise
-    return os.fstat(file.fileno()).st_size
 
 
 def _told(error: Exception) -> str:

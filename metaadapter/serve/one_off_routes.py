@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,12 +36,18 @@ LONGEST_WAIT = 60.0
 def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
     """`/predict` and `/adapt`, one request at a time, for each has the whole machine."""
     routes = APIRouter()
-    turn = threading.Semaphore()
+    turn = asyncio.Semaphore()
 
-    @contextmanager
-    def my_turn() -> Iterator[None]:
-        if not turn.acquire(timeout=LONGEST_WAIT):
-            raise Refusal(429, "busy", "Other requests are being answered. Try again in a minute.")
+    @asynccontextmanager
+    async def my_turn() -> AsyncIterator[None]:
+        # Waiting in a thread would take those that answer the page.
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await turn.acquire()
+        except TimeoutError:
+            raise Refusal(
+                429, "busy", "Other requests are being answered. Try again in a minute."
+            ) from None
         try:
             yield
         finally:
@@ -53,20 +59,20 @@ def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
         desk = projects.desk
 
         def answer(form: ReceivedForm, folder: Path) -> forms.Predictions:
-            with my_turn():
-                stored = _adapter_of(form, desk)
-                pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
-                return forms.Predictions(
-                    predictions=[
-                        forms.PredictionForm(**each.to_dict())
-                        for each in predict_pictures(stored, pictures)
-                    ],
-                    refused=[forms.RefusedFile(**each._asdict()) for each in refused],
-                )
+            stored = _adapter_of(form, desk)
+            pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
+            return forms.Predictions(
+                predictions=[
+                    forms.PredictionForm(**each.to_dict())
+                    for each in predict_pictures(stored, pictures)
+                ],
+                refused=[forms.RefusedFile(**each._asdict()) for each in refused],
+            )
 
         with request_folder(desk) as folder:
             form = await received_form(request, folder, limits)
-            return await run_in_threadpool(answer, form, folder)
+            async with my_turn():
+                return await run_in_threadpool(answer, form, folder)
 
     @routes.post("/adapt", openapi_extra=PICTURES_FORM, response_class=Response)
     async def adapt(request: Request) -> Response:
@@ -74,15 +80,15 @@ def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
         desk = projects.desk
 
         def answer(form: ReceivedForm, folder: Path) -> Response:
-            with my_turn():
-                pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
-                content = skill_bytes(_fitted(pictures, refused, desk.project.encoder))
+            pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
+            content = skill_bytes(_fitted(pictures, refused, desk.project.encoder))
             headers = {"Content-Disposition": 'attachment; filename="classifier.adapter"'}
             return Response(content, media_type="application/octet-stream", headers=headers)
 
         with request_folder(desk) as folder:
             form = await received_form(request, folder, limits)
-            return await run_in_threadpool(answer, form, folder)
+            async with my_turn():
+                return await run_in_threadpool(answer, form, folder)
 
     return routes
 

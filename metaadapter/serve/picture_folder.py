@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import threading
 from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,7 @@ class PictureFolder:
         self._pictures, self._thumbnails = project / "pictures", project / "thumbnails"
         for folder in (self._pictures, self._thumbnails):
             folder.mkdir(exist_ok=True)
+        self._writing = threading.Lock()  # two requests may bring the same picture
 
     def path(self, picture: str) -> Path:
         """The file of a picture, which need not be there; only an id is taken."""
@@ -66,8 +68,9 @@ class PictureFolder:
             UnreadableImage: The picture cannot be read.
         """
         path = self._thumbnails / self.path(picture).name
-        if not path.exists():
-            _write_thumbnail(path, decode_image(self.path(picture)))
+        with self._writing:
+            if not path.exists():
+                _write_thumbnail(path, decode_image(self.path(picture)))
         return path
 
     def keep(self, file: Path) -> str:
@@ -85,7 +88,7 @@ class PictureFolder:
             file.unlink()
             return picture
         upright = decode_image(file)
-        with write_errors("the picture", instead="choose another project"):
+        with self._writing, write_errors("the picture", instead="choose another project"):
             _write_thumbnail(self._thumbnails / picture, upright)
             with file.open("rb+") as opened:
                 _sync(opened)

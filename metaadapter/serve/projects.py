@@ -131,8 +131,8 @@ class Projects:
             if folder == before.folder:
                 return
             self._desk = None
-            self._open.close()
             try:
+                self._open.close()
                 self._take(folder, name, None)
             except BaseException:
                 self._take(before.folder, before.facts.name, before.facts.encoder)

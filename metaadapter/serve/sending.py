@@ -13,7 +13,7 @@ from fastapi import Request
 
 from metaadapter.errors import DataError
 from metaadapter.serve import forms
-from metaadapter.serve.contents import Change, Contents, add_classes, add_pictures
+from metaadapter.serve.contents import Change, Contents, add_classes, add_pictures, move_pictures
 from metaadapter.serve.desk import Desk
 from metaadapter.serve.receiving import Limits, ReceivedForm, receive_form
 from metaadapter.serve.refusal import Refusal
@@ -87,7 +87,10 @@ async def received_form(request: Request, folder: Path, limits: Limits) -> Recei
 
 
 def take_pictures(desk: Desk, form: ReceivedForm, limits: Limits) -> forms.Added:
-    """Add the pictures of a form to the tray, to one class, or to the classes of their folders."""
+    """Add the pictures of a form to the tray, to one class, or to the classes of their folders.
+
+    Those that are there already stay where they are, but for ones in the tray, which go to a class.
+    """
     target = form.texts.get("class", "")
     if target not in ("", FOLDERS):
         desk.look(lambda it: it.require_class(target))
@@ -99,17 +102,23 @@ def take_pictures(desk: Desk, form: ReceivedForm, limits: Limits) -> forms.Added
     known: list[str] = []
 
     def changes(contents: Contents) -> tuple[Change, ...]:
-        new = {
-            each.picture: each for each in taken.pictures if each.picture not in contents.pictures
-        }
+        sent = {each.picture: each for each in taken.pictures}
+        new = {k: each.name for k, each in sent.items() if k not in contents.pictures}
         added.extend(new)
-        known.extend({each.picture: None for each in taken.pictures if each.picture not in new})
+        known.extend(each for each in sent if each not in new)
         made, ids = _new_classes(contents, taken, target)
+        # The class may have been removed while its pictures were on their way.
+        own = target if target in contents.classes else None
         labels: dict[str, str | None] = {
-            picture: ids.get(each.folder or "") if target == FOLDERS else target or None
-            for picture, each in new.items()
+            picture: ids.get(each.folder or "") if target == FOLDERS else own
+            for picture, each in sent.items()
         }
-        return (*made, *add_pictures(contents, {k: each.name for k, each in new.items()}, labels))
+        waiting = {
+            picture: labels[picture]
+            for picture in known
+            if labels[picture] is not None and contents.pictures[picture].label is None
+        }
+        return (*made, *add_pictures(contents, new, labels), *move_pictures(contents, waiting))
 
     revision = desk.edit(f"Added {counted(len({it.picture for it in taken.pictures}))}", changes)
     refused = [forms.RefusedFile(**each._asdict()) for each in taken.refused]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from metaadapter.adapter import StoredAdapter
 from metaadapter.adapter.stored import packed
+from metaadapter.files.atomic_files import replace_file
+from metaadapter.files.proof import sealed, unsealed
 from metaadapter.files.regular_files import is_regular, regular
 from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.images import ImageRow
@@ -34,14 +36,16 @@ class Entry(NamedTuple):
 
     def line(self) -> bytes:
         """Its line in the journal."""
-        return (json_text({**self._asdict(), "tally": self.tally.to_dict()}) + "\n").encode()
+        values = {**self._asdict(), "tally": self.tally.to_dict()}
+        return (json_text(sealed(values)) + "\n").encode()
 
 
 class PredictionJournal:
     """Lines of JSON beside a table: what was asked, then one for each part that is answered.
 
-    A part counts if its line is whole and its rows are in the table to the byte. So nothing is lost
-    or doubled wherever a run ends, and rows that somebody has changed are asked again.
+    A part counts if its line is whole, as its SHA-256 tells, and its rows are in the table to the
+    byte. So nothing is lost or doubled wherever a run ends, and rows that somebody has changed are
+    asked again.
 
     Args:
         path: The journal.
@@ -69,7 +73,7 @@ class PredictionJournal:
     def begin(self) -> None:
         """Keep the entries that were taken, and no other."""
         kept = self._entries[: self._n_taken]
-        self._path.write_bytes(self._head + b"".join(entry.line() for entry in kept))
+        replace_file(self._path, self._head + b"".join(entry.line() for entry in kept))
 
     def add(self, entry: Entry) -> None:
         """Tell of a part, whose rows are in the table."""
@@ -128,7 +132,12 @@ def question_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> s
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        values = parse_json(line)
+        values, _ = unsealed(parse_json(line))
         return Entry(**{**values, "tally": Tally.of_dict(values["tally"])})
-    except (KeyError, TypeError, ValueError):  # a line that was being written when the run ended
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # a line that was being written when the run ended
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import IO, final
 
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.own_folder import require_no_link
+from metaadapter.files.own_folder import hold_lock, require_no_link
 from metaadapter.files.regular_files import regular
 from metaadapter.task.prediction_journal import Entry, PredictionJournal
 from metaadapter.task.prediction_rows import RowFormat
@@ -31,7 +31,8 @@ class PredictionTable:
 
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
     FILE.partial, in the order of the pictures; FILE itself is always whole. Given the same
-    question, the next run takes up the rows of the parts that were answered (`take`).
+    question, the next run takes up the rows of the parts that were answered (`take`). One process
+    at a time writes to it.
 
     Args:
         path: FILE.
@@ -39,7 +40,8 @@ class PredictionTable:
         question: a digest of what is asked; without one no run goes on with the rows of another.
 
     Raises:
-        DataError: the file cannot be written, or FILE.partial is a link.
+        DataError: the file cannot be written, another process writes to it, or FILE.partial is a
+            link.
     """
 
     def __init__(self, path: Path, rows: RowFormat, *, question: str | None = None) -> None:
@@ -52,12 +54,14 @@ class PredictionTable:
         journal = self._partial.with_name(self._partial.name + ".journal")
         require_no_link(self._partial)
         require_no_link(journal)
-        with self._explained():
+        with self._explained(), ExitStack() as held:
             # Rows that an earlier run has left stay until this one has some.
             self._partial.touch()
+            held.enter_context(_only_writer(path, self._partial))
             self._file = regular(self._partial).open("ab")
             self._n_bytes = self._file.tell()
             self._journal = question and PredictionJournal(journal, question, self._partial)
+            self._held = held.pop_all()
 
     def __enter__(self) -> PredictionTable:
         return self
@@ -112,6 +116,10 @@ class PredictionTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        with self._held:
+            self._end(kind, error)
+
+    def _end(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         if kind is None:
             with self._explained():
                 self._file.close()
@@ -165,3 +173,14 @@ class PredictionTable:
                 f"cannot write {error.filename2 or error.filename or self._path}: "
                 f"{error.strerror}; free some space, or choose another --csv{kept}"
             ) from error
+
+
+@contextmanager
+def _only_writer(table: Path, partial: Path) -> Iterator[None]:
+    lock = partial.with_name(f"{partial.name}.lock")
+    require_no_link(lock)
+    with hold_lock(lock, f"the table {table}", instead="choose another --csv"):
+        yield
+        # Nobody waits for it, so nobody is left with a lock that is gone. Windows keeps it.
+        with suppress(OSError):
+            lock.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import socket
 import threading
@@ -20,10 +21,14 @@ from metaadapter.serve.project import read_facts
 def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_project(
     run, encoder, tmp_path, monkeypatch
 ):
-    opened, asked = [], []
+    asked = []
+    entrance = tmp_path / "animals" / "open.html"
 
-    def browse(address):
-        opened.append(address)
+    def browse(shown):
+        assert shown == entrance.as_uri()
+        assert entrance.stat().st_mode & 0o077 == 0  # other users cannot read the token
+        (address,) = re.findall('href="([^"]*)"', entrance.read_text())
+        asked.append(address)
         threading.Thread(target=ask_and_end, args=(address,)).start()
 
     def ask_and_end(address):
@@ -39,9 +44,10 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
 
     assert done.code == 0, done.err
     assert "everything is kept" in done.err
-    assert opened == [done.out.strip()]
+    assert asked[0] == done.out.strip()
     assert done.out.startswith("http://127.0.0.1:")
-    assert b"<!doctype html>" in asked[0].lower()
+    assert b"<!doctype html>" in asked[1].lower()
+    assert not entrance.exists()
     assert read_facts(tmp_path / "animals").encoder == str(encoder)
     assert run("doctor", "--verify", tmp_path / "animals").code == 0
 

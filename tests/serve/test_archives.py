@@ -97,3 +97,30 @@ def test_is_archive__looks_at_the_content_alone(tmp_path, zip_of):
     assert is_archive(path)
     path.write_bytes(b"\xff\xd8\xff")
     assert not is_archive(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_file__packed_by_a_method_that_python_unpacks_at_once__is_refused(opened, zip_of, method):
+    found = opened(zip_of([("a.png", b"picture")], method))
+
+    assert "as an ordinary zip file" in found["a.png"]
+
+
+def with_second_end(content, length, where):
+    """A zip file that says the size of its directory as files above 4 GiB do (zip64)."""
+    at = content.rfind(b"PK\x05\x06")
+    _, _, _, _, n, _, start, _ = struct.unpack_from("<4sHHHHLLH", content, at)
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, length, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at + where, 1)
+    return content[:at] + record + locator + content[at:]
+
+
+def test_archive__with_a_second_end__is_read_and_its_directory_is_looked_at(opened, zip_of):
+    content = zip_of([("a.png", b"one")])
+    (length,) = struct.unpack_from("<L", content, content.rfind(b"PK\x05\x06") + 12)
+
+    assert opened(with_second_end(content, length, 0)) == {"a.png": b"one"}
+    with pytest.raises(ValueError, match="more files than are read"):
+        opened(with_second_end(content, 2**33, 0))
+    with pytest.raises(ValueError, match="two ends"):
+        opened(with_second_end(content, length, -5))

@@ -22,9 +22,16 @@ def test_address__with_the_token__gives_a_cookie_that_opens_the_page(stranger):
 
     assert (entered.status_code, entered.headers["location"]) == (303, "/")
     assert "HttpOnly" in entered.headers["set-cookie"]
-    assert "SameSite=strict" in entered.headers["set-cookie"]
+    assert "SameSite=lax" in entered.headers["set-cookie"]
     assert stranger.get("/project").status_code == 200
     stranger.cookies.clear()
+
+
+def test_page__without_the_token__tells_a_person_what_to_do_in_plain_words(stranger):
+    answer = stranger.get("/", headers={"accept": "text/html,*/*"})
+
+    assert answer.status_code == 401
+    assert answer.text.startswith("Open the address with the token")
 
 
 @pytest.mark.parametrize("token", ["", "a-toke", "a-token2", "ä"])
@@ -93,3 +100,13 @@ def test_json__that_nobody_means__is_refused(served, body):
 
     assert answer.status_code in (400, 422)
     assert answer.json()["error"].endswith(".")
+
+
+def test_body__that_calls_itself_a_form_where_none_is_taken__is_held_to_the_limit_of_json(
+    served, limits
+):
+    head = {"content-type": "multipart/form-data; boundary=x"}
+
+    answer = served.client.post("/labels", content=b"x" * (limits.json_bytes + 1), headers=head)
+
+    assert answer.status_code == 413

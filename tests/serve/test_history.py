@@ -116,3 +116,22 @@ def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(path
         assert [history.undo() for _ in range(4)] == ["to a", "to b", "to a", "to b"]
         assert len(history.contents.done) == 3
     assert set(read_contents(path).pictures) == {"1", "2"}
+
+
+def test_failing_drive__that_keeps_a_part_of_a_line__makes_no_later_edit_unreadable(
+    path, monkeypatch
+):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with History(path).appending() as history:
+        fill(history)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fail)
+            patch.setattr(os, "truncate", lambda *_: None)
+            with pytest.raises(DataError, match="Input/output error"):
+                history.undo()
+        history.make("label", label_pictures(history.contents, {"2": "b"}))
+        now = entries(history.contents)
+
+    assert entries(read_contents(path)) == now

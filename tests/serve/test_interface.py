@@ -158,6 +158,40 @@ def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, pi
     assert project.state["tray"] == []
 
 
+@pytest.mark.parametrize("into", ["a class", "folders"])
+def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, into):
+    content = picture("red")
+    sent = project.send(("a.png", content))
+    if into == "a class":
+        into = project.client.post("/classes", json={"name": "red"}).json()["id"]
+
+    again = project.send(("red/a.png", content), into=into)
+
+    assert again["known_already"] == sent["added"]
+    (red,) = project.state["classes"]
+    assert (red["name"], red["pictures"]) == ("red", sent["added"])
+    project.client.post("/undo")
+    assert project.state["tray"] == sent["added"]
+
+
+def test_pictures__whose_class_is_removed_while_they_are_on_their_way__go_to_the_tray(
+    project, picture, monkeypatch
+):
+    from metaadapter.serve import sending
+
+    label = project.client.post("/classes", json={"name": "red"}).json()["id"]
+
+    def take_in(*given):
+        project.client.delete(f"/classes/{label}")
+        return sending_before(*given)
+
+    sending_before = sending.take_in
+    monkeypatch.setattr(sending, "take_in", take_in)
+    sent = project.send(("a.png", picture("red")), into=label)
+
+    assert project.state["tray"] == sent["added"]
+
+
 def test_taken_along__table_and_folders__have_each_picture_by_its_answer(project):
     project.fill(n_tray=3)
     client = project.client

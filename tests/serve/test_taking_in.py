@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from metaadapter.serve.taking_in import TakenPicture, plain_name
@@ -38,3 +40,31 @@ def test_name__that_is_long__keeps_its_ending():
 )
 def test_folder__of_a_picture__is_the_one_that_it_lies_in(name, folder):
     assert TakenPicture("0", name).folder == folder
+
+
+def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, picture, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from metaadapter.serve import picture_folder
+
+    n, content, decode = 6, picture("red"), picture_folder.decode_image
+    together = threading.Barrier(n)
+
+    def decode_together(path):
+        found = decode(path)
+        together.wait(timeout=20)
+        return found
+
+    monkeypatch.setattr(picture_folder, "decode_image", decode_together)
+    files = [tmp_path / f"sent-{number}" for number in range(n)]
+    for file in files:
+        file.write_bytes(content)
+    (tmp_path / "project").mkdir()
+    folder = picture_folder.PictureFolder(tmp_path / "project")
+
+    with ThreadPoolExecutor(n) as threads:
+        kept = set(threads.map(folder.keep, files))
+
+    (one,) = kept
+    assert folder.path(one).read_bytes() == content
+    assert [path.name for path in (tmp_path / "project" / "pictures").iterdir()] == [one]

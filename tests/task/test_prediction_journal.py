@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from metaadapter.errors import DataError
 from metaadapter.images import UnreadableImage
 from metaadapter.task.prediction_rows import RowFormat
 from metaadapter.task.prediction_table import PredictionTable
@@ -107,3 +108,41 @@ def test_table__predictions_read_back__are_those_that_were_added(tmp_path):
         table.finish()
 
     assert found == [one, none]
+
+
+def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
+    file = tmp_path / "a.csv"
+    with PredictionTable(file, RowFormat([*SHARES]), question="asked") as table:
+        table.add(predictions(PARTS["first"]), "first", Tally())
+
+        with pytest.raises(DataError, match=r"another run is writing to the table .*a\.csv"):
+            PredictionTable(file, RowFormat([*SHARES]), question="asked")
+        table.finish()
+
+    assert len(file.read_text().splitlines()) == 1 + len(PARTS["first"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_journal__whose_numbers_were_changed__is_asked_again(tmp_path):
+    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+    answer(file, *PARTS, end=False)
+    content = journal.read_text()
+    changed = content.replace('"n":2', '"n":3').replace('"n": 2', '"n": 3')
+    assert changed != content
+    journal.write_text(changed)
+
+    _, told = answer(file, *PARTS)
+
+    assert told.n == sum(map(len, PARTS.values()))
+    assert file.read_bytes() == whole(tmp_path)
+
+
+def test_journal__with_a_line_of_another_kind__is_read_up_to_it(tmp_path):
+    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+    answer(file, *PARTS, end=False)
+    head, first, *_ = journal.read_text().splitlines(keepends=True)
+    journal.write_text(f"{head}{first}[1]\n")
+
+    taken, _ = answer(file, *PARTS)
+
+    assert taken == ["first"]

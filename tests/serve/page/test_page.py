@@ -483,3 +483,29 @@ def test_server_that_is_gone__is_told_and_what_is_shown_stays(page):
     page.wait_for_selector(".refusal")
     assert "does not answer" in page.locator(".refusal").first.inner_text()
     assert page.locator(".class").count() == 2
+
+
+def test_projects__on_a_phone__fit_its_width(page):
+    page.set_viewport_size(PHONE)
+    page.locator("#project").click()
+    dialog = page.get_by_role("dialog")
+    inner = dialog.bounding_box()
+
+    for button in dialog.get_by_role("button").all():
+        box = button.bounding_box()
+        assert inner["x"] <= box["x"]
+        assert box["x"] + box["width"] <= inner["x"] + inner["width"]
+
+
+@pytest.mark.parametrize("start", ["http://elsewhere.example/", "file"])
+def test_link__on_another_page__leads_to_this_one(chromium, address, tmp_path, start):
+    link = f'<!doctype html><a href="{address}">to the page</a>'
+    (tmp_path / "link.html").write_text(link)
+    other = chromium.new_page()
+    other.route("http://elsewhere.example/", lambda route: route.fulfill(body=link))
+    other.goto((tmp_path / "link.html").as_uri() if start == "file" else start)
+
+    other.get_by_text("to the page").click()
+
+    expect(other.locator("#project")).to_be_visible(timeout=20_000)
+    other.close()
