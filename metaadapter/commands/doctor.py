@@ -83,7 +83,9 @@ def doctor(
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)
         if not json_output:
-            console.result(*f"{MARKS[check.status]}  {check.name}: {check.detail}".splitlines())
+            # What is told of files has names of files in it, which may hold anything.
+            lines = check.detail.split("\n") if verify is None else [check.detail]
+            console.result(f"{MARKS[check.status]}  {check.name}: {lines[0]}", *lines[1:])
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
         write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
