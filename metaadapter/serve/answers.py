@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from metaadapter.task.classes import says_nothing
 from metaadapter.task.fit_adapter import fit_adapter
 from metaadapter.task.labelled_pictures import LabelledPictures
 
-__all__ = ["Answer", "LabelledTask", "RememberedTexts", "answer_left_out", "answer_rows", "fit"]
+__all__ = ["Answer", "LabelledTask", "answer_left_out", "answer_rows", "fit", "remembering_texts"]
 
 GENERATOR = "default"
 # Rows that are classified at a time, so that a large tray takes little memory.
@@ -46,24 +47,19 @@ class Answer(NamedTuple):
     unfamiliar: bool
 
 
-@final
-class RememberedTexts:
-    """An encoder that reads each text once; all else is the encoder's own."""
+def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:
+    """The same encoder, which reads each text once."""
+    rows: dict[str, Float32[np.ndarray, " dim"]] = {}
 
-    def __init__(self, encoder: ImageEncoder) -> None:
-        self._encoder = encoder
-        self._rows: dict[str, Float32[np.ndarray, " dim"]] = {}
-
-    def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Unit rows of texts, as the encoder gives them."""
-        new = [name for name in dict.fromkeys(names) if name not in self._rows]
+    def encode_texts(names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
+        new = [name for name in dict.fromkeys(names) if name not in rows]
         if new:
-            self._rows |= zip(new, self._encoder.encode_texts(new), strict=True)
-        width = self._encoder.dim
-        return np.array([self._rows[name] for name in names], np.float32).reshape(-1, width)
+            rows.update(zip(new, encoder.encode_texts(new), strict=True))
+        return np.array([rows[name] for name in names], np.float32).reshape(-1, encoder.dim)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._encoder, name)
+    remembering = copy.copy(encoder)
+    vars(remembering)["encode_texts"] = encode_texts
+    return remembering
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast, final
+from typing import TypeVar, final
 
 import numpy as np
 
 from metaadapter.errors import MetaAdapterError
-from metaadapter.features import ImageEncoder
 from metaadapter.features.encoding_loop import encode_new
 from metaadapter.images import UnreadableImage
 from metaadapter.refusals import refusal
 from metaadapter.serve.advice import PlacedAdvice, advice_on
-from metaadapter.serve.answers import LabelledTask, RememberedTexts
+from metaadapter.serve.answers import LabelledTask, remembering_texts
 from metaadapter.serve.contents import Change, Contents
 from metaadapter.serve.encoded_rows import EncodedRows
 from metaadapter.serve.project import Project
@@ -71,7 +70,7 @@ class Desk:
         self.revision = revision
         self.published = Published(revision - 1)
         self.unreadable: dict[str, str] = {}
-        self._encoder = cast("ImageEncoder", RememberedTexts(project.encoder))
+        self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
         self._encoded = EncodedRows()
         self._encoded.enter(dict(project.features.features))
