@@ -34,7 +34,7 @@ MOST_MORE_MIB = 32.0
 
 
 class LongRun(NamedTuple):
-    """What was found."""
+    """The figures of a run that was killed and resumed."""
 
     n_pictures: int
     n_kills: int

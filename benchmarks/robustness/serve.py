@@ -74,7 +74,7 @@ class Serve:
         return self._served
 
     def _harm(self, served: Served) -> str:
-        """What a request has changed, if anything."""
+        """Tell what a request has changed, if anything."""
         try:
             now = _project(served)
         except (OSError, HTTPException) as error:

@@ -30,7 +30,7 @@ BOUNDARY = "as-curl-has-it"
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The answer of the server to one request."""
 
     status: int
     body: bytes

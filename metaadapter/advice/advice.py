@@ -10,11 +10,11 @@ Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
 
 
 class Advice(NamedTuple):
-    """What looks wrong or is missing, and what to do about it."""
+    """A piece of advice tells what looks wrong or is missing, and what to do about it."""
 
     kind: Kind
     sentence: str
-    """What was found and what to do, for people."""
+    """It tells people what was found and what to do."""
     classes: tuple[str, ...]
     """The labels it is about: of `label` the given one and the one that fits better; of `name` the
     one whose name is doubted and the one whose pictures it fits better, two whose names look

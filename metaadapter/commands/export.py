@@ -165,7 +165,7 @@ def _require_place(path: Path) -> None:
 def _made(
     make: Callable[..., Exported], subject: Subject, console: Console, places: Sequence[Path]
 ) -> Exported:
-    """What is to be written to these places, checked."""
+    """Make and check the files that go to these places, and say how far the check is."""
     owner = " and ".join(map(str, places))
     console.note(
         f"making {owner} and asking it what this program answers; this takes some seconds, "

@@ -46,7 +46,12 @@ def require_web_folder(folder: Path) -> None:
         DataError: It holds other things.
     """
     if folder.exists():
-        require_own_or_empty(folder, (FACTS_FILE,), "page of an adapter")
+        require_own_or_empty(
+            folder,
+            (FACTS_FILE,),
+            "page of an adapter",
+            instead="give --web an empty or new folder",
+        )
 
 
 def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:

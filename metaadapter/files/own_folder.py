@@ -22,11 +22,18 @@ NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
 
 
-def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
+def require_own_or_empty(
+    folder: Path,
+    marks: Iterable[str],
+    kind: str,
+    *,
+    instead: str = "give --out an empty or new folder",
+) -> None:
     """Check that an existing folder that is to be written to holds nothing of somebody else's.
 
     `marks` are names of files by which a folder of this `kind` is known. With other files and none
-    of the marks it is a `DataError`; marks that a killed writer did not finish count too.
+    of the marks it is a `DataError`, which ends with what to do `instead`; marks that a killed writer
+    did not finish count too.
     """
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
@@ -35,7 +42,7 @@ def require_own_or_empty(folder: Path, marks: Iterable[str], kind: str) -> None:
     if others:
         raise DataError(
             f"the folder {folder} holds other files ({', '.join(others[:3])}"
-            f"{' …' if len(others) > 3 else ''}) and no {kind}; give --out an empty or new folder"
+            f"{' …' if len(others) > 3 else ''}) and no {kind}; {instead}"
         )
 
 

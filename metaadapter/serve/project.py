@@ -93,7 +93,12 @@ def open_project(
     owner = f"the project {folder}"
     with write_errors(owner, instead=INSTEAD):
         folder.mkdir(parents=True, exist_ok=True)
-    require_own_or_empty(folder, (PROJECT_FILE, LOCK_FILE), "project")
+    require_own_or_empty(
+        folder,
+        (PROJECT_FILE, LOCK_FILE),
+        "project",
+        instead="name a new folder for the project, and drop your pictures on its page",
+    )
     lock = hold_lock(
         folder / LOCK_FILE, owner, instead="use the page that the other run has told the address of"
     )

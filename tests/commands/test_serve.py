@@ -68,7 +68,7 @@ def test_folder__of_something_else__is_left_alone(run, labelled):
 
     assert done.code == 3
     assert "holds other files" in done.err
-    assert "no project" in done.err
+    assert "no project; name a new folder for the project" in done.err
 
 
 def test_packages__that_are_missing__are_named_with_the_extra(run, tmp_path, monkeypatch):
