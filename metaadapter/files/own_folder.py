@@ -32,8 +32,8 @@ def require_own_or_empty(
     """Check that an existing folder that is to be written to holds nothing of somebody else's.
 
     `marks` are names of files by which a folder of this `kind` is known. With other files and none
-    of the marks it is a `DataError`, which ends with what to do `instead`; marks that a killed writer
-    did not finish count too.
+    of the marks it is a `DataError`, whose text ends with `instead`, what to do about it; marks
+    that a killed writer did not finish count too.
     """
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return

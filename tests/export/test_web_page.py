@@ -59,7 +59,7 @@ def test_web_page__written_again__replaces_its_own_and_nothing_else(package, tmp
     write_web_page(tmp_path / "site", b"a model", {}, package)
     require_web_folder(tmp_path / "site")
 
-    with pytest.raises(DataError, match="holds other files.*give --web an empty or new folder"):
+    with pytest.raises(DataError, match=r"holds other files.*give --web an empty or new folder"):
         require_web_folder(tmp_path)
 
 
