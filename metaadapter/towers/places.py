@@ -32,8 +32,8 @@ class Place:
             (tokens, width) of a transformer; (height, breadth, width) where channels come last.
         is_map: Whether the width is the first of these axes; else it is the last.
         batch_first: Whether the axis of pictures comes first, as it nearly always does.
-        ends_stage: Whether it is the last block of a stage, after which maps become smaller. Each
-            block of a transformer ends one.
+        ends_stage: Whether it is the last block of a stage of a convolutional tower. Each block of
+            a transformer ends one.
     """
 
     tower: TowerName
