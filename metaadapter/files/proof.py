@@ -171,8 +171,8 @@ def read_document(
         return values, Proof(path, files, remedy, place)
     if is_proven or values.get("schema") not in without_proof:
         raise IncompatibleArtifact(
-            f"{path}: expected schema {' or '.join(map(repr, schemas))}, found {values.get('schema')!r}; upgrade "
-            f"metaadapter, or {remedy}"
+            f"{path}: expected schema {' or '.join(map(repr, schemas))}, found "
+            f"{values.get('schema')!r}; upgrade metaadapter, or {remedy}"
         )
     warnings.warn(
         f"{path} is of an earlier version: whether it and its files are damaged cannot be checked",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import copy
-
 import open_clip
 import pytest
 import timm
@@ -15,8 +13,8 @@ from metaadapter.towers import find_places
 EXPECTED = [
     ("vit", "visual.transformer.resblocks.0", (17, 32), (17, 32), 3, False),
     ("resnet", "visual.layer1.0", (32, 16, 16), (256, 2, 2), 5, True),
-    ("timm resnet", "visual.trunk.layer1.0", (64, 16, 16), (512, 2, 2), 8, True),
-    ("timm vit", "visual.trunk.blocks.0", (197, 192), (197, 192), 12, False),
+    ("timm resnet", "visual.trunk.layer1.0", (32, 16, 16), (96, 2, 2), 4, True),
+    ("timm vit", "visual.trunk.blocks.0", (101, 64), (101, 64), 6, False),
 ]
 
 
@@ -108,7 +106,7 @@ def test_find_places__network__stays_as_it_is(make_network):
 @pytest.mark.parametrize("kind", ["vit", "resnet", "timm resnet", "timm vit"])
 def test_places__changed_by_hooks__change_blocks_of_features_and_joint_alike(make_network, kind):
     network = make_network(kind)
-    side = 224 if kind == "timm vit" else 64 if "resnet" in kind else 32
+    side = 160 if kind == "timm vit" else 64 if "resnet" in kind else 32
     pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1))
     changed = shared_copy(network)
     for place in in_tower(find_places(network), "image"):
@@ -119,25 +117,3 @@ def test_places__changed_by_hooks__change_blocks_of_features_and_joint_alike(mak
     assert torch.equal(blocks["joint"], plain)
     before = tower_blocks(network.visual, pixels)
     assert all(not torch.allclose(blocks[name], before[name]) for name in before)
-
-
-def test_shared_copy__of_any_network__has_the_very_same_tensors(make_network):
-    network = make_network("resnet")
-
-    other = shared_copy(network)
-
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    others = {**dict(other.named_parameters()), **dict(other.named_buffers())}
-    assert tensors.keys() == others.keys()
-    assert all(tensors[name] is others[name] for name in tensors)
-    modules = set(map(id, network.modules()))
-    assert not any(id(module) in modules for module in other.modules())
-
-
-def test_shared_copy__deep_copy_of_it__shares_nothing(make_network):
-    network = make_network("vit")
-
-    other = copy.deepcopy(shared_copy(network))
-
-    pointers = {tensor.data_ptr() for tensor in network.parameters()}
-    assert not any(tensor.data_ptr() in pointers for tensor in other.parameters())
