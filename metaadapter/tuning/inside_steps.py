@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div
 
 from metaadapter.adapter.consistency import symmetric_divergences
-from metaadapter.tuning.tuning_task import IN_NONE, TuningTask, folds
+from metaadapter.tuning.left_out_heads import IN_NONE, folds
+from metaadapter.tuning.tuning_task import TuningTask
 
 __all__ = ["BATCH", "StepSettings", "take_steps"]
 

@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from metaadapter.tuning.adapted_tower import AdaptedTower
 from metaadapter.tuning.inside_steps import StepSettings, take_steps
-from metaadapter.tuning.tuning_task import IN_ALL, IN_NONE, TuningTask, folds
+from metaadapter.tuning.left_out_heads import IN_ALL, folds
+from metaadapter.tuning.tuning_task import TuningTask
 
 __all__ = ["LeftOutChoice", "ask_left_out", "choose"]
 
