@@ -138,17 +138,22 @@ def tune_inside(
         looks.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
     )
     task = TuningTask(looks, support, numbers, generator)
-    asks = settings.n_steps is None
-    n_steps = max(1, round(EPOCHS * len(order) / BATCH)) if asks else settings.n_steps
+    n_steps, asks = settings.n_steps, settings.n_steps is None
+    if n_steps is None:
+        n_steps = max(1, round(EPOCHS * len(order) / BATCH))
     taken = StepSettings(n_steps, settings.views, settings.frozen, seed)
     tell = _teller("tune", n_steps * (2 if asks else 1), progress)
-    left_out = ask_left_out(task, tower, taken, tell) if asks else None
-    strength = (left_out.strength if left_out else 0.0) if asks else 1.0
+    left_out, strength = None, 1.0
+    if asks:
+        left_out = ask_left_out(task, tower, taken, tell)
+        strength = 0.0 if left_out is None else left_out.strength
     if strength and n_steps:
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
             tell(step + n_steps * asks)
         tower.scale(strength)
-    config = InsideConfig(kind=settings.kind, towers=("image",), width=settings.size, n_steps=n_steps)
+    config = InsideConfig(
+        kind=settings.kind, towers=("image",), width=settings.size, n_steps=n_steps
+    )
     is_kept = strength > 0 and n_steps > 0
     return TunedInside(
         tower.tensors() if is_kept else {},

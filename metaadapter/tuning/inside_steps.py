@@ -65,9 +65,7 @@ def take_steps(
     if not len(asked):
         return
     draw = torch.Generator().manual_seed(settings.seed)
-    optimizer = torch.optim.AdamW(
-        parameters, lr=settings.lr, weight_decay=settings.weight_decay
-    )
+    optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(settings.n_steps))
     rows = looks.rows()
     current = task.left_out_heads(rows, fold)

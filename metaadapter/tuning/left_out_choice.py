@@ -73,9 +73,7 @@ def ask_left_out(
     return choose(logits, labels[left])
 
 
-def choose(
-    logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]
-) -> LeftOutChoice:
+def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
     """Take the strength with the least log loss if its gain is above one standard error of it.
 
     Else the tower stays as it was (Breiman's rule: the simplest of what cannot be told apart), and

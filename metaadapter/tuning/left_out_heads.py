@@ -69,7 +69,7 @@ def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
     One that is alone in its class is `IN_ALL`: without it nothing would be known of the class.
     """
     found = torch.full_like(labels, IN_ALL)
-    for label in labels.unique():
+    for label in set(labels.tolist()):
         own = (labels == label).nonzero()[:, 0]
         if len(own) > 1:
             found[own] = torch.arange(len(own)) % n_folds

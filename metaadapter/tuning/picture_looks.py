@@ -41,13 +41,11 @@ class PictureLooks:
         n_looks = numbers.shape[1]
         found = [
             self.cache.features(some.flatten()).reshape(len(some), n_looks, -1)
-            for some in numbers.split(max(1, LOOKS_AT_ONCE // n_looks))
+            for some in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
         ]
         return _joined(torch.cat(found))
 
-    def drawn(
-        self, pictures: Int[Tensor, " b"], draw: torch.Generator
-    ) -> Float[Tensor, "b D"]:
+    def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
         """The features of one look at a random view of each picture, taken for all of its looks.
 
         They take half the time of two looks, and differ more from one draw to the next.
@@ -78,9 +76,11 @@ def cache_looks(
     """
     waiting: list[Tensor] = []
     for number, picture in enumerate(pictures, 1):
-        waiting.append(view_pixels(decode_image(picture), encoder.look, n_views, seed).flatten(0, 1))
+        waiting.append(
+            view_pixels(decode_image(picture), encoder.look, n_views, seed).flatten(0, 1)
+        )
         if number == len(pictures) or sum(map(len, waiting)) >= LOOKS_AT_ONCE:
-            for some in torch.cat(waiting).split(LOOKS_AT_ONCE):
+            for some in torch.split(torch.cat(waiting), LOOKS_AT_ONCE):
                 cache.add(some)
             waiting = []
             progress(number)

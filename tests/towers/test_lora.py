@@ -161,5 +161,7 @@ def test_restore__of_damaged_products__names_the_weight(make_network, name, tens
 def test_restore__in_another_network__names_the_weight(make_network):
     tensors = inside_tensors(with_products(make_network("vit")))
 
-    with pytest.raises(IncompatibleArtifact, match=r"LoRA adds to visual.transformer.* does not fit the enc"):
+    with pytest.raises(
+        IncompatibleArtifact, match=r"LoRA adds to visual.transformer.* does not fit the enc"
+    ):
         restore_inside(shared_copy(make_network("resnet")), CONFIG, tensors)

@@ -27,9 +27,7 @@ def test_a_picture_is_told_by_what_is_predicted_from_other_folds(generator):
     found = heads.logits(asked[[4, 6]], torch.tensor([4, 6]))
 
     for row, number, kept in [(0, 4, [0, 3, 5, 6]), (1, 6, [1, 4, 5, 7])]:
-        alone = Support.of_rows(
-            rows[kept], LABELS[kept], task().text_TND[0], logit_scale=10.0
-        )
+        alone = Support.of_rows(rows[kept], LABELS[kept], task().text_TND[0], logit_scale=10.0)
         expected = classify(asked[[number]].double(), generator.predict(alone.exact).task(0))
         torch.testing.assert_close(found[row], expected[0].float(), rtol=1e-4, atol=1e-4)
 
