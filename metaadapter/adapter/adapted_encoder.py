@@ -25,7 +25,7 @@ def adapted_encoder(base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
 
     That is the base itself for an adapter without parts in the towers. Else it is a `shared_copy`
     of the base with the parts in it: no weight of the base is there twice, and the base stays as it
-    is.
+    is. Where this encoder is given as the base, it comes back.
 
     Args:
         base: The encoder that `stored.config.origin` tells of.
@@ -44,6 +44,9 @@ def adapted_encoder(base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
+    mark = _mark(stored)
+    if base.mark == mark:
+        return base
     config.origin.require_encoder(base.fingerprint, owner=owner)
     if config.prompt is not None:
         raise IncompatibleArtifact(f"{owner} has a learned prompt, which this version cannot read")
@@ -53,7 +56,7 @@ def adapted_encoder(base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
         if inside is not None:
             restore_inside(network, inside, stored.towers)
 
-    return base.adapted(change, _mark(stored))
+    return base.adapted(change, mark)
 
 
 def _mark(stored: StoredAdapter) -> str:
