@@ -1,0 +1,102 @@
+"""How strong trained adapters are to be, asked of pictures that were left out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaadapter.tuning.adapted_tower import AdaptedTower
+from metaadapter.tuning.inside_steps import StepSettings, take_steps
+from metaadapter.tuning.left_out_heads import IN_ALL, folds
+from metaadapter.tuning.tuning_task import TuningTask
+
+__all__ = ["LeftOutChoice", "ask_left_out", "choose"]
+
+STRENGTHS = (0.0, 0.5, 1.0)
+# One of so many parts of each class is left out.
+N_PARTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutChoice:
+    """What left-out pictures say of a tower with adapters of several strengths.
+
+    Strength 0 is the tower as it was, and 1 is what training gives.
+    """
+
+    strength: float
+    """The strength that they bear out."""
+    n_pictures: int
+    """How many pictures were left out."""
+    accuracies: dict[float, float]
+    """Strength → the fraction of them that is told correctly."""
+    log_losses: dict[float, float]
+    """Strength → the mean negative log-probability of their classes."""
+
+
+def ask_left_out(
+    task: TuningTask, tower: AdaptedTower, settings: StepSettings, tell: Callable[[int], object]
+) -> LeftOutChoice | None:
+    """Train without a quarter of the pictures of each class, and ask these.
+
+    The tower's adapters end as they began. `tell` is called after each step.
+
+    Returns:
+        `None` if no class has two pictures.
+    """
+    part, labels = folds(task.labels_n, N_PARTS), task.labels_n
+    left = (part == part.max()).nonzero()[:, 0]
+    if not (part >= 0).any():
+        return None
+    learned = torch.ones_like(labels, dtype=torch.bool)
+    learned[left] = False
+    fold = torch.full_like(labels, IN_ALL)
+    fold[left] = 0
+
+    def said() -> Float[Tensor, "n N"]:
+        rows = task.looks.rows()
+        return task.left_out_heads(rows, fold).logits(rows[left], left)
+
+    logits = {0.0: said()}
+    for step in take_steps(task, learned.nonzero()[:, 0], tower.parameters, settings):
+        tell(step)
+    for strength in STRENGTHS[1:]:
+        with tower.scaled(strength):
+            logits[strength] = said()
+    tower.restart()
+    return choose(logits, labels[left])
+
+
+def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
+    """Take the strength with the least log loss if its gain is above one standard error of it.
+
+    Else the tower stays as it was (Breiman's rule: the simplest of what cannot be told apart), and
+    so it does where numbers are not finite.
+
+    Args:
+        logits: Strength → what is said of each left-out picture; strength 0 is among them.
+        labels: The classes of these pictures.
+    """
+    losses = {
+        strength: cross_entropy(said.double(), labels, reduction="none").nan_to_num(inf)
+        for strength, said in logits.items()
+    }
+    means = {strength: float(each.mean()) for strength, each in losses.items()}
+    best = min(means, key=means.__getitem__)
+    gains = losses[0.0] - losses[best]
+    error = float(gains.std()) / sqrt(len(labels)) if len(labels) > 1 else inf
+    return LeftOutChoice(
+        best if float(gains.mean()) > error else 0.0,
+        len(labels),
+        {
+            strength: float((said.argmax(1) == labels).double().mean())
+            for strength, said in logits.items()
+        },
+        means,
+    )
