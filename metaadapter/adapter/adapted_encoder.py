@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import overload
 
-from torch import nn
+from torch import Tensor, nn
 
 from metaadapter.adapter.stored import StoredAdapter, pack
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
-from metaadapter.towers import restore_inside
+from metaadapter.towers import InsideConfig, restore_inside
 
-__all__ = ["adapted_encoder"]
+__all__ = ["adapted_encoder", "with_towers"]
 
 
 @overload
@@ -44,24 +45,37 @@ def adapted_encoder(base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
-    mark = _mark(stored)
-    if base.mark == mark:
+    if base.mark == _mark(config.inside, stored.towers):
         return base
     config.origin.require_encoder(base.fingerprint, owner=owner)
     if config.prompt is not None:
         raise IncompatibleArtifact(f"{owner} has a learned prompt, which this version cannot read")
-    inside = config.inside
+    return with_towers(base, stored.towers, inside=config.inside)
+
+
+def with_towers(
+    base: FrozenEncoder, towers: Mapping[str, Tensor], *, inside: InsideConfig | None
+) -> FrozenEncoder:
+    """The encoder around a shared copy of the network of another, with these parts in its towers.
+
+    Args:
+        base: The other encoder, which stays as it is.
+        towers: The parts as `StoredAdapter.towers` names them.
+        inside: What the adapters in the blocks are; `None` if there are none.
+
+    Raises:
+        IncompatibleArtifact: They do not fit its network.
+    """
 
     def change(network: nn.Module) -> None:
         if inside is not None:
-            restore_inside(network, inside, stored.towers)
+            restore_inside(network, inside, towers)
 
-    return base.adapted(change, mark)
+    return base.adapted(change, _mark(inside, towers))
 
 
-def _mark(stored: StoredAdapter) -> str:
-    """What tells the parts of one adapter from those of others."""
-    inside = stored.config.inside
+def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
+    """What tells these parts from others."""
     facts = None if inside is None else inside.model_dump(mode="json")
-    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(stored.towers.items())))
+    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
