@@ -273,8 +273,9 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         encoder = loaded_encoder(encoder)
         if encoder is not None:
-            encoder = adapted_encoder(encoder, stored)
-            if not config.has_towers:
+            if config.has_towers:
+                encoder = adapted_encoder(encoder, stored)
+            else:
                 config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_own_code(config.generator) else config.generator
