@@ -49,7 +49,15 @@ def main() -> None:
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):
                 asked = given.asked or folder
-                facts = (str(folder), str(asked), shots, draw, given.steps, given.views, given.frozen)
+                facts = (
+                    str(folder),
+                    str(asked),
+                    shots,
+                    draw,
+                    given.steps,
+                    given.views,
+                    given.frozen,
+                )
                 if facts in known:
                     continue
                 found = _measure(folder, asked, shots, draw, encoder, generator, settings, given)
@@ -159,7 +167,9 @@ def _show(lines: list[dict[str, Any]]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("pictures", nargs="+", type=Path, help="folders with one folder per class")
     parser.add_argument("--asked", type=Path, help="where the pictures asked about are from")
     parser.add_argument("--out", type=Path, required=True)
@@ -168,7 +178,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--ways", type=int, default=20)
     parser.add_argument("--queries", type=int, default=15, help="pictures of a class asked about")
-    parser.add_argument("--steps", type=int, help="as many in any case; else left-out pictures choose")
+    parser.add_argument(
+        "--steps", type=int, help="as many in any case; else left-out pictures choose"
+    )
     parser.add_argument("--views", type=float, default=0.0)
     parser.add_argument("--frozen", type=float, default=0.0)
     return parser.parse_args()
