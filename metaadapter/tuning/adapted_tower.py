@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
 from metaadapter.features.fingerprint import probe_picture
-from metaadapter.towers import find_places, insert_bottlenecks, inside_tensors
+from metaadapter.towers import InsideConfig, find_places, insert_inside, inside_tensors
 from metaadapter.tuning.cached_blocks import CachedBlocks
 
 __all__ = ["AdaptedTower"]
@@ -20,19 +20,25 @@ __all__ = ["AdaptedTower"]
 
 @final
 class AdaptedTower:
-    """A shared copy of an encoder's network with bottlenecks behind the later half of its blocks.
+    """A shared copy of an encoder's network with adapters in the later half of its image tower.
 
     Args:
         encoder: What is copied; it stays as it is.
-        size: The numbers in the middle of each bottleneck.
-        n_looks: How many looks at pictures it will be shown.
-        seed: That of the bottlenecks.
+        config: Of which kind the adapters are.
+        n_looks: How many looks at pictures the tower will be shown.
+        seed: That of the adapters.
+
+    Attributes:
+        cache: What gives features of looks by the adapters as they are by now.
+        parameters: What is trained.
 
     Raises:
         UsageError: The image tower has fewer than two blocks.
     """
 
-    def __init__(self, encoder: FrozenEncoder, size: int, n_looks: int, seed: int) -> None:
+    def __init__(
+        self, encoder: FrozenEncoder, config: InsideConfig, n_looks: int, seed: int
+    ) -> None:
         networks: list[nn.Module] = []
         encoder = encoder.adapted(networks.append, "in training")
         (self._network,) = networks
@@ -41,22 +47,16 @@ class AdaptedTower:
         if not first:
             raise UsageError(
                 f"the image tower of {encoder.name} has {len(places)} block(s), and adapters stand "
-                "behind the later half of several"
+                "in the later half of several"
             )
-        self._bottlenecks = insert_bottlenecks(
-            self._network, places[first:], hidden=size, seed=seed
-        )
+        self.parameters = insert_inside(self._network, config, places[first:], seed=seed)
         self._network.to(encoder.device)
         probe = encoder.preprocess(probe_picture())[None].to(encoder.device)
-        self.cache = CachedBlocks(
-            encoder.image_network(), self._network, places[: first + 1], probe, n_looks
-        )
+        # A bottleneck stands behind its block, which can be kept; LoRA is in the block's weights.
+        in_front = places[: first + (config.kind == "bottleneck")]
+        tower = encoder.image_network()
+        self.cache = CachedBlocks(tower, self._network, in_front, probe, n_looks)
         self._start = [each.detach().clone() for each in self.parameters]
-
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        """What is trained."""
-        return [part for each in self._bottlenecks.values() for part in each.parameters()]
 
     @property
     def n_trained(self) -> int:
@@ -69,18 +69,17 @@ class AdaptedTower:
 
     @contextmanager
     def scaled(self, strength: float) -> Iterator[None]:
-        """For a while what the adapters add to the tower's blocks is multiplied by this."""
+        """For a while what the adapters add is multiplied by this."""
         trained = [each.detach().clone() for each in self.parameters]
         self.scale(strength)
         yield
         self._put(trained)
 
-    @torch.no_grad()
     def scale(self, strength: float) -> None:
-        """Multiply what the adapters add to the tower's blocks."""
-        for bottleneck in self._bottlenecks.values():
-            for parameter in bottleneck.up.parameters():
-                parameter.mul_(strength)
+        """Multiply what the adapters add, to blocks or to weights; it is linear in `up`."""
+        for name, tensor in inside_tensors(self._network).items():
+            if name.rpartition("/")[2].startswith("up"):
+                tensor.mul_(strength)
 
     def tensors(self) -> dict[str, Tensor]:
         """The adapters, as they are by now, for a `StoredAdapter`."""

@@ -32,16 +32,19 @@ __all__ = ["Inside", "TunedInside", "tune_inside"]
 # The picture and random crops of it: more take more memory, and time to prepare.
 N_VIEWS = 5
 EPOCHS = 6
+WIDTHS = {"bottleneck": 64, "lora": 8}
+# What LoRA's product is multiplied by.
+LORA_STRENGTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
     """How adapters inside the image tower are trained."""
 
-    kind: Literal["bottleneck"] = "bottleneck"
-    """What is put behind the blocks of the later half of the tower."""
-    size: int = 64
-    """The numbers in the middle of each bottleneck."""
+    kind: Literal["bottleneck", "lora"] = "bottleneck"
+    """What is put behind the blocks of the later half of the tower, or into their weights."""
+    size: int | None = None
+    """The numbers in the middle of each bottleneck, 64 by default, or the rank of LoRA, 8."""
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
     pictures that are left out bear it out, and none otherwise."""
@@ -51,9 +54,9 @@ class Inside:
     """The weight of the divergence from what is said of a picture with the tower as it was."""
 
     def __post_init__(self) -> None:
-        if self.size < 1 or not (self.n_steps is None or self.n_steps >= 0):
+        if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
             raise UsageError(
-                "size must be at least 1, and n_steps at least 0 or None, got "
+                "size must be at least 1 and n_steps at least 0, or None, got "
                 f"size {self.size}, n_steps {self.n_steps}"
             )
         if not (0 <= self.views < float("inf") and 0 <= self.frozen < float("inf")):
@@ -125,7 +128,10 @@ def tune_inside(
     ordered = [labels[number] for number in order]
     classes = sorted({*labels, *(names or {})})
     numbers = torch.tensor([classes.index(label) for label in ordered])
-    tower = AdaptedTower(encoder, settings.size, len(order) * N_VIEWS * n_looks(encoder.zoom), seed)
+    width = settings.size or WIDTHS[settings.kind]
+    alpha = width * LORA_STRENGTH if settings.kind == "lora" else None
+    config = InsideConfig(kind=settings.kind, towers=("image",), width=width, alpha=alpha)
+    tower = AdaptedTower(encoder, config, len(order) * N_VIEWS * n_looks(encoder.zoom), seed)
     looks = cache_looks(
         [pictures[number] for number in order],
         encoder,
@@ -151,13 +157,10 @@ def tune_inside(
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
             tell(step + n_steps * asks)
         tower.scale(strength)
-    config = InsideConfig(
-        kind=settings.kind, towers=("image",), width=settings.size, n_steps=n_steps
-    )
     is_kept = strength > 0 and n_steps > 0
     return TunedInside(
         tower.tensors() if is_kept else {},
-        config if is_kept else None,
+        config.model_copy(update={"n_steps": n_steps}) if is_kept else None,
         left_out,
         tower.n_trained,
         time.monotonic() - started,

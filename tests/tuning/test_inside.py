@@ -5,11 +5,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import digest_weights
-from metaadapter.towers import restore_inside
+from metaadapter.towers import InsideConfig, restore_inside
 from metaadapter.tuning import Inside, inside, tune_inside
+from metaadapter.tuning.adapted_tower import AdaptedTower
 from metaadapter.tuning.inside_steps import StepSettings
 
 
@@ -24,13 +26,14 @@ def with_tensors(encoder, found):
     return encoder.adapted(lambda it: restore_inside(it, found.config, found.tensors), "tuned")
 
 
-@pytest.mark.parametrize("kind", ["vit", "resnet", "timm"])
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+@pytest.mark.parametrize("tower", ["vit", "resnet", "timm"])
 def test_training_moves_features_and_leaves_the_encoder_as_it_was(
-    make_encoder, pictures, generator, kind
+    make_encoder, pictures, generator, tower, kind
 ):
-    encoder = make_encoder(kind)
+    encoder = make_encoder(tower)
     before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder._network)
-    found = tuned(encoder, pictures, generator, Inside(size=4, n_steps=2))
+    found = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
     assert found.n_steps == 2
     assert found.left_out is None
     assert found.config.towers == ("image",)
@@ -83,6 +86,28 @@ def test_the_same_seed_gives_the_same_adapters_whatever_the_order_of_classes(
     assert hashes(first) == hashes(turned) != hashes(other)
 
 
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+def test_what_adapters_add_can_be_scaled_and_taken_back(make_encoder, kind):
+    config = InsideConfig(kind=kind, towers=("image",), width=4, alpha=None)
+    tower = AdaptedTower(make_encoder("timm"), config, 2, seed=0)
+    tower.cache.add(torch.rand(2, 3, 64, 64))
+    asked = torch.arange(2)
+    start = tower.cache.features(asked).detach()
+    with torch.no_grad():
+        for parameter in tower.parameters:
+            parameter.add_(0.01)
+    trained = tower.cache.features(asked).detach()
+    with tower.scaled(2.0):
+        assert not torch.allclose(tower.cache.features(asked), trained, atol=1e-4)
+        tower.scale(0.5)
+        torch.testing.assert_close(tower.cache.features(asked), trained)
+    torch.testing.assert_close(tower.cache.features(asked), trained)
+    with tower.scaled(0.0):
+        torch.testing.assert_close(tower.cache.features(asked), start, rtol=1e-4, atol=1e-5)
+    tower.restart()
+    torch.testing.assert_close(tower.cache.features(asked), start)
+
+
 @pytest.mark.parametrize("term", ["views", "frozen"])
 def test_a_term_with_a_weight_changes_what_is_learned(make_encoder, pictures, generator, term):
     encoder = make_encoder("timm")
@@ -101,7 +126,7 @@ def hashes(found):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(UsageError, match="got size 0, n_steps None"):
         Inside(size=0)
-    with pytest.raises(UsageError, match="got size 64, n_steps -1"):
+    with pytest.raises(UsageError, match="got size None, n_steps -1"):
         Inside(n_steps=-1)
     with pytest.raises(UsageError, match="got views nan, frozen 0"):
         Inside(views=float("nan"))
