@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
-from metaadapter.commands.adapt_inside import inside_document, inside_told, require_for_inside
-from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
+from metaadapter.commands.adapt_inside import (
+    InsideKind,
+    InsideTower,
+    inside_document,
+    inside_told,
+    require_for_inside,
+)
+from metaadapter.commands.adapt_told import tell_of_fit
+from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.adapter import AdapterConfig
-    from metaadapter.task.fit_adapter import LeftOutEstimate
 
 __all__ = ["adapt"]
 
@@ -77,14 +79,8 @@ def adapt(
             "steps from there, as many as pictures left out of the support bear out, or none."
         ),
     ] = "one_shot",
-    inside: Annotated[
-        Literal["image"] | None,
-        Option(
-            help="Train adapters inside this tower of the encoder, in minutes, before the adapter "
-            "is predicted; kept if pictures that are left out of the training bear it out. For "
-            "pictures that are far from what the encoder has seen."
-        ),
-    ] = None,
+    inside: InsideTower = None,
+    kind: InsideKind = None,
     generator: Annotated[
         str,
         Option(
@@ -147,6 +143,8 @@ def adapt(
         raise UsageError(
             "--names goes with none of --no-text, --shots, --split, --detections and --inside"
         )
+    if kind is not None and inside is None:
+        raise UsageError("--kind says what --inside trains, which was not given")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, store_adapter
     from metaadapter.features import load_encoder
@@ -196,7 +194,11 @@ def adapt(
 
         with console.progress() as progress:
             labelled, tuned = tune_towers(
-                labelled, texts, Inside(), generator=generator, progress=progress
+                labelled,
+                texts,
+                Inside(kind or "bottleneck"),
+                generator=generator,
+                progress=progress,
             )
     if background is not None:  # after the names were taken: it has none
         with console.progress() as progress:
@@ -244,7 +246,7 @@ def adapt(
         write_document("adapt", document)
         return
     console.note(*([] if tuned is None else inside_told(tuned)))
-    _show(console, counts, stored.config, found)
+    tell_of_fit(console, counts, stored.config, found)
     if bare is not None:
         said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"
         console.note(f"{said} {bare.accuracy}")
@@ -263,27 +265,3 @@ def adapt(
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
-
-
-def _show(
-    console: Console,
-    counts: Mapping[str, int],
-    config: AdapterConfig,
-    found: LeftOutEstimate | None,
-) -> None:
-    """Tell a person what the adapter was made of, and what its own pictures tell of it."""
-    each = [f"{label} {n}" for label, n in counts.items()]
-    more = f", … ({len(each)} in all)" if len(each) > MAX_LISTED else ""
-    console.note(f"pictures of each class: {', '.join(each[:MAX_LISTED])}{more}")
-    if config.mode == "finetune":
-        taken = config.n_steps or "none"
-        console.note(f"gradient steps after the prediction: {taken}, as left-out pictures bear out")
-    if found is None:
-        return
-    made = "predicted and refined" if config.n_steps else "predicted"
-    console.note(
-        f"estimate from {'all' if config.n_unlabelled else 'the labelled'} pictures: "
-        f"{found.accuracy} of the labelled ones are predicted correctly by an adapter {made} from "
-        "all the others"
-    )
-    console.note_all("predicted wrongly when left out:", found.mistakes)

@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Option
 
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.tuning import TunedInside
 
-__all__ = ["inside_document", "inside_told", "require_for_inside"]
+__all__ = [
+    "InsideKind",
+    "InsideTower",
+    "inside_document",
+    "inside_told",
+    "require_for_inside",
+]
+
+InsideTower = Annotated[
+    Literal["image"] | None,
+    Option(
+        help="Train adapters inside this tower of the encoder, in minutes, before the adapter is "
+        "predicted; kept if pictures that are left out of the training bear it out. For pictures "
+        "that are far from what the encoder has seen."
+    ),
+]
+InsideKind = Annotated[
+    Literal["bottleneck", "lora"] | None,
+    Option(
+        help="With --inside: what is trained. bottleneck: a narrow layer beside what a block "
+        "gives. lora: a product of two narrow matrices beside each weight of a block.",
+        show_default="bottleneck",
+    ),
+]
 
 
 def require_for_inside(

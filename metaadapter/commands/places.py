@@ -27,7 +27,7 @@ def list_places(name: str, console: Console, *, json_output: bool) -> None:
     from metaadapter.features import FrozenEncoder, load_encoder
     from metaadapter.towers import find_places
 
-    encoder = load_encoder(name, device="cpu", zoom=False)
+    encoder = load_encoder(name)
     if not isinstance(encoder, FrozenEncoder):
         raise UsageError(
             f"the encoder {name} is of your own: places are found in the models of open_clip, "
