@@ -50,7 +50,7 @@ def load_adapter_encoder(
     Errors are those of `load_base_encoder` and `adapted_encoder`.
     """
     base = load_base_encoder(adapter, stored.config, override, device, precision)
-    return adapted_encoder(base, stored)
+    return adapted_encoder(base, stored, merge=True)  # nobody else has the base
 
 
 def load_base_encoder(

@@ -51,8 +51,10 @@ class LowRank(nn.Module):
 
     def forward(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """The weight with the product added, in the weight's own precision."""
-        added = self.scale * (self.up @ self.down)
-        return weight + added.reshape(weight.shape).to(weight.dtype)
+        n_parts, rows, _ = self.up.shape
+        parts = weight.reshape(n_parts, rows, -1).to(self.up.dtype)
+        summed = torch.baddbmm(parts, self.up, self.down, alpha=self.scale)
+        return summed.reshape(weight.shape).to(weight.dtype)
 
 
 def insert_lora(

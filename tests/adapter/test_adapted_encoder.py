@@ -27,8 +27,10 @@ from metaadapter.files.proof import check_files, read_document, unsealed, write_
 from metaadapter.towers import (
     Bottleneck,
     InsideConfig,
+    LowRank,
     find_places,
     insert_bottlenecks,
+    insert_inside,
     inside_tensors,
     shared_copy,
 )
@@ -48,14 +50,16 @@ def pictures():
     return [Image.fromarray(each).resize((60, 50), Image.Resampling.BICUBIC) for each in pixels]
 
 
-def stored_with(encoder, seed):
-    """An adapter with bottlenecks in both towers that are no identity."""
+def stored_with(encoder, seed, kind="bottleneck"):
+    """An adapter with parts in both towers that are no identity."""
     network = shared_copy(encoder._network)
     places = [place for place in find_places(network) if place.ends_stage]
-    insert_bottlenecks(network, places, hidden=4, seed=seed)
+    alpha = 4.0 if kind == "lora" else None
+    inside = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha, n_steps=7)
+    insert_inside(network, inside, places, seed=seed)
     draw = torch.Generator().manual_seed(seed)
     tensors = {
-        name: torch.randn(tensor.shape, generator=draw) / 10 if "/up." in name else tensor
+        name: torch.randn(tensor.shape, generator=draw) / 10 if "/up" in name else tensor
         for name, tensor in inside_tensors(network).items()
     }
     config = AdapterConfig(
@@ -66,7 +70,7 @@ def stored_with(encoder, seed):
         generator="closed-form",
         generator_id="0123456789ab",
         origin=Origin(encoder=encoder.name, fingerprint=encoder.fingerprint),
-        inside=InsideConfig(kind="bottleneck", towers=("image", "text"), width=4, n_steps=7),
+        inside=inside,
     )
     weights = AdapterWeights.zero_shot(torch.eye(2, encoder.dim), 15.0)
     return StoredAdapter(weights, config, None, towers=tensors)
@@ -148,6 +152,26 @@ def test_adapted_encoder__holds_no_weight_of_the_base_twice(tiny, stored):
     own = [each for each in adapted._network.parameters() if each.data_ptr() not in base]
     assert sum(each.numel() for each in own) == sum(each.numel() for each in stored.towers.values())
     assert not any(isinstance(module, Bottleneck) for module in tiny._network.modules())
+
+
+def test_adapted_encoder__of_lora_merged__answers_to_the_bit(tiny, pictures):
+    stored = stored_with(tiny, 0, "lora")
+
+    apart, merged = (adapted_encoder(tiny, stored, merge=merge) for merge in (False, True))
+
+    assert apart.fingerprint == merged.fingerprint
+    for expected, found in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
+        np.testing.assert_array_equal(expected, found)
+    assert not np.allclose(apart.encode_images(pictures), tiny.encode_images(pictures), atol=1e-2)
+    assert not any(isinstance(module, LowRank) for module in merged._network.modules())
+
+
+def test_adapted_encoder__given_as_the_base__comes_back(tiny, stored):
+    adapted = adapted_encoder(tiny, stored)
+
+    assert adapted_encoder(adapted, stored) is adapted
+    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
+        adapted_encoder(adapted, stored_with(tiny, 1))
 
 
 def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(tiny, stored, pictures):
