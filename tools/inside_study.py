@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import Support, classify, with_towers
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.features import FrozenEncoder, readable_name
@@ -29,8 +29,7 @@ from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.generator import load_generator
 from metaadapter.images import read_images
 from metaadapter.task.labelled_pictures import draw_shots
-from metaadapter.towers import restore_inside
-from metaadapter.tuning import Inside, TunedInside, tune_inside
+from metaadapter.tuning import Inside, tune_inside
 
 __all__ = ["main"]
 
@@ -107,7 +106,9 @@ def _measure(
         return 100 * float((said.argmax(1) == targets).mean()), float(loss)
 
     before = accuracy(encoder)
-    after = accuracy(_adapted(encoder, tuned)) if tuned.config else before
+    after = before
+    if tuned.config is not None:
+        after = accuracy(with_towers(encoder, tuned.tensors, inside=tuned.config))
     left = tuned.left_out
     return {
         "accuracy": [before[0], after[0]],
@@ -120,13 +121,6 @@ def _measure(
         "processor_seconds": used,
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-
-
-def _adapted(encoder: FrozenEncoder, tuned: TunedInside) -> FrozenEncoder:
-    config = tuned.config
-    if config is None:
-        return encoder
-    return encoder.adapted(lambda network: restore_inside(network, config, tuned.tensors), "tuned")
 
 
 def _classes(folder: Path, ways: int, draw: int) -> list[str]:

@@ -157,6 +157,7 @@ def tune_inside(
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
             tell(step + n_steps * asks)
         tower.scale(strength)
+    tell(n_steps * (2 if asks else 1))
     is_kept = strength > 0 and n_steps > 0
     return TunedInside(
         tower.tensors() if is_kept else {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
 import torch
@@ -45,30 +45,30 @@ def ask_left_out(
 ) -> LeftOutChoice | None:
     """Train without a quarter of the pictures of each class, and ask these.
 
-    The tower's adapters end as they began. `tell` is called after each step.
+    So many steps fewer are taken. The tower's adapters end as they began. `tell` is called after
+    each step, with numbers up to that of the steps in `settings`.
 
     Returns:
         `None` if no class has two pictures.
     """
-    part, labels = folds(task.labels_n, N_PARTS), task.labels_n
-    left = (part == part.max()).nonzero()[:, 0]
-    if not (part >= 0).any():
+    labels = task.labels_n
+    is_left = folds(labels, N_PARTS) == 0
+    left, learned = is_left.nonzero()[:, 0], (~is_left).nonzero()[:, 0]
+    if not len(left):
         return None
-    learned = torch.ones_like(labels, dtype=torch.bool)
-    learned[left] = False
     fold = torch.full_like(labels, IN_ALL)
     fold[left] = 0
 
-    def said() -> Float[Tensor, "n N"]:
-        rows = task.looks.rows()
+    def said(rows: Float[Tensor, "n D"]) -> Float[Tensor, "left N"]:
         return task.left_out_heads(rows, fold).logits(rows[left], left)
 
-    logits = {0.0: said()}
-    for step in take_steps(task, learned.nonzero()[:, 0], tower.parameters, settings):
-        tell(step)
+    logits = {0.0: said(task.rows_before)}
+    fewer = max(1, settings.n_steps * len(learned) // len(labels))
+    for step in take_steps(task, learned, tower.parameters, replace(settings, n_steps=fewer)):
+        tell(step * settings.n_steps // fewer)
     for strength in STRENGTHS[1:]:
         with tower.scaled(strength):
-            logits[strength] = said()
+            logits[strength] = said(task.looks.rows())
     tower.restart()
     return choose(logits, labels[left])
 
