@@ -9,9 +9,10 @@ from typing import overload
 from torch import Tensor, nn
 
 from metaadapter.adapter.stored import StoredAdapter, pack
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
+from metaadapter.refusals import is_shortage
 from metaadapter.towers import InsideConfig, merge_lora, restore_inside
 
 __all__ = ["adapted_encoder", "with_towers"]
@@ -86,7 +87,17 @@ def with_towers(
         if merge:
             merge_lora(network)
 
-    return base.adapted(change, _mark(inside, towers))
+    try:
+        return base.adapted(change, _mark(inside, towers))
+    except MetaAdapterError:
+        raise
+    except Exception as error:  # whatever torch says of tensors that do not go together
+        if is_shortage(error):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise IncompatibleArtifact(
+            f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
+        ) from error
 
 
 def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:

@@ -222,6 +222,45 @@ def test_adapted_encoder__of_a_model_of_ones_own__is_refused(stored):
         adapted_encoder(own, stored)
 
 
+BLOCK = "inside/image/visual.transformer.resblocks.0"
+
+
+def bottleneck(place, width, hidden=2):
+    return {
+        f"{place}/down.weight": torch.ones(hidden, width),
+        f"{place}/down.bias": torch.ones(hidden),
+        f"{place}/up.weight": torch.ones(width, hidden),
+        f"{place}/up.bias": torch.ones(width),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "towers"),
+    [
+        ("bottleneck", bottleneck(BLOCK, 9)),  # as wide as no block is
+        ("bottleneck", bottleneck(f"{BLOCK}.attn", 32)),  # whose output is no tensor
+        ("bottleneck", bottleneck("inside/image/visual.proj", 24)),
+        ("bottleneck", {f"{BLOCK}/down.weight": torch.ones(2, 32)}),
+        ("bottleneck", {"inside/": torch.ones(2, 2)}),
+        ("bottleneck", {BLOCK: torch.ones(2)}),
+        ("lora", {"inside/a/b/down": torch.ones(1, 2, 3), "inside/a/b/up": torch.ones(1, 3, 2)}),
+        ("lora", bottleneck(BLOCK, 32)),
+        ("lora", {"inside/image/logit_scale/down": torch.ones(1, 1, 1)}),
+    ],
+)
+def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
+    inside = stored.config.inside.model_copy(update={"kind": kind, "alpha": 1.0})
+    config = stored.config.model_copy(update={"inside": inside})
+    before = {name: each.clone() for name, each in clip._network.state_dict().items()}
+
+    with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|lacks its down-projection"):
+        adapted_encoder(clip, replace(stored, config=config, towers=towers))
+
+    now = clip._network.state_dict()
+    assert now.keys() == before.keys()
+    assert all(torch.equal(each, before[name]) for name, each in now.items())
+
+
 @pytest.mark.parametrize("name", ["folder", "skill.adapter"])
 def test_store__adapter_with_parts__comes_back_to_the_bit(clip, stored, pictures, tmp_path, name):
     store_adapter(tmp_path / name, stored)
