@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load, save
 
+from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter import (
     AdapterConfig,
     AdapterWeights,
@@ -349,3 +350,28 @@ def test_load__missing_parts__are_told(stored, tmp_path):
 
     with pytest.raises(DataError, match=r"cannot read .*towers.safetensors"):
         load_adapter(tmp_path)
+
+
+def test_classifier__loaded_with_the_base__reads_names_through_the_parts(clip, stored, tmp_path):
+    store_adapter(tmp_path, stored)
+
+    classifier = MetaAdapterClassifier.load(tmp_path, encoder=clip)
+
+    assert classifier.encoder.fingerprint == adapted_encoder(clip, stored).fingerprint
+    again = MetaAdapterClassifier.load(tmp_path, encoder=classifier.encoder)
+    assert again.encoder is classifier.encoder
+
+
+def test_classifier__saved_again__keeps_the_parts_until_it_is_fitted(clip, stored, tmp_path):
+    store_adapter(tmp_path / "first", stored)
+    classifier = MetaAdapterClassifier.load(tmp_path / "first")
+
+    classifier.save(tmp_path / "second")
+    rows = np.random.default_rng(0).standard_normal((4, clip.dim))
+    classifier.set_params(class_texts=None).fit(rows, ["fox", "lynx"] * 2).save(tmp_path / "third")
+
+    second, third = load_adapter(tmp_path / "second"), load_adapter(tmp_path / "third")
+    assert second.config.inside == stored.config.inside
+    assert all(torch.equal(second.towers[name], each) for name, each in stored.towers.items())
+    assert third.config.inside is None
+    assert not third.towers
