@@ -28,8 +28,8 @@ __all__ = ["LeftOutClasses", "SoftPrompt", "TunedPrompt", "tune_prompt"]
 
 # What vectors start from, as those of CoOp.
 WORDS = "a photo of a"
-# The numbers of steps that left-out classes choose from.
-CHECKED = (10, 20)
+# More steps suit the pictures better and new names worse: docs/soft-prompts.md.
+N_STEPS = 10
 # Inverse temperatures, of which the hand-written texts choose one.
 SCALES = tuple(2.0**power for power in range(9))
 
@@ -41,8 +41,8 @@ class SoftPrompt:
     n_context: int = 4
     """How many stand before each class name."""
     n_steps: int | None = None
-    """The number of gradient steps; 0 keeps the hand-written texts. `None` takes as many as classes
-    that are left out bear out, 20 at most."""
+    """The number of gradient steps; 0 keeps the hand-written texts. `None` takes 10 if classes
+    that are left out bear it out, and none otherwise."""
     lr: float = 0.05
     """The learning rate of Adam, in units of the root mean square of the start."""
     closeness: float = 1.0
@@ -71,6 +71,8 @@ class LeftOutClasses:
     """Number of steps → the fraction that is told correctly among classes left out together."""
     log_losses: dict[int, float]
     """Number of steps → the mean negative log-probability of their classes."""
+    error: float
+    """The standard error of what the steps gain in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def tune_prompt(
         )
     learner = _Learner(encoder, rows, labels, names, settings)
     asks = settings.n_steps is None
-    total = 3 * max(CHECKED) if asks else settings.n_steps or 0
+    total = 3 * N_STEPS if asks else settings.n_steps or 0
 
     def tell(done: int) -> None:
         if progress is not None:
@@ -140,7 +142,7 @@ def tune_prompt(
     tensors: dict[str, Tensor] = {}
     everyone = torch.arange(len(names))
     for step, context in enumerate(learner.path(everyone, n_steps)):
-        tell(2 * max(CHECKED) * asks + step)
+        tell(2 * N_STEPS * asks + step)
         if step == n_steps > 0:
             tensors = learner.tensors(context)
     config = PromptConfig(n_context=settings.n_context, n_steps=n_steps) if tensors else None
@@ -231,36 +233,35 @@ class _Learner:
 def _ask_left_out(learner: _Learner, tell: Callable[[int], object]) -> tuple[LeftOutClasses, int]:
     """Learn without each half of the classes in turn, and ask pictures of these.
 
-    Classes of one half are told from one another; one that is alone in its half, from all. The
-    number of steps with the least log loss is taken if its gain is above one standard error of it.
+    Classes of one half are told from one another; one that is alone in its half, from all. Steps
+    are taken if what they gain in log loss is above one standard error of it.
     """
     numbers = torch.arange(int(learner.labels.max()) + 1, device=learner.labels.device)
-    losses: dict[int, list[Tensor]] = {step: [] for step in (0, *CHECKED)}
+    losses: dict[int, list[Tensor]] = {step: [] for step in (0, N_STEPS)}
     correct: dict[int, list[Tensor]] = {step: [] for step in losses}
     for half in range(2):
         asked, learned = (numbers[first::2].contiguous() for first in (half, 1 - half))
         among = asked if len(asked) > 1 else numbers
         labels = learner.labels[torch.isin(learner.labels, asked)]
         own, scale = torch.searchsorted(among, labels), None
-        for step, _ in enumerate(learner.path(learned, max(CHECKED))):
-            tell(half * max(CHECKED) + step)
+        for step, _ in enumerate(learner.path(learned, N_STEPS)):
+            tell(half * N_STEPS + step)
             if step not in losses:
                 continue
             cosines = learner.said_of(asked, among, learned)
             scale = scale or _best_scale(cosines, own)
             losses[step].append(cross_entropy(scale * cosines, own, reduction="none").cpu())
             correct[step].append((cosines.argmax(1) == own).cpu())
-    loss_SX = torch.stack([torch.cat(losses[step]) for step in losses]).double()
-    means = loss_SX.mean(1)
-    best = int(means.nan_to_num(math.inf).argmin())
-    gains = loss_SX[0] - loss_SX[best]
-    error = float(gains.std()) / math.sqrt(len(gains))
+    before, after = (torch.cat(losses[step]).double() for step in losses)
+    gains = before - after
+    gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
     found = LeftOutClasses(
         len(gains),
         {step: float(torch.cat(correct[step]).double().mean()) for step in losses},
-        dict(zip(losses, means.tolist(), strict=True)),
+        {0: float(before.mean()), N_STEPS: float(after.mean())},
+        error,
     )
-    return found, list(losses)[best] if float(gains.mean()) > error else 0
+    return found, N_STEPS if gain > error else 0
 
 
 def _best_scale(cosines: Float[Tensor, "n N"], own: Int[Tensor, " n"]) -> float:
