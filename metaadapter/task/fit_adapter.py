@@ -133,9 +133,7 @@ def _with_prompt(
     prompted = replace(labelled, encoder=PromptedEncoder(labelled.encoder, prompt.tensors))
     read, _ = support_of(prompted, names)
     has_pictures_TN1 = support.present_TNK.any(-1, keepdim=True)
-    return replace(
-        support, text_TND=torch.where(has_pictures_TN1, support.text_TND, read.text_TND)
-    )
+    return replace(support, text_TND=torch.where(has_pictures_TN1, support.text_TND, read.text_TND))
 
 
 class LeftOutMistake(NamedTuple):

@@ -195,9 +195,7 @@ class _Learner:
                 texts = self._read(classes)
                 loss = cross_entropy(scale * pictures @ _centred_unit(texts).T, own)
                 apart = (texts - self._hand_written[classes]).square().sum(-1).mean()
-                (context.grad,) = torch.autograd.grad(
-                    loss + settings.closeness * apart, [context]
-                )
+                (context.grad,) = torch.autograd.grad(loss + settings.closeness * apart, [context])
             optimizer.step()
             yield context.detach()
 
