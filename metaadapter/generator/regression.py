@@ -159,12 +159,15 @@ class Regression:
 
         Zeros for classes with pictures.
         """
-        said_TMN = self._said_TMN(prior_TND)
+        return self.above_other_names(self._said_TMN(prior_TND))
+
+    def above_other_names(self, values_TXN: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
+        """Values of classes with a name alone less the mean over such classes; zeros elsewhere."""
         alone_TN = self.support.raw.class_mask_TN & ~self.support.image_mask_TN
-        alone_T1N = alone_TN[:, None].to(said_TMN)
+        alone_T1N = alone_TN[:, None].to(values_TXN)
         n_alone_T11 = alone_T1N.sum(-1, keepdim=True).clamp(min=1)
-        mean_TM1 = (said_TMN * alone_T1N).sum(-1, keepdim=True) / n_alone_T11
-        return (said_TMN - mean_TM1) * alone_T1N
+        mean_TX1 = (values_TXN * alone_T1N).sum(-1, keepdim=True) / n_alone_T11
+        return (values_TXN - mean_TX1) * alone_T1N
 
     def _said_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """What the prior class vectors say of the pictures."""

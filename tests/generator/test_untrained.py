@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import canonical, load_generator, regression
+from metaadapter.generator import (
+    ClosedForm,
+    Generator,
+    GeneratorConfig,
+    canonical,
+    load_generator,
+    regression,
+)
 
 
 def slow_closed_form(support, text, query):
@@ -190,16 +197,19 @@ def test_untrained__pictures_of_other_classes__say_the_same_of_all_classes_named
     assert (values[:, 0] - values[:, 1]).abs().max() > 0.01
 
 
-def test_untrained__classes_named_alone__are_told_apart_by_their_texts(make_task):
+@pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
+def test_untrained__classes_named_alone__are_told_apart_by_their_texts(make_task, most_kernel_rows):
     task = make_task(1, 5, 3, 16)
     task.mask[:, 3:] = False
     support = task.support
-    adapter = load_generator("closed-form").predict(support)
+    constants = ClosedForm(most_kernel_rows=most_kernel_rows)
+    adapter = Generator(GeneratorConfig(closed_form=constants)).predict(support)
 
     among_new = classify(task.query, adapter)[0, :, 3:]
 
+    text = task.text[0] - task.text[0].mean(0)
+    text = 3.0 * text / text.square().sum(1).mean().sqrt()
+    spread = task.canonical.scale_TD[0, 0]
     centre = support.means_TND[0, :3].mean(0)
-    apart = adapter.logit_scale[0] * (
-        (task.query[0] - centre) @ (adapter.classes[0, 3] - adapter.classes[0, 4])
-    )
+    apart = adapter.logit_scale[0] * (spread * (task.query[0] - centre) @ (text[3] - text[4]))
     torch.testing.assert_close(among_new[:, 0] - among_new[:, 1], apart)
