@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, pack
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
 from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside

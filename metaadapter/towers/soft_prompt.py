@@ -179,7 +179,7 @@ def _embeddings(network: nn.Module) -> nn.Embedding:
 
 def _placeholder(tokenize: Tokenize) -> int:
     """The number of the placeholder's token, which stands twice where there are two of them."""
-    once, twice = tokenize([PLACEHOLDER, f"{PLACEHOLDER} {PLACEHOLDER}"]).tolist()
+    once, twice = map(list[int], tokenize([PLACEHOLDER, f"{PLACEHOLDER} {PLACEHOLDER}"]).tolist())
     own = [n for n in set(once) if (once.count(n), twice.count(n)) == (1, 2)]
     if len(own) != 1:
         raise UsageError(
