@@ -1,0 +1,228 @@
+"""The cross-modal adapter: places of a picture attend to the words of a phrase, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
+
+from metaadapter.grounding.phrase_tokens import PhraseTokens
+from metaadapter.grounding.picture_tokens import PictureTokens
+
+__all__ = ["CrossModalAdapter", "CrossModalConfig", "Grounded", "frozen_map"]
+
+N_KINDS = 4
+MOST_PLACES = 16
+N_WAVES = 4
+MASKED = -1e4
+
+
+@dataclass(frozen=True, slots=True)
+class CrossModalConfig:
+    """The shape of a cross-modal adapter.
+
+    Attributes:
+        dim: The width of the space of pictures and texts.
+        stage_dim: The width of the finer stage.
+        width: The width that both are projected down to.
+        heads: The number of heads of attention.
+        rounds: How often words look at places and places at words.
+        logit_scale: The inverse temperature of the encoder.
+    """
+
+    dim: int
+    stage_dim: int
+    width: int = 64
+    heads: int = 4
+    rounds: int = 2
+    logit_scale: float = 17.0
+
+
+class Grounded(NamedTuple):
+    """Where the phrases of tasks are.
+
+    Attributes:
+        heat_Thw: A logit for each place of the finer grid; its softmax is where the thing is.
+        boxes_Thw4: The box that each place would give: left, top, right, bottom in fractions.
+    """
+
+    heat_Thw: Float[Tensor, "tasks height width"]
+    boxes_Thw4: Float[Tensor, "tasks height width 4"]
+
+
+def frozen_map(
+    pictures: PictureTokens, phrase_TD: Float[Tensor, "tasks dim"], logit_scale: float
+) -> Float[Tensor, "tasks height width"]:
+    """The frozen encoder's own map: logits of a place and the phrase, drawn to the finer grid."""
+    cosines = torch.einsum("thwd,td->thw", normalize(pictures.joint_NHWD, dim=-1), phrase_TD)
+    fine = pictures.stage_NhwC.shape[1:3]
+    return logit_scale * interpolate(cosines[:, None], fine, mode="bilinear")[:, 0]
+
+
+@final
+class CrossModalAdapter(nn.Module):
+    """Corrects the frozen map by what places and words tell one another.
+
+    Both are projected down to one width. In each round the words look at all places, weighted by
+    their similarity, and at one another; then the places look at the words. The last projection,
+    up to the map, begins at zero: an untrained adapter gives the frozen map to the bit.
+    """
+
+    def __init__(self, config: CrossModalConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.patch_down = nn.Linear(config.dim, width)
+        self.stage_down = nn.Linear(config.stage_dim, width)
+        self.colour_in = nn.Sequential(nn.Linear(6, width // 2), nn.GELU(), nn.Linear(width // 2, width))
+        self.position_in = nn.Linear(4 * N_WAVES, width)
+        self.word_down = nn.Linear(config.dim, width)
+        self.kind = nn.Embedding(N_KINDS, width)
+        self.place = nn.Embedding(MOST_PLACES, width)
+        self.rounds = nn.ModuleList(_Round(width, config.heads) for _ in range(config.rounds))
+        self.fine_in = nn.Linear(config.stage_dim, width // 2)
+        self.fine_mix = nn.Conv2d(width // 2, width // 2, 3, padding=1, groups=width // 2)
+        self.to_fine = nn.Linear(width, width // 2)
+        self.up = nn.Linear(width // 2, 5)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(
+        self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
+    ) -> Grounded:
+        """Ground each phrase in the picture with its number."""
+        n, high, wide, _ = pictures.joint_NHWD.shape
+        fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
+        joint = normalize(pictures.joint_NHWD, dim=-1)
+        stage = normalize(pictures.stage_NhwC, dim=-1)
+        patches = self.patch_down(joint * joint.shape[-1] ** 0.5)
+        details = self.stage_down(stage * stage.shape[-1] ** 0.5)
+        details = details + self.colour_in(4 * pictures.colour_Nhw6 - 2)
+        patches = patches + _resized(details, (high, wide))
+        patches = patches + self.position_in(_waves(high, wide).to(patches))
+        patches_TPW = patches.flatten(1, 2)[of_picture_T]
+        words = self.word_down(phrases.vectors_TLD * phrases.vectors_TLD.shape[-1] ** 0.5)
+        words = words + self.kind(phrases.kinds_TL) + self.place(phrases.places_TL)
+        cosines = torch.einsum("tld,tpd->tlp", phrases.vectors_TLD, joint.flatten(1, 2)[of_picture_T])
+        spread = cosines.std(2, keepdim=True) + 1e-4
+        alike_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
+        for each in self.rounds:
+            words, patches_TPW = each(words, patches_TPW, alike_TLP, phrases.mask_TL, (high, wide))
+        coarse = self.to_fine(patches_TPW).unflatten(1, (high, wide))
+        fine = _resized(coarse, (fine_high, fine_wide))
+        fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
+        fine = gelu(fine + self.fine_mix(fine.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        change = self.up(fine)
+        whole = PictureTokens(*(each[of_picture_T] for each in pictures))
+        frozen = frozen_map(whole, phrases.vectors_TLD[:, 0], self.config.logit_scale)
+        return Grounded(frozen + change[..., 0], _boxes(change[..., 1:]))
+
+
+class _Round(nn.Module):
+    """Words look at places and at one another, then places at words."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.word_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.words_to_patches = _Attention(width, heads)
+        self.self_norm = nn.LayerNorm(width)
+        self.among_words = _Attention(width, heads)
+        self.word_mlp = _bottleneck(width)
+        self.patches_to_words = _Attention(width, heads, with_maps=True)
+        self.around = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.patch_mlp = _bottleneck(width)
+
+    def forward(
+        self,
+        words: Float[Tensor, "tasks length width"],
+        patches: Float[Tensor, "tasks places width"],
+        alike: Float[Tensor, "tasks length places"],
+        mask: Bool[Tensor, "tasks length"],
+        grid: tuple[int, int],
+    ) -> tuple[Float[Tensor, "tasks length width"], Float[Tensor, "tasks places width"]]:
+        seen = self.patch_norm(patches)
+        words = words + self.words_to_patches(self.word_norm(words), seen, alike)
+        bare = self.self_norm(words)
+        words = words + self.among_words(bare, bare, mask=mask)
+        words = words + self.word_mlp(words)
+        found = self.patches_to_words(seen, self.word_norm(words), alike.mT, mask)
+        patches = patches + found
+        around = self.around(patches.mT.unflatten(2, grid)).flatten(2).mT
+        patches = patches + around
+        return words, patches + self.patch_mlp(patches)
+
+
+class _Attention(nn.Module):
+    """Attention of several heads to which similarity is added, each head as it has learned to.
+
+    With `with_maps` the logits themselves are given on too, weighted over the words by what each
+    word is: a softmax tells which word fits best and not how well it does.
+    """
+
+    def __init__(self, width: int, heads: int, *, with_maps: bool = False) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.trust = nn.Parameter(torch.ones(heads))
+        self.salience = nn.Linear(width, heads) if with_maps else None
+        self.map_out = nn.Linear(heads, width) if with_maps else None
+
+    def forward(
+        self,
+        asking: Float[Tensor, "tasks a width"],
+        asked: Float[Tensor, "tasks b width"],
+        alike: Float[Tensor, "tasks a b"] | None = None,
+        mask: Bool[Tensor, "tasks b"] | None = None,
+    ) -> Float[Tensor, "tasks a width"]:
+        q, k, v = (
+            each.unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for each in (self.query(asking), self.key(asked), self.value(asked))
+        )
+        logits = q @ k.mT / math.sqrt(q.shape[-1])
+        if alike is not None:
+            logits = logits + self.trust[:, None, None] * alike[:, None]
+        hidden = torch.zeros(()) if mask is None else torch.where(mask, 0.0, MASKED)[:, None, None]
+        found = self.out(((logits + hidden).softmax(3) @ v).transpose(1, 2).flatten(2))
+        if self.salience is None or self.map_out is None:
+            return found
+        weight = (self.salience(asked).mT[:, :, None] + hidden).softmax(3)
+        return found + self.map_out((logits * weight).sum(3).transpose(1, 2))
+
+
+def _bottleneck(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+
+
+def _resized(
+    maps: Float[Tensor, "n h w width"], size: tuple[int, int]
+) -> Float[Tensor, "n high wide width"]:
+    moved = maps.permute(0, 3, 1, 2)
+    if moved.shape[-2] > size[0]:
+        factor = moved.shape[-2] // size[0], moved.shape[-1] // size[1]
+        return avg_pool2d(moved, factor).permute(0, 2, 3, 1)
+    return interpolate(moved, size, mode="bilinear").permute(0, 2, 3, 1)
+
+
+def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:
+    """Across and down, in fractions."""
+    down, across = (torch.arange(n) + 0.5 for n in (high, wide))
+    return torch.stack(torch.meshgrid(across / wide, down / high, indexing="xy"), -1)
+
+
+def _waves(high: int, wide: int) -> Float[Tensor, "high wide waves"]:
+    angles = _centres(high, wide)[..., None] * math.pi * 2.0 ** torch.arange(-1, N_WAVES - 1)
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(2)
+
+
+def _boxes(sides: Float[Tensor, "tasks h w 4"]) -> Float[Tensor, "tasks h w 4"]:
+    """From the distances of each place to the four sides, before softplus, to boxes."""
+    centres = _centres(*sides.shape[1:3]).to(sides)
+    # An untrained adapter gives boxes of a third of the picture.
+    away = softplus(sides - 1.7)
+    return torch.cat([centres - away[..., :2], centres + away[..., 2:]], -1)
