@@ -60,8 +60,7 @@ def frozen_map(
 ) -> Float[Tensor, "tasks height width"]:
     """The frozen encoder's own map: logits of a place and the phrase, drawn to the finer grid."""
     cosines = torch.einsum("thwd,td->thw", normalize(pictures.joint_NHWD, dim=-1), phrase_TD)
-    fine = pictures.stage_NhwC.shape[1:3]
-    return logit_scale * interpolate(cosines[:, None], fine, mode="bilinear")[:, 0]
+    return logit_scale * _drawn(cosines, pictures.stage_NhwC.shape[1:3])
 
 
 @final
@@ -108,7 +107,7 @@ class CrossModalAdapter(nn.Module):
         patches_TPW = patches.flatten(1, 2)[of_picture_T]
         words = self.word_down(phrases.vectors_TLD * phrases.vectors_TLD.shape[-1] ** 0.5)
         words = words + self.kind(phrases.kinds_TL) + self.place(phrases.places_TL)
-        cosines = torch.einsum("tld,tpd->tlp", phrases.vectors_TLD, joint.flatten(1, 2)[of_picture_T])
+        cosines = phrases.vectors_TLD @ joint.flatten(1, 2)[of_picture_T].mT
         spread = cosines.std(2, keepdim=True) + 1e-4
         alike_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
         for each in self.rounds:
@@ -118,9 +117,8 @@ class CrossModalAdapter(nn.Module):
         fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
         fine = gelu(fine + self.fine_mix(fine.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         change = self.up(fine)
-        whole = PictureTokens(*(each[of_picture_T] for each in pictures))
-        frozen = frozen_map(whole, phrases.vectors_TLD[:, 0], self.config.logit_scale)
-        return Grounded(frozen + change[..., 0], _boxes(change[..., 1:]))
+        frozen = _drawn(cosines[:, 0].unflatten(1, (high, wide)), (fine_high, fine_wide))
+        return Grounded(self.config.logit_scale * frozen + change[..., 0], _boxes(change[..., 1:]))
 
 
 class _Round(nn.Module):
@@ -207,6 +205,10 @@ def _resized(
         factor = moved.shape[-2] // size[0], moved.shape[-1] // size[1]
         return avg_pool2d(moved, factor).permute(0, 2, 3, 1)
     return interpolate(moved, size, mode="bilinear").permute(0, 2, 3, 1)
+
+
+def _drawn(maps: Float[Tensor, "n h w"], size: tuple[int, ...]) -> Float[Tensor, "n high wide"]:
+    return interpolate(maps[:, None], size, mode="bilinear")[:, 0]
 
 
 def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:
