@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
+from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.place import (
     CONFIG_FILE,
     REMEDY,
     SIGNATURE_FILE,
     SUPPORT_FILE,
+    TOWERS_FILE,
     WEIGHTS_FILE,
 )
 from metaadapter.adapter.shapes import require_shapes
@@ -46,6 +47,9 @@ class StoredAdapter:
     again, and show none."""
     signature: TaskSignature | None = None
     """What was kept of the task; `None` in a folder that has the support itself."""
+    towers: Mapping[str, Tensor] = field(default_factory=dict)
+    """What stands in the encoder's towers: names begin with `inside/` or `prompt/`, of which the
+    configuration tells more."""
 
     @property
     def task_signature(self) -> TaskSignature:
@@ -69,6 +73,8 @@ def packed(adapter: StoredAdapter) -> dict[str, bytes]:
         contents[SUPPORT_FILE] = pack(named, picture_hashes=hashes)
     elif adapter.signature is not None:
         contents[SIGNATURE_FILE] = pack(adapter.signature.tensors())
+    if adapter.towers:
+        contents[TOWERS_FILE] = pack(adapter.towers)
     return contents
 
 
@@ -86,6 +92,7 @@ def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _unpacked_support(contents.get(SUPPORT_FILE), config)
+        towers = _unpacked_towers(contents.get(TOWERS_FILE), config)
     except UNUSABLE as error:
         raise DataError(f"{adapter} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
@@ -94,7 +101,7 @@ def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path
     signature = None
     if SIGNATURE_FILE in contents:
         signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
-    return StoredAdapter(weights, config, support, hashes, signature)
+    return StoredAdapter(weights, config, support, hashes, signature, towers)
 
 
 def unpacked_signature(content: bytes, config: AdapterConfig, adapter: Path) -> TaskSignature:
@@ -141,3 +148,17 @@ def _unpacked_support(
         rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
     return support, hashes
+
+
+def _unpacked_towers(data: bytes | None, config: AdapterConfig) -> dict[str, Tensor]:
+    """The parts in the towers, each of which the configuration has to tell of."""
+    tensors = {} if data is None else load(data)
+    found = {name.partition("/")[0] for name in tensors}
+    told = {name for name in TOWER_PARTS if getattr(config, name) is not None}
+    if found != told:
+        raise ValueError(
+            f"{TOWERS_FILE} has the parts {sorted(found)}, {CONFIG_FILE} tells of {sorted(told)}"
+        )
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
+    return tensors
