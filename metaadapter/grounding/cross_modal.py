@@ -78,7 +78,9 @@ class CrossModalAdapter(nn.Module):
         width = config.width
         self.patch_down = nn.Linear(config.dim, width)
         self.stage_down = nn.Linear(config.stage_dim, width)
-        self.colour_in = nn.Sequential(nn.Linear(6, width // 2), nn.GELU(), nn.Linear(width // 2, width))
+        self.colour_in = nn.Sequential(
+            nn.Linear(6, width // 2), nn.GELU(), nn.Linear(width // 2, width)
+        )
         self.position_in = nn.Linear(4 * N_WAVES, width)
         self.word_down = nn.Linear(config.dim, width)
         self.kind = nn.Embedding(N_KINDS, width)
@@ -194,7 +196,9 @@ class _Attention(nn.Module):
 
 
 def _bottleneck(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+    return nn.Sequential(
+        nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+    )
 
 
 def _resized(

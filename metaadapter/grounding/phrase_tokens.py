@@ -16,7 +16,16 @@ from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
 from metaadapter.features.looks import n_looks
 
-__all__ = ["EXAMPLE", "PAIR", "PHRASE", "WORD", "PhraseTokens", "join_tokens", "phrase_pieces", "phrase_tokens"]
+__all__ = [
+    "EXAMPLE",
+    "PAIR",
+    "PHRASE",
+    "WORD",
+    "PhraseTokens",
+    "join_tokens",
+    "phrase_pieces",
+    "phrase_tokens",
+]
 
 # What a token stands for.
 PHRASE, WORD, PAIR, EXAMPLE = range(4)
@@ -71,7 +80,9 @@ def phrase_tokens(
     texts = sorted({text for each in pieces for text, _, _ in each})
     rows = torch.from_numpy(np.asarray(encoder.encode_texts(texts)))
     vectors = dict(zip(texts, joint_of_first_look(encoder, rows), strict=True))
-    return join_tokens([[(vectors[text], kind, place) for text, kind, place in each] for each in pieces], examples)
+    return join_tokens(
+        [[(vectors[text], kind, place) for text, kind, place in each] for each in pieces], examples
+    )
 
 
 def join_tokens(

@@ -41,7 +41,9 @@ def picture_tokens(encoder: FrozenEncoder, pictures: Sequence[Image.Image]) -> P
     """Read upright RGB pictures; each is squeezed into a square, so that nothing is cut off."""
     tower: Any = encoder.network.visual
     width, height = _size(tower)
-    shapes = [np.asarray(each.resize((width, height), Image.Resampling.BICUBIC)) for each in pictures]
+    shapes = [
+        np.asarray(each.resize((width, height), Image.Resampling.BICUBIC)) for each in pictures
+    ]
     rgb = torch.from_numpy(np.stack(shapes)).permute(0, 3, 1, 2).float() / 255
     seen = tower.preprocess_cfg
     mean, std = (torch.tensor(seen[name]).view(3, 1, 1) for name in ("mean", "std"))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import linear
 
 from metaadapter.errors import UsageError
 from metaadapter.features.blocks import kind_of_tower
@@ -117,9 +116,7 @@ def _of_timm(tower: Any, pixels: Tensor) -> PatchTokens:
             "cannot be read alone; take another encoder"
         )
     joint = tower.head(trunk.forward_head(alone))
-    return PatchTokens(
-        joint.reshape(len(pixels), *grid, -1), stage.permute(0, 2, 3, 1)
-    )
+    return PatchTokens(joint.reshape(len(pixels), *grid, -1), stage.permute(0, 2, 3, 1))
 
 
 def _of_transformer(tower: Any, pixels: Tensor) -> PatchTokens:
@@ -134,22 +131,25 @@ def _of_transformer(tower: Any, pixels: Tensor) -> PatchTokens:
     chosen = sorted({middle, before_last})
     found = tower.forward_intermediates(pixels, chosen, intermediates_only=True)
     maps = dict(zip(chosen, found["image_intermediates"], strict=True))
-    places = maps[before_last].permute(0, 2, 3, 1)
+    places = maps[before_last]
+    grid = places.shape[-2:]
+    tokens = places.flatten(2).mT
     if len(blocks) > 1:
-        places = _value_path(blocks[-1], places)
-    places = tower.ln_post(places)
-    joint = places if tower.proj is None else places @ tower.proj
-    return PatchTokens(joint, maps[middle].permute(0, 2, 3, 1))
+        tokens = _each_alone(tower.transformer, tokens)
+    tokens = tower.ln_post(tokens)
+    joint = tokens if tower.proj is None else tokens @ tower.proj
+    return PatchTokens(joint.unflatten(1, grid), maps[middle].permute(0, 2, 3, 1))
 
 
-def _value_path(block: Any, places: Tensor) -> Tensor:
-    """A block of attention in which each place attends to itself alone."""
-    attention, seen = block.attn, block.ln_1(places)
-    width = seen.shape[-1]
-    weight, bias = attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]
-    value = attention.out_proj(linear(seen, weight, bias))
-    places = places + block.ls_1(value)
-    return places + block.ls_2(block.mlp(block.ln_2(places)))
+def _each_alone(transformer: Any, tokens: Float[Tensor, "n l width"]) -> Float[Tensor, "n l width"]:
+    """The last block, in which each token attends to itself: its value, and no question asked."""
+    n = tokens.shape[1]
+    mask = torch.full((n, n), float("-inf"), device=tokens.device, dtype=tokens.dtype)
+    mask.fill_diagonal_(0)
+    block = transformer.resblocks[-1]
+    if transformer.batch_first:
+        return block(tokens, attn_mask=mask)
+    return block(tokens.transpose(0, 1), attn_mask=mask).transpose(0, 1)
 
 
 def _pool_place_by_place(pool: Any, final: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w dim"]:

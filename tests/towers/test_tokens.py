@@ -4,7 +4,7 @@ import open_clip
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import multi_head_attention_forward
+from torch.nn.functional import linear, multi_head_attention_forward
 
 from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
@@ -43,12 +43,14 @@ def test_the_mean_of_the_patches_of_tiny_is_its_own_feature():
         )
 
 
-def test_patches_of_a_vit_are_those_of_a_last_block_in_which_each_sees_itself_alone():
+def test_patches_of_a_vit_are_the_values_of_its_last_block():
     tower = model_of(VIT).visual
-    blocks = tower.transformer.resblocks
+    block = tower.transformer.resblocks[-1]
     found = tower.forward_intermediates(pixels(32), [2], intermediates_only=True)
     before = found["image_intermediates"][0].flatten(2).mT
-    expected = tower.ln_post(blocks[-1](before, attn_mask=alone(16))) @ tower.proj
+    weight, bias = (each[2 * 32 :] for each in (block.attn.in_proj_weight, block.attn.in_proj_bias))
+    values = before + block.attn.out_proj(linear(block.ln_1(before), weight, bias))
+    expected = tower.ln_post(values + block.mlp(block.ln_2(values))) @ tower.proj
 
     tokens = patch_tokens(tower, pixels(32))
 
