@@ -24,9 +24,12 @@ MASKED = -1e4
 
 @dataclass(frozen=True, slots=True)
 class CrossModalConfig:
-    """The shape of a cross-modal adapter.
+    """The encoder and the shape of a cross-modal adapter.
 
     Attributes:
+        encoder: The name of the encoder that it was trained with.
+        digest: The hash of that encoder's weights.
+        size: Width and height in pixels at which whole pictures are looked at.
         dim: The width of the space of pictures and texts.
         stage_dim: The width of the finer stage.
         width: The width that both are projected down to.
@@ -35,12 +38,15 @@ class CrossModalConfig:
         logit_scale: The inverse temperature of the encoder.
     """
 
+    encoder: str
+    digest: str
+    size: tuple[int, int]
     dim: int
     stage_dim: int
+    logit_scale: float
     width: int = 64
     heads: int = 4
     rounds: int = 2
-    logit_scale: float = 17.0
 
 
 class Grounded(NamedTuple):
@@ -76,6 +82,8 @@ class CrossModalAdapter(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
+        # What all places of all pictures have in common; examples are read without it.
+        self.register_buffer("centre", torch.zeros(config.dim))
         self.patch_down = nn.Linear(config.dim, width)
         self.stage_down = nn.Linear(config.stage_dim, width)
         self.colour_in = nn.Sequential(

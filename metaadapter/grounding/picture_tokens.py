@@ -15,7 +15,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from metaadapter.features import FrozenEncoder
 from metaadapter.towers.tokens import patch_tokens
 
-__all__ = ["PictureTokens", "picture_tokens"]
+__all__ = ["PictureTokens", "dense_size", "picture_tokens"]
 
 # Convolutions take any size: this many times the encoder's own shows smaller things (docs/
 # grounding.md has the measurement). Towers with codes of positions keep their own size.
@@ -37,10 +37,16 @@ class PictureTokens(NamedTuple):
     colour_Nhw6: Float[Tensor, "n fine_height fine_width 6"]
 
 
-def picture_tokens(encoder: FrozenEncoder, pictures: Sequence[Image.Image]) -> PictureTokens:
-    """Read upright RGB pictures; each is squeezed into a square, so that nothing is cut off."""
+def picture_tokens(
+    encoder: FrozenEncoder, pictures: Sequence[Image.Image], size: tuple[int, int]
+) -> PictureTokens:
+    """Read upright RGB pictures, each squeezed to width and height, so that nothing is cut off.
+
+    Raises:
+        UsageError: The encoder's image tower gives no patches.
+    """
     tower: Any = encoder.network.visual
-    width, height = _size(tower)
+    width, height = size
     shapes = [
         np.asarray(each.resize((width, height), Image.Resampling.BICUBIC)) for each in pictures
     ]
@@ -56,8 +62,9 @@ def picture_tokens(encoder: FrozenEncoder, pictures: Sequence[Image.Image]) -> P
     return PictureTokens(joint, stage, torch.cat([means, spread], 1).permute(0, 2, 3, 1))
 
 
-def _size(tower: Any) -> tuple[int, int]:
-    """Width and height in pixels."""
+def dense_size(encoder: FrozenEncoder) -> tuple[int, int]:
+    """Width and height in pixels at which an encoder looks at whole pictures for their places."""
+    tower: Any = encoder.network.visual
     given = tower.preprocess_cfg["size"]
     height, width = (given, given) if isinstance(given, int) else given
     trunk = getattr(tower, "trunk", None)
