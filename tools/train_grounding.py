@@ -34,7 +34,7 @@ from metaadapter.training.trainer import make_schedule
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map
 from tools.grounding.objective import Losses, grounding_losses
 from tools.grounding.scene_set import SceneSet, coverage
-from tools.grounding.tasks import PhraseReader, draw_asked, examples_of
+from tools.grounding.tasks import PhraseReader, draw_asked, examples_of, mirrored
 
 __all__ = ["learn", "main", "new_adapter"]
 
@@ -173,16 +173,19 @@ def _losses(
         for number in numbers
         for each in draw_asked(scenes, number, config["phrases_per_scene"], config["shots"], rng)
     ]
-    words = read(
-        [each.phrase["text"] for each in asked],
-        [examples_of(scenes, each, adapter) for each in asked],
+    tokens, texts = scenes.tokens(numbers), [str(each.phrase["text"]) for each in asked]
+    boxes = torch.tensor(
+        [scenes.scenes[each.scene]["objects"][each.phrase["object"]]["box"] for each in asked]
     )
+    if rng.random() < 0.5:
+        tokens, texts, boxes = mirrored(tokens, texts, boxes)
+    words = read(texts, [examples_of(scenes, each, adapter) for each in asked])
     places = {number: place for place, number in enumerate(numbers)}
     of_picture = torch.tensor([places[each.scene] for each in asked])
-    grounded = adapter(scenes.tokens(numbers), words, of_picture)
-    boxes = [scenes.scenes[each.scene]["objects"][each.phrase["object"]]["box"] for each in asked]
-    inside = torch.stack([coverage(box, *grounded.heat_Thw.shape[1:]) for box in boxes])
-    return grounding_losses(grounded, torch.tensor(boxes), inside)
+    grounded = adapter(tokens, words, of_picture)
+    grid = grounded.heat_Thw.shape[1:]
+    inside = torch.stack([coverage(box, *grid) for box in boxes.tolist()])
+    return grounding_losses(grounded, boxes, inside)
 
 
 def _validate(

@@ -211,7 +211,7 @@ class FrozenEncoder(ImageEncoder):
 
     @property
     def network(self) -> nn.Module:
-        """The model of open_clip with both towers, frozen; its tokens are read, it is not changed."""
+        """The model of open_clip with both towers, frozen: to be read, never to be changed."""
         network: nn.Module = self._network
         return network
 

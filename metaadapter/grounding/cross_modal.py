@@ -83,6 +83,7 @@ class CrossModalAdapter(nn.Module):
         self.config = config
         width = config.width
         # What all places of all pictures have in common; examples are read without it.
+        self.centre: Tensor
         self.register_buffer("centre", torch.zeros(config.dim))
         self.patch_down = nn.Linear(config.dim, width)
         self.stage_down = nn.Linear(config.stage_dim, width)
@@ -105,7 +106,7 @@ class CrossModalAdapter(nn.Module):
         self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
     ) -> Grounded:
         """Ground each phrase in the picture with its number."""
-        n, high, wide, _ = pictures.joint_NHWD.shape
+        high, wide = pictures.joint_NHWD.shape[1:3]
         fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
         joint = normalize(pictures.joint_NHWD, dim=-1)
         stage = normalize(pictures.stage_NhwC, dim=-1)

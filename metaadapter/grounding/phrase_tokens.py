@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
     words = [word for word in bare if word and word not in ARTICLES][:MOST_WORDS]
     if not words:
         raise UsageError(f"expected a phrase such as 'the red mug', got {phrase!r}: no word in it")
-    pairs = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+    pairs = [f"{first} {second}" for first, second in pairwise(words)]
     return [
         (" ".join(words), PHRASE, 0),
         *((word, WORD, place) for place, word in enumerate(words)),
@@ -89,7 +90,7 @@ def join_tokens(
     pieces: Sequence[Sequence[tuple[Tensor, int, int]]],
     examples: Sequence[Float[Tensor, "examples dim"]] | None = None,
 ) -> PhraseTokens:
-    """Put the pieces of several phrases, each with its vector, and their examples into one batch."""
+    """Put the pieces of several phrases, with their vectors, and examples into one batch."""
     all_examples = examples or [torch.empty(0)] * len(pieces)
     rows = [
         [*some, *((vector, EXAMPLE, 0) for vector in shown)]

@@ -19,11 +19,13 @@ from metaadapter.grounding.phrase_tokens import (
     joint_of_first_look,
     phrase_pieces,
 )
+from metaadapter.grounding.picture_tokens import PictureTokens
 from tools.grounding.scene_set import SceneSet
 
-__all__ = ["Asked", "PhraseReader", "draw_asked", "examples_of"]
+__all__ = ["Asked", "PhraseReader", "draw_asked", "draw_examples", "examples_of", "mirrored"]
 
 TEXTS_AT_ONCE = 512
+OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 class Asked(NamedTuple):
@@ -94,3 +96,16 @@ def examples_of(scenes: SceneSet, asked: Asked, adapter: CrossModalAdapter) -> T
         return torch.empty(0, adapter.config.dim)
     regions = torch.stack([scenes.region(*each) for each in asked.examples])
     return example_vectors(regions, adapter)
+
+
+def mirrored(
+    tokens: PictureTokens, texts: Sequence[str], boxes: Tensor
+) -> tuple[PictureTokens, list[str], Tensor]:
+    """The same tasks seen in a mirror, where what was left is right.
+
+    A tower's own tokens of a mirrored picture are nearly these.
+    """
+    sides = [" ".join(OTHER_SIDE.get(word, word) for word in text.split()) for text in texts]
+    left, top, right, bottom = boxes.unbind(1)
+    turned = torch.stack([1 - right, top, 1 - left, bottom], 1)
+    return PictureTokens(*(part.flip(2) for part in tokens)), sides, turned

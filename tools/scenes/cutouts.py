@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from tools.scenes.sources import Cut
 
-__all__ = ["COLOURS", "cut_out", "painted"]
+__all__ = ["COLOURS", "cut_out", "object_mask", "painted"]
 
 # Red, green and blue, 0 to 255: far enough apart that a name is no matter of taste.
 COLOURS = {
@@ -43,22 +43,25 @@ def cut_out(path: Path, cut: Cut) -> Image.Image | None:
     """
     with Image.open(path) as file:
         picture = file.convert("RGBA")
-    pixels = np.asarray(picture)
-    if cut == "alpha":
-        mask = pixels[..., 3]
-    elif cut == "strokes":
-        dark = ndimage.binary_dilation(pixels[..., :3].mean(2) < DARK)
-        mask = np.where(dark, 255, 0).astype(np.uint8)
-    elif cut == "whole":
-        mask = np.full(pixels.shape[:2], 255, dtype=np.uint8)
-    else:
-        found = _off_plain_ground(pixels[..., :3].astype(np.float32))
-        if found is None:
-            return None
-        mask = found
+    mask = object_mask(picture, cut)
+    if mask is None:
+        return None
     picture.putalpha(Image.fromarray(mask))
     box = Image.fromarray(np.where(mask > DARK, mask, 0)).getbbox()
     return picture.crop(box) if box else None
+
+
+def object_mask(picture: Image.Image, cut: Cut) -> np.ndarray | None:
+    """How much of each pixel (height, width) of an RGBA picture is the object, 0 to 255."""
+    pixels = np.asarray(picture)
+    if cut == "alpha":
+        return pixels[..., 3]
+    if cut == "strokes":
+        dark = ndimage.binary_dilation(pixels[..., :3].mean(2) < DARK)
+        return np.where(dark, 255, 0).astype(np.uint8)
+    if cut == "whole":
+        return np.full(pixels.shape[:2], 255, dtype=np.uint8)
+    return _off_plain_ground(pixels[..., :3].astype(np.float32))
 
 
 def painted(cutout: Image.Image, colour: str) -> Image.Image:

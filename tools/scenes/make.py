@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from metaadapter.files.strict_json import json_text
+from tools.scenes.collage import PHOTOGRAPHS, make_collage
 from tools.scenes.scene import make_scene
 from tools.scenes.sentences import captions, phrases, questions
 from tools.scenes.sources import SPLITS, ObjectClass, Source, list_pictures, split_classes
@@ -49,7 +50,15 @@ def main() -> None:
     backgrounds = split_backgrounds(config["backgrounds"], args.data)
     for split in args.only or SPLITS:
         n_scenes = config["scenes"][split]
-        make_split(split, classes[split], backgrounds[split], n_scenes, config["seed"], args.out)
+        make_split(
+            split,
+            classes[split],
+            backgrounds[split],
+            n_scenes,
+            config["scenes"]["collages"],
+            config["seed"],
+            args.out,
+        )
 
 
 def make_split(
@@ -57,26 +66,38 @@ def make_split(
     classes: Sequence[ObjectClass],
     backgrounds: Sequence[Path],
     n_scenes: int,
+    collages: float,
     seed: int,
     out: Path,
 ) -> None:
-    """Write `out`/`split`.jsonl and its pictures."""
+    """Write `out`/`split`.jsonl and its pictures; `collages` is the share of those among them."""
     (out / split).mkdir(parents=True, exist_ok=True)
     # A source counts by its weight, whatever the number of its classes.
     sizes = {each.source.folder: 0 for each in classes}
     for each in classes:
         sizes[each.source.folder] += 1
     weights = np.array([each.source.weight / sizes[each.source.folder] for each in classes])
+    weights = weights / weights.sum()
+    of_photographs = [n for n, each in enumerate(classes) if each.source.cut in PHOTOGRAPHS]
+    photographs = [classes[n] for n in of_photographs]
+    photograph_weights = weights[of_photographs] / weights[of_photographs].sum()
     names = sorted({each.name for each in classes})
     with (out / f"{split}.jsonl").open("w", encoding="utf-8") as lines:
         console = Console(stderr=True)
         for number in track(range(n_scenes), f"{split}: {len(classes)} classes", console=console):
-            rng = np.random.default_rng([seed, SPLITS.index(split), number])
-            scene = make_scene(classes, weights / weights.sum(), backgrounds, rng)
+            draw = [seed, SPLITS.index(split), number]
+            rng = np.random.default_rng(draw)
+            # A draw of its own: with another share the scenes that stay pasted stay the same.
+            is_collage = np.random.default_rng([*draw, 1]).random() < collages and photographs
+            if is_collage:
+                scene = make_collage(photographs, photograph_weights, rng)
+            else:
+                scene = make_scene(classes, weights, backgrounds, rng)
             picture = f"{split}/{number:06d}.jpg"
             scene.picture.save(out / picture, quality=QUALITY)
             record = {
                 "picture": picture,
+                "form": "collage" if is_collage else "pasted",
                 "width": scene.picture.width,
                 "height": scene.picture.height,
                 "objects": [asdict(each) for each in scene.objects],

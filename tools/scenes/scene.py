@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from tools.scenes.cutouts import COLOURS, cut_out, painted
 from tools.scenes.sources import ObjectClass
 
-__all__ = ["SIZES", "Placed", "Scene", "make_scene"]
+__all__ = ["CANVASES", "SIZES", "Placed", "Scene", "box_of", "make_scene"]
 
 # Width and height in pixels of scenes: lying, square, upright.
 CANVASES = ((448, 336), (384, 384), (336, 448))
@@ -101,7 +101,7 @@ def make_scene(
         seen = mask & ~covered
         covered |= mask
         visible = round(float(seen.sum() / mask.sum()), 3)
-        box = _box(seen)
+        box = box_of(seen)
         objects.append(Placed(chosen.name, chosen.source.folder, colour, size_name, box, visible))
     return Scene(picture, tuple(reversed(objects)))
 
@@ -177,7 +177,8 @@ def _mask(small: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> 
     return np.asarray(canvas) > 127
 
 
-def _box(seen: np.ndarray) -> tuple[float, float, float, float]:
+def box_of(seen: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom, in fractions, of what is true."""
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     height, width = seen.shape
     left, right = columns[0] / width, (columns[-1] + 1) / width
