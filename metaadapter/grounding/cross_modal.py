@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
 
+from metaadapter.grounding.attention import GuidedAttention
 from metaadapter.grounding.phrase_tokens import PhraseTokens
 from metaadapter.grounding.picture_tokens import PictureTokens
 
@@ -19,7 +20,6 @@ __all__ = ["CrossModalAdapter", "CrossModalConfig", "Grounded", "frozen_map"]
 N_KINDS = 4
 MOST_PLACES = 16
 N_WAVES = 4
-MASKED = -1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,14 @@ class Grounded(NamedTuple):
 
 
 def frozen_map(
-    pictures: PictureTokens, phrase_TD: Float[Tensor, "tasks dim"], logit_scale: float
+    joint_THWD: Float[Tensor, "tasks h w dim"],
+    phrase_TD: Float[Tensor, "tasks dim"],
+    logit_scale: float,
+    size: tuple[int, int],
 ) -> Float[Tensor, "tasks height width"]:
-    """The frozen encoder's own map: logits of a place and the phrase, drawn to the finer grid."""
-    cosines = torch.einsum("thwd,td->thw", normalize(pictures.joint_NHWD, dim=-1), phrase_TD)
-    return logit_scale * _drawn(cosines, pictures.stage_NhwC.shape[1:3])
+    """The frozen encoder's own map: logits of each place and the phrase, drawn to a size."""
+    cosines = torch.einsum("thwd,td->thw", normalize(joint_THWD, dim=-1), phrase_TD)
+    return logit_scale * interpolate(cosines[:, None], size, mode="bilinear")[:, 0]
 
 
 @final
@@ -123,13 +126,18 @@ class CrossModalAdapter(nn.Module):
         alike_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
         for each in self.rounds:
             words, patches_TPW = each(words, patches_TPW, alike_TLP, phrases.mask_TL, (high, wide))
-        coarse = self.to_fine(patches_TPW).unflatten(1, (high, wide))
+        coarse = self.to_fine(patches_TPW).reshape(len(patches_TPW), high, wide, -1)
         fine = _resized(coarse, (fine_high, fine_wide))
         fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
         fine = gelu(fine + self.fine_mix(fine.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         change = self.up(fine)
-        frozen = _drawn(cosines[:, 0].unflatten(1, (high, wide)), (fine_high, fine_wide))
-        return Grounded(self.config.logit_scale * frozen + change[..., 0], _boxes(change[..., 1:]))
+        frozen = frozen_map(
+            pictures.joint_NHWD[of_picture_T],
+            phrases.vectors_TLD[:, 0],
+            self.config.logit_scale,
+            (fine_high, fine_wide),
+        )
+        return Grounded(frozen + change[..., 0], _boxes(change[..., 1:]))
 
 
 class _Round(nn.Module):
@@ -138,11 +146,11 @@ class _Round(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.word_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.words_to_patches = _Attention(width, heads)
+        self.words_to_patches = GuidedAttention(width, heads)
         self.self_norm = nn.LayerNorm(width)
-        self.among_words = _Attention(width, heads)
+        self.among_words = GuidedAttention(width, heads, guided=False)
         self.word_mlp = _bottleneck(width)
-        self.patches_to_words = _Attention(width, heads, with_maps=True)
+        self.patches_to_words = GuidedAttention(width, heads, with_maps=True)
         self.around = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.patch_mlp = _bottleneck(width)
 
@@ -161,47 +169,9 @@ class _Round(nn.Module):
         words = words + self.word_mlp(words)
         found = self.patches_to_words(seen, self.word_norm(words), alike.mT, mask)
         patches = patches + found
-        around = self.around(patches.mT.unflatten(2, grid)).flatten(2).mT
-        patches = patches + around
+        maps = patches.mT.reshape(*patches.mT.shape[:2], *grid)
+        patches = patches + self.around(maps).flatten(2).mT
         return words, patches + self.patch_mlp(patches)
-
-
-class _Attention(nn.Module):
-    """Attention of several heads to which similarity is added, each head as it has learned to.
-
-    With `with_maps` the logits themselves are given on too, weighted over the words by what each
-    word is: a softmax tells which word fits best and not how well it does.
-    """
-
-    def __init__(self, width: int, heads: int, *, with_maps: bool = False) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
-        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.trust = nn.Parameter(torch.ones(heads))
-        self.salience = nn.Linear(width, heads) if with_maps else None
-        self.map_out = nn.Linear(heads, width) if with_maps else None
-
-    def forward(
-        self,
-        asking: Float[Tensor, "tasks a width"],
-        asked: Float[Tensor, "tasks b width"],
-        alike: Float[Tensor, "tasks a b"] | None = None,
-        mask: Bool[Tensor, "tasks b"] | None = None,
-    ) -> Float[Tensor, "tasks a width"]:
-        q, k, v = (
-            each.unflatten(2, (self.heads, -1)).transpose(1, 2)
-            for each in (self.query(asking), self.key(asked), self.value(asked))
-        )
-        logits = q @ k.mT / math.sqrt(q.shape[-1])
-        if alike is not None:
-            logits = logits + self.trust[:, None, None] * alike[:, None]
-        hidden = torch.zeros(()) if mask is None else torch.where(mask, 0.0, MASKED)[:, None, None]
-        found = self.out(((logits + hidden).softmax(3) @ v).transpose(1, 2).flatten(2))
-        if self.salience is None or self.map_out is None:
-            return found
-        weight = (self.salience(asked).mT[:, :, None] + hidden).softmax(3)
-        return found + self.map_out((logits * weight).sum(3).transpose(1, 2))
 
 
 def _bottleneck(width: int) -> nn.Sequential:
@@ -218,10 +188,6 @@ def _resized(
         factor = moved.shape[-2] // size[0], moved.shape[-1] // size[1]
         return avg_pool2d(moved, factor).permute(0, 2, 3, 1)
     return interpolate(moved, size, mode="bilinear").permute(0, 2, 3, 1)
-
-
-def _drawn(maps: Float[Tensor, "n h w"], size: tuple[int, ...]) -> Float[Tensor, "n high wide"]:
-    return interpolate(maps[:, None], size, mode="bilinear")[:, 0]
 
 
 def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import normalize
 
 from metaadapter.features import FrozenEncoder
 from metaadapter.grounding.cross_modal import CrossModalAdapter, Grounded, frozen_map
@@ -95,11 +95,10 @@ def box_around_peak(heat: Float[np.ndarray, "height width"]) -> Box:
 
 
 def _by_frozen_map(tokens: PictureTokens, phrase: Tensor, logit_scale: float) -> Found:
-    logits = frozen_map(tokens, phrase, logit_scale)
     high, wide = (FINER * n for n in tokens.joint_NHWD.shape[1:3])
-    fine = interpolate(logits[:, None], (high, wide), mode="bilinear")[0, 0]
-    heat = fine.flatten().softmax(0).reshape(high, wide).numpy()
-    return _found(box_around_peak(fine.numpy()), heat)
+    logits = frozen_map(tokens.joint_NHWD, phrase, logit_scale, (high, wide))[0]
+    heat = logits.flatten().softmax(0).reshape(high, wide).numpy()
+    return _found(box_around_peak(logits.numpy()), heat)
 
 
 def _at_peak(grounded: Grounded) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -30,6 +30,8 @@ __all__ = [
 
 # What a token stands for.
 PHRASE, WORD, PAIR, EXAMPLE = range(4)
+# Letters and digits, with hyphens and apostrophes within.
+WORDS = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
 ARTICLES = {"a", "an", "the"}
 # More words of a phrase are not read; longer ones are sentences, not names of things.
 MOST_WORDS = 16
@@ -59,8 +61,7 @@ def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
     Raises:
         UsageError: There is no word in it.
     """
-    bare = (word.strip(string.punctuation) for word in phrase.lower().split())
-    words = [word for word in bare if word and word not in ARTICLES][:MOST_WORDS]
+    words = [word for word in WORDS.findall(phrase.lower()) if word not in ARTICLES][:MOST_WORDS]
     if not words:
         raise UsageError(f"expected a phrase such as 'the red mug', got {phrase!r}: no word in it")
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
@@ -74,7 +75,7 @@ def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
 def phrase_tokens(
     encoder: FrozenEncoder,
     phrases: Sequence[str],
-    examples: Sequence[Float[Tensor, "examples dim"]] | None = None,
+    examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
 ) -> PhraseTokens:
     """Read phrases, each with vectors of examples of what it names, if there are any."""
     pieces = [phrase_pieces(phrase) for phrase in phrases]
@@ -88,7 +89,7 @@ def phrase_tokens(
 
 def join_tokens(
     pieces: Sequence[Sequence[tuple[Tensor, int, int]]],
-    examples: Sequence[Float[Tensor, "examples dim"]] | None = None,
+    examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
 ) -> PhraseTokens:
     """Put the pieces of several phrases, with their vectors, and examples into one batch."""
     all_examples = examples or [torch.empty(0)] * len(pieces)

@@ -56,7 +56,7 @@ def picture_tokens(
     with torch.inference_mode():
         tokens = patch_tokens(tower, ((rgb - mean) / std).to(encoder.device))
     joint, stage = (each.float().cpu().clone() for each in tokens)
-    grid = stage.shape[1:3]
+    grid = (stage.shape[1], stage.shape[2])
     means = adaptive_avg_pool2d(rgb, grid)
     spread = (adaptive_avg_pool2d(rgb**2, grid) - means**2).clamp(min=0).sqrt()
     return PictureTokens(joint, stage, torch.cat([means, spread], 1).permute(0, 2, 3, 1))

@@ -148,12 +148,14 @@ def _each_alone(transformer: Any, tokens: Float[Tensor, "n l width"]) -> Float[T
     mask.fill_diagonal_(0)
     block = transformer.resblocks[-1]
     if transformer.batch_first:
-        return block(tokens, attn_mask=mask)
-    return block(tokens.transpose(0, 1), attn_mask=mask).transpose(0, 1)
+        found: Tensor = block(tokens, attn_mask=mask)
+        return found
+    found = block(tokens.transpose(0, 1), attn_mask=mask)
+    return found.transpose(0, 1)
 
 
 def _pool_place_by_place(pool: Any, final: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w dim"]:
     """Values of the attention pool, each with the code of its own position."""
     places = final.flatten(2).transpose(1, 2) + pool.positional_embedding[1:].to(final.dtype)
-    joint = pool.c_proj(pool.v_proj(places))
+    joint: Tensor = pool.c_proj(pool.v_proj(places))
     return joint.reshape(len(final), *final.shape[-2:], -1)

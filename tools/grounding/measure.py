@@ -108,7 +108,8 @@ def of_frozen_map(logit_scale: float) -> Method:
     """The frozen encoder's similarity map, which is MaskCLIP's readout as well."""
 
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
-        maps = frozen_map(pictures, words.vectors_TLD[:, 0], logit_scale)
+        fine = (pictures.stage_NhwC.shape[1], pictures.stage_NhwC.shape[2])
+        maps = frozen_map(pictures.joint_NHWD, words.vectors_TLD[:, 0], logit_scale, fine)
         return maps, [box_around_peak(each.numpy()) for each in maps]
 
     return method
