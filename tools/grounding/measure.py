@@ -67,7 +67,7 @@ def measure(
     read: PhraseReader,
     adapter: CrossModalAdapter | None = None,
 ) -> dict[str, Score]:
-    """Scores by kind of phrase, size and source of the object, and of "all".
+    """Scores by form of the scene, kind of phrase, size and source of the object, and of "all".
 
     Examples are read for an `adapter` alone.
     """
@@ -84,7 +84,9 @@ def measure(
             hits = [_points_into(heat, other["box"]) for other in objects]
             ratio, _ = overlap(torch.tensor(box), torch.tensor(right["box"]))
             mark = (hits[each.phrase["object"]], any(hits), float(ratio), ratio >= GOOD_OVERLAP)
-            for group in ("all", each.phrase["kind"], right["size"], right["source"]):
+            scene_form = scenes.scenes[each.scene]["form"]
+            groups = "all", scene_form, each.phrase["kind"], right["size"], right["source"]
+            for group in groups:
                 marks[group].append(mark)
     return {
         group: Score(len(some), *(float(np.mean(column)) for column in zip(*some, strict=True)))
