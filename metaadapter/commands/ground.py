@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
-from metaadapter.plain_text import one_line
+from metaadapter.plain_text import in_csv, one_line
 
 if TYPE_CHECKING:
     from metaadapter.features import FrozenEncoder
@@ -30,7 +32,10 @@ WITHOUT_TRAINING = (
 
 def ground(
     adapter: options.Adapter,
-    images: options.Pictures,
+    images: Annotated[
+        list[Path],
+        Argument(metavar="PICTURES", help="Pictures, folders (with all folders in them), lists."),
+    ],
     phrase: Annotated[
         str, Argument(metavar="PHRASE", help="What to look for, as in 'the red mug'.")
     ],
@@ -91,6 +96,8 @@ def ground(
         )
     warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
     console.warn_of_pictures("the", warnings, unreadable)
+    if out is not None:
+        console.note(f"wrote {out}")
     if json_output:
         document = {
             "adapter": str(adapter),
@@ -158,7 +165,8 @@ def _show(found: Sequence[Mapping[str, Any]], console: Console) -> None:
         for each in found
     ]
     if not console.stdout.is_terminal:
-        console.result(*("\t".join(map(one_line, row)) for row in rows))
+        lines = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
+        lines.writerows([in_csv(one_line(cell)) for cell in row] for row in rows)
         return
     from rich.table import Table
     from rich.text import Text

@@ -60,6 +60,15 @@ class Grounded(NamedTuple):
     heat_Thw: Float[Tensor, "tasks height width"]
     boxes_Thw4: Float[Tensor, "tasks height width 4"]
 
+    def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
+        """One box a task: the mean, by heat, over the places in the box of the hottest one."""
+        heat, boxes = self.heat_Thw.flatten(1).softmax(1), self.boxes_Thw4.flatten(1, 2)
+        peak = boxes[torch.arange(len(heat)), heat.argmax(1)][:, None]
+        centres = _centres(*self.heat_Thw.shape[1:]).to(heat).flatten(0, 1)
+        inside = ((centres >= peak[..., :2]) & (centres <= peak[..., 2:])).all(2)
+        weight = heat * inside
+        return ((weight[..., None] * boxes).sum(1) / weight.sum(1, keepdim=True)).clamp(0, 1)
+
 
 def frozen_map(
     joint_THWD: Float[Tensor, "tasks h w dim"],

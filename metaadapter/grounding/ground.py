@@ -88,7 +88,7 @@ def box_around_peak(heat: Float[np.ndarray, "height width"]) -> Box:
     level = heat.mean() + BOX_LEVEL * (heat.max() - heat.mean())
     pieces, _ = ndimage.label(heat >= level)
     peak = np.unravel_index(int(heat.argmax()), heat.shape)
-    down, across = ndimage.find_objects(pieces == pieces[peak])[0]
+    down, across = ndimage.find_objects((pieces == pieces[peak]).astype(np.int8))[0]
     height, width = heat.shape
     left, right = across.start / width, across.stop / width
     return left, down.start / height, right, down.stop / height
@@ -104,8 +104,7 @@ def _by_frozen_map(tokens: PictureTokens, phrase: Tensor, logit_scale: float) ->
 def _at_peak(grounded: Grounded) -> Found:
     logits = grounded.heat_Thw[0]
     heat = logits.flatten().softmax(0).reshape(logits.shape).numpy()
-    box = grounded.boxes_Thw4[0].flatten(0, 1)[int(logits.argmax())].clamp(0, 1)
-    left, top, right, bottom = box.tolist()
+    left, top, right, bottom = grounded.boxes_at_peak()[0].tolist()
     return _found((left, top, right, bottom), heat)
 
 

@@ -13,7 +13,8 @@ __all__ = ["overlay"]
 # From cold to hot: dark blue, violet, orange, yellow. They differ in lightness too, for readers
 # who see no colours and for prints without any.
 RAMP = ((12, 8, 60), (120, 28, 120), (240, 110, 30), (252, 240, 120))
-HEAT_SHARE = 0.55
+# How much of the colour covers the picture, where it is cold and where it is hot.
+COVER = (0.3, 0.65)
 LINE = 120
 LONGEST = 1600
 
@@ -26,7 +27,8 @@ def overlay(picture: Image.Image, found: Found) -> Image.Image:
     level = np.clip(np.asarray(heat), 0, 1)
     stops = np.linspace(0, 1, len(RAMP))
     colours = [np.interp(level, stops, [each[channel] for each in RAMP]) for channel in range(3)]
-    mixed = (1 - HEAT_SHARE) * np.asarray(shown) + HEAT_SHARE * np.stack(colours, -1)
+    cover = np.interp(level, (0, 1), COVER)[..., None]
+    mixed = (1 - cover) * np.asarray(shown) + cover * np.stack(colours, -1)
     result = Image.fromarray(mixed.round().astype(np.uint8))
     _draw_box(result, found.box)
     return result

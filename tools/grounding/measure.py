@@ -99,9 +99,7 @@ def of_adapter(adapter: CrossModalAdapter) -> Method:
 
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
         grounded = adapter(pictures, words, torch.arange(len(words.mask_TL)))
-        peaks = grounded.heat_Thw.flatten(1).argmax(1)
-        boxes = grounded.boxes_Thw4.flatten(1, 2)[torch.arange(len(peaks)), peaks].clamp(0, 1)
-        return grounded.heat_Thw, [tuple(box) for box in boxes.tolist()]
+        return grounded.heat_Thw, [tuple(box) for box in grounded.boxes_at_peak().tolist()]
 
     return method
 
