@@ -120,7 +120,10 @@ def questions(
             }
             if len(standing) == 1:
                 right = standing.pop()
-                some = [*(there - {right, other.name}), *rng.choice(absent, N_ANSWERS).tolist()]
+                some = [
+                    *(there - {right, other.name}),
+                    *rng.permutation(absent)[:N_ANSWERS].tolist(),
+                ]
                 text = f"What is {relation} the {other.name}?"
                 wrong = list(dict.fromkeys(some))[: N_ANSWERS - 1]
                 found.append(
@@ -128,8 +131,9 @@ def questions(
                 )
     if objects:
         right = str(rng.choice(sorted(there)))
-        wrong = list(dict.fromkeys(rng.choice(absent, N_ANSWERS - 1).tolist()))
-        found.append(_asked("What is in the picture?", right, wrong, "what", "", rng))
+        wrong = rng.permutation(absent)[: N_ANSWERS - 1].tolist()
+        if wrong:
+            found.append(_asked("What is in the picture?", right, wrong, "what", "", rng))
         counted = str(rng.choice(sorted(there)))
         n = sum(each.name == counted for each in objects)
         text = f"How many objects are called {counted}?"
