@@ -24,6 +24,7 @@ import torch
 from rich.console import Console
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from metaadapter.features import FrozenEncoder
 from metaadapter.files.proof import TRAINING_RECORD, write_document
@@ -120,9 +121,7 @@ def learn(
     validated: dict[str, Any] = {}
     step, seconds = 0, 0.0
     if (out / CHECKPOINT).is_file():
-        step, seconds, validated = _restore(out / CHECKPOINT, adapter, optimizer)
-        for _ in range(step):
-            schedule.step()
+        step, seconds, validated = _restore(out / CHECKPOINT, adapter, optimizer, schedule)
     usable = [number for number, scene in enumerate(scenes.scenes) if scene["phrases"]]
     console = Console(stderr=True)
     told: list[list[float]] = []
@@ -130,14 +129,8 @@ def learn(
         started = time.process_time()
         # Each step draws for itself, so that a run that was stopped goes on to the same weights.
         rng = random.Random(f"{config['seed']} {step}")
-        losses = _losses(
-            adapter.train(),
-            scenes,
-            read,
-            rng.sample(usable, config["scenes_per_step"]),
-            config,
-            rng,
-        )
+        numbers = rng.sample(usable, config["scenes_per_step"])
+        losses = _losses(adapter.train(), scenes, read, numbers, config, rng)
         optimizer.zero_grad()
         losses.total.backward()
         clip_grad_norm_(adapter.parameters(), MOST_GRADIENT)
@@ -156,7 +149,8 @@ def learn(
         if step % config["validate_every"] == 0 or step == config["steps"]:
             validated[str(step)] = _validate(adapter.eval(), validation, read, config)
             console.print(f"step {step}: {_in_words(validated[str(step)])}")
-            _keep(out / CHECKPOINT, adapter, optimizer, step, seconds, validated)
+            values = {"step": step, "seconds": seconds, "validated": validated}
+            _keep(out / CHECKPOINT, adapter, optimizer, schedule, values)
     return seconds, validated
 
 
@@ -221,9 +215,8 @@ def _keep(
     path: Path,
     adapter: CrossModalAdapter,
     optimizer: Optimizer,
-    step: int,
-    seconds: float,
-    validated: Mapping[str, Any],
+    schedule: LambdaLR,
+    values: Mapping[str, Any],
 ) -> None:
     state = optimizer.state_dict()["state"]
     moments = {
@@ -232,12 +225,11 @@ def _keep(
         for name, tensor in each.items()
     }
     tensors = {"adapter": adapter.state_dict(), "moments": moments}
-    values = {"step": step, "seconds": seconds, "validated": validated}
-    Checkpoint(tensors, values).save(path)
+    Checkpoint(tensors, {**values, "schedule": schedule.state_dict()}).save(path)
 
 
 def _restore(
-    path: Path, adapter: CrossModalAdapter, optimizer: Optimizer
+    path: Path, adapter: CrossModalAdapter, optimizer: Optimizer, schedule: LambdaLR
 ) -> tuple[int, float, dict[str, Any]]:
     kept = load_checkpoint(path)
     adapter.load_state_dict(kept.tensors["adapter"])
@@ -246,6 +238,8 @@ def _restore(
         number, name = key.split("/")
         state.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    schedule.load_state_dict(kept.values["schedule"])
+    optimizer.param_groups[0]["lr"] = schedule.get_last_lr()[0]
     return kept.values["step"], kept.values["seconds"], kept.values["validated"]
 
 

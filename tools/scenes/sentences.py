@@ -17,8 +17,8 @@ __all__ = ["Phrase", "Question", "captions", "phrases", "questions", "with_artic
 APART = 0.12
 N_ANSWERS = 4
 NUMBERS = ("one", "two", "three", "four", "five", "six")
-OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-SIDES = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "below"}
+RELATIONS = ("left of", "right of", "above", "below")
+SIDES = {"left": "on the left", "right": "on the right", "top": "at the top"}
 # A size is told where a class has a larger or smaller object, by this factor in length.
 SIZE_RATIO = 1.6
 
@@ -111,24 +111,14 @@ def questions(
     there = {each.name for each in objects}
     absent = [name for name in names if name not in there]
     for other in unique:
-        for relation in OPPOSITE:
-            standing = {
-                it.name
-                for it in objects
-                for found_ in _relations(it, objects)
-                if found_ == (relation, other)
-            }
+        for relation in RELATIONS:
+            standing = {it.name for it in objects if (relation, other) in _relations(it, objects)}
             if len(standing) == 1:
                 right = standing.pop()
-                some = [
-                    *(there - {right, other.name}),
-                    *rng.permutation(absent)[:N_ANSWERS].tolist(),
-                ]
-                text = f"What is {relation} the {other.name}?"
-                wrong = list(dict.fromkeys(some))[: N_ANSWERS - 1]
-                found.append(
-                    _asked(text, right, wrong, "relation", f"{relation} the {other.name}", rng)
-                )
+                near = sorted(there - {right, other.name})
+                wrong = [*near, *rng.permutation(absent).tolist()][: N_ANSWERS - 1]
+                place = f"{relation} the {other.name}"
+                found.append(_asked(f"What is {place}?", right, wrong, "relation", place, rng))
     if objects:
         right = str(rng.choice(sorted(there)))
         wrong = rng.permutation(absent)[: N_ANSWERS - 1].tolist()
