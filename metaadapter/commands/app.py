@@ -21,6 +21,7 @@ from metaadapter.commands.doctor import doctor
 from metaadapter.commands.encode import encode
 from metaadapter.commands.evaluate import evaluate
 from metaadapter.commands.export import export
+from metaadapter.commands.ground import ground
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
 from metaadapter.commands.report import report
@@ -53,7 +54,7 @@ app = typer.Typer(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, adapt, add, predict, export, serve),
+    *(demo, encode, adapt, add, predict, ground, export, serve),
     *(study, train, evaluate, report, doctor),
 )
 for command in COMMANDS:

@@ -24,6 +24,7 @@ __all__ = [
     "default_blocks",
     "join_blocks",
     "joint_length",
+    "kind_of_tower",
     "require_second",
     "tower_blocks",
 ]
@@ -94,7 +95,7 @@ def tower_blocks(
     Raises:
         UsageError: The tower is none of a VisionTransformer, a ModifiedResNet and a TimmModel.
     """
-    kind = _kind(tower)
+    kind = kind_of_tower(tower)
     if kind == "TimmModel":
         chosen = _stages(len(tower.trunk.feature_info))
         final, maps = tower.trunk.forward_intermediates(pixels, indices=chosen)
@@ -133,7 +134,7 @@ def joint_length(lengths: Mapping[str, float]) -> float:
     return float(lengths["joint"] / sum(length**2 for length in lengths.values()) ** 0.5)
 
 
-def _kind(tower: Any) -> str:
+def kind_of_tower(tower: Any) -> str:
     """The class of open_clip that a tower is of; "" where it is none that gives blocks."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.timm_model import TimmModel

@@ -220,6 +220,12 @@ class FrozenEncoder(ImageEncoder):
         towers = [self._network.visual, *([self._second] if "second" in self._lengths else [])]
         return ImageNetwork(self._features, *towers)
 
+    @property
+    def network(self) -> nn.Module:
+        """The model of open_clip with both towers, frozen: to be read, never to be changed."""
+        network: nn.Module = self._network
+        return network
+
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
     ) -> Float32[np.ndarray, "n dim"]:

@@ -1,0 +1,180 @@
+"""`metaadapter ground`: where in pictures a phrase is."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Argument, Option
+
+from metaadapter.commands import options
+from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.commands.one_heap import share_one_heap
+from metaadapter.errors import DataError, UsageError
+from metaadapter.plain_text import in_csv, one_line
+
+if TYPE_CHECKING:
+    from metaadapter.features import FrozenEncoder
+    from metaadapter.grounding import CrossModalAdapter
+
+__all__ = ["ground"]
+
+WITHOUT_TRAINING = (
+    "the cross-modal adapter that ships was trained with the encoder tiny, and this adapter has "
+    "the encoder {encoder}: these are its own similarities, place by place, without training. They "
+    "know names alone, no colours, places or relations"
+)
+
+
+def ground(
+    adapter: options.Adapter,
+    images: Annotated[
+        list[Path],
+        Argument(metavar="PICTURES", help="Pictures, folders (with all folders in them), lists."),
+    ],
+    phrase: Annotated[
+        str, Argument(metavar="PHRASE", help="What to look for, as in 'the red mug'.")
+    ],
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            "-o",
+            metavar="FILE.png",
+            help="Write the picture with its heat map and box here; for several pictures a folder.",
+        ),
+    ] = None,
+    encoder: options.MovedEncoder = None,
+    device: options.Device = "auto",
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find what a phrase names in pictures: a box, a score, a heat map.
+
+    The adapter says which encoder reads pictures and words. Without a terminal the list is
+    tab-separated: path, left, top, right, bottom (fractions of the upright picture), score.
+    """
+    share_one_heap()
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter import adapted_encoder, load_adapter
+    from metaadapter.features import FrozenEncoder
+    from metaadapter.grounding import phrase_pieces, shipped_for
+    from metaadapter.images import UnreadableImage, read_images
+    from metaadapter.task.queries import load_adapter_encoder
+
+    phrase_pieces(phrase)  # better told now than after loading
+    stored = load_adapter(adapter)
+    paths = [row.path for source in images for row in read_images(source, labelled=False).rows]
+    if out is not None:
+        _require_place(out, len(paths))
+    base = load_adapter_encoder(adapter, stored.config, encoder, device, "fp32")
+    loaded = adapted_encoder(base, stored)
+    if not isinstance(loaded, FrozenEncoder):
+        raise UsageError(
+            f"the encoder {loaded.name} is of your own, and only models of open_clip give tokens "
+            "of places and words; make an adapter with one of those, such as tiny"
+        )
+    cross_modal = shipped_for(loaded)
+    found: list[dict[str, Any]] = []
+    unreadable: list[UnreadableImage] = []
+    with console.counting("looking") as tell:
+        for number, path in enumerate(paths):
+            try:
+                found.append(
+                    _ground_one(loaded, path, phrase, cross_modal, _file(out, path, paths))
+                )
+            except UnreadableImage as error:
+                unreadable.append(error)
+            tell(number + 1, len(paths))
+    if not found:
+        raise DataError(
+            f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
+        )
+    warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
+    console.warn_of_pictures("the", warnings, unreadable)
+    if out is not None:
+        console.note(f"wrote {out}")
+    if json_output:
+        document = {
+            "adapter": str(adapter),
+            "encoder": loaded.name,
+            "phrase": phrase,
+            "trained": cross_modal is not None,
+            "found": found,
+            "warnings": warnings,
+            "quarantined": quarantined_json(unreadable),
+        }
+        write_document("ground", document)
+    else:
+        _show(found, console)
+
+
+def _ground_one(
+    encoder: FrozenEncoder,
+    path: Path,
+    phrase: str,
+    cross_modal: CrossModalAdapter | None,
+    file: Path | None,
+) -> dict[str, Any]:
+    """What is told of one picture; its heat map is drawn into `file`."""
+    from metaadapter.files.atomic_files import replace_file
+    from metaadapter.grounding import ground, overlay
+    from metaadapter.images import decode_image
+
+    picture = decode_image(path)
+    (found,) = ground(encoder, [picture], phrase, cross_modal)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        drawn = overlay(picture, found)
+        replace_file(file, partial(drawn.save, format="PNG"))
+    return {
+        "path": str(path),
+        "box": [round(side, 4) for side in found.box],
+        "score": round(found.score, 4),
+        "heat_map": None if file is None else str(file),
+    }
+
+
+def _file(out: Path | None, path: Path, paths: Sequence[Path]) -> Path | None:
+    """The file of a picture; several pictures of one name get the numbers of their places."""
+    if out is None or len(paths) == 1:
+        return out
+    same = sum(each.stem == path.stem for each in paths) > 1
+    return out / (f"{path.stem}-{paths.index(path) + 1}.png" if same else f"{path.stem}.png")
+
+
+def _require_place(out: Path, n_pictures: int) -> None:
+    """Check that what `--out` names can be written, before any work is done."""
+    if n_pictures > 1 and out.is_file():
+        raise UsageError(
+            f"{n_pictures} pictures make as many files, and --out {out} is one file; name a folder"
+        )
+    if n_pictures == 1 and out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out} should end in .png, for that is what is written")
+    if n_pictures == 1 and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; name a file that ends in .png")
+
+
+def _show(found: Sequence[Mapping[str, Any]], console: Console) -> None:
+    rows = [
+        [each["path"], *(f"{side:.3f}" for side in each["box"]), f"{each['score']:.3f}"]
+        for each in found
+    ]
+    if not console.stdout.is_terminal:
+        lines = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
+        lines.writerows([in_csv(one_line(cell)) for cell in row] for row in rows)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("picture", "left", "top", "right", "bottom", "score"):
+        justify: Literal["left", "right"] = "left" if title == "picture" else "right"
+        table.add_column(title, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    console.stdout.print(table)

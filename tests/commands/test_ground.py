@@ -1,0 +1,114 @@
+"""`metaadapter ground`: boxes and heat maps, in files, lines and JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.commands.app import main
+from tests.commands.test_documented_json import agrees
+
+
+@pytest.fixture(scope="module")
+def of_tiny(tmp_path_factory, labelled):
+    """An adapter whose encoder is the one that the shipped weights are for."""
+    folder = tmp_path_factory.mktemp("of tiny") / "animals"
+    assert main(["adapt", str(labelled), "--out", str(folder), "--no-zoom", "-q"]) == 0
+    return folder
+
+
+def test_ground__each_picture__gets_a_line_with_its_box_and_score(run, adapter, unlabelled):
+    found = run("ground", adapter, unlabelled, "the red fox")
+
+    lines = [line.split("\t") for line in found.out.splitlines()]
+    assert found.code == 0
+    assert [line[0] for line in lines] == [str(path) for path in sorted(unlabelled.iterdir())]
+    for _, left, top, right, bottom, score in lines:
+        assert 0 <= float(left) < float(right) <= 1
+        assert 0 <= float(top) < float(bottom) <= 1
+        assert 0 < float(score) <= 1
+
+
+def test_ground__another_encoder__answers_without_training_and_says_so(run, adapter, unlabelled):
+    found = run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--json")
+
+    assert found.document["trained"] is False
+    assert "was trained with the encoder tiny" in found.document["warnings"][0]
+    assert "without training" in found.err
+
+
+def test_ground__the_encoder_of_the_weights__answers_with_them(run, of_tiny, unlabelled):
+    found = run("ground", of_tiny, unlabelled / "lynx-0.png", "the red fox", "--json")
+
+    assert found.document["trained"] is True
+    assert found.document["warnings"] == []
+
+
+def test_ground__document__is_as_documented(run, adapter, unlabelled, tmp_path):
+    out = tmp_path / "fox.png"
+
+    found = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", out, "--json")
+
+    assert agrees(found.document, "metaadapter.ground/1")
+    assert found.document["found"][0]["heat_map"] == str(out)
+
+
+def test_ground__out__is_the_picture_with_its_map(run, adapter, unlabelled, tmp_path):
+    out = tmp_path / "fox.png"
+
+    run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--out", out)
+
+    with Image.open(out) as drawn, Image.open(unlabelled / "lynx-0.png") as picture:
+        assert drawn.size == picture.size
+        assert (np.asarray(drawn) != np.asarray(picture.convert("RGB"))).any()
+
+
+def test_ground__several_pictures__get_a_file_each(run, adapter, unlabelled, labelled, tmp_path):
+    run("ground", adapter, unlabelled, labelled / "lynx" / "0.png", "fox", "--out", tmp_path / "m")
+    expected = sorted(path.name for path in unlabelled.iterdir())
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted([*expected, "0.png"])
+
+    same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
+    run("ground", adapter, *same, "fox", "--out", tmp_path / "same")
+    assert sorted(path.name for path in (tmp_path / "same").iterdir()) == ["0-1.png", "0-2.png"]
+
+
+def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
+    run, adapter, unlabelled, tmp_path
+):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+
+    found = run("ground", adapter, unlabelled / "lynx-0.png", broken, "fox", "--json")
+
+    assert found.code == 0
+    assert len(found.document["found"]) == 1
+    assert found.document["quarantined"][0]["path"] == str(broken)
+    alone = run("ground", adapter, broken, "fox")
+    assert alone.code == 3
+    assert "none of the 1 pictures could be read" in alone.err
+
+
+def test_ground__out_that_is_no_png__is_refused_first(run, adapter, unlabelled):
+    refused = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", "fox.jpg")
+
+    assert refused.code == 2
+    assert "should end in .png" in refused.err
+
+
+def test_ground__one_file_for_several_pictures__is_refused(run, adapter, unlabelled, tmp_path):
+    file = tmp_path / "one.png"
+    file.touch()
+
+    refused = run("ground", adapter, unlabelled, "fox", "--out", file)
+
+    assert refused.code == 2
+    assert "6 pictures make as many files" in refused.err
+
+
+def test_ground__a_phrase_without_words__is_refused(run, adapter, unlabelled):
+    refused = run("ground", adapter, unlabelled, "the")
+
+    assert refused.code == 2
+    assert "expected a phrase such as 'the red mug', got 'the'" in refused.err

@@ -1,0 +1,232 @@
+"""Training and measuring of cross-modal adapters, on scenes of drawn shapes."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch.nn.utils import clip_grad_norm_
+
+from metaadapter.grounding.cross_modal import Grounded
+from metaadapter.grounding.phrase_tokens import EXAMPLE
+from metaadapter.grounding.picture_tokens import PictureTokens, dense_size
+from tests.grounding.test_ground import encoder_of
+from tools import train_grounding
+from tools.grounding import scene_set
+from tools.grounding.measure import (
+    draw_questions,
+    measure,
+    of_adapter,
+    of_frozen_map,
+    of_relevance,
+)
+from tools.grounding.objective import grounding_losses, overlap
+from tools.grounding.scene_set import SceneSet, coverage
+from tools.grounding.tasks import PhraseReader, draw_asked, examples_of, mirrored
+from tools.measure_grounding import table
+from tools.scenes.make import make_split
+from tools.scenes.sources import ObjectClass, Source
+from tools.train_grounding import learn, new_adapter
+
+CONFIG = {
+    "seed": 0,
+    "steps": 4,
+    "scenes_per_step": 3,
+    "phrases_per_scene": 2,
+    "shots": [0, 1],
+    "lr": 5e-3,
+    "weight_decay": 0.02,
+    "validate_every": 2,
+    "validation_phrases": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return encoder_of("vit")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Eight scenes of a square, a disc and a cross in plain colours."""
+    data, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    classes = []
+    for name in ("square", "disc", "cross"):
+        shape = Image.new("RGBA", (64, 64))
+        draw = ImageDraw.Draw(shape)
+        draw.ellipse((4, 4, 60, 60), fill=(*rng.integers(0, 255, 3).tolist(), 255))
+        shape.save(data / f"{name}.png")
+        classes.append(ObjectClass(name, Source("drawn", "alpha"), (data / f"{name}.png",)))
+    ground = data / "ground.png"
+    Image.new("RGB", (64, 64), (120, 140, 150)).save(ground)
+    make_split("train", classes, [ground], 8, 0.0, 0, data / "scenes")
+    return data / "scenes"
+
+
+@pytest.fixture(scope="module")
+def scenes(folder, encoder):
+    return SceneSet.of(folder, "train", encoder, dense_size(encoder), folder / "tokens")
+
+
+def test_tokens_are_computed_once(folder, scenes, encoder, monkeypatch):
+    seen = []
+    own = scene_set.picture_tokens
+    monkeypatch.setattr(
+        scene_set, "picture_tokens", lambda *given: seen.append(given) or own(*given)
+    )
+
+    again = SceneSet.of(folder, "train", encoder, dense_size(encoder), folder / "tokens")
+
+    assert len(seen) == 1  # one picture, to know the shapes
+    assert torch.equal(again.tokens([2]).joint_NHWD, scenes.tokens([2]).joint_NHWD)
+
+
+def test_kept_tokens_are_those_of_the_picture(folder, scenes, encoder):
+    with Image.open(folder / scenes.scenes[3]["picture"]) as picture:
+        own = scene_set.picture_tokens(encoder, [picture.convert("RGB")], dense_size(encoder))
+
+    for kept, exact in zip(scenes.tokens([3]), own, strict=True):
+        torch.testing.assert_close(kept, exact, rtol=2e-3, atol=2e-3)
+
+
+def test_coverage_is_the_share_of_each_place():
+    box = (0.1, 0.3, 0.55, 0.8)
+    fine = np.zeros((100, 100))
+    fine[30:80, 10:55] = 1
+
+    np.testing.assert_allclose(
+        coverage(box, 5, 4), fine.reshape(5, 20, 4, 25).mean((1, 3)), atol=1e-5
+    )
+
+
+def test_overlap_is_that_of_painted_boxes():
+    first, second = (0.1, 0.2, 0.6, 0.7), (0.3, 0.4, 0.9, 0.8)
+    painted = np.zeros((2, 100, 100), dtype=bool)
+    painted[0, 20:70, 10:60] = painted[1, 40:80, 30:90] = True
+    ratio = (painted[0] & painted[1]).sum() / (painted[0] | painted[1]).sum()
+
+    found, generalised = overlap(torch.tensor(first), torch.tensor(second))
+
+    assert float(found) == pytest.approx(ratio, abs=1e-4)
+    hull = 0.8 * 0.6  # of both together
+    union = (painted[0] | painted[1]).mean()
+    assert float(generalised) == pytest.approx(ratio - (hull - union) / hull, abs=1e-4)
+
+
+def test_losses_vanish_where_everything_is_right():
+    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
+    inside = coverage(box[0].tolist(), 4, 4)[None]
+    right = Grounded(torch.where(inside > 0, 30.0, -30.0), box.expand(1, 4, 4, 4))
+    wrong = Grounded(-right.heat_Thw, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3)
+
+    good, bad = (grounding_losses(each, box, inside) for each in (right, wrong))
+
+    assert float(good.place) == pytest.approx(0, abs=1e-4)
+    assert float(good.box) == pytest.approx(0, abs=1e-4)
+    assert float(good.spread) == pytest.approx(np.log(4), abs=1e-4)  # even over four places
+    assert bad.place > 10
+    assert bad.box > 0.3
+
+
+def test_a_mirrored_task_is_the_same_after_two_mirrors(scenes):
+    tokens, boxes = scenes.tokens([0, 1]), torch.tensor([[0.1, 0.2, 0.4, 0.5]])
+    texts = ["the mug left of the lamp"]
+
+    once = mirrored(tokens, texts, boxes)
+    twice = mirrored(*once)
+
+    assert once[1] == ["the mug right of the lamp"]
+    torch.testing.assert_close(once[2], torch.tensor([[0.6, 0.2, 0.9, 0.5]]))
+    assert torch.equal(once[0].joint_NHWD[:, :, 0], tokens.joint_NHWD[:, :, -1])
+    assert all(map(torch.equal, twice[0], tokens))
+    assert twice[1] == texts
+    torch.testing.assert_close(twice[2], boxes)
+
+
+def test_examples_are_of_the_class_and_from_other_scenes(scenes, encoder):
+    adapter = new_adapter(encoder, scenes, seed=0)
+    rng = random.Random(0)
+    for number in range(8):
+        for asked in draw_asked(scenes, number, 3, [2], rng):
+            name = scenes.scenes[number]["objects"][asked.phrase["object"]]["name"]
+            assert asked.examples
+            for scene, place in asked.examples:
+                assert scene != number
+                assert scenes.scenes[scene]["objects"][place]["name"] == name
+            words = PhraseReader(encoder)(["x"], [examples_of(scenes, asked, adapter)])
+            assert (words.kinds_TL == EXAMPLE).sum() == len(asked.examples)
+
+
+def test_a_new_adapter_points_as_the_frozen_map_does(scenes, encoder):
+    asked, read = draw_questions(scenes, 10, 0, seed=0), PhraseReader(encoder)
+    adapter = new_adapter(encoder, scenes, seed=0).eval()
+
+    new = measure(of_adapter(adapter), scenes, asked, read, adapter)
+    frozen = measure(of_frozen_map(encoder.logit_scale), scenes, asked, read)
+
+    assert {group: score.pointing for group, score in new.items()} == {
+        group: score.pointing for group, score in frozen.items()
+    }
+    assert "| all |" in table({"frozen map": frozen, "new": new})
+
+
+def test_relevance_is_the_gradient_of_the_cosine_times_each_place(scenes, encoder):
+    words = PhraseReader(encoder)(["the disc", "the cross"])
+    tokens = scenes.tokens([0, 1])
+    joint = tokens.joint_NHWD.clone().requires_grad_()
+    cosine = torch.cosine_similarity(joint.mean((1, 2)), words.vectors_TLD[:, 0])
+    (gradient,) = torch.autograd.grad(cosine.sum(), joint)
+    # GradCAM weighs by the mean gradient of the places, which is that of the pooled vector.
+    weight = gradient.sum((1, 2))
+    expected = torch.einsum("thwd,td->thw", tokens.joint_NHWD, weight).clamp(min=0)
+    same_grid = PictureTokens(tokens.joint_NHWD, tokens.joint_NHWD, tokens.colour_Nhw6)
+
+    found, _ = of_relevance(1.0)(same_grid, words)
+
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_training_that_was_stopped_goes_on_to_the_same_weights(
+    scenes, encoder, tmp_path, monkeypatch
+):
+    read = PhraseReader(encoder)
+    whole = new_adapter(encoder, scenes, seed=0)
+    learn(whole, scenes, scenes, read, CONFIG, tmp_path)
+
+    stopped = new_adapter(encoder, scenes, seed=0)
+    (tmp_path / "stopped").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(train_grounding, "clip_grad_norm_", _interrupting(after=3))
+        with pytest.raises(KeyboardInterrupt):
+            learn(stopped, scenes, scenes, read, CONFIG, tmp_path / "stopped")
+    gone_on = new_adapter(encoder, scenes, seed=0)
+    learn(gone_on, scenes, scenes, read, CONFIG, tmp_path / "stopped")
+
+    assert all(map(torch.equal, whole.parameters(), gone_on.parameters()))
+
+
+def test_training_learns_to_point(scenes, encoder, tmp_path):
+    read, asked = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
+    adapter = new_adapter(encoder, scenes, seed=0)
+    before = measure(of_adapter(adapter.eval()), scenes, asked, read, adapter)["all"]
+
+    learn(adapter, scenes, scenes, read, CONFIG | {"steps": 40, "validate_every": 40}, tmp_path)
+
+    after = measure(of_adapter(adapter.eval()), scenes, asked, read, adapter)["all"]
+    assert after.pointing > before.pointing + 0.2
+    assert after.any_object > 0.5
+
+
+def _interrupting(after):
+    calls = []
+
+    def clip(*given):
+        calls.append(given)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        return clip_grad_norm_(*given)
+
+    return clip

@@ -1,0 +1,145 @@
+"""How well phrases are grounded in scenes: pointing accuracy and overlap of boxes, per method."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metaadapter.grounding.cross_modal import CrossModalAdapter, frozen_map
+from metaadapter.grounding.ground import Box, box_around_peak
+from metaadapter.grounding.phrase_tokens import PhraseTokens
+from metaadapter.grounding.picture_tokens import PictureTokens
+from tools.grounding.objective import overlap
+from tools.grounding.scene_set import SceneSet
+from tools.grounding.tasks import Asked, PhraseReader, draw_examples, examples_of
+
+__all__ = ["Score", "draw_questions", "measure", "of_adapter", "of_frozen_map", "of_relevance"]
+
+BATCH = 32
+GOOD_OVERLAP = 0.5
+
+Method = Callable[[PictureTokens, PhraseTokens], tuple[Tensor, Sequence[Box]]]
+"""Tokens of pictures, one for each phrase → maps (tasks, height, width) and boxes."""
+
+
+class Score(NamedTuple):
+    """Means over tasks.
+
+    Attributes:
+        n: The number of tasks.
+        pointing: The share whose hottest place lies in the right box.
+        any_object: The share whose hottest place lies in the box of any object.
+        iou: The overlap of the box with the right one.
+        good: The share of boxes that overlap by at least half.
+    """
+
+    n: int
+    pointing: float
+    any_object: float
+    iou: float
+    good: float
+
+
+def draw_questions(scenes: SceneSet, n_each: int, n_shots: int, seed: int) -> list[Asked]:
+    """Up to `n_each` phrases of each kind from all scenes, with so many examples."""
+    rng = random.Random(seed)
+    kinds = defaultdict(list)
+    for number, scene in enumerate(scenes.scenes):
+        for phrase in scene["phrases"]:
+            kinds[phrase["kind"]].append((number, phrase))
+    return [
+        Asked(number, phrase, draw_examples(scenes, number, phrase, n_shots, rng))
+        for kind in sorted(kinds)
+        for number, phrase in rng.sample(kinds[kind], min(n_each, len(kinds[kind])))
+    ]
+
+
+def measure(
+    method: Method,
+    scenes: SceneSet,
+    asked: Sequence[Asked],
+    read: PhraseReader,
+    adapter: CrossModalAdapter | None = None,
+) -> dict[str, Score]:
+    """Scores by form of the scene, kind of phrase, size and source of the object, and of "all".
+
+    Examples are read for an `adapter` alone.
+    """
+    marks = defaultdict(list)
+    for start in range(0, len(asked), BATCH):
+        some = asked[start : start + BATCH]
+        shown = [examples_of(scenes, each, adapter) for each in some] if adapter else None
+        words = read([str(each.phrase["text"]) for each in some], shown)
+        with torch.inference_mode():
+            maps, boxes = method(scenes.tokens([each.scene for each in some]), words)
+        for each, heat, box in zip(some, maps, boxes, strict=True):
+            objects = scenes.scenes[each.scene]["objects"]
+            right = objects[each.phrase["object"]]
+            hits = [_points_into(heat, other["box"]) for other in objects]
+            ratio, _ = overlap(torch.tensor(box), torch.tensor(right["box"]))
+            mark = (hits[each.phrase["object"]], any(hits), float(ratio), ratio >= GOOD_OVERLAP)
+            scene_form = scenes.scenes[each.scene]["form"]
+            groups = "all", scene_form, each.phrase["kind"], right["size"], right["source"]
+            for group in groups:
+                marks[group].append(mark)
+    return {
+        group: Score(len(some), *(float(np.mean(column)) for column in zip(*some, strict=True)))
+        for group, some in marks.items()
+    }
+
+
+def of_adapter(adapter: CrossModalAdapter) -> Method:
+    """The cross-modal adapter."""
+
+    def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
+        grounded = adapter(pictures, words, torch.arange(len(words.mask_TL)))
+        return grounded.heat_Thw, [tuple(box) for box in grounded.boxes_at_peak().tolist()]
+
+    return method
+
+
+def of_frozen_map(logit_scale: float) -> Method:
+    """The frozen encoder's similarity map, which is MaskCLIP's readout as well."""
+
+    def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
+        fine = (pictures.stage_NhwC.shape[1], pictures.stage_NhwC.shape[2])
+        maps = frozen_map(pictures.joint_NHWD, words.vectors_TLD[:, 0], logit_scale, fine)
+        return maps, [box_around_peak(each.numpy()) for each in maps]
+
+    return method
+
+
+def of_relevance(logit_scale: float) -> Method:
+    """GradCAM (Selvaraju et al., 2017) of the cosine of the pooled picture and the phrase.
+
+    Where the pooled vector is the mean of the places, as it is for trunks that pool by means and
+    end in a linear head, the gradient of the cosine is the same for each place, and their product
+    is the relevance; its negative parts are set to nothing.
+    """
+
+    def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
+        joint = pictures.joint_NHWD
+        pooled, phrase = joint.mean((1, 2)), words.vectors_TLD[:, 0]
+        length = pooled.norm(dim=1, keepdim=True)
+        cosine = (pooled * phrase).sum(1, keepdim=True) / length
+        gradient = (phrase - cosine * pooled / length) / length
+        relevance = torch.einsum("thwd,td->thw", joint, gradient).clamp(min=0)
+        fine = pictures.stage_NhwC.shape[1:3]
+        maps = torch.nn.functional.interpolate(relevance[:, None], fine, mode="bilinear")[:, 0]
+        return maps, [box_around_peak(each.numpy()) for each in logit_scale * maps]
+
+    return method
+
+
+def _points_into(heat: Tensor, box: Sequence[float]) -> bool:
+    height, width = heat.shape
+    row, column = divmod(int(heat.argmax()), width)
+    left, top, right, bottom = box
+    across, down = (column + 0.5) / width, (row + 0.5) / height
+    return left <= across <= right and top <= down <= bottom

@@ -1,0 +1,60 @@
+"""What a cross-modal adapter is trained for: heat in the right box, and the box itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaadapter.grounding.cross_modal import Grounded
+
+__all__ = ["Losses", "grounding_losses", "overlap"]
+
+# Of an even spread of heat over the box, beside the share of heat within it.
+SPREAD_WEIGHT = 0.3
+TINY = 1e-6
+
+
+class Losses(NamedTuple):
+    """Means over tasks: the heat's place, its spread over the box, and the box."""
+
+    place: Tensor
+    spread: Tensor
+    box: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Their weighted sum."""
+        return self.place + SPREAD_WEIGHT * self.spread + self.box
+
+
+def grounding_losses(grounded: Grounded, boxes: Tensor, inside: Tensor) -> Losses:
+    """The losses of tasks.
+
+    Args:
+        grounded: What the adapter says.
+        boxes: The right boxes (tasks, 4), in fractions.
+        inside: The share of each place (tasks, height, width) that the right box covers.
+    """
+    logs, inside = grounded.heat_Thw.flatten(1).log_softmax(1), inside.flatten(1)
+    place = -torch.logsumexp(logs + inside.clamp(min=TINY).log(), 1)
+    share = inside / inside.sum(1, keepdim=True)
+    spread = -(logs * share).sum(1)
+    _, generalised = overlap(grounded.boxes_Thw4.flatten(1, 2), boxes[:, None])
+    box = ((1 - generalised) * share).sum(1)
+    return Losses(place.mean(), spread.mean(), box.mean())
+
+
+def overlap(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Intersection over union of boxes, and its generalised form (Rezatofighi et al., 2019)."""
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
+    shared = (high - low).clamp(min=0).prod(-1)
+    areas = [(each[..., 2:] - each[..., :2]).clamp(min=0).prod(-1) for each in (first, second)]
+    union = areas[0] + areas[1] - shared
+    outer_low = torch.minimum(first[..., :2], second[..., :2])
+    outer_high = torch.maximum(first[..., 2:], second[..., 2:])
+    hull = (outer_high - outer_low).prod(-1)
+    ratio = shared / (union + TINY)
+    return ratio, ratio - (hull - union) / (hull + TINY)

@@ -1,0 +1,111 @@
+"""Grounding tasks drawn from scenes: a picture, a phrase, and some examples or none."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaadapter.features import FrozenEncoder
+from metaadapter.grounding.cross_modal import CrossModalAdapter
+from metaadapter.grounding.ground import example_vectors
+from metaadapter.grounding.phrase_tokens import (
+    PhraseTokens,
+    join_tokens,
+    joint_of_first_look,
+    phrase_pieces,
+)
+from metaadapter.grounding.picture_tokens import PictureTokens
+from tools.grounding.scene_set import SceneSet
+
+__all__ = ["Asked", "PhraseReader", "draw_asked", "draw_examples", "examples_of", "mirrored"]
+
+TEXTS_AT_ONCE = 512
+OTHER_SIDE = {"left": "right", "right": "left"}
+
+
+class Asked(NamedTuple):
+    """A phrase that is asked about a scene.
+
+    Attributes:
+        scene: The number of the scene.
+        phrase: The record of the phrase.
+        examples: Scene and object numbers of examples, from other scenes.
+    """
+
+    scene: int
+    phrase: dict[str, object]
+    examples: tuple[tuple[int, int], ...] = ()
+
+
+class PhraseReader:
+    """Vectors of the pieces of phrases; each piece is read once."""
+
+    def __init__(self, encoder: FrozenEncoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, Tensor] = {}
+
+    def __call__(
+        self, phrases: Sequence[str], examples: Sequence[Tensor] | None = None
+    ) -> PhraseTokens:
+        """Tokens of phrases, each with vectors (examples, dim) of its examples."""
+        pieces = [phrase_pieces(phrase) for phrase in phrases]
+        new = sorted({text for each in pieces for text, _, _ in each} - self._vectors.keys())
+        for start in range(0, len(new), TEXTS_AT_ONCE):
+            some = new[start : start + TEXTS_AT_ONCE]
+            rows = joint_of_first_look(
+                self._encoder, torch.from_numpy(self._encoder.encode_texts(some))
+            )
+            self._vectors.update(zip(some, rows, strict=True))
+        return join_tokens(
+            [[(self._vectors[text], kind, place) for text, kind, place in each] for each in pieces],
+            examples,
+        )
+
+
+def draw_asked(
+    scenes: SceneSet, number: int, n_phrases: int, shots: Sequence[int], rng: random.Random
+) -> list[Asked]:
+    """Phrases about one scene, of each kind as often, each with a drawn number of examples."""
+    kinds = defaultdict(list)
+    for phrase in scenes.scenes[number]["phrases"]:
+        kinds[phrase["kind"]].append(phrase)
+    chosen = [rng.choice(kinds[rng.choice(sorted(kinds))]) for _ in range(n_phrases)]
+    return [
+        Asked(number, phrase, draw_examples(scenes, number, phrase, rng.choice(shots), rng))
+        for phrase in chosen
+    ]
+
+
+def draw_examples(
+    scenes: SceneSet, number: int, phrase: dict[str, object], n_shots: int, rng: random.Random
+) -> tuple[tuple[int, int], ...]:
+    """Up to `n_shots` instances of the class in other scenes."""
+    name = scenes.scenes[number]["objects"][phrase["object"]]["name"]
+    others = [each for each in scenes.of_name[name] if each[0] != number]
+    return tuple(rng.sample(others, min(n_shots, len(others))))
+
+
+def examples_of(scenes: SceneSet, asked: Asked, adapter: CrossModalAdapter) -> Tensor:
+    """Vectors (examples, dim) as the adapter reads them."""
+    if not asked.examples:
+        return torch.empty(0, adapter.config.dim)
+    regions = torch.stack([scenes.region(*each) for each in asked.examples])
+    return example_vectors(regions, adapter)
+
+
+def mirrored(
+    tokens: PictureTokens, texts: Sequence[str], boxes: Tensor
+) -> tuple[PictureTokens, list[str], Tensor]:
+    """The same tasks seen in a mirror, where what was left is right.
+
+    A tower's own tokens of a mirrored picture are nearly these.
+    """
+    sides = [" ".join(OTHER_SIDE.get(word, word) for word in text.split()) for text in texts]
+    left, top, right, bottom = boxes.unbind(1)
+    turned = torch.stack([1 - right, top, 1 - left, bottom], 1)
+    return PictureTokens(*(part.flip(2) for part in tokens)), sides, turned

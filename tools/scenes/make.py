@@ -1,0 +1,126 @@
+"""Make scenes to train and to judge grounding, ranking and questions on.
+
+    python -m tools.scenes.make CONFIG --data DATA --out FOLDER [--only SPLIT]…
+
+CONFIG is one such as `configs/scenes/default.toml`, DATA the folder of the sources that it names.
+Writes FOLDER/SPLIT.jsonl, one scene a line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends on the
+seed, its split and its number alone, so that a larger set begins with a smaller one.
+`docs/grounding.md` describes the form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from metaadapter.files.strict_json import json_text
+from tools.scenes.collage import PHOTOGRAPHS, make_collage
+from tools.scenes.scene import make_scene
+from tools.scenes.sentences import captions, phrases, questions
+from tools.scenes.sources import SPLITS, ObjectClass, Source, list_pictures, split_classes
+
+__all__ = ["main", "make_split", "split_backgrounds"]
+
+QUALITY = 92
+# The split of each of twenty photographs.
+TURNS = ("train",) * 14 + ("validation",) * 3 + ("test",) * 3
+
+
+def main() -> None:
+    """Make the scenes of a configuration."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sources")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--only", action="append", choices=SPLITS, help="make this split alone")
+    args = parser.parse_args()
+    config = tomllib.loads(args.config.read_text(encoding="utf-8"))
+    sources = [_read_source(each) for each in config["sources"]]
+    classes = split_classes(sources, args.data, config["seed"])
+    backgrounds = split_backgrounds(config["backgrounds"], args.data)
+    for split in args.only or SPLITS:
+        n_scenes = config["scenes"][split]
+        make_split(
+            split,
+            classes[split],
+            backgrounds[split],
+            n_scenes,
+            config["scenes"]["collages"],
+            config["seed"],
+            args.out,
+        )
+
+
+def make_split(
+    split: str,
+    classes: Sequence[ObjectClass],
+    backgrounds: Sequence[Path],
+    n_scenes: int,
+    collages: float,
+    seed: int,
+    out: Path,
+) -> None:
+    """Write `out`/`split`.jsonl and its pictures; `collages` is the share of those among them."""
+    (out / split).mkdir(parents=True, exist_ok=True)
+    # A source counts by its weight, whatever the number of its classes.
+    sizes = {each.source.folder: 0 for each in classes}
+    for each in classes:
+        sizes[each.source.folder] += 1
+    weights = np.array([each.source.weight / sizes[each.source.folder] for each in classes])
+    weights = weights / weights.sum()
+    of_photographs = [n for n, each in enumerate(classes) if each.source.cut in PHOTOGRAPHS]
+    photographs = [classes[n] for n in of_photographs]
+    photograph_weights = weights[of_photographs] / weights[of_photographs].sum()
+    names = sorted({each.name for each in classes})
+    with (out / f"{split}.jsonl").open("w", encoding="utf-8") as lines:
+        console = Console(stderr=True)
+        for number in track(range(n_scenes), f"{split}: {len(classes)} classes", console=console):
+            draw = [seed, SPLITS.index(split), number]
+            rng = np.random.default_rng(draw)
+            # A draw of its own: with another share the scenes that stay pasted stay the same.
+            is_collage = np.random.default_rng([*draw, 1]).random() < collages and photographs
+            if is_collage:
+                scene = make_collage(photographs, photograph_weights, rng)
+            else:
+                scene = make_scene(classes, weights, backgrounds, rng)
+            picture = f"{split}/{number:06d}.jpg"
+            scene.picture.save(out / picture, quality=QUALITY)
+            record = {
+                "picture": picture,
+                "form": "collage" if is_collage else "pasted",
+                "width": scene.picture.width,
+                "height": scene.picture.height,
+                "objects": [asdict(each) for each in scene.objects],
+                "phrases": [asdict(each) for each in phrases(scene.objects)],
+                "captions": captions(scene.objects, rng) if scene.objects else [],
+                "questions": [asdict(each) for each in questions(scene.objects, names, rng)],
+            }
+            lines.write(json_text(record) + "\n")
+
+
+def split_backgrounds(folders: Sequence[Mapping[str, Any]], data: Path) -> dict[str, list[Path]]:
+    """The photographs of each split; those of a folder without `split` are divided, 70:15:15."""
+    found: dict[str, list[Path]] = {name: [] for name in SPLITS}
+    for each in folders:
+        for number, path in enumerate(list_pictures(data / each["folder"])):
+            turn = number % len(TURNS)
+            found[each.get("split", [TURNS[turn]])[0]].append(path)
+    return found
+
+
+def _read_source(given: Mapping[str, Any]) -> Source:
+    return Source(**{**given, "split": tuple(given.get("split", SPLITS))})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""What is said of a scene: phrases that name one object, captions, questions with answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.scenes.cutouts import COLOURS
+from tools.scenes.scene import Placed
+
+__all__ = ["Phrase", "Question", "captions", "phrases", "questions", "with_article"]
+
+# Objects stand left, right, above or below if their centres are this far apart, of the scene's
+# width or height, and further than they are apart the other way.
+APART = 0.12
+N_ANSWERS = 4
+NUMBERS = ("one", "two", "three", "four", "five", "six")
+RELATIONS = ("left of", "right of", "above", "below")
+SIDES = {"left": "on the left", "right": "on the right", "top": "at the top"}
+# A size is told where a class has a larger or smaller object, by this factor in length.
+SIZE_RATIO = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that name one object of a scene and no other.
+
+    Attributes:
+        text: The words.
+        object: The number of the object.
+        kind: What tells it from the others: "name", "colour", "size", "place" or "relation".
+    """
+
+    text: str
+    object: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with candidate answers.
+
+    Attributes:
+        question: The question.
+        answers: The candidates.
+        right: The number of the right one.
+        kind: "colour", "what", "relation" or "count".
+        phrase: The words that name the part of the picture that is asked about; "" for all of it.
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    right: int
+    kind: str
+    phrase: str
+
+
+def phrases(objects: Sequence[Placed]) -> list[Phrase]:
+    """All phrases of these kinds that name exactly one of the objects."""
+    found = []
+    for number, each in enumerate(objects):
+        others = [other for other in objects if other is not each]
+        twins = [other for other in others if other.name == each.name]
+        if not twins:
+            found.append(Phrase(f"the {each.name}", number, "name"))
+        if each.colour and all(twin.colour not in (None, each.colour) for twin in twins):
+            found.append(Phrase(f"the {each.colour} {each.name}", number, "colour"))
+        if twins and (size := _size(each, twins)):
+            found.append(Phrase(f"the {size} {each.name}", number, "size"))
+        if twins:
+            for side in _sides(each, twins):
+                found.append(Phrase(f"the {each.name} {SIDES[side]}", number, "place"))
+        for relation, other in _relations(each, objects):
+            if not any((relation, other) in list(_relations(twin, objects)) for twin in twins):
+                text = f"the {each.name} {relation} the {other.name}"
+                found.append(Phrase(text, number, "relation"))
+    return found
+
+
+def captions(objects: Sequence[Placed], rng: np.random.Generator) -> list[str]:
+    """A list of all objects, and where two of them stand if that is plain."""
+    order = rng.permutation(len(objects))
+    listed = [with_article(_described(objects[n])) for n in order]
+    told = [", ".join(listed[:-1]) + " and " + listed[-1] if len(listed) > 1 else listed[0]]
+    stands = [
+        f"{with_article(_described(each))} {relation} {with_article(_described(other))}"
+        for each in objects
+        for relation, other in _relations(each, objects)
+    ]
+    if stands:
+        told.append(stands[rng.integers(len(stands))])
+    return told
+
+
+def questions(
+    objects: Sequence[Placed], names: Sequence[str], rng: np.random.Generator
+) -> list[Question]:
+    """Questions on colours, on what stands where and on numbers.
+
+    Wrong answers are other colours; objects of the scene and `names` of the split; other numbers.
+    """
+    found = []
+    unique = [each for each in objects if sum(each.name == it.name for it in objects) == 1]
+    for each in unique:
+        if each.colour:
+            text = f"What colour is the {each.name}?"
+            wrong = [colour for colour in COLOURS if colour != each.colour]
+            found.append(_asked(text, each.colour, wrong, "colour", f"the {each.name}", rng))
+    there = {each.name for each in objects}
+    absent = [name for name in names if name not in there]
+    for other in unique:
+        for relation in RELATIONS:
+            standing = {it.name for it in objects if (relation, other) in _relations(it, objects)}
+            if len(standing) == 1:
+                right = standing.pop()
+                near = sorted(there - {right, other.name})
+                wrong = [*near, *rng.permutation(absent).tolist()][: N_ANSWERS - 1]
+                place = f"{relation} the {other.name}"
+                found.append(_asked(f"What is {place}?", right, wrong, "relation", place, rng))
+    if objects:
+        right = str(rng.choice(sorted(there)))
+        wrong = rng.permutation(absent)[: N_ANSWERS - 1].tolist()
+        if wrong:
+            found.append(_asked("What is in the picture?", right, wrong, "what", "", rng))
+        counted = str(rng.choice(sorted(there)))
+        n = sum(each.name == counted for each in objects)
+        text = f"How many objects are called {counted}?"
+        wrong = [number for number in NUMBERS[:4] if number != NUMBERS[n - 1]]
+        found.append(_asked(text, NUMBERS[n - 1], wrong, "count", "", rng))
+    return found
+
+
+def with_article(name: str) -> str:
+    """The name behind "a" or "an", by its first letter."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _asked(
+    text: str,
+    right: str,
+    wrong: Sequence[str],
+    kind: str,
+    phrase: str,
+    rng: np.random.Generator,
+) -> Question:
+    chosen = [right, *rng.permutation(list(wrong))[: N_ANSWERS - 1].tolist()]
+    order = rng.permutation(len(chosen)).tolist()
+    return Question(text, tuple(chosen[n] for n in order), order.index(0), kind, phrase)
+
+
+def _described(each: Placed) -> str:
+    return f"{each.colour} {each.name}" if each.colour else each.name
+
+
+def _size(each: Placed, twins: Sequence[Placed]) -> str | None:
+    lengths = [_length(twin) for twin in twins]
+    if _length(each) > SIZE_RATIO * max(lengths):
+        return "large"
+    return "small" if SIZE_RATIO * _length(each) < min(lengths) else None
+
+
+def _length(each: Placed) -> float:
+    left, top, right, bottom = each.box
+    return max(right - left, bottom - top)
+
+
+def _sides(each: Placed, twins: Sequence[Placed]) -> Iterator[str]:
+    (x, y), centres = each.centre, [twin.centre for twin in twins]
+    if all(x < other - APART for other, _ in centres) and x < 0.5:
+        yield "left"
+    if all(x > other + APART for other, _ in centres) and x > 0.5:
+        yield "right"
+    if all(y < other - APART for _, other in centres) and y < 0.5:
+        yield "top"
+
+
+def _relations(each: Placed, objects: Sequence[Placed]) -> Iterator[tuple[str, Placed]]:
+    """Where an object stands to each other object whose name is the only one of its kind."""
+    for other in objects:
+        if other.name == each.name or sum(other.name == it.name for it in objects) > 1:
+            continue
+        across, down = (b - a for a, b in zip(each.centre, other.centre, strict=True))
+        if abs(across) > max(APART, abs(down)):
+            yield ("left of" if across > 0 else "right of"), other
+        elif abs(down) > max(APART, abs(across)):
+            yield ("above" if down > 0 else "below"), other

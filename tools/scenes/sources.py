@@ -1,0 +1,100 @@
+"""Where the objects of scenes come from, and which classes each split may show."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from metaadapter.features.prompts import readable_name
+
+__all__ = ["SPLITS", "Cut", "ObjectClass", "Source", "head_noun", "list_pictures", "split_classes"]
+
+Cut = Literal["alpha", "strokes", "plain", "whole"]
+SPLITS = ("train", "validation", "test")
+# Of the head nouns that no source has claimed for a split.
+SHARES = (0.7, 0.15, 0.15)
+PICTURES = {".jpg", ".jpeg", ".png"}
+BEFORE_HEAD = re.compile(r" (with|without|of|and|on|in|for|to) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder with one folder of pictures per class.
+
+    Attributes:
+        folder: Its name in the folder of all data.
+        cut: How an object is cut out of its picture.
+        weight: How often an object is drawn from it, beside the other sources.
+        split: The splits that it may serve; those of its classes are claimed before any other's
+            where these do not hold "train".
+        leave_out: A pattern of class names that are not used.
+    """
+
+    folder: str
+    cut: Cut
+    weight: float = 1.0
+    split: tuple[str, ...] = SPLITS
+    leave_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectClass:
+    """A class of a source: its name as people say it, and its pictures."""
+
+    name: str
+    source: Source
+    paths: tuple[Path, ...]
+
+
+def split_classes(sources: Sequence[Source], data: Path, seed: int) -> dict[str, list[ObjectClass]]:
+    """The classes of each split; no two splits share a head noun.
+
+    "Black cat" of one source and "cat" of another have one head noun and go to one split. The
+    nouns of sources that are kept from training are claimed first; a class of training whose noun
+    is claimed is left out.
+    """
+    found = {name: [] for name in SPLITS}
+    claimed: dict[str, str] = {}
+    for source in sorted(sources, key=lambda each: "train" in each.split):
+        for each in _classes(source, data):
+            noun = head_noun(each.name)
+            split = claimed.get(noun) or _draw(noun, source.split, seed)
+            if "train" not in source.split:
+                claimed[noun] = split
+            if split in source.split:
+                found[split].append(each)
+    return found
+
+
+def head_noun(name: str) -> str:
+    """The word that a name is about, in the singular: "cup" of "two cups with straw"."""
+    noun = BEFORE_HEAD.split(name.lower())[0].split()[-1]
+    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
+
+
+def list_pictures(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder and of all folders in it, in the order of their paths."""
+    return tuple(path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES)
+
+
+def _classes(source: Source, data: Path) -> Iterable[ObjectClass]:
+    left_out = re.compile(source.leave_out) if source.leave_out else None
+    for folder in sorted(path for path in (data / source.folder).iterdir() if path.is_dir()):
+        name = readable_name(folder.name).lower()
+        if left_out is None or not left_out.search(name):
+            yield ObjectClass(name, source, list_pictures(folder))
+
+
+def _draw(noun: str, splits: Sequence[str], seed: int) -> str:
+    shares: Mapping[str, float] = dict(zip(SPLITS, SHARES, strict=True))
+    digest = hashlib.sha256(f"{seed} {noun}".encode()).digest()
+    place = int.from_bytes(digest[:8]) / 2**64 * sum(shares[split] for split in splits)
+    for split in splits:
+        place -= shares[split]
+        if place < 0:
+            return split
+    return splits[-1]
