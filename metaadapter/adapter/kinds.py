@@ -9,9 +9,9 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError
 from metaadapter.files.places import Place
 from metaadapter.files.strict_json import parse_json
 
-__all__ = ["CAPTION_KIND", "CAPTION_SCHEMA", "orders_captions", "require_classes"]
+__all__ = ["CAPTION_SCHEMA", "orders_captions", "require_classes"]
 
-CAPTION_KIND, CAPTION_SCHEMA = "caption-adapter", "metaadapter.caption_adapter/1"
+CAPTION_SCHEMA = "metaadapter.caption_adapter/1"
 
 
 def orders_captions(adapter: Path, place: Place | None = None) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
+from metaadapter.commands.adapt_captions import adapt_captions
 from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
 
@@ -43,6 +44,14 @@ def adapt(
             help="Folder of the adapter, or NAME.adapter for a skill file.",
         ),
     ],
+    captions: Annotated[
+        bool,
+        Option(
+            "--captions",
+            help="SUPPORT is a manifest with a caption for each picture, in a column `caption`: "
+            "make an adapter that orders captions for pictures, and pictures for captions.",
+        ),
+    ] = False,
     names: Annotated[
         str | None,
         Option(
@@ -125,6 +134,29 @@ def adapt(
     It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
+    if captions:
+        of_classes = {
+            **{"--names": names, "--unlabelled": unlabelled, "--background": background},
+            **{"--detections": detections, "--mode": mode != "one_shot", "--text": text},
+            **{"--generator": generator != "default", "--add-class": add_class},
+            **{"--describe": describe, "--no-text": no_text, "--shots": shots},
+        }
+        adapt_captions(
+            _manifest_alone(support, of_classes),
+            out,
+            encoder=encoder or "tiny",
+            zoom=zoom,
+            blocks=options.block_names(blocks),
+            device=device,
+            precision=precision,
+            templates=templates,
+            views=views or 1,
+            seed=seed,
+            split=split,
+            json_output=json_output,
+            quiet=quiet,
+        )
+        return
     if no_text and (text or add_class or describe or templates):
         raise UsageError(
             "--no-text goes with none of --text, --add-class, --describe and --templates"
@@ -239,6 +271,20 @@ def adapt(
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
+
+
+def _manifest_alone(support: Path | None, of_classes: Mapping[str, object]) -> Path:
+    """The manifest of --captions; a `UsageError` where it is missing or options of classes are not.
+
+    `of_classes` has what was given of each such option.
+    """
+    if given := [name for name, value in of_classes.items() if value]:
+        raise UsageError(
+            f"--captions makes no classes, so {', '.join(given)} cannot go with it; leave it out"
+        )
+    if support is None:
+        raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
+    return support
 
 
 def _show(

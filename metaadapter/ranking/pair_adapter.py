@@ -9,7 +9,7 @@ and captions come first in every list (hubs; Radovanović et al., 2010; CSLS, Co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,7 +87,7 @@ class PairAdapter:
 
     @cached_property
     def _products(self) -> Float32[np.ndarray, "pairs pairs"]:
-        return self.corrections @ self.corrections.T
+        return np.asarray(self.corrections @ self.corrections.T)
 
     def _picture_rows(self, centred: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
         return np.concatenate([self._folded(centred), centred @ self.corrections.T], axis=1)
@@ -97,13 +97,13 @@ class PairAdapter:
         near = kernel(centred, self.captions)
         across = ((centred @ self.corrections.T) * near).sum(1)
         squares = (centred**2).sum(1) + 2 * across + ((near @ self._products) * near).sum(1)
-        lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-        return np.concatenate([self._folded(centred), near], axis=1) / lengths[:, None]
+        lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))[:, None]
+        return np.concatenate([self._folded(centred) / lengths, near / lengths], axis=1)
 
     def _folded(self, rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
         """The part of rows that captions speak to, the same for all looks."""
         parts = [rows[:, place] * np.float32(length) for place, length in self.places]
-        return np.sum(parts, axis=0)
+        return np.asarray(np.sum(parts, axis=0), np.float32)
 
     def _with_level(
         self,
@@ -124,8 +124,8 @@ def fit_pairs(
     pictures: Float[np.ndarray, "pairs dim"],
     captions: Float[np.ndarray, "pairs dim"],
     *,
-    more_pictures: Float[np.ndarray, "n dim"] | None = None,
-    more_captions: Float[np.ndarray, "m dim"] | None = None,
+    more_pictures: Iterable[Float[np.ndarray, "_ dim"]] = (),
+    more_captions: Iterable[Float[np.ndarray, "_ dim"]] = (),
     zoom: bool = False,
     blocks: Mapping[str, int] | None = None,
 ) -> PairAdapter:
@@ -134,8 +134,8 @@ def fit_pairs(
     Args:
         pictures: Unit rows of pictures from the frozen encoder.
         captions: Unit rows of the caption of each.
-        more_pictures: Pictures of the domain without a caption, for its mean alone.
-        more_captions: Captions of the domain without a picture, for its mean alone.
+        more_pictures: Blocks of unit rows of pictures without a caption, for the mean alone.
+        more_captions: Blocks of unit rows of captions without a picture, for the mean alone.
         zoom: Whether the encoder looks at a picture twice; with `blocks` it makes rows as short as
             one look's joint block. Leave it out for rows of another kind.
         blocks: Names and widths of the blocks of one look, as `ImageEncoder.look_blocks`.
@@ -160,16 +160,41 @@ def fit_pairs(
 
 
 def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]:
-    """The cosine of each pair's picture with each caption, as all pairs but the caption's tell it.
+    """The cosine of each pair's picture with each caption, as all but these two pairs tell it.
 
-    That of a pair with itself is what the adapter would say of a pair that it has not seen; the
-    means, which a single pair hardly moves, stay.
+    So they are what the adapter would say of pictures and captions of its domain that it has not
+    seen, in closed form: what is left out of a ridge regression has as residuals its corrections
+    behind the inverse of its own part of the inverse. The means, which a pair hardly moves, stay.
     """
-    n, captions, pictures = len(adapter.captions), adapter.captions, adapter.pictures
-    inverse = np.linalg.inv(_regularised(captions))
-    # The residual of a row left out of a ridge regression is its own over what it has no hold on.
-    residuals = adapter.corrections / inverse.diagonal()[:, None]
-    return pictures @ unit(pictures - residuals).T if n else np.empty((0, 0), np.float32)
+    pictures, corrections = adapter.pictures, adapter.corrections
+    inverse = np.linalg.inv(_regularised(adapter.captions))
+    own = inverse.diagonal()
+    # The residual of caption j without the pairs i and j is by_j · corrections_j + by_i · …_i.
+    part = own[:, None] * own[None] - inverse**2
+    np.fill_diagonal(part, 1)
+    by_j, by_i = own[:, None] / part, -inverse / part
+    np.fill_diagonal(by_j, 1 / own)
+    np.fill_diagonal(by_i, 0)
+    alike, across, products = (
+        one @ other.T
+        for one, other in (
+            (pictures, pictures),
+            (pictures, corrections),
+            (corrections, corrections),
+        )
+    )
+    self_across, squares = across.diagonal(), products.diagonal()
+    # The expected picture of caption j is its own picture less that residual.
+    dots = alike - by_j * across - by_i * self_across[:, None]
+    lengths = (
+        1
+        - 2 * (by_j * self_across[None] + by_i * across.T)
+        + by_j**2 * squares[None]
+        + 2 * by_j * by_i * products
+        + by_i**2 * squares[:, None]
+    )
+    cosines: Float32[np.ndarray, "pairs pairs"] = dots / np.sqrt(np.maximum(lengths, 1e-12))
+    return cosines
 
 
 def kernel(
@@ -193,14 +218,16 @@ def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, 
 
 
 def shrunk_mean(
-    rows: Float32[np.ndarray, "n dim"], more: Float[np.ndarray, "m dim"] | None
+    rows: Float32[np.ndarray, "n dim"], more: Iterable[Float[np.ndarray, "_ dim"]]
 ) -> Float32[np.ndarray, " dim"]:
     """The mean of all rows and of `MEAN_SHRINKAGE` rows of zeros."""
-    total, n = rows.sum(0, dtype=np.float64), len(rows)
-    if more is not None:
-        total, n = total + more.sum(0, dtype=np.float64), n + len(more)
-    return np.asarray(total / (n + MEAN_SHRINKAGE), np.float32)
+    total, n = np.zeros(rows.shape[1]), MEAN_SHRINKAGE
+    for block in (rows, *more):
+        total, n = total + block.sum(0, dtype=np.float64), n + len(block)
+    return np.asarray(total / n, np.float32)
 
 
 def _regularised(captions: Float32[np.ndarray, "pairs dim"]) -> Float32[np.ndarray, "pairs pairs"]:
-    return kernel(captions, captions) + RIDGE * np.eye(len(captions), dtype=np.float32)
+    system: Float32[np.ndarray, "pairs pairs"] = kernel(captions, captions)
+    np.fill_diagonal(system, system.diagonal() + RIDGE)
+    return system

@@ -39,9 +39,9 @@ def _facts(config: PairsConfig) -> str:
     seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
     return f"""# An adapter that orders captions and pictures
 
-Fitted by metaadapter {in_markdown(config.library_version)} to {n} pairs of a picture and its caption, in closed
-form. It works on features of the frozen encoder {encoder}, {config.width} wide, whose licence also applies,
-and holds no picture, only features and these captions:
+Fitted by metaadapter {in_markdown(config.library_version)} to {n} pairs of a picture and its
+caption, in closed form. It works on features of the frozen encoder {encoder}, {config.width}
+wide, whose licence also applies, and holds no picture, only features and these captions:
 
 {shown}{more}
 

@@ -16,7 +16,7 @@ from safetensors.torch import load
 
 from metaadapter.adapter import Origin, hold_adapter, require_adapter_folder
 from metaadapter.adapter.files import read_card
-from metaadapter.adapter.kinds import CAPTION_KIND, CAPTION_SCHEMA
+from metaadapter.adapter.kinds import CAPTION_SCHEMA
 from metaadapter.adapter.place import (
     CARD_FILE,
     CONFIG_FILE,
@@ -44,7 +44,7 @@ class PairsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["caption-adapter"] = CAPTION_KIND
+    kind: Literal["caption-adapter"] = "caption-adapter"
     library_version: str = Field(default_factory=lambda: version("metaadapter"))
     width: Annotated[int, Field(gt=0)]
     """Feature width of the encoder."""
