@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
 
+    from metaadapter.ranking.exact_search import Found
     from metaadapter.ranking.ranked import Ranked, Recall
-    from metaadapter.ranking.search import Found
 
 __all__ = ["Answered", "Lists", "show"]
 
-Row: TypeAlias = tuple[str, ...]
+Row: TypeAlias = tuple[str | int | float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Lists:
         """One row for each place of each list."""
         for kind, asked, answers in self._lists():
             for place, (answer, score) in enumerate(answers, start=1):
-                yield asked, kind, str(place), answer, f"{score:.4f}"
+                yield asked, kind, place, answer, score
 
     def notes(self) -> Iterator[str]:
         """What is told beside the lists."""
@@ -107,8 +107,8 @@ class Answered:
         for picture, shares in zip(self.pictures, self.probabilities, strict=True):
             first, second = (-shares).argsort(kind="stable")[:2].tolist()
             yield (
-                *(picture, self.answers[first], f"{shares[first]:.4f}"),
-                *(self.answers[second], f"{shares[second]:.4f}"),
+                *(picture, self.answers[first], float(shares[first])),
+                *(self.answers[second], float(shares[second])),
             )
 
     def notes(self) -> Iterator[str]:

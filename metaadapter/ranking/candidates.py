@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from metaadapter.ranking.exact_search import search
 from metaadapter.ranking.pair_adapter import N_NEIGHBOURS
-from metaadapter.ranking.search import search
 
 __all__ = ["level_candidates"]
 

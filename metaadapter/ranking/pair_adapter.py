@@ -122,7 +122,7 @@ class PairAdapter:
 
 def fit_pairs(
     pictures: Float[np.ndarray, "pairs dim"],
-    captions: Float[np.ndarray, "pairs dim"],
+    captions: Float[np.ndarray, "captions caption_dim"],
     *,
     more_pictures: Iterable[Float[np.ndarray, "_ dim"]] = (),
     more_captions: Iterable[Float[np.ndarray, "_ dim"]] = (),

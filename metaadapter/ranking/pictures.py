@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float16, Float32
 
 from metaadapter.adapter import Origin
 from metaadapter.errors import IncompatibleArtifact
@@ -30,7 +30,7 @@ class Pictures:
         paths: As they were given.
         boxes: The part of each that counts, or None for the whole of it.
         sha256: The content hash of each.
-        features: Unit rows, in memory or on disk; several views of a picture on the middle axis.
+        features: Unit rows, one a picture in memory, or one a picture and view on disk.
         quarantined: Those that could not be read.
         warnings: What was noticed.
     """
@@ -38,14 +38,15 @@ class Pictures:
     paths: tuple[str, ...]
     boxes: tuple[Box | None, ...]
     sha256: tuple[str, ...]
-    features: Float[np.ndarray, "n views dim"]
+    features: Float32[np.ndarray, "n dim"] | Float16[np.ndarray, "n views dim"]
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "_ dim"]]:
         """The features of all pictures in their order, some at a time, in single precision."""
         for start in range(0, len(self), PICTURES_AT_ONCE):
-            yield mean_of_views(np.asarray(self.features[start : start + PICTURES_AT_ONCE]))
+            block = self.features[start : start + PICTURES_AT_ONCE]
+            yield block if block.ndim == 2 else mean_of_views(block)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -70,7 +71,7 @@ def pictures_of_store(
     if split is not None and split != "all":
         some = read_store(store, split=split)
         boxes = (None,) * len(some)
-        return Pictures(some.paths, boxes, some.sha256, some.features[:, None])
+        return Pictures(some.paths, boxes, some.sha256, some.features)
     pictures = store.rows.pictures()
     paths, hashes = zip(*((picture.path, picture.sha256) for picture in pictures), strict=True)
     return Pictures(paths, (None,) * len(paths), hashes, store.by_picture())
@@ -103,7 +104,7 @@ def encode_table(
         tuple(str(row.path) for row, _ in read),
         tuple(row.box for row, _ in read),
         tuple(content for _, content in read),
-        features[:, None],
+        features,
         unreadable,
         table.warnings,
     )

@@ -10,9 +10,9 @@ from jaxtyping import Float32
 
 from metaadapter.ranking.candidates import level_candidates
 from metaadapter.ranking.captions import Captions, picture_key
+from metaadapter.ranking.exact_search import Found, search
 from metaadapter.ranking.pair_adapter import PairAdapter
 from metaadapter.ranking.pictures import Pictures
-from metaadapter.ranking.search import Found, search
 from metaadapter.task.predictions import Proportion
 
 __all__ = ["RECALL_AT", "Ranked", "Recall", "rank", "recall_of", "scoring_rows"]
