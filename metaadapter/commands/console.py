@@ -31,7 +31,13 @@ FOR_PROGRAMMERS = (
     PendingDeprecationWarning,
     ResourceWarning,
 )
-STAGES = {"times": "reading times", "hash": "comparing", "encode": "encoding"}
+STAGES = {
+    "times": "reading times",
+    "hash": "comparing",
+    "encode": "encoding",
+    "captions": "encoding captions",
+    "read": "reading features",
+}
 
 
 @final

@@ -76,7 +76,7 @@ def rank(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Order captions for pictures and pictures for captions, or ask pictures a question.
+    """Order captions and pictures, or answer a question.
 
     ADAPTER is one of pictures with captions (`metaadapter adapt --captions`); with one of classes
     its frozen encoder orders alone. Without a terminal the list is tab-separated: what is asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features import FrozenEncoder, ImageEncoder
+from metaadapter.features import FrozenEncoder, ImageEncoder, Progress
 from metaadapter.files.regular_files import regular
 from metaadapter.images import Box, ImageTable, read_images
 from metaadapter.images.manifest import is_manifest
@@ -21,6 +21,7 @@ __all__ = ["Captions", "captions_of", "encode_captions", "list_captions", "pictu
 PictureKey: TypeAlias = "tuple[str, Box | None]"
 
 MAX_NAMED = 3
+CAPTIONS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +97,32 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def encode_captions(
-    encoder: ImageEncoder, texts: Sequence[str], templates: Sequence[str]
+    encoder: ImageEncoder,
+    texts: Sequence[str],
+    templates: Sequence[str],
+    progress: Callable[[Progress], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
     """Unit rows of captions, put into templates; an encoder of your own has its own way.
 
     Raises:
         UsageError: The encoder knows no texts.
     """
-    if isinstance(encoder, FrozenEncoder):
-        rows = encoder.encode_texts(texts, templates=templates)
-    else:
-        rows = encoder.encode_texts(texts)
-    if len(texts) and not rows.any():
+    parts = []
+    for start in range(0, len(texts), CAPTIONS_AT_ONCE):
+        some = texts[start : start + CAPTIONS_AT_ONCE]
+        if isinstance(encoder, FrozenEncoder):
+            parts.append(encoder.encode_texts(some, templates=templates))
+        else:
+            parts.append(encoder.encode_texts(some))
+        if progress is not None:
+            progress(Progress("captions", start + len(some), len(texts), 0.0))
+    rows = np.concatenate(parts)
+    if not rows.any():
         raise UsageError(
             f"captions need an encoder that reads texts, and {encoder.name} has features of "
             "pictures alone"
         )
-    return rows.astype(np.float32)
+    return rows.astype(np.float32, copy=False)
 
 
 def _read(source: Path, split: str | None) -> Captions:

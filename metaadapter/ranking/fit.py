@@ -80,7 +80,7 @@ def read_pairs(
         templates=list(templates),
         origin=origin_of(encoder, views, seed),
     )
-    texts = encode_captions(encoder, captions, templates)
+    texts = encode_captions(encoder, captions, templates, progress)
     stored = StoredPairs(config, pictures.features, texts, tuple(sorted({*pictures.sha256})))
     return stored, pictures
 

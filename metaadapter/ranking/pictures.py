@@ -42,11 +42,18 @@ class Pictures:
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def blocks(self) -> Iterator[Float32[np.ndarray, "_ dim"]]:
-        """The features of all pictures in their order, some at a time, in single precision."""
+    def blocks(
+        self, progress: Callable[[Progress], None] | None = None
+    ) -> Iterator[Float32[np.ndarray, "_ dim"]]:
+        """The features of all pictures in their order, some at a time, in single precision.
+
+        `progress` is called after each block that the caller is done with.
+        """
         for start in range(0, len(self), PICTURES_AT_ONCE):
             block = self.features[start : start + PICTURES_AT_ONCE]
             yield block if block.ndim == 2 else mean_of_views(block)
+            if progress is not None:
+                progress(Progress("read", start + len(block), len(self), 0.0))
 
     def __len__(self) -> int:
         return len(self.paths)

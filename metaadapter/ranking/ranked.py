@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 
+from metaadapter.features import Progress
 from metaadapter.ranking.candidates import level_candidates
 from metaadapter.ranking.captions import Captions, picture_key
 from metaadapter.ranking.exact_search import Found, search
@@ -50,14 +51,17 @@ def scoring_rows(
     captions: Float32[np.ndarray, "m dim"],
     *,
     together: bool,
+    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
     """Rows of pictures and captions, whose products are the scores.
 
     `together` levels hubs among these pictures and captions, in place of those among the pairs; the
     adapter was then fitted with their means.
     """
-    blocks = [adapter.picture_rows(block, hubs=not together) for block in pictures.blocks()]
-    picture_rows = np.concatenate(blocks)
+    blocks = pictures.blocks(progress)
+    picture_rows = np.concatenate(
+        [adapter.picture_rows(block, hubs=not together) for block in blocks]
+    )
     caption_rows = adapter.caption_rows(captions, hubs=not together)
     if together:
         return level_candidates(picture_rows, caption_rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -23,7 +24,7 @@ from metaadapter.features import (
 from metaadapter.features.device import Precision
 from metaadapter.images import read_images
 from metaadapter.ranking.captions import Captions, encode_captions
-from metaadapter.ranking.pair_adapter import PairAdapter, fit_pairs
+from metaadapter.ranking.pair_adapter import fit_pairs
 from metaadapter.ranking.pictures import Pictures, encode_table, pictures_of_store
 from metaadapter.ranking.questions import PAIRS_LOGIT_SCALE
 from metaadapter.ranking.ranked import scoring_rows
@@ -95,25 +96,24 @@ class RankingAdapter:
         else:
             table = read_images(source, labelled=False, split=split)
             pictures = encode_table(table, self.encoder, self.origin, progress)
-        texts = encode_captions(self.encoder, captions.texts, self.pairs.config.templates)
-        adapter = self._fitted(pictures, texts, together=together)
-        rows = scoring_rows(adapter, pictures, texts, together=together)
+        templates = self.pairs.config.templates
+        texts = encode_captions(self.encoder, captions.texts, templates, progress)
+        adapter = fit_pairs(
+            self.pairs.pictures,
+            self.pairs.captions,
+            more_pictures=pictures.blocks(progress) if together else (),
+            more_captions=(texts,) if together else (),
+            **self._looks(),
+        )
+        rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
         seen = len({*pictures.sha256} & {*self.pairs.picture_hashes})
         return Asked(pictures, *rows, seen)
 
-    def _fitted(
-        self, pictures: Pictures, texts: Float32[np.ndarray, "m dim"], *, together: bool
-    ) -> PairAdapter:
-        # Only of these encoders it is known that a text says the same of each look.
-        known = isinstance(self.encoder, FrozenEncoder)
-        return fit_pairs(
-            self.pairs.pictures,
-            self.pairs.captions,
-            more_pictures=pictures.blocks() if together else (),
-            more_captions=(texts,) if together else (),
-            zoom=known and self.origin.zoom,
-            blocks=self.origin.blocks if known else None,
-        )
+    def _looks(self) -> dict[str, Any]:
+        """That a text says the same of each look, which is known of open_clip's models alone."""
+        if not isinstance(self.encoder, FrozenEncoder):
+            return {}
+        return {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
 
 
 def read_ranking_adapter(
