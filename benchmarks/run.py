@@ -29,6 +29,7 @@ ROWS = {
     "library-route": "benchmarks.library_route",
     "pool": "benchmarks.pool",
     "prediction-time": "benchmarks.prediction_time",
+    "ranking-time": "benchmarks.ranking_time",
     "serve": "benchmarks.serve",
     "fine-tuning": "benchmarks.fine_tuning",
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from metaadapter.adapter.kinds import require_classes
 from metaadapter.adapter.place import CONFIG_FILE, REMEDY, adapter_place
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import Fingerprint
@@ -138,7 +139,7 @@ def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfi
     Raises:
         DataError: It is damaged.
         IncompatibleArtifact: There is no adapter, or one whose schema or required keys are not
-            those of this version.
+            those of this version, or one that orders captions.
     """
     place = place or adapter_place(adapter, CONFIG_FILE)
     path = adapter / CONFIG_FILE
@@ -147,6 +148,7 @@ def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfi
             f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
             "as written by `metaadapter adapt … --out ADAPTER`"
         )
+    require_classes(adapter, place)
     stored, proof = read_document(
         path,
         (SCHEMA, SCHEMA_WITH_TOWERS),

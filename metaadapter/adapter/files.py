@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
+from metaadapter.adapter.kinds import orders_captions
 from metaadapter.adapter.place import (
     CARD_FILE,
     CONFIG_FILE,
@@ -51,7 +52,7 @@ def require_adapter_folder(adapter: Path) -> None:
     Raises:
         DataError: It is a file or folder of something else, or lies where nothing may be written.
     """
-    if adapter.exists() and not adapter.is_dir():
+    if adapter.exists() and not adapter.is_dir() and not orders_captions(adapter):
         try:
             read_config(adapter)
         except MetaAdapterError as error:

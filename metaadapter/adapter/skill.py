@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metaadapter.adapter.config import AdapterConfig, card, read_config, stored_facts
+from metaadapter.adapter.kinds import CAPTION_SCHEMA, orders_captions
 from metaadapter.adapter.place import (
     CARD_FILE,
     CONFIG_FILE,
     MEMBERS,
+    REMEDY,
     SIGNATURE_FILE,
     SUPPORT_FILE,
     open_skill,
@@ -18,8 +20,8 @@ from metaadapter.adapter.place import (
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter, pack, packed, unpacked_signature
 from metaadapter.errors import MetaAdapterError
-from metaadapter.files.proof import sealed
-from metaadapter.files.stored_zip import zip_bytes
+from metaadapter.files.proof import Proof, read_document, sealed
+from metaadapter.files.stored_zip import StoredZip, zip_bytes
 from metaadapter.files.strict_json import json_text
 
 __all__ = ["check_skill", "read_signature", "renewed_card", "skill_bytes"]
@@ -67,7 +69,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
     """Check each file within a skill file; beside it stands what is wrong with it, or ""."""
     try:
         place = open_skill(skill)
-        _, proof = read_config(skill, place)
+        proof = _proof(skill, place)
     except MetaAdapterError as error:
         yield skill, str(error)
         return
@@ -82,3 +84,13 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
         yield skill / name, fault
     for name in sorted(set(proof.files) - set(place.sizes)):
         yield skill / name, f"{name} is missing from {skill}"
+
+
+def _proof(skill: Path, place: StoredZip) -> Proof:
+    """What proves the members, whichever kind of adapter it is."""
+    if not orders_captions(skill, place):
+        return read_config(skill, place)[1]
+    _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, place=place)
+    if proof is None:
+        raise AssertionError("only documents of earlier versions come without a proof")
+    return proof

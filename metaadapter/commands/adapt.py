@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
+from metaadapter.commands.adapt_captions import adapt_captions, manifest_alone
 from metaadapter.commands.adapt_inside import (
     InsideKind,
     InsideTower,
@@ -24,7 +25,7 @@ from metaadapter.commands.adapt_prompt import (
     prompt_told,
     require_for_prompt,
 )
-from metaadapter.commands.adapt_told import tell_of_fit
+from metaadapter.commands.adapt_told import pictures_told, tell_of_fit
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
 
@@ -52,6 +53,14 @@ def adapt(
             help="Folder of the adapter, or NAME.adapter for a skill file.",
         ),
     ],
+    captions: Annotated[
+        bool,
+        Option(
+            "--captions",
+            help="SUPPORT is a manifest with a caption for each picture, in a column `caption`: "
+            "make an adapter that orders captions for pictures, and pictures for captions.",
+        ),
+    ] = False,
     names: Annotated[
         str | None,
         Option(
@@ -137,6 +146,30 @@ def adapt(
     It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
+    if captions:
+        of_classes = {
+            **{"--names": names, "--unlabelled": unlabelled, "--background": background},
+            **{"--detections": detections, "--mode": mode != "one_shot", "--text": text},
+            **{"--generator": generator != "default", "--add-class": add_class},
+            **{"--describe": describe, "--no-text": no_text, "--shots": shots},
+            **{"--inside": inside, "--kind": kind, "--prompt": prompt},
+        }
+        adapt_captions(
+            manifest_alone(support, of_classes),
+            out,
+            encoder=encoder or "tiny",
+            zoom=zoom,
+            blocks=options.block_names(blocks),
+            device=device,
+            precision=precision,
+            templates=templates,
+            views=views or 1,
+            seed=seed,
+            split=split,
+            json_output=json_output,
+            quiet=quiet,
+        )
+        return
     if no_text and (text or add_class or describe or templates):
         raise UsageError(
             "--no-text goes with none of --text, --add-class, --describe and --templates"
@@ -278,14 +311,10 @@ def adapt(
     if pool is not None and not len(pool):
         console.note("no unlabelled picture is left to learn from")
     console.note(*(effect.told([*counts]) if effect else ()))
-    n_labelled = len(labelled.pictures)
-    origin = f"{n_labelled} pictures" if n_labelled else "names alone"
-    if pool is not None:
-        origin += f" and {stored.config.n_unlabelled} unlabelled " + (
-            "ones" if n_labelled else "pictures"
-        )
+    n_unlabelled = None if pool is None else stored.config.n_unlabelled
     console.result(
-        f"{out}: an adapter for {len(counts)} classes, from {origin} "
+        f"{out}: an adapter for {len(counts)} classes, "
+        f"from {pictures_told(len(labelled.pictures), n_unlabelled)} "
         f"(encoder {labelled.origin.encoder}, {labelled.origin.n_views} view(s)"
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )

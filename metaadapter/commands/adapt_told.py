@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from metaadapter.adapter import AdapterConfig
     from metaadapter.task.fit_adapter import LeftOutEstimate
 
-__all__ = ["tell_of_fit"]
+__all__ = ["pictures_told", "tell_of_fit"]
 
 
 def tell_of_fit(
@@ -36,3 +36,11 @@ def tell_of_fit(
         "all the others"
     )
     console.note_all("predicted wrongly when left out:", found.mistakes)
+
+
+def pictures_told(n_labelled: int, n_unlabelled: int | None) -> str:
+    """What an adapter was made of, for a person; `None` where nobody gave unlabelled pictures."""
+    told = f"{n_labelled} pictures" if n_labelled else "names alone"
+    if n_unlabelled is None:
+        return told
+    return f"{told} and {n_unlabelled} unlabelled {'ones' if n_labelled else 'pictures'}"

@@ -24,6 +24,7 @@ from metaadapter.commands.export import export
 from metaadapter.commands.ground import ground
 from metaadapter.commands.library import library
 from metaadapter.commands.predict import predict
+from metaadapter.commands.rank import rank
 from metaadapter.commands.report import report
 from metaadapter.commands.serve import serve
 from metaadapter.commands.signals import KINDS as KINDS_OF_SIGNALS
@@ -54,7 +55,7 @@ app = typer.Typer(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, adapt, add, predict, ground, export, serve),
+    *(demo, encode, adapt, add, predict, ground, rank, export, serve),
     *(study, train, evaluate, report, doctor),
 )
 for command in COMMANDS:

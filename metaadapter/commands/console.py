@@ -31,7 +31,14 @@ FOR_PROGRAMMERS = (
     PendingDeprecationWarning,
     ResourceWarning,
 )
-STAGES = {"times": "reading times", "hash": "comparing", "encode": "encoding", "tune": "training"}
+STAGES = {
+    "times": "reading times",
+    "hash": "comparing",
+    "encode": "encoding",
+    "tune": "training",
+    "captions": "encoding captions",
+    "read": "reading features",
+}
 
 
 @final

@@ -60,19 +60,19 @@ def ground(
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import adapted_encoder, load_adapter
+    from metaadapter.adapter import load_adapter
     from metaadapter.features import FrozenEncoder
     from metaadapter.grounding import phrase_pieces, shipped_for
     from metaadapter.images import UnreadableImage, read_images
-    from metaadapter.task.queries import load_adapter_encoder
+    from metaadapter.task.queries import load_base_encoder
 
     phrase_pieces(phrase)  # better told now than after loading
     stored = load_adapter(adapter)
     paths = [row.path for source in images for row in read_images(source, labelled=False).rows]
     if out is not None:
         _require_place(out, len(paths))
-    base = load_adapter_encoder(adapter, stored.config, encoder, device, "fp32")
-    loaded = adapted_encoder(base, stored)
+    # The network that ships was trained on tokens of the frozen towers.
+    loaded = load_base_encoder(adapter, stored.config, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
         raise UsageError(
             f"the encoder {loaded.name} is of your own, and only models of open_clip give tokens "

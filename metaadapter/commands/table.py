@@ -24,12 +24,12 @@ def print_table(
     Args:
         console: The voice of the command.
         titles: Of the columns.
-        rows: One cell a column.
+        rows: One cell a column; a float is shown to four digits.
         right: The titles of columns of numbers.
     """
     if not console.stdout.is_terminal:
         writer = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
-        writer.writerows([in_csv(one_line(cell)) for cell in row] for row in rows)
+        writer.writerows([_inert(cell) for cell in row] for row in rows)
         return
     from rich.table import Table
     from rich.text import Text
@@ -38,6 +38,16 @@ def print_table(
     for title in titles:
         table.add_column(title, justify="right" if title in right else "left", overflow="fold")
     for row in rows:
-        cells = (f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
+        cells = (f"{cell:,}" if isinstance(cell, int) else _shown(cell) for cell in row)
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     console.stdout.print(table)
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+
+
+def _inert(cell: object) -> str:
+    """A cell of a table for programs; a negative number is no formula, but itself."""
+    shown = _shown(cell)
+    return shown if isinstance(cell, float) else in_csv(one_line(shown))

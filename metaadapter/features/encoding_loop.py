@@ -26,7 +26,7 @@ from metaadapter.refusals import is_shortage
 
 __all__ = ["Progress", "encode_new"]
 
-Stage = Literal["times", "hash", "encode", "tune"]
+Stage = Literal["times", "hash", "encode", "tune", "captions", "read"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
@@ -43,8 +43,9 @@ class Progress:
 
     First pictures are compared with what the store holds ("hash"), then those that it does not hold
     yet are encoded; before, the times may be read at which they were taken, and behind it steps of
-    training may be taken ("tune"). Of the `total` of such
-    a stage some are done, at a `rate` a second, which is 0 where it is not known.
+    training may be taken ("tune"). Captions are encoded, and features of a store read, in stages of
+    their own ("captions", "read"). Of the `total` of a stage some are done, at a `rate` a second,
+    which is 0 where it is not known.
     """
 
     stage: Stage

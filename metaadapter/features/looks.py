@@ -10,7 +10,15 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["join_looks", "joint_columns", "look_at", "look_widths", "looks_in_words", "n_looks"]
+__all__ = [
+    "join_looks",
+    "joint_columns",
+    "look_at",
+    "look_widths",
+    "looks_in_words",
+    "n_looks",
+    "text_places",
+]
 
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
@@ -37,6 +45,22 @@ def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
     return [first + place for first in range(0, dim, wide) for place in range(joint)]
+
+
+def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
+    """Where in a row of joined looks a text stands, and how long it is there, look by look.
+
+    Columns outside are 0 in the row of a text, so the product of a picture with a text is that of
+    the text with the sum of the picture's parts, each times its length.
+    """
+    wide = dim // n_looks(zoom)
+    joint = blocks.get("joint", wide)
+    weights = np.array([1, ZOOM_WEIGHT][: n_looks(zoom)])
+    lengths = weights / np.linalg.norm(weights)
+    return tuple(
+        (slice(first, first + joint), float(length))
+        for first, length in zip(range(0, dim, wide), lengths, strict=True)
+    )
 
 
 def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:

@@ -33,6 +33,7 @@ COLUMNS = {
     "split": ("split",),
     "group": ("group",),
     "description": ("description",),
+    "caption": ("caption", "sentence", "text"),
     "box_left": ("box_left",),
     "box_top": ("box_top",),
     "box_width": ("box_width",),
@@ -59,9 +60,10 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
-    """Read a table with the columns path, label and, if wanted, split, group and description.
+    """Read a table with the columns path, label and, if wanted, further ones.
 
-    A description is a sentence on the class; equal ones of a class count once. The columns
+    These are split, group, description and caption. A description is a sentence on the class; equal
+    ones of a class count once. A caption is a sentence on the picture of the row. The columns
     box_left, box_top, box_width and box_height, fractions of the upright picture, tell which part
     of it counts; a row in which all four are empty is of the whole picture.
     Relative paths start at its own folder. Single files may be missing: that shows when they are
@@ -81,10 +83,12 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     for column in ("path", "label") if labelled else ("path",):
         name = named[column]
         if name is None:
+            has_captions = column == "label" and named["caption"] is not None
             raise DataError(
                 f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
                 f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
                 "add a first line such as path,label if it has none"
+                + ("; to learn from its captions, give --captions" if has_captions else "")
             )
         _require_filled(manifest, column, records, name)
     rows: list[ImageRow] = []
@@ -98,7 +102,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")
         box = _box(manifest, record.place, [facts[side] for side in SIDES])
-        rows.append(ImageRow(path, label, facts["split"], facts["group"], box))
+        rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
         if label and facts["description"]:
             told[label][facts["description"]] = None
     if not any(is_regular(row.path) for row in rows):

@@ -26,8 +26,8 @@ def read_images(
 
     Args:
         source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
-            lines or Parquet manifest with the columns path, label[, split][, group]; or a CoOp
-            split file (JSON). If not labelled, also one picture or any nest of folders.
+            lines or Parquet manifest with the columns path, label[, split][, group][, caption]; or
+            a CoOp split file (JSON). If not labelled, also one picture or any nest of folders.
         labelled: Every picture needs a label; otherwise labels are ignored and None.
         split: Read only this split of a divided source; "all" reads every split. A labelled
             source of several splits demands the choice, lest test pictures become examples.

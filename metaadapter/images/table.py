@@ -22,6 +22,7 @@ class ImageRow:
         split: "train", "test", ... if the source is divided, else None.
         group: Pictures of one group (a burst, a patient) must not be divided between splits.
         box: The part of the picture that counts, or None for the whole of it.
+        caption: A sentence on this picture, or None if it has none.
     """
 
     path: Path
@@ -29,6 +30,7 @@ class ImageRow:
     split: str | None = None
     group: str | None = None
     box: Box | None = None
+    caption: str | None = None
 
     @property
     def picture(self) -> Path | Crop:

@@ -54,6 +54,7 @@ def test_main__no_arguments__shows_the_commands(run):
         "adapt",
         "add",
         "predict",
+        "rank",
         "export",
         "serve",
         "study",

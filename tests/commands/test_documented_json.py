@@ -54,6 +54,29 @@ def test_adapt__document__is_as_documented(run, labelled, encoder, tmp_path, sho
     assert agrees(done.document, "metaadapter.adapt/1")
 
 
+@pytest.fixture
+def pairs(labelled, tmp_path):
+    """A manifest with a caption for each picture."""
+    rows = [f"{path},a {path.parent.name}" for path in sorted(labelled.glob("*/*.png"))]
+    (tmp_path / "pairs.csv").write_text("\n".join(["path,caption", *rows]))
+    return tmp_path / "pairs.csv"
+
+
+def test_adapt_captions__document__is_as_documented(run, pairs, encoder, tmp_path):
+    out = ("--out", tmp_path / "a", "--encoder", encoder)
+
+    done = run("adapt", pairs, "--captions", *out, "--json")
+
+    assert agrees(done.document, "metaadapter.adapt-captions/1")
+
+
+@pytest.mark.parametrize("asked", [(), ("--question", "What is it?", "--answers", "red,blue")])
+def test_rank__document__is_as_documented(run, pairs, adapter, asked):
+    done = run("rank", adapter, pairs, "--json", *asked)
+
+    assert agrees(done.document, "metaadapter.rank/1")
+
+
 @pytest.mark.parametrize("text", [(), ("--text", "a grey wolf")])
 def test_add__document__is_as_documented(run, adapter, labelled, tmp_path, text):
     source = () if text else (labelled / "lynx",)
@@ -197,8 +220,10 @@ def test_page__documents_each_schema_once():
         *(
             "encode",
             "adapt",
+            "adapt-captions",
             "add",
             "predict",
+            "rank",
             "export",
             "study",
             "library-add",

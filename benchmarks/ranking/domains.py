@@ -1,0 +1,107 @@
+"""Draws of pairs and of what is ordered after them, from feature stores and manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.features import FeatureStore, FrozenEncoder, encode_rows
+from metaadapter.images import read_images
+from metaadapter.ranking.captions import captions_of, encode_captions
+
+MOST_PICTURES, MOST_CAPTIONS = 600, 100
+# Which of the names in alphabetical order a domain has: a set can serve choices and the test.
+PARTS = {"even": 0, "odd": 1}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Pictures, their captions, and which caption is whose."""
+
+    name: str
+    pictures: np.ndarray
+    captions: np.ndarray
+    caption_of: np.ndarray
+    looks: dict
+    new_captions: bool
+    """The captions that are ordered are none of the pairs'."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Pairs, and the pictures and captions to be ordered."""
+
+    pair_pictures: np.ndarray
+    pair_captions: np.ndarray
+    pictures: np.ndarray
+    captions: np.ndarray
+    caption_of: np.ndarray
+
+
+def read_domain(source: str) -> Domain:
+    """Read STORE, STORE@even, STORE@odd, STORE@new, or a manifest with captions.
+
+    The names of a store's classes are its captions; with @new those of the pairs and those that are
+    ordered differ, as they do in manifests and where each class has one picture.
+    """
+    place, _, part = source.partition("@")
+    if Path(place).is_file():
+        return _of_manifest(Path(place))
+    store = FeatureStore.open(place)
+    pictures, labels = store.mean_features()
+    texts = store.class_texts()
+    names = sorted(texts)[PARTS.get(part, 0) :: 2 if part in PARTS else 1]
+    numbers = {name: number for number, name in enumerate(names)}
+    chosen = [row for row, label in enumerate(labels) if label in numbers]
+    recipe = store.header.recipe
+    caption_of = np.array([numbers[labels[row]] for row in chosen])
+    return Domain(
+        Path(place).name + ("" if not part else f", {part}"),
+        pictures[chosen],
+        np.stack([texts[name] for name in names]),
+        caption_of,
+        {"zoom": recipe.zoom, "blocks": recipe.blocks},
+        part == "new" or len(chosen) < 2 * len(names),
+    )
+
+
+def _of_manifest(manifest: Path) -> Domain:
+    encoder = FrozenEncoder.load("tiny")
+    table = read_images(manifest, labelled=False)
+    captions = captions_of(table, manifest)
+    numbers = {text: number for number, text in enumerate(captions.texts)}
+    read = encode_rows(table.rows, encoder, views=1, seed=0)
+    return Domain(
+        manifest.stem,
+        read.features,
+        encode_captions(encoder, captions.texts, ["{}"]),
+        np.array([numbers[row.caption] for row in table.rows]),
+        {"zoom": encoder.zoom, "blocks": encoder.look_blocks},
+        new_captions=True,
+    )
+
+
+def draws(domain: Domain, n_pairs: int, n_draws: int) -> Iterator[Draw]:
+    """Yield draws, each of its own random numbers; those of more pairs are others."""
+    for number in range(n_draws):
+        rng = np.random.default_rng([n_pairs, number])
+        captions = rng.permutation(len(domain.captions))
+        half = len(captions) // 2
+        of_pairs, asked = captions, captions
+        if domain.new_captions:
+            of_pairs, asked = captions[:half], captions[half:][:MOST_CAPTIONS]
+        rows = rng.permutation(np.flatnonzero(np.isin(domain.caption_of, of_pairs)))
+        pairs = rows[:n_pairs]
+        others = np.setdiff1d(np.flatnonzero(np.isin(domain.caption_of, asked)), pairs)
+        others = rng.permutation(others)[:MOST_PICTURES]
+        place = {caption: number for number, caption in enumerate(asked)}
+        yield Draw(
+            domain.pictures[pairs],
+            domain.captions[domain.caption_of[pairs]],
+            domain.pictures[others],
+            domain.captions[asked],
+            np.array([place[domain.caption_of[row]] for row in others]),
+        )

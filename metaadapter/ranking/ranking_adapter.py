@@ -1,0 +1,164 @@
+"""An adapter of either kind, with its encoder, ready to order captions and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from metaadapter.adapter import Origin, load_adapter
+from metaadapter.adapter.kinds import orders_captions
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features import (
+    CLIP_LOGIT_SCALE,
+    FrozenEncoder,
+    ImageEncoder,
+    Progress,
+    is_store,
+    load_encoder,
+)
+from metaadapter.features.device import Precision
+from metaadapter.images import read_images
+from metaadapter.ranking.captions import Captions, encode_captions
+from metaadapter.ranking.pair_adapter import fit_pairs
+from metaadapter.ranking.pictures import Pictures, encode_table, pictures_of_store
+from metaadapter.ranking.questions import PAIRS_LOGIT_SCALE
+from metaadapter.ranking.ranked import scoring_rows
+from metaadapter.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
+
+__all__ = ["Asked", "RankingAdapter", "read_ranking_adapter"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Pictures and captions with the rows whose products are their scores."""
+
+    pictures: Pictures
+    picture_rows: Float32[np.ndarray, "n width"]
+    caption_rows: Float32[np.ndarray, "m width"]
+    n_of_pairs: int
+    """How many of the pictures are among the pairs of the adapter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingAdapter:
+    """What orders: pairs, and the encoder; an adapter of classes gives its encoder alone.
+
+    Attributes:
+        pairs: Of an adapter of pictures with captions; without a pair for one of classes.
+        encoder: That of pictures and captions.
+        logit_scale: What scores are multiplied by before the softmax over answers.
+    """
+
+    pairs: StoredPairs
+    encoder: ImageEncoder
+    logit_scale: float
+
+    @property
+    def n_pairs(self) -> int:
+        """The number of pairs; 0 where the encoder's own cosine orders."""
+        return len(self.pairs.captions)
+
+    @property
+    def origin(self) -> Origin:
+        """Where features come from."""
+        return self.pairs.config.origin
+
+    def ask(
+        self,
+        source: Path,
+        captions: Captions,
+        *,
+        together: bool = False,
+        split: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Asked:
+        """Read the pictures of a source, and score them with captions.
+
+        Args:
+            source: A folder, a manifest, a feature store, or one picture.
+            captions: What they are held against.
+            together: Learn means and hubs from these pictures and captions too.
+            split: The split of the source to read; all of it by default.
+            progress: Called after each batch that is encoded.
+
+        Raises:
+            DataError: The source is missing or damaged, or not one picture can be read.
+            UsageError: There is no such split, or the encoder reads no texts.
+            IncompatibleArtifact: A store was made by another encoder.
+        """
+        if is_store(source):
+            pictures = pictures_of_store(source, self.origin, self.encoder.dim, split=split)
+        else:
+            table = read_images(source, labelled=False, split=split)
+            pictures = encode_table(table, self.encoder, self.origin, progress)
+        templates = self.pairs.config.templates
+        texts = encode_captions(self.encoder, captions.texts, templates, progress)
+        adapter = fit_pairs(
+            self.pairs.pictures,
+            self.pairs.captions,
+            more_pictures=pictures.blocks(progress) if together else (),
+            more_captions=(texts,) if together else (),
+            **self._looks(),
+        )
+        rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
+        seen = len({*pictures.sha256} & {*self.pairs.picture_hashes})
+        return Asked(pictures, *rows, seen)
+
+    def _looks(self) -> dict[str, Any]:
+        """That a text says the same of each look, which is known of open_clip's models alone."""
+        if not isinstance(self.encoder, FrozenEncoder):
+            return {}
+        return {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
+
+
+def read_ranking_adapter(
+    adapter: Path, encoder: str | None, device: str, precision: Precision
+) -> RankingAdapter:
+    """Read an adapter of either kind, and load the encoder that it names, or that `encoder` names.
+
+    Raises:
+        DataError: The adapter is damaged, or the encoder's weights are not on this machine.
+        UsageError: The adapter names no encoder, or there is none of this name.
+        IncompatibleArtifact: There is no adapter, one of another version, or another encoder.
+    """
+    if orders_captions(adapter):
+        pairs, of_classes = load_pairs(adapter), None
+    else:
+        of_classes = load_adapter(adapter).config
+        pairs = _without_pairs(of_classes.width, of_classes.origin)
+    origin, owner = pairs.config.origin, f"the adapter {adapter}"
+    if (name := encoder or origin.encoder) is None:
+        raise UsageError(
+            f"{owner} was made from features and does not say by which encoder; name it with "
+            "--encoder"
+        )
+    loaded = load_encoder(
+        name,
+        device=device,
+        precision=precision,
+        zoom=origin.zoom,
+        blocks=origin.block_names,
+        remembered_by=owner if encoder is None else None,
+    )
+    origin.require_encoder(loaded.fingerprint, owner=owner)
+    if loaded.dim != pairs.config.width:
+        raise IncompatibleArtifact(
+            f"{owner} was made from features {pairs.config.width} wide, those of the encoder "
+            f"{loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
+        )
+    scale = PAIRS_LOGIT_SCALE
+    if of_classes is not None:
+        scale = of_classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
+    return RankingAdapter(pairs, loaded, scale)
+
+
+def _without_pairs(width: int, origin: Origin) -> StoredPairs:
+    nothing = np.empty((0, width), np.float32)
+    # What no pair says, the rest of a configuration says all the same.
+    config = PairsConfig.model_construct(width=width, captions=[], origin=origin)
+    return StoredPairs(config, nothing, nothing)
