@@ -70,7 +70,7 @@ def test_half_precision_of_what_is_kept_moves_features_by_less_than_a_thousandth
 def test_blocks_are_kept_only_if_something_behind_them_reads_them(make_encoder):
     alone = cache_of(make_encoder("timm"), 2)
     with_stages = cache_of(make_encoder("timm", **BLOCKS), 2)
-    # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8; a stage begins at each.
+    # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8.
     assert alone.bytes_per_look == 2 * 32 * 8 * 8
     assert with_stages.bytes_per_look == 2 * (32 * 8 * 8 + 24 * 16 * 16)
 
