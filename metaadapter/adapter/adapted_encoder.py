@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import overload
 
 from torch import Tensor, nn
 
+from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, pack
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
 from metaadapter.refusals import is_shortage
-from metaadapter.towers import InsideConfig, merge_lora, restore_inside
+from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside
 
 __all__ = ["adapted_encoder", "with_towers"]
 
 
-@overload
-def adapted_encoder(
-    base: FrozenEncoder, stored: StoredAdapter, *, merge: bool = False
-) -> FrozenEncoder: ...
-@overload
-def adapted_encoder(
-    base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
-) -> ImageEncoder: ...
 def adapted_encoder(
     base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
 ) -> ImageEncoder:
     """Give the encoder whose features an adapter works on.
 
     That is the base itself for an adapter without parts in the towers. Else it is a `shared_copy`
-    of the base with the parts in it: no weight of the base is there twice, and the base stays as it
-    is. Where this encoder is given as the base, it comes back.
+    of the base with the parts in it, or a `PromptedEncoder` around it: no weight of the base is
+    there twice, and the base stays as it is. Where this encoder is given as the base, it comes
+    back.
 
     Args:
         base: The encoder that `stored.config.origin` tells of.
@@ -49,17 +42,25 @@ def adapted_encoder(
     if not config.has_towers:
         return base
     owner = f"the adapter of {', '.join(map(str, config.classes[:3]))}"
+    parts = {
+        part: {name: each for name, each in stored.towers.items() if name.startswith(f"{part}/")}
+        for part in TOWER_PARTS
+    }
+    if isinstance(base, PromptedEncoder):
+        if base.has(parts["prompt"]):
+            return base
+        base = base.base
     if not isinstance(base, FrozenEncoder):
         raise UsageError(
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
-    if base.mark == _mark(config.inside, stored.towers):
-        return base
-    config.origin.require_encoder(base.fingerprint, owner=owner)
-    if config.prompt is not None:
-        raise IncompatibleArtifact(f"{owner} has a learned prompt, which this version cannot read")
-    return with_towers(base, stored.towers, inside=config.inside, merge=merge)
+    is_adapted = config.inside is not None and base.mark == _mark(config.inside, parts["inside"])
+    if not is_adapted:
+        config.origin.require_encoder(base.fingerprint, owner=owner)
+        if config.inside is not None:
+            base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
+    return base if config.prompt is None else PromptedEncoder(base, parts["prompt"])
 
 
 def with_towers(

@@ -38,6 +38,7 @@ from metaadapter.classifier.storing import CUSTOM, set_stored, stored_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, shared_generator
 from metaadapter.own_code import is_own_code
+from metaadapter.towers import PromptedEncoder
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -189,6 +190,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         encoder = loaded_encoder(self.encoder) if is_read else None
         none = np.empty((0, self.n_features_in_))
         rows = unit_rows(none if X is None else checked(self, X, reset=False))
+        if len(rows) and isinstance(encoder, PromptedEncoder):
+            encoder = encoder.base  # a prompt is for classes without a picture
         texts = {} if text is None else {label: text}
         position = bisect_left(known, label)
         vector = text_of_new_class(support, texts, label, rows, encoder)

@@ -18,6 +18,12 @@ from metaadapter.commands.adapt_inside import (
     inside_told,
     require_for_inside,
 )
+from metaadapter.commands.adapt_prompt import (
+    PromptLength,
+    prompt_document,
+    prompt_told,
+    require_for_prompt,
+)
 from metaadapter.commands.adapt_told import tell_of_fit
 from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
@@ -81,6 +87,7 @@ def adapt(
     ] = "one_shot",
     inside: InsideTower = None,
     kind: InsideKind = None,
+    prompt: PromptLength = None,
     generator: Annotated[
         str,
         Option(
@@ -164,6 +171,8 @@ def adapt(
     if inside is not None:
         sources = {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
         require_for_inside(sources.items(), encoder, precision)
+    if prompt is not None:
+        require_for_prompt(no_text=no_text, names=names is not None, encoder=encoder)
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
     if repeated := {each for each in alone if alone.count(each) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -181,7 +190,7 @@ def adapt(
                 selection,
                 load,
                 encoder=encoder,
-                reads_names=bool(text or add_class or describe or templates),
+                reads_names=bool(text or add_class or describe or templates or prompt),
                 check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
                 cut=field_options.read_cut(detections, min_confidence, support),
                 progress=progress,
@@ -200,6 +209,12 @@ def adapt(
                 generator=generator,
                 progress=progress,
             )
+    learned = None
+    if prompt is not None:
+        from metaadapter.task.tuned_prompt import learn_prompt
+
+        with console.progress() as progress:
+            learned = learn_prompt(labelled, texts or {}, prompt, progress=progress)
     if background is not None:  # after the names were taken: it has none
         with console.progress() as progress:
             labelled = with_background(
@@ -214,7 +229,15 @@ def adapt(
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
         unread, told = pictures.quarantined, (*pictures.warnings, *told)
         console.warn_of_pictures("the unlabelled", told, unread)
-    stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool, inside=tuned)
+    stored = fit_adapter(
+        labelled,
+        texts,
+        mode=mode,
+        generator=generator,
+        pool=pool,
+        inside=tuned,
+        prompt=learned,
+    )
     store_adapter(out, stored)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, named or {}))
@@ -238,6 +261,7 @@ def adapt(
             "unlabelled": effect
             and {**effect.to_dict(), "leave_one_out_without": bare and bare.accuracy.to_dict()},
             "inside": inside_document(tuned),
+            "prompt": prompt_document(learned),
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
             "warnings": (*warnings, *told, *cannot_help),
@@ -246,6 +270,7 @@ def adapt(
         write_document("adapt", document)
         return
     console.note(*([] if tuned is None else inside_told(tuned)))
+    console.note(*([] if learned is None else prompt_told(learned)))
     tell_of_fit(console, counts, stored.config, found)
     if bare is not None:
         said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"

@@ -112,7 +112,7 @@ def export(
     if onnx is not None or web is not None:
         require_onnx()
     stored = load_adapter(adapter)
-    if stored.config.has_towers and not pixels:
+    if stored.config.inside is not None and not pixels:
         raise UsageError(
             f"the adapter {adapter} has parts of its own in the encoder's towers, so features of "
             "the encoder are not what it answers from: export both together, with --pixels"

@@ -197,6 +197,15 @@ class FrozenEncoder(ImageEncoder):
         changed.fingerprint = changed._fingerprint(digest)
         return changed
 
+    @property
+    def tokenize(self) -> Callable[[list[str]], Tensor]:
+        """From n sentences to the numbers of their tokens, (n, length)."""
+        return self._tokenize
+
+    def copied_network(self) -> nn.Module:
+        """A `shared_copy` of the model of open_clip, to be changed; this encoder stays as it is."""
+        return shared_copy(self._network)
+
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:

@@ -42,7 +42,7 @@ def require_shared_features(config: AdapterConfig, owner: str) -> None:
     Raises:
         UsageError: It has parts of its own in the encoder's towers.
     """
-    if config.has_towers:
+    if config.inside is not None:
         raise UsageError(
             f"{owner} has parts of its own in the encoder's towers, and a library holds adapters "
             "that share the features of an encoder as it is: keep it beside the library, or adapt "

@@ -184,7 +184,7 @@ def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> Ima
 
 def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
     store = FeatureStore.open(source)
-    if config.has_towers:
+    if config.inside is not None:
         raise UsageError(
             f"the feature store {source} holds features of the encoder {store.encoder} as it is, "
             "and the adapter has parts of its own in the encoder's towers: give the pictures"

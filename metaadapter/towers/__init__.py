@@ -13,3 +13,5 @@ from metaadapter.towers.lora import insert_lora as insert_lora
 from metaadapter.towers.lora import merge_lora as merge_lora
 from metaadapter.towers.places import Place as Place
 from metaadapter.towers.places import find_places as find_places
+from metaadapter.towers.prompted_encoder import PromptedEncoder as PromptedEncoder
+from metaadapter.towers.soft_prompt import PromptedTexts as PromptedTexts
