@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter import Support, classify, with_towers
+from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.features import FrozenEncoder, readable_name
@@ -29,8 +30,7 @@ from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.generator import load_generator
 from metaadapter.images import read_images
 from metaadapter.task.labelled_pictures import draw_shots
-from metaadapter.towers import restore_inside
-from metaadapter.tuning import Inside, TunedInside, tune_inside
+from metaadapter.tuning import Inside, tune_inside
 
 __all__ = ["main"]
 
@@ -95,7 +95,7 @@ def _measure(
     seconds, used = time.monotonic() - started, time.process_time() - used
     targets = np.array([classes.index(name) for name in other_labels])
 
-    def accuracy(tower: FrozenEncoder) -> tuple[float, float]:
+    def figures(tower: FrozenEncoder) -> tuple[float, float, float]:
         features = tower.encode_images(pictures)
         task: Support = labelled_support(
             features, labels, classes, texts, tower, logit_scale=tower.logit_scale
@@ -104,14 +104,23 @@ def _measure(
         rows = torch.from_numpy(tower.encode_images(others)).double()
         said = classify(rows, weights).log_softmax(-1).numpy()
         loss = -said[np.arange(len(said)), targets].mean()
-        return 100 * float((said.argmax(1) == targets).mean()), float(loss)
+        taken_as_known = known_probabilities(rows, weights) >= known_threshold(weights)
+        return (
+            100 * float((said.argmax(1) == targets).mean()),
+            float(loss),
+            100 * float(taken_as_known.double().mean()),
+        )
 
-    before = accuracy(encoder)
-    after = accuracy(_adapted(encoder, tuned)) if tuned.config else before
+    before = figures(encoder)
+    after = before
+    if tuned.config is not None:
+        after = figures(with_towers(encoder, tuned.tensors, inside=tuned.config))
     left = tuned.left_out
     return {
         "accuracy": [before[0], after[0]],
         "log_loss": [before[1], after[1]],
+        # Of pictures of the classes 95 % are to be.
+        "taken_as_known": [before[2], after[2]],
         "n_steps_taken": tuned.n_steps,
         "strength": None if left is None else left.strength,
         "left_out": None if left is None else {str(k): v for k, v in left.log_losses.items()},
@@ -120,13 +129,6 @@ def _measure(
         "processor_seconds": used,
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-
-
-def _adapted(encoder: FrozenEncoder, tuned: TunedInside) -> FrozenEncoder:
-    config = tuned.config
-    if config is None:
-        return encoder
-    return encoder.adapted(lambda network: restore_inside(network, config, tuned.tensors), "tuned")
 
 
 def _classes(folder: Path, ways: int, draw: int) -> list[str]:
@@ -159,6 +161,10 @@ def _show(lines: list[dict[str, Any]]) -> None:
             f"{mean(line['accuracy'][0] for line in group):.2f}",
             f"{mean(gains):+.2f} ± {spread:.2f}",
             f"log loss {mean(losses):+.3f}",
+            "taken as known "
+            + " → ".join(
+                f"{mean(line['taken_as_known'][i] for line in group):.1f}" for i in (0, 1)
+            ),
             f"kept {sum(line['n_steps_taken'] > 0 for line in group)} of {len(group)}",
             f"{mean(line['seconds'] for line in group):.0f} s",
             f"{mean(line['processor_seconds'] for line in group):.0f} s of the processor",
@@ -181,7 +187,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, help="as many in any case; else left-out pictures choose"
     )
-    parser.add_argument("--views", type=float, default=0.0)
+    parser.add_argument("--views", type=float, default=1.0)
     parser.add_argument("--frozen", type=float, default=0.0)
     return parser.parse_args()
 

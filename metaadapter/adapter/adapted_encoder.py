@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
 from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, pack
-from metaadapter.errors import UsageError
+from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
+from metaadapter.refusals import is_shortage
 from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside
 
-__all__ = ["adapted_encoder", "with_towers"]
+__all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
+
+
+@dataclass(frozen=True, slots=True)
+class TowerParts:
+    """What an adapter has in the blocks of an encoder's towers."""
+
+    inside: InsideConfig | None = None
+    towers: Mapping[str, Tensor] = field(default_factory=dict)
+    """As `StoredAdapter.towers` names them."""
 
 
 def adapted_encoder(
@@ -87,7 +99,26 @@ def with_towers(
         if merge:
             merge_lora(network)
 
-    return base.adapted(change, _mark(inside, towers))
+    try:
+        adapted = base.adapted(change, _mark(inside, towers))
+    except MetaAdapterError:
+        raise
+    except Exception as error:  # whatever torch says of tensors that do not go together
+        if is_shortage(error):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise IncompatibleArtifact(
+            f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
+        ) from error
+    adapted.parts = TowerParts(inside, towers)
+    return adapted
+
+
+def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
+    """The encoder as it was loaded, and what `with_towers` has put into its towers."""
+    if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
+        return encoder.base, encoder.parts
+    return encoder, TowerParts()
 
 
 def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:

@@ -23,7 +23,7 @@ from metaadapter.images import ImageInput
 from metaadapter.towers import InsideConfig
 from metaadapter.tuning.adapted_tower import AdaptedTower
 from metaadapter.tuning.inside_steps import BATCH, StepSettings, take_steps
-from metaadapter.tuning.left_out_choice import LeftOutChoice, ask_left_out
+from metaadapter.tuning.left_out_choice import LeftOutChoice, ask_left_out, left_out_parts
 from metaadapter.tuning.picture_looks import cache_looks
 from metaadapter.tuning.tuning_task import TuningTask
 
@@ -48,10 +48,12 @@ class Inside:
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
     pictures that are left out bear it out, and none otherwise."""
-    views: float = 0.0
-    """The weight of the divergence between what is said of two looks at a picture."""
+    views: float = 1.0
+    """The weight of the divergence between what is said of two looks at a picture: it wins most
+    where pictures come from another domain later on, and takes two looks a step."""
     frozen: float = 0.0
-    """The weight of the divergence from what is said of a picture with the tower as it was."""
+    """The weight of the divergence from what is said of a picture with the tower as it was. It wins
+    nothing: docs/towers-inside.md."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
@@ -144,19 +146,18 @@ def tune_inside(
         looks.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
     )
     task = TuningTask(looks, support, numbers, generator)
-    n_steps, asks = settings.n_steps, settings.n_steps is None
+    n_steps, parts = settings.n_steps, list[Tensor]()
     if n_steps is None:
-        n_steps = max(1, round(EPOCHS * len(order) / BATCH))
+        n_steps, parts = max(1, round(EPOCHS * len(order) / BATCH)), left_out_parts(numbers)
     taken = StepSettings(n_steps, settings.views, settings.frozen, seed)
-    tell = _teller("tune", n_steps * (2 if asks else 1), progress)
-    left_out, strength = None, 1.0
-    if asks:
-        left_out = ask_left_out(task, tower, taken, tell)
-        strength = 0.0 if left_out is None else left_out.strength
+    tell = _teller("tune", n_steps * (len(parts) + 1), progress)
+    left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
+    strength = float(settings.n_steps is not None) if left_out is None else left_out.strength
     if strength and n_steps:
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
-            tell(step + n_steps * asks)
+            tell(n_steps * len(parts) + step)
         tower.scale(strength)
+    tell(n_steps * (len(parts) + 1))
     is_kept = strength > 0 and n_steps > 0
     return TunedInside(
         tower.tensors() if is_kept else {},

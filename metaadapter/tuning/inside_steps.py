@@ -67,7 +67,7 @@ def take_steps(
     draw = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(settings.n_steps))
-    rows = looks.rows()
+    rows = task.rows_before
     current = task.left_out_heads(rows, fold)
     before = current.logits(rows[asked], asked).log_softmax(-1)
     place = torch.zeros_like(labels)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
 import torch
@@ -16,11 +16,13 @@ from metaadapter.tuning.inside_steps import StepSettings, take_steps
 from metaadapter.tuning.left_out_heads import IN_ALL, folds
 from metaadapter.tuning.tuning_task import TuningTask
 
-__all__ = ["LeftOutChoice", "ask_left_out", "choose"]
+__all__ = ["LeftOutChoice", "ask_left_out", "choose", "left_out_parts"]
 
 STRENGTHS = (0.0, 0.5, 1.0)
-# One of so many parts of each class is left out.
+# One of so many parts of each class is left out at a time.
 N_PARTS = 4
+# Pictures that are asked: with many labelled ones a part is enough, with few each part is asked.
+ENOUGH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +42,50 @@ class LeftOutChoice:
     """Strength → the mean negative log-probability of their classes."""
 
 
-def ask_left_out(
-    task: TuningTask, tower: AdaptedTower, settings: StepSettings, tell: Callable[[int], object]
-) -> LeftOutChoice | None:
-    """Train without a quarter of the pictures of each class, and ask these.
+def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
+    """Quarters of the pictures of each class, as many as it takes to ask enough of them.
 
-    The tower's adapters end as they began. `tell` is called after each step.
-
-    Returns:
-        `None` if no class has two pictures.
+    There is none if no class has two pictures.
     """
-    part, labels = folds(task.labels_n, N_PARTS), task.labels_n
-    left = (part == part.max()).nonzero()[:, 0]
-    if not (part >= 0).any():
-        return None
-    learned = torch.ones_like(labels, dtype=torch.bool)
-    learned[left] = False
-    fold = torch.full_like(labels, IN_ALL)
-    fold[left] = 0
+    part, found = folds(labels, N_PARTS), list[Tensor]()
+    while len(found) <= int(part.max()) and sum(map(len, found)) < ENOUGH:
+        found.append((part == len(found)).nonzero()[:, 0])
+    return found
 
-    def said() -> Float[Tensor, "n N"]:
-        rows = task.looks.rows()
-        return task.left_out_heads(rows, fold).logits(rows[left], left)
 
-    logits = {0.0: said()}
-    for step in take_steps(task, learned.nonzero()[:, 0], tower.parameters, settings):
-        tell(step)
-    for strength in STRENGTHS[1:]:
-        with tower.scaled(strength):
-            logits[strength] = said()
-    tower.restart()
-    return choose(logits, labels[left])
+def ask_left_out(
+    task: TuningTask,
+    tower: AdaptedTower,
+    settings: StepSettings,
+    parts: Sequence[Int[Tensor, " left"]],
+    tell: Callable[[int], object],
+) -> LeftOutChoice:
+    """Train without each of these parts of the pictures, and ask it.
+
+    So many steps fewer are taken. The tower's adapters end as they began. `tell` is called after
+    each step with a number up to that of the steps in `settings`, times that of the parts.
+    """
+    logits: dict[float, list[Tensor]] = {strength: [] for strength in STRENGTHS}
+    for number, left in enumerate(parts):
+        fold = torch.full_like(task.labels_n, IN_ALL)
+        fold[left] = 0
+        learned = (fold == IN_ALL).nonzero()[:, 0]
+
+        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> Float[Tensor, "left N"]:
+            return task.left_out_heads(rows, fold).logits(rows[left], left)
+
+        logits[0.0].append(ask(task.rows_before))
+        fewer = max(1, settings.n_steps * len(learned) // len(fold))
+        for step in take_steps(task, learned, tower.parameters, replace(settings, n_steps=fewer)):
+            tell(number * settings.n_steps + step * settings.n_steps // fewer)
+        for strength in STRENGTHS[1:]:
+            with tower.scaled(strength):
+                logits[strength].append(ask(task.looks.rows()))
+        tower.restart()
+    return choose(
+        {strength: torch.cat(each) for strength, each in logits.items()},
+        task.labels_n[torch.cat(list(parts))],
+    )
 
 
 def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:

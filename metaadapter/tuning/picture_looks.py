@@ -29,11 +29,6 @@ class PictureLooks:
     numbers_nVL: Int[Tensor, "n V L"]
     """The number of each look in the cache."""
 
-    @property
-    def n_views(self) -> int:
-        """The number of views of each picture, itself among them."""
-        return self.numbers_nVL.shape[1]
-
     @torch.no_grad()
     def rows(self) -> Float[Tensor, "n D"]:
         """The features of the pictures themselves, as the encoder would give them by now."""
@@ -89,4 +84,5 @@ def cache_looks(
 
 def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
     weights = torch.from_numpy(join_looks(np.ones((1, looks.shape[1], 1), np.float32)))[0]
-    return (looks * weights.to(looks)[:, None]).flatten(1)
+    # On the CPU, where the labels are; what is behind a row is little beside the tower.
+    return (looks.cpu() * weights[:, None]).flatten(1)

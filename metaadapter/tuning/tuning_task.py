@@ -26,6 +26,11 @@ class TuningTask:
     labels_n: Int[Tensor, " n"]
     generator: AdapterGenerator
 
+    @property
+    def rows_before(self) -> Float[Tensor, "n D"]:
+        """The pictures as they were seen before any training, unit rows."""
+        return self.support.labelled_rows()[0]
+
     def left_out_heads(self, rows: Float[Tensor, "n D"], fold: Int[Tensor, " n"]) -> LeftOutHeads:
         """`LeftOutHeads.predict` for this task."""
         return LeftOutHeads.predict(self.generator, self.support, rows, fold)

@@ -31,6 +31,8 @@ KEYS = {
     "seed",
     "descriptions",
     "unlabelled",
+    "inside",
+    "prompt",
     "leave_one_out",
     "mistakes",
     "warnings",

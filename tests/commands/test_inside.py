@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from safetensors.torch import save_file
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter import adapted_encoder, load_adapter, store_adapter
+from metaadapter.commands.app import main
 from metaadapter.features import load_encoder
 from metaadapter.task import tuned_towers
 from metaadapter.towers import (
@@ -48,32 +51,35 @@ def clip(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def plain(run, labelled, clip, tmp_path):
-    assert not run("adapt", labelled, "--out", tmp_path / "plain", "--encoder", clip).code
-    return tmp_path / "plain"
+@pytest.fixture(scope="module")
+def plain(labelled, clip, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plain") / "adapter"
+    assert not main(["adapt", str(labelled), "--out", str(folder), "--encoder", str(clip)])
+    return folder
 
 
-@pytest.fixture(params=["bottleneck", "lora"])
-def inside(request, plain, clip, tmp_path):
-    """The same adapter with parts in both towers that change a lot."""
+@pytest.fixture(scope="module")
+def made(plain, clip, tmp_path_factory):
+    """By kind, the same adapter with parts in both towers that change a lot."""
     base, stored = load_encoder(str(clip), device="cpu"), load_adapter(plain)
-    network = shared_copy(base._network)
-    config = InsideConfig(
-        kind=request.param,
-        towers=("image", "text"),
-        width=4,
-        alpha=4.0 if request.param == "lora" else None,
-    )
-    insert_inside(network, config, find_places(network))
-    draw = torch.Generator().manual_seed(0)
-    towers = {
-        name: torch.randn(each.shape, generator=draw) if "/up" in name else each
-        for name, each in inside_tensors(network).items()
-    }
-    facts = stored.config.model_copy(update={"inside": config})
-    store_adapter(tmp_path / "inside", replace(stored, config=facts, towers=towers))
-    return tmp_path / "inside"
+    folder = tmp_path_factory.mktemp("inside")
+    for kind, alpha in (("bottleneck", None), ("lora", 4.0)):
+        network = shared_copy(base._network)
+        config = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha)
+        insert_inside(network, config, find_places(network))
+        draw = torch.Generator().manual_seed(0)
+        towers = {
+            name: torch.randn(each.shape, generator=draw) if "/up" in name else each
+            for name, each in inside_tensors(network).items()
+        }
+        facts = stored.config.model_copy(update={"inside": config})
+        store_adapter(folder / kind, replace(stored, config=facts, towers=towers))
+    return folder
+
+
+@pytest.fixture
+def inside(made):
+    return made / "bottleneck"
 
 
 def in_python(adapter, clip, pictures):
@@ -89,9 +95,12 @@ def probabilities(document):
     return [[*each["probabilities"].values()] for each in document["predictions"]]
 
 
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 def test_predict__adapter_with_parts__answers_from_the_adapted_encoder(
-    run, inside, plain, clip, unlabelled
+    run, made, plain, clip, unlabelled, kind
 ):
+    inside = made / kind
+
     done = run("predict", inside, unlabelled, "--json")
 
     pictures = [each["path"] for each in done.document["predictions"]]
@@ -190,23 +199,25 @@ def test_export__adapter_with_parts_alone__is_refused(run, inside, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 def test_export__adapter_with_parts_and_encoder__answers_as_predict(
-    run, inside, labelled, tmp_path
+    run, made, labelled, tmp_path, kind
 ):
     file = tmp_path / "it.pt2"
 
-    done = run("export", inside, "--torch", file, "--pixels", "--pictures", labelled, "--json")
+    done = run("export", made / kind, "--torch", file, "--pixels", "--pictures", labelled, "--json")
 
     assert done.code == 0, done.err
     assert done.document["files"][0]["largest_difference"] < 1e-4
 
 
-def test_verify__damaged_parts__are_told(run, inside):
-    path = inside / TOWERS
+def test_verify__damaged_parts__are_told(run, inside, tmp_path):
+    folder = shutil.copytree(inside, tmp_path / "it")
+    path = folder / TOWERS
     *content, last = path.read_bytes()
     path.write_bytes(bytes([*content, last ^ 1]))
 
-    done = run("doctor", "--verify", inside)
+    done = run("doctor", "--verify", folder)
 
     assert done.code == 3
     assert f"PROBLEM  {TOWERS}: " in done.out
@@ -268,7 +279,7 @@ def test_adapt__inside__asks_pictures_that_were_left_out(run, labelled, clip, tm
     done = run("adapt", labelled, "--out", tmp_path / "it", *more)
 
     told = done.document["inside"]
-    assert told["left_out"]["n"] == 3
+    assert 0 < told["left_out"]["n"] <= done.document["n_pictures"]
     assert (told["adapters"] is None) == (told["left_out"]["strength"] == 0)
     assert (told["adapters"] is None) == (done.document["leave_one_out"] is not None)
 
@@ -302,8 +313,6 @@ def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
 def test_adapt__what_does_not_go_with_inside__is_refused_before_encoding(
     run, labelled, clip, tmp_path, more, told
 ):
-    import re
-
     if "STORE" in more:
         assert not run("encode", labelled, "--out", tmp_path / "s", "--encoder", clip).code
         more = [tmp_path / "s" if each == "STORE" else each for each in more]

@@ -15,7 +15,7 @@ TOWERS = {
     "vit": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8},
     "resnet": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 8},
     "timm": {
-        "timm_model_name": "resnet18",
+        "timm_model_name": "test_efficientnet",
         "timm_pool": "avg",
         "timm_proj": "linear",
         "image_size": 64,

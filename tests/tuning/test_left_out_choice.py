@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from metaadapter.tuning.left_out_choice import choose
+from metaadapter.tuning.left_out_choice import choose, left_out_parts
 
 LABELS = torch.tensor([0, 1, 0, 1])
 
@@ -40,3 +40,20 @@ def test_a_single_picture_changes_nothing():
 def test_numbers_that_are_not_finite_change_nothing():
     logits = {0.0: said(*[0.5] * 4), 1.0: torch.full((4, 2), torch.nan)}
     assert choose(logits, LABELS).strength == 0.0
+
+
+def test_as_many_quarters_are_left_out_as_it_takes_to_ask_eighty_pictures():
+    def parts(n_ways, n_shots):
+        return left_out_parts(torch.arange(n_ways).repeat_interleave(n_shots))
+
+    assert [len(each) for each in parts(20, 16)] == [80]
+    assert [len(each) for each in parts(10, 16)] == [40, 40]
+    assert [len(each) for each in parts(10, 4)] == [10] * 4
+    assert [len(each) for each in parts(10, 2)] == [10] * 2
+    assert parts(10, 1) == []
+
+
+def test_a_quarter_has_pictures_of_each_class_that_has_two():
+    labels = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
+    asked = [labels[each].tolist() for each in left_out_parts(labels)]
+    assert asked == [[1, 2, 2], [1, 2], [2], [2]]
