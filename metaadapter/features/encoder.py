@@ -191,8 +191,7 @@ class FrozenEncoder(ImageEncoder):
                 encoders with different marks never mix.
         """
         changed = copy.copy(self)
-        changed.base, changed.parts = self, None
-        changed._network = shared_copy(self._network)
+        changed.base, changed.parts, changed._network = self, None, self.copied_network()
         change(changed._network)
         changed._network.eval().to(self.device)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]
