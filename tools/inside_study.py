@@ -187,7 +187,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, help="as many in any case; else left-out pictures choose"
     )
-    parser.add_argument("--views", type=float, default=0.0)
+    parser.add_argument("--views", type=float, default=1.0)
     parser.add_argument("--frozen", type=float, default=0.0)
     return parser.parse_args()
 

@@ -101,11 +101,12 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
 
 def _run(network: Any) -> None:
     """One picture and one text of zeros through both towers."""
-    weight = next(each for each in network.parameters() if each.ndim > 1)
+    weight = next(network.parameters())
+    # Of a network in a lower precision some weights stay in float32.
+    low = {each.dtype for each in network.parameters()} - {torch.float32}
     size = network.visual.image_size
     height, breadth = (size, size) if isinstance(size, int) else size
-    exact = weight.dtype == torch.float32
-    with torch.autocast(weight.device.type, None if exact else weight.dtype, enabled=not exact):
+    with torch.autocast(weight.device.type, next(iter(low), None), enabled=bool(low)):
         network.encode_image(weight.new_zeros(1, 3, height, breadth, dtype=torch.float32))
         network.encode_text(weight.new_zeros(1, network.context_length, dtype=torch.long))
 

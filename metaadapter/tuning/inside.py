@@ -48,10 +48,12 @@ class Inside:
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
     pictures that are left out bear it out, and none otherwise."""
-    views: float = 0.0
-    """The weight of the divergence between what is said of two looks at a picture."""
+    views: float = 1.0
+    """The weight of the divergence between what is said of two looks at a picture: it wins most
+    where pictures come from another domain later on, and takes two looks a step."""
     frozen: float = 0.0
-    """The weight of the divergence from what is said of a picture with the tower as it was."""
+    """The weight of the divergence from what is said of a picture with the tower as it was. It wins
+    nothing: docs/towers-inside.md."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:

@@ -4,10 +4,11 @@ import open_clip
 import pytest
 import timm
 import torch
+from open_clip import convert_weights_to_lp
 
 from metaadapter.features.blocks import tower_blocks
 from metaadapter.features.shared_copy import shared_copy
-from metaadapter.towers import find_places
+from metaadapter.towers import find_places, insert_bottlenecks
 
 # Tower, first and last place of the image tower, shapes of their outputs, and the number of places.
 EXPECTED = [
@@ -91,6 +92,22 @@ def test_find_places__channels_that_come_last__are_told_from_maps():
 
     assert [place.width for place in found] == [96, 192, 384, 768]
     assert not any(place.is_map for place in found)
+
+
+def test_find_places__in_a_lower_precision__are_the_same(make_network):
+    expected, network = find_places(make_network("resnet")), make_network("resnet")
+
+    convert_weights_to_lp(network, torch.bfloat16)
+
+    assert find_places(network) == expected
+
+
+def test_find_places__of_an_adapted_network__are_the_same(make_network):
+    network = make_network("vit")
+    copy = shared_copy(network)
+    insert_bottlenecks(copy, find_places(network))
+
+    assert find_places(copy) == find_places(network)
 
 
 def test_find_places__network__stays_as_it_is(make_network):
