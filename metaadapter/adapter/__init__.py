@@ -1,6 +1,6 @@
 """Adapters as values: their weights, what they do, and how they are kept."""
 
-from metaadapter.adapter.adapted_encoder import adapted_encoder
+from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
 from metaadapter.adapter.answers import Answers, answer
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
@@ -54,4 +54,5 @@ __all__ = [
     "require_adapters",
     "save_adapter",
     "store_adapter",
+    "with_towers",
 ]

@@ -213,13 +213,19 @@ def _facts(config: AdapterConfig) -> str:
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
+    parts = [part for part in (config.inside, config.prompt) if part is not None]
+    own = "".join(f"\nIn the encoder's towers stand {part}." for part in parts)
+    load, imported = f"load_encoder({one_line(origin.encoder or '…')!r}, {seen})", ""
+    if parts:
+        imported = "from metaadapter.adapter import adapted_encoder, load_adapter\n"
+        load = f'adapted_encoder(\n    {load},\n    load_adapter("path/of/this/adapter"),\n)'
     pool = f" and {config.n_unlabelled} unlabelled ones" if config.n_unlabelled else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
-wide, whose licence also applies, and holds no picture.
+wide, whose licence also applies, and holds no picture.{own}
 
 | class | name read by the encoder | pictures |
 |---|---|---|
@@ -227,9 +233,9 @@ wide, whose licence also applies, and holds no picture.
 
 ```python
 from metaadapter import MetaAdapterClassifier
-from metaadapter.features import load_encoder
+{imported}from metaadapter.features import load_encoder
 
-encoder = load_encoder({one_line(origin.encoder or "…")!r}, {seen})
+encoder = {load}
 classifier = MetaAdapterClassifier.load("path/of/this/adapter")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -51,6 +51,15 @@ class StoredAdapter:
     """What stands in the encoder's towers: names begin with `inside/` or `prompt/`, of which the
     configuration tells more."""
 
+    def __post_init__(self) -> None:
+        found = {name.partition("/")[0] for name in self.towers}
+        told = {name for name in TOWER_PARTS if getattr(self.config, name) is not None}
+        if found != told:
+            raise ValueError(
+                f"{TOWERS_FILE} has the parts {sorted(found)}, {CONFIG_FILE} tells of "
+                f"{sorted(told)}"
+            )
+
     @property
     def task_signature(self) -> TaskSignature:
         """The signature of the task, as far as anything of it was kept."""
@@ -92,16 +101,19 @@ def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _unpacked_support(contents.get(SUPPORT_FILE), config)
-        towers = _unpacked_towers(contents.get(TOWERS_FILE), config)
+        towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}
+        if not all(tensor.isfinite().all() for tensor in towers.values()):
+            raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
+        stored = StoredAdapter(weights, config, support, hashes, towers=towers)
     except UNUSABLE as error:
         raise DataError(f"{adapter} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
         path = adapter / WEIGHTS_FILE
         raise DataError(f"{path} holds weights that are NaN or infinite; {REMEDY}")
-    signature = None
-    if SIGNATURE_FILE in contents:
-        signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
-    return StoredAdapter(weights, config, support, hashes, signature, towers)
+    if SIGNATURE_FILE not in contents:
+        return stored
+    signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
+    return replace(stored, signature=signature)
 
 
 def unpacked_signature(content: bytes, config: AdapterConfig, adapter: Path) -> TaskSignature:
@@ -148,17 +160,3 @@ def _unpacked_support(
         rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
     return support, hashes
-
-
-def _unpacked_towers(data: bytes | None, config: AdapterConfig) -> dict[str, Tensor]:
-    """The parts in the towers, each of which the configuration has to tell of."""
-    tensors = {} if data is None else load(data)
-    found = {name.partition("/")[0] for name in tensors}
-    told = {name for name in TOWER_PARTS if getattr(config, name) is not None}
-    if found != told:
-        raise ValueError(
-            f"{TOWERS_FILE} has the parts {sorted(found)}, {CONFIG_FILE} tells of {sorted(told)}"
-        )
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
-    return tensors

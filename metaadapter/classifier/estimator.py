@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from metaadapter.adapter import Origin, Support, TaskSignature, load_adapter, store_adapter
+from metaadapter.adapter import (
+    Origin,
+    Support,
+    TaskSignature,
+    adapted_encoder,
+    load_adapter,
+    store_adapter,
+)
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
@@ -31,9 +38,11 @@ from metaadapter.classifier.storing import CUSTOM, set_stored, stored_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, shared_generator
 from metaadapter.own_code import is_own_code
+from metaadapter.towers import PromptedEncoder
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
+    from metaadapter.towers import InsideConfig, PromptConfig
 
 __all__ = ["MetaAdapterClassifier"]
 
@@ -77,6 +86,12 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The widths of the blocks that the features consist of; () for one."""
     n_steps_: int
     """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
+    inside_: InsideConfig | None
+    """Of a loaded adapter, its adapters in the blocks of the encoder's towers; else `None`."""
+    prompt_: PromptConfig | None
+    """Of a loaded adapter, its learned context of texts; else `None`."""
+    towers_: Mapping[str, torch.Tensor]
+    """The tensors of both; none after `fit`, whose features come from the encoder as it is."""
 
     def __init__(
         self,
@@ -133,6 +148,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 self.adapter_, self.n_steps_ = tuned
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.signature_ = None
+            self.inside_, self.prompt_, self.towers_ = None, None, {}
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if encoder is not None:
@@ -174,6 +190,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         encoder = loaded_encoder(self.encoder) if is_read else None
         none = np.empty((0, self.n_features_in_))
         rows = unit_rows(none if X is None else checked(self, X, reset=False))
+        if len(rows) and isinstance(encoder, PromptedEncoder):
+            encoder = encoder.base  # a prompt is for classes without a picture
         texts = {} if text is None else {label: text}
         position = bisect_left(known, label)
         vector = text_of_new_class(support, texts, label, rows, encoder)
@@ -246,7 +264,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A folder or a skill file that `save` wrote.
-            encoder: The encoder that the adapter was made with, or its name.
+            encoder: The encoder that the adapter was made with, or its name; for an adapter with
+                parts in its towers also the `adapted_encoder`.
             generator: The generator that predicted it, where it is one of your own, to add classes.
 
         Raises:
@@ -257,7 +276,10 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         encoder = loaded_encoder(encoder)
         if encoder is not None:
-            config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
+            if config.has_towers:
+                encoder = adapted_encoder(encoder, stored)
+            else:
+                config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_own_code(config.generator) else config.generator
         classifier = cls(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
-from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
+from metaadapter.commands.adapt_inside import (
+    InsideKind,
+    InsideTower,
+    inside_document,
+    inside_told,
+    require_for_inside,
+)
+from metaadapter.commands.adapt_prompt import (
+    PromptLength,
+    prompt_document,
+    prompt_told,
+    require_for_prompt,
+)
+from metaadapter.commands.adapt_told import tell_of_fit
+from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.adapter import AdapterConfig
-    from metaadapter.task.fit_adapter import LeftOutEstimate
 
 __all__ = ["adapt"]
 
@@ -76,6 +85,9 @@ def adapt(
             "steps from there, as many as pictures left out of the support bear out, or none."
         ),
     ] = "one_shot",
+    inside: InsideTower = None,
+    kind: InsideKind = None,
+    prompt: PromptLength = None,
     generator: Annotated[
         str,
         Option(
@@ -134,10 +146,14 @@ def adapt(
             "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
             "a class by its name beside labelled pictures is --add-class"
         )
-    if names is not None and (no_text or shots or split or detections):
-        raise UsageError("--names goes with none of --no-text, --shots, --split and --detections")
+    if names is not None and (no_text or shots or split or detections or inside):
+        raise UsageError(
+            "--names goes with none of --no-text, --shots, --split, --detections and --inside"
+        )
+    if kind is not None and inside is None:
+        raise UsageError("--kind says what --inside trains, which was not given")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import require_adapter_folder, save_adapter
+    from metaadapter.adapter import require_adapter_folder, store_adapter
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.images import UnreadableImage
@@ -152,6 +168,11 @@ def adapt(
         raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
     if background is not None and not background.exists():
         raise DataError(f"--background {background}: there is no such file or folder")
+    if inside is not None:
+        sources = {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
+        require_for_inside(sources.items(), encoder, precision)
+    if prompt is not None:
+        require_for_prompt(no_text=no_text, names=names is not None, encoder=encoder)
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
     if repeated := {each for each in alone if alone.count(each) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -169,12 +190,31 @@ def adapt(
                 selection,
                 load,
                 encoder=encoder,
-                reads_names=bool(text or add_class or describe or templates),
+                reads_names=bool(text or add_class or describe or templates or prompt),
                 check_labels=lambda labels: with_sentences(name(labels), {}, describe or ()),
                 cut=field_options.read_cut(detections, min_confidence, support),
                 progress=progress,
             )
     named = None if no_text else name(alone or labelled.counts)
+    texts = named and with_sentences(named, labelled.descriptions, describe or ())
+    tuned = None
+    if inside is not None:
+        from metaadapter.task.tuned_towers import Inside, tune_towers
+
+        with console.progress() as progress:
+            labelled, tuned = tune_towers(
+                labelled,
+                texts,
+                Inside(kind or "bottleneck"),
+                generator=generator,
+                progress=progress,
+            )
+    learned = None
+    if prompt is not None:
+        from metaadapter.task.tuned_prompt import learn_prompt
+
+        with console.progress() as progress:
+            learned = learn_prompt(labelled, texts or {}, prompt, progress=progress)
     if background is not None:  # after the names were taken: it has none
         with console.progress() as progress:
             labelled = with_background(
@@ -189,9 +229,16 @@ def adapt(
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
         unread, told = pictures.quarantined, (*pictures.warnings, *told)
         console.warn_of_pictures("the unlabelled", told, unread)
-    texts = named and with_sentences(named, labelled.descriptions, describe or ())
-    stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
-    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
+    stored = fit_adapter(
+        labelled,
+        texts,
+        mode=mode,
+        generator=generator,
+        pool=pool,
+        inside=tuned,
+        prompt=learned,
+    )
+    store_adapter(out, stored)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, named or {}))
     console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
@@ -213,6 +260,8 @@ def adapt(
             },
             "unlabelled": effect
             and {**effect.to_dict(), "leave_one_out_without": bare and bare.accuracy.to_dict()},
+            "inside": inside_document(tuned),
+            "prompt": prompt_document(learned),
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
             "warnings": (*warnings, *told, *cannot_help),
@@ -220,7 +269,9 @@ def adapt(
         }
         write_document("adapt", document)
         return
-    _show(console, counts, stored.config, found)
+    console.note(*([] if tuned is None else inside_told(tuned)))
+    console.note(*([] if learned is None else prompt_told(learned)))
+    tell_of_fit(console, counts, stored.config, found)
     if bare is not None:
         said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"
         console.note(f"{said} {bare.accuracy}")
@@ -239,27 +290,3 @@ def adapt(
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
-
-
-def _show(
-    console: Console,
-    counts: Mapping[str, int],
-    config: AdapterConfig,
-    found: LeftOutEstimate | None,
-) -> None:
-    """Tell a person what the adapter was made of, and what its own pictures tell of it."""
-    each = [f"{label} {n}" for label, n in counts.items()]
-    more = f", … ({len(each)} in all)" if len(each) > MAX_LISTED else ""
-    console.note(f"pictures of each class: {', '.join(each[:MAX_LISTED])}{more}")
-    if config.mode == "finetune":
-        taken = config.n_steps or "none"
-        console.note(f"gradient steps after the prediction: {taken}, as left-out pictures bear out")
-    if found is None:
-        return
-    made = "predicted and refined" if config.n_steps else "predicted"
-    console.note(
-        f"estimate from {'all' if config.n_unlabelled else 'the labelled'} pictures: "
-        f"{found.accuracy} of the labelled ones are predicted correctly by an adapter {made} from "
-        "all the others"
-    )
-    console.note_all("predicted wrongly when left out:", found.mistakes)

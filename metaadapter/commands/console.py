@@ -31,7 +31,7 @@ FOR_PROGRAMMERS = (
     PendingDeprecationWarning,
     ResourceWarning,
 )
-STAGES = {"times": "reading times", "hash": "comparing", "encode": "encoding"}
+STAGES = {"times": "reading times", "hash": "comparing", "encode": "encoding", "tune": "training"}
 
 
 @final

@@ -64,9 +64,11 @@ class FrozenEncoder(ImageEncoder):
     Attributes:
         weights: The tag or the file name of the weights.
         device: The device that the encoder runs on.
+        mark: What tells the change of an `adapted` encoder from others; "" of one as it was loaded.
     """
 
     logit_scale: float
+    mark: str = ""
 
     def __init__(
         self,
@@ -191,9 +193,18 @@ class FrozenEncoder(ImageEncoder):
         change(changed._network)
         changed._network.eval().to(self.device)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]
-        changed.weights = f"{self.weights}, adapted inside"
+        changed.mark, changed.weights = mark, f"{self.weights}, adapted inside"
         changed.fingerprint = changed._fingerprint(digest)
         return changed
+
+    @property
+    def tokenize(self) -> Callable[[list[str]], Tensor]:
+        """From n sentences to the numbers of their tokens, (n, length)."""
+        return self._tokenize
+
+    def copied_network(self) -> nn.Module:
+        """A `shared_copy` of the model of open_clip, to be changed; this encoder stays as it is."""
+        return shared_copy(self._network)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]

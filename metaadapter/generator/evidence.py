@@ -54,15 +54,16 @@ def leave_one_out(problem: Regression) -> LeftOut:
     """Leave-one-out answers of the untrained closed form, and the temperature that suits them."""
     support, base_T = problem.support, problem.base_scale_T
     dtype = support.shots_TNKD.dtype
-    targets_TMN = problem.targets_TMN.to(dtype)
+    targets_TMN, prior_TND = problem.targets_TMN.to(dtype), problem.prior_TND()
     values_and_factor = kernel_ridge(
         problem.distance_TMM.to(dtype),
         problem.present_TM,
-        problem.residual_TMN(problem.prior_TND()).to(dtype),
+        problem.residual_TMN(prior_TND).to(dtype),
         problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
         problem.sharpness_T().to(dtype),
     )
     answers_TMN = targets_TMN - left_out_residuals(*values_and_factor)
+    answers_TMN = answers_TMN + problem.among_names_TMN(prior_TND).to(dtype)
     answers_TMN = answers_TMN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     several_TN = (support.n_shot_TN > 1).to(dtype)
     asked_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0

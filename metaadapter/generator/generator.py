@@ -206,6 +206,8 @@ def _class_vectors(
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )
+    # As in the kernel ridge, classes with a name alone are changed alike.
+    ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 

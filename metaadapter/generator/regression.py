@@ -147,11 +147,34 @@ class Regression:
         return _at_places(rows_TXD, self.places_TM, self.present_TM)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """The targets less what the prior class vectors say."""
+        """The targets less what the prior class vectors say, but for `among_names_TMN`.
+
+        A picture of another class tells that it shows none of the classes that have a name alone,
+        and nothing of which of them others show: so all of these have the same residual.
+        """
+        return self.targets_TMN - (self._said_TMN(prior_TND) - self.among_names_TMN(prior_TND))
+
+    def among_names_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
+        """What the prior says of a class with a name alone above the mean over such classes.
+
+        Zeros for classes with pictures.
+        """
+        return self.above_other_names(self._said_TMN(prior_TND))
+
+    def above_other_names(self, values_TXN: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
+        """Values of classes with a name alone less the mean over such classes; zeros elsewhere."""
+        alone_TN = self.support.raw.class_mask_TN & ~self.support.image_mask_TN
+        alone_T1N = alone_TN[:, None].to(values_TXN)
+        n_alone_T11 = alone_T1N.sum(-1, keepdim=True).clamp(min=1)
+        mean_TX1 = (values_TXN * alone_T1N).sum(-1, keepdim=True) / n_alone_T11
+        return (values_TXN - mean_TX1) * alone_T1N
+
+    def _said_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
+        """What the prior class vectors say of the pictures."""
         widths = torch.tensor(self.support.raw.blocks or prior_TND.shape[-1:])
         stretch_TD = self.stretch_TP.repeat_interleave(widths.to(self.stretch_TP.device), dim=1)
         stretched_TND = prior_TND.to(self.rows_TMD) * stretch_TD[:, None]
-        return self.targets_TMN - (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
+        return (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
 
 
 def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:

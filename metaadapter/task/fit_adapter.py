@@ -7,9 +7,11 @@ would take a fifth of the time in which `metaadapter adapt` starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from metaadapter.adapter import AdapterConfig, StoredAdapter, Support
@@ -21,10 +23,14 @@ from metaadapter.classifier.labelled_support import (
     unit_rows,
 )
 from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.features import FrozenEncoder
 from metaadapter.features.looks import look_widths
 from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.predictions import Proportion
+
+if TYPE_CHECKING:
+    from metaadapter.tuning import TunedInside, TunedPrompt
 
 __all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter", "support_of"]
 
@@ -41,15 +47,21 @@ def fit_adapter(
     mode: Literal["one_shot", "finetune"],
     generator: str,
     pool: Float[np.ndarray, "u D"] | None = None,
+    inside: TunedInside | None = None,
+    prompt: TunedPrompt | None = None,
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
     `names` maps labels to names, or to lists of a name and sentences, of classes with pictures and
     without; with `None` the adapter learns from the pictures alone. `mode` is that of
-    `MetaAdapterClassifier`, and `pool` has the features of unlabelled pictures.
+    `MetaAdapterClassifier`, `pool` has the features of unlabelled pictures, and `inside` what was
+    trained in the encoder's towers, if anything was, which all these features come from. Through a
+    `prompt` the names of classes without a picture are read.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
     support, classes = support_of(labelled, names)
+    if prompt is not None and prompt.tensors:
+        support = _with_prompt(support, labelled, names, prompt)
     if pool is not None:
         support = support.with_pool(unit_rows(pool))
     loaded, identity = shared_generator(generator)
@@ -71,8 +83,13 @@ def fit_adapter(
         class_names=text_names(names, classes),
         descriptions=descriptions(names, classes),
         origin=labelled.origin,
+        inside=None if inside is None else inside.config,
+        prompt=None if prompt is None else prompt.config,
     )
-    return StoredAdapter(weights, config, support, pictures.sha256)
+    towers = {
+        name: each for part in (inside, prompt) if part for name, each in part.tensors.items()
+    }
+    return StoredAdapter(weights, config, support, pictures.sha256, towers=towers)
 
 
 def support_of(
@@ -98,6 +115,25 @@ def support_of(
         ),
     )
     return support, classes
+
+
+def _with_prompt(
+    support: Support,
+    labelled: LabelledPictures,
+    names: Mapping[str, str | list[str]] | None,
+    prompt: TunedPrompt,
+) -> Support:
+    """The support with the names of classes without a picture read through a prompt.
+
+    Pictures say more of a class than the prompt, which was learned from the very same.
+    """
+    from metaadapter.towers import PromptedEncoder
+
+    assert isinstance(labelled.encoder, FrozenEncoder)  # which the prompt was learned with
+    prompted = replace(labelled, encoder=PromptedEncoder(labelled.encoder, prompt.tensors))
+    read, _ = support_of(prompted, names)
+    has_pictures_TN1 = support.present_TNK.any(-1, keepdim=True)
+    return replace(support, text_TND=torch.where(has_pictures_TN1, support.text_TND, read.text_TND))
 
 
 class LeftOutMistake(NamedTuple):
@@ -126,9 +162,12 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
     gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
 
     Returns:
-        `None` where that is not defined, because no class has two pictures, or would take long.
+        `None` where that is not defined, because no class has two pictures, or would take long; and
+        where the encoder's towers were trained on these pictures, which then look too easy.
     """
     config, pictures = stored.config, labelled.pictures
+    if config.inside is not None:
+        return None
     n_max = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
     if stored.support is None or len(pictures) > n_max:
         return None

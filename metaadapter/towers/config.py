@@ -26,6 +26,13 @@ class InsideConfig(BaseModel):
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The gradient steps that they were trained with."""
 
+    def __str__(self) -> str:
+        what = (
+            f"LoRA of rank {self.width}" if self.kind == "lora" else f"bottlenecks of {self.width}"
+        )
+        steps = f"trained with {self.n_steps} gradient steps"
+        return f"{what} in the blocks of {' and '.join(self.towers)}, {steps}"
+
 
 class PromptConfig(BaseModel):
     """Learned context vectors of the texts; their names begin with `prompt/`."""
@@ -36,3 +43,7 @@ class PromptConfig(BaseModel):
     """The number of learned vectors before each class name."""
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The gradient steps that they were trained with."""
+
+    def __str__(self) -> str:
+        steps = f"trained with {self.n_steps} gradient steps"
+        return f"{self.n_context} context vectors before each class name, {steps}"

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from metaadapter.errors import IncompatibleArtifact
-from metaadapter.towers.bottleneck import bottleneck_tensors, restore_bottlenecks
+from metaadapter.towers.bottleneck import (
+    bottleneck_tensors,
+    insert_bottlenecks,
+    restore_bottlenecks,
+)
 from metaadapter.towers.config import InsideConfig
-from metaadapter.towers.places import tower_of
+from metaadapter.towers.lora import ALPHA, insert_lora, lora_tensors, restore_lora
+from metaadapter.towers.places import Place, tower_of
 
-__all__ = ["PREFIX", "inside_tensors", "restore_inside"]
+__all__ = ["PREFIX", "insert_inside", "inside_tensors", "restore_inside"]
 
 PREFIX = "inside/"
+
+
+def insert_inside(
+    network: nn.Module, config: InsideConfig, places: Iterable[Place], *, seed: int = 0
+) -> list[nn.Parameter]:
+    """Put new adapters into a network, which is to be a `shared_copy`.
+
+    It computes as before, to the bit in `torch.inference_mode`, until they are trained.
+
+    Args:
+        network: The network that `find_places` found the places in.
+        config: Of which kind they are, how wide, and in which towers.
+        places: The blocks that may have one.
+        seed: That of their matrices that are not zero at first.
+
+    Returns:
+        What is to be trained.
+    """
+    chosen = [place for place in places if place.tower in config.towers]
+    inserted: Mapping[str, nn.Module]
+    if config.kind == "lora":
+        alpha = config.alpha or ALPHA
+        inserted = insert_lora(network, chosen, rank=config.width, alpha=alpha, seed=seed)
+    else:
+        inserted = insert_bottlenecks(network, chosen, hidden=config.width, seed=seed)
+    return [parameter for module in inserted.values() for parameter in module.parameters()]
 
 
 def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -22,7 +52,7 @@ def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
     The names are inside/TOWER/PLACE/WEIGHT, as in
     "inside/image/visual.transformer.resblocks.0/down.weight".
     """
-    found = bottleneck_tensors(network)
+    found = bottleneck_tensors(network) | lora_tensors(network)
     return {f"{PREFIX}{tower_of(name)}/{name}": tensor for name, tensor in found.items()}
 
 
@@ -32,12 +62,17 @@ def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[st
     Args:
         network: Of the encoder that they were trained in.
         config: Of which kind they are.
-        tensors: As `inside_tensors` names them.
+        tensors: As `inside_tensors` names them; others are left alone.
 
     Raises:
         IncompatibleArtifact: They do not fit the network.
     """
-    named = {name.removeprefix(PREFIX).partition("/")[2]: each for name, each in tensors.items()}
-    if config.kind != "bottleneck":
-        raise IncompatibleArtifact(f"adapters of the kind {config.kind} cannot be read yet")
-    restore_bottlenecks(network, named)
+    own = {
+        name.removeprefix(PREFIX).partition("/")[2]: tensor
+        for name, tensor in tensors.items()
+        if name.startswith(PREFIX)
+    }
+    if config.kind == "lora":
+        restore_lora(network, own, alpha=config.alpha or ALPHA)
+    else:
+        restore_bottlenecks(network, own)

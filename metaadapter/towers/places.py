@@ -32,8 +32,8 @@ class Place:
             (tokens, width) of a transformer; (height, breadth, width) where channels come last.
         is_map: Whether the width is the first of these axes; else it is the last.
         batch_first: Whether the axis of pictures comes first, as it nearly always does.
-        ends_stage: Whether it is the last block of a stage, after which maps become smaller. Each
-            block of a transformer ends one.
+        ends_stage: Whether it is the last block of a stage of a convolutional tower. Each block of
+            a transformer ends one.
     """
 
     tower: TowerName
@@ -101,11 +101,12 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
 
 def _run(network: Any) -> None:
     """One picture and one text of zeros through both towers."""
-    weight = next(each for each in network.parameters() if each.ndim > 1)
+    weight = next(network.parameters())
+    # Of a network in a lower precision some weights stay in float32.
+    low = {each.dtype for each in network.parameters()} - {torch.float32}
     size = network.visual.image_size
     height, breadth = (size, size) if isinstance(size, int) else size
-    exact = weight.dtype == torch.float32
-    with torch.autocast(weight.device.type, None if exact else weight.dtype, enabled=not exact):
+    with torch.autocast(weight.device.type, next(iter(low), None), enabled=bool(low)):
         network.encode_image(weight.new_zeros(1, 3, height, breadth, dtype=torch.float32))
         network.encode_text(weight.new_zeros(1, network.context_length, dtype=torch.long))
 

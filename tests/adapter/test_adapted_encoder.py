@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load, save
 
+from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter import (
     AdapterConfig,
     AdapterWeights,
@@ -23,12 +25,15 @@ from metaadapter.adapter import (
 from metaadapter.adapter.skill import check_skill
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features import FrozenEncoder, ModelEncoder
+from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 from metaadapter.files.proof import check_files, read_document, unsealed, write_document
 from metaadapter.towers import (
     Bottleneck,
     InsideConfig,
+    LowRank,
     find_places,
     insert_bottlenecks,
+    insert_inside,
     inside_tensors,
     shared_copy,
 )
@@ -36,9 +41,30 @@ from metaadapter.towers import (
 FILE = "towers.safetensors"
 
 
+ARCHITECTURE = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
+}
+
+
+def preprocess(picture):
+    pixels = np.asarray(picture.resize((32, 32), Image.Resampling.BICUBIC))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+
+
+def small_clip(seed=0):
+    """An encoder with random weights, always the same for a seed."""
+    torch.manual_seed(seed)
+    network = open_clip.CLIP(**ARCHITECTURE)
+    tokenize = open_clip.SimpleTokenizer(context_length=16)
+    source = EncoderSource("small", "small", None, "random")
+    return FrozenEncoder(OpenClipModel(network, preprocess, tokenize), source, zoom=False)
+
+
 @pytest.fixture(scope="module")
-def tiny():
-    return FrozenEncoder.load("tiny", device="cpu", zoom=False)
+def clip():
+    return small_clip()
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +74,16 @@ def pictures():
     return [Image.fromarray(each).resize((60, 50), Image.Resampling.BICUBIC) for each in pixels]
 
 
-def stored_with(encoder, seed):
-    """An adapter with bottlenecks in both towers that are no identity."""
+def stored_with(encoder, seed, kind="bottleneck"):
+    """An adapter with parts in both towers that are no identity."""
     network = shared_copy(encoder._network)
     places = [place for place in find_places(network) if place.ends_stage]
-    insert_bottlenecks(network, places, hidden=4, seed=seed)
+    alpha = 4.0 if kind == "lora" else None
+    inside = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha, n_steps=7)
+    insert_inside(network, inside, places, seed=seed)
     draw = torch.Generator().manual_seed(seed)
     tensors = {
-        name: torch.randn(tensor.shape, generator=draw) / 10 if "/up." in name else tensor
+        name: torch.randn(tensor.shape, generator=draw) if "/up" in name else tensor
         for name, tensor in inside_tensors(network).items()
     }
     config = AdapterConfig(
@@ -66,64 +94,61 @@ def stored_with(encoder, seed):
         generator="closed-form",
         generator_id="0123456789ab",
         origin=Origin(encoder=encoder.name, fingerprint=encoder.fingerprint),
-        inside=InsideConfig(kind="bottleneck", towers=("image", "text"), width=4, n_steps=7),
+        inside=inside,
     )
     weights = AdapterWeights.zero_shot(torch.eye(2, encoder.dim), 15.0)
     return StoredAdapter(weights, config, None, towers=tensors)
 
 
 @pytest.fixture(scope="module")
-def stored(tiny):
-    return stored_with(tiny, 0)
+def stored(clip):
+    return stored_with(clip, 0)
 
 
 def answers(encoder, pictures):
     return encoder.encode_images(pictures), encoder.encode_texts(["a fox", "a lynx"])
 
 
-def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(tiny, pictures):
+def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(clip, pictures):
     def change(network):
         insert_bottlenecks(network, find_places(network))
 
-    same = tiny.adapted(change, "new")
+    same = clip.adapted(change, "new")
 
-    for expected, found in zip(answers(tiny, pictures), answers(same, pictures), strict=True):
+    for expected, found in zip(answers(clip, pictures), answers(same, pictures), strict=True):
         np.testing.assert_array_equal(expected, found)
-    assert not tiny.fingerprint.matches(same.fingerprint)
-    assert tiny.fingerprint.probe == same.fingerprint.probe
-    assert not tiny.fingerprint.matches(tiny.adapted(change, "other").fingerprint)
+    assert not clip.fingerprint.matches(same.fingerprint)
+    assert clip.fingerprint.probe == same.fingerprint.probe
+    assert not clip.fingerprint.matches(clip.adapted(change, "other").fingerprint)
 
 
-def test_adapted_encoder__of_an_adapter_without_parts__is_the_base(tiny, stored):
+def test_adapted_encoder__of_an_adapter_without_parts__is_the_base(clip, stored):
     plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
 
-    assert adapted_encoder(tiny, plain) is tiny
+    assert adapted_encoder(clip, plain) is clip
 
 
 def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
-    tiny, stored, pictures
+    clip, stored, pictures
 ):
-    other = stored_with(tiny, 1)
-    base = answers(tiny, pictures)
-    alone = [
-        answers(adapted_encoder(FrozenEncoder.load("tiny", device="cpu", zoom=False), it), pictures)
-        for it in (stored, other)
-    ]
+    other = stored_with(clip, 1)
+    base = answers(clip, pictures)
+    alone = [answers(adapted_encoder(small_clip(), it), pictures) for it in (stored, other)]
 
-    both = [adapted_encoder(tiny, it) for it in (stored, other)]
+    both = [adapted_encoder(clip, it) for it in (stored, other)]
 
     for _ in range(2):
         for encoder, expected in zip(both, alone, strict=True):
             for rows, found in zip(expected, answers(encoder, pictures), strict=True):
                 np.testing.assert_array_equal(rows, found)
-    for rows, found in zip(base, answers(tiny, pictures), strict=True):
+    for rows, found in zip(base, answers(clip, pictures), strict=True):
         np.testing.assert_array_equal(rows, found)
     assert not np.allclose(alone[0][0], alone[1][0], atol=1e-2)
     assert not np.allclose(alone[0][0], base[0], atol=1e-2)
 
 
-def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(tiny, stored, pictures):
-    encoders = [tiny, adapted_encoder(tiny, stored)]
+def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stored, pictures):
+    encoders = [clip, adapted_encoder(clip, stored)]
     expected = [encoder.encode_images(pictures) for encoder in encoders]
     found: list[list[np.ndarray]] = [[], []]
 
@@ -141,27 +166,47 @@ def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(tiny, stor
         assert all(np.array_equal(rows, each) for each in several)
 
 
-def test_adapted_encoder__holds_no_weight_of_the_base_twice(tiny, stored):
-    adapted = adapted_encoder(tiny, stored)
+def test_adapted_encoder__holds_no_weight_of_the_base_twice(clip, stored):
+    adapted = adapted_encoder(clip, stored)
 
-    base = {tensor.data_ptr() for tensor in tiny._network.parameters()}
+    base = {tensor.data_ptr() for tensor in clip._network.parameters()}
     own = [each for each in adapted._network.parameters() if each.data_ptr() not in base]
     assert sum(each.numel() for each in own) == sum(each.numel() for each in stored.towers.values())
-    assert not any(isinstance(module, Bottleneck) for module in tiny._network.modules())
+    assert not any(isinstance(module, Bottleneck) for module in clip._network.modules())
 
 
-def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(tiny, stored, pictures):
+def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
+    stored = stored_with(clip, 0, "lora")
+
+    apart, merged = (adapted_encoder(clip, stored, merge=merge) for merge in (False, True))
+
+    assert apart.fingerprint == merged.fingerprint
+    for expected, found in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
+        np.testing.assert_array_equal(expected, found)
+    assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
+    assert not any(isinstance(module, LowRank) for module in merged._network.modules())
+
+
+def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
+    adapted = adapted_encoder(clip, stored)
+
+    assert adapted_encoder(adapted, stored) is adapted
+    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
+        adapted_encoder(adapted, stored_with(clip, 1))
+
+
+def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(clip, stored, pictures):
     texts = {name: each for name, each in stored.towers.items() if name.startswith("inside/text/")}
 
-    adapted = adapted_encoder(tiny, replace(stored, towers=texts))
+    adapted = adapted_encoder(clip, replace(stored, towers=texts))
 
-    np.testing.assert_array_equal(tiny.encode_images(pictures), adapted.encode_images(pictures))
-    assert not np.allclose(tiny.encode_texts(["a fox"]), adapted.encode_texts(["a fox"]), atol=1e-2)
-    assert not tiny.fingerprint.matches(adapted.fingerprint)
+    np.testing.assert_array_equal(clip.encode_images(pictures), adapted.encode_images(pictures))
+    assert not np.allclose(clip.encode_texts(["a fox"]), adapted.encode_texts(["a fox"]), atol=1e-2)
+    assert not clip.fingerprint.matches(adapted.fingerprint)
 
 
 def test_adapted_encoder__of_another_base__is_refused(stored):
-    other = FrozenEncoder.load("tiny-128", device="cpu", zoom=False, blocks=("joint", "stages"))
+    other = small_clip(seed=1)
 
     with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
         adapted_encoder(other, stored)
@@ -172,17 +217,53 @@ def test_adapted_encoder__of_a_model_of_ones_own__is_refused(stored):
         def forward(self, pixels):
             return pixels.mean((2, 3)) + 0.1
 
-    def preprocess(picture):
-        return torch.from_numpy(np.array(picture.resize((4, 4)))).permute(2, 0, 1).float()
-
     own = ModelEncoder("own", Mean(), preprocess, zoom=False, device="cpu")
 
-    with pytest.raises(UsageError, match="the encoder own is of your own; use the encoder tiny"):
+    with pytest.raises(UsageError, match="the encoder own is of your own; use the encoder small"):
         adapted_encoder(own, stored)
 
 
+BLOCK = "inside/image/visual.transformer.resblocks.0"
+
+
+def bottleneck(place, width, hidden=2):
+    return {
+        f"{place}/down.weight": torch.ones(hidden, width),
+        f"{place}/down.bias": torch.ones(hidden),
+        f"{place}/up.weight": torch.ones(width, hidden),
+        f"{place}/up.bias": torch.ones(width),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "towers"),
+    [
+        ("bottleneck", bottleneck(BLOCK, 9)),  # as wide as no block is
+        ("bottleneck", bottleneck(f"{BLOCK}.attn", 32)),  # whose output is no tensor
+        ("bottleneck", bottleneck("inside/image/visual.proj", 24)),
+        ("bottleneck", {f"{BLOCK}/down.weight": torch.ones(2, 32)}),
+        ("bottleneck", {"inside/": torch.ones(2, 2)}),
+        ("bottleneck", {BLOCK: torch.ones(2)}),
+        ("lora", {"inside/a/b/down": torch.ones(1, 2, 3), "inside/a/b/up": torch.ones(1, 3, 2)}),
+        ("lora", bottleneck(BLOCK, 32)),
+        ("lora", {"inside/image/logit_scale/down": torch.ones(1, 1, 1)}),
+    ],
+)
+def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
+    inside = stored.config.inside.model_copy(update={"kind": kind, "alpha": 1.0})
+    config = stored.config.model_copy(update={"inside": inside})
+    before = {name: each.clone() for name, each in clip._network.state_dict().items()}
+
+    with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|lacks its down-projection"):
+        adapted_encoder(clip, replace(stored, config=config, towers=towers))
+
+    now = clip._network.state_dict()
+    assert now.keys() == before.keys()
+    assert all(torch.equal(each, before[name]) for name, each in now.items())
+
+
 @pytest.mark.parametrize("name", ["folder", "skill.adapter"])
-def test_store__adapter_with_parts__comes_back_to_the_bit(tiny, stored, pictures, tmp_path, name):
+def test_store__adapter_with_parts__comes_back_to_the_bit(clip, stored, pictures, tmp_path, name):
     store_adapter(tmp_path / name, stored)
 
     again = load_adapter(tmp_path / name)
@@ -190,7 +271,7 @@ def test_store__adapter_with_parts__comes_back_to_the_bit(tiny, stored, pictures
     assert again.config == stored.config
     assert again.towers.keys() == stored.towers.keys()
     assert all(torch.equal(again.towers[each], stored.towers[each]) for each in stored.towers)
-    one, other = adapted_encoder(tiny, stored), adapted_encoder(tiny, again)
+    one, other = adapted_encoder(clip, stored), adapted_encoder(clip, again)
     assert one.fingerprint == other.fingerprint
     np.testing.assert_array_equal(one.encode_images(pictures), other.encode_images(pictures))
 
@@ -224,10 +305,10 @@ def test_schema__of_an_adapter_with_parts__is_refused_by_versions_before_it(stor
 def test_damage__to_the_parts__is_told_by_each_check(stored, tmp_path):
     store_adapter(tmp_path / "folder", stored)
     store_adapter(tmp_path / "it.adapter", stored)
+    weight = next(iter(stored.towers.values()))
     for path in (tmp_path / "folder" / FILE, tmp_path / "it.adapter"):
         content = bytearray(path.read_bytes())
-        position = content.index(b"down.bias") + 2000
-        content[position] ^= 1
+        content[content.index(weight.numpy().tobytes())] ^= 1
         path.write_bytes(content)
 
     with pytest.raises(DataError, match=r"towers.safetensors is damaged or was changed"):
@@ -269,3 +350,28 @@ def test_load__missing_parts__are_told(stored, tmp_path):
 
     with pytest.raises(DataError, match=r"cannot read .*towers.safetensors"):
         load_adapter(tmp_path)
+
+
+def test_classifier__loaded_with_the_base__reads_names_through_the_parts(clip, stored, tmp_path):
+    store_adapter(tmp_path, stored)
+
+    classifier = MetaAdapterClassifier.load(tmp_path, encoder=clip)
+
+    assert classifier.encoder.fingerprint == adapted_encoder(clip, stored).fingerprint
+    again = MetaAdapterClassifier.load(tmp_path, encoder=classifier.encoder)
+    assert again.encoder is classifier.encoder
+
+
+def test_classifier__saved_again__keeps_the_parts_until_it_is_fitted(clip, stored, tmp_path):
+    store_adapter(tmp_path / "first", stored)
+    classifier = MetaAdapterClassifier.load(tmp_path / "first")
+
+    classifier.save(tmp_path / "second")
+    rows = np.random.default_rng(0).standard_normal((4, clip.dim))
+    classifier.set_params(class_texts=None).fit(rows, ["fox", "lynx"] * 2).save(tmp_path / "third")
+
+    second, third = load_adapter(tmp_path / "second"), load_adapter(tmp_path / "third")
+    assert second.config.inside == stored.config.inside
+    assert all(torch.equal(second.towers[name], each) for name, each in stored.towers.items())
+    assert third.config.inside is None
+    assert not third.towers

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import canonical, load_generator, regression
+from metaadapter.generator import (
+    ClosedForm,
+    Generator,
+    GeneratorConfig,
+    canonical,
+    load_generator,
+    regression,
+)
 
 
 def slow_closed_form(support, text, query):
@@ -40,6 +47,8 @@ def slow_closed_form(support, text, query):
         """Of the fit to some of the rows."""
         system = torch.diag(torch.tensor([noise[m] for m in others], dtype=text.dtype))
         residual = -torch.stack([rows[m] for m in others]) @ prior.T
+        if bare := [c for c in range(len(support)) if not len(support[c])]:
+            residual[:, bare] = residual[:, bare].mean(1, keepdim=True)
         for i, m in enumerate(others):
             residual[i, labels[m]] += 1
             for j, other in enumerate(others):
@@ -173,3 +182,34 @@ def test_predict__no_task_at_all__gives_no_adapter(make_task, trained_like):
 
     for generator in (trained_like, load_generator("closed-form")):
         assert generator.predict(none).classes.shape == (0, 5, 32)
+
+
+def test_untrained__pictures_of_other_classes__say_the_same_of_all_classes_named_alone(
+    make_task,
+):
+    task = make_task(1, 5, 3, 16)
+    task.mask[:, 3:] = False
+
+    adapter = load_generator("closed-form").predict(task.support)
+
+    values = adapter.values[0]
+    torch.testing.assert_close(values[:, 3], values[:, 4], rtol=0, atol=1e-12)
+    assert (values[:, 0] - values[:, 1]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
+def test_untrained__classes_named_alone__are_told_apart_by_their_texts(make_task, most_kernel_rows):
+    task = make_task(1, 5, 3, 16)
+    task.mask[:, 3:] = False
+    support = task.support
+    constants = ClosedForm(most_kernel_rows=most_kernel_rows)
+    adapter = Generator(GeneratorConfig(closed_form=constants)).predict(support)
+
+    among_new = classify(task.query, adapter)[0, :, 3:]
+
+    text = task.text[0] - task.text[0].mean(0)
+    text = 3.0 * text / text.square().sum(1).mean().sqrt()
+    spread = task.canonical.scale_TD[0, 0]
+    centre = support.means_TND[0, :3].mean(0)
+    apart = adapter.logit_scale[0] * (spread * (task.query[0] - centre) @ (text[3] - text[4]))
+    torch.testing.assert_close(among_new[:, 0] - among_new[:, 1], apart)

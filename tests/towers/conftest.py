@@ -3,10 +3,8 @@ from __future__ import annotations
 import open_clip
 import pytest
 import torch
-from PIL import Image
 
 from metaadapter.features import FrozenEncoder
-from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
 VIT = {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}
@@ -25,8 +23,8 @@ def timm(name, pool, size):
 TOWERS = {
     "vit": VIT,
     "resnet": RESNET,
-    "timm resnet": timm("resnet18", "avg", 64),
-    "timm vit": timm("vit_tiny_patch16_224", "token", 224),
+    "timm resnet": timm("test_resnet", "avg", 64),
+    "timm vit": timm("test_vit", "token", 160),
 }
 
 
@@ -48,25 +46,39 @@ def make_network():
 
 
 @pytest.fixture(scope="session")
-def make_encoder(make_network):
-    """The same as encoders."""
+def forward():
+    """Features of two pictures and two texts, which are always the same."""
 
-    def make(kind, **options):
-        network = make_network(kind)
+    def run(network):
         size = network.visual.image_size
         side = size if isinstance(size, int) else size[0]
+        draw = torch.Generator().manual_seed(1)
+        pixels = torch.rand(2, 3, side, side, generator=draw)
+        sentences = torch.randint(1, 49406, (2, network.context_length), generator=draw)
+        return network.encode_image(pixels), network.encode_text(sentences)
 
-        def preprocess(picture):
-            from torchvision.transforms.functional import to_tensor
+    return run
 
-            return to_tensor(picture.resize((side, side), Image.Resampling.BICUBIC))
 
-        tokenize = open_clip.SimpleTokenizer(context_length=16)
-        model = OpenClipModel(network, preprocess, tokenize)
-        source = EncoderSource(f"{kind}/random", kind, None, "random")
-        return FrozenEncoder(model, source, zoom=False, **options)
+@pytest.fixture(scope="session")
+def answers(forward):
+    """The same as an encoder runs it; where gradients are kept, torch attends by another kernel."""
+    return torch.inference_mode()(forward)
 
-    return make
+
+@pytest.fixture(scope="session")
+def train(forward):
+    """A few large steps."""
+
+    def steps(network, parameters):
+        optimizer = torch.optim.AdamW(parameters, lr=0.05)
+        for _ in range(3):
+            image, text = forward(network)
+            optimizer.zero_grad()
+            (image.sum() + text.sum()).backward()
+            optimizer.step()
+
+    return steps
 
 
 @pytest.fixture(scope="session")

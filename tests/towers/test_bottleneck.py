@@ -15,87 +15,10 @@ from metaadapter.towers import (
     restore_inside,
 )
 
-KINDS = ["vit", "resnet", "timm resnet", "timm vit"]
 CONFIG = InsideConfig(kind="bottleneck", towers=("image", "text"), width=4)
 
 
-def forward(network, n=2):
-    side = network.visual.image_size
-    side = side if isinstance(side, int) else side[0]
-    draw = torch.Generator().manual_seed(1)
-    pixels = torch.rand(n, 3, side, side, generator=draw)
-    sentences = torch.randint(1, 49406, (n, 16), generator=draw)
-    return network.encode_image(pixels), network.encode_text(sentences)
-
-
-@torch.inference_mode()
-def run(network):
-    """As an encoder runs it; where gradients are kept, torch attends by another kernel."""
-    return forward(network)
-
-
-def train(network, bottlenecks, n_steps=3):
-    parameters = [each for it in bottlenecks.values() for each in it.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=0.01)
-    for _ in range(n_steps):
-        image, text = forward(network)
-        optimizer.zero_grad()
-        (image.sum() + text.sum()).backward()
-        optimizer.step()
-
-
-def bits(network):
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def same_bits(network, before):
-    now = network.state_dict()
-    return now.keys() == before.keys() and all(torch.equal(now[name], before[name]) for name in now)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_insert__before_training__gives_the_same_to_the_bit(make_network, kind):
-    network = make_network(kind)
-    copy = shared_copy(network)
-
-    inserted = insert_bottlenecks(copy, find_places(network), hidden=4)
-
-    assert inserted
-    for expected, found in zip(run(network), run(copy), strict=True):
-        assert torch.equal(expected, found)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_training__of_bottlenecks__leaves_the_base_with_its_bits(make_network, kind):
-    network = make_network(kind)
-    before, answers = bits(network), run(network)
-    copy = shared_copy(network)
-
-    train(copy, insert_bottlenecks(copy, find_places(network), hidden=4))
-
-    assert same_bits(network, before)
-    assert not any(parameter.requires_grad for parameter in network.parameters())
-    for expected, now, adapted in zip(answers, run(network), run(copy), strict=True):
-        assert torch.equal(expected, now)
-        assert not torch.allclose(expected, adapted, atol=1e-3)
-
-
-def test_restore__of_trained_bottlenecks__answers_as_they_did(make_network):
-    network = make_network("resnet")
-    trained, again = shared_copy(network), shared_copy(network)
-    train(trained, insert_bottlenecks(trained, find_places(network), hidden=4))
-
-    tensors = inside_tensors(trained)
-    restore_inside(again, CONFIG, tensors)
-
-    assert "inside/image/visual.layer2.1/down.weight" in tensors
-    assert "inside/text/transformer.resblocks.1/up.bias" in tensors
-    assert not any(parameter.requires_grad for parameter in again.parameters())
-    for expected, found in zip(run(trained), run(again), strict=True):
-        assert torch.equal(expected, found)
-
-
-def test_copy_of_an_adapted_network__has_bottlenecks_of_its_own(make_network):
+def test_copy_of_an_adapted_network__has_bottlenecks_of_its_own(make_network, answers):
     network = make_network("vit")
     first = shared_copy(network)
     insert_bottlenecks(first, find_places(network), hidden=4)
@@ -105,8 +28,8 @@ def test_copy_of_an_adapted_network__has_bottlenecks_of_its_own(make_network):
         if isinstance(module, Bottleneck):
             module.up.bias = torch.nn.Parameter(torch.ones(module.up.bias.shape))
 
-    assert torch.equal(run(first)[0], run(network)[0])
-    assert not torch.allclose(run(second)[0], run(network)[0])
+    assert torch.equal(answers(first)[0], answers(network)[0])
+    assert not torch.allclose(answers(second)[0], answers(network)[0])
 
 
 @pytest.mark.parametrize("is_map", [False, True])
