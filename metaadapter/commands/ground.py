@@ -54,14 +54,16 @@ def ground(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find what a phrase names in pictures: a box, a score, a heat map.
+    """Find what a phrase names in pictures.
+
+    A box, a score and, with --out, a heat map.
 
     The adapter says which encoder reads pictures and words. Without a terminal the list is
     tab-separated: path, left, top, right, bottom (fractions of the upright picture), score.
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import adapted_encoder, load_adapter
+    from metaadapter.adapter import load_adapter
     from metaadapter.features import FrozenEncoder
     from metaadapter.grounding import class_examples, phrase_pieces, shipped_for
     from metaadapter.grounding import ground as find
@@ -73,8 +75,7 @@ def ground(
     paths = [row.path for source in images for row in read_images(source, labelled=False).rows]
     if out is not None:
         _require_place(out, len(paths))
-    base = load_adapter_encoder(adapter, stored.config, encoder, device, "fp32")
-    loaded = adapted_encoder(base, stored)
+    loaded = load_adapter_encoder(adapter, stored, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
         raise UsageError(
             f"the encoder {loaded.name} is of your own, and only models of open_clip give tokens "

@@ -199,6 +199,7 @@ def test_page__documents_each_schema_once():
             "adapt",
             "add",
             "predict",
+            "ground",
             "export",
             "study",
             "library-add",
