@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -15,7 +17,16 @@ from metaadapter.files.strict_json import json_text
 from metaadapter.refusals import is_shortage
 from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside
 
-__all__ = ["adapted_encoder", "with_towers"]
+__all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
+
+
+@dataclass(frozen=True, slots=True)
+class TowerParts:
+    """What an adapter has in the blocks of an encoder's towers."""
+
+    inside: InsideConfig | None = None
+    towers: Mapping[str, Tensor] = field(default_factory=dict)
+    """As `StoredAdapter.towers` names them."""
 
 
 def adapted_encoder(
@@ -89,7 +100,7 @@ def with_towers(
             merge_lora(network)
 
     try:
-        return base.adapted(change, _mark(inside, towers))
+        adapted = base.adapted(change, _mark(inside, towers))
     except MetaAdapterError:
         raise
     except Exception as error:  # whatever torch says of tensors that do not go together
@@ -99,6 +110,15 @@ def with_towers(
         raise IncompatibleArtifact(
             f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
         ) from error
+    adapted.parts = TowerParts(inside, towers)
+    return adapted
+
+
+def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
+    """The encoder as it was loaded, and what `with_towers` has put into its towers."""
+    if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
+        return encoder.base, encoder.parts
+    return encoder, TowerParts()
 
 
 def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:

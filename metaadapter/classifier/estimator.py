@@ -18,6 +18,7 @@ from metaadapter.adapter import (
     TaskSignature,
     adapted_encoder,
     load_adapter,
+    parts_of,
     store_adapter,
 )
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
@@ -87,11 +88,11 @@ class MetaAdapterClassifier(AdapterClassifier):
     n_steps_: int
     """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
     inside_: InsideConfig | None
-    """Of a loaded adapter, its adapters in the blocks of the encoder's towers; else `None`."""
+    """The adapters in the blocks of the encoder's towers, where there are any; else `None`."""
     prompt_: PromptConfig | None
     """Of a loaded adapter, its learned context of texts; else `None`."""
     towers_: Mapping[str, torch.Tensor]
-    """The tensors of both; none after `fit`, whose features come from the encoder as it is."""
+    """The tensors of both: of the adapter that was loaded, or of the `encoder` of `fit`."""
 
     def __init__(
         self,
@@ -148,15 +149,16 @@ class MetaAdapterClassifier(AdapterClassifier):
                 self.adapter_, self.n_steps_ = tuned
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.signature_ = None
-            self.inside_, self.prompt_, self.towers_ = None, None, {}
+            base, parts = parts_of(encoder)
+            self.inside_, self.prompt_, self.towers_ = parts.inside, None, parts.towers
             self.blocks_ = support.blocks
             self.origin_ = Origin()
-            if encoder is not None:
+            if base is not None:
                 self.origin_ = Origin(
-                    encoder=encoder.name,
-                    fingerprint=encoder.fingerprint,
-                    zoom=getattr(encoder, "zoom", False),
-                    blocks=dict(getattr(encoder, "look_blocks", {})),
+                    encoder=base.name,
+                    fingerprint=base.fingerprint,
+                    zoom=getattr(base, "zoom", False),
+                    blocks=dict(getattr(base, "look_blocks", {})),
                 )
         return self
 

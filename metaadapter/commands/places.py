@@ -9,8 +9,6 @@ from metaadapter.commands.table import print_table
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from metaadapter.towers import Place
 
 __all__ = ["list_places"]
@@ -33,9 +31,7 @@ def list_places(name: str, console: Console, *, json_output: bool) -> None:
             f"the encoder {name} is of your own: places are found in the models of open_clip, "
             "such as tiny, ViT-B-32/laion2b_s34b_b79k, or a folder with one"
         )
-    networks: list[nn.Module] = []
-    encoder.adapted(networks.append, "places")
-    places = find_places(networks[0])
+    places = find_places(encoder.copied_network())
     if json_output:
         document = {
             "encoder": encoder.name,

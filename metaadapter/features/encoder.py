@@ -65,10 +65,14 @@ class FrozenEncoder(ImageEncoder):
         weights: The tag or the file name of the weights.
         device: The device that the encoder runs on.
         mark: What tells the change of an `adapted` encoder from others; "" of one as it was loaded.
+        base: The encoder that an `adapted` one was made of; None of one as it was loaded.
+        parts: What an adapter has in its towers, for whoever saves one; None without any.
     """
 
     logit_scale: float
     mark: str = ""
+    base: FrozenEncoder | None = None
+    parts: object = None
 
     def __init__(
         self,
@@ -189,6 +193,7 @@ class FrozenEncoder(ImageEncoder):
                 encoders with different marks never mix.
         """
         changed = copy.copy(self)
+        changed.base, changed.parts = self, None
         changed._network = shared_copy(self._network)
         change(changed._network)
         changed._network.eval().to(self.device)

@@ -375,3 +375,20 @@ def test_classifier__saved_again__keeps_the_parts_until_it_is_fitted(clip, store
     assert all(torch.equal(second.towers[name], each) for name, each in stored.towers.items())
     assert third.config.inside is None
     assert not third.towers
+
+
+def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
+    clip, stored, pictures, tmp_path
+):
+    adapted = adapted_encoder(clip, stored)
+    rows, labels = adapted.encode_images(pictures), ["fox", "lynx"]
+    names = {label: label for label in labels}
+    classifier = MetaAdapterClassifier(names, encoder=adapted).fit(rows, labels)
+
+    classifier.save(tmp_path)
+
+    again = load_adapter(tmp_path)
+    assert again.config.origin.fingerprint == clip.fingerprint
+    assert again.config.inside == stored.config.inside
+    found = adapted_encoder(small_clip(), again).encode_images(pictures)
+    np.testing.assert_array_equal(rows, found)

@@ -32,6 +32,7 @@ KEYS = {
     "descriptions",
     "unlabelled",
     "inside",
+    "prompt",
     "leave_one_out",
     "mistakes",
     "warnings",
