@@ -208,6 +208,7 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
     assert all(map(torch.equal, whole.parameters(), gone_on.parameters()))
 
 
+@pytest.mark.slow
 def test_training_learns_to_point(scenes, encoder, tmp_path):
     read, asked = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
     adapter = new_adapter(encoder, scenes, seed=0)
