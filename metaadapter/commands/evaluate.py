@@ -34,10 +34,11 @@ def evaluate(
         Option(
             metavar="NAME,…",
             help="default, closed-form, finetune, finetune@K (K steps), peers (all that take any "
-            "encoder), pool-peers (that read --pool), meta-peers, a peer, the folder of a "
-            "generator or meta-trained peer, FILE.py:FUNCTION; @joint behind a name shows it the "
-            "joint features alone, @labelled no pool; @msp, @energy, @mcm, @neglabel, "
-            "@mahalanobis, @prototype tell strangers by that score; repeatable.",
+            "encoder), pool-peers (that read --pool), meta-peers, towers (that change the encoder, "
+            "for which they open the pictures of the store), a peer, the folder of a generator or "
+            "meta-trained peer, FILE.py:FUNCTION; @joint behind a name shows it the joint features "
+            "alone, @labelled no pool; @msp, @energy, @mcm, @neglabel, @mahalanobis, @prototype "
+            "tell strangers by that score; repeatable.",
             show_default="default,peers",
         ),
     ] = None,

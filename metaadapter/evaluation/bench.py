@@ -31,6 +31,8 @@ from metaadapter.evaluation.measure import Metric, measure
 from metaadapter.evaluation.methods import load_method
 from metaadapter.evaluation.metrics import Tables
 from metaadapter.evaluation.noun_features import noun_features
+from metaadapter.evaluation.picture_task import files_of
+from metaadapter.evaluation.set_encoder import encoder_of_set
 from metaadapter.evaluation.store_sets import far_set, load_sets
 from metaadapter.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.evaluation.tables import TASK_COLUMNS
@@ -64,6 +66,9 @@ class Bench:
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
             if method.reads_words:
                 noun_features(data)
+            if method.fit_pictures:
+                files_of(method.name, data, torch.arange(len(data.labels_n)))
+                encoder_of_set(data, method.name)
         self._warm: set[str] = set()
         self._measure = partial(
             measure, base_to_new=config.base_to_new, metrics=self.metrics, device=device
@@ -92,7 +97,8 @@ class Bench:
         with warnings.catch_warnings():
             # One from a peer's library would come again with each of a thousand cells.
             warnings.simplefilter("ignore")
-            if cell.method not in self._warm:
+            # One that trains a tower takes minutes, beside which a first call is nothing.
+            if cell.method not in self._warm and not method.fit_pictures:
                 # What a first call imports and sets up is no cost of the method.
                 first_far = next(far.split(1)) if far else None
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)

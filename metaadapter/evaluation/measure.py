@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
-from metaadapter.adapter import Support, answer
+from metaadapter.adapter import AdapterWeights, Answers, Support, answer
 from metaadapter.baselines.unknown.asked import Asked
 from metaadapter.errors import DataError
 from metaadapter.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
@@ -23,6 +24,7 @@ from metaadapter.evaluation.known_answers import known_answers
 from metaadapter.evaluation.method import Method
 from metaadapter.evaluation.metrics import Tables, cell_tables, read_answers
 from metaadapter.evaluation.noun_features import noun_features
+from metaadapter.evaluation.picture_task import files_of, picture_task
 from metaadapter.evaluation.pools import pool_facts
 from metaadapter.evaluation.stranger_metrics import FAR, UNKNOWN
 from metaadapter.evaluation.strangers import FarStrangers
@@ -78,7 +80,7 @@ def measure(
     more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
     at_once = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
-    firsts = range(0, n_tasks, max(1, at_once))
+    firsts = range(0, n_tasks, 1 if method.fit_pictures else max(1, at_once))
     pieces = zip(firsts, rows.split(firsts.step), far.split(firsts.step), strict=True)
     for first, piece, far_piece in pieces:
         own_pictures = (piece.query_TNQ.flatten(1), piece.off_class_TO)
@@ -147,9 +149,12 @@ def _answer(
     if far.picture_TF.shape[1]:
         query_TQD = torch.cat([query_TQD, far.data.query_rows(far.picture_TF)], 1)
     query_TQD = query_TQD.to(device)
+    fit: Callable[[], AdapterWeights | Answers] = partial(method.fit, support)
+    if method.fit_pictures is not None:
+        fit = partial(_fit_pictures, method, data, rows, far, support)
     before = reset_peak(device)
     with trained_numbers() as trained:
-        head, fit_seconds = timed(lambda: method.fit(support), device)
+        head, fit_seconds = timed(fit, device)
         peak = peak_mib(device, before)
     with torch.no_grad():
         logits_TQN, predict_seconds = timed(lambda: answer(head, query_TQD), device)
@@ -181,3 +186,23 @@ def _answer(
             "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
         },
     )
+
+
+def _fit_pictures(
+    method: Method, data: EvaluationSet, rows: EpisodeRows, far: FarStrangers, support: Support
+) -> Answers:
+    """What answers the queries of the one task of `rows`, by a method that sees pictures."""
+    assert method.fit_pictures is not None
+    answers = method.fit_pictures(picture_task(method.name, data, rows, support))
+    own_Q = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)[0]
+    (far_F,) = far.picture_TF
+
+    def answer_queries(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
+        logits_TQN = query_TQD.new_zeros(*query_TQD.shape[:2], support.n_way)
+        is_there_Q = torch.cat([own_Q, far_F]) >= 0
+        paths = files_of(method.name, data, own_Q[own_Q >= 0])
+        paths += files_of(method.name, far.data, far_F[far_F >= 0])
+        logits_TQN[0, is_there_Q] = answers(paths, query_TQD[0, is_there_Q])
+        return logits_TQN
+
+    return answer_queries

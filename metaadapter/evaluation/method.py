@@ -12,6 +12,7 @@ from metaadapter.adapter import AdapterWeights, Answers, Support
 from metaadapter.baselines.unknown.asked import Score
 from metaadapter.errors import DataError
 from metaadapter.evaluation.evaluation_set import same_name
+from metaadapter.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.generator.training_record import read_training_record
 
 __all__ = [
@@ -59,6 +60,7 @@ class Method:
     identity: str
     """Changes when its answers may: with its program, its constants or its weights."""
     fit: Callable[[Support], AdapterWeights | Answers]
+    """Not called where there is `fit_pictures`."""
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""
     sees_joint_alone: bool = False
@@ -70,6 +72,8 @@ class Method:
     for it, or else the largest probability."""
     reads_words: bool = False
     """Whether that score needs words beside the class names."""
+    fit_pictures: Callable[[PictureTask], PictureAnswers] | None = None
+    """What is fitted to one task at a time if it sees the pictures themselves."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """Numbers it trains for N classes of width D, if no torch optimizer does."""
 

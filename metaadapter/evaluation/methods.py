@@ -23,6 +23,7 @@ from metaadapter.evaluation.method import (
     Method,
     read_meta_training,
 )
+from metaadapter.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
@@ -51,6 +52,7 @@ LABELLED = "@labelled"
 # Likewise: the same answers, but whether a picture is of no class is told by another score.
 SCORED = {f"@{score}": score for score in SCORES}
 UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
+KNOWN = (*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS)
 # Peers that train without a torch optimizer: numbers trained for N classes of width D.
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -63,12 +65,12 @@ def load_method(name: str) -> Method:
     """A method by name.
 
     Args:
-        name: A key of `PEERS`, `POOL_PEERS` or `META_PEERS`, "default", "closed-form", "finetune"
-            (gradient steps from what "default" predicts, as many as the support bears out),
-            "finetune@K" (K steps from there), FILE.py:FUNCTION or the folder of a generator or of a
-            meta-trained peer; with @joint behind it, it sees the joint block of features alone,
-            with @labelled no pool of unlabelled pictures; and with @ and a key of `SCORES` it tells
-            by that score whether a picture shows any of the classes.
+        name: A key of `PEERS`, `POOL_PEERS`, `META_PEERS` or `PICTURE_METHODS`, "default",
+            "closed-form", "finetune" (gradient steps from what "default" predicts, as many as the
+            support bears out), "finetune@K" (K steps from there), FILE.py:FUNCTION or the folder of
+            a generator or of a meta-trained peer; with @joint behind it, it sees the joint block of
+            features alone, with @labelled no pool of unlabelled pictures; and with @ and a key of
+            `SCORES` it tells by that score whether a picture shows any of the classes.
 
     Raises:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
@@ -106,12 +108,15 @@ def load_method(name: str) -> Method:
             lambda support: fine_tune(start, support, settings).weights,
             read_meta_training(SHIPPED, CLOSED_FORM.chosen_on),
         )
+    if name in PICTURE_METHODS:
+        fit = PICTURE_METHODS[name]
+        return Method(name, code_identity(fit), _needs_pictures, UNTRAINED, fit_pictures=fit)
     if is_own_code(name):
         return _own_method(name)
     try:
         generator = load_generator(name)
     except UsageError as error:
-        known = ", ".join([*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS])
+        known = ", ".join(KNOWN)
         raise UsageError(
             f"no method {name!r}{_alike(name)}; there are: {known}, folders of generators and of "
             "meta-trained peers, and FILE.py:FUNCTION; each also with @joint, @labelled or "
@@ -124,17 +129,23 @@ def load_method(name: str) -> Method:
     return Method(name, identity, generator.predict, card)
 
 
+def _needs_pictures(_support: Support) -> AdapterWeights:
+    raise UsageError("a method that sees pictures cannot be fitted to their features alone")
+
+
 def resolve_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names with groups written out, each once, in the order asked for.
 
     "all" and "peers" take features of any encoder, and so do "pool-peers", which read the pool of
-    each task; "meta-peers" have weights for the features of one encoder.
+    each task; "meta-peers" have weights for the features of one encoder; "towers" change the
+    encoder, for which they read the pictures that a store was made of.
     """
     groups = {
         "all": (*GENERATORS, FINE_TUNED, *PEERS),
         "peers": tuple(PEERS),
         "pool-peers": tuple(POOL_PEERS),
         "meta-peers": tuple(META_PEERS),
+        "towers": tuple(PICTURE_METHODS),
     }
     groups |= {
         name + suffix: tuple(one + suffix for one in group)
@@ -169,8 +180,7 @@ def _alike(name: str) -> str:
     """A name that may have been meant."""
     if name.endswith(".py"):
         return f" (a function of a file is named {name}:FUNCTION)"
-    known = (*GENERATORS, FINE_TUNED, *UNTRAINED_PEERS, *META_PEERS)
-    names = {each.casefold(): each for each in known}
+    names = {each.casefold(): each for each in KNOWN}
     close = get_close_matches(name.casefold(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.evaluation.evaluation_set import EvaluationSet
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.evaluation.set_encoder import encoder_of_set
+from metaadapter.features import ImageEncoder
 
 __all__ = ["noun_features"]
 
@@ -23,29 +23,13 @@ def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
     Raises:
         UsageError: The set's encoder cannot be loaded here, or it is none that the set tells.
     """
-    # A set with its joint features alone has no blocks, and so has the encoder then.
-    blocks = tuple(data.look_blocks) or ("joint",)
-    return _encoded(data.encoder, data.fingerprint, data.zoom, blocks, data.text_CD.shape[1])
+    # A protocol does not tell that whatever follows it can be hashed.
+    return _encoded(encoder_of_set(data, "@neglabel"))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4)
-def _encoded(
-    name: str, fingerprint: str, zoom: bool, blocks: tuple[str, ...], dim: int
-) -> Float[Tensor, "W D"]:
+def _encoded(encoder: ImageEncoder) -> Float[Tensor, "W D"]:
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
-    owner = "a store of the evaluation"
-    try:
-        encoder = load_encoder(name, device="cpu", zoom=zoom, blocks=blocks, remembered_by=owner)
-        if (str(encoder.fingerprint), encoder.dim) != (fingerprint, dim):
-            raise IncompatibleArtifact(
-                f"today it is {encoder.fingerprint}, with features of width {encoder.dim} in place "
-                f"of {dim}"
-            )
-    except MetaAdapterError as error:
-        raise UsageError(
-            f"@neglabel needs the text tower of {fingerprint}, which made the features of {owner}, "
-            f"and it cannot be had: {error}. Leave the methods with @neglabel out"
-        ) from error
     # A word that stands for two classes is one word.
     return torch.from_numpy(encoder.encode_texts(list(dict.fromkeys(IMAGENET_CLASSNAMES))))

@@ -11,6 +11,7 @@ import pandas as pd
 from metaadapter.baselines import META_PEERS, PEERS, POOL_PEERS
 from metaadapter.evaluation import Estimate
 from metaadapter.evaluation.methods import AT, answering, bare
+from metaadapter.evaluation.picture_methods import TOWER_PEERS
 from metaadapter.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.evaluation.summary import MEAN
 from metaadapter.evaluation.tables import COSTS
@@ -242,4 +243,4 @@ def _recalls(rows: pd.DataFrame) -> list[Row]:
 
 
 def _is_peer(name: str) -> bool:
-    return bare(name) in {*PEERS, *POOL_PEERS, *META_PEERS}
+    return bare(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}

@@ -50,6 +50,8 @@ METHOD_NOTES = {
     "finetune": "the prediction of default, refined by gradient steps as far as pictures left out "
     "of the support gain",
     "closed-form": "the generator before any training",
+    "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
+    "the labelled pictures",
 }
 """What is not called by the name of a publication."""
 

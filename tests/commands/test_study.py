@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.field.study import fine_tuned_tower, methods, run
+from metaadapter.baselines import fine_tuned_tower
+from metaadapter.field.study import methods, run
 from tests.commands.test_documented_json import agrees
 
 COLOURS = {"empty": (90, 90, 90), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}

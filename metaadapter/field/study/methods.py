@@ -14,14 +14,13 @@ from PIL import Image
 
 from metaadapter.adapter import AdapterWeights, Support, probabilities
 from metaadapter.baselines import PEERS
+from metaadapter.baselines.fine_tuned_tower import FineTunedTower
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.evaluation.cost import timed, trained_numbers
 from metaadapter.features import FrozenEncoder
 from metaadapter.features.looks import joint_columns, look_widths
-from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.views import unit_rows
-from metaadapter.field.study.fine_tuned_tower import FineTunedTower
 from metaadapter.generator import shared_generator
 
 __all__ = ["METHODS", "OURS", "OWN", "TOWER", "Answers", "Frames", "answer_by"]
@@ -124,16 +123,12 @@ def _own(support: Support) -> AdapterWeights:
 
 
 def _by_tower(frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int) -> Answers:
-    model = build_model(resolve_encoder(frames.encoder.name))
-    width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
-    texts = np.zeros((len(frames.classes), width), dtype=np.float32)
+    texts = np.zeros((len(frames.classes), frames.features.shape[1]), dtype=np.float32)
     for number, label in enumerate(frames.classes):
-        if label in frames.texts:
-            joint = frames.texts[label][:width]  # the joint block of the first look comes first
-            texts[number] = joint / np.linalg.norm(joint)
-    tower = FineTunedTower(model, texts, float(model.network.logit_scale.detach().exp()), seed)
+        texts[number] = frames.texts.get(label, 0.0)
+    tower = FineTunedTower.of_encoder(frames.encoder, texts, seed)
     targets = [frames.classes.index(frames.labels[number]) for number in shots]
     with trained_numbers() as trained:
         _, seconds = timed(lambda: tower.fit(frames.pictures(shots), targets), CPU)
-    found = tower.predict(frames.pictures(queries))
+    found = tower.logits(frames.pictures(queries)).argmax(1).tolist()
     return Answers([frames.classes[number] for number in found], seconds, trained.count)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.features.views import view_pixels
+from metaadapter.features.open_clip_model import build_model, resolve_encoder
+from metaadapter.features.views import unit_rows, view_pixels
 
 if TYPE_CHECKING:
+    from metaadapter.features import FrozenEncoder
     from metaadapter.features.open_clip_model import OpenClipModel
 
 __all__ = ["FineTunedTower"]
@@ -54,6 +57,23 @@ class FineTunedTower:
         self._head = nn.Parameter(torch.from_numpy(texts).float())
         self._scale, self._seed = logit_scale, seed
 
+    @classmethod
+    def of_encoder(
+        cls, encoder: FrozenEncoder, texts: Float[np.ndarray, "n_classes D"], seed: int
+    ) -> FineTunedTower:
+        """The image tower of a frozen encoder, which stays as it is.
+
+        Args:
+            encoder: An encoder of open_clip.
+            texts: Its class texts, as `encode_texts` gives them, zeros for a class without a name.
+            seed: Of the views and batches.
+        """
+        model = build_model(resolve_encoder(encoder.name))
+        width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
+        # The joint block of the first look comes first, and a text has no other.
+        rows = unit_rows(texts[:, :width].astype(np.float32))
+        return cls(model, rows, float(model.network.logit_scale.detach().exp()), seed)
+
     def fit(self, pictures: Sequence[Image.Image], labels: Sequence[int]) -> FineTunedTower:
         """Fine-tune on upright RGB pictures and the numbers of their classes."""
         draw = torch.Generator().manual_seed(self._seed)
@@ -78,15 +98,13 @@ class FineTunedTower:
             schedule.step()
         return self
 
-    def predict(self, pictures: Sequence[Image.Image]) -> list[int]:
-        """The number of the most probable class of each picture."""
-        found: list[int] = []
-        with torch.inference_mode():
-            for start in range(0, len(pictures), AT_ONCE):
-                some = pictures[start : start + AT_ONCE]
-                batch = torch.stack([self._preprocess(picture) for picture in some])
-                found += self._logits(batch).argmax(1).tolist()
-        return found
+    def logits(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n n_classes"]:
+        """The logits of upright RGB pictures."""
+        found, waiting = [torch.empty(0, len(self._head))], map(self._preprocess, pictures)
+        with torch.no_grad():
+            while some := list(islice(waiting, AT_ONCE)):
+                found.append(self._logits(torch.stack(some)))
+        return torch.cat(found)
 
     def _look(self, picture: Image.Image) -> Tensor:
         return self._preprocess(picture)[None]

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from metaadapter.adapter import Support, classify
+from metaadapter.baselines import fine_tuned_tower
+from metaadapter.errors import DataError, UsageError
+from metaadapter.evaluation.draws import draw_tasks
+from metaadapter.evaluation.measure import measure
+from metaadapter.evaluation.methods import load_method, resolve_names
+from metaadapter.evaluation.picture_methods import PICTURE_METHODS
+from metaadapter.evaluation.run import evaluate
+from metaadapter.evaluation.set_encoder import encoder_of_set
+from metaadapter.evaluation.store_sets import load_sets
+from metaadapter.features import FeatureStore, encode_to_store, load_encoder
+from metaadapter.images import read_images
+from tests.commands.conftest import write_classes, write_encoder
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory):
+    """A store of real pictures, three classes of five, through a small CLIP of random weights."""
+    folder = tmp_path_factory.mktemp("coloured")
+    return write_store(folder, n_pictures=5)
+
+
+def write_store(folder, *, n_pictures):
+    (folder / "clip").mkdir()
+    encoder = load_encoder(str(write_encoder(folder / "clip", seed=1)), device="cpu")
+    table = read_images(write_classes(folder / "pictures", n_pictures=n_pictures, seed=0))
+    encode_to_store(table, encoder, folder / "store")
+    return folder / "store"
+
+
+def test_measure__a_method_that_encodes_the_pictures_again__answers_as_one_that_has_the_features(
+    coloured, load
+):
+    data, config = load(coloured, shots=(1, 2), tasks=2, ways=2, unknown=0.0)
+    rows = draw_tasks(data, config, 0)
+    plain = load_method("closed-form")
+
+    def fit_pictures(task):
+        features = torch.from_numpy(task.encoder.encode_images(task.paths))
+        expected = task.support.support_TNKD[0][task.support.present_TNK[0]]
+        assert torch.allclose(features, expected, atol=1e-3)
+        head = plain.fit(task.support)
+
+        def answers(paths, rows_QD):
+            again = torch.from_numpy(task.encoder.encode_images(paths))
+            assert torch.allclose(again, rows_QD, atol=1e-3)
+            return classify(again[None], head)[0]
+
+        return answers
+
+    found = measure(replace(plain, fit_pictures=fit_pictures), data, rows)
+    expected = measure(plain, data, rows)
+
+    assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], abs=1e-2)
+    assert found["rows"]["n_query"] == expected["rows"]["n_query"]
+
+
+def test_measure__strangers__are_answered_from_their_pictures_too(coloured, load):
+    data, config = load(coloured, shots=(1,), unknown=0.34, queries=2)
+    rows = draw_tasks(data, config, 0)
+    asked = []
+
+    def fit_pictures(task):
+        def answers(paths, rows_QD):
+            asked.extend(path.parent.name for path in paths)
+            return rows_QD.new_zeros(len(paths), task.support.n_way)
+
+        return answers
+
+    measure(replace(load_method("closed-form"), fit_pictures=fit_pictures), data, rows)
+
+    assert sorted(set(asked)) == sorted(data.classes)
+
+
+def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
+    coloured, ask, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
+    config = ask(coloured, methods=("closed-form", "fine-tuned tower"), shots=(1,), seeds=2)
+
+    found = evaluate(config, tmp_path / "run")
+
+    trained = found.means[found.means["metric"] == "trained_parameters"]
+    by_method = dict(zip(trained["method"], trained["mean"], strict=True))
+    assert by_method["closed-form"] == 0
+    (data,) = load_sets(config)
+    tower = encoder_of_set(data, "a test").image_network()
+    assert by_method["fine-tuned tower"] > sum(each.numel() for each in tower.parameters())
+
+
+@pytest.mark.parametrize("name", PICTURE_METHODS)
+def test_a_picture_method__answers_a_picture_alike_in_any_company(
+    name, coloured, load, monkeypatch
+):
+    monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
+    data, config = load(coloured, shots=(2,))
+    rows = draw_tasks(data, config, 0)
+    kept = {}
+
+    def fit_pictures(task):
+        kept["answers"] = load_method(name).fit_pictures(task)
+        return kept["answers"]
+
+    measure(replace(load_method(name), fit_pictures=fit_pictures), data, rows)
+    paths = [Path(path) for path in data.paths_n]
+    features = data.look_up(torch.arange(len(paths)))
+    together = kept["answers"](paths, features)
+
+    assert together.shape == (len(paths), len(data.classes))
+    assert not torch.equal(together, together[:1].expand_as(together))
+    for number in (0, 7):
+        alone = kept["answers"](paths[number : number + 1], features[number : number + 1])
+        assert torch.allclose(alone[0], together[number], rtol=1e-3, atol=1e-3)
+
+
+def test_evaluate__pictures_that_moved_or_changed__are_told_before_anything_is_measured(
+    tmp_path, ask
+):
+    store = write_store(tmp_path, n_pictures=3)
+    config = ask(store, methods=("fine-tuned tower",), shots=(1,))
+    changed = Path(FeatureStore.open(store).rows.path[0])
+
+    Image.fromarray(np.zeros((9, 9, 3), dtype=np.uint8)).save(changed)
+    with pytest.raises(DataError, match=f"{changed.name} has changed since it was encoded"):
+        evaluate(config, tmp_path / "run")
+    changed.unlink()
+    with pytest.raises(DataError, match="start from the folder where they were encoded"):
+        evaluate(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluate__an_encoder_that_cannot_be_had__is_told_with_the_method(pets, ask, tmp_path):
+    config = ask(pets, methods=("fine-tuned tower",))
+    with pytest.raises((UsageError, DataError), match="fine-tuned tower"):
+        evaluate(config, tmp_path / "run")
+
+
+def test_the_group_of_towers__is_all_methods_that_see_pictures():
+    assert resolve_names(("towers",)) == tuple(PICTURE_METHODS)
+    support = Support.of_tasks(torch.zeros(1, 2, 1, 4))
+    with pytest.raises(UsageError, match="cannot be fitted to their features alone"):
+        load_method("fine-tuned tower").fit(support)
