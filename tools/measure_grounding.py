@@ -2,9 +2,11 @@
 
     python -m tools.measure_grounding --scenes SCENES [--split test] [--cross-modal FOLDER]
 
-Prints pointing accuracy and the overlap of boxes, as a Markdown table: all methods on the same
-phrases, so many of each kind, and the adapter with examples as well. Without FOLDER it is the
-adapter that ships.
+Prints pointing accuracy in % (in brackets that of pointing at any object) and the overlap of boxes,
+as a Markdown table: all methods on the same phrases, so many of each kind, and the adapter with
+examples as well. Without FOLDER it is the adapter that ships. With `--data DATA`, the folder that
+the scenes were made from, one more column: up to four whole pictures of the class as examples, as
+an adapter keeps them, where the source has more than that.
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from metaadapter.features import FrozenEncoder
-from metaadapter.grounding import load_cross_modal
+from metaadapter.features.prompts import readable_name
+from metaadapter.grounding import CrossModalAdapter, load_cross_modal
+from metaadapter.grounding.class_examples import MOST_EXAMPLES
+from metaadapter.grounding.ground import example_vectors
 from metaadapter.grounding.pretrained import SHIPPED
 from tools.grounding.measure import (
     Score,
@@ -27,7 +33,8 @@ from tools.grounding.measure import (
     of_relevance,
 )
 from tools.grounding.scene_set import SceneSet
-from tools.grounding.tasks import PhraseReader
+from tools.grounding.tasks import Asked, PhraseReader, examples_of
+from tools.scenes.sources import list_pictures
 
 __all__ = ["main", "table"]
 
@@ -44,6 +51,7 @@ def main() -> None:
     parser.add_argument("--cross-modal", type=Path, default=SHIPPED, help="folder of the adapter")
     parser.add_argument("--work", type=Path, help="folder of tokens, SCENES/tokens by default")
     parser.add_argument("--phrases", type=int, default=400, help="phrases of each kind")
+    parser.add_argument("--data", type=Path, help="folder of the sources, for whole pictures")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -59,9 +67,41 @@ def main() -> None:
         "GradCAM": measure(of_relevance(scale), scenes, asked[0], read),
     }
     for shots, each in asked.items():
-        name = f"adapter, {shots} examples"
-        scores[name] = measure(of_adapter(adapter), scenes, each, read, adapter)
+
+        def show(one: Asked) -> Tensor:
+            return examples_of(scenes, one, adapter)
+
+        scores[f"adapter, {shots} examples"] = measure(
+            of_adapter(adapter), scenes, each, read, show
+        )
+    if args.data is not None:
+        pictures = WholePictures(args.data, scenes, encoder, adapter)
+        name = "adapter, whole pictures"
+        scores[name] = measure(of_adapter(adapter), scenes, asked[0], read, pictures)
     print(table(scores))
+
+
+class WholePictures:
+    """Whole pictures of a class as examples; none where its source has few."""
+
+    def __init__(
+        self, data: Path, scenes: SceneSet, encoder: FrozenEncoder, adapter: CrossModalAdapter
+    ) -> None:
+        self._data, self._scenes, self._encoder, self._adapter = data, scenes, encoder, adapter
+        self._vectors: dict[tuple[str, str], Tensor] = {}
+
+    def __call__(self, asked: Asked) -> Tensor:
+        """Vectors (examples, dim) as the adapter reads them."""
+        each = self._scenes.scenes[asked.scene]["objects"][asked.phrase["object"]]
+        key = each["source"], each["name"]
+        if key not in self._vectors:
+            folders = (self._data / each["source"]).iterdir()
+            folder = next(it for it in folders if readable_name(it.name).lower() == each["name"])
+            paths = list_pictures(folder)
+            chosen = paths[:MOST_EXAMPLES] if len(paths) > MOST_EXAMPLES else ()
+            rows = torch.from_numpy(self._encoder.encode_images(chosen))
+            self._vectors[key] = example_vectors(rows, self._adapter)
+        return self._vectors[key]
 
 
 def table(scores: Mapping[str, Mapping[str, Score]]) -> str:

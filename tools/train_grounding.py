@@ -196,7 +196,7 @@ def _validate(
                 validation,
                 draw_questions(validation, config["validation_phrases"], shots, config["seed"]),
                 read,
-                adapter,
+                lambda each: examples_of(validation, each, adapter),
             ).items()
         }
         for shots in sorted(set(config["shots"]))

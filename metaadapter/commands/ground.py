@@ -18,8 +18,9 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.plain_text import in_csv, one_line
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
-    from metaadapter.grounding import CrossModalAdapter
+    from PIL import Image
+
+    from metaadapter.grounding import Found
 
 __all__ = ["ground"]
 
@@ -53,7 +54,9 @@ def ground(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find what a phrase names in pictures: a box, a score, a heat map.
+    """Find what a phrase names in pictures.
+
+    A box, a score and, with --out, a heat map.
 
     The adapter says which encoder reads pictures and words. Without a terminal the list is
     tab-separated: path, left, top, right, bottom (fractions of the upright picture), score.
@@ -62,8 +65,9 @@ def ground(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
     from metaadapter.features import FrozenEncoder
-    from metaadapter.grounding import phrase_pieces, shipped_for
-    from metaadapter.images import UnreadableImage, read_images
+    from metaadapter.grounding import class_examples, phrase_pieces, shipped_for
+    from metaadapter.grounding import ground as find
+    from metaadapter.images import UnreadableImage, decode_image, read_images
     from metaadapter.task.queries import load_base_encoder
 
     phrase_pieces(phrase)  # better told now than after loading
@@ -79,14 +83,20 @@ def ground(
             "of places and words; make an adapter with one of those, such as tiny"
         )
     cross_modal = shipped_for(loaded)
+    # With parts in its towers, the adapter's pictures have features of another encoder.
+    comparable = cross_modal is not None and not stored.config.has_towers
+    shown = class_examples(stored, loaded, phrase) if comparable else None
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("looking") as tell:
         for number, path in enumerate(paths):
             try:
-                found.append(
-                    _ground_one(loaded, path, phrase, cross_modal, _file(out, path, paths))
-                )
+                picture = decode_image(path)
+                (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
+                file = _file(out, path, paths)
+                if file is not None:
+                    _draw(picture, each, file)
+                found.append(_told(path, each, file))
             except UnreadableImage as error:
                 unreadable.append(error)
             tell(number + 1, len(paths))
@@ -96,6 +106,8 @@ def ground(
         )
     warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
     console.warn_of_pictures("the", warnings, unreadable)
+    if shown is not None:
+        console.note(f"the adapter's pictures of {shown.label} serve as examples")
     if out is not None:
         console.note(f"wrote {out}")
     if json_output:
@@ -104,6 +116,7 @@ def ground(
             "encoder": loaded.name,
             "phrase": phrase,
             "trained": cross_modal is not None,
+            "examples": shown and shown.label,
             "found": found,
             "warnings": warnings,
             "quarantined": quarantined_json(unreadable),
@@ -113,24 +126,16 @@ def ground(
         _show(found, console)
 
 
-def _ground_one(
-    encoder: FrozenEncoder,
-    path: Path,
-    phrase: str,
-    cross_modal: CrossModalAdapter | None,
-    file: Path | None,
-) -> dict[str, Any]:
-    """What is told of one picture; its heat map is drawn into `file`."""
+def _draw(picture: Image.Image, found: Found, file: Path) -> None:
     from metaadapter.files.atomic_files import replace_file
-    from metaadapter.grounding import ground, overlay
-    from metaadapter.images import decode_image
+    from metaadapter.grounding import overlay
 
-    picture = decode_image(path)
-    (found,) = ground(encoder, [picture], phrase, cross_modal)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        drawn = overlay(picture, found)
-        replace_file(file, partial(drawn.save, format="PNG"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, partial(overlay(picture, found).save, format="PNG"))
+
+
+def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
+    """What is told of one picture."""
     return {
         "path": str(path),
         "box": [round(side, 4) for side in found.box],

@@ -1,5 +1,7 @@
 """Where in pictures a phrase is, from frozen tokens and a small adapter between them."""
 
+from metaadapter.grounding.class_examples import ClassExamples as ClassExamples
+from metaadapter.grounding.class_examples import class_examples as class_examples
 from metaadapter.grounding.cross_modal import CrossModalAdapter as CrossModalAdapter
 from metaadapter.grounding.cross_modal import CrossModalConfig as CrossModalConfig
 from metaadapter.grounding.ground import Found as Found

@@ -56,13 +56,15 @@ def ground(
         phrase: What to look for, as in "the red mug left of the lamp".
         adapter: A cross-modal adapter of this encoder; without one the frozen encoder's own map
             is what is found, which knows no colours, places or relations.
-        examples: Vectors of things of this name, as `example_vectors` gives them; read by the
-            cross-modal adapter alone.
+        examples: Features, in the space of texts, of pictures that show things of this name;
+            read by the cross-modal adapter alone.
 
     Raises:
         UsageError: There is no word in the phrase, or the encoder gives no patches.
     """
-    shown = None if examples is None else [examples]
+    shown = None
+    if adapter is not None and examples is not None:
+        shown = [example_vectors(examples, adapter)]
     words = phrase_tokens(encoder, [phrase], shown)
     size = dense_size(encoder) if adapter is None else adapter.config.size
     found = []

@@ -26,6 +26,7 @@ __all__ = [
     "join_tokens",
     "phrase_pieces",
     "phrase_tokens",
+    "phrase_words",
 ]
 
 # What a token stands for.
@@ -53,15 +54,18 @@ class PhraseTokens(NamedTuple):
     mask_TL: Bool[Tensor, "tasks length"]
 
 
+def phrase_words(phrase: str) -> list[str]:
+    """The words of a phrase in small letters, without articles: they name nothing."""
+    return [word for word in WORDS.findall(phrase.lower()) if word not in ARTICLES]
+
+
 def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
     """Text, kind and place of the pieces of a phrase: all of it, its words, pairs of neighbours.
-
-    Articles are left out: they name nothing.
 
     Raises:
         UsageError: There is no word in it.
     """
-    words = [word for word in WORDS.findall(phrase.lower()) if word not in ARTICLES][:MOST_WORDS]
+    words = phrase_words(phrase)[:MOST_WORDS]
     if not words:
         raise UsageError(f"expected a phrase such as 'the red mug', got {phrase!r}: no word in it")
     pairs = [f"{first} {second}" for first, second in pairwise(words)]

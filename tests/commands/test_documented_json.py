@@ -223,6 +223,7 @@ def test_page__documents_each_schema_once():
             "adapt-captions",
             "add",
             "predict",
+            "ground",
             "rank",
             "export",
             "study",

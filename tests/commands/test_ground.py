@@ -112,3 +112,13 @@ def test_ground__a_phrase_without_words__is_refused(run, adapter, unlabelled):
 
     assert refused.code == 2
     assert "expected a phrase such as 'the red mug', got 'the'" in refused.err
+
+
+def test_ground__a_class_of_the_adapter__is_shown_by_its_own_pictures(run, of_tiny, unlabelled):
+    picture = unlabelled / "lynx-0.png"
+
+    named = run("ground", of_tiny, picture, "the red fox on the left", "--json").document
+    other = run("ground", of_tiny, picture, "the mug", "--json").document
+
+    assert named["examples"] == "red_fox"
+    assert other["examples"] is None

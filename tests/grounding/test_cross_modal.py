@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.features import FrozenEncoder
 from metaadapter.grounding import CrossModalAdapter, CrossModalConfig
 from metaadapter.grounding.cross_modal import frozen_map
 from metaadapter.grounding.phrase_tokens import PhraseTokens
@@ -126,10 +125,9 @@ def test_every_weight_learns(moved):
     assert silent == [name for name in silent if name.endswith("among_words.key.bias")]
 
 
-def test_for_tiny_it_adds_less_than_two_percent():
-    tiny = FrozenEncoder.load("tiny").network
+def test_for_tiny_it_adds_less_than_two_percent(tiny):
     adapter = CrossModalAdapter(replace(CONFIG, dim=512, stage_dim=112, width=64))
 
     n_added = sum(weight.numel() for weight in adapter.parameters())
 
-    assert n_added < 0.02 * sum(weight.numel() for weight in tiny.parameters())
+    assert n_added < 0.02 * sum(weight.numel() for weight in tiny.network.parameters())

@@ -20,7 +20,7 @@ VISION = {
     "vit": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
     "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8},
     "timm": {
-        "timm_model_name": "resnet18",
+        "timm_model_name": "resnet10t",
         "timm_pool": "avg",
         "timm_proj": "linear",
         "image_size": 64,

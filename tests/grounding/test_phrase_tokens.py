@@ -16,11 +16,6 @@ from metaadapter.grounding.phrase_tokens import (
 )
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return FrozenEncoder.load("tiny", zoom=False, blocks=["joint"])
-
-
 def test_a_phrase_falls_into_itself_its_words_and_pairs_of_neighbours():
     assert phrase_pieces("The red mug, left of a lamp!") == [
         ("red mug left of lamp", PHRASE, 0),
@@ -55,7 +50,7 @@ def test_each_piece_has_the_vector_of_its_own_text(tiny):
 
 
 def test_vectors_do_not_depend_on_what_else_the_features_hold(tiny):
-    wide = FrozenEncoder.load("tiny")
+    wide = FrozenEncoder.load("tiny", zoom=True, blocks=["joint", "stages"])
 
     vectors = phrase_tokens(wide, ["anchor"]).vectors_TLD
 

@@ -74,12 +74,11 @@ def test_what_ships_is_small():
     assert all(weight.isfinite().all() for weight in weights.values())
 
 
-def test_what_ships_serves_tiny_however_it_looks():
+def test_what_ships_serves_tiny_however_it_looks(tiny):
     draw = np.random.default_rng(0)
     picture = Image.fromarray(draw.integers(0, 256, (90, 120, 3), dtype=np.uint8))
     found = []
-    for name, blocks in (("tiny", None), ("tiny-128", ["joint"])):
-        encoder = FrozenEncoder.load(name, zoom=False, blocks=blocks)
+    for encoder in (tiny, FrozenEncoder.load("tiny-128")):
         found += ground(encoder, [picture], "the hat", shipped_for(encoder))
 
     np.testing.assert_allclose(found[0].box, found[1].box, atol=1e-4)

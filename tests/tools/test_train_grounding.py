@@ -164,7 +164,7 @@ def test_a_new_adapter_points_as_the_frozen_map_does(scenes, encoder):
     asked, read = draw_questions(scenes, 10, 0, seed=0), PhraseReader(encoder)
     adapter = new_adapter(encoder, scenes, seed=0).eval()
 
-    new = measure(of_adapter(adapter), scenes, asked, read, adapter)
+    new = measure(of_adapter(adapter), scenes, asked, read)
     frozen = measure(of_frozen_map(encoder.logit_scale), scenes, asked, read)
 
     assert {group: score.pointing for group, score in new.items()} == {
@@ -208,14 +208,15 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
     assert all(map(torch.equal, whole.parameters(), gone_on.parameters()))
 
 
+@pytest.mark.slow
 def test_training_learns_to_point(scenes, encoder, tmp_path):
     read, asked = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
     adapter = new_adapter(encoder, scenes, seed=0)
-    before = measure(of_adapter(adapter.eval()), scenes, asked, read, adapter)["all"]
+    before = measure(of_adapter(adapter.eval()), scenes, asked, read)["all"]
 
     learn(adapter, scenes, scenes, read, CONFIG | {"steps": 40, "validate_every": 40}, tmp_path)
 
-    after = measure(of_adapter(adapter.eval()), scenes, asked, read, adapter)["all"]
+    after = measure(of_adapter(adapter.eval()), scenes, asked, read)["all"]
     assert after.pointing > before.pointing + 0.2
     assert after.any_object > 0.5
 

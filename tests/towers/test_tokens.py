@@ -15,6 +15,11 @@ VIT = {"image_size": 32, "layers": 4, "width": 32, "head_width": 16, "patch_size
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}
 
 
+@pytest.fixture(scope="module")
+def tiny():
+    return FrozenEncoder.load("tiny", zoom=False, blocks=["joint"]).network
+
+
 def model_of(vision, **text):
     torch.manual_seed(0)
     model = open_clip.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=TEXT | text)
@@ -30,8 +35,8 @@ def alone(n):
     return torch.full((n, n), float("-inf")).fill_diagonal_(0.0)
 
 
-def test_the_mean_of_the_patches_of_tiny_is_its_own_feature():
-    tower = FrozenEncoder.load("tiny", zoom=False, blocks=["joint"]).network.visual
+def test_the_mean_of_the_patches_of_tiny_is_its_own_feature(tiny):
+    tower = tiny.visual
 
     for side in (224, 288):
         tokens = patch_tokens(tower, pixels(side, 1))
@@ -136,8 +141,8 @@ def test_the_word_at_the_end_is_what_the_text_tower_gives():
     )
 
 
-def test_words_of_tiny_end_in_what_its_text_tower_gives():
-    network = FrozenEncoder.load("tiny", zoom=False, blocks=["joint"]).network
+def test_words_of_tiny_end_in_what_its_text_tower_gives(tiny):
+    network = tiny
     ids = open_clip.get_tokenizer("ViT-B-32")(["an anchor"])[:, :32]
 
     tokens = word_tokens(network, ids)

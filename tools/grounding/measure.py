@@ -17,7 +17,7 @@ from metaadapter.grounding.phrase_tokens import PhraseTokens
 from metaadapter.grounding.picture_tokens import PictureTokens
 from tools.grounding.objective import overlap
 from tools.grounding.scene_set import SceneSet
-from tools.grounding.tasks import Asked, PhraseReader, draw_examples, examples_of
+from tools.grounding.tasks import Asked, PhraseReader, draw_examples
 
 __all__ = ["Score", "draw_questions", "measure", "of_adapter", "of_frozen_map", "of_relevance"]
 
@@ -65,16 +65,16 @@ def measure(
     scenes: SceneSet,
     asked: Sequence[Asked],
     read: PhraseReader,
-    adapter: CrossModalAdapter | None = None,
+    show: Callable[[Asked], Tensor] | None = None,
 ) -> dict[str, Score]:
     """Scores by form of the scene, kind of phrase, size and source of the object, and of "all".
 
-    Examples are read for an `adapter` alone.
+    `show` gives vectors (examples, dim) of the examples of each.
     """
     marks = defaultdict(list)
     for start in range(0, len(asked), BATCH):
         some = asked[start : start + BATCH]
-        shown = [examples_of(scenes, each, adapter) for each in some] if adapter else None
+        shown = [show(each) for each in some] if show else None
         words = read([str(each.phrase["text"]) for each in some], shown)
         with torch.inference_mode():
             maps, boxes = method(scenes.tokens([each.scene for each in some]), words)
