@@ -64,7 +64,7 @@ def _measured(
     _run("export", str(adapter), *exact, *pixels)
     _run("export", str(adapter), "--onnx", str(files["ONNX in 8 bits"]), "--int8", *pixels)
     stored = load_adapter(adapter)
-    encoder = load_adapter_encoder(adapter, stored.config, None, "cpu", "fp32")
+    encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
 
     def here(batch: np.ndarray) -> list[np.ndarray]:
         features = encoder.encode_images(batch)

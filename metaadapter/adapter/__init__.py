@@ -1,5 +1,6 @@
 """Adapters as values: their weights, what they do, and how they are kept."""
 
+from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
 from metaadapter.adapter.answers import Answers, answer
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
@@ -37,6 +38,7 @@ __all__ = [
     "StoredAdapter",
     "Support",
     "TaskSignature",
+    "adapted_encoder",
     "answer",
     "apply_adapter",
     "classify",
@@ -52,4 +54,5 @@ __all__ = [
     "require_adapters",
     "save_adapter",
     "store_adapter",
+    "with_towers",
 ]

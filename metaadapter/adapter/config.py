@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,10 +16,13 @@ from metaadapter.features import Fingerprint
 from metaadapter.files.places import Place
 from metaadapter.files.proof import Proof, read_document
 from metaadapter.plain_text import in_markdown, one_line
+from metaadapter.towers.config import InsideConfig, PromptConfig
 
-__all__ = ["AdapterConfig", "Origin", "card", "read_config", "warn_of_unknown"]
+__all__ = ["AdapterConfig", "Origin", "card", "read_config", "stored_facts", "warn_of_unknown"]
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
+# A version that does not know the parts in the towers would answer without them.
+SCHEMA_WITH_TOWERS, TOWER_PARTS = "metaadapter.adapter/3", ("inside", "prompt")
 # More would take hours for each picture.
 MOST_VIEWS = 10_000
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
@@ -87,6 +90,16 @@ class AdapterConfig(BaseModel):
     descriptions: list[list[str]] | None = None
     """The sentences of each class that were read beside its name; `None` if there were none."""
     origin: Origin = Origin()
+    """The encoder, without the parts that stand in its towers."""
+    inside: InsideConfig | None = None
+    """The adapters in the blocks of the encoder's towers, if there are any."""
+    prompt: PromptConfig | None = None
+    """The learned context of its texts, if there is one."""
+
+    @property
+    def has_towers(self) -> bool:
+        """Whether the features come from the encoder with parts of this adapter in its towers."""
+        return self.inside is not None or self.prompt is not None
 
     @property
     def texts(self) -> dict[bool | int | float | str, str | list[str]]:
@@ -104,6 +117,13 @@ class AdapterConfig(BaseModel):
         if self.blocks and sum(self.blocks) != self.width:
             raise ValueError(f"expected blocks {self.width} wide together, got {self.blocks}")
         return self
+
+
+def stored_facts(config: AdapterConfig) -> dict[str, Any]:
+    """The values of `adapter_config.json`, with the schema that they need."""
+    unused = {name for name in TOWER_PARTS if getattr(config, name) is None}
+    schema = SCHEMA_WITH_TOWERS if config.has_towers else SCHEMA
+    return {"schema": schema, **config.model_dump(mode="json", exclude=unused)}
 
 
 def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfig, Proof]:
@@ -130,7 +150,11 @@ def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfi
         )
     require_classes(adapter, place)
     stored, proof = read_document(
-        path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,), place=place
+        path,
+        (SCHEMA, SCHEMA_WITH_TOWERS),
+        REMEDY,
+        without_proof=(SCHEMA_WITHOUT_PROOF,),
+        place=place,
     )
     if proof is None:
         proof = Proof(path, stored.pop("files", {}), REMEDY, place)
@@ -191,13 +215,19 @@ def _facts(config: AdapterConfig) -> str:
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
+    parts = [part for part in (config.inside, config.prompt) if part is not None]
+    own = "".join(f"\nIn the encoder's towers stand {part}." for part in parts)
+    load, imported = f"load_encoder({one_line(origin.encoder or '…')!r}, {seen})", ""
+    if parts:
+        imported = "from metaadapter.adapter import adapted_encoder, load_adapter\n"
+        load = f'adapted_encoder(\n    {load},\n    load_adapter("path/of/this/adapter"),\n)'
     pool = f" and {config.n_unlabelled} unlabelled ones" if config.n_unlabelled else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
-wide, whose licence also applies, and holds no picture.
+wide, whose licence also applies, and holds no picture.{own}
 
 | class | name read by the encoder | pictures |
 |---|---|---|
@@ -205,9 +235,9 @@ wide, whose licence also applies, and holds no picture.
 
 ```python
 from metaadapter import MetaAdapterClassifier
-from metaadapter.features import load_encoder
+{imported}from metaadapter.features import load_encoder
 
-encoder = load_encoder({one_line(origin.encoder or "…")!r}, {seen})
+encoder = {load}
 classifier = MetaAdapterClassifier.load("path/of/this/adapter")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```"""

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from metaadapter.adapter.config import SCHEMA, AdapterConfig, read_config
+from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
 from metaadapter.adapter.kinds import orders_captions
 from metaadapter.adapter.place import (
     CARD_FILE,
     CONFIG_FILE,
     SIGNATURE_FILE,
     SUPPORT_FILE,
+    TOWERS_FILE,
     WEIGHTS_FILE,
     adapter_place,
     is_skill,
@@ -66,7 +67,7 @@ def require_adapter_folder(adapter: Path) -> None:
             "another folder, or correct the permissions"
         )
     if adapter.is_dir():
-        marks = (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE, SIGNATURE_FILE)
+        marks = (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE, SIGNATURE_FILE, TOWERS_FILE)
         require_own_or_empty(adapter, marks, "adapter")
 
 
@@ -99,9 +100,9 @@ def store_adapter(path: Path, adapter: StoredAdapter) -> None:
         if is_skill(path):
             replace_file(path, skill_bytes(adapter, read_card(path)))
             return
-        facts = {"schema": SCHEMA, **adapter.config.model_dump(mode="json")}
-        write_document(path / CONFIG_FILE, facts, contents := packed(adapter))
-        for name in {SUPPORT_FILE, SIGNATURE_FILE} - contents.keys():
+        contents = packed(adapter)
+        write_document(path / CONFIG_FILE, stored_facts(adapter.config), contents)
+        for name in {SUPPORT_FILE, SIGNATURE_FILE, TOWERS_FILE} - contents.keys():
             (path / name).unlink(missing_ok=True)
         replace_file(path / CARD_FILE, renewed_card(adapter.config, read_card(path)))
 

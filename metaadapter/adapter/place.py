@@ -16,6 +16,7 @@ __all__ = [
     "SIGNATURE_FILE",
     "SKILL_SUFFIX",
     "SUPPORT_FILE",
+    "TOWERS_FILE",
     "WEIGHTS_FILE",
     "adapter_place",
     "is_skill",
@@ -24,7 +25,7 @@ __all__ = [
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 WEIGHTS_FILE, SUPPORT_FILE = "adapter_model.safetensors", "support.safetensors"
-SIGNATURE_FILE = "signature.safetensors"
+SIGNATURE_FILE, TOWERS_FILE = "signature.safetensors", "towers.safetensors"
 SKILL_SUFFIX = ".adapter"
 REMEDY = "restore it from a copy, or adapt again"
 
@@ -36,6 +37,7 @@ MEMBERS = {
     WEIGHTS_FILE: TENSOR_BYTES,
     SUPPORT_FILE: TENSOR_BYTES,
     SIGNATURE_FILE: TENSOR_BYTES,
+    TOWERS_FILE: TENSOR_BYTES,
     CARD_FILE: TEXT_BYTES,
 }
 

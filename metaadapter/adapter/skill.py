@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from metaadapter.adapter.config import SCHEMA, AdapterConfig, card, read_config
+from metaadapter.adapter.config import AdapterConfig, card, read_config, stored_facts
 from metaadapter.adapter.kinds import CAPTION_SCHEMA, orders_captions
 from metaadapter.adapter.place import (
     CARD_FILE,
@@ -42,8 +42,8 @@ def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool
     if not features:
         contents.pop(SUPPORT_FILE, None)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    facts = {"schema": SCHEMA, **adapter.config.model_dump(mode="json")}
-    contents[CONFIG_FILE] = (json_text(sealed(facts, hashes), indent=2) + "\n").encode()
+    facts = sealed(stored_facts(adapter.config), hashes)
+    contents[CONFIG_FILE] = (json_text(facts, indent=2) + "\n").encode()
     contents[CARD_FILE] = renewed_card(adapter.config, old_card)
     return zip_bytes({name: contents[name] for name in MEMBERS if name in contents})
 

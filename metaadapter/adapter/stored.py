@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
+from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.place import (
     CONFIG_FILE,
     REMEDY,
     SIGNATURE_FILE,
     SUPPORT_FILE,
+    TOWERS_FILE,
     WEIGHTS_FILE,
 )
 from metaadapter.adapter.shapes import require_shapes
@@ -46,6 +47,18 @@ class StoredAdapter:
     again, and show none."""
     signature: TaskSignature | None = None
     """What was kept of the task; `None` in a folder that has the support itself."""
+    towers: Mapping[str, Tensor] = field(default_factory=dict)
+    """What stands in the encoder's towers: names begin with `inside/` or `prompt/`, of which the
+    configuration tells more."""
+
+    def __post_init__(self) -> None:
+        found = {name.partition("/")[0] for name in self.towers}
+        told = {name for name in TOWER_PARTS if getattr(self.config, name) is not None}
+        if found != told:
+            raise ValueError(
+                f"{TOWERS_FILE} has the parts {sorted(found)}, {CONFIG_FILE} tells of "
+                f"{sorted(told)}"
+            )
 
     @property
     def task_signature(self) -> TaskSignature:
@@ -69,6 +82,8 @@ def packed(adapter: StoredAdapter) -> dict[str, bytes]:
         contents[SUPPORT_FILE] = pack(named, picture_hashes=hashes)
     elif adapter.signature is not None:
         contents[SIGNATURE_FILE] = pack(adapter.signature.tensors())
+    if adapter.towers:
+        contents[TOWERS_FILE] = pack(adapter.towers)
     return contents
 
 
@@ -86,15 +101,19 @@ def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _unpacked_support(contents.get(SUPPORT_FILE), config)
+        towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}
+        if not all(tensor.isfinite().all() for tensor in towers.values()):
+            raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
+        stored = StoredAdapter(weights, config, support, hashes, towers=towers)
     except UNUSABLE as error:
         raise DataError(f"{adapter} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
         path = adapter / WEIGHTS_FILE
         raise DataError(f"{path} holds weights that are NaN or infinite; {REMEDY}")
-    signature = None
-    if SIGNATURE_FILE in contents:
-        signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
-    return StoredAdapter(weights, config, support, hashes, signature)
+    if SIGNATURE_FILE not in contents:
+        return stored
+    signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
+    return replace(stored, signature=signature)
 
 
 def unpacked_signature(content: bytes, config: AdapterConfig, adapter: Path) -> TaskSignature:

@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from metaadapter.adapter import Origin, Support, TaskSignature, load_adapter, store_adapter
+from metaadapter.adapter import (
+    Origin,
+    Support,
+    TaskSignature,
+    adapted_encoder,
+    load_adapter,
+    store_adapter,
+)
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
@@ -34,6 +41,7 @@ from metaadapter.own_code import is_own_code
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
+    from metaadapter.towers import InsideConfig, PromptConfig
 
 __all__ = ["MetaAdapterClassifier"]
 
@@ -77,6 +85,12 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The widths of the blocks that the features consist of; () for one."""
     n_steps_: int
     """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
+    inside_: InsideConfig | None
+    """Of a loaded adapter, its adapters in the blocks of the encoder's towers; else `None`."""
+    prompt_: PromptConfig | None
+    """Of a loaded adapter, its learned context of texts; else `None`."""
+    towers_: Mapping[str, torch.Tensor]
+    """The tensors of both; none after `fit`, whose features come from the encoder as it is."""
 
     def __init__(
         self,
@@ -133,6 +147,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 self.adapter_, self.n_steps_ = tuned
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.signature_ = None
+            self.inside_, self.prompt_, self.towers_ = None, None, {}
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if encoder is not None:
@@ -246,7 +261,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A folder or a skill file that `save` wrote.
-            encoder: The encoder that the adapter was made with, or its name.
+            encoder: The encoder that the adapter was made with, or its name; for an adapter with
+                parts in its towers also the `adapted_encoder`.
             generator: The generator that predicted it, where it is one of your own, to add classes.
 
         Raises:
@@ -257,7 +273,10 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         encoder = loaded_encoder(encoder)
         if encoder is not None:
-            config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
+            if config.has_towers:
+                encoder = adapted_encoder(encoder, stored)
+            else:
+                config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_own_code(config.generator) else config.generator
         classifier = cls(

@@ -49,10 +49,13 @@ def stored_adapter(
         class_names=text_names(names, classes),
         descriptions=descriptions(names, classes),
         origin=origin or classifier.origin_,
+        inside=classifier.inside_,
+        prompt=classifier.prompt_,
     )
     hashes = tuple({*classifier.picture_hashes_, *(picture_hashes or ())})
     signature = classifier.signature_ if support is None else None
-    return StoredAdapter(classifier.adapter_, config, support, hashes, signature)
+    towers = classifier.towers_
+    return StoredAdapter(classifier.adapter_, config, support, hashes, signature, towers)
 
 
 def set_stored(classifier: MetaAdapterClassifier, stored: StoredAdapter) -> None:
@@ -70,6 +73,8 @@ def set_stored(classifier: MetaAdapterClassifier, stored: StoredAdapter) -> None
     classifier.logit_scale_ = config.logit_scale
     classifier.origin_ = config.origin
     classifier.n_steps_ = config.n_steps
+    classifier.inside_, classifier.prompt_ = config.inside, config.prompt
+    classifier.towers_ = stored.towers
 
 
 def _kept_name(generator: str | Path | AdapterGenerator) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
-from metaadapter.commands.adapt_captions import adapt_captions
-from metaadapter.commands.console import MAX_LISTED, Console, quarantined_json, write_document
+from metaadapter.commands.adapt_captions import adapt_captions, manifest_alone
+from metaadapter.commands.adapt_inside import (
+    InsideKind,
+    InsideTower,
+    inside_document,
+    inside_told,
+    require_for_inside,
+)
+from metaadapter.commands.adapt_told import tell_of_fit
+from metaadapter.commands.console import Console, quarantined_json, write_document
 from metaadapter.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.adapter import AdapterConfig
-    from metaadapter.task.fit_adapter import LeftOutEstimate
 
 __all__ = ["adapt"]
 
@@ -85,6 +88,8 @@ def adapt(
             "steps from there, as many as pictures left out of the support bear out, or none."
         ),
     ] = "one_shot",
+    inside: InsideTower = None,
+    kind: InsideKind = None,
     generator: Annotated[
         str,
         Option(
@@ -140,9 +145,10 @@ def adapt(
             **{"--detections": detections, "--mode": mode != "one_shot", "--text": text},
             **{"--generator": generator != "default", "--add-class": add_class},
             **{"--describe": describe, "--no-text": no_text, "--shots": shots},
+            **{"--inside": inside, "--kind": kind},
         }
         adapt_captions(
-            _manifest_alone(support, of_classes),
+            manifest_alone(support, of_classes),
             out,
             encoder=encoder or "tiny",
             zoom=zoom,
@@ -166,10 +172,14 @@ def adapt(
             "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
             "a class by its name beside labelled pictures is --add-class"
         )
-    if names is not None and (no_text or shots or split or detections):
-        raise UsageError("--names goes with none of --no-text, --shots, --split and --detections")
+    if names is not None and (no_text or shots or split or detections or inside):
+        raise UsageError(
+            "--names goes with none of --no-text, --shots, --split, --detections and --inside"
+        )
+    if kind is not None and inside is None:
+        raise UsageError("--kind says what --inside trains, which was not given")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import require_adapter_folder, save_adapter
+    from metaadapter.adapter import require_adapter_folder, store_adapter
     from metaadapter.features import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.images import UnreadableImage
@@ -184,6 +194,9 @@ def adapt(
         raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
     if background is not None and not background.exists():
         raise DataError(f"--background {background}: there is no such file or folder")
+    if inside is not None:
+        sources = {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
+        require_for_inside(sources.items(), encoder, precision)
     alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
     if repeated := {each for each in alone if alone.count(each) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -207,6 +220,19 @@ def adapt(
                 progress=progress,
             )
     named = None if no_text else name(alone or labelled.counts)
+    texts = named and with_sentences(named, labelled.descriptions, describe or ())
+    tuned = None
+    if inside is not None:
+        from metaadapter.task.tuned_towers import Inside, tune_towers
+
+        with console.progress() as progress:
+            labelled, tuned = tune_towers(
+                labelled,
+                texts,
+                Inside(kind or "bottleneck"),
+                generator=generator,
+                progress=progress,
+            )
     if background is not None:  # after the names were taken: it has none
         with console.progress() as progress:
             labelled = with_background(
@@ -221,9 +247,8 @@ def adapt(
         pool, told = as_pool(pictures, labelled.pictures.sha256, seed)
         unread, told = pictures.quarantined, (*pictures.warnings, *told)
         console.warn_of_pictures("the unlabelled", told, unread)
-    texts = named and with_sentences(named, labelled.descriptions, describe or ())
-    stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool)
-    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
+    stored = fit_adapter(labelled, texts, mode=mode, generator=generator, pool=pool, inside=tuned)
+    store_adapter(out, stored)
 
     warnings = (*labelled.pictures.warnings, *check_support(labelled.counts, named or {}))
     console.warn_of_pictures("the labelled", warnings, labelled.pictures.quarantined)
@@ -245,6 +270,7 @@ def adapt(
             },
             "unlabelled": effect
             and {**effect.to_dict(), "leave_one_out_without": bare and bare.accuracy.to_dict()},
+            "inside": inside_document(tuned),
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
             "warnings": (*warnings, *told, *cannot_help),
@@ -252,7 +278,8 @@ def adapt(
         }
         write_document("adapt", document)
         return
-    _show(console, counts, stored.config, found)
+    console.note(*([] if tuned is None else inside_told(tuned)))
+    tell_of_fit(console, counts, stored.config, found)
     if bare is not None:
         said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"
         console.note(f"{said} {bare.accuracy}")
@@ -271,41 +298,3 @@ def adapt(
         f"{looks_in_words(labelled.origin.zoom, labelled.origin.blocks)})"
     )
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
-
-
-def _manifest_alone(support: Path | None, of_classes: Mapping[str, object]) -> Path:
-    """The manifest of --captions; a `UsageError` where it is missing or options of classes are not.
-
-    `of_classes` has what was given of each such option.
-    """
-    if given := [name for name, value in of_classes.items() if value]:
-        raise UsageError(
-            f"--captions makes no classes, so {', '.join(given)} cannot go with it; leave it out"
-        )
-    if support is None:
-        raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
-    return support
-
-
-def _show(
-    console: Console,
-    counts: Mapping[str, int],
-    config: AdapterConfig,
-    found: LeftOutEstimate | None,
-) -> None:
-    """Tell a person what the adapter was made of, and what its own pictures tell of it."""
-    each = [f"{label} {n}" for label, n in counts.items()]
-    more = f", … ({len(each)} in all)" if len(each) > MAX_LISTED else ""
-    console.note(f"pictures of each class: {', '.join(each[:MAX_LISTED])}{more}")
-    if config.mode == "finetune":
-        taken = config.n_steps or "none"
-        console.note(f"gradient steps after the prediction: {taken}, as left-out pictures bear out")
-    if found is None:
-        return
-    made = "predicted and refined" if config.n_steps else "predicted"
-    console.note(
-        f"estimate from {'all' if config.n_unlabelled else 'the labelled'} pictures: "
-        f"{found.accuracy} of the labelled ones are predicted correctly by an adapter {made} from "
-        "all the others"
-    )
-    console.note_all("predicted wrongly when left out:", found.mistakes)

@@ -65,22 +65,22 @@ def add(
     if not pictures and text is None:
         raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import hold_adapter, require_adapter_folder
-    from metaadapter.adapter.config import read_config
+    from metaadapter.adapter import hold_adapter, load_adapter, require_adapter_folder
     from metaadapter.classifier import MetaAdapterClassifier
     from metaadapter.features import EncodedPictures
     from metaadapter.task.queries import load_adapter_encoder, read_queries
 
     if out is not None:
         require_adapter_folder(out)  # better told now than after minutes of encoding
-    config, _ = read_config(adapter)
+    stored = load_adapter(adapter)
+    config = stored.config
     folder = out or adapter
     with nullcontext() if out else hold_adapter(adapter):  # two that add would lose one class
         classifier = MetaAdapterClassifier.load(adapter, generator=generator)
         support, _ = classifier.require_addable(label)
         if text is None and support.text_TND.any():
             text = label  # as `metaadapter adapt` takes the names of folders
-        load = cache(partial(load_adapter_encoder, adapter, config, encoder, device, precision))
+        load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
         with console.progress() as progress:
             parts = read_queries(pictures or (), config, load, progress=progress)
             added = EncodedPictures.joined(parts, width=config.width)

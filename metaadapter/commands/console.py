@@ -37,6 +37,7 @@ STAGES = {
     "encode": "encoding",
     "captions": "encoding captions",
     "read": "reading features",
+    "tune": "training",
 }
 
 

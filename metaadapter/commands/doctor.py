@@ -15,6 +15,7 @@ from typer import Exit, Option
 from metaadapter.commands import options
 from metaadapter.commands.advise import advise_on
 from metaadapter.commands.console import Console, write_document
+from metaadapter.commands.places import list_places
 from metaadapter.errors import DataError, MetaAdapterError, MissingPackage, UsageError
 
 __all__ = ["Check", "all_checks", "doctor"]
@@ -58,27 +59,40 @@ def doctor(
         Path | None,
         Option(metavar="FILE", help="With --advise: write it, with the pictures, to an HTML page."),
     ] = None,
+    places: Annotated[
+        str | None,
+        Option(
+            metavar="ENCODER",
+            help="List instead where adapters can stand inside the towers of an encoder of "
+            "open_clip: after which blocks of its image tower and of its text tower.",
+        ),
+    ] = None,
     encoder: options.EncoderOfPictures = None,
     split: options.Split = None,
     json_output: options.Json = False,
 ) -> None:
     """Print versions, devices, caches and known conflicts.
 
-    Or check files with --verify, or give advice on labelled pictures with --advise.
+    Or check files with --verify, give advice on labelled pictures with --advise, or list the places
+    in an encoder's towers with --places.
 
     Ends with 1 if something keeps pictures from being classified, and with 3 if --verify finds a
     damaged file, else with 0.
     """
     console = Console(json_output=json_output)
+    given = {"--advise": advise, "--verify": verify, "--places": places}
+    if len(chosen := [name for name, value in given.items() if value is not None]) > 1:
+        raise UsageError(f"{' and '.join(chosen)} look at different things; give one of them")
     if advise is not None:
-        if verify is not None:
-            raise UsageError("--advise and --verify look at different things; give one of them")
         advise_on(
             advise, console, encoder=encoder, split=split, page_file=page, json_output=json_output
         )
         return
     if page is not None or encoder is not None or split is not None:
         raise UsageError("--page, --encoder and --split go with --advise alone")
+    if places is not None:
+        list_places(places, console, json_output=json_output)
+        return
     checks = []
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)

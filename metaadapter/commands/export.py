@@ -112,8 +112,13 @@ def export(
     if onnx is not None or web is not None:
         require_onnx()
     stored = load_adapter(adapter)
+    if stored.config.has_towers and not pixels:
+        raise UsageError(
+            f"the adapter {adapter} has parts of its own in the encoder's towers, so features of "
+            "the encoder are not what it answers from: export both together, with --pixels"
+        )
     if pixels:
-        network = load_adapter_encoder(adapter, stored.config, encoder, "cpu", "fp32")
+        network = load_adapter_encoder(adapter, stored, encoder, "cpu", "fp32")
         with console.progress() as progress:
             read = partial(check_pictures, pictures or (), network, stored.picture_hashes, progress)
             subject = Subject.with_encoder(stored, network, read)

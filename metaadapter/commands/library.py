@@ -45,9 +45,11 @@ def add(
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.place import SKILL_SUFFIX
     from metaadapter.library import AdapterLibrary
+    from metaadapter.library.content import require_shared_features
     from metaadapter.library.names import entry_name
 
-    read_config(adapter)  # no library is made for what is no adapter
+    config, _ = read_config(adapter)  # no library is made for what is no adapter, or of no use
+    require_shared_features(config, f"the adapter {adapter}")
     name = entry_name(adapter.resolve().name.removesuffix(SKILL_SUFFIX) if name is None else name)
     opened = AdapterLibrary.open(library)
     was_there = name in opened
@@ -183,11 +185,11 @@ def import_files(
     if name is not None and len(files) > 1:
         raise UsageError(f"--name names one entry, and {len(files)} files were given")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter import load_adapter
     from metaadapter.library import AdapterLibrary
+    from metaadapter.library.content import skill_content
 
     for file in files:
-        load_adapter(file)
+        skill_content(file)
     opened = AdapterLibrary.open(library)
     added = {opened.import_skill(file, name, replace=replace): file for file in files}
     if json_output:

@@ -146,7 +146,7 @@ def predict(
     questions = Questions(
         queries,
         stored,
-        partial(load_adapter_encoder, adapter, config, encoder, device, precision),
+        partial(load_adapter_encoder, adapter, stored, encoder, device, precision),
         asked,
         field,
         folders=[source for source in images if source.is_dir()],
@@ -218,7 +218,7 @@ def _open_table(
 
 def _keep_adapter(out: Path, stored: StoredAdapter, console: Console) -> None:
     """Write the adapter that learned from unlabelled pictures."""
-    from metaadapter.adapter import save_adapter
+    from metaadapter.adapter import store_adapter
 
-    save_adapter(out, stored.weights, stored.config, stored.support, stored.picture_hashes)
+    store_adapter(out, stored)
     console.note(f"{out}: the adapter, with {stored.config.n_unlabelled} unlabelled pictures")

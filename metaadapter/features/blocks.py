@@ -167,5 +167,7 @@ def _statistics(maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n _"
 @lru_cache(maxsize=4)
 def _narrowing(width: int) -> Float[Tensor, "wide narrow"]:
     draw = torch.Generator().manual_seed(width)
-    matrix: Tensor = torch.randn(width, WIDEST_STAGES, generator=draw) / WIDEST_STAGES**0.5
+    # It is kept: made in inference mode, no gradient could ever go through it.
+    with torch.inference_mode(False):
+        matrix: Tensor = torch.randn(width, WIDEST_STAGES, generator=draw) / WIDEST_STAGES**0.5
     return matrix

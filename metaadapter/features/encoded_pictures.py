@@ -27,13 +27,15 @@ class EncodedPictures:
     """Pictures that were read, with one unit row of features each, the mean of their views.
 
     `quarantined` are those that could not be read, and `warnings` tell what was noticed when the
-    pictures were listed and read.
+    pictures were listed and read. `rows` are the places of the pictures, to read them again; there
+    are none where some come from a feature store.
     """
 
     pictures: tuple[StoredPicture, ...]
     features: Float[np.ndarray, "n dim"]
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
+    rows: tuple[ImageRow, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -53,18 +55,22 @@ class EncodedPictures:
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
         """The pictures with these numbers alone, in this order."""
         pictures = tuple(self.pictures[number] for number in numbers)
-        return replace(self, pictures=pictures, features=self.features[list(numbers)])
+        rows = tuple(self.rows[number] for number in numbers) if self.rows else ()
+        return replace(self, pictures=pictures, features=self.features[list(numbers)], rows=rows)
 
     @classmethod
     def joined(cls, parts: Iterable[EncodedPictures], *, width: int) -> EncodedPictures:
         """All pictures of some parts; there may be none, whose features would be this wide."""
         parts = list(parts)
         none = np.empty((0, width), dtype=np.float32)
+        pictures = tuple(picture for part in parts for picture in part.pictures)
+        rows = tuple(row for part in parts for row in part.rows)
         return cls(
-            tuple(picture for part in parts for picture in part.pictures),
+            pictures,
             np.concatenate([none, *(part.features for part in parts)]),
             tuple(picture for part in parts for picture in part.quarantined),
             tuple(warning for part in parts for warning in part.warnings),
+            rows if len(rows) == len(pictures) else (),
         )
 
     def __len__(self) -> int:
@@ -88,7 +94,9 @@ def encode_rows(
     )
     pictures, quarantined = part_readable(rows, contents)
     warnings = contradictions(equal_pictures(pictures))
-    return EncodedPictures(pictures, features, quarantined, warnings)
+    there = zip(rows, contents, strict=True)
+    read = tuple(row for row, content in there if isinstance(content, str))
+    return EncodedPictures(pictures, features, quarantined, warnings, read)
 
 
 def encode_pictures(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -41,6 +43,7 @@ from metaadapter.features.open_clip_model import (
 )
 from metaadapter.features.prompts import fill_template, resolve_templates
 from metaadapter.features.second_tower import SEPARATOR
+from metaadapter.features.shared_copy import shared_copy
 from metaadapter.features.whitening import read_whitening
 
 __all__ = ["FrozenEncoder"]
@@ -61,9 +64,11 @@ class FrozenEncoder(ImageEncoder):
     Attributes:
         weights: The tag or the file name of the weights.
         device: The device that the encoder runs on.
+        mark: What tells the change of an `adapted` encoder from others; "" of one as it was loaded.
     """
 
     logit_scale: float
+    mark: str = ""
 
     def __init__(
         self,
@@ -115,12 +120,7 @@ class FrozenEncoder(ImageEncoder):
             # Convolutions on a CPU take up to a quarter less time in this layout.
             network.to(self.device, memory_format=torch.channels_last)
         self.look_blocks = self._block_widths()
-        picture = self.encode_looks(self.look(probe_picture())[None])[0]
-        sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
-        is_quick = uses_quick_gelu(self._network)
-        self.fingerprint = Fingerprint.of(
-            self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
-        )
+        self.fingerprint = self._fingerprint(digest)
 
     @classmethod
     def load(
@@ -177,6 +177,26 @@ class FrozenEncoder(ImageEncoder):
             blocks=blocks,
         )
 
+    def adapted(self, change: Callable[[nn.Module], object], mark: str) -> FrozenEncoder:
+        """The same encoder around a changed copy of its network, which shares all tensors with it.
+
+        This encoder stays as it is, and both can be used at the same time.
+
+        Args:
+            change: Called with the copy (`shared_copy`), to which it may add hooks, modules and
+                tensors of its own; it must not write into the tensors that are there.
+            mark: What tells this change from others, such as a hash of what was added: features of
+                encoders with different marks never mix.
+        """
+        changed = copy.copy(self)
+        changed._network = shared_copy(self._network)
+        change(changed._network)
+        changed._network.eval().to(self.device)
+        digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]
+        changed.mark, changed.weights = mark, f"{self.weights}, adapted inside"
+        changed.fingerprint = changed._fingerprint(digest)
+        return changed
+
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
@@ -216,6 +236,14 @@ class FrozenEncoder(ImageEncoder):
             features = self._encode_sentences(sentences).reshape(len(some), len(chosen), -1)
             rows.append(self.as_wide_as_pictures(normalize(features.mean(1), dim=-1).numpy()))
         return np.concatenate(rows)
+
+    def _fingerprint(self, digest: str) -> Fingerprint:
+        picture = self.encode_looks(self.look(probe_picture())[None])[0]
+        sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
+        is_quick = uses_quick_gelu(self._network)
+        return Fingerprint.of(
+            self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
+        )
 
     def _encode_sentences(self, sentences: list[str]) -> Float32[Tensor, "n dim"]:
         with torch.inference_mode(), self._autocast():

@@ -26,7 +26,7 @@ from metaadapter.refusals import is_shortage
 
 __all__ = ["Progress", "encode_new"]
 
-Stage = Literal["times", "hash", "encode", "captions", "read"]
+Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
@@ -42,9 +42,10 @@ class Progress:
     """How far a run over pictures is; showing it is the caller's job.
 
     First pictures are compared with what the store holds ("hash"), then those that it does not hold
-    yet are encoded; before, the times may be read at which they were taken. Captions are encoded,
-    and features of a store read, in stages of their own ("captions", "read"). Of the `total` of a
-    stage some are done, at a `rate` a second, which is 0 where it is not known.
+    yet are encoded; before, the times may be read at which they were taken, and behind it steps of
+    training may be taken ("tune"). Captions are encoded, and features of a store read, in stages of
+    their own ("captions", "read"). Of the `total` of a stage some are done, at a `rate` a second,
+    which is 0 where it is not known.
     """
 
     stage: Stage

@@ -133,7 +133,7 @@ def write_document(
 
 def read_document(
     path: Path,
-    schema: str,
+    schema: str | tuple[str, ...],
     remedy: str,
     *,
     without_proof: tuple[str | None, ...] = (),
@@ -143,7 +143,7 @@ def read_document(
 
     Args:
         path: Of the document.
-        schema: What its entry "schema" is to be.
+        schema: What its entry "schema" is to be, or one of which it is to be.
         remedy: What to do about damage, for messages, as in "restore it from a copy".
         without_proof: Schemas of earlier versions, whose documents prove nothing; None stands for
             documents without a schema.
@@ -156,22 +156,23 @@ def read_document(
         DataError: It cannot be read, is no JSON object, or was changed after it was written.
         IncompatibleArtifact: It is of another schema.
     """
+    schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
         content = (place or Folder(path.parent)).read(path.name)
     try:
         values = parse_json(content)
         if not isinstance(values, dict):
             raise ValueError(f"expected a JSON object, found {type(values).__name__}")
-        is_proven = PROOF in values or values.get("schema") == schema
+        is_proven = PROOF in values or values.get("schema") in schemas
         values, files = unsealed(values) if is_proven else (values, {})
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
-    if is_proven and values.get("schema") == schema:
+    if is_proven and values.get("schema") in schemas:
         return values, Proof(path, files, remedy, place)
     if is_proven or values.get("schema") not in without_proof:
         raise IncompatibleArtifact(
-            f"{path}: expected schema {schema!r}, found {values.get('schema')!r}; upgrade "
-            f"metaadapter, or {remedy}"
+            f"{path}: expected schema {' or '.join(map(repr, schemas))}, found "
+            f"{values.get('schema')!r}; upgrade metaadapter, or {remedy}"
         )
     warnings.warn(
         f"{path} is of an earlier version: whether it and its files are damaged cannot be checked",

@@ -13,7 +13,7 @@ from metaadapter.features.device import Precision
 from metaadapter.images import UnreadableImage
 from metaadapter.library.encoders import by_encoder
 from metaadapter.library.library import AdapterLibrary
-from metaadapter.task.queries import load_adapter_encoder, read_queries
+from metaadapter.task.queries import load_base_encoder, read_queries
 
 __all__ = ["AskedLibrary"]
 
@@ -63,10 +63,10 @@ class AskedLibrary:
         return self.config.origin.fingerprint
 
     def load(self) -> ImageEncoder:
-        """The encoder; errors are those of `load_adapter_encoder`."""
+        """The encoder; errors are those of `load_base_encoder`."""
         if self._encoder is None:
             path = self.library.path(self._entry)
-            self._encoder = load_adapter_encoder(path, self.config, *self._given)
+            self._encoder = load_base_encoder(path, self.config, *self._given)
         return self._encoder
 
     def parts(
@@ -103,7 +103,7 @@ class AskedLibrary:
         errors = []
         for name in firsts:
             try:
-                self._encoder = load_adapter_encoder(
+                self._encoder = load_base_encoder(
                     self.library.path(name), self.library.facts(name), *self._given
                 )
             except IncompatibleArtifact as error:

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaadapter.adapter import load_adapter
+from metaadapter.adapter import AdapterConfig, load_adapter
 from metaadapter.adapter.files import read_card
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.storing import stored_adapter
+from metaadapter.errors import UsageError
 
-__all__ = ["skill_content"]
+__all__ = ["require_shared_features", "skill_content"]
 
 
 def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
     """The content for a classifier, a folder or a skill file, which is taken as it is.
 
     Raises:
+        UsageError: It has parts in the encoder's towers.
         DataError: It is damaged.
         IncompatibleArtifact: The path is no adapter.
     """
     if isinstance(adapter, MetaAdapterClassifier):
-        return skill_bytes(stored_adapter(adapter))
+        stored = stored_adapter(adapter)
+        require_shared_features(stored.config, "the classifier")
+        return skill_bytes(stored)
     path = Path(adapter)
     stored = load_adapter(path)
+    require_shared_features(stored.config, f"the adapter {path}")
     if path.is_dir():
         return skill_bytes(stored, read_card(path))
     return path.read_bytes()
+
+
+def require_shared_features(config: AdapterConfig, owner: str) -> None:
+    """Check that an adapter answers from features that other adapters can have in common with it.
+
+    A library compares features of one picture with all its entries.
+
+    Raises:
+        UsageError: It has parts of its own in the encoder's towers.
+    """
+    if config.has_towers:
+        raise UsageError(
+            f"{owner} has parts of its own in the encoder's towers, and a library holds adapters "
+            "that share the features of an encoder as it is: keep it beside the library, or adapt "
+            "the same pictures without such parts"
+        )

@@ -22,6 +22,7 @@ from metaadapter.adapter.skill import read_signature
 from metaadapter.adapter.weights import TensorFields
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features import Fingerprint
+from metaadapter.library.content import require_shared_features
 
 __all__ = [
     "IndexedEntry",
@@ -167,6 +168,7 @@ def indexed(
 def _read(name: str, file: Path, stamp: Stamp) -> tuple[IndexedEntry, SignatureStack | None]:
     try:
         config, signature = read_signature(file)
+        require_shared_features(config, f"the adapter {file}")
     except MetaAdapterError as error:
         return IndexedEntry(name, stamp, damaged=str(error)), None
     n_kept = len(signature.directions)

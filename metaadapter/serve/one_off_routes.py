@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from metaadapter.adapter import StoredAdapter, load_adapter
+from metaadapter.adapter import StoredAdapter, adapted_encoder, load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.features import EncodedPictures, ImageEncoder, encode_rows
 from metaadapter.images import ImageRow
@@ -60,7 +60,8 @@ def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
 
         def answer(form: ReceivedForm, folder: Path) -> forms.Predictions:
             stored = _adapter_of(form, desk)
-            pictures, refused = _encoded(form, folder, desk.project.encoder, limits)
+            encoder = adapted_encoder(desk.project.encoder, stored)
+            pictures, refused = _encoded(form, folder, encoder, limits)
             return forms.Predictions(
                 predictions=[
                     forms.PredictionForm(**each.to_dict())

@@ -7,7 +7,7 @@ would take a fifth of the time in which `metaadapter adapt` starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +26,9 @@ from metaadapter.generator import shared_generator
 from metaadapter.task.labelled_pictures import LabelledPictures
 from metaadapter.task.predictions import Proportion
 
+if TYPE_CHECKING:
+    from metaadapter.tuning import TunedInside
+
 __all__ = ["LeftOutEstimate", "LeftOutMistake", "estimate", "fit_adapter", "support_of"]
 
 # Leaving out each of more pictures would take longer than a user waits for a side remark.
@@ -41,12 +44,14 @@ def fit_adapter(
     mode: Literal["one_shot", "finetune"],
     generator: str,
     pool: Float[np.ndarray, "u D"] | None = None,
+    inside: TunedInside | None = None,
 ) -> StoredAdapter:
     """Predict an adapter, and refine it if `mode` says so.
 
     `names` maps labels to names, or to lists of a name and sentences, of classes with pictures and
     without; with `None` the adapter learns from the pictures alone. `mode` is that of
-    `MetaAdapterClassifier`, and `pool` has the features of unlabelled pictures.
+    `MetaAdapterClassifier`, `pool` has the features of unlabelled pictures, and `inside` what was
+    trained in the encoder's towers, if anything was, which all these features come from.
     """
     pictures, logit_scale = labelled.pictures, labelled.logit_scale
     support, classes = support_of(labelled, names)
@@ -71,8 +76,10 @@ def fit_adapter(
         class_names=text_names(names, classes),
         descriptions=descriptions(names, classes),
         origin=labelled.origin,
+        inside=None if inside is None else inside.config,
     )
-    return StoredAdapter(weights, config, support, pictures.sha256)
+    towers = {} if inside is None else inside.tensors
+    return StoredAdapter(weights, config, support, pictures.sha256, towers=towers)
 
 
 def support_of(
@@ -126,9 +133,12 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
     gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
 
     Returns:
-        `None` where that is not defined, because no class has two pictures, or would take long.
+        `None` where that is not defined, because no class has two pictures, or would take long; and
+        where the encoder's towers were trained on these pictures, which then look too easy.
     """
     config, pictures = stored.config, labelled.pictures
+    if config.has_towers:
+        return None
     n_max = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
     if stored.support is None or len(pictures) > n_max:
         return None

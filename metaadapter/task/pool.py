@@ -243,11 +243,12 @@ def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> 
     if old is not None:
         pool = torch.cat([pool, without_copies(old[0], pool)])[:MOST_UNLABELLED]
     support = stored.support.with_pool(pool)
-    return StoredAdapter(
-        _predict(generator, support, config.n_steps),
-        config.model_copy(update={"n_unlabelled": support.n_pool}),
-        support,
-        stored.picture_hashes,
+    return replace(
+        stored,
+        weights=_predict(generator, support, config.n_steps),
+        config=config.model_copy(update={"n_unlabelled": support.n_pool}),
+        support=support,
+        signature=None,
     )
 
 

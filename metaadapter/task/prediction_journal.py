@@ -124,7 +124,8 @@ def question_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> s
         rows: The columns of the table.
         facts: Whatever else was asked for; each has a `repr` that tells it from others.
     """
-    digest = hashlib.sha256(repr((version("metaadapter"), rows, facts)).encode())
+    parts = stored.config.inside, stored.config.prompt
+    digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())
     for name, content in sorted(packed(stored).items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
     return digest.hexdigest()

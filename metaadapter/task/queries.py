@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from metaadapter.adapter import AdapterConfig
+from metaadapter.adapter import AdapterConfig, StoredAdapter, adapted_encoder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features import (
     EncodedPictures,
@@ -29,6 +29,7 @@ __all__ = [
     "encode_queries",
     "list_queries",
     "load_adapter_encoder",
+    "load_base_encoder",
     "load_fitting",
     "read_queries",
 ]
@@ -38,6 +39,21 @@ PICTURES_AT_ONCE = 128
 
 
 def load_adapter_encoder(
+    adapter: Path,
+    stored: StoredAdapter,
+    override: str | None,
+    device: str,
+    precision: Precision,
+) -> ImageEncoder:
+    """Load the encoder that an adapter's features come from, with its own parts in the towers.
+
+    Errors are those of `load_base_encoder` and `adapted_encoder`.
+    """
+    base = load_base_encoder(adapter, stored.config, override, device, precision)
+    return adapted_encoder(base, stored, merge=True)  # nobody else has the base
+
+
+def load_base_encoder(
     adapter: Path,
     config: AdapterConfig,
     override: str | None,
@@ -98,6 +114,7 @@ def list_queries(
         split: the split to read of divided sources; all of them by default, unless labelled.
 
     Raises:
+        UsageError: a source is a store, and the adapter has parts in the encoder's towers.
         DataError: a source is missing, or a label is no class of the adapter.
         IncompatibleArtifact: a store was made by another encoder, or features have another width.
     """
@@ -167,6 +184,11 @@ def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> Ima
 
 def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
     store = FeatureStore.open(source)
+    if config.has_towers:
+        raise UsageError(
+            f"the feature store {source} holds features of the encoder {store.encoder} as it is, "
+            "and the adapter has parts of its own in the encoder's towers: give the pictures"
+        )
     config.origin.require_encoder(store.fingerprint, owner="the adapter")
     _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
     pictures = read_store(store, split=split)

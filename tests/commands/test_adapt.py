@@ -31,6 +31,7 @@ KEYS = {
     "seed",
     "descriptions",
     "unlabelled",
+    "inside",
     "leave_one_out",
     "mistakes",
     "warnings",

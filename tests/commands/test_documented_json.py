@@ -243,6 +243,7 @@ def test_page__documents_each_schema_once():
             "continual_report",
             "doctor",
             "advice",
+            "places",
             "demo",
             "error",
         )

@@ -91,7 +91,7 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path):
     assert main(["export", str(adapter), "--web", str(site), "--runtime", PACKAGE]) == 0
     pictures = [path for label in ("hat", "shoes") for path in (DEMO_PICTURES / label).iterdir()]
     stored = load_adapter(adapter)
-    encoder = load_adapter_encoder(adapter, stored.config, None, "cpu", "fp32")
+    encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
     (read,) = read_queries(pictures, stored.config, lambda: encoder, progress=lambda _: None)
     expected = {Path(it.path).name: it for it in predict_pictures(stored, read)}
 

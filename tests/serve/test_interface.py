@@ -6,13 +6,16 @@ import csv
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
 
 import pytest
+import torch
 
-from metaadapter.adapter import load_adapter
+from metaadapter.adapter import load_adapter, store_adapter
 from metaadapter.features import encode_rows
 from metaadapter.images import ImageRow
 from metaadapter.task.predictions import predict_pictures
+from metaadapter.towers import InsideConfig
 
 
 def test_pictures__in_folders__make_classes_and_wait_in_the_tray_else(project, picture):
@@ -236,6 +239,25 @@ def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_take
     assert skill.status_code == found.status_code == 200, found.text
     assert found.json()["predictions"][0]["label"] == "blue"
     assert set(found.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
+
+
+def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
+    project, picture, tmp_path
+):
+    shots = [("pictures", (f"{colour}/1.png", picture(colour))) for colour in ("red", "blue")]
+    skill = tmp_path / "it.adapter"
+    skill.write_bytes(project.client.post("/adapt", files=shots).content)
+    stored = load_adapter(skill)
+    inside = InsideConfig(kind="bottleneck", towers=("image",), width=4)
+    towers = {"inside/image/visual.block/down.weight": torch.zeros(4, 8)}
+    facts = stored.config.model_copy(update={"inside": inside})
+    store_adapter(skill, replace(stored, config=facts, towers=towers))
+
+    question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.read_bytes()))]
+    found = project.client.post("/predict", files=question)
+
+    assert found.status_code == 422
+    assert "has parts in the towers of an open_clip model" in found.text
 
 
 def test_projects__are_listed_opened_and_made_beside_one_another(project, picture):

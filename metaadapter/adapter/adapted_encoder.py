@@ -1,0 +1,107 @@
+"""The encoder that an adapter's features come from: with what the adapter has in its towers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import overload
+
+from torch import Tensor, nn
+
+from metaadapter.adapter.stored import StoredAdapter, pack
+from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.features import FrozenEncoder, ImageEncoder
+from metaadapter.files.strict_json import json_text
+from metaadapter.refusals import is_shortage
+from metaadapter.towers import InsideConfig, merge_lora, restore_inside
+
+__all__ = ["adapted_encoder", "with_towers"]
+
+
+@overload
+def adapted_encoder(
+    base: FrozenEncoder, stored: StoredAdapter, *, merge: bool = False
+) -> FrozenEncoder: ...
+@overload
+def adapted_encoder(
+    base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
+) -> ImageEncoder: ...
+def adapted_encoder(
+    base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
+) -> ImageEncoder:
+    """Give the encoder whose features an adapter works on.
+
+    That is the base itself for an adapter without parts in the towers. Else it is a `shared_copy`
+    of the base with the parts in it: no weight of the base is there twice, and the base stays as it
+    is. Where this encoder is given as the base, it comes back.
+
+    Args:
+        base: The encoder that `stored.config.origin` tells of.
+        stored: The adapter, as `load_adapter` reads it.
+        merge: Whether LoRA's sums are computed once and for all (`merge_lora`): the same features
+            sooner, and memory for the weights that change.
+
+    Raises:
+        UsageError: The adapter has parts in the towers, and the base is no `FrozenEncoder`.
+        IncompatibleArtifact: The base is another encoder, or the parts do not fit it.
+    """
+    config = stored.config
+    if not config.has_towers:
+        return base
+    owner = f"the adapter of {', '.join(map(str, config.classes[:3]))}"
+    if not isinstance(base, FrozenEncoder):
+        raise UsageError(
+            f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
+            f"is of your own; use the encoder {config.origin.encoder}"
+        )
+    if base.mark == _mark(config.inside, stored.towers):
+        return base
+    config.origin.require_encoder(base.fingerprint, owner=owner)
+    if config.prompt is not None:
+        raise IncompatibleArtifact(f"{owner} has a learned prompt, which this version cannot read")
+    return with_towers(base, stored.towers, inside=config.inside, merge=merge)
+
+
+def with_towers(
+    base: FrozenEncoder,
+    towers: Mapping[str, Tensor],
+    *,
+    inside: InsideConfig | None,
+    merge: bool = False,
+) -> FrozenEncoder:
+    """The encoder around a shared copy of the network of another, with these parts in its towers.
+
+    Args:
+        base: The other encoder, which stays as it is.
+        towers: The parts as `StoredAdapter.towers` names them.
+        inside: What the adapters in the blocks are; `None` if there are none.
+        merge: As for `adapted_encoder`.
+
+    Raises:
+        IncompatibleArtifact: They do not fit its network.
+    """
+
+    def change(network: nn.Module) -> None:
+        if inside is not None:
+            restore_inside(network, inside, towers)
+        if merge:
+            merge_lora(network)
+
+    try:
+        return base.adapted(change, _mark(inside, towers))
+    except MetaAdapterError:
+        raise
+    except Exception as error:  # whatever torch says of tensors that do not go together
+        if is_shortage(error):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise IncompatibleArtifact(
+            f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
+        ) from error
+
+
+def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
+    """What tells these parts from others."""
+    facts = None if inside is None else inside.model_dump(mode="json")
+    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
+    return hashlib.sha256(content).hexdigest()

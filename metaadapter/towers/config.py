@@ -1,0 +1,49 @@
+"""What stands in an adapter's configuration about its parts inside the towers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["InsideConfig", "PromptConfig", "TowerName"]
+
+TowerName = Literal["image", "text"]
+
+
+class InsideConfig(BaseModel):
+    """Adapters in the blocks of an encoder; their tensors have names that begin with `inside/`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["bottleneck", "lora"]
+    towers: Annotated[tuple[TowerName, ...], Field(min_length=1)]
+    """The towers that have adapters."""
+    width: Annotated[int, Field(ge=1)]
+    """Numbers in the middle of each bottleneck, or the rank of LoRA."""
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    """What LoRA's product is multiplied by, times its rank; `None` for bottlenecks."""
+    n_steps: Annotated[int, Field(ge=0)] = 0
+    """The gradient steps that they were trained with."""
+
+    def __str__(self) -> str:
+        what = (
+            f"LoRA of rank {self.width}" if self.kind == "lora" else f"bottlenecks of {self.width}"
+        )
+        steps = f"trained with {self.n_steps} gradient steps"
+        return f"{what} in the blocks of {' and '.join(self.towers)}, {steps}"
+
+
+class PromptConfig(BaseModel):
+    """Learned context vectors of the texts; their names begin with `prompt/`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    n_context: Annotated[int, Field(ge=1)]
+    """The number of learned vectors before each class name."""
+    n_steps: Annotated[int, Field(ge=0)] = 0
+    """The gradient steps that they were trained with."""
+
+    def __str__(self) -> str:
+        steps = f"trained with {self.n_steps} gradient steps"
+        return f"{self.n_context} context vectors before each class name, {steps}"

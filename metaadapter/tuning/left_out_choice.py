@@ -1,0 +1,117 @@
+"""How strong trained adapters are to be, asked of pictures that were left out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, sqrt
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaadapter.tuning.adapted_tower import AdaptedTower
+from metaadapter.tuning.inside_steps import StepSettings, take_steps
+from metaadapter.tuning.left_out_heads import IN_ALL, folds
+from metaadapter.tuning.tuning_task import TuningTask
+
+__all__ = ["LeftOutChoice", "ask_left_out", "choose", "left_out_parts"]
+
+STRENGTHS = (0.0, 0.5, 1.0)
+# One of so many parts of each class is left out at a time.
+N_PARTS = 4
+# Pictures that are asked: with many labelled ones a part is enough, with few each part is asked.
+ENOUGH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutChoice:
+    """What left-out pictures say of a tower with adapters of several strengths.
+
+    Strength 0 is the tower as it was, and 1 is what training gives.
+    """
+
+    strength: float
+    """The strength that they bear out."""
+    n_pictures: int
+    """How many pictures were left out."""
+    accuracies: dict[float, float]
+    """Strength → the fraction of them that is told correctly."""
+    log_losses: dict[float, float]
+    """Strength → the mean negative log-probability of their classes."""
+
+
+def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
+    """Quarters of the pictures of each class, as many as it takes to ask enough of them.
+
+    There is none if no class has two pictures.
+    """
+    part, found = folds(labels, N_PARTS), list[Tensor]()
+    while len(found) <= int(part.max()) and sum(map(len, found)) < ENOUGH:
+        found.append((part == len(found)).nonzero()[:, 0])
+    return found
+
+
+def ask_left_out(
+    task: TuningTask,
+    tower: AdaptedTower,
+    settings: StepSettings,
+    parts: Sequence[Int[Tensor, " left"]],
+    tell: Callable[[int], object],
+) -> LeftOutChoice:
+    """Train without each of these parts of the pictures, and ask it.
+
+    So many steps fewer are taken. The tower's adapters end as they began. `tell` is called after
+    each step with a number up to that of the steps in `settings`, times that of the parts.
+    """
+    logits: dict[float, list[Tensor]] = {strength: [] for strength in STRENGTHS}
+    for number, left in enumerate(parts):
+        fold = torch.full_like(task.labels_n, IN_ALL)
+        fold[left] = 0
+        learned = (fold == IN_ALL).nonzero()[:, 0]
+
+        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> Float[Tensor, "left N"]:
+            return task.left_out_heads(rows, fold).logits(rows[left], left)
+
+        logits[0.0].append(ask(task.rows_before))
+        fewer = max(1, settings.n_steps * len(learned) // len(fold))
+        for step in take_steps(task, learned, tower.parameters, replace(settings, n_steps=fewer)):
+            tell(number * settings.n_steps + step * settings.n_steps // fewer)
+        for strength in STRENGTHS[1:]:
+            with tower.scaled(strength):
+                logits[strength].append(ask(task.looks.rows()))
+        tower.restart()
+    return choose(
+        {strength: torch.cat(each) for strength, each in logits.items()},
+        task.labels_n[torch.cat(list(parts))],
+    )
+
+
+def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
+    """Take the strength with the least log loss if its gain is above one standard error of it.
+
+    Else the tower stays as it was (Breiman's rule: the simplest of what cannot be told apart), and
+    so it does where numbers are not finite.
+
+    Args:
+        logits: Strength → what is said of each left-out picture; strength 0 is among them.
+        labels: The classes of these pictures.
+    """
+    losses = {
+        strength: cross_entropy(said.double(), labels, reduction="none").nan_to_num(inf)
+        for strength, said in logits.items()
+    }
+    means = {strength: float(each.mean()) for strength, each in losses.items()}
+    best = min(means, key=means.__getitem__)
+    gains = losses[0.0] - losses[best]
+    error = float(gains.std()) / sqrt(len(labels)) if len(labels) > 1 else inf
+    return LeftOutChoice(
+        best if float(gains.mean()) > error else 0.0,
+        len(labels),
+        {
+            strength: float((said.argmax(1) == labels).double().mean())
+            for strength, said in logits.items()
+        },
+        means,
+    )

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load, save
+
+from metaadapter.adapter import (
+    AdapterConfig,
+    AdapterWeights,
+    Origin,
+    StoredAdapter,
+    adapted_encoder,
+    load_adapter,
+    store_adapter,
+)
+from metaadapter.adapter.skill import check_skill
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features import FrozenEncoder, ModelEncoder
+from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
+from metaadapter.files.proof import check_files, read_document, unsealed, write_document
+from metaadapter.towers import (
+    Bottleneck,
+    InsideConfig,
+    LowRank,
+    find_places,
+    insert_bottlenecks,
+    insert_inside,
+    inside_tensors,
+    shared_copy,
+)
+
+FILE = "towers.safetensors"
+
+
+ARCHITECTURE = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
+}
+
+
+def preprocess(picture):
+    pixels = np.asarray(picture.resize((32, 32), Image.Resampling.BICUBIC))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+
+
+def small_clip(seed=0):
+    """An encoder with random weights, always the same for a seed."""
+    torch.manual_seed(seed)
+    network = open_clip.CLIP(**ARCHITECTURE)
+    tokenize = open_clip.SimpleTokenizer(context_length=16)
+    source = EncoderSource("small", "small", None, "random")
+    return FrozenEncoder(OpenClipModel(network, preprocess, tokenize), source, zoom=False)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return small_clip()
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (2, 6, 6, 3), dtype=np.uint8)
+    return [Image.fromarray(each).resize((60, 50), Image.Resampling.BICUBIC) for each in pixels]
+
+
+def stored_with(encoder, seed, kind="bottleneck"):
+    """An adapter with parts in both towers that are no identity."""
+    network = shared_copy(encoder._network)
+    places = [place for place in find_places(network) if place.ends_stage]
+    alpha = 4.0 if kind == "lora" else None
+    inside = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha, n_steps=7)
+    insert_inside(network, inside, places, seed=seed)
+    draw = torch.Generator().manual_seed(seed)
+    tensors = {
+        name: torch.randn(tensor.shape, generator=draw) if "/up" in name else tensor
+        for name, tensor in inside_tensors(network).items()
+    }
+    config = AdapterConfig(
+        classes=["fox", "lynx"],
+        width=encoder.dim,
+        n_shots=[1, 1],
+        mode="one_shot",
+        generator="closed-form",
+        generator_id="0123456789ab",
+        origin=Origin(encoder=encoder.name, fingerprint=encoder.fingerprint),
+        inside=inside,
+    )
+    weights = AdapterWeights.zero_shot(torch.eye(2, encoder.dim), 15.0)
+    return StoredAdapter(weights, config, None, towers=tensors)
+
+
+@pytest.fixture(scope="module")
+def stored(clip):
+    return stored_with(clip, 0)
+
+
+def answers(encoder, pictures):
+    return encoder.encode_images(pictures), encoder.encode_texts(["a fox", "a lynx"])
+
+
+def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(clip, pictures):
+    def change(network):
+        insert_bottlenecks(network, find_places(network))
+
+    same = clip.adapted(change, "new")
+
+    for expected, found in zip(answers(clip, pictures), answers(same, pictures), strict=True):
+        np.testing.assert_array_equal(expected, found)
+    assert not clip.fingerprint.matches(same.fingerprint)
+    assert clip.fingerprint.probe == same.fingerprint.probe
+    assert not clip.fingerprint.matches(clip.adapted(change, "other").fingerprint)
+
+
+def test_adapted_encoder__of_an_adapter_without_parts__is_the_base(clip, stored):
+    plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
+
+    assert adapted_encoder(clip, plain) is clip
+
+
+def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
+    clip, stored, pictures
+):
+    other = stored_with(clip, 1)
+    base = answers(clip, pictures)
+    alone = [answers(adapted_encoder(small_clip(), it), pictures) for it in (stored, other)]
+
+    both = [adapted_encoder(clip, it) for it in (stored, other)]
+
+    for _ in range(2):
+        for encoder, expected in zip(both, alone, strict=True):
+            for rows, found in zip(expected, answers(encoder, pictures), strict=True):
+                np.testing.assert_array_equal(rows, found)
+    for rows, found in zip(base, answers(clip, pictures), strict=True):
+        np.testing.assert_array_equal(rows, found)
+    assert not np.allclose(alone[0][0], alone[1][0], atol=1e-2)
+    assert not np.allclose(alone[0][0], base[0], atol=1e-2)
+
+
+def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stored, pictures):
+    encoders = [clip, adapted_encoder(clip, stored)]
+    expected = [encoder.encode_images(pictures) for encoder in encoders]
+    found: list[list[np.ndarray]] = [[], []]
+
+    def ask(number):
+        found[number] = [encoders[number].encode_images(pictures) for _ in range(4)]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for rows, several in zip(expected, found, strict=True):
+        assert len(several) == 4
+        assert all(np.array_equal(rows, each) for each in several)
+
+
+def test_adapted_encoder__holds_no_weight_of_the_base_twice(clip, stored):
+    adapted = adapted_encoder(clip, stored)
+
+    base = {tensor.data_ptr() for tensor in clip._network.parameters()}
+    own = [each for each in adapted._network.parameters() if each.data_ptr() not in base]
+    assert sum(each.numel() for each in own) == sum(each.numel() for each in stored.towers.values())
+    assert not any(isinstance(module, Bottleneck) for module in clip._network.modules())
+
+
+def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
+    stored = stored_with(clip, 0, "lora")
+
+    apart, merged = (adapted_encoder(clip, stored, merge=merge) for merge in (False, True))
+
+    assert apart.fingerprint == merged.fingerprint
+    for expected, found in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
+        np.testing.assert_array_equal(expected, found)
+    assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
+    assert not any(isinstance(module, LowRank) for module in merged._network.modules())
+
+
+def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
+    adapted = adapted_encoder(clip, stored)
+
+    assert adapted_encoder(adapted, stored) is adapted
+    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
+        adapted_encoder(adapted, stored_with(clip, 1))
+
+
+def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(clip, stored, pictures):
+    texts = {name: each for name, each in stored.towers.items() if name.startswith("inside/text/")}
+
+    adapted = adapted_encoder(clip, replace(stored, towers=texts))
+
+    np.testing.assert_array_equal(clip.encode_images(pictures), adapted.encode_images(pictures))
+    assert not np.allclose(clip.encode_texts(["a fox"]), adapted.encode_texts(["a fox"]), atol=1e-2)
+    assert not clip.fingerprint.matches(adapted.fingerprint)
+
+
+def test_adapted_encoder__of_another_base__is_refused(stored):
+    other = small_clip(seed=1)
+
+    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
+        adapted_encoder(other, stored)
+
+
+def test_adapted_encoder__of_a_model_of_ones_own__is_refused(stored):
+    class Mean(torch.nn.Module):
+        def forward(self, pixels):
+            return pixels.mean((2, 3)) + 0.1
+
+    own = ModelEncoder("own", Mean(), preprocess, zoom=False, device="cpu")
+
+    with pytest.raises(UsageError, match="the encoder own is of your own; use the encoder small"):
+        adapted_encoder(own, stored)
+
+
+BLOCK = "inside/image/visual.transformer.resblocks.0"
+
+
+def bottleneck(place, width, hidden=2):
+    return {
+        f"{place}/down.weight": torch.ones(hidden, width),
+        f"{place}/down.bias": torch.ones(hidden),
+        f"{place}/up.weight": torch.ones(width, hidden),
+        f"{place}/up.bias": torch.ones(width),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "towers"),
+    [
+        ("bottleneck", bottleneck(BLOCK, 9)),  # as wide as no block is
+        ("bottleneck", bottleneck(f"{BLOCK}.attn", 32)),  # whose output is no tensor
+        ("bottleneck", bottleneck("inside/image/visual.proj", 24)),
+        ("bottleneck", {f"{BLOCK}/down.weight": torch.ones(2, 32)}),
+        ("bottleneck", {"inside/": torch.ones(2, 2)}),
+        ("bottleneck", {BLOCK: torch.ones(2)}),
+        ("lora", {"inside/a/b/down": torch.ones(1, 2, 3), "inside/a/b/up": torch.ones(1, 3, 2)}),
+        ("lora", bottleneck(BLOCK, 32)),
+        ("lora", {"inside/image/logit_scale/down": torch.ones(1, 1, 1)}),
+    ],
+)
+def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
+    inside = stored.config.inside.model_copy(update={"kind": kind, "alpha": 1.0})
+    config = stored.config.model_copy(update={"inside": inside})
+    before = {name: each.clone() for name, each in clip._network.state_dict().items()}
+
+    with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|lacks its down-projection"):
+        adapted_encoder(clip, replace(stored, config=config, towers=towers))
+
+    now = clip._network.state_dict()
+    assert now.keys() == before.keys()
+    assert all(torch.equal(each, before[name]) for name, each in now.items())
+
+
+@pytest.mark.parametrize("name", ["folder", "skill.adapter"])
+def test_store__adapter_with_parts__comes_back_to_the_bit(clip, stored, pictures, tmp_path, name):
+    store_adapter(tmp_path / name, stored)
+
+    again = load_adapter(tmp_path / name)
+
+    assert again.config == stored.config
+    assert again.towers.keys() == stored.towers.keys()
+    assert all(torch.equal(again.towers[each], stored.towers[each]) for each in stored.towers)
+    one, other = adapted_encoder(clip, stored), adapted_encoder(clip, again)
+    assert one.fingerprint == other.fingerprint
+    np.testing.assert_array_equal(one.encode_images(pictures), other.encode_images(pictures))
+
+
+def test_store__over_an_adapter_with_parts__leaves_none_of_them(stored, tmp_path):
+    plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
+    store_adapter(tmp_path, stored)
+
+    store_adapter(tmp_path, plain)
+
+    assert not (tmp_path / FILE).exists()
+    assert not load_adapter(tmp_path).towers
+
+
+def test_schema__of_an_adapter_with_parts__is_refused_by_versions_before_it(stored, tmp_path):
+    plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
+    for name, adapter in (("parts", stored), ("plain", plain)):
+        store_adapter(tmp_path / name, adapter)
+
+    facts, _ = read_document(
+        tmp_path / "plain" / "adapter_config.json", "metaadapter.adapter/2", "adapt again"
+    )
+
+    assert not {"inside", "prompt"} & facts.keys()
+    with pytest.raises(IncompatibleArtifact, match=r"found 'metaadapter.adapter/3'; upgrade"):
+        read_document(
+            tmp_path / "parts" / "adapter_config.json", "metaadapter.adapter/2", "adapt again"
+        )
+
+
+def test_damage__to_the_parts__is_told_by_each_check(stored, tmp_path):
+    store_adapter(tmp_path / "folder", stored)
+    store_adapter(tmp_path / "it.adapter", stored)
+    weight = next(iter(stored.towers.values()))
+    for path in (tmp_path / "folder" / FILE, tmp_path / "it.adapter"):
+        content = bytearray(path.read_bytes())
+        content[content.index(weight.numpy().tobytes())] ^= 1
+        path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"towers.safetensors is damaged or was changed"):
+        load_adapter(tmp_path / "folder")
+    with pytest.raises(DataError, match=r"it.adapter"):
+        load_adapter(tmp_path / "it.adapter")
+    assert [path.name for path, fault in check_files(tmp_path / "folder") if fault] == [FILE]
+    assert [fault for _, fault in check_skill(tmp_path / "it.adapter") if fault]
+
+
+def rewrite(folder, tensors):
+    """Put other parts into a folder, as somebody would who computes the hashes as well."""
+    (folder / FILE).write_bytes(save(tensors))
+    path = folder / "adapter_config.json"
+    facts, files = unsealed(json.loads(path.read_bytes()))
+    write_document(path, facts, files=[*files])
+
+
+def test_load__parts_that_the_configuration_does_not_tell_of__are_refused(stored, tmp_path):
+    store_adapter(tmp_path, stored)
+    rewrite(tmp_path, load((tmp_path / FILE).read_bytes()) | {"prompt/context": torch.zeros(2, 3)})
+
+    with pytest.raises(DataError, match=r"parts \['inside', 'prompt'\], .* tells of \['inside'\]"):
+        load_adapter(tmp_path)
+
+
+def test_load__parts_that_are_no_numbers__are_refused(stored, tmp_path):
+    store_adapter(tmp_path, stored)
+    tensors = load((tmp_path / FILE).read_bytes())
+    rewrite(tmp_path, tensors | {name: each * torch.nan for name, each in [*tensors.items()][:1]})
+
+    with pytest.raises(DataError, match=r"a weight in towers.safetensors is NaN or infinite"):
+        load_adapter(tmp_path)
+
+
+def test_load__missing_parts__are_told(stored, tmp_path):
+    store_adapter(tmp_path, stored)
+    Path(tmp_path, FILE).unlink()
+
+    with pytest.raises(DataError, match=r"cannot read .*towers.safetensors"):
+        load_adapter(tmp_path)

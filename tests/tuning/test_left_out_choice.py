@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from metaadapter.tuning.left_out_choice import choose, left_out_parts
+
+LABELS = torch.tensor([0, 1, 0, 1])
+
+
+def said(*probabilities):
+    """Logits of pictures whose own class has these probabilities."""
+    own = torch.tensor(probabilities)
+    rows = torch.stack([own, 1 - own], 1).log()
+    return torch.where(LABELS[:, None] == 0, rows, rows.flip(1))
+
+
+def test_the_strength_with_the_least_log_loss_is_taken():
+    found = choose({0.0: said(*[0.5] * 4), 0.5: said(*[0.8] * 4), 1.0: said(*[0.7] * 4)}, LABELS)
+    assert found.strength == 0.5
+    assert found.n_pictures == 4
+    assert found.accuracies == {0.0: 1.0 / 2, 0.5: 1.0, 1.0: 1.0}
+    assert math.isclose(found.log_losses[0.5], -math.log(0.8), rel_tol=1e-6)
+
+
+def test_a_gain_within_one_standard_error_changes_nothing():
+    gains = (0.9, 0.45, 0.4, 0.55)
+    before, after = said(*[0.5] * 4), said(*gains)
+    each = torch.tensor([math.log(it / 0.5) for it in gains])
+    assert 0 < each.mean() < each.std() / 2  # four pictures
+    assert choose({0.0: before, 1.0: after}, LABELS).strength == 0.0
+
+
+def test_a_single_picture_changes_nothing():
+    logits = {0.0: torch.tensor([[0.0, 0.0]]), 1.0: torch.tensor([[5.0, 0.0]])}
+    assert choose(logits, LABELS[:1]).strength == 0.0
+
+
+def test_numbers_that_are_not_finite_change_nothing():
+    logits = {0.0: said(*[0.5] * 4), 1.0: torch.full((4, 2), torch.nan)}
+    assert choose(logits, LABELS).strength == 0.0
+
+
+def test_as_many_quarters_are_left_out_as_it_takes_to_ask_eighty_pictures():
+    def parts(n_ways, n_shots):
+        return left_out_parts(torch.arange(n_ways).repeat_interleave(n_shots))
+
+    assert [len(each) for each in parts(20, 16)] == [80]
+    assert [len(each) for each in parts(10, 16)] == [40, 40]
+    assert [len(each) for each in parts(10, 4)] == [10] * 4
+    assert [len(each) for each in parts(10, 2)] == [10] * 2
+    assert parts(10, 1) == []
+
+
+def test_a_quarter_has_pictures_of_each_class_that_has_two():
+    labels = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
+    asked = [labels[each].tolist() for each in left_out_parts(labels)]
+    assert asked == [[1, 2, 2], [1, 2], [2], [2]]

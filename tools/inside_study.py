@@ -1,0 +1,196 @@
+"""Adapters inside the tower against the prediction alone, draw by draw, on folders of pictures.
+
+As in
+
+    python -m tools.inside_study PICTURES… --out RUN.jsonl --shots 4,16 --draws 3
+    python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --frozen 1
+
+Each line of RUN.jsonl is one draw of one task; draws that are there are not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+
+from metaadapter.adapter import Support, classify, with_towers
+from metaadapter.adapter.known import known_probabilities, known_threshold
+from metaadapter.classifier.labelled_support import labelled_support
+from metaadapter.classifier.one_shot import predict_adapter
+from metaadapter.features import FrozenEncoder, readable_name
+from metaadapter.files.strict_json import json_text, parse_json
+from metaadapter.generator import load_generator
+from metaadapter.images import read_images
+from metaadapter.task.labelled_pictures import draw_shots
+from metaadapter.tuning import Inside, tune_inside
+
+__all__ = ["main"]
+
+KEY = ("support", "asked", "shots", "draw", "n_steps", "views", "frozen")
+
+
+def main() -> None:
+    """Measure what is not in the run yet, and print the means."""
+    given = _arguments()
+    lines = given.out.read_text().splitlines() if given.out.exists() else []
+    there = [parse_json(line) for line in lines]
+    known = {tuple(each[key] for key in KEY) for each in there}
+    encoder, generator = FrozenEncoder.load(given.encoder), load_generator("default")
+    settings = Inside(n_steps=given.steps, views=given.views, frozen=given.frozen)
+    for folder in given.pictures:
+        for shots in map(int, given.shots.split(",")):
+            for draw in range(given.draws):
+                asked = given.asked or folder
+                facts = (
+                    str(folder),
+                    str(asked),
+                    shots,
+                    draw,
+                    given.steps,
+                    given.views,
+                    given.frozen,
+                )
+                if facts in known:
+                    continue
+                found = _measure(folder, asked, shots, draw, encoder, generator, settings, given)
+                there.append({**dict(zip(KEY, facts, strict=True)), **found})
+                with given.out.open("a") as file:
+                    file.write(json_text(there[-1]).replace("\n", " ") + "\n")
+                print(there[-1], flush=True)
+    _show(there)
+
+
+def _measure(
+    folder: Path,
+    asked: Path,
+    shots: int,
+    draw: int,
+    encoder: FrozenEncoder,
+    generator: Any,
+    settings: Inside,
+    given: argparse.Namespace,
+) -> dict[str, Any]:
+    classes = _classes(folder, given.ways, draw)
+    pictures, labels, others, other_labels = [], [], [], []
+    for name in classes:
+        support, rest = _parted(folder, name, shots, draw)
+        if asked != folder:
+            rest = _parted(asked, name, given.queries, draw)[0]
+        pictures += support
+        labels += [name] * len(support)
+        rest = rest[: given.queries]
+        others += rest
+        other_labels += [name] * len(rest)
+    texts = {name: readable_name(name) for name in classes}
+    started, used = time.monotonic(), time.process_time()
+    tuned = tune_inside(encoder, pictures, labels, texts, settings, generator=generator, seed=draw)
+    seconds, used = time.monotonic() - started, time.process_time() - used
+    targets = np.array([classes.index(name) for name in other_labels])
+
+    def figures(tower: FrozenEncoder) -> tuple[float, float, float]:
+        features = tower.encode_images(pictures)
+        task: Support = labelled_support(
+            features, labels, classes, texts, tower, logit_scale=tower.logit_scale
+        )
+        weights = predict_adapter(generator, task)
+        rows = torch.from_numpy(tower.encode_images(others)).double()
+        said = classify(rows, weights).log_softmax(-1).numpy()
+        loss = -said[np.arange(len(said)), targets].mean()
+        taken_as_known = known_probabilities(rows, weights) >= known_threshold(weights)
+        return (
+            100 * float((said.argmax(1) == targets).mean()),
+            float(loss),
+            100 * float(taken_as_known.double().mean()),
+        )
+
+    before = figures(encoder)
+    after = before
+    if tuned.config is not None:
+        after = figures(with_towers(encoder, tuned.tensors, inside=tuned.config))
+    left = tuned.left_out
+    return {
+        "accuracy": [before[0], after[0]],
+        "log_loss": [before[1], after[1]],
+        # Of pictures of the classes 95 % are to be.
+        "taken_as_known": [before[2], after[2]],
+        "n_steps_taken": tuned.n_steps,
+        "strength": None if left is None else left.strength,
+        "left_out": None if left is None else {str(k): v for k, v in left.log_losses.items()},
+        "n_trained": tuned.n_trained,
+        "seconds": seconds,
+        "processor_seconds": used,
+        "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _classes(folder: Path, ways: int, draw: int) -> list[str]:
+    names = list(read_images(folder).classes)
+    chosen = np.random.default_rng(draw).permutation(len(names))[:ways]
+    return sorted(names[number] for number in chosen)
+
+
+def _parted(folder: Path, name: str, shots: int, draw: int) -> tuple[list[Path], list[Path]]:
+    """The shots of a class, and its other pictures in a random order that no shots change."""
+    paths = sorted(each for each in (folder / name).iterdir() if each.is_file())
+    drawn = draw_shots([name] * len(paths), shots, draw)
+    # As many as the largest number of shots are held back from all.
+    held = set(draw_shots([name] * len(paths), 16, draw))
+    rest = [number for number in range(len(paths)) if number not in held]
+    order = np.random.default_rng([draw, 1]).permutation(rest)
+    return [paths[number] for number in drawn], [paths[number] for number in order]
+
+
+def _show(lines: list[dict[str, Any]]) -> None:
+    groups = defaultdict(list)
+    for line in lines:
+        groups[tuple(line[key] for key in KEY if key != "draw")].append(line)
+    for key, group in groups.items():
+        gains = [after - before for before, after in (line["accuracy"] for line in group)]
+        losses = [after - before for before, after in (line["log_loss"] for line in group)]
+        spread = 1.96 * stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+        print(
+            *key,
+            f"{mean(line['accuracy'][0] for line in group):.2f}",
+            f"{mean(gains):+.2f} ± {spread:.2f}",
+            f"log loss {mean(losses):+.3f}",
+            "taken as known "
+            + " → ".join(
+                f"{mean(line['taken_as_known'][i] for line in group):.1f}" for i in (0, 1)
+            ),
+            f"kept {sum(line['n_steps_taken'] > 0 for line in group)} of {len(group)}",
+            f"{mean(line['seconds'] for line in group):.0f} s",
+            f"{mean(line['processor_seconds'] for line in group):.0f} s of the processor",
+            f"{max(line['memory_mib'] for line in group):.0f} MiB",
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("pictures", nargs="+", type=Path, help="folders with one folder per class")
+    parser.add_argument("--asked", type=Path, help="where the pictures asked about are from")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--encoder", default="tiny")
+    parser.add_argument("--shots", default="4,16")
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--ways", type=int, default=20)
+    parser.add_argument("--queries", type=int, default=15, help="pictures of a class asked about")
+    parser.add_argument(
+        "--steps", type=int, help="as many in any case; else left-out pictures choose"
+    )
+    parser.add_argument("--views", type=float, default=0.0)
+    parser.add_argument("--frozen", type=float, default=0.0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
