@@ -17,8 +17,8 @@ from metaadapter.images import Box, ImageTable, UnreadableImage
 
 __all__ = ["Pictures", "encode_table", "pictures_of_store"]
 
-# Of a store: 200 MB of features 3,000 wide, in single precision.
-PICTURES_AT_ONCE = 2**14
+# Of a store: 50 MB of features 3,000 wide, in single precision.
+PICTURES_AT_ONCE = 2**12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
