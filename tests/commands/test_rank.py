@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metaadapter.commands.app import main
 from metaadapter.features import FrozenEncoder
 from metaadapter.ranking import fit_pairs, load_pairs
 
@@ -24,11 +25,12 @@ def pairs(tmp_path_factory, labelled):
     return manifest
 
 
-@pytest.fixture
-def ranking(run, pairs, encoder, tmp_path):
+@pytest.fixture(scope="session")
+def ranking(tmp_path_factory, pairs, encoder):
     """An adapter of the pairs."""
-    out = tmp_path / "ranking"
-    assert run("adapt", pairs, "--captions", "--out", out, "--encoder", encoder).code == 0
+    out = tmp_path_factory.mktemp("ranking") / "colours"
+    arguments = ["adapt", pairs, "--captions", "--out", out, "--encoder", encoder]
+    assert main([*map(str, arguments)]) == 0
     return out
 
 
