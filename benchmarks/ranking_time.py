@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metaadapter.adapter import Origin
 from metaadapter.features import FeatureStore, FrozenEncoder
 from metaadapter.ranking import fit_pairs, search
 from metaadapter.ranking.pictures import pictures_of_store
@@ -32,7 +31,7 @@ def measure() -> dict[str, float]:
         place = Path(folder) / "store"
         FeatureStore.create(place, _batches(rng, encoder.dim), encoder=encoder)
         start = time.perf_counter()
-        pictures = pictures_of_store(place, Origin(), encoder.dim)
+        pictures = pictures_of_store(place, encoder.fingerprint)
         opened = time.perf_counter() - start
         rows = np.concatenate([adapter.picture_rows(block) for block in pictures.blocks()])
         read = time.perf_counter() - start - opened

@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["adapt_captions", "manifest_alone"]
 
 
-def manifest_alone(support: Path | None, of_classes: Mapping[str, object]) -> Path:
-    """The manifest of --captions; a `UsageError` where it is missing or options of classes are not.
-
-    `of_classes` has what was given of each such option.
-    """
-    if given := [name for name, value in of_classes.items() if value]:
-        raise UsageError(
-            f"--captions makes no classes, so {', '.join(given)} cannot go with it; leave it out"
-        )
-    if support is None:
-        raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
-    return support
-
-
 def adapt_captions(
     manifest: Path,
     out: Path,
@@ -110,6 +96,20 @@ def adapt_captions(
         f"{origin.encoder}, {origin.n_views} view(s){looks_in_words(origin.zoom, origin.blocks)})"
     )
     console.note(f"next: metaadapter rank {quote(str(out))} PICTURES CAPTIONS.txt")
+
+
+def manifest_alone(support: Path | None, of_classes: Mapping[str, object]) -> Path:
+    """The manifest of --captions; a `UsageError` where it is missing or options of classes are not.
+
+    `of_classes` has what was given of each such option.
+    """
+    if given := [name for name, value in of_classes.items() if value]:
+        raise UsageError(
+            f"--captions makes no classes, so {', '.join(given)} cannot go with it; leave it out"
+        )
+    if support is None:
+        raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
+    return support
 
 
 def _parts(found: LeftOutPairs) -> dict[str, Proportion]:

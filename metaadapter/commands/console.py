@@ -38,6 +38,7 @@ STAGES = {
     "tune": "training",
     "captions": "encoding captions",
     "read": "reading features",
+    "tune": "training",
 }
 
 

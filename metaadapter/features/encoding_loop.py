@@ -26,7 +26,7 @@ from metaadapter.refusals import is_shortage
 
 __all__ = ["Progress", "encode_new"]
 
-Stage = Literal["times", "hash", "encode", "tune", "captions", "read"]
+Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from metaadapter.adapter import Origin
 from metaadapter.errors import DataError
 from metaadapter.features import ImageEncoder, Progress
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
@@ -18,9 +17,10 @@ from metaadapter.images.manifest import is_manifest
 from metaadapter.ranking.captions import captions_of, encode_captions
 from metaadapter.ranking.pair_adapter import fit_pairs, left_out_cosines
 from metaadapter.ranking.stored_pairs import PairsConfig, StoredPairs
+from metaadapter.task.labelled_pictures import origin_of
 from metaadapter.task.predictions import Proportion
 
-__all__ = ["LeftOutPairs", "estimate_pairs", "origin_of", "read_pairs"]
+__all__ = ["LeftOutPairs", "estimate_pairs", "read_pairs"]
 
 # The system of equations of more would take minutes, and rows would be wider than an encoder's.
 MOST_PAIRS = 5_000
@@ -83,18 +83,6 @@ def read_pairs(
     texts = encode_captions(encoder, captions, templates, progress)
     stored = StoredPairs(config, pictures.features, texts, tuple(sorted({*pictures.sha256})))
     return stored, pictures
-
-
-def origin_of(encoder: ImageEncoder, views: int, seed: int) -> Origin:
-    """Where features of an encoder come from."""
-    return Origin(
-        encoder=encoder.name,
-        fingerprint=encoder.fingerprint,
-        n_views=views,
-        seed=seed,
-        zoom=encoder.zoom,
-        blocks=dict(encoder.look_blocks),
-    )
 
 
 @dataclass(frozen=True, slots=True)

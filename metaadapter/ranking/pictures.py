@@ -10,16 +10,15 @@ import numpy as np
 from jaxtyping import Float16, Float32
 
 from metaadapter.adapter import Origin
-from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features import FeatureStore, ImageEncoder, Progress, read_store
+from metaadapter.features import FeatureStore, Fingerprint, ImageEncoder, Progress, read_store
 from metaadapter.features.encoded_pictures import encode_pictures, require_some
 from metaadapter.features.views import mean_of_views
 from metaadapter.images import Box, ImageTable, UnreadableImage
 
 __all__ = ["Pictures", "encode_table", "pictures_of_store"]
 
-# Of a store: 200 MB of features 3,000 wide, in single precision.
-PICTURES_AT_ONCE = 2**14
+# Of a store: 50 MB of features 3,000 wide, in single precision.
+PICTURES_AT_ONCE = 2**12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,22 +58,20 @@ class Pictures:
         return len(self.paths)
 
 
-def pictures_of_store(
-    folder: Path, origin: Origin, width: int, *, split: str | None = None
-) -> Pictures:
+def pictures_of_store(folder: Path, encoder: Fingerprint, *, split: str | None = None) -> Pictures:
     """The pictures of a feature store, whose features stay on disk.
+
+    Args:
+        folder: The store.
+        encoder: What the encoder of the adapter computes.
+        split: The split to read; all of it by default.
 
     Raises:
         DataError: It has no such split, or is damaged.
         IncompatibleArtifact: It was made by another encoder.
     """
     store = FeatureStore.open(folder)
-    origin.require_encoder(store.fingerprint, owner="the adapter")
-    if store.fingerprint.dim != width:
-        raise IncompatibleArtifact(
-            f"the adapter was made from features {width} wide, those of the feature store {folder} "
-            f"are {store.fingerprint.dim} wide: use the encoder that the adapter was made with"
-        )
+    encoder.require_match(store.fingerprint, owner="the adapter")
     if split is not None and split != "all":
         some = read_store(store, split=split)
         boxes = (None,) * len(some)

@@ -29,6 +29,7 @@ from metaadapter.ranking.pictures import Pictures, encode_table, pictures_of_sto
 from metaadapter.ranking.questions import PAIRS_LOGIT_SCALE
 from metaadapter.ranking.ranked import scoring_rows
 from metaadapter.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
+from metaadapter.task.queries import load_adapter_encoder
 
 __all__ = ["Asked", "RankingAdapter", "read_ranking_adapter"]
 
@@ -92,7 +93,7 @@ class RankingAdapter:
             IncompatibleArtifact: A store was made by another encoder.
         """
         if is_store(source):
-            pictures = pictures_of_store(source, self.origin, self.encoder.dim, split=split)
+            pictures = pictures_of_store(source, self.encoder.fingerprint, split=split)
         else:
             table = read_images(source, labelled=False, split=split)
             pictures = encode_table(table, self.encoder, self.origin, progress)
@@ -126,17 +127,16 @@ def read_ranking_adapter(
         UsageError: The adapter names no encoder, or there is none of this name.
         IncompatibleArtifact: There is no adapter, one of another version, or another encoder.
     """
-    if orders_captions(adapter):
-        pairs, of_classes = load_pairs(adapter), None
-    else:
-        of_classes = load_adapter(adapter).config
-        pairs = _without_pairs(of_classes.width, of_classes.origin)
-    origin, owner = pairs.config.origin, f"the adapter {adapter}"
+    if not orders_captions(adapter):
+        stored = load_adapter(adapter)
+        loaded = load_adapter_encoder(adapter, stored, encoder, device, precision)
+        pairs = _without_pairs(loaded.dim, stored.config.origin)
+        scale = stored.config.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
+        return RankingAdapter(pairs, loaded, scale)
+    pairs, owner = load_pairs(adapter), f"the adapter {adapter}"
+    origin = pairs.config.origin
     if (name := encoder or origin.encoder) is None:
-        raise UsageError(
-            f"{owner} was made from features and does not say by which encoder; name it with "
-            "--encoder"
-        )
+        raise UsageError(f"{owner} does not say by which encoder it was made; name it: --encoder")
     loaded = load_encoder(
         name,
         device=device,
@@ -151,10 +151,7 @@ def read_ranking_adapter(
             f"{owner} was made from features {pairs.config.width} wide, those of the encoder "
             f"{loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
         )
-    scale = PAIRS_LOGIT_SCALE
-    if of_classes is not None:
-        scale = of_classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
-    return RankingAdapter(pairs, loaded, scale)
+    return RankingAdapter(pairs, loaded, PAIRS_LOGIT_SCALE)
 
 
 def _without_pairs(width: int, origin: Origin) -> StoredPairs:

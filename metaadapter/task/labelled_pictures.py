@@ -28,6 +28,7 @@ __all__ = [
     "LabelledPictures",
     "Selection",
     "draw_shots",
+    "origin_of",
     "read_support",
     "without_pictures",
 ]
@@ -140,12 +141,13 @@ def without_pictures(
         if encoder is None:
             name, by = store.encoder, f"the feature store {unlabelled}"
     chosen = load(name, zoom=zoom, blocks=blocks, remembered_by=by)
-    origin = _origin(chosen, views, selection.seed)
+    origin = origin_of(chosen, views, selection.seed)
     nothing = EncodedPictures.joined((), width=chosen.dim)
     return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
 
 
-def _origin(encoder: ImageEncoder, views: int, seed: int) -> Origin:
+def origin_of(encoder: ImageEncoder, views: int, seed: int) -> Origin:
+    """Where features of an encoder come from."""
     return Origin(
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
@@ -174,7 +176,7 @@ def _encode(
         )
     return LabelledPictures(
         replace(pictures, warnings=table.warnings + pictures.warnings),
-        _origin(encoder, views, seed),
+        origin_of(encoder, views, seed),
         encoder.logit_scale,
         encoder,
         descriptions=table.descriptions,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metaadapter.commands.app import main
 from metaadapter.features import FrozenEncoder
 from metaadapter.ranking import fit_pairs, load_pairs
 
@@ -24,11 +25,12 @@ def pairs(tmp_path_factory, labelled):
     return manifest
 
 
-@pytest.fixture
-def ranking(run, pairs, encoder, tmp_path):
+@pytest.fixture(scope="session")
+def ranking(tmp_path_factory, pairs, encoder):
     """An adapter of the pairs."""
-    out = tmp_path / "ranking"
-    assert run("adapt", pairs, "--captions", "--out", out, "--encoder", encoder).code == 0
+    out = tmp_path_factory.mktemp("ranking") / "colours"
+    arguments = ["adapt", pairs, "--captions", "--out", out, "--encoder", encoder]
+    assert main([*map(str, arguments)]) == 0
     return out
 
 
@@ -86,6 +88,54 @@ def test_adapt__captions_without_the_option__hints_at_it(run, pairs, tmp_path):
 
     assert done.code == 3
     assert "give --captions" in done.err
+
+
+def test_adapt__a_picture_of_a_pair_that_cannot_be_read__is_left_out_with_its_caption(
+    run, pairs, encoder, tmp_path
+):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    lines_of_pairs = pairs.read_text().splitlines()
+    lines_of_pairs.insert(3, f"{tmp_path / 'broken.png'},a broken thing")
+    manifest = tmp_path / "some.csv"
+    manifest.write_text("\n".join(lines_of_pairs))
+    out = tmp_path / "a"
+
+    done = run("adapt", manifest, "--captions", "--out", out, "--encoder", encoder, "--json")
+
+    assert [each["path"] for each in done.document["quarantined"]] == [str(tmp_path / "broken.png")]
+    whole = tmp_path / "whole"
+    assert run("adapt", pairs, "--captions", "--out", whole, "--encoder", encoder).code == 0
+    assert load_pairs(out).config.captions == load_pairs(whole).config.captions
+    np.testing.assert_array_equal(load_pairs(out).pictures, load_pairs(whole).pictures)
+
+
+def test_rank__a_picture_that_cannot_be_read__is_listed_and_the_others_are_ordered(
+    run, ranking, labelled, tmp_path
+):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    good = next(labelled.glob("*/*.png"))
+    (tmp_path / "m.csv").write_text(
+        f"path,caption\nbroken.png,a broken thing\n{good},a good thing\n"
+    )
+
+    done = run("rank", ranking, tmp_path / "m.csv", "--json")
+
+    assert [Path(each["path"]).name for each in done.document["quarantined"]] == ["broken.png"]
+    assert [each["picture"] for each in done.document["of_pictures"]] == [str(good)]
+    assert done.document["recall"]["captions"]["1"]["n"] == 1
+
+
+def test_rank__boxes_of_one_picture__are_pictures_of_their_own(run, ranking, labelled, tmp_path):
+    good = next(labelled.glob("*/*.png"))
+    box = "box_left,box_top,box_width,box_height"
+    (tmp_path / "m.csv").write_text(
+        f"path,caption,{box}\n{good},left,0,0,0.5,1\n{good},right,0.5,0,0.5,1\n"
+    )
+
+    done = run("rank", ranking, tmp_path / "m.csv", "--json")
+
+    assert done.document["n_pictures"] == 2
+    assert done.document["recall"]["captions"]["1"]["n"] == 2
 
 
 def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(

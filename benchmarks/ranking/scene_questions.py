@@ -1,0 +1,86 @@
+"""How often a question about the colour of an object in a scene is answered, after a few pairs.
+
+    python -m benchmarks.ranking.scene_questions SCENES/test.jsonl [--questions 400]
+
+The scenes are those of `python -m tools.scenes.make`. A pair is a picture with the sentence of the
+right answer; the others are asked. Beside the whole picture stands the true box of the object: the
+most that finding it could give.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.features import FrozenEncoder
+from metaadapter.files.strict_json import parse_json
+from metaadapter.images import Box, Crop
+from metaadapter.ranking import fit_pairs
+from metaadapter.ranking.questions import answer_sentences
+
+PAIRS, N_DRAWS = (0, 16, 64, 128), 20
+
+
+def main() -> None:
+    """Print a line of Markdown for the whole pictures and one for the boxes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenes", type=Path)
+    parser.add_argument("--questions", type=int, default=400)
+    options = parser.parse_args()
+    encoder = FrozenEncoder.load("tiny")
+    asked = _colours(options.scenes)[: options.questions]
+    texts = [
+        encoder.encode_texts(answer_sentences(each["question"], each["answers"]), templates="{}")
+        for _, each, _ in asked
+    ]
+    right = [each["right"] for _, each, _ in asked]
+    pictures = {
+        "whole picture": [path for path, _, _ in asked],
+        "true box": [Crop(path, box) for path, _, box in asked],
+    }
+    for name, each in pictures.items():
+        rows = encoder.encode_images(each)
+        cells = [_accuracy(encoder, rows, texts, right, n) for n in PAIRS]
+        sys.stdout.write(f"| {name}, {len(asked)} questions | {' | '.join(cells)} |\n")
+
+
+def _colours(scenes: Path) -> list[tuple[Path, dict, Box]]:
+    found = []
+    for line in scenes.read_text(encoding="utf-8").splitlines():
+        scene = parse_json(line)
+        boxes = {f"the {each['name']}": each["box"] for each in scene["objects"]}
+        for question in scene["questions"]:
+            if question["kind"] == "colour":
+                left, top, right, bottom = boxes[question["phrase"]]
+                box = Box(left, top, right - left, bottom - top)
+                found.append((scenes.parent / scene["picture"], question, box))
+    return found
+
+
+def _accuracy(
+    encoder: FrozenEncoder,
+    rows: np.ndarray,
+    texts: list[np.ndarray],
+    right: list[int],
+    n_pairs: int,
+) -> str:
+    own = np.stack([each[number] for each, number in zip(texts, right, strict=True)])
+    found = []
+    for number in range(N_DRAWS):
+        order = np.random.default_rng(number).permutation(len(rows))
+        pairs, others = order[:n_pairs], order[max(PAIRS) :]
+        looks = {"zoom": encoder.zoom, "blocks": encoder.look_blocks}
+        adapter = fit_pairs(rows[pairs], own[pairs], **looks)
+        answers = [
+            int((adapter.picture_rows(rows[[n]]) @ adapter.caption_rows(texts[n]).T).argmax())
+            for n in others
+        ]
+        found.append(100 * np.mean([answers[i] == right[n] for i, n in enumerate(others)]))
+    error = 1.96 * np.std(found, ddof=1) / N_DRAWS**0.5
+    return f"{np.mean(found):.1f} ± {error:.1f}"
+
+
+main()
