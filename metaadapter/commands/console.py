@@ -35,7 +35,6 @@ STAGES = {
     "times": "reading times",
     "hash": "comparing",
     "encode": "encoding",
-    "tune": "training",
     "captions": "encoding captions",
     "read": "reading features",
     "tune": "training",
