@@ -74,7 +74,10 @@ def test_adapt__prompt__is_told_and_kept(run, labelled, encoder, tmp_path, steps
     stored = load_adapter(out)
     assert stored.config.prompt.n_context == 3
     assert stored.towers["prompt/context"].shape == (3, 16)
-    assert "3 context vectors before each class name" in (out / "README.md").read_text()
+    assert (
+        "3 context vectors before the names of classes without a picture"
+        in (out / "README.md").read_text()
+    )
 
 
 def test_adapt__prompt__asks_classes_that_were_left_out(run, labelled, encoder, tmp_path):
