@@ -182,19 +182,16 @@ class FrozenEncoder(ImageEncoder):
         )
 
     def adapted(self, change: Callable[[nn.Module], object], mark: str) -> FrozenEncoder:
-        """The same encoder around a changed copy of its network, which shares all tensors with it.
-
-        This encoder stays as it is, and both can be used at the same time.
+        """The same encoder around a changed `shared_copy` of its network; this one stays as it is.
 
         Args:
-            change: Called with the copy (`shared_copy`), to which it may add hooks, modules and
-                tensors of its own; it must not write into the tensors that are there.
+            change: Called with the copy, to which it may add hooks, modules and tensors of its own;
+                it must not write into the tensors that are there.
             mark: What tells this change from others, such as a hash of what was added: features of
                 encoders with different marks never mix.
         """
         changed = copy.copy(self)
-        changed.base, changed.parts = self, None
-        changed._network = shared_copy(self._network)
+        changed.base, changed.parts, changed._network = self, None, self.copied_network()
         change(changed._network)
         changed._network.eval().to(self.device)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]

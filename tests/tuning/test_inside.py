@@ -112,9 +112,9 @@ def test_what_adapters_add_can_be_scaled_and_taken_back(make_encoder, kind):
 @pytest.mark.parametrize("term", ["views", "frozen"])
 def test_a_term_with_a_weight_changes_what_is_learned(make_encoder, pictures, generator, term):
     encoder = make_encoder("timm")
-    without = tuned(encoder, pictures, generator, Inside(size=4, n_steps=3, views=0))
+    without = tuned(encoder, pictures, generator, Inside(size=4, n_steps=3, views=0.0))
     with_term = tuned(
-        encoder, pictures, generator, Inside(size=4, n_steps=3, **{"views": 0, term: 5.0})
+        encoder, pictures, generator, Inside(size=4, n_steps=3, **{"views": 0.0, term: 5.0})
     )
     assert hashes(without) != hashes(with_term)
 
