@@ -78,7 +78,7 @@ def prompt_told(tuned: TunedPrompt) -> list[str]:
             "classes that were left out, known by their names alone, do not bear out a learned "
             f"prompt: names are read as ever {took}"
         ]
-    lines = [f"names of classes without a picture: {tuned.config} {took}"]
+    lines = [f"learned prompt: {tuned.config} {took}"]
     if found is not None:
         lines.append(
             f"estimate from {found.n_pictures} pictures of classes that were left out, by their "

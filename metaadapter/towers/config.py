@@ -40,10 +40,11 @@ class PromptConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_context: Annotated[int, Field(ge=1)]
-    """The number of learned vectors before each class name."""
+    """The number of learned vectors before the name of each class without a picture."""
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The gradient steps that they were trained with."""
 
     def __str__(self) -> str:
         steps = f"trained with {self.n_steps} gradient steps"
-        return f"{self.n_context} context vectors before each class name, {steps}"
+        before = "the names of classes without a picture"
+        return f"{self.n_context} context vectors before {before}, {steps}"

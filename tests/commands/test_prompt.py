@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import open_clip
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from metaadapter.adapter import adapted_encoder, load_adapter, store_adapter
 from metaadapter.features import load_encoder
-from metaadapter.task import tuned_prompt
+from metaadapter.task import tuned_prompt, tuned_towers
 
 TOWERS = "towers.safetensors"
 
@@ -74,7 +78,10 @@ def test_adapt__prompt__is_told_and_kept(run, labelled, encoder, tmp_path, steps
     stored = load_adapter(out)
     assert stored.config.prompt.n_context == 3
     assert stored.towers["prompt/context"].shape == (3, 16)
-    assert "3 context vectors before each class name" in (out / "README.md").read_text()
+    assert (
+        "3 context vectors before the names of classes without a picture"
+        in (out / "README.md").read_text()
+    )
 
 
 def test_adapt__prompt__asks_classes_that_were_left_out(run, labelled, encoder, tmp_path):
@@ -161,6 +168,40 @@ def test_add__class_with_pictures__is_read_without_the_prompt(
     assert done.code == 0, done.err
     expected = base_of(prompted, encoder).encode_texts(["a grey wolf"])[0]
     np.testing.assert_allclose(text_of(out, "wolf"), expected, atol=1e-6)
+
+
+def test_adapt__prompt_with_adapters_inside__is_learned_and_read_through_them(
+    run, labelled, tmp_path, steps, monkeypatch
+):
+    torch.manual_seed(0)
+    vision = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
+    text = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+    model = {"embed_dim": 32, "vision_cfg": vision, "text_cfg": text}
+    clip, out, more = tmp_path / "clip", tmp_path / "both", tmp_path / "more"
+    clip.mkdir()
+    save_file(open_clip.CLIP(**model).state_dict(), clip / "open_clip_model.safetensors")
+    seen = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "shortest"}
+    facts = {"model_cfg": model, "preprocess_cfg": seen}
+    (clip / "open_clip_config.json").write_text(json.dumps(facts))
+    monkeypatch.setattr(tuned_towers, "Inside", partial(tuned_towers.Inside, n_steps=2))
+    steps(2)
+
+    both = ("--inside", "image", "--prompt", 4, "--encoder", clip)
+    done = run("adapt", labelled, "--out", out, "--add-class", "otter", *both)
+
+    assert done.code == 0, done.err
+    stored, base = load_adapter(out), base_of(out, clip)
+    assert {name.partition("/")[0] for name in stored.towers} == {"inside", "prompt"}
+    read = adapted_encoder(base, stored)
+    np.testing.assert_allclose(text_of(out, "otter"), read.encode_texts(["otter"])[0], atol=1e-6)
+    picture = sorted((labelled / "heron").iterdir())[0]
+    inside = stored.config.model_copy(update={"prompt": None})
+    towers = {name: each for name, each in stored.towers.items() if "prompt" not in name}
+    alone = adapted_encoder(base, replace(stored, config=inside, towers=towers))
+    assert np.array_equal(read.encode_images([picture]), alone.encode_images([picture]))
+    assert adapted_encoder(read, stored) is read
+    assert not run("add", out, "wolf", "--text", "wolf", "--out", more).code
+    np.testing.assert_allclose(text_of(more, "wolf"), read.encode_texts(["wolf"])[0], atol=1e-6)
 
 
 def test_library__adapter_with_a_prompt__is_an_entry_as_any(run, prompted, unlabelled, tmp_path):
