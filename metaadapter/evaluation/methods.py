@@ -23,7 +23,11 @@ from metaadapter.evaluation.method import (
     Method,
     read_meta_training,
 )
-from metaadapter.evaluation.picture_methods import PICTURE_METHODS
+from metaadapter.evaluation.picture_methods import (
+    INSIDE_CHOSEN_ON,
+    PICTURE_METHODS,
+    TOWER_PEERS,
+)
 from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.own_code import explain, is_own_code, load_own_code, own_code_and_folder
@@ -109,8 +113,11 @@ def load_method(name: str) -> Method:
             read_meta_training(SHIPPED, CLOSED_FORM.chosen_on),
         )
     if name in PICTURE_METHODS:
-        fit = PICTURE_METHODS[name]
-        return Method(name, code_identity(fit), _needs_pictures, UNTRAINED, fit_pictures=fit)
+        fit, card, identity = PICTURE_METHODS[name], UNTRAINED, code_identity(PICTURE_METHODS[name])
+        if name not in TOWER_PEERS:
+            identity = _digest(identity + generator_id(load_generator("default")))
+            card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON)
+        return Method(name, identity, _needs_pictures, card, fit_pictures=fit)
     if is_own_code(name):
         return _own_method(name)
     try:

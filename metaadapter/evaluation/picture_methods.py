@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metaadapter.adapter import classify, with_towers
 from metaadapter.baselines.fine_tuned_tower import FineTunedTower
+from metaadapter.classifier.labelled_support import labelled_support
+from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.errors import UsageError
 from metaadapter.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.features import FrozenEncoder
+from metaadapter.generator import load_generator
 from metaadapter.images import decode_image
+from metaadapter.tuning import Inside, tune_inside
 
-__all__ = ["PICTURE_METHODS", "TOWER_PEERS"]
+__all__ = ["INSIDE_CHOSEN_ON", "PICTURE_METHODS", "TOWER_PEERS"]
 
 TOWER_PEERS = ("fine-tuned tower",)
 """Those of `PICTURE_METHODS` that are peers."""
+
+# docs/towers-inside.md.
+INSIDE_CHOSEN_ON = frozenset(
+    ("clothing10.large", "trashnet6.large", "tiny-imagenet-val", "caltech101-val")
+)
+"""Data sets by which the settings of adapters inside the tower were chosen."""
 
 SEED = 0
 """Of views and batches; tasks differ in their pictures."""
@@ -34,6 +46,40 @@ def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
     return answers
 
 
+def _inside_bottleneck(task: PictureTask) -> PictureAnswers:
+    return _inside("inside bottleneck", task, Inside("bottleneck"))
+
+
+def _inside_lora(task: PictureTask) -> PictureAnswers:
+    return _inside("inside LoRA", task, Inside("lora"))
+
+
+def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
+    encoder, generator = _open_clip(method, task), load_generator("default")
+    # Their order is that of the task, whatever their names.
+    classes = [f"{number:06}" for number in range(len(task.names))]
+    names = dict(zip(classes, task.names, strict=True))
+    labels = [classes[number] for number in task.labels.tolist()]
+    tuned = tune_inside(
+        encoder, task.paths, labels, names, settings, generator=generator, seed=SEED
+    )
+    if tuned.config is None:
+        weights = predict_adapter(generator, task.support)
+        return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
+    adapted = with_towers(encoder, tuned.tensors, inside=tuned.config)
+    features = adapted.encode_images(task.paths)
+    support = labelled_support(
+        features, labels, classes, names, adapted, logit_scale=encoder.logit_scale
+    )
+    weights = predict_adapter(generator, support)
+
+    def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
+        rows = torch.from_numpy(adapted.encode_images(paths)).double()
+        return classify(rows, weights).to(rows_QD)
+
+    return answers
+
+
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
     if not isinstance(task.encoder, FrozenEncoder):
         raise UsageError(
@@ -44,6 +90,8 @@ def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
 
 
 PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
+    "inside bottleneck": _inside_bottleneck,
+    "inside LoRA": _inside_lora,
     "fine-tuned tower": _fine_tuned_tower,
 }
 """By name; each is fitted to one task and answers its queries, picture by picture."""

@@ -50,6 +50,9 @@ METHOD_NOTES = {
     "finetune": "the prediction of default, refined by gradient steps as far as pictures left out "
     "of the support gain",
     "closed-form": "the generator before any training",
+    "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
+    "pictures, and the prediction of default from what the tower then sees",
+    "inside LoRA": "the same with low-rank changes of the tower's weights",
     "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
     "the labelled pictures",
 }

@@ -97,15 +97,18 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, labelled: Path, encoder: P
     return folder
 
 
-def write_encoder(folder: Path, *, seed: int) -> Path:
+def write_encoder(folder: Path, *, seed: int, layers: int = 1) -> Path:
     import open_clip
+
+    vision = ARCHITECTURE["vision_cfg"] | {"layers": layers}
+    architecture = ARCHITECTURE | {"vision_cfg": vision}
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = open_clip.CLIP(**ARCHITECTURE)
+        network = open_clip.CLIP(**architecture)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, folder / "open_clip_model.safetensors")
-    config = {"model_cfg": ARCHITECTURE, "preprocess_cfg": PREPROCESSING}
+    config = {"model_cfg": architecture, "preprocess_cfg": PREPROCESSING}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     return folder
 

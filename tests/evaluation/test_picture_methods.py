@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from metaadapter.adapter import Support, classify
 from metaadapter.baselines import fine_tuned_tower
 from metaadapter.errors import DataError, UsageError
+from metaadapter.evaluation import picture_methods
 from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import load_method, resolve_names
@@ -20,6 +22,7 @@ from metaadapter.evaluation.set_encoder import encoder_of_set
 from metaadapter.evaluation.store_sets import load_sets
 from metaadapter.features import FeatureStore, encode_to_store, load_encoder
 from metaadapter.images import read_images
+from metaadapter.tuning import Inside
 from tests.commands.conftest import write_classes, write_encoder
 
 
@@ -32,7 +35,7 @@ def coloured(tmp_path_factory):
 
 def write_store(folder, *, n_pictures):
     (folder / "clip").mkdir()
-    encoder = load_encoder(str(write_encoder(folder / "clip", seed=1)), device="cpu")
+    encoder = load_encoder(str(write_encoder(folder / "clip", seed=1, layers=2)), device="cpu")
     table = read_images(write_classes(folder / "pictures", n_pictures=n_pictures, seed=0))
     encode_to_store(table, encoder, folder / "store")
     return folder / "store"
@@ -150,3 +153,30 @@ def test_the_group_of_towers__is_all_methods_that_see_pictures():
     support = Support.of_tasks(torch.zeros(1, 2, 1, 4))
     with pytest.raises(UsageError, match="cannot be fitted to their features alone"):
         load_method("fine-tuned tower").fit(support)
+
+
+@pytest.mark.parametrize("name", ["inside bottleneck", "inside LoRA"])
+def test_adapters_inside__left_out_pictures_bear_nothing_out__answer_as_the_prediction(
+    name, coloured, load
+):
+    data, config = load(coloured, shots=(1,))  # no class has a second picture to leave out
+    rows = draw_tasks(data, config, 0)
+
+    found, expected = (measure(load_method(each), data, rows) for each in (name, "default"))
+
+    assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], rel=1e-4)
+
+
+def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_changed(
+    coloured, load, monkeypatch
+):
+    monkeypatch.setattr(picture_methods, "Inside", partial(Inside, n_steps=3))
+    data, config = load(coloured, shots=(2,))
+    rows = draw_tasks(data, config, 0)
+
+    found, plain = (
+        measure(load_method(each), data, rows)["rows"] for each in ("inside bottleneck", "default")
+    )
+
+    assert found["nll"] != pytest.approx(plain["nll"], rel=1e-3)
+    assert found["trained_parameters"][0] > 0 == plain["trained_parameters"][0]
