@@ -110,7 +110,7 @@ def inside_told(tuned: TunedInside) -> list[str]:
         return lines
     if found is None:
         return [
-            f"no class has two pictures, so that nothing tells whether training inside the encoder "
+            f"no class has three pictures, so that nothing tells whether training inside the encoder "
             f"would help: it stays as it is {took}"
         ]
     return [

@@ -77,7 +77,7 @@ class TunedInside:
     config: InsideConfig | None
     """What the adapter's configuration says of them; `None` without any."""
     left_out: LeftOutChoice | None
-    """What left-out pictures said; `None` where none were asked, or no class has two."""
+    """What left-out pictures said; `None` where none were asked, or no class has three."""
     n_trained: int
     """The count of trained numbers, kept or not."""
     seconds: float
@@ -153,12 +153,13 @@ def tune_inside(
     tell = _teller("tune", n_steps * (len(parts) + 1), progress)
     left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
     strength = float(settings.n_steps is not None) if left_out is None else left_out.strength
+    step = 0
     if strength and n_steps:
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
             tell(n_steps * len(parts) + step)
         tower.scale(strength)
     tell(n_steps * (len(parts) + 1))
-    is_kept = strength > 0 and n_steps > 0
+    is_kept = step > 0  # none is taken where each class has one picture
     return TunedInside(
         tower.tensors() if is_kept else {},
         config.model_copy(update={"n_steps": n_steps}) if is_kept else None,

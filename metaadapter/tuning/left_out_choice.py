@@ -45,8 +45,11 @@ class LeftOutChoice:
 def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
     """Quarters of the pictures of each class, as many as it takes to ask enough of them.
 
-    There is none if no class has two pictures.
+    There is none if no class has three pictures: training asks each picture of an adapter of others
+    of its class, so that of one picture of a class nothing is learned.
     """
+    if int(labels.bincount().max()) < 3:
+        return []
     part, found = folds(labels, N_PARTS), list[Tensor]()
     while len(found) <= int(part.max()) and sum(map(len, found)) < ENOUGH:
         found.append((part == len(found)).nonzero()[:, 0])

@@ -49,8 +49,13 @@ def test_as_many_quarters_are_left_out_as_it_takes_to_ask_eighty_pictures():
     assert [len(each) for each in parts(20, 16)] == [80]
     assert [len(each) for each in parts(10, 16)] == [40, 40]
     assert [len(each) for each in parts(10, 4)] == [10] * 4
-    assert [len(each) for each in parts(10, 2)] == [10] * 2
-    assert parts(10, 1) == []
+    assert [len(each) for each in parts(10, 3)] == [10] * 3
+
+
+def test_nobody_is_asked_where_nothing_is_learned_without_the_pictures_that_are_left_out():
+    assert left_out_parts(torch.tensor([0, 0, 1, 1])) == []
+    assert left_out_parts(torch.tensor([0, 1])) == []
+    assert len(left_out_parts(torch.tensor([0, 0, 0, 1]))) == 3
 
 
 def test_a_quarter_has_pictures_of_each_class_that_has_two():
