@@ -43,7 +43,9 @@ def _stretched(heat: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "he
 
 def _draw_box(picture: Image.Image, box: Box) -> None:
     width, height = picture.size
-    corners = [box[0] * width, box[1] * height, box[2] * width - 1, box[3] * height - 1]
+    left, top = box[0] * width, box[1] * height
+    # A box may be narrower than a pixel, and Pillow refuses one that ends before it begins.
+    corners = [left, top, max(left, box[2] * width - 1), max(top, box[3] * height - 1)]
     line = max(2, max(picture.size) // LINE)
     draw = ImageDraw.Draw(picture)
     # A dark line within a light one is seen on any ground.

@@ -44,6 +44,15 @@ def picture(width=80, height=60):
     return Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (300, 3), (3, 300)])
+def test_a_box_narrower_than_a_pixel_is_drawn(size):
+    heat = np.full((4, 4), 1 / 16, dtype=np.float32)
+
+    drawn = overlay(Image.new("RGB", size), Found((0.4, 0.4, 0.402, 0.402), 0.5, heat))
+
+    assert drawn.size == size
+
+
 @pytest.mark.parametrize(("kind", "grid"), [("vit", 4), ("resnet", 2), ("timm", 3)])
 def test_any_tower_of_open_clip_grounds_without_training(kind, grid):
     encoder = encoder_of(kind)
