@@ -29,7 +29,7 @@ from metaadapter.ranking.pictures import Pictures, encode_table, pictures_of_sto
 from metaadapter.ranking.questions import PAIRS_LOGIT_SCALE
 from metaadapter.ranking.ranked import scoring_rows
 from metaadapter.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
-from metaadapter.task.queries import load_adapter_encoder
+from metaadapter.task.queries import load_base_encoder
 
 __all__ = ["Asked", "RankingAdapter", "read_ranking_adapter"]
 
@@ -129,7 +129,8 @@ def read_ranking_adapter(
     """
     if not orders_captions(adapter):
         stored = load_adapter(adapter)
-        loaded = load_adapter_encoder(adapter, stored, encoder, device, precision)
+        # Parts in its towers were learned for its classes, a prompt for names and not for sentences.
+        loaded = load_base_encoder(adapter, stored.config, encoder, device, precision)
         pairs = _without_pairs(loaded.dim, stored.config.origin)
         scale = stored.config.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
         return RankingAdapter(pairs, loaded, scale)

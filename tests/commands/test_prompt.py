@@ -256,3 +256,19 @@ def test_adapt__prompt_longer_than_the_text_tower__is_refused(run, labelled, enc
     assert done.code == 2
     assert "a prompt of 16 vectors cannot stand before the name" in done.err
     assert not (tmp_path / "it").exists()
+
+
+def test_rank__adapter_with_a_prompt__reads_captions_without_it(
+    run, prompted, labelled, encoder, unlabelled, tmp_path
+):
+    plain = tmp_path / "plain"
+    assert not run("adapt", labelled, "--out", plain, "--encoder", encoder).code
+    # Longer than a name can be that stands behind a prompt.
+    captions = ["--text", "a fox in the snow " * 30, "--text", "a heron"]
+    with_prompt, without = (
+        run("rank", each, unlabelled, *captions, "--json") for each in (prompted, plain)
+    )
+
+    assert with_prompt.code == 0, with_prompt.err
+    for key in ("of_pictures", "of_captions"):
+        assert with_prompt.document[key] == without.document[key]
