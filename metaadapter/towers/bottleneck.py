@@ -110,9 +110,12 @@ def restore_bottlenecks(network: nn.Module, tensors: Mapping[str, Tensor]) -> No
         down = parts.get("down.weight")
         if down is None or down.ndim not in (2, 4):
             raise IncompatibleArtifact(f"the bottleneck at {place} lacks its down-projection")
-        bottleneck = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
+        # No memory, and no random number, goes into weights that are read.
+        with torch.device("meta"):
+            bottleneck = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
         try:
-            bottleneck.load_state_dict(parts)
+            read = {part: each.float() for part, each in parts.items()}
+            bottleneck.load_state_dict(read, assign=True)
             _insert(network, place, bottleneck.requires_grad_(False))
         except (AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())

@@ -23,6 +23,8 @@ __all__ = ["ALPHA", "RANK", "LowRank", "insert_lora", "lora_tensors", "merge_lor
 
 # Those of CLIP-LoRA.
 RANK, ALPHA = 2, 1.0
+# What comes of tensors that are none of these, whatever their shapes and names.
+UNUSABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
 # Where torch keeps what is added to the weights of a module.
 PARTS = "parametrizations"
 
@@ -113,10 +115,12 @@ def restore_lora(network: nn.Module, tensors: Mapping[str, Tensor], *, alpha: fl
         try:
             down, up = parts["down"], parts["up"]
             n_parts, rank, columns = down.shape
-            product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
-            product.load_state_dict(parts)
+            # Without memory: what the shapes of both declare may be more than the two hold.
+            with torch.device("meta"):
+                product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
+            product.load_state_dict({part: each.float() for part, each in parts.items()}, assign=True)
             _insert(network, name, product.requires_grad_(False))
-        except (AttributeError, KeyError, RuntimeError, ValueError) as error:
+        except UNUSABLE as error:
             reason = " ".join(str(error).split())
             raise IncompatibleArtifact(
                 f"what LoRA adds to {name} does not fit the encoder: {reason}"

@@ -82,7 +82,9 @@ def test_restore__of_what_was_trained__answers_as_it_did(
     trained, again = shared_copy(network), shared_copy(network)
     train(trained, insert_inside(trained, config, find_places(network)))
 
+    state = torch.random.get_rng_state()
     restore_inside(again, config, inside_tensors(trained))
+    assert torch.equal(torch.random.get_rng_state(), state)
 
     assert not any(parameter.requires_grad for parameter in again.parameters())
     for expected, found in zip(answers(trained), answers(again), strict=True):

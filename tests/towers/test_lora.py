@@ -142,6 +142,10 @@ def test_low_rank__of_a_lower_precision__keeps_it():
         ("attn.in_proj_weight/down", None, "in_proj_weight does not fit the encoder: 'down'"),
         ("attn.in_proj_weight/down", torch.zeros(3, 2, 9), "in_proj_weight does not fit"),
         ("attn.in_proj_weight/down", torch.zeros(3), "in_proj_weight does not fit"),
+        ("attn.in_proj_weight/down", torch.zeros(3, 0, 9), "in_proj_weight does not fit"),
+        ("attn.in_proj_weight/up", torch.zeros(3), "in_proj_weight does not fit"),
+        # No forty terabytes are taken for what these two declare together.
+        ("attn.in_proj_weight/up", torch.zeros(3, 10**13, 0), "size mismatch for up"),
         ("attn.other/down", torch.zeros(1, 2, 3), "other does not fit the encoder: 'up'"),
         ("mlp.c_fc.weight/more", torch.zeros(1), "c_fc.weight does not fit .*Unexpected"),
     ],
