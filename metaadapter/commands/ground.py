@@ -72,9 +72,9 @@ def ground(
 
     phrase_pieces(phrase)  # better told now than after loading
     stored = load_adapter(adapter)
-    paths = [row.path for source in images for row in read_images(source, labelled=False).rows]
-    if out is not None:
-        _require_place(out, len(paths))
+    rows = [row for source in images for row in read_images(source, labelled=False).rows]
+    paths = list(dict.fromkeys(row.path for row in rows))
+    files = _files(out, paths)
     # The network that ships was trained on tokens of the frozen towers.
     loaded = load_base_encoder(adapter, stored.config, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
@@ -89,22 +89,24 @@ def ground(
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("looking") as tell:
-        for number, path in enumerate(paths):
+        for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
+            tell(number, len(paths))
             try:
                 picture = decode_image(path)
-                (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
-                file = _file(out, path, paths)
-                if file is not None:
-                    _draw(picture, each, file)
-                found.append(_told(path, each, file))
             except UnreadableImage as error:
                 unreadable.append(error)
-            tell(number + 1, len(paths))
+                continue
+            (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
+            if file is not None:
+                _draw(picture, each, file)
+            found.append(_told(path, each, file))
     if not found:
         raise DataError(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
         )
     warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
+    if any(row.box is not None for row in rows):
+        warnings.append("their boxes are left aside: a phrase is looked for in whole pictures")
     console.warn_of_pictures("the", warnings, unreadable)
     if shown is not None:
         console.note(f"the adapter's pictures of {shown.label} serve as examples")
@@ -128,10 +130,12 @@ def ground(
 
 def _draw(picture: Image.Image, found: Found, file: Path) -> None:
     from metaadapter.files.atomic_files import replace_file
+    from metaadapter.files.own_folder import write_errors
     from metaadapter.grounding import overlay
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, partial(overlay(picture, found).save, format="PNG"))
+    with write_errors(f"the heat map {file}"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, partial(overlay(picture, found).save, format="PNG"))
 
 
 def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
@@ -144,12 +148,17 @@ def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
     }
 
 
-def _file(out: Path | None, path: Path, paths: Sequence[Path]) -> Path | None:
-    """The file of a picture; several pictures of one name get the numbers of their places."""
-    if out is None or len(paths) == 1:
-        return out
-    same = sum(each.stem == path.stem for each in paths) > 1
-    return out / (f"{path.stem}-{paths.index(path) + 1}.png" if same else f"{path.stem}.png")
+def _files(out: Path | None, paths: Sequence[Path]) -> list[Path | None]:
+    """The file of each picture; where two have one name, all get the numbers of their places."""
+    if out is None:
+        return [None] * len(paths)
+    _require_place(out, len(paths))
+    if len(paths) == 1:
+        return [out]
+    # Some file systems take capitals and small letters for the same.
+    differ = len({path.stem.casefold() for path in paths}) == len(paths)
+    names = (path.stem + ("" if differ else f"-{place}") for place, path in enumerate(paths, 1))
+    return [out / f"{name}.png" for name in names]
 
 
 def _require_place(out: Path, n_pictures: int) -> None:

@@ -73,6 +73,36 @@ def test_ground__several_pictures__get_a_file_each(run, adapter, unlabelled, lab
     run("ground", adapter, *same, "fox", "--out", tmp_path / "same")
     assert sorted(path.name for path in (tmp_path / "same").iterdir()) == ["0-1.png", "0-2.png"]
 
+    named_alike = tmp_path / "0-1.png", tmp_path / "other" / "0.png"
+    named_alike[1].parent.mkdir()
+    for each in named_alike:
+        each.write_bytes(same[0].read_bytes())
+    run("ground", adapter, *same[:1], *named_alike, "fox", "--out", tmp_path / "alike")
+    assert len([*(tmp_path / "alike").iterdir()]) == 3
+
+
+def test_ground__boxes_of_a_list__are_left_aside_and_told(run, adapter, labelled, tmp_path):
+    manifest, picture = tmp_path / "boxes.csv", labelled / "lynx" / "0.png"
+    boxes = "0,0,0.5,0.5", "0.5,0.5,0.5,0.5"
+    lines = ["path,box_left,box_top,box_width,box_height", *(f"{picture},{box}" for box in boxes)]
+    manifest.write_text("\n".join(lines))
+
+    found = run("ground", adapter, manifest, "fox", "--json").document
+
+    assert found["found"] == run("ground", adapter, picture, "fox", "--json").document["found"]
+    assert any("boxes are left aside" in each for each in found["warnings"])
+
+
+def test_ground__out_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
+    (tmp_path / "file").touch()
+
+    told = run(
+        "ground", adapter, unlabelled / "lynx-0.png", "fox", "-o", tmp_path / "file" / "x.png"
+    )
+
+    assert told.code == 3
+    assert "cannot write the heat map" in told.err
+
 
 def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
     run, adapter, unlabelled, tmp_path
