@@ -82,7 +82,7 @@ def adapt_captions(
         return
     console.note(
         f"estimate from the pairs, each left out: {found.captions_found} of the pictures find "
-        f"their caption among all {n}, and {found.pictures_found} of the captions their picture",
+        f"their caption among all, and {found.pictures_found} of the captions their picture",
         f"without the adapter: {found.frozen_captions_found}, and {found.frozen_pictures_found}",
     )
     ours = found.captions_found.n_correct + found.pictures_found.n_correct

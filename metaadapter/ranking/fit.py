@@ -67,9 +67,8 @@ def read_pairs(
         )
     encoder = load()
     pictures = encode_rows(table.rows, encoder, views=views, seed=seed, progress=progress)
-    unread = {str(each.path) for each in pictures.quarantined}
-    captions = [row.caption or "" for row in table.rows if str(row.path) not in unread]
-    if len(captions) != len(pictures) or len(captions) < 2:
+    captions = [row.caption or "" for row in pictures.rows]
+    if len(captions) < 2:
         raise DataError(
             f"only {len(pictures)} of the {len(table.rows)} pictures of {manifest} can be read: "
             f"{'; '.join(map(str, pictures.quarantined[:3]))}; replace them"
@@ -89,7 +88,8 @@ def read_pairs(
 class LeftOutPairs:
     """How many of the pairs find one another among all of them, each left out before.
 
-    Pairs of the same caption are alike. The frozen encoder's own cosine is beside the adapter's.
+    Pairs of the same caption are alike, and of several pairs of one picture the first alone counts.
+    The frozen encoder's own cosine is beside the adapter's.
     """
 
     captions_found: Proportion
@@ -100,10 +100,12 @@ class LeftOutPairs:
 
 def estimate_pairs(stored: StoredPairs) -> LeftOutPairs:
     """Leave each pair out of the fit, in closed form, and look whether the two find one another."""
-    adapter = fit_pairs(stored.pictures, stored.captions)
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(stored.config.captions))}
-    names = np.array([numbers[text] for text in stored.config.captions])
-    ours, frozen = left_out_cosines(adapter), stored.pictures @ stored.captions.T
+    # A picture that stays in the fit with another caption is not left out.
+    _, first = np.unique(stored.pictures, axis=0, return_index=True)
+    first.sort()
+    pictures, captions = stored.pictures[first], stored.captions[first]
+    names = np.array(stored.config.captions)[first]
+    ours, frozen = left_out_cosines(fit_pairs(pictures, captions)), pictures @ captions.T
     return LeftOutPairs(
         _found(ours, names), _found(ours.T, names), _found(frozen, names), _found(frozen.T, names)
     )
