@@ -67,10 +67,10 @@ def adapted_encoder(
             f"is of your own; use the encoder {config.origin.encoder}"
         )
     is_adapted = config.inside is not None and base.mark == _mark(config.inside, parts["inside"])
-    if not is_adapted:
-        config.origin.require_encoder(base.fingerprint, owner=owner)
-        if config.inside is not None:
-            base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
+    loaded = base.base if is_adapted and base.base is not None else base
+    config.origin.require_encoder(loaded.fingerprint, owner=owner)
+    if config.inside is not None and not is_adapted:
+        base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
     return base if config.prompt is None else PromptedEncoder(base, parts["prompt"])
 
 

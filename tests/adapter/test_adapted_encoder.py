@@ -21,6 +21,7 @@ from metaadapter.adapter import (
     adapted_encoder,
     load_adapter,
     store_adapter,
+    with_towers,
 )
 from metaadapter.adapter.skill import check_skill
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -193,6 +194,13 @@ def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
     assert adapted_encoder(adapted, stored) is adapted
     with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
         adapted_encoder(adapted, stored_with(clip, 1))
+
+
+def test_adapted_encoder__given_as_the_base_with_the_parts_of_another_encoder__is_refused(stored):
+    other = small_clip(seed=3)
+    adapted = with_towers(other, stored.towers, inside=stored.config.inside)
+    with pytest.raises(IncompatibleArtifact, match="the adapter of"):
+        adapted_encoder(adapted, stored)
 
 
 def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(clip, stored, pictures):
