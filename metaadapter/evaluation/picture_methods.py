@@ -37,7 +37,7 @@ SEED = 0
 
 def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
     encoder = _open_clip("fine-tuned tower", task)
-    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].numpy(), SEED)
+    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].cpu().numpy(), SEED)
     tower.fit([decode_image(path) for path in task.paths], task.labels.tolist())
 
     def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
