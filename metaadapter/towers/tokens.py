@@ -1,6 +1,6 @@
-"""Tokens at the end of a frozen tower: patches of a picture with their grid, words of a sentence.
+"""Patches of pictures with their grid, at the end of a frozen tower.
 
-Nothing of the towers is changed, and nothing is left behind in them.
+Nothing of the tower is changed, and nothing is left behind in it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.errors import UsageError
 from metaadapter.features.blocks import kind_of_tower
 
-__all__ = ["PatchTokens", "WordTokens", "patch_tokens", "word_tokens"]
+__all__ = ["PatchTokens", "patch_tokens"]
 
 
 class PatchTokens(NamedTuple):
@@ -27,18 +27,6 @@ class PatchTokens(NamedTuple):
 
     joint_NHWD: Float[Tensor, "n height width dim"]
     stage_NhwC: Float[Tensor, "n fine_height fine_width stage_dim"]
-
-
-class WordTokens(NamedTuple):
-    """What a text tower says of each word, or piece of one, of sentences.
-
-    Attributes:
-        states_NLC: Before the projection into the space of pictures.
-        mask_NL: True for what belongs to the sentence, its marks of start and end included.
-    """
-
-    states_NLC: Float[Tensor, "n length width"]
-    mask_NL: Bool[Tensor, "n length"]
 
 
 def patch_tokens(tower: Any, pixels: Float[Tensor, "n 3 height width"]) -> PatchTokens:
@@ -66,34 +54,6 @@ def patch_tokens(tower: Any, pixels: Float[Tensor, "n 3 height width"]) -> Patch
         f"an image tower of the kind {type(tower).__name__} gives no patches; expected a model of "
         "open_clip with a VisionTransformer, a ModifiedResNet or a trunk of timm"
     )
-
-
-def word_tokens(network: Any, tokens: Int[Tensor, "n length"]) -> WordTokens:
-    """Read the words at the end of a text tower of open_clip.
-
-    Args:
-        network: A model of open_clip, with its text tower inside or as its part `text`.
-        tokens: Token numbers, as its tokenizer gives them.
-
-    Raises:
-        UsageError: The text tower is none of open_clip's own.
-    """
-    tower = getattr(network, "text", network)
-    if not hasattr(tower, "ln_final") or not hasattr(network, "forward_intermediates"):
-        raise UsageError(
-            f"a text tower of the kind {type(tower).__name__} gives no words; expected one of "
-            "open_clip's own"
-        )
-    found = network.forward_intermediates(
-        text=tokens, text_indices=1, normalize_intermediates=True, intermediates_only=True
-    )
-    states = found["text_intermediates"][-1]
-    if getattr(tower, "text_pool_type", getattr(tower, "pool_type", "")) == "argmax":
-        end = tokens.argmax(1, keepdim=True)
-        mask = torch.arange(tokens.shape[1], device=tokens.device) <= end
-    else:
-        mask = tokens != getattr(tower, "pad_id", 0)
-    return WordTokens(states, mask)
 
 
 def _of_timm(tower: Any, pixels: Tensor) -> PatchTokens:

@@ -57,11 +57,6 @@ class CachedBlocks:
         """The number of looks that are kept."""
         return self._n_filled
 
-    @property
-    def bytes_per_look(self) -> int:
-        """The memory that each look takes."""
-        return sum(each[:1].nbytes for each in self._kept)
-
     @torch.no_grad()
     def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
         """Run the blocks in front for preprocessed looks; their numbers go on from the last one."""

@@ -8,7 +8,7 @@ from torch.nn.functional import linear, multi_head_attention_forward
 
 from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
-from metaadapter.towers.tokens import patch_tokens, word_tokens
+from metaadapter.towers.tokens import patch_tokens
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
 VIT = {"image_size": 32, "layers": 4, "width": 32, "head_width": 16, "patch_size": 8}
@@ -125,34 +125,3 @@ def test_towers_without_patches_are_refused():
         patch_tokens(pooled, pixels(32))
     with pytest.raises(UsageError, match="of the kind Flatten gives no patches"):
         patch_tokens(nn.Flatten(), pixels(32))
-
-
-def test_the_word_at_the_end_is_what_the_text_tower_gives():
-    network = model_of(VIT)
-    ids = open_clip.get_tokenizer("ViT-B-32")(["a red mug", "a lamp"])[:, :12]
-
-    tokens = word_tokens(network, ids)
-
-    assert tokens.states_NLC.shape == (2, 12, 16)
-    assert tokens.mask_NL.sum(1).tolist() == [5, 4]  # start, words, end
-    last = tokens.states_NLC[torch.arange(2), tokens.mask_NL.sum(1) - 1]
-    torch.testing.assert_close(
-        last @ network.text_projection, network.encode_text(ids), rtol=1e-4, atol=1e-5
-    )
-
-
-def test_words_of_tiny_end_in_what_its_text_tower_gives(tiny):
-    network = tiny
-    ids = open_clip.get_tokenizer("ViT-B-32")(["an anchor"])[:, :32]
-
-    tokens = word_tokens(network, ids)
-
-    last = tokens.states_NLC[0, int(tokens.mask_NL.sum()) - 1]
-    torch.testing.assert_close(
-        last @ network.text.text_projection, network.encode_text(ids)[0], rtol=1e-4, atol=1e-5
-    )
-
-
-def test_text_towers_of_others_are_refused():
-    with pytest.raises(UsageError, match="of the kind Linear gives no words"):
-        word_tokens(nn.Linear(2, 2), torch.zeros(1, 4, dtype=torch.long))
