@@ -110,8 +110,8 @@ def inside_told(tuned: TunedInside) -> list[str]:
         return lines
     if found is None:
         return [
-            f"no class has three pictures, so that nothing tells whether training inside the encoder "
-            f"would help: it stays as it is {took}"
+            "no class has three pictures, so that nothing tells whether training inside the "
+            f"encoder would help: it stays as it is {took}"
         ]
     return [
         f"{found.n_pictures} pictures that were left out do not bear out training inside the "

@@ -129,7 +129,7 @@ def read_ranking_adapter(
     """
     if not orders_captions(adapter):
         stored = load_adapter(adapter)
-        # Parts in its towers were learned for its classes, a prompt for names and not for sentences.
+        # What stands in its towers was learned for its classes and their names, not for sentences.
         loaded = load_base_encoder(adapter, stored.config, encoder, device, precision)
         pairs = _without_pairs(loaded.dim, stored.config.origin)
         scale = stored.config.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE

@@ -118,7 +118,9 @@ def restore_lora(network: nn.Module, tensors: Mapping[str, Tensor], *, alpha: fl
             # Without memory: what the shapes of both declare may be more than the two hold.
             with torch.device("meta"):
                 product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
-            product.load_state_dict({part: each.float() for part, each in parts.items()}, assign=True)
+            product.load_state_dict(
+                {part: each.float() for part, each in parts.items()}, assign=True
+            )
             _insert(network, name, product.requires_grad_(False))
         except UNUSABLE as error:
             reason = " ".join(str(error).split())
