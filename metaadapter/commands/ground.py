@@ -72,11 +72,12 @@ def ground(
 
     phrase_pieces(phrase)  # better told now than after loading
     stored = load_adapter(adapter)
+    config = stored.config
     rows = [row for source in images for row in read_images(source, labelled=False).rows]
     paths = list(dict.fromkeys(row.path for row in rows))
     files = _files(out, paths)
     # The network that ships was trained on tokens of the frozen towers.
-    loaded = load_base_encoder(adapter, stored.config, encoder, device, "fp32")
+    loaded = load_base_encoder(adapter, config.origin, config.width, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
         raise UsageError(
             f"the encoder {loaded.name} is of your own, and only models of open_clip give tokens "
@@ -84,7 +85,7 @@ def ground(
         )
     cross_modal = shipped_for(loaded)
     # With parts in its towers, the adapter's pictures have features of another encoder.
-    comparable = cross_modal is not None and not stored.config.has_towers
+    comparable = cross_modal is not None and not config.has_towers
     shown = class_examples(stored, loaded, phrase) if comparable else None
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []

@@ -65,8 +65,7 @@ class AskedLibrary:
     def load(self) -> ImageEncoder:
         """The encoder; errors are those of `load_base_encoder`."""
         if self._encoder is None:
-            path = self.library.path(self._entry)
-            self._encoder = load_base_encoder(path, self.config, *self._given)
+            self._encoder = self._load(self._entry, self.config)
         return self._encoder
 
     def parts(
@@ -98,14 +97,16 @@ class AskedLibrary:
                     "too; adapt it again with that folder as --background, or without it"
                 )
 
+    def _load(self, name: str, config: AdapterConfig) -> ImageEncoder:
+        path = self.library.path(name)
+        return load_base_encoder(path, config.origin, config.width, *self._given)
+
     def _entry_of(self, firsts: Sequence[str]) -> str:
         """The first entry, of one for each encoder, whose encoder is the given one."""
         errors = []
         for name in firsts:
             try:
-                self._encoder = load_base_encoder(
-                    self.library.path(name), self.library.facts(name), *self._given
-                )
+                self._encoder = self._load(name, self.library.facts(name))
             except IncompatibleArtifact as error:
                 errors.append(error)
             else:

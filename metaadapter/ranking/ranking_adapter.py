@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from metaadapter.adapter import Origin, load_adapter
+from metaadapter.adapter import AdapterConfig, Origin, load_adapter
 from metaadapter.adapter.kinds import orders_captions
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import (
     CLIP_LOGIT_SCALE,
     FrozenEncoder,
     ImageEncoder,
     Progress,
     is_store,
-    load_encoder,
 )
 from metaadapter.features.device import Precision
 from metaadapter.images import read_images
@@ -127,30 +126,22 @@ def read_ranking_adapter(
         UsageError: The adapter names no encoder, or there is none of this name.
         IncompatibleArtifact: There is no adapter, one of another version, or another encoder.
     """
+
+    def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
+        return load_base_encoder(adapter, config.origin, config.width, encoder, device, precision)
+
     if not orders_captions(adapter):
-        stored = load_adapter(adapter)
+        classes = load_adapter(adapter).config
         # What stands in its towers was learned for its classes and their names, not for sentences.
-        loaded = load_base_encoder(adapter, stored.config, encoder, device, precision)
-        pairs = _without_pairs(loaded.dim, stored.config.origin)
-        scale = stored.config.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
-        return RankingAdapter(pairs, loaded, scale)
-    pairs, owner = load_pairs(adapter), f"the adapter {adapter}"
-    origin = pairs.config.origin
-    if (name := encoder or origin.encoder) is None:
-        raise UsageError(f"{owner} does not say by which encoder it was made; name it: --encoder")
-    loaded = load_encoder(
-        name,
-        device=device,
-        precision=precision,
-        zoom=origin.zoom,
-        blocks=origin.block_names,
-        remembered_by=owner if encoder is None else None,
-    )
-    origin.require_encoder(loaded.fingerprint, owner=owner)
+        loaded = load(classes)
+        scale = classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
+        return RankingAdapter(_without_pairs(loaded.dim, classes.origin), loaded, scale)
+    pairs = load_pairs(adapter)
+    loaded = load(pairs.config)
     if loaded.dim != pairs.config.width:
         raise IncompatibleArtifact(
-            f"{owner} was made from features {pairs.config.width} wide, those of the encoder "
-            f"{loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
+            f"the adapter {adapter} was made from features {pairs.config.width} wide, those of the "
+            f"encoder {loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
         )
     return RankingAdapter(pairs, loaded, PAIRS_LOGIT_SCALE)
 

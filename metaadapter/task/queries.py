@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from metaadapter.adapter import AdapterConfig, StoredAdapter, adapted_encoder
+from metaadapter.adapter import AdapterConfig, Origin, StoredAdapter, adapted_encoder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features import (
     EncodedPictures,
@@ -49,25 +49,29 @@ def load_adapter_encoder(
 
     Errors are those of `load_base_encoder` and `adapted_encoder`.
     """
-    base = load_base_encoder(adapter, stored.config, override, device, precision)
+    config = stored.config
+    base = load_base_encoder(adapter, config.origin, config.width, override, device, precision)
     return adapted_encoder(base, stored, merge=True)  # nobody else has the base
 
 
 def load_base_encoder(
     adapter: Path,
-    config: AdapterConfig,
+    origin: Origin,
+    width: int,
     override: str | None,
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
     """Load the encoder that an adapter names, or that `override` names, and check that it is it.
 
+    `origin` and `width` are those of the adapter's features.
+
     Raises:
         UsageError: without `override`, the adapter names no encoder, or a file of code.
         IncompatibleArtifact: it is another encoder.
     """
     owner = f"the adapter {adapter}"
-    name = override or config.origin.encoder
+    name = override or origin.encoder
     if name is None:
         raise UsageError(
             f"{owner} was made from features and does not say by which encoder; name it with "
@@ -77,12 +81,12 @@ def load_base_encoder(
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
     )
-    encoder = load(zoom=config.origin.zoom, blocks=config.origin.block_names)
+    encoder = load(zoom=origin.zoom, blocks=origin.block_names)
     # Features that came without an encoder do not say how it looked; their width tells.
-    if config.origin.fingerprint is None and config.width != encoder.dim:
+    if origin.fingerprint is None and width != encoder.dim:
         others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
-        encoder = next((other for other in others if other.dim == config.width), encoder)
-    config.origin.require_encoder(encoder.fingerprint, owner=owner)
+        encoder = next((other for other in others if other.dim == width), encoder)
+    origin.require_encoder(encoder.fingerprint, owner=owner)
     return encoder
 
 
