@@ -158,7 +158,9 @@ def _weights(block: nn.Module, name: str) -> Iterator[tuple[str, tuple[int, ...]
 
 def _insert(network: nn.Module, name: str, product: LowRank) -> None:
     owner, _, weight = name.rpartition(".")
-    register_parametrization(network.get_submodule(owner), weight, product)
+    module = network.get_submodule(owner)
+    # torch computes the sum at once, to see whether the two fit.
+    register_parametrization(module, weight, product.to(getattr(module, weight).device))
 
 
 def _products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:

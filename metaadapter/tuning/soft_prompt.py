@@ -140,7 +140,7 @@ def tune_prompt(
     if asks:
         left_out, n_steps = _ask_left_out(learner, tell)
     tensors: dict[str, Tensor] = {}
-    everyone = torch.arange(len(names))
+    everyone = torch.arange(len(names), device=learner.labels.device)
     for step, context in enumerate(learner.path(everyone, n_steps)):
         tell(2 * N_STEPS * asks + step)
         if step == n_steps > 0:
@@ -165,9 +165,9 @@ class _Learner:
         network, self.settings = encoder.copied_network(), settings
         words = word_vectors(network, encoder.tokenize, WORDS, settings.n_context)
         self._texts = PromptedTexts(network, encoder.tokenize, words)
-        self._tokens = self._texts.shorten(self._texts.tokens(names))
-        self.start = words.to(self._texts.context.device)
-        device = self.start.device
+        device = self._texts.context.device
+        self._tokens = self._texts.shorten(self._texts.tokens(names)).to(device)
+        self.start = words.to(device)
         # One row a coordinate of texts: what it is in the space of pictures.
         width = self._texts(self._tokens[:1]).shape[1]
         wide = encoder.as_wide_as_pictures(np.eye(width, dtype=np.float32))

@@ -9,6 +9,7 @@ from metaadapter.features.shared_copy import shared_copy
 from metaadapter.towers import (
     InsideConfig,
     LowRank,
+    Place,
     find_places,
     insert_lora,
     inside_tensors,
@@ -160,6 +161,15 @@ def test_restore__of_damaged_products__names_the_weight(make_network, name, tens
 
     with pytest.raises(IncompatibleArtifact, match=told):
         restore_inside(shared_copy(network), CONFIG, changed)
+
+
+def test_insert__into_a_network_on_another_device__goes_there():
+    network = nn.Sequential(nn.Sequential(nn.Linear(6, 4)).to("meta"))
+    place = Place("image", "0", (4,), is_map=False, batch_first=True, ends_stage=True)
+
+    (product,) = insert_lora(network, [place]).values()
+
+    assert {each.device.type for each in product.parameters()} == {"meta"}
 
 
 def test_restore__in_another_network__names_the_weight(make_network):
