@@ -61,10 +61,9 @@ def main() -> None:
     scenes = SceneSet.of(args.scenes, args.split, encoder, adapter.config.size, work, args.n_scenes)
     read = PhraseReader(encoder)
     asked = {shots: draw_questions(scenes, args.phrases, shots, args.seed) for shots in SHOTS}
-    scale = encoder.logit_scale
     scores = {
-        "frozen map": measure(of_frozen_map(scale), scenes, asked[0], read),
-        "GradCAM": measure(of_relevance(scale), scenes, asked[0], read),
+        "frozen map": measure(of_frozen_map(encoder.logit_scale), scenes, asked[0], read),
+        "GradCAM": measure(of_relevance(), scenes, asked[0], read),
     }
     for shots, each in asked.items():
 

@@ -3,9 +3,9 @@
     python -m tools.train_grounding CONFIG --scenes SCENES --out RUN [--work FOLDER]
 
 CONFIG is one such as `configs/grounding/default.toml`, SCENES a folder that `tools.scenes.make`
-wrote. Writes RUN/config.json and RUN/model.safetensors, which `--cross-modal` of `tools.
-measure_grounding` reads, and RUN/training.json. Tokens lie in FOLDER, SCENES/tokens by default:
-277 KB a scene for `tiny`. Stopped and started again it goes on where it was.
+wrote. Writes RUN/config.json and RUN/model.safetensors, which `tools.measure_grounding` reads with
+`--cross-modal RUN`, and RUN/training.json. Tokens lie in FOLDER, SCENES/tokens by default: 277 KB a
+scene for `tiny`. Stopped and started again it goes on where it was.
 """
 
 from __future__ import annotations

@@ -83,4 +83,5 @@ def _accuracy(
     return f"{np.mean(found):.1f} ± {error:.1f}"
 
 
-main()
+if __name__ == "__main__":
+    main()

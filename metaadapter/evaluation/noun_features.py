@@ -23,7 +23,7 @@ def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
     Raises:
         UsageError: The set's encoder cannot be loaded here, or it is none that the set tells.
     """
-    # A protocol does not tell that whatever follows it can be hashed.
+    # mypy does not know that every encoder can be hashed, for a protocol cannot say so.
     return _encoded(encoder_of_set(data, "@neglabel"))  # type: ignore[arg-type]
 
 

@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
 
 from metaadapter.grounding.attention import GuidedAttention
-from metaadapter.grounding.phrase_tokens import PhraseTokens
+from metaadapter.grounding.phrase_tokens import EXAMPLE, MOST_WORDS, PhraseTokens
 from metaadapter.grounding.picture_tokens import PictureTokens
 
 __all__ = ["CrossModalAdapter", "CrossModalConfig", "Grounded", "frozen_map"]
 
-N_KINDS = 4
-MOST_PLACES = 16
 N_WAVES = 4
 
 
@@ -104,8 +102,8 @@ class CrossModalAdapter(nn.Module):
         )
         self.position_in = nn.Linear(4 * N_WAVES, width)
         self.word_down = nn.Linear(config.dim, width)
-        self.kind = nn.Embedding(N_KINDS, width)
-        self.place = nn.Embedding(MOST_PLACES, width)
+        self.kind = nn.Embedding(EXAMPLE + 1, width)
+        self.place = nn.Embedding(MOST_WORDS, width)
         self.rounds = nn.ModuleList(_Round(width, config.heads) for _ in range(config.rounds))
         self.fine_in = nn.Linear(config.stage_dim, width // 2)
         self.fine_mix = nn.Conv2d(width // 2, width // 2, 3, padding=1, groups=width // 2)

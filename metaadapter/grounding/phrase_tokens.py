@@ -15,10 +15,11 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features import FrozenEncoder
-from metaadapter.features.looks import n_looks
+from metaadapter.features.looks import text_places
 
 __all__ = [
     "EXAMPLE",
+    "MOST_WORDS",
     "PAIR",
     "PHRASE",
     "WORD",
@@ -34,7 +35,7 @@ PHRASE, WORD, PAIR, EXAMPLE = range(4)
 # Letters and digits, with hyphens and apostrophes within.
 WORDS = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
 ARTICLES = {"a", "an", "the"}
-# More words of a phrase are not read; longer ones are sentences, not names of things.
+# No more words of a phrase are read: a longer one is a sentence, and not the name of a thing.
 MOST_WORDS = 16
 
 
@@ -118,5 +119,5 @@ def joint_of_first_look(
     encoder: FrozenEncoder, rows: Float[Tensor, "n dim"]
 ) -> Float[Tensor, "n joint"]:
     """Unit vectors of the part of features that is in the space of both, of the first look."""
-    width = dict(encoder.look_blocks).get("joint", encoder.dim // n_looks(encoder.zoom))
-    return normalize(rows[:, :width], dim=-1)
+    first, *_ = text_places(encoder.dim, encoder.zoom, encoder.look_blocks)
+    return normalize(rows[:, first[0]], dim=-1)

@@ -184,7 +184,7 @@ def test_relevance_is_the_gradient_of_the_cosine_times_each_place(scenes, encode
     expected = torch.einsum("thwd,td->thw", tokens.joint_NHWD, weight).clamp(min=0)
     same_grid = PictureTokens(tokens.joint_NHWD, tokens.joint_NHWD, tokens.colour_Nhw6)
 
-    found, _ = of_relevance(1.0)(same_grid, words)
+    found, _ = of_relevance()(same_grid, words)
 
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6)
 

@@ -115,7 +115,7 @@ def of_frozen_map(logit_scale: float) -> Method:
     return method
 
 
-def of_relevance(logit_scale: float) -> Method:
+def of_relevance() -> Method:
     """GradCAM (Selvaraju et al., 2017) of the cosine of the pooled picture and the phrase.
 
     Where the pooled vector is the mean of the places, as it is for trunks that pool by means and
@@ -132,7 +132,7 @@ def of_relevance(logit_scale: float) -> Method:
         relevance = torch.einsum("thwd,td->thw", joint, gradient).clamp(min=0)
         fine = pictures.stage_NhwC.shape[1:3]
         maps = torch.nn.functional.interpolate(relevance[:, None], fine, mode="bilinear")[:, 0]
-        return maps, [box_around_peak(each.numpy()) for each in logit_scale * maps]
+        return maps, [box_around_peak(each.numpy()) for each in maps]
 
     return method
 

@@ -107,7 +107,6 @@ def _cached_tokens(
     work: Path,
 ) -> list[np.ndarray]:
     state, paths = work / f"{split}.json", [work / f"{split}.{name}.npy" for name in PARTS]
-    # A longer set of scenes begins with a shorter one.
     identity = {
         "encoder": encoder.fingerprint.digest,
         "size": list(size),
