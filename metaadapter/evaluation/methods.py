@@ -80,7 +80,13 @@ def load_method(name: str) -> Method:
         UsageError: There is no such method, or K is no whole number from 0 to 10000.
     """
     if name.endswith(JOINT):
-        return replace(load_method(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
+        bare = load_method(name.removesuffix(JOINT))
+        if bare.fit_pictures is not None:
+            raise UsageError(
+                f"{bare.name} encodes the pictures itself, with all blocks of the encoder: leave "
+                f"{JOINT} out, or evaluate a store of joint features alone"
+            )
+        return replace(bare, name=name, sees_joint_alone=True)
     if name.endswith(LABELLED):
         bare = load_method(name.removesuffix(LABELLED))
         return replace(bare, name=name, sees_labelled_alone=True)
@@ -117,7 +123,9 @@ def load_method(name: str) -> Method:
         if name not in TOWER_PEERS:
             identity = _digest(identity + generator_id(load_generator("default")))
             card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON)
-        return Method(name, identity, _needs_pictures, card, fit_pictures=fit)
+        return Method(
+            name, identity, _needs_pictures, card, sees_labelled_alone=True, fit_pictures=fit
+        )
     if is_own_code(name):
         return _own_method(name)
     try:

@@ -153,6 +153,8 @@ def test_the_group_of_towers__is_all_methods_that_see_pictures():
     support = Support.of_tasks(torch.zeros(1, 2, 1, 4))
     with pytest.raises(UsageError, match="cannot be fitted to their features alone"):
         load_method("fine-tuned tower").fit(support)
+    with pytest.raises(UsageError, match="leave @joint out"):
+        load_method("inside LoRA@joint")
 
 
 @pytest.mark.parametrize("name", ["inside bottleneck", "inside LoRA"])
@@ -165,6 +167,20 @@ def test_adapters_inside__left_out_pictures_bear_nothing_out__answer_as_the_pred
     found, expected = (measure(load_method(each), data, rows) for each in (name, "default"))
 
     assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], rel=1e-4)
+
+
+def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_steps(coloured, load):
+    data, config = load(coloured, shots=(1,), pool="balanced", pool_size=8)
+    rows = draw_tasks(data, config, 0)
+    assert rows.pool_TU.shape[1]
+
+    found, labelled, pooled = (
+        measure(load_method(each), data, rows)["rows"]["nll"]
+        for each in ("inside bottleneck", "default@labelled", "default")
+    )
+
+    assert found == pytest.approx(labelled, rel=1e-4)
+    assert found != pytest.approx(pooled, rel=1e-4)
 
 
 def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_changed(
