@@ -193,7 +193,7 @@ def _coop(
             return texts(tokens[n_own:]) @ wide
         own = torch.cat([texts(tokens[:1]) for texts, tokens in readers])
         texts, tokens = readers[0]
-        texts.context.copy_(word_vectors(encoder.copied_network(), encoder.tokenize, WORDS, 4))
+        texts.context.copy_(word_vectors(encoder.network, encoder.tokenize, WORDS, N_CONTEXT))
         return torch.cat([own, texts(tokens[1 + task.n_base :])]) @ wide
 
 

@@ -37,7 +37,7 @@ class PromptedEncoder(ImageEncoder):
 
     Raises:
         UsageError: The encoder has no text tower of open_clip.
-        IncompatibleArtifact: A tensor is missing, or does not fit the encoder.
+        IncompatibleArtifact: A tensor is missing, or does not fit the encoder or the others.
     """
 
     logit_scale: float
@@ -45,6 +45,11 @@ class PromptedEncoder(ImageEncoder):
     def __init__(self, base: FrozenEncoder, tensors: Mapping[str, Tensor]) -> None:
         if missing := sorted({CONTEXT, START, SHIFT} - set(tensors)):
             raise IncompatibleArtifact(f"the adapter's prompt lacks {missing[0]}; adapt anew")
+        if tensors[START].shape != tensors[CONTEXT].shape:
+            raise IncompatibleArtifact(
+                f"the adapter's prompt begins as {tuple(tensors[START].shape)} and ends as "
+                f"{tuple(tensors[CONTEXT].shape)}, which should be alike; adapt anew"
+            )
         self.base, self.tensors = base, dict(tensors)
         self.name, self.weights, self.device = base.name, base.weights, base.device
         self.fingerprint, self.preprocess, self.mark = base.fingerprint, base.preprocess, base.mark

@@ -115,3 +115,10 @@ def test_prompt__tensor_that_is_missing__is_named(base, start, lost):
 def test_prompt__shift_of_another_width__is_refused(make_prompted):
     with pytest.raises(IncompatibleArtifact, match="texts of the encoder tiny are 512 wide"):
         make_prompted(1, torch.zeros(3))
+
+
+def test_prompt__begun_with_another_number_of_vectors__is_refused(base, start):
+    tensors = {CONTEXT: start, START: start[1:], SHIFT: torch.zeros(512)}
+
+    with pytest.raises(IncompatibleArtifact, match="which should be alike"):
+        PromptedEncoder(base, tensors)
