@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from metaadapter.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.features import FrozenEncoder
 from metaadapter.generator import load_generator
 from metaadapter.images import decode_image
-from metaadapter.tuning import Inside, tune_inside
+from metaadapter.towers import PromptedEncoder
+from metaadapter.tuning import Inside, tune_inside, tune_prompt
 
 __all__ = ["INSIDE_CHOSEN_ON", "PICTURE_METHODS", "TOWER_PEERS"]
 
@@ -80,6 +82,22 @@ def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     return answers
 
 
+def _soft_prompt(task: PictureTask) -> PictureAnswers:
+    encoder, support = _open_clip("soft prompt", task), task.support
+    rows, labels = support.labelled_rows()
+    learned = torch.tensor(sorted(set(labels.tolist())))
+    names = [task.names[number] for number in learned.tolist()]
+    tuned = tune_prompt(encoder, rows, torch.searchsorted(learned, labels), names)
+    if tuned.tensors:
+        read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
+        # Pictures say more of a class than the prompt, which was learned from the very same.
+        is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
+        texts = torch.where(is_alone, torch.from_numpy(read), support.text_TND[0])
+        support = replace(support, text_TND=texts[None])
+    weights = predict_adapter(load_generator("default"), support)
+    return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
+
+
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
     if not isinstance(task.encoder, FrozenEncoder):
         raise UsageError(
@@ -92,6 +110,7 @@ def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
 PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
     "inside bottleneck": _inside_bottleneck,
     "inside LoRA": _inside_lora,
+    "soft prompt": _soft_prompt,
     "fine-tuned tower": _fine_tuned_tower,
 }
 """By name; each is fitted to one task and answers its queries, picture by picture."""

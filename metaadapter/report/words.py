@@ -53,6 +53,8 @@ METHOD_NOTES = {
     "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from what the tower then sees",
     "inside LoRA": "the same with low-rank changes of the tower's weights",
+    "soft prompt": "the prediction of default, names of classes without a picture read through "
+    "vectors that the other classes taught, where classes left out of them gain",
     "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
     "the labelled pictures",
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import normalize
 
 from metaadapter.adapter import Support, classify
 from metaadapter.baselines import fine_tuned_tower
@@ -17,12 +18,14 @@ from metaadapter.evaluation.draws import draw_tasks
 from metaadapter.evaluation.measure import measure
 from metaadapter.evaluation.methods import load_method, resolve_names
 from metaadapter.evaluation.picture_methods import PICTURE_METHODS
+from metaadapter.evaluation.picture_task import PictureTask
 from metaadapter.evaluation.run import evaluate
 from metaadapter.evaluation.set_encoder import encoder_of_set
 from metaadapter.evaluation.store_sets import load_sets
 from metaadapter.features import FeatureStore, encode_to_store, load_encoder
 from metaadapter.images import read_images
-from metaadapter.tuning import Inside
+from metaadapter.towers import PromptedEncoder
+from metaadapter.tuning import Inside, SoftPrompt, tune_prompt
 from tests.commands.conftest import write_classes, write_encoder
 
 
@@ -196,3 +199,41 @@ def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_
 
     assert found["nll"] != pytest.approx(plain["nll"], rel=1e-3)
     assert found["trained_parameters"][0] > 0 == plain["trained_parameters"][0]
+
+
+def named_task(encoder, names, n_known):
+    """Two pictures, near the texts, of each of the first classes; the others have a name alone."""
+    texts = torch.from_numpy(encoder.encode_texts(names))
+    draw = torch.Generator().manual_seed(0)
+    rows = texts[:n_known].repeat_interleave(2, 0)
+    rows = normalize(rows + 0.05 * torch.randn(rows.shape, generator=draw), dim=-1)
+    labels = torch.arange(n_known).repeat_interleave(2)
+    support = Support.of_rows(rows, labels, texts, logit_scale=encoder.logit_scale)
+    return PictureTask(support, (), labels, tuple(names), encoder), rows
+
+
+@pytest.mark.parametrize("n_steps", [None, 4])
+def test_soft_prompt__classes_with_a_name_alone__are_read_through_what_was_learned(
+    coloured, load, monkeypatch, n_steps
+):
+    encoder = encoder_of_set(load(coloured)[0], "a test")
+    task, rows = named_task(encoder, ["fox", "heron", "otter", "lynx", "owl"], 3)
+    learned = []
+
+    def tune(*arguments):
+        learned.append(tune_prompt(*arguments, SoftPrompt(n_steps=n_steps)))
+        return learned[-1]
+
+    monkeypatch.setattr(picture_methods, "tune_prompt", tune)
+    found = load_method("soft prompt").fit_pictures(task)((), rows)
+
+    texts = task.support.text_TND[0].clone()
+    plain = classify(rows[None], load_method("default").fit(task.support))[0]
+    if learned[0].tensors:
+        new = PromptedEncoder(encoder, learned[0].tensors).encode_texts(["lynx", "owl"])
+        texts[3:] = torch.from_numpy(new)
+        assert not torch.allclose(found, plain, rtol=1e-4)
+    prompted = replace(task.support, text_TND=texts[None])
+    expected = classify(rows[None], load_method("default").fit(prompted))[0]
+    assert bool(learned[0].tensors) == bool(n_steps)
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-3)
