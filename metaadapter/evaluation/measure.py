@@ -193,7 +193,9 @@ def _fit_pictures(
 ) -> Answers:
     """What answers the queries of the one task of `rows`, by a method that sees pictures."""
     assert method.fit_pictures is not None
-    answers = method.fit_pictures(picture_task(method.name, data, rows, support))
+    # Their encoder is on the CPU.
+    task = picture_task(method.name, data, rows, support.to(device="cpu"))
+    answers = method.fit_pictures(task)
     own_Q = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)[0]
     (far_F,) = far.picture_TF
 
@@ -202,7 +204,8 @@ def _fit_pictures(
         is_there_Q = torch.cat([own_Q, far_F]) >= 0
         paths = files_of(method.name, data, own_Q[own_Q >= 0])
         paths += files_of(method.name, far.data, far_F[far_F >= 0])
-        logits_TQN[0, is_there_Q] = answers(paths, query_TQD[0, is_there_Q])
+        found = answers(paths, query_TQD[0, is_there_Q].cpu())
+        logits_TQN[0, is_there_Q] = found.to(logits_TQN)
         return logits_TQN
 
     return answer_queries

@@ -25,6 +25,7 @@ from metaadapter.evaluation.method import (
 )
 from metaadapter.evaluation.picture_methods import (
     INSIDE_CHOSEN_ON,
+    LABELLED_ALONE,
     PICTURE_METHODS,
     TOWER_PEERS,
 )
@@ -83,8 +84,8 @@ def load_method(name: str) -> Method:
         bare = load_method(name.removesuffix(JOINT))
         if bare.fit_pictures is not None:
             raise UsageError(
-                f"{bare.name} encodes the pictures itself, with all blocks of the encoder: leave "
-                f"{JOINT} out, or evaluate a store of joint features alone"
+                f"{bare.name} uses the encoder itself, with all of its blocks: leave {JOINT} out, "
+                "or evaluate a store of joint features alone"
             )
         return replace(bare, name=name, sees_joint_alone=True)
     if name.endswith(LABELLED):
@@ -124,7 +125,12 @@ def load_method(name: str) -> Method:
             identity = _digest(identity + generator_id(load_generator("default")))
             card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON)
         return Method(
-            name, identity, _needs_pictures, card, sees_labelled_alone=True, fit_pictures=fit
+            name,
+            identity,
+            _needs_pictures,
+            card,
+            sees_labelled_alone=name in LABELLED_ALONE,
+            fit_pictures=fit,
         )
     if is_own_code(name):
         return _own_method(name)

@@ -22,10 +22,13 @@ from metaadapter.images import decode_image
 from metaadapter.towers import PromptedEncoder
 from metaadapter.tuning import Inside, tune_inside, tune_prompt
 
-__all__ = ["INSIDE_CHOSEN_ON", "PICTURE_METHODS", "TOWER_PEERS"]
+__all__ = ["INSIDE_CHOSEN_ON", "LABELLED_ALONE", "PICTURE_METHODS", "TOWER_PEERS"]
 
 TOWER_PEERS = ("fine-tuned tower",)
 """Those of `PICTURE_METHODS` that are peers."""
+
+LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
+"""Those that learn from labelled pictures alone, also where a task has a pool."""
 
 # docs/towers-inside.md.
 INSIDE_CHOSEN_ON = frozenset(
@@ -39,7 +42,7 @@ SEED = 0
 
 def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
     encoder = _open_clip("fine-tuned tower", task)
-    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].cpu().numpy(), SEED)
+    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].numpy(), SEED)
     tower.fit([decode_image(path) for path in task.paths], task.labels.tolist())
 
     def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
