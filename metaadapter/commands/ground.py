@@ -45,8 +45,9 @@ def ground(
         Option(
             "--out",
             "-o",
-            metavar="FILE.png",
-            help="Write the picture with its heat map and box here; for several pictures a folder.",
+            metavar="FOLDER",
+            help="Write each picture with its heat map and box into this folder; for a single "
+            "picture a name that ends in .png is a file.",
         ),
     ] = None,
     encoder: options.MovedEncoder = None,
@@ -54,27 +55,32 @@ def ground(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find what a phrase names in pictures.
+    """Find what a phrase names in pictures: a box, a score and, with --out, a heat map.
 
-    A box, a score and, with --out, a heat map.
+    The adapter says which encoder reads pictures and words. Something is always found: the score
+    is the share of all heat that lies in the box, and no probability that the thing is there.
 
-    The adapter says which encoder reads pictures and words. Without a terminal the list is
-    tab-separated: path, left, top, right, bottom (fractions of the upright picture), score.
+    Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
+    upright picture), score.
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import FrozenEncoder, is_store
     from metaadapter.grounding import class_examples, phrase_pieces, shipped_for
     from metaadapter.grounding import ground as find
     from metaadapter.images import UnreadableImage, decode_image, read_images
     from metaadapter.task.queries import load_base_encoder
 
     phrase_pieces(phrase)  # better told now than after loading
+    if stores := [source for source in images if is_store(source)]:
+        raise UsageError(
+            f"{stores[0]} is a feature store, and what it keeps of a picture does not tell where "
+            "a thing is in it: give the pictures"
+        )
     stored = load_adapter(adapter)
     paths = [row.path for source in images for row in read_images(source, labelled=False).rows]
-    if out is not None:
-        _require_place(out, len(paths))
+    files = [None] * len(paths) if out is None else _files(out, paths)
     # The network that ships was trained on tokens of the frozen towers.
     loaded = load_base_encoder(adapter, stored.config, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
@@ -89,11 +95,10 @@ def ground(
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("looking") as tell:
-        for number, path in enumerate(paths):
+        for number, (path, file) in enumerate(zip(paths, files, strict=True)):
             try:
                 picture = decode_image(path)
                 (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
-                file = _file(out, path, paths)
                 if file is not None:
                     _draw(picture, each, file)
                 found.append(_told(path, each, file))
@@ -144,24 +149,35 @@ def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
     }
 
 
-def _file(out: Path | None, path: Path, paths: Sequence[Path]) -> Path | None:
-    """The file of a picture; several pictures of one name get the numbers of their places."""
-    if out is None or len(paths) == 1:
-        return out
-    same = sum(each.stem == path.stem for each in paths) > 1
-    return out / (f"{path.stem}-{paths.index(path) + 1}.png" if same else f"{path.stem}.png")
+def _files(out: Path, paths: Sequence[Path]) -> list[Path]:
+    """The file of each picture; where several have one name, all get the numbers of their places.
 
+    Raises:
+        UsageError: `out` is no place for them, or one of the pictures would be replaced.
+    """
+    from metaadapter.images.folder import PICTURE_SUFFIXES
 
-def _require_place(out: Path, n_pictures: int) -> None:
-    """Check that what `--out` names can be written, before any work is done."""
-    if n_pictures > 1 and out.is_file():
+    suffix = out.suffix.lower()
+    is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())
+    if is_file and len(paths) > 1:
         raise UsageError(
-            f"{n_pictures} pictures make as many files, and --out {out} is one file; name a folder"
+            f"{len(paths)} pictures make as many files, and --out {out} is one file; name a folder"
         )
-    if n_pictures == 1 and out.suffix.lower() != ".png":
+    if is_file and suffix != ".png":
         raise UsageError(f"--out {out} should end in .png, for that is what is written")
-    if n_pictures == 1 and out.is_dir():
-        raise UsageError(f"--out {out} is a folder; name a file that ends in .png")
+    if is_file:
+        files = [out]
+    else:
+        stems = [path.stem for path in paths]
+        if len({*stems}) < len(stems):
+            stems = [f"{stem}-{number}" for number, stem in enumerate(stems, start=1)]
+        files = [out / f"{stem}.png" for stem in stems]
+    pictures = {path.resolve() for path in paths}
+    if replaced := [file for file in files if file.resolve() in pictures]:
+        raise UsageError(
+            f"--out {out} would replace the picture {replaced[0]} itself; name another place"
+        )
+    return files
 
 
 def _show(found: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -72,6 +74,52 @@ def test_ground__several_pictures__get_a_file_each(run, adapter, unlabelled, lab
     same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
     run("ground", adapter, *same, "fox", "--out", tmp_path / "same")
     assert sorted(path.name for path in (tmp_path / "same").iterdir()) == ["0-1.png", "0-2.png"]
+
+
+def test_ground__a_single_picture_and_a_folder__makes_a_file_in_it(
+    run, adapter, unlabelled, tmp_path
+):
+    run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", tmp_path / "where")
+
+    assert [path.name for path in (tmp_path / "where").iterdir()] == ["lynx-0.png"]
+
+
+def test_ground__names_that_end_in_numbers__never_fall_together(
+    run, adapter, labelled, unlabelled, tmp_path
+):
+    picture = unlabelled / "lynx-0.png"
+    numbered = shutil.copy(picture, tmp_path / "0-1.png")
+    same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
+
+    run("ground", adapter, *same, numbered, "fox", "--out", tmp_path / "where")
+
+    assert len([*(tmp_path / "where").iterdir()]) == 3
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_ground__out_among_the_pictures_themselves__replaces_none(
+    run, adapter, unlabelled, tmp_path, is_folder
+):
+    pictures = shutil.copytree(unlabelled, tmp_path / "own")
+    picture = pictures / "lynx-0.png"
+    before = picture.read_bytes()
+
+    asked = pictures if is_folder else picture
+    refused = run("ground", adapter, asked, "fox", "--out", asked)
+
+    assert refused.code == 2
+    assert "would replace the picture" in refused.err
+    assert picture.read_bytes() == before
+
+
+def test_ground__feature_store__is_refused_by_that_name(run, adapter, labelled, encoder, tmp_path):
+    store = tmp_path / "store"
+    run("encode", labelled, "--out", store, "--encoder", encoder)
+
+    refused = run("ground", adapter, store, "fox")
+
+    assert refused.code == 2
+    assert "is a feature store" in refused.err
 
 
 def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
