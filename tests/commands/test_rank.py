@@ -48,7 +48,7 @@ def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(
 
     assert done.code == 0
     assert "from 9 pairs" in done.out
-    assert "each left out" in done.err
+    assert "the 9 pairs, which have 9 different captions, each pair left out" in done.err
     assert "without the adapter" in done.err
     assert load_pairs(out).config.captions[0] == "a blue thing, number 0"
     assert load_pairs(out).config.templates == ["{}"]
