@@ -84,6 +84,7 @@ def prompt_told(tuned: TunedPrompt) -> list[str]:
             f"estimate from {found.n_pictures} pictures of classes that were left out, by their "
             f"names alone: {found.accuracies[tuned.n_steps]:.1%} are told from one another "
             f"correctly with a prompt, {found.accuracies[0]:.1%} without; their "
-            f"log loss is {found.log_losses[tuned.n_steps]:.3f} and {found.log_losses[0]:.3f}"
+            f"log loss is {found.log_losses[tuned.n_steps]:.3f} with it, "
+            f"{found.log_losses[0]:.3f} without"
         )
     return lines

@@ -73,8 +73,8 @@ def manifest_alone(support: Path | None, given: Mapping[str, object]) -> Path:
     """
     if of_classes := [name for name, value in given.items() if value and name not in OF_CAPTIONS]:
         raise UsageError(
-            f"--captions makes no classes, so {', '.join(of_classes)} cannot go with it; "
-            "leave it out"
+            f"--captions makes no classes, so {', '.join(of_classes)} cannot go with it; leave "
+            f"{'it' if len(of_classes) == 1 else 'them'} out"
         )
     if support is None:
         raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
