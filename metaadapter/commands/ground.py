@@ -89,8 +89,8 @@ def ground(
             "of places and words; make an adapter with one of those, such as tiny"
         )
     cross_modal = shipped_for(loaded)
-    # With parts in its towers, the adapter's pictures have features of another encoder.
-    comparable = cross_modal is not None and not stored.config.has_towers
+    # With parts in its image tower, the adapter's pictures have features of another encoder.
+    comparable = cross_modal is not None and stored.config.inside is None
     shown = class_examples(stored, loaded, phrase) if comparable else None
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
@@ -133,10 +133,12 @@ def ground(
 
 def _draw(picture: Image.Image, found: Found, file: Path) -> None:
     from metaadapter.files.atomic_files import replace_file
+    from metaadapter.files.own_folder import write_errors
     from metaadapter.grounding import overlay
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, partial(overlay(picture, found).save, format="PNG"))
+    with write_errors(f"the heat map {file}"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, partial(overlay(picture, found).save, format="PNG"))
 
 
 def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:

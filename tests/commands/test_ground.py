@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.adapter import load_adapter
 from metaadapter.commands.app import main
+from metaadapter.task import tuned_prompt
 from tests.commands.test_documented_json import agrees
 
 
@@ -170,3 +173,26 @@ def test_ground__a_class_of_the_adapter__is_shown_by_its_own_pictures(run, of_ti
 
     assert named["examples"] == "red_fox"
     assert other["examples"] is None
+
+
+def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
+    run, labelled, unlabelled, tmp_path, monkeypatch
+):
+    one_step = partial(tuned_prompt.SoftPrompt, n_steps=1)
+    monkeypatch.setattr(tuned_prompt, "SoftPrompt", one_step)
+    out = tmp_path / "prompted"
+    assert not run("adapt", labelled, "--out", out, "--no-zoom", "--prompt", 2).code
+    assert load_adapter(out).config.prompt is not None
+
+    found = run("ground", out, unlabelled / "lynx-0.png", "the red fox", "--json").document
+
+    assert found["examples"] == "red_fox"
+
+
+def test_ground__place_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
+    (tmp_path / "file").touch()
+
+    done = run("ground", adapter, unlabelled, "fox", "--out", tmp_path / "file" / "maps")
+
+    assert done.code == 3
+    assert "cannot write the heat map" in done.err
