@@ -211,12 +211,13 @@ def _facts(config: AdapterConfig) -> str:
         for label, name, shots in zip(config.classes, names, config.n_shots, strict=True)
     )
     several = origin.n_views > 1
-    steps = f"and {config.n_steps} gradient steps" if config.n_steps else "without gradients"
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     seen = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
     parts = [part for part in (config.inside, config.prompt) if part is not None]
-    own = "".join(f"\nIn the encoder's towers stand {part}." for part in parts)
+    own = "".join(f"\nThe encoder has {part}." for part in parts)
+    without = "in one forward pass" if parts else "without gradients"
+    steps = f"and {config.n_steps} gradient steps" if config.n_steps else without
     load, imported = f"load_encoder({one_line(origin.encoder or '…')!r}, {seen})", ""
     if parts:
         imported = "from metaadapter.adapter import adapted_encoder, load_adapter\n"

@@ -11,23 +11,13 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from metaadapter.commands import field_options, options
-from metaadapter.commands.adapt_captions import adapt_captions, manifest_alone
-from metaadapter.commands.adapt_inside import (
-    InsideKind,
-    InsideTower,
-    inside_document,
-    inside_told,
-    require_for_inside,
-)
-from metaadapter.commands.adapt_prompt import (
-    PromptLength,
-    prompt_document,
-    prompt_told,
-    require_for_prompt,
-)
+from metaadapter.commands.adapt_captions import adapt_captions
+from metaadapter.commands.adapt_inside import InsideKind, InsideTower, inside_document, inside_told
+from metaadapter.commands.adapt_prompt import PromptLength, prompt_document, prompt_told
+from metaadapter.commands.adapt_together import manifest_alone, names_alone, require_together
 from metaadapter.commands.adapt_told import pictures_told, tell_of_fit
 from metaadapter.commands.console import Console, quarantined_json, write_document
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import UsageError
 
 __all__ = ["adapt"]
 
@@ -146,16 +136,16 @@ def adapt(
     It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
+    given = {
+        **{"SUPPORT": support, "--names": names is not None, "--unlabelled": unlabelled},
+        **{"--background": background, "--detections": detections, "--mode": mode != "one_shot"},
+        **{"--text": text, "--generator": generator != "default", "--add-class": add_class},
+        **{"--describe": describe, "--no-text": no_text, "--shots": shots, "--split": split},
+        **{"--templates": templates, "--inside": inside, "--kind": kind, "--prompt": prompt},
+    }
     if captions:
-        of_classes = {
-            **{"--names": names, "--unlabelled": unlabelled, "--background": background},
-            **{"--detections": detections, "--mode": mode != "one_shot", "--text": text},
-            **{"--generator": generator != "default", "--add-class": add_class},
-            **{"--describe": describe, "--no-text": no_text, "--shots": shots},
-            **{"--inside": inside, "--kind": kind, "--prompt": prompt},
-        }
         adapt_captions(
-            manifest_alone(support, of_classes),
+            manifest_alone(support, given),
             out,
             encoder=encoder or "tiny",
             zoom=zoom,
@@ -170,21 +160,9 @@ def adapt(
             quiet=quiet,
         )
         return
-    if no_text and (text or add_class or describe or templates):
-        raise UsageError(
-            "--no-text goes with none of --text, --add-class, --describe and --templates"
-        )
-    if (support is None) == (names is None):
-        raise UsageError(
-            "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
-            "a class by its name beside labelled pictures is --add-class"
-        )
-    if names is not None and (no_text or shots or split or detections or inside):
-        raise UsageError(
-            "--names goes with none of --no-text, --shots, --split, --detections and --inside"
-        )
-    if kind is not None and inside is None:
-        raise UsageError("--kind says what --inside trains, which was not given")
+    sources = {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
+    require_together(given, sources=sources, encoder=encoder, precision=precision)
+    alone = names_alone(names)
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import require_adapter_folder, store_adapter
     from metaadapter.features import load_encoder
@@ -196,19 +174,7 @@ def adapt(
     from metaadapter.task.labelled_pictures import Selection, read_support, without_pictures
     from metaadapter.task.pool import as_pool, pool_effect, read_pool
 
-    require_adapter_folder(out)  # better told now than after minutes of encoding, as is a slip
-    if unlabelled is not None and not unlabelled.exists():
-        raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
-    if background is not None and not background.exists():
-        raise DataError(f"--background {background}: there is no such file or folder")
-    if inside is not None:
-        sources = {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
-        require_for_inside(sources.items(), encoder, precision)
-    if prompt is not None:
-        require_for_prompt(no_text=no_text, names=names is not None, encoder=encoder)
-    alone = [] if names is None else [name.strip() for name in names.split(",") if name.strip()]
-    if repeated := {each for each in alone if alone.count(each) > 1}:
-        raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
+    require_adapter_folder(out)  # better told now than after minutes of encoding
     name = partial(class_names, texts=text or (), added=add_class or ())
     selection = Selection(split, shots, views, seed, zoom, options.block_names(blocks))
     load = partial(load_encoder, device=device, precision=precision, templates=templates)

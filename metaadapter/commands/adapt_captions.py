@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -10,14 +9,13 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from metaadapter.commands.console import Console, quarantined_json, write_document
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.features.device import Precision
     from metaadapter.ranking.fit import LeftOutPairs
     from metaadapter.task.predictions import Proportion
 
-__all__ = ["adapt_captions", "manifest_alone"]
+__all__ = ["adapt_captions"]
 
 
 def adapt_captions(
@@ -67,11 +65,12 @@ def adapt_captions(
     store_pairs(out, stored)
     console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
     found, n, origin = estimate_pairs(stored), len(stored.config.captions), stored.config.origin
+    n_captions = len({*stored.config.captions})
     if json_output:
         document = {
             "adapter": str(out),
             "n_pairs": n,
-            "n_captions": len(set(stored.config.captions)),
+            "n_captions": n_captions,
             "templates": stored.config.templates,
             **origin.model_dump(),
             "leave_one_out": {name: each.to_dict() for name, each in _parts(found).items()},
@@ -81,8 +80,9 @@ def adapt_captions(
         write_document("adapt-captions", document)
         return
     console.note(
-        f"estimate from the pairs, each left out: {found.captions_found} of the pictures find "
-        f"their caption among all, and {found.pictures_found} of the captions their picture",
+        f"estimate from the {n} pairs, which have {n_captions} different captions, each pair left "
+        f"out of the fit: {found.captions_found} of the pictures find their caption, and "
+        f"{found.pictures_found} of the captions their picture",
         f"without the adapter: {found.frozen_captions_found}, and {found.frozen_pictures_found}",
     )
     ours = found.captions_found.n_correct + found.pictures_found.n_correct
@@ -96,20 +96,6 @@ def adapt_captions(
         f"{origin.encoder}, {origin.n_views} view(s){looks_in_words(origin.zoom, origin.blocks)})"
     )
     console.note(f"next: metaadapter rank {quote(str(out))} PICTURES CAPTIONS.txt")
-
-
-def manifest_alone(support: Path | None, of_classes: Mapping[str, object]) -> Path:
-    """The manifest of --captions; a `UsageError` where it is missing or options of classes are not.
-
-    `of_classes` has what was given of each such option.
-    """
-    if given := [name for name, value in of_classes.items() if value]:
-        raise UsageError(
-            f"--captions makes no classes, so {', '.join(given)} cannot go with it; leave it out"
-        )
-    if support is None:
-        raise UsageError("--captions needs a manifest with the columns path and caption (SUPPORT)")
-    return support
 
 
 def _parts(found: LeftOutPairs) -> dict[str, Proportion]:

@@ -98,14 +98,18 @@ def inside_document(tuned: TunedInside | None) -> dict[str, Any] | None:
 
 def inside_told(tuned: TunedInside) -> list[str]:
     """What to tell a person of it."""
-    found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.0f} s)"
+    found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is not None:
         lines = [f"inside the encoder: {tuned.config} {took}"]
         if found is not None:
-            with_them, without = found.accuracies[found.strength], found.accuracies[0.0]
+            (right, loss), (right_without, loss_without) = (
+                (found.accuracies[strength], found.log_losses[strength])
+                for strength in (found.strength, 0.0)
+            )
             lines.append(
                 f"estimate from {found.n_pictures} pictures that were left out of a training: "
-                f"{with_them:.1%} are predicted correctly with such adapters, {without:.1%} without"
+                f"{right:.1%} are predicted correctly with such adapters, {right_without:.1%} "
+                f"without; their log loss is {loss:.3f} with them, {loss_without:.3f} without"
             )
         return lines
     if found is None:
@@ -114,6 +118,6 @@ def inside_told(tuned: TunedInside) -> list[str]:
             f"encoder would help: it stays as it is {took}"
         ]
     return [
-        f"{found.n_pictures} pictures that were left out do not bear out training inside the "
-        f"encoder, so it stays as it is {took}"
+        f"{found.n_pictures} pictures that were left out of a training do not bear out adapters "
+        f"inside the encoder, so it stays as it is {took}"
     ]

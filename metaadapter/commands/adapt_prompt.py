@@ -72,7 +72,7 @@ def prompt_document(tuned: TunedPrompt | None) -> dict[str, Any] | None:
 
 def prompt_told(tuned: TunedPrompt) -> list[str]:
     """What to tell a person of it."""
-    found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.0f} s)"
+    found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is None:
         return [
             "classes that were left out, known by their names alone, do not bear out a learned "
@@ -83,6 +83,8 @@ def prompt_told(tuned: TunedPrompt) -> list[str]:
         lines.append(
             f"estimate from {found.n_pictures} pictures of classes that were left out, by their "
             f"names alone: {found.accuracies[tuned.n_steps]:.1%} are told from one another "
-            f"correctly with a prompt, {found.accuracies[0]:.1%} without"
+            f"correctly with a prompt, {found.accuracies[0]:.1%} without; their "
+            f"log loss is {found.log_losses[tuned.n_steps]:.3f} with it, "
+            f"{found.log_losses[0]:.3f} without"
         )
     return lines

@@ -45,8 +45,9 @@ def ground(
         Option(
             "--out",
             "-o",
-            metavar="FILE.png",
-            help="Write the picture with its heat map and box here; for several pictures a folder.",
+            metavar="FOLDER",
+            help="Write each picture with its heat map and box into this folder; for a single "
+            "picture a name that ends in .png is a file.",
         ),
     ] = None,
     encoder: options.MovedEncoder = None,
@@ -54,23 +55,29 @@ def ground(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find what a phrase names in pictures.
+    """Find what a phrase names in pictures: a box, a score and, with --out, a heat map.
 
-    A box, a score and, with --out, a heat map.
+    The adapter says which encoder reads pictures and words. Something is always found: the score
+    is the share of all heat that lies in the box, and no probability that the thing is there.
 
-    The adapter says which encoder reads pictures and words. Without a terminal the list is
-    tab-separated: path, left, top, right, bottom (fractions of the upright picture), score.
+    Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
+    upright picture), score.
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter import load_adapter
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features import FrozenEncoder, is_store
     from metaadapter.grounding import class_examples, phrase_pieces, shipped_for
     from metaadapter.grounding import ground as find
     from metaadapter.images import UnreadableImage, decode_image, read_images
     from metaadapter.task.queries import load_base_encoder
 
     phrase_pieces(phrase)  # better told now than after loading
+    if stores := [source for source in images if is_store(source)]:
+        raise UsageError(
+            f"{stores[0]} is a feature store, and what it keeps of a picture does not tell where "
+            "a thing is in it: give the pictures"
+        )
     stored = load_adapter(adapter)
     config = stored.config
     rows = [row for source in images for row in read_images(source, labelled=False).rows]
@@ -84,23 +91,23 @@ def ground(
             "of places and words; make an adapter with one of those, such as tiny"
         )
     cross_modal = shipped_for(loaded)
-    # With parts in its towers, the adapter's pictures have features of another encoder.
-    comparable = cross_modal is not None and not config.has_towers
+    # With parts in its image tower, the adapter's pictures have features of another encoder.
+    comparable = cross_modal is not None and config.inside is None
     shown = class_examples(stored, loaded, phrase) if comparable else None
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("looking") as tell:
         for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
-            tell(number, len(paths))
             try:
                 picture = decode_image(path)
             except UnreadableImage as error:
                 unreadable.append(error)
-                continue
-            (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
-            if file is not None:
-                _draw(picture, each, file)
-            found.append(_told(path, each, file))
+            else:
+                (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
+                if file is not None:
+                    _draw(picture, each, file)
+                found.append(_told(path, each, file))
+            tell(number, len(paths))
     if not found:
         raise DataError(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
@@ -150,28 +157,37 @@ def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
 
 
 def _files(out: Path | None, paths: Sequence[Path]) -> list[Path | None]:
-    """The file of each picture; where two have one name, all get the numbers of their places."""
+    """The file of each picture; where two have one name, all get the numbers of their places.
+
+    Raises:
+        UsageError: `out` is no place for them, or one of the pictures would be replaced.
+    """
     if out is None:
         return [None] * len(paths)
-    _require_place(out, len(paths))
-    if len(paths) == 1:
-        return [out]
-    # Some file systems take capitals and small letters for the same.
-    differ = len({path.stem.casefold() for path in paths}) == len(paths)
-    names = (path.stem + ("" if differ else f"-{place}") for place, path in enumerate(paths, 1))
-    return [out / f"{name}.png" for name in names]
+    from metaadapter.images.folder import PICTURE_SUFFIXES
 
-
-def _require_place(out: Path, n_pictures: int) -> None:
-    """Check that what `--out` names can be written, before any work is done."""
-    if n_pictures > 1 and out.is_file():
+    suffix = out.suffix.lower()
+    is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())
+    if is_file and len(paths) > 1:
         raise UsageError(
-            f"{n_pictures} pictures make as many files, and --out {out} is one file; name a folder"
+            f"{len(paths)} pictures make as many files, and --out {out} is one file; name a folder"
         )
-    if n_pictures == 1 and out.suffix.lower() != ".png":
+    if is_file and suffix != ".png":
         raise UsageError(f"--out {out} should end in .png, for that is what is written")
-    if n_pictures == 1 and out.is_dir():
-        raise UsageError(f"--out {out} is a folder; name a file that ends in .png")
+    if is_file:
+        files: list[Path] = [out]
+    else:
+        stems = [path.stem for path in paths]
+        # Some file systems take capitals and small letters for the same.
+        if len({stem.casefold() for stem in stems}) < len(stems):
+            stems = [f"{stem}-{number}" for number, stem in enumerate(stems, start=1)]
+        files = [out / f"{stem}.png" for stem in stems]
+    pictures = {path.resolve() for path in paths}
+    if replaced := [file for file in files if file.resolve() in pictures]:
+        raise UsageError(
+            f"--out {out} would replace the picture {replaced[0]} itself; name another place"
+        )
+    return [*files]
 
 
 def _show(found: Sequence[Mapping[str, Any]], console: Console) -> None:

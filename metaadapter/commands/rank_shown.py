@@ -99,8 +99,8 @@ class Answered:
     pictures: Sequence[str]
     probabilities: Float[np.ndarray, "pictures answers"]
 
-    titles = ("picture", "answer", "probability", "runner-up", "probability")
-    right = ("probability",)
+    titles = ("picture", "answer", "probability", "runner-up", "its probability")
+    right = ("probability", "its probability")
 
     def rows(self) -> Iterator[Row]:
         """One row for each picture."""

@@ -13,7 +13,6 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metaadapter.errors import UsageError
 from metaadapter.features.blocks import (
     block_lengths,
     check_blocks,
@@ -41,7 +40,7 @@ from metaadapter.features.open_clip_model import (
     build_model,
     resolve_encoder,
 )
-from metaadapter.features.prompts import fill_template, resolve_templates
+from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
 from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.shared_copy import shared_copy
 from metaadapter.features.whitening import read_whitening
@@ -51,7 +50,6 @@ __all__ = ["FrozenEncoder"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What does best with each encoder's text tower: `tiny` learned from these two.
 DEFAULT_TEMPLATES = dict.fromkeys(EMBEDDED, ("{}", "a photo of a {}."))
-SENTENCES_PER_BATCH = 256
 
 
 @final
@@ -238,21 +236,14 @@ class FrozenEncoder(ImageEncoder):
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.
         """
-        if isinstance(names, str):
-            raise UsageError(f"expected a list of class names, got the single name {names!r}")
-        if not all(name.strip() for name in names):
-            raise UsageError(f"the class names hold an empty one: {list(names)}")
-        if templates is None or templates == "default":
-            templates = self.templates
-        chosen = resolve_templates(templates)
-        rows = [np.empty((0, self.dim), dtype=np.float32)]
-        n_names = max(1, SENTENCES_PER_BATCH // len(chosen))
-        for start in range(0, len(names), n_names):
-            some = names[start : start + n_names]
-            sentences = [fill_template(template, name) for name in some for template in chosen]
-            features = self._encode_sentences(sentences).reshape(len(some), len(chosen), -1)
-            rows.append(self.as_wide_as_pictures(normalize(features.mean(1), dim=-1).numpy()))
-        return np.concatenate(rows)
+        chosen = self.templates
+        if templates is not None and templates != "default":
+            chosen = resolve_templates(templates)
+        require_names(names)
+        if not names:
+            return np.empty((0, self.dim), dtype=np.float32)
+        rows = mean_over_templates(names, chosen, self._encode_sentences)
+        return self.as_wide_as_pictures(rows.numpy())
 
     def _fingerprint(self, digest: str) -> Fingerprint:
         picture = self.encode_looks(self.look(probe_picture())[None])[0]

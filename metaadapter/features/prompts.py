@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-__all__ = ["TEMPLATE_SETS", "fill_template", "readable_name", "resolve_templates"]
+__all__ = [
+    "TEMPLATE_SETS",
+    "fill_template",
+    "mean_over_templates",
+    "readable_name",
+    "require_names",
+    "resolve_templates",
+]
 
 TEMPLATE_SETS = ("simple", "openai-imagenet")
 """The sets that open_clip ships: 7 and 80 templates, both written for ImageNet."""
 
 PLACEHOLDER = "{}"
+SENTENCES_PER_BATCH = 256
 # ImageNet's folders begin with a number of WordNet: n02123045 is the tabby cat.
 WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
@@ -40,6 +53,36 @@ def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
 def fill_template(template: str, name: str) -> str:
     """The sentence that a template makes of a class name."""
     return template.replace(PLACEHOLDER, name)
+
+
+def mean_over_templates(
+    names: Sequence[str],
+    templates: Sequence[str],
+    encode: Callable[[list[str]], Float32[Tensor, "sentences dim"]],
+) -> Float32[Tensor, "n dim"]:
+    """The unit mean of each name, of which there is at least one, over its sentences' unit rows.
+
+    Args:
+        names: Names of classes.
+        templates: What they are put into.
+        encode: Gives the unit rows of some sentences; asked about a batch at a time.
+    """
+    rows = []
+    n_names = max(1, SENTENCES_PER_BATCH // len(templates))
+    for start in range(0, len(names), n_names):
+        some = names[start : start + n_names]
+        sentences = [fill_template(template, name) for name in some for template in templates]
+        features = encode(sentences).reshape(len(some), len(templates), -1)
+        rows.append(normalize(features.mean(1), dim=-1))
+    return torch.cat(rows)
+
+
+def require_names(names: Sequence[str]) -> None:
+    """Check that names are a list of texts to be read; a `UsageError` says what they are else."""
+    if isinstance(names, str):
+        raise UsageError(f"expected a list of class names, got the single name {names!r}")
+    if not all(name.strip() for name in names):
+        raise UsageError(f"the class names hold an empty one: {list(names)}")
 
 
 def readable_name(label: str) -> str:

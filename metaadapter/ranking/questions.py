@@ -47,8 +47,10 @@ def answer_sentences(
 
     Raises:
         UsageError: There are fewer than two answers, one is empty or there twice, or the sentence
-            has not exactly one {}.
+            has not exactly one {}; or there is no question.
     """
+    if not question.strip():
+        raise UsageError("expected a question such as 'What colour is the car?', got none")
     if len(answers) < 2 or not all(answers) or len(set(answers)) < len(answers):
         raise UsageError(
             f"expected two or more different answers to {question!r}, got "

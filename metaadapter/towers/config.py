@@ -31,7 +31,8 @@ class InsideConfig(BaseModel):
             f"LoRA of rank {self.width}" if self.kind == "lora" else f"bottlenecks of {self.width}"
         )
         steps = f"trained with {self.n_steps} gradient steps"
-        return f"{what} in the blocks of {' and '.join(self.towers)}, {steps}"
+        towers = f"{' and '.join(self.towers)} tower{'s' * (len(self.towers) > 1)}"
+        return f"{what} in blocks of the {towers}, {steps}"
 
 
 class PromptConfig(BaseModel):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.adapter import load_adapter
 from metaadapter.commands.app import main
+from metaadapter.task import tuned_prompt
 from tests.commands.test_documented_json import agrees
 
 
@@ -104,6 +109,52 @@ def test_ground__out_that_cannot_be_written__is_told(run, adapter, unlabelled, t
     assert "cannot write the heat map" in told.err
 
 
+def test_ground__a_single_picture_and_a_folder__makes_a_file_in_it(
+    run, adapter, unlabelled, tmp_path
+):
+    run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", tmp_path / "where")
+
+    assert [path.name for path in (tmp_path / "where").iterdir()] == ["lynx-0.png"]
+
+
+def test_ground__names_that_end_in_numbers__never_fall_together(
+    run, adapter, labelled, unlabelled, tmp_path
+):
+    picture = unlabelled / "lynx-0.png"
+    numbered = shutil.copy(picture, tmp_path / "0-1.png")
+    same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
+
+    run("ground", adapter, *same, numbered, "fox", "--out", tmp_path / "where")
+
+    assert len([*(tmp_path / "where").iterdir()]) == 3
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_ground__out_among_the_pictures_themselves__replaces_none(
+    run, adapter, unlabelled, tmp_path, is_folder
+):
+    pictures = shutil.copytree(unlabelled, tmp_path / "own")
+    picture = pictures / "lynx-0.png"
+    before = picture.read_bytes()
+
+    asked = pictures if is_folder else picture
+    refused = run("ground", adapter, asked, "fox", "--out", asked)
+
+    assert refused.code == 2
+    assert "would replace the picture" in refused.err
+    assert picture.read_bytes() == before
+
+
+def test_ground__feature_store__is_refused_by_that_name(run, adapter, labelled, encoder, tmp_path):
+    store = tmp_path / "store"
+    run("encode", labelled, "--out", store, "--encoder", encoder)
+
+    refused = run("ground", adapter, store, "fox")
+
+    assert refused.code == 2
+    assert "is a feature store" in refused.err
+
+
 def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
     run, adapter, unlabelled, tmp_path
 ):
@@ -152,3 +203,26 @@ def test_ground__a_class_of_the_adapter__is_shown_by_its_own_pictures(run, of_ti
 
     assert named["examples"] == "red_fox"
     assert other["examples"] is None
+
+
+def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
+    run, labelled, unlabelled, tmp_path, monkeypatch
+):
+    one_step = partial(tuned_prompt.SoftPrompt, n_steps=1)
+    monkeypatch.setattr(tuned_prompt, "SoftPrompt", one_step)
+    out = tmp_path / "prompted"
+    assert not run("adapt", labelled, "--out", out, "--no-zoom", "--prompt", 2).code
+    assert load_adapter(out).config.prompt is not None
+
+    found = run("ground", out, unlabelled / "lynx-0.png", "the red fox", "--json").document
+
+    assert found["examples"] == "red_fox"
+
+
+def test_ground__place_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
+    (tmp_path / "file").touch()
+
+    done = run("ground", adapter, unlabelled, "fox", "--out", tmp_path / "file" / "maps")
+
+    assert done.code == 3
+    assert "cannot write the heat map" in done.err

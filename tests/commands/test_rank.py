@@ -48,7 +48,7 @@ def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(
 
     assert done.code == 0
     assert "from 9 pairs" in done.out
-    assert "each left out" in done.err
+    assert "the 9 pairs, which have 9 different captions, each pair left out" in done.err
     assert "without the adapter" in done.err
     assert load_pairs(out).config.captions[0] == "a blue thing, number 0"
     assert load_pairs(out).config.templates == ["{}"]
@@ -247,9 +247,21 @@ def test_rank__csv__has_a_head_and_no_formulas(run, ranking, unlabelled, tmp_pat
     assert {row[3] for row in rows if row[1] == "picture"} == {"'=cmd", "b"}
 
 
+def test_rank__csv_of_answers__names_each_column_differently(run, ranking, unlabelled, tmp_path):
+    asked = ("--question", "What colour is it?", "--answers", "red,blue")
+
+    run("rank", ranking, unlabelled, *asked, "--csv", tmp_path / "answers.csv")
+
+    rows = [*csv.DictReader((tmp_path / "answers.csv").read_text().splitlines())]
+    assert len(rows) == 6
+    for row in rows:
+        assert float(row["probability"]) + float(row["its probability"]) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--question", " ", "--answers", "a,b"), "expected a question such as"),
         (("--question", "What is it?"), "--question and --answers go together"),
         (("--sentence", "a {}"), "there is no --question"),
         (("--text", "a", "--question", "b?", "--answers", "c,d"), "give the captions once"),

@@ -310,7 +310,7 @@ def test_texts__more_than_a_batch__are_as_one_by_one(clip, monkeypatch):
     names = [f"animal {number}" for number in range(9)]
     alone = np.concatenate([clip.encode_texts([name]) for name in names])
 
-    monkeypatch.setattr("metaadapter.features.encoder.SENTENCES_PER_BATCH", 15)
+    monkeypatch.setattr("metaadapter.features.prompts.SENTENCES_PER_BATCH", 15)
 
     np.testing.assert_allclose(clip.encode_texts(names), alone, atol=1e-5)
 
