@@ -106,7 +106,7 @@ def _run(arguments: list[str]) -> int:
             return _failed(_interrupted(arguments), ending_code(), arguments)
         return int(code or 0)
     except typer.TyperException as error:
-        return _failed(_usage(error), error.exit_code, arguments)
+        return _failed(_usage(error, arguments), error.exit_code, arguments)
     except Interrupted as error:
         return _failed(str(error), ending_code(), arguments)
     except MetaAdapterError as error:
@@ -156,11 +156,13 @@ def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
     return code
 
 
-def _usage(error: typer.TyperException) -> str:
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     from pydantic import ValidationError
 
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "metaadapter"
+    # An option without its value comes without a context.
+    named = [each.__name__ for each in COMMANDS if [each.__name__] == [*arguments[:1]]]
+    path = " ".join(["metaadapter", *named]) if context is None else context.command_path
     message = error.format_message().replace("Value error, ", "").rstrip(".")
     # What the number out of range was, typer leaves out.
     cause = error.__cause__

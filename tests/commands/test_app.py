@@ -369,3 +369,9 @@ def test_main__debug__shows_where_the_machine_refused(monkeypatch, error):
 
     with pytest.raises(type(error)):
         main(["--debug", "doctor"])
+
+
+def test_app__option_without_its_value__names_the_help_of_its_command(capsys):
+    assert main(["doctor", "--places"]) == 2
+
+    assert "See `metaadapter doctor --help`." in capsys.readouterr().err
