@@ -55,7 +55,9 @@ def ground(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find what a phrase names in pictures: a box, a score and, with --out, a heat map.
+    """Find what a phrase names in pictures.
+
+    A box, a score and, with --out, a heat map.
 
     The adapter says which encoder reads pictures and words. Something is always found: the score
     is the share of all heat that lies in the box, and no probability that the thing is there.
