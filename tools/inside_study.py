@@ -3,7 +3,7 @@
 As in
 
     python -m tools.inside_study PICTURES… --out RUN.jsonl --shots 4,16 --draws 3
-    python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --frozen 1
+    python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --views 0
 
 Each line of RUN.jsonl is one draw of one task; draws that are there are not measured again.
 """
@@ -34,7 +34,10 @@ from metaadapter.tuning import Inside, tune_inside
 
 __all__ = ["main"]
 
-KEY = ("support", "asked", "shots", "draw", "n_steps", "views", "frozen")
+KEY = (
+    *("support", "asked", "shots", "draw"),
+    *("n_steps", "views", "encoder", "ways", "queries"),
+)
 
 
 def main() -> None:
@@ -44,7 +47,7 @@ def main() -> None:
     there = [parse_json(line) for line in lines]
     known = {tuple(each[key] for key in KEY) for each in there}
     encoder, generator = FrozenEncoder.load(given.encoder), load_generator("default")
-    settings = Inside(n_steps=given.steps, views=given.views, frozen=given.frozen)
+    settings = Inside(n_steps=given.steps, views=given.views)
     for folder in given.pictures:
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):
@@ -56,7 +59,9 @@ def main() -> None:
                     draw,
                     given.steps,
                     given.views,
-                    given.frozen,
+                    given.encoder,
+                    given.ways,
+                    given.queries,
                 )
                 if facts in known:
                     continue
@@ -188,7 +193,6 @@ def _arguments() -> argparse.Namespace:
         "--steps", type=int, help="as many in any case; else left-out pictures choose"
     )
     parser.add_argument("--views", type=float, default=1.0)
-    parser.add_argument("--frozen", type=float, default=0.0)
     return parser.parse_args()
 
 

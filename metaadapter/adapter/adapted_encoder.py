@@ -22,7 +22,7 @@ __all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
 
 @dataclass(frozen=True, slots=True)
 class TowerParts:
-    """What an adapter has in the blocks of an encoder's towers."""
+    """The tensors of the adapters that stand in the blocks of an encoder's towers."""
 
     inside: InsideConfig | None = None
     towers: Mapping[str, Tensor] = field(default_factory=dict)
@@ -122,7 +122,7 @@ def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
 
 
 def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
-    """What tells these parts from others."""
+    """A hash that differs for any two sets of parts."""
     facts = None if inside is None else inside.model_dump(mode="json")
     content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()

@@ -87,7 +87,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _proof(skill: Path, place: StoredZip) -> Proof:
-    """What proves the members, whichever kind of adapter it is."""
+    """Read the proof of the members; the adapter may be of either kind."""
     if not orders_captions(skill, place):
         return read_config(skill, place)[1]
     _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, place=place)

@@ -142,6 +142,7 @@ def adapt(
         **{"--text": text, "--generator": generator != "default", "--add-class": add_class},
         **{"--describe": describe, "--no-text": no_text, "--shots": shots, "--split": split},
         **{"--templates": templates, "--inside": inside, "--kind": kind, "--prompt": prompt},
+        "--min-confidence": min_confidence != 0.2,
     }
     if captions:
         adapt_captions(

@@ -97,7 +97,7 @@ def inside_document(tuned: TunedInside | None) -> dict[str, Any] | None:
 
 
 def inside_told(tuned: TunedInside) -> list[str]:
-    """What to tell a person of it."""
+    """Lines that tell a person what training inside the encoder gave."""
     found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is not None:
         lines = [f"inside the encoder: {tuned.config} {took}"]

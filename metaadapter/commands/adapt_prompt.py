@@ -71,7 +71,7 @@ def prompt_document(tuned: TunedPrompt | None) -> dict[str, Any] | None:
 
 
 def prompt_told(tuned: TunedPrompt) -> list[str]:
-    """What to tell a person of it."""
+    """Lines that tell a person what learning a prompt gave."""
     found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is None:
         return [

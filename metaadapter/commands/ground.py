@@ -149,7 +149,7 @@ def _draw(picture: Image.Image, found: Found, file: Path) -> None:
 
 
 def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
-    """What is told of one picture."""
+    """The JSON form of what was found in one picture."""
     return {
         "path": str(path),
         "box": [round(side, 4) for side in found.box],

@@ -51,9 +51,6 @@ class Inside:
     views: float = 1.0
     """The weight of the divergence between what is said of two looks at a picture: it wins most
     where pictures come from another domain later on, and takes two looks a step."""
-    frozen: float = 0.0
-    """The weight of the divergence from what is said of a picture with the tower as it was. It wins
-    nothing: docs/towers-inside.md."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
@@ -61,11 +58,8 @@ class Inside:
                 "size must be at least 1 and n_steps at least 0, or None, got "
                 f"size {self.size}, n_steps {self.n_steps}"
             )
-        if not (0 <= self.views < float("inf") and 0 <= self.frozen < float("inf")):
-            raise UsageError(
-                "the weights of views and frozen must be numbers of at least 0, got "
-                f"views {self.views}, frozen {self.frozen}"
-            )
+        if not 0 <= self.views < float("inf"):
+            raise UsageError(f"the weight views must be a number of at least 0, got {self.views}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +143,7 @@ def tune_inside(
     n_steps, parts = settings.n_steps, list[Tensor]()
     if n_steps is None:
         n_steps, parts = max(1, round(EPOCHS * len(order) / BATCH)), left_out_parts(numbers)
-    taken = StepSettings(n_steps, settings.views, settings.frozen, seed)
+    taken = StepSettings(n_steps, settings.views, seed)
     tell = _teller("tune", n_steps * (len(parts) + 1), progress)
     left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
     strength = float(settings.n_steps is not None) if left_out is None else left_out.strength

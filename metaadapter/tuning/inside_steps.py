@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div
+from torch.nn.functional import cross_entropy
 
 from metaadapter.adapter.consistency import symmetric_divergences
 from metaadapter.tuning.left_out_heads import IN_NONE, folds
@@ -32,8 +32,6 @@ class StepSettings:
     """The learning rate rises at first, and then falls along a cosine to the last of them."""
     views: float
     """The weight of the divergence between what is said of two looks at a picture."""
-    frozen: float
-    """The weight of the divergence from what is said of a picture before the first step."""
     seed: int
     """That of the batches and of the looks."""
     lr: float = 1e-3
@@ -67,11 +65,7 @@ def take_steps(
     draw = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(settings.n_steps))
-    rows = task.rows_before
-    current = task.left_out_heads(rows, fold)
-    before = current.logits(rows[asked], asked).log_softmax(-1)
-    place = torch.zeros_like(labels)
-    place[asked] = torch.arange(len(asked))
+    current = task.left_out_heads(task.rows_before, fold)
     waiting = asked[:0]
     for step in range(settings.n_steps):
         if step and step % STEPS_PER_PREDICTION == 0:
@@ -85,10 +79,6 @@ def take_steps(
             if settings.views:
                 other = current.logits(looks.drawn(some, draw), some)
                 loss += settings.views * symmetric_divergences(logits[None], other[None]).mean()
-            if settings.frozen:
-                said, target = logits.log_softmax(-1), before[place[some]]
-                apart = kl_div(said, target, log_target=True, reduction="batchmean")
-                loss += settings.frozen * apart
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -59,13 +59,20 @@ def test_readme__line_of_the_page__has_options_that_there_are(capsys):
     assert set(options) <= set(capsys.readouterr().out.split())
 
 
+@pytest.fixture(scope="module")
+def run_lines():
+    """The lines of the block that ran in this process: another one may have those before."""
+    return []
+
+
 @pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
-def test_readme__shell_line__succeeds(arguments, folder, monkeypatch, capsys):
+def test_readme__shell_line__succeeds(arguments, folder, run_lines, monkeypatch, capsys):
     monkeypatch.chdir(folder)
+    lines = commands(SHELL)
 
-    code = main(arguments[1:])
-
-    assert code == 0, capsys.readouterr().err
+    for line in lines[len(run_lines) : lines.index(arguments) + 1]:
+        run_lines.append(line)
+        assert main(line[1:]) == 0, capsys.readouterr().err
 
 
 def test_readme__python_block__runs_and_saves_an_adapter(folder):
