@@ -100,12 +100,12 @@ def _measure(
     seconds, used = time.monotonic() - started, time.process_time() - used
     targets = np.array([classes.index(name) for name in other_labels])
 
-    def figures(tower: FrozenEncoder) -> tuple[float, float, float]:
+    def figures(tower: FrozenEncoder, temperature: float = 1.0) -> tuple[float, float, float]:
         features = tower.encode_images(pictures)
         task: Support = labelled_support(
             features, labels, classes, texts, tower, logit_scale=tower.logit_scale
         )
-        weights = predict_adapter(generator, task)
+        weights = predict_adapter(generator, task).tempered(temperature)
         rows = torch.from_numpy(tower.encode_images(others)).double()
         said = classify(rows, weights).log_softmax(-1).numpy()
         loss = -said[np.arange(len(said)), targets].mean()
@@ -119,7 +119,8 @@ def _measure(
     before = figures(encoder)
     after = before
     if tuned.config is not None:
-        after = figures(with_towers(encoder, tuned.tensors, inside=tuned.config))
+        changed = with_towers(encoder, tuned.tensors, inside=tuned.config)
+        after = figures(changed, tuned.config.temperature)
     left = tuned.left_out
     return {
         "accuracy": [before[0], after[0]],

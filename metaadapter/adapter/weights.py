@@ -150,6 +150,11 @@ class AdapterWeights(TensorFields):
         """The adapter of one task of a batch."""
         return self.map(lambda tensor: tensor[index])
 
+    def tempered(self, temperature: float) -> AdapterWeights:
+        """The adapter whose logits are these divided by `temperature`."""
+        names = {"class_bias", "logit_scale", "alpha"} & self.tensors().keys()
+        return replace(self, **{name: getattr(self, name) / temperature for name in names})
+
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
         tensors = self.tensors()
         return tuple(tensors[name] for name in names if name in tensors) or None

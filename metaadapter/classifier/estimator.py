@@ -150,6 +150,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.signature_ = None
             base, parts = parts_of(encoder)
+            if parts.inside is not None:
+                self.adapter_ = self.adapter_.tempered(parts.inside.temperature)
             self.inside_, self.prompt_, self.towers_ = parts.inside, None, parts.towers
             self.blocks_ = support.blocks
             self.origin_ = Origin()

@@ -76,7 +76,7 @@ def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     support = labelled_support(
         features, labels, classes, names, adapted, logit_scale=encoder.logit_scale
     )
-    weights = predict_adapter(generator, support)
+    weights = predict_adapter(generator, support).tempered(tuned.config.temperature)
 
     def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
         rows = torch.from_numpy(adapted.encode_images(paths)).double()

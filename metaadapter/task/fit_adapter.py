@@ -69,6 +69,8 @@ def fit_adapter(
         weights, n_steps = fine_tune_adapter(loaded, support)
     else:
         weights, n_steps = predict_adapter(loaded, support), 0
+    if inside is not None and inside.config is not None:
+        weights = weights.tempered(inside.config.temperature)
     config = AdapterConfig(
         classes=list(classes),
         width=pictures.features.shape[1],

@@ -25,6 +25,9 @@ class InsideConfig(BaseModel):
     """What LoRA's product is multiplied by, times its rank; `None` for bottlenecks."""
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The gradient steps that they were trained with."""
+    temperature: Annotated[float, Field(ge=1)] = 1.0
+    """What the logits of an adapter that is predicted from the tower are divided by: the tower was
+    trained on the same pictures, and says more of them than it knows of new ones."""
 
     def __str__(self) -> str:
         what = (

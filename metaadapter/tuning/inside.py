@@ -69,7 +69,8 @@ class TunedInside:
     tensors: dict[str, Tensor]
     """As `inside_tensors` names them; empty where the tower stays as it is."""
     config: InsideConfig | None
-    """What the adapter's configuration says of them; `None` without any."""
+    """What the adapter's configuration says of them; `None` without any. By its temperature the
+    logits of an adapter are divided that is predicted from this tower."""
     left_out: LeftOutChoice | None
     """What left-out pictures said; `None` where none were asked, or no class has three."""
     n_trained: int
@@ -146,7 +147,9 @@ def tune_inside(
     taken = StepSettings(n_steps, settings.views, seed)
     tell = _teller("tune", n_steps * (len(parts) + 1), progress)
     left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
-    strength = float(settings.n_steps is not None) if left_out is None else left_out.strength
+    strength, temperature = float(settings.n_steps is not None), 1.0
+    if left_out is not None:
+        strength, temperature = left_out.strength, left_out.temperature
     step = 0
     if strength and n_steps:
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
@@ -156,7 +159,9 @@ def tune_inside(
     is_kept = step > 0  # none is taken where each class has one picture
     return TunedInside(
         tower.tensors() if is_kept else {},
-        config.model_copy(update={"n_steps": n_steps}) if is_kept else None,
+        config.model_copy(update={"n_steps": n_steps, "temperature": temperature})
+        if is_kept
+        else None,
         left_out,
         tower.n_trained,
         time.monotonic() - started,

@@ -19,6 +19,8 @@ from metaadapter.tuning.tuning_task import TuningTask
 __all__ = ["LeftOutChoice", "ask_left_out", "choose", "left_out_parts"]
 
 STRENGTHS = (0.0, 0.5, 1.0)
+# What the logits of a tuned tower may be divided by.
+TEMPERATURES = tuple(2.0 ** (eighths / 8) for eighths in range(9))
 # One of so many parts of each class is left out at a time.
 N_PARTS = 4
 # Pictures that are asked: with many labelled ones a part is enough, with few each part is asked.
@@ -34,12 +36,15 @@ class LeftOutChoice:
 
     strength: float
     """The strength that they bear out."""
+    temperature: float
+    """What logits are divided by at this strength, 1 to 2, so that the log loss is least: of the
+    pictures that it was trained on a tuned tower says more than it knows of new ones."""
     n_pictures: int
     """How many pictures were left out."""
     accuracies: dict[float, float]
     """Strength → the fraction of them that is told correctly."""
     log_losses: dict[float, float]
-    """Strength → the mean negative log-probability of their classes."""
+    """Strength → the mean negative log-probability of their classes, at its own temperature."""
 
 
 def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
@@ -95,26 +100,32 @@ def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"])
     """Take the strength with the least log loss if its gain is above one standard error of it.
 
     Else the tower stays as it was (Breiman's rule: the simplest of what cannot be told apart), and
-    so it does where numbers are not finite.
+    so it does where numbers are not finite. Logits of a tuned tower are divided by the temperature
+    that suits them best (Guo et al., On Calibration of Modern Neural Networks, 2017).
 
     Args:
         logits: Strength → what is said of each left-out picture; strength 0 is among them.
         labels: The classes of these pictures.
     """
-    losses = {
-        strength: cross_entropy(said.double(), labels, reduction="none").nan_to_num(inf)
-        for strength, said in logits.items()
-    }
-    means = {strength: float(each.mean()) for strength, each in losses.items()}
+
+    def losses_at(strength: float, temperature: float) -> Float[Tensor, " n"]:
+        said = logits[strength].double() / temperature
+        return cross_entropy(said, labels, reduction="none").nan_to_num(inf)
+
+    losses, temperatures = {0.0: losses_at(0.0, 1.0)}, {0.0: 1.0}
+    for strength in logits.keys() - losses.keys():
+        at_each = {it: losses_at(strength, it) for it in TEMPERATURES}
+        best = min(at_each, key=lambda it: float(at_each[it].mean()))
+        losses[strength], temperatures[strength] = at_each[best], best
+    means = {strength: float(losses[strength].mean()) for strength in logits}
     best = min(means, key=means.__getitem__)
     gains = losses[0.0] - losses[best]
     error = float(gains.std()) / sqrt(len(labels)) if len(labels) > 1 else inf
+    strength = best if float(gains.mean()) > error else 0.0
     return LeftOutChoice(
-        best if float(gains.mean()) > error else 0.0,
+        strength,
+        temperatures[strength],
         len(labels),
-        {
-            strength: float((said.argmax(1) == labels).double().mean())
-            for strength, said in logits.items()
-        },
+        {it: float((said.argmax(1) == labels).double().mean()) for it, said in logits.items()},
         means,
     )

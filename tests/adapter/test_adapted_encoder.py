@@ -400,3 +400,19 @@ def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
     assert again.config.inside == stored.config.inside
     found = adapted_encoder(small_clip(), again).encode_images(pictures)
     np.testing.assert_array_equal(rows, found)
+
+
+def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_training(
+    clip, stored, pictures
+):
+    warm = stored.config.inside.model_copy(update={"temperature": 1.6})
+
+    def shares(inside):
+        adapted = with_towers(clip, stored.towers, inside=inside)
+        rows = adapted.encode_images(pictures)
+        fitted = MetaAdapterClassifier({"a": "a", "b": "b"}, encoder=adapted).fit(rows, ["a", "b"])
+        return np.log(fitted.predict_proba(rows))
+
+    usual, flat = (each[:, 0] - each[:, 1] for each in map(shares, (stored.config.inside, warm)))
+    assert np.abs(usual).min() > 1e-3
+    np.testing.assert_allclose(usual, 1.6 * flat, rtol=1e-5)

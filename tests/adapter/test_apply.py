@@ -52,6 +52,25 @@ def test_classify__tip_adapter__equals_its_formula(task):
     torch.testing.assert_close(logits, expected)
 
 
+def test_tempered__adapter_with_every_part__divides_its_logits(task):
+    support, labels, text, query = task
+    one = torch.ones((), dtype=torch.float64)
+    weights = AdapterWeights(
+        classes=text,
+        class_bias=torch.arange(N_WAY, dtype=torch.float64),
+        logit_scale=15 * one,
+        keys=support,
+        values=one_hot(labels).double(),
+        alpha=1.17 * one,
+        beta=torch.full((len(support),), 5.5, dtype=torch.float64),
+    )
+    without_cache = AdapterWeights.zero_shot(text, 15.0)
+
+    for each in (weights, without_cache):
+        torch.testing.assert_close(classify(query, each.tempered(1.5)), classify(query, each) / 1.5)
+        torch.testing.assert_close(classify(query, each.tempered(1.0)), classify(query, each))
+
+
 def test_apply_adapter__clip_adapter_blend__equals_its_formula(task):
     _, _, text, query = task
     draw = torch.Generator().manual_seed(1)

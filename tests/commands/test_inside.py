@@ -276,8 +276,35 @@ def test_adapt__inside_that_is_not_borne_out__is_the_adapter_without(
     assert not (out / TOWERS).exists()
 
 
+def test_adapt__inside_with_a_temperature__divides_the_logits(
+    run, labelled, clip, unlabelled, tmp_path, steps, monkeypatch
+):
+    steps(3)
+    more = ("--inside", "image", "--encoder", clip, "--json")
+
+    def adapted(name):
+        done = run("adapt", labelled, "--out", tmp_path / name, *more)
+        assert done.code == 0, done.err
+        shares = np.log(
+            probabilities(run("predict", tmp_path / name, unlabelled, "--json").document)
+        )
+        return shares[:, :1] - shares[:, 1:]
+
+    usual = adapted("usual")
+    trained = tuned_towers.tune_inside
+
+    def too_sure(*args, **kwargs):
+        tuned = trained(*args, **kwargs)
+        return replace(tuned, config=tuned.config.model_copy(update={"temperature": 1.6}))
+
+    monkeypatch.setattr(tuned_towers, "tune_inside", too_sure)
+    np.testing.assert_allclose(usual, 1.6 * adapted("warm"), rtol=1e-3, atol=1e-4)
+
+
 def test_inside_told__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
-    said = LeftOutChoice(0.5, 8, {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}, {0.0: 0.4, 0.5: 0.25, 1.0: 0.3})
+    said = LeftOutChoice(
+        0.5, 1.0, 8, {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}, {0.0: 0.4, 0.5: 0.25, 1.0: 0.3}
+    )
     config = InsideConfig(kind="lora", towers=("image",), width=8, alpha=16.0, n_steps=3)
 
     told = " ".join(inside_told(TunedInside({}, config, said, 100, 2.0)))

@@ -24,6 +24,25 @@ def test_the_strength_with_the_least_log_loss_is_taken():
     assert math.isclose(found.log_losses[0.5], -math.log(0.8), rel_tol=1e-6)
 
 
+def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them():
+    too_sure = said(0.99, 0.99, 0.99, 0.05)
+
+    def log_loss(temperature):
+        return float(torch.nn.functional.cross_entropy(too_sure / temperature, LABELS))
+
+    found = choose({0.0: said(*[0.1] * 4), 1.0: too_sure}, LABELS)
+
+    assert (found.strength, found.temperature) == (1.0, 2.0)
+    assert math.isclose(found.log_losses[1.0], log_loss(2.0), rel_tol=1e-5)
+    assert log_loss(2.0) < log_loss(1.5) < log_loss(1.0)
+
+
+def test_the_tower_as_it_was_has_no_temperature():
+    surer = said(*[0.999] * 4)
+    found = choose({0.0: surer, 1.0: said(*[0.5] * 4)}, LABELS)
+    assert (found.strength, found.temperature) == (0.0, 1.0)
+
+
 def test_a_gain_within_one_standard_error_changes_nothing():
     gains = (0.9, 0.45, 0.4, 0.55)
     before, after = said(*[0.5] * 4), said(*gains)
