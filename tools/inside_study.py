@@ -3,7 +3,7 @@
 As in
 
     python -m tools.inside_study PICTURES… --out RUN.jsonl --shots 4,16 --draws 3
-    python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --views 0
+    python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --kind lora
 
 Each line of RUN.jsonl is one draw of one task; draws that are there are not measured again.
 """
@@ -36,7 +36,7 @@ __all__ = ["main"]
 
 KEY = (
     *("support", "asked", "shots", "draw"),
-    *("n_steps", "views", "encoder", "ways", "queries"),
+    *("n_steps", "kind", "encoder", "ways", "queries"),
 )
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     there = [parse_json(line) for line in lines]
     known = {tuple(each[key] for key in KEY) for each in there}
     encoder, generator = FrozenEncoder.load(given.encoder), load_generator("default")
-    settings = Inside(n_steps=given.steps, views=given.views)
+    settings = Inside(given.kind, n_steps=given.steps)
     for folder in given.pictures:
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):
@@ -58,7 +58,7 @@ def main() -> None:
                     shots,
                     draw,
                     given.steps,
-                    given.views,
+                    given.kind,
                     given.encoder,
                     given.ways,
                     given.queries,
@@ -193,7 +193,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, help="as many in any case; else left-out pictures choose"
     )
-    parser.add_argument("--views", type=float, default=1.0)
+    parser.add_argument("--kind", choices=("bottleneck", "lora"), default="bottleneck")
     return parser.parse_args()
 
 

@@ -48,9 +48,6 @@ class Inside:
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
     pictures that are left out bear it out, and none otherwise."""
-    views: float = 1.0
-    """The weight of the divergence between what is said of two looks at a picture: it wins most
-    where pictures come from another domain later on, and takes two looks a step."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
@@ -58,8 +55,6 @@ class Inside:
                 "size must be at least 1 and n_steps at least 0, or None, got "
                 f"size {self.size}, n_steps {self.n_steps}"
             )
-        if not 0 <= self.views < float("inf"):
-            raise UsageError(f"the weight views must be a number of at least 0, got {self.views}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +139,7 @@ def tune_inside(
     n_steps, parts = settings.n_steps, list[Tensor]()
     if n_steps is None:
         n_steps, parts = max(1, round(EPOCHS * len(order) / BATCH)), left_out_parts(numbers)
-    taken = StepSettings(n_steps, settings.views, seed)
+    taken = StepSettings(n_steps, seed)
     tell = _teller("tune", n_steps * (len(parts) + 1), progress)
     left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
     strength, temperature = float(settings.n_steps is not None), 1.0

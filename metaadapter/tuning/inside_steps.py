@@ -11,7 +11,6 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from metaadapter.adapter.consistency import symmetric_divergences
 from metaadapter.tuning.left_out_heads import IN_NONE, folds
 from metaadapter.tuning.tuning_task import TuningTask
 
@@ -30,8 +29,6 @@ class StepSettings:
 
     n_steps: int
     """The learning rate rises at first, and then falls along a cosine to the last of them."""
-    views: float
-    """The weight of the divergence between what is said of two looks at a picture."""
     seed: int
     """That of the batches and of the looks."""
     lr: float = 1e-3
@@ -76,9 +73,6 @@ def take_steps(
         with torch.enable_grad():
             logits = current.logits(looks.drawn(some, draw), some)
             loss = cross_entropy(logits, labels[some])
-            if settings.views:
-                other = current.logits(looks.drawn(some, draw), some)
-                loss += settings.views * symmetric_divergences(logits[None], other[None]).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
