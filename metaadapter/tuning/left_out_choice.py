@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, sqrt
+from math import inf
 
 import torch
 from jaxtyping import Float, Int
@@ -97,35 +97,31 @@ def ask_left_out(
 
 
 def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
-    """Take the strength with the least log loss if its gain is above one standard error of it.
+    """Take the strength with the least log loss; of equal ones the smaller.
 
-    Else the tower stays as it was (Breiman's rule: the simplest of what cannot be told apart), and
-    so it does where numbers are not finite. Logits of a tuned tower are divided by the temperature
-    that suits them best (Guo et al., On Calibration of Modern Neural Networks, 2017).
+    Numbers that are not finite count as an infinite loss. Logits of a tuned tower are divided by
+    the temperature that suits them best (Guo et al., On Calibration of Modern Neural Networks,
+    2017).
 
     Args:
         logits: Strength → what is said of each left-out picture; strength 0 is among them.
         labels: The classes of these pictures.
     """
 
-    def losses_at(strength: float, temperature: float) -> Float[Tensor, " n"]:
+    def log_loss(strength: float, temperature: float) -> float:
         said = logits[strength].double() / temperature
-        return cross_entropy(said, labels, reduction="none").nan_to_num(inf)
+        return float(cross_entropy(said, labels).nan_to_num(inf))
 
-    losses, temperatures = {0.0: losses_at(0.0, 1.0)}, {0.0: 1.0}
-    for strength in logits.keys() - losses.keys():
-        at_each = {it: losses_at(strength, it) for it in TEMPERATURES}
-        best = min(at_each, key=lambda it: float(at_each[it].mean()))
-        losses[strength], temperatures[strength] = at_each[best], best
-    means = {strength: float(losses[strength].mean()) for strength in logits}
-    best = min(means, key=means.__getitem__)
-    gains = losses[0.0] - losses[best]
-    error = float(gains.std()) / sqrt(len(labels)) if len(labels) > 1 else inf
-    strength = best if float(gains.mean()) > error else 0.0
+    losses, temperatures = {0.0: log_loss(0.0, 1.0)}, {0.0: 1.0}
+    for strength in sorted(logits.keys() - {0.0}):
+        at_each = {it: log_loss(strength, it) for it in TEMPERATURES}
+        temperatures[strength] = min(at_each, key=at_each.__getitem__)
+        losses[strength] = at_each[temperatures[strength]]
+    best = min(losses, key=losses.__getitem__)
     return LeftOutChoice(
-        strength,
-        temperatures[strength],
+        best,
+        temperatures[best],
         len(labels),
         {it: float((said.argmax(1) == labels).double().mean()) for it, said in logits.items()},
-        means,
+        losses,
     )
