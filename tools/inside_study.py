@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metaadapter.adapter import Support, classify, with_towers
+from metaadapter.adapter import Support, calibrated, classify, with_towers
 from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.classifier.one_shot import predict_adapter
@@ -30,6 +30,7 @@ from metaadapter.files.strict_json import json_text, parse_json
 from metaadapter.generator import load_generator
 from metaadapter.images import read_images
 from metaadapter.task.labelled_pictures import draw_shots
+from metaadapter.towers import Calibration
 from metaadapter.tuning import Inside, tune_inside
 
 __all__ = ["main"]
@@ -100,12 +101,16 @@ def _measure(
     seconds, used = time.monotonic() - started, time.process_time() - used
     targets = np.array([classes.index(name) for name in other_labels])
 
-    def figures(tower: FrozenEncoder, temperature: float = 1.0) -> tuple[float, float, float]:
+    def figures(
+        tower: FrozenEncoder, calibration: Calibration | None = None
+    ) -> tuple[float, float, float]:
         features = tower.encode_images(pictures)
         task: Support = labelled_support(
             features, labels, classes, texts, tower, logit_scale=tower.logit_scale
         )
-        weights = predict_adapter(generator, task).tempered(temperature)
+        weights = predict_adapter(generator, task)
+        if calibration is not None:
+            weights = calibrated(weights, calibration)
         rows = torch.from_numpy(tower.encode_images(others)).double()
         said = classify(rows, weights).log_softmax(-1).numpy()
         loss = -said[np.arange(len(said)), targets].mean()
@@ -120,7 +125,7 @@ def _measure(
     after = before
     if tuned.config is not None:
         changed = with_towers(encoder, tuned.tensors, inside=tuned.config)
-        after = figures(changed, tuned.config.temperature)
+        after = figures(changed, tuned.config.calibration)
     left = tuned.left_out
     return {
         "accuracy": [before[0], after[0]],

@@ -2,6 +2,7 @@
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of, with_towers
 from metaadapter.adapter.answers import Answers, answer
+from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import (
     StoredAdapter,
@@ -41,6 +42,7 @@ __all__ = [
     "adapted_encoder",
     "answer",
     "apply_adapter",
+    "calibrated",
     "classify",
     "hold_adapter",
     "known_logits",
@@ -55,5 +57,6 @@ __all__ = [
     "require_adapters",
     "save_adapter",
     "store_adapter",
+    "with_calibrated_head",
     "with_towers",
 ]

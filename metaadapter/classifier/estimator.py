@@ -17,9 +17,11 @@ from metaadapter.adapter import (
     Support,
     TaskSignature,
     adapted_encoder,
+    calibrated,
     load_adapter,
     parts_of,
     store_adapter,
+    with_calibrated_head,
 )
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
@@ -151,7 +153,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             self.signature_ = None
             base, parts = parts_of(encoder)
             if parts.inside is not None:
-                self.adapter_ = self.adapter_.tempered(parts.inside.temperature)
+                self.adapter_ = calibrated(self.adapter_, parts.inside.calibration)
             self.inside_, self.prompt_, self.towers_ = parts.inside, None, parts.towers
             self.blocks_ = support.blocks
             self.origin_ = Origin()
@@ -203,6 +205,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.adapter_, self.support_ = append_class(
             generator, self.adapter_, support, position, rows, vector
         )
+        if self.inside_ is not None:
+            self.adapter_ = with_calibrated_head(self.adapter_, self.inside_.calibration)
         self.class_texts = {**(self.class_texts or {}), **texts} or None
         self.classes_ = np.asarray(classes)
         self.n_shots_ = np.insert(self.n_shots_, position, len(rows))

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter import classify, with_towers
+from metaadapter.adapter import calibrated, classify, with_towers
 from metaadapter.baselines.fine_tuned_tower import FineTunedTower
 from metaadapter.classifier.labelled_support import labelled_support
 from metaadapter.classifier.one_shot import predict_adapter
@@ -76,7 +76,7 @@ def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     support = labelled_support(
         features, labels, classes, names, adapted, logit_scale=encoder.logit_scale
     )
-    weights = predict_adapter(generator, support).tempered(tuned.config.temperature)
+    weights = calibrated(predict_adapter(generator, support), tuned.config.calibration)
 
     def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
         rows = torch.from_numpy(adapted.encode_images(paths)).double()

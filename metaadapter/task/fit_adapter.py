@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from metaadapter.adapter import AdapterConfig, StoredAdapter, Support
+from metaadapter.adapter import AdapterConfig, StoredAdapter, Support, calibrated
 from metaadapter.classifier.fine_tune import fine_tune_adapter, leave_one_out
 from metaadapter.classifier.labelled_support import (
     descriptions,
@@ -70,7 +70,7 @@ def fit_adapter(
     else:
         weights, n_steps = predict_adapter(loaded, support), 0
     if inside is not None and inside.config is not None:
-        weights = weights.tempered(inside.config.temperature)
+        weights = calibrated(weights, inside.config.calibration)
     config = AdapterConfig(
         classes=list(classes),
         width=pictures.features.shape[1],

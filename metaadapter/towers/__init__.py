@@ -3,6 +3,7 @@
 from metaadapter.features.shared_copy import shared_copy as shared_copy
 from metaadapter.towers.bottleneck import Bottleneck as Bottleneck
 from metaadapter.towers.bottleneck import insert_bottlenecks as insert_bottlenecks
+from metaadapter.towers.config import Calibration as Calibration
 from metaadapter.towers.config import InsideConfig as InsideConfig
 from metaadapter.towers.config import PromptConfig as PromptConfig
 from metaadapter.towers.inside import insert_inside as insert_inside

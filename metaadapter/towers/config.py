@@ -6,9 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["InsideConfig", "PromptConfig", "TowerName"]
+__all__ = ["Calibration", "InsideConfig", "PromptConfig", "TowerName"]
 
 TowerName = Literal["image", "text"]
+
+
+class Calibration(BaseModel):
+    """What makes an adapter as sure of new pictures as it should be; by default nothing changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperature: Annotated[float, Field(ge=1)] = 1.0
+    """What its logits are divided by."""
+    known_shift: Annotated[float, Field(le=0)] = 0.0
+    """What is added to the thresholds of being known, which are logits."""
+    own_scale: Annotated[float, Field(ge=1)] = 1.0
+    """What the thresholds of sets are multiplied by, which are log-probabilities."""
 
 
 class InsideConfig(BaseModel):
@@ -25,9 +38,8 @@ class InsideConfig(BaseModel):
     """What LoRA's product is multiplied by, times its rank; `None` for bottlenecks."""
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The gradient steps that they were trained with."""
-    temperature: Annotated[float, Field(ge=1)] = 1.0
-    """What the logits of an adapter that is predicted from the tower are divided by: the tower was
-    trained on the same pictures, and says more of them than it knows of new ones."""
+    calibration: Calibration = Calibration()
+    """How sure an adapter is that is predicted from the pictures that the tower was trained on."""
 
     def __str__(self) -> str:
         what = (

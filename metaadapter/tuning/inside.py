@@ -20,7 +20,7 @@ from metaadapter.features.encoding_loop import Stage
 from metaadapter.features.looks import n_looks
 from metaadapter.generator import AdapterGenerator
 from metaadapter.images import ImageInput
-from metaadapter.towers import InsideConfig
+from metaadapter.towers import Calibration, InsideConfig
 from metaadapter.tuning.adapted_tower import AdaptedTower
 from metaadapter.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.tuning.left_out_choice import LeftOutChoice, ask_left_out, left_out_parts
@@ -64,8 +64,7 @@ class TunedInside:
     tensors: dict[str, Tensor]
     """As `inside_tensors` names them; empty where the tower stays as it is."""
     config: InsideConfig | None
-    """What the adapter's configuration says of them; `None` without any. By its temperature the
-    logits of an adapter are divided that is predicted from this tower."""
+    """What the adapter's configuration says of them; `None` without any."""
     left_out: LeftOutChoice | None
     """What left-out pictures said; `None` where none were asked, or no class has three."""
     n_trained: int
@@ -142,9 +141,9 @@ def tune_inside(
     taken = StepSettings(n_steps, seed)
     tell = _teller("tune", n_steps * (len(parts) + 1), progress)
     left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
-    strength, temperature = float(settings.n_steps is not None), 1.0
+    strength, calibration = float(settings.n_steps is not None), Calibration()
     if left_out is not None:
-        strength, temperature = left_out.strength, left_out.temperature
+        strength, calibration = left_out.strength, left_out.calibration
     step = 0
     if strength and n_steps:
         for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
@@ -154,7 +153,7 @@ def tune_inside(
     is_kept = step > 0  # none is taken where each class has one picture
     return TunedInside(
         tower.tensors() if is_kept else {},
-        config.model_copy(update={"n_steps": n_steps, "temperature": temperature})
+        config.model_copy(update={"n_steps": n_steps, "calibration": calibration})
         if is_kept
         else None,
         left_out,

@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaadapter.towers import Calibration
 from metaadapter.tuning.adapted_tower import AdaptedTower
 from metaadapter.tuning.inside_steps import StepSettings, take_steps
+from metaadapter.tuning.left_out_calibration import LeftOutAnswers, calibrate
 from metaadapter.tuning.left_out_heads import IN_ALL, folds
 from metaadapter.tuning.tuning_task import TuningTask
 
@@ -36,9 +38,9 @@ class LeftOutChoice:
 
     strength: float
     """The strength that they bear out."""
-    temperature: float
-    """What logits are divided by at this strength, 1 to 2, so that the log loss is least: of the
-    pictures that it was trained on a tuned tower says more than it knows of new ones."""
+    calibration: Calibration
+    """How sure the adapter may be that is predicted at this strength: of the pictures that it was
+    trained on a tuned tower says more than it knows of new ones."""
     n_pictures: int
     """How many pictures were left out."""
     accuracies: dict[float, float]
@@ -73,27 +75,32 @@ def ask_left_out(
     So many steps fewer are taken. The tower's adapters end as they began. `tell` is called after
     each step with a number up to that of the steps in `settings`, times that of the parts.
     """
-    logits: dict[float, list[Tensor]] = {strength: [] for strength in STRENGTHS}
+    answers: dict[float, list[LeftOutAnswers]] = {strength: [] for strength in STRENGTHS}
     for number, left in enumerate(parts):
         fold = torch.full_like(task.labels_n, IN_ALL)
         fold[left] = 0
         learned = (fold == IN_ALL).nonzero()[:, 0]
 
-        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> Float[Tensor, "left N"]:
-            return task.left_out_heads(rows, fold).logits(rows[left], left)
+        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutAnswers:
+            weights = task.left_out_heads(rows, fold).weights.task(0)
+            return LeftOutAnswers(weights, rows[left], task.labels_n[left])
 
-        logits[0.0].append(ask(task.rows_before))
+        answers[0.0].append(ask(task.rows_before))
         fewer = max(1, settings.n_steps * len(learned) // len(fold))
         for step in take_steps(task, learned, tower.parameters, replace(settings, n_steps=fewer)):
             tell(number * settings.n_steps + step * settings.n_steps // fewer)
         for strength in STRENGTHS[1:]:
             with tower.scaled(strength):
-                logits[strength].append(ask(task.looks.rows()))
+                answers[strength].append(ask(task.looks.rows()))
         tower.restart()
-    return choose(
-        {strength: torch.cat(each) for strength, each in logits.items()},
-        task.labels_n[torch.cat(list(parts))],
+    found = choose(
+        {it: torch.cat([part.logits for part in each]) for it, each in answers.items()},
+        torch.cat([part.labels for part in answers[0.0]]),
     )
+    if not found.strength:
+        return found
+    calibration = calibrate(answers[found.strength], found.calibration.temperature)
+    return replace(found, calibration=calibration)
 
 
 def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
@@ -120,7 +127,7 @@ def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"])
     best = min(losses, key=losses.__getitem__)
     return LeftOutChoice(
         best,
-        temperatures[best],
+        Calibration(temperature=temperatures[best]),
         len(labels),
         {it: float((said.argmax(1) == labels).double().mean()) for it, said in logits.items()},
         losses,

@@ -23,6 +23,7 @@ from metaadapter.adapter import (
     store_adapter,
     with_towers,
 )
+from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.skill import check_skill
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features import FrozenEncoder, ModelEncoder
@@ -30,6 +31,7 @@ from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 from metaadapter.files.proof import check_files, read_document, unsealed, write_document
 from metaadapter.towers import (
     Bottleneck,
+    Calibration,
     InsideConfig,
     LowRank,
     find_places,
@@ -405,7 +407,7 @@ def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
 def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_training(
     clip, stored, pictures
 ):
-    warm = stored.config.inside.model_copy(update={"temperature": 1.6})
+    warm = stored.config.inside.model_copy(update={"calibration": Calibration(temperature=1.6)})
 
     def shares(inside):
         adapted = with_towers(clip, stored.towers, inside=inside)
@@ -416,3 +418,24 @@ def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_
     usual, flat = (each[:, 0] - each[:, 1] for each in map(shares, (stored.config.inside, warm)))
     assert np.abs(usual).min() > 1e-3
     np.testing.assert_allclose(usual, 1.6 * flat, rtol=1e-5)
+
+
+def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_training(
+    clip, stored, pictures
+):
+    lower = Calibration(known_shift=-0.7, own_scale=1.5)
+    of_training = stored.config.inside.model_copy(update={"calibration": lower})
+
+    def heads(inside):
+        adapted = with_towers(clip, stored.towers, inside=inside)
+        rows = adapted.encode_images(pictures)
+        fitted = MetaAdapterClassifier({"a": "a", "c": "c"}, encoder=adapted).fit(rows, ["a", "c"])
+        yield fitted.adapter_
+        yield fitted.add_class("b", rows[:1] + 0.1).adapter_
+
+    for usual, found in zip(heads(stored.config.inside), heads(of_training), strict=True):
+        shifted = usual.known_quantiles - 0.7
+        torch.testing.assert_close(found.known_quantiles, shifted)
+        torch.testing.assert_close(found.own_quantiles, 1.5 * usual.own_quantiles)
+        torch.testing.assert_close(found.reject_threshold, shifted[KEPT.index(0.95)].sigmoid())
+        torch.testing.assert_close(found.classes, usual.classes)

@@ -22,6 +22,7 @@ from metaadapter.commands.app import main
 from metaadapter.features import load_encoder
 from metaadapter.task import tuned_towers
 from metaadapter.towers import (
+    Calibration,
     InsideConfig,
     find_places,
     insert_inside,
@@ -295,7 +296,10 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
 
     def too_sure(*args, **kwargs):
         tuned = trained(*args, **kwargs)
-        return replace(tuned, config=tuned.config.model_copy(update={"temperature": 1.6}))
+        return replace(
+            tuned,
+            config=tuned.config.model_copy(update={"calibration": Calibration(temperature=1.6)}),
+        )
 
     monkeypatch.setattr(tuned_towers, "tune_inside", too_sure)
     np.testing.assert_allclose(usual, 1.6 * adapted("warm"), rtol=1e-3, atol=1e-4)
@@ -303,7 +307,7 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
 
 def test_inside_told__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
     said = LeftOutChoice(
-        0.5, 1.0, 8, {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}, {0.0: 0.4, 0.5: 0.25, 1.0: 0.3}
+        0.5, Calibration(), 8, {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}, {0.0: 0.4, 0.5: 0.25, 1.0: 0.3}
     )
     config = InsideConfig(kind="lora", towers=("image",), width=8, alpha=16.0, n_steps=3)
 

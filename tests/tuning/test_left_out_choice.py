@@ -32,7 +32,7 @@ def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them()
 
     found = choose({0.0: said(*[0.1] * 4), 1.0: too_sure}, LABELS)
 
-    assert (found.strength, found.temperature) == (1.0, 2.0)
+    assert (found.strength, found.calibration.temperature) == (1.0, 2.0)
     assert math.isclose(found.log_losses[1.0], log_loss(2.0), rel_tol=1e-5)
     assert log_loss(2.0) < log_loss(1.5) < log_loss(1.0)
 
@@ -40,7 +40,7 @@ def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them()
 def test_the_tower_as_it_was_has_no_temperature():
     surer = said(*[0.999] * 4)
     found = choose({0.0: surer, 1.0: said(*[0.5] * 4)}, LABELS)
-    assert (found.strength, found.temperature) == (0.0, 1.0)
+    assert (found.strength, found.calibration.temperature) == (0.0, 1.0)
 
 
 def test_of_equal_strengths_the_smaller_is_taken():

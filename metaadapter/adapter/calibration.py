@@ -1,0 +1,30 @@
+"""How sure an adapter is whose tower was trained on the pictures that it is predicted from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.towers import Calibration
+
+__all__ = ["calibrated", "with_calibrated_head"]
+
+
+def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
+    """A predicted adapter as sure of new pictures as left-out ones bear out."""
+    return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
+
+
+def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
+    """The same for the head that tells known pictures alone, if there is one."""
+    head = weights.known_head
+    if head is None:
+        return weights
+    known_quantiles = head.known_quantiles + calibration.known_shift
+    return replace(
+        weights,
+        known_quantiles=known_quantiles,
+        own_quantiles=head.own_quantiles * calibration.own_scale,
+        reject_threshold=known_quantiles[..., KEPT.index(0.95)].sigmoid(),
+    )
