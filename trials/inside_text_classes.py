@@ -1,9 +1,9 @@
 """Adapters in the text tower's blocks, trained with classes' texts left out, draw by draw.
 
-    python -m trials.inside_text_classes STORE… --out RUN.jsonl [--shots 4,16] [--draws 4]
+    python -m trials.inside_text_classes STORE… --out RUN.jsonl --jobs new:1,5:0,1,2,3 all:1:0,1
     python -m trials.inside_text_classes --out RUN.jsonl   # only shows the run
 
-Pictures come from feature stores. Each line of RUN.jsonl is one path of 40 steps on one draw: the
+Pictures come from feature stores. Each line of RUN.jsonl is one path of steps on one draw: the
 accuracies in % after some numbers of steps. Two uses are measured: "new", where half of at most 20
 classes are known by their names alone and each half is judged among itself (harmonic mean), and
 "all", where every class has pictures. Losses: "prompt", that of a learned prompt, and "episodes",
@@ -13,7 +13,8 @@ where in each step half of the classes with pictures are named alone.
 import argparse
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import harmonic_mean, mean, stdev
 from time import process_time
@@ -33,7 +34,7 @@ from metaadapter.towers import InsideConfig, find_places, insert_inside
 from metaadapter.towers.soft_prompt import shorten
 from metaadapter.tuning.soft_prompt import _best_scale, _centred_unit
 
-CHECKED = (0, 10, 20, 40)
+CHECKED = [0]  # and those of --steps
 WARM_UP = 4
 KEY = ("set", "use", "shots", "draw", "kind", "loss", "lr", "closeness")
 SETTINGS = list(
@@ -79,26 +80,31 @@ def draw_task(store, use, shots, draw, n_query):
     )
 
 
+@cache
+def text_places(encoder):
+    return [each for each in find_places(encoder.network) if each.tower == "text"]
+
+
 class Texts:
     """Texts of all names, by the text tower with adapters as they are by now."""
 
     def __init__(self, encoder, names, kind, seed):
-        networks = []
-        encoder.adapted(networks.append, "trial")
-        (self.network,) = networks
-        places = [each for each in find_places(self.network) if each.tower == "text"]
+        self.network = encoder.copied_network()
         lora = kind == "lora"
         config = InsideConfig(
             kind=kind, towers=("text",), width=8 if lora else 64, alpha=16.0 if lora else None
         )
-        self.parameters = insert_inside(self.network, config, places, seed=seed)
-        self.n_names, self.n_templates = len(names), len(encoder.templates)
+        self.parameters = insert_inside(self.network, config, text_places(encoder), seed=seed)
+        self.logit_scale = float(encoder.logit_scale)
+        self.n_templates = len(encoder.templates)
         sentences = [fill_template(each, name) for name in names for each in encoder.templates]
         self.tokens = shorten(self.network, encoder.tokenize(sentences))
         with torch.no_grad():
             self.start = self.now(len(names))
         wide = encoder.as_wide_as_pictures(np.eye(self.start.shape[1], dtype=np.float32))
         self.wide = torch.from_numpy(wide)  # (joint, wide)
+
+    def check(self, encoder, names):
         hand_written = torch.from_numpy(encoder.encode_texts(names))
         torch.testing.assert_close(self.start @ self.wide, hand_written, atol=1e-5, rtol=0)
 
@@ -162,7 +168,9 @@ def judge(task, texts, now, use):
 
     def accuracy(said, first, end):
         own = (labels >= first) & (labels < end)
-        return 100 * float((said[own][:, first:end].argmax(1) + first == labels[own]).double().mean())
+        return 100 * float(
+            (said[own][:, first:end].argmax(1) + first == labels[own]).double().mean()
+        )
 
     n, n_base = len(task.names), task.n_base
     if use == "all":
@@ -175,8 +183,65 @@ def judge(task, texts, now, use):
     return {"score": harmonic_mean([base, new]), "base": base, "new": new, "names": alone}
 
 
-def run(task, texts, generator, use, loss_name, lr, closeness, seed):
-    """Steps → accuracies along one path."""
+def left_out(task, encoder, generator, kind, setting, seed):
+    """Steps → gain in log loss and its standard error, of pictures of each half of the classes.
+
+    The other half was learned from; "names" is by centred names, "adapter" by a predicted adapter.
+    """
+    losses = defaultdict(list)
+    numbers = torch.arange(task.n_base)
+    for half in range(2):
+        out, learned = numbers[half::2], numbers[1 - half :: 2]
+        order = torch.cat([learned, out])
+        place = torch.argsort(order)
+        is_out = torch.isin(task.labels, out)
+        part = Task(
+            [task.names[n] for n in order],
+            len(learned),
+            task.rows[~is_out],
+            place[task.labels[~is_out]],
+            task.rows[is_out],
+            place[task.labels[is_out]],
+            task.blocks,
+        )
+        texts = Texts(encoder, part.names, kind, seed)
+        first = len(learned) if len(out) > 1 else 0
+        known = torch.arange(len(part.names)) < part.n_base
+        scales = {}
+
+        def look(now, part=part, texts=texts, first=first, known=known, scales=scales):
+            wide = now @ texts.wide
+            centred = normalize((part.asked - part.rows.mean(0)) * wide.any(0), dim=-1)
+            read = texts.read(now, known) @ texts.wide
+            support = Support.of_rows(
+                part.rows, part.labels, read, logit_scale=texts.logit_scale, blocks=part.blocks
+            )
+            adapter = classify(part.asked.double(), predict_adapter(generator, support))
+            target, found = part.asked_labels - first, {}
+            said = {"names": centred @ _centred_unit(wide).T, "adapter": adapter}
+            for way, cosines in said.items():
+                scale = scales.setdefault(way, _best_scale(cosines[:, first:], target))
+                scale = scale if way == "names" else 1.0
+                found[way] = cross_entropy(scale * cosines[:, first:], target, reduction="none")
+            return found
+
+        with torch.no_grad():
+            path = {0: look(texts.start)}
+        path |= run(part, texts, generator, "new", *setting, seed, look)
+        for step in CHECKED:
+            for way, each in path[step].items():
+                losses[step, way].append(each.double())
+    told = {}
+    for step in CHECKED[1:]:
+        for way in ("names", "adapter"):
+            gains = torch.cat(losses[0, way]) - torch.cat(losses[step, way])
+            error = float(gains.std()) / len(gains) ** 0.5
+            told[f"{way} {step}"] = [float(gains.mean()), error]
+    return told
+
+
+def run(task, texts, generator, use, loss_name, lr, closeness, seed, look):
+    """Steps → what is seen along one path."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(texts.parameters, lr=lr, weight_decay=0.05)
     n_base, hand_written = task.n_base, texts.start[: task.n_base]
@@ -188,7 +253,7 @@ def run(task, texts, generator, use, loss_name, lr, closeness, seed):
     for step in range(max(CHECKED) + 1):
         if step in CHECKED[1:]:
             with torch.no_grad():
-                found[step] = judge(task, texts, texts.now(len(task.names)), use)
+                found[step] = look(texts.now(len(task.names)))
         if step == max(CHECKED):
             break
         for group in optimizer.param_groups:
@@ -216,7 +281,7 @@ def show(lines):
     groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for line in lines:
         group = tuple(line[key] for key in KEY[4:])
-        for steps in map(str, CHECKED[1:]):
+        for steps in sorted(key for key in line if key.isdigit() and key != "0"):
             groups[line["use"], line["shots"]][(*group, steps)][line["set"]].append(line)
     for (use, shots), group in sorted(groups.items()):
         print(f"\n{use}, {shots} pictures")
@@ -234,61 +299,98 @@ def show(lines):
                 free = max(1, sum(len(g) - 1 for g in gains))
                 reach = student.ppf(0.975, free) * error
                 digits = 3 if column == "log_loss" else 1
-                each = " ".join(f"{mean(g):+.{digits}f}" for g in gains) if column == "score" else ""
+                each = (
+                    " ".join(f"{mean(g):+.{digits}f}" for g in gains) if column == "score" else ""
+                )
                 told.append(
                     f"{column} {mean(map(mean, before)):.{digits}f} "
                     f"{mean(map(mean, gains)):+.{digits}f} ± {reach:.{digits}f} {each}"
                 )
+            asked = {of: [each for each in some if "left_out" in each] for of, some in sets.items()}
+            asked = {of: some for of, some in asked.items() if len(some) > 1}
+            for way in ("names", "adapter") if asked else ():
+                kept = [[_kept(line, way, name[-1]) for line in each] for each in asked.values()]
+                chosen = [
+                    [
+                        k * (line[name[-1]]["score"] - line["0"]["score"])
+                        for k, line in zip(*both, strict=True)
+                    ]
+                    for both in zip(kept, asked.values(), strict=True)
+                ]
+                error = sum(stdev(g) ** 2 / len(g) for g in chosen) ** 0.5 / len(chosen)
+                reach = student.ppf(0.975, sum(len(g) - 1 for g in chosen)) * error
+                told.append(
+                    f"if {way} bear it out {mean(map(mean, chosen)):+.1f} ± {reach:.1f}, "
+                    f"in {mean(map(mean, kept)):.0%} of {sum(map(len, kept))}"
+                )
             count = sum(map(len, sets.values()))
             print(*name, f"({len(sets)} sets, {count} draws)", " | ".join(told))
+
+
+def _kept(line, way, step):
+    gain, error = line["left_out"][f"{way} {step}"]
+    return gain > error
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("stores", nargs="*", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--uses", default="new,all")
+    parser.add_argument("--jobs", nargs="*", default=[], help="USE:SETTINGS:DRAWS[:choose]")
     parser.add_argument("--shots", default="4,16")
-    parser.add_argument("--draws", default="0,1,2,3")
-    parser.add_argument("--settings", default=",".join(map(str, range(len(SETTINGS)))))
     parser.add_argument("--queries", type=int, default=30)
+    parser.add_argument("--steps", default="10,20", help="after how many of them is asked")
     given = parser.parse_args()
+    CHECKED.extend(map(int, given.steps.split(",")))
     torch.set_num_threads(1)
     generator = load_generator("default").requires_grad_(False)
     judge.generator = generator
     lines = given.out.read_text().splitlines() if given.out.exists() else []
-    there = [parse_json(line) for line in lines]
-    known = {tuple(line[key] for key in KEY) for line in there}
+    there = {tuple(each[key] for key in KEY): each for each in map(parse_json, lines)}
+    before = {facts[:4]: line["0"] for facts, line in there.items()}
+    stores = [FeatureStore.open(folder) for folder in given.stores]
     encoders = {}
-    for draw, number in itertools.product(
-        map(int, given.draws.split(",")), map(int, given.settings.split(","))
-    ):
-        kind, loss_name, lr, closeness = SETTINGS[number]
-        for folder, use, shots in itertools.product(
-            given.stores, given.uses.split(","), map(int, given.shots.split(","))
+    for job in given.jobs:
+        use, numbers, draws, *choose = job.split(":")
+        for draw, number, (folder, store), shots in itertools.product(
+            map(int, draws.split(",")),
+            map(int, numbers.split(",")),
+            zip(given.stores, stores, strict=True),
+            map(int, given.shots.split(",")),
         ):
-            facts = (folder.name, use, shots, draw, kind, loss_name, lr, closeness)
-            if facts in known:
+            kind, *setting = SETTINGS[number]
+            facts = (folder.name, use, shots, draw, kind, *setting)
+            if facts in there and not (choose and "left_out" not in there[facts]):
                 continue
-            if folder not in encoders:
-                store = FeatureStore.open(folder)
-                recipe = store.header.recipe
-                load = FrozenEncoder.load(store.encoder, zoom=recipe.zoom, blocks=recipe.block_names)
-                encoders[folder] = (store, load)
-            store, encoder = encoders[folder]
-            task = draw_task(store, use, shots, draw, given.queries)
+            recipe = store.header.recipe
+            which = (store.encoder, recipe.zoom, recipe.block_names)
+            task, is_first = draw_task(store, use, shots, draw, given.queries), False
+            if which not in encoders:
+                is_first = True
+                encoders[which] = FrozenEncoder.load(
+                    store.encoder, zoom=recipe.zoom, blocks=recipe.block_names
+                )
+            encoder = encoders[which]
             begun = process_time()
             texts = Texts(encoder, task.names, kind, draw)
-            texts.logit_scale = float(store.logit_scale or 100.0)
-            before = judge(task, texts, texts.start, use)
-            found = run(task, texts, generator, use, loss_name, lr, closeness, draw)
-            line = {**dict(zip(KEY, facts, strict=True)), "0": before}
+            if is_first:
+                texts.check(encoder, task.names)
+            if facts[:4] not in before:
+                before[facts[:4]] = judge(task, texts, texts.start, use)
+
+            def look(now, task=task, texts=texts, use=use):
+                return judge(task, texts, now, use)
+
+            found = run(task, texts, generator, use, *setting, draw, look)
+            if choose:
+                found["left_out"] = left_out(task, encoder, generator, kind, setting, draw)
+            line = {**dict(zip(KEY, facts, strict=True)), "0": before[facts[:4]]}
             line |= {str(key): each for key, each in found.items()}
             line["seconds"] = process_time() - begun
-            there.append(line)
+            there[facts] = line
             with given.out.open("a") as file:
                 file.write(json_text(line).replace("\n", " ") + "\n")
-    show(there)
+    show(there.values())
 
 
 if __name__ == "__main__":
