@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,16 +15,23 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageErro
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
 from metaadapter.refusals import is_shortage
-from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside
+from metaadapter.towers import (
+    InsideConfig,
+    PromptConfig,
+    PromptedEncoder,
+    merge_lora,
+    restore_inside,
+)
 
 __all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
 
 
 @dataclass(frozen=True, slots=True)
 class TowerParts:
-    """The tensors of the adapters that stand in the blocks of an encoder's towers."""
+    """The tensors of what an encoder has in its towers, and what they are."""
 
     inside: InsideConfig | None = None
+    prompt: PromptConfig | None = None
     towers: Mapping[str, Tensor] = field(default_factory=dict)
     """As `StoredAdapter.towers` names them."""
 
@@ -71,7 +78,9 @@ def adapted_encoder(
     config.origin.require_encoder(loaded.fingerprint, owner=owner)
     if config.inside is not None and not is_adapted:
         base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
-    return base if config.prompt is None else PromptedEncoder(base, parts["prompt"])
+    if config.prompt is None:
+        return base
+    return PromptedEncoder(base, parts["prompt"], config.prompt)
 
 
 def with_towers(
@@ -110,12 +119,16 @@ def with_towers(
         raise IncompatibleArtifact(
             f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
         ) from error
-    adapted.parts = TowerParts(inside, towers)
+    adapted.parts = TowerParts(inside, towers=towers)
     return adapted
 
 
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
-    """The encoder as it was loaded, and what `with_towers` has put into its towers."""
+    """The encoder as it was loaded, and what stands in its towers, a learned prompt included."""
+    if isinstance(encoder, PromptedEncoder):
+        base, parts = parts_of(encoder.base)
+        towers = {**parts.towers, **encoder.tensors}
+        return base, replace(parts, prompt=encoder.config, towers=towers)
     if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
         return encoder.base, encoder.parts
     return encoder, TowerParts()
