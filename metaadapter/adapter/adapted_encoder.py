@@ -23,7 +23,7 @@ from metaadapter.towers import (
     restore_inside,
 )
 
-__all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
+__all__ = ["TowerParts", "adapted_encoder", "parts_mark", "parts_of", "with_towers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def adapted_encoder(
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
-    is_adapted = config.inside is not None and base.mark == _mark(config.inside, parts["inside"])
+    is_adapted = config.inside is not None and base.mark == parts_mark(
+        config.inside, parts["inside"]
+    )
     loaded = base.base if is_adapted and base.base is not None else base
     config.origin.require_encoder(loaded.fingerprint, owner=owner)
     if config.inside is not None and not is_adapted:
@@ -109,7 +111,7 @@ def with_towers(
             merge_lora(network)
 
     try:
-        adapted = base.adapted(change, _mark(inside, towers))
+        adapted = base.adapted(change, parts_mark(inside, towers))
     except MetaAdapterError:
         raise
     except Exception as error:  # whatever torch says of tensors that do not go together
@@ -123,6 +125,13 @@ def with_towers(
     return adapted
 
 
+def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
+    """A hash that differs for any two sets of parts."""
+    facts = None if inside is None else inside.model_dump(mode="json")
+    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
+    return hashlib.sha256(content).hexdigest()
+
+
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
     """The encoder as it was loaded, and what stands in its towers, a learned prompt included."""
     if isinstance(encoder, PromptedEncoder):
@@ -132,10 +141,3 @@ def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
     if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
         return encoder.base, encoder.parts
     return encoder, TowerParts()
-
-
-def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
-    """A hash that differs for any two sets of parts."""
-    facts = None if inside is None else inside.model_dump(mode="json")
-    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
-    return hashlib.sha256(content).hexdigest()
