@@ -6,7 +6,8 @@ As in
 
 Each draw takes half of the classes of a feature store as base classes, with pictures, and the other
 half as new ones, known by their names alone. Each half is judged among itself, as CoOp does it.
-Each line of RUN.jsonl is one draw; draws that are there are not measured again.
+Each line of RUN.jsonl is one draw; draws that are there are not measured again, and are told apart
+from those of another encoder, number of classes or number of pictures that are asked about.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from metaadapter.tuning import SoftPrompt, tune_prompt
 
 __all__ = ["main"]
 
-KEY = ("store", "shots", "draw")
+KEY = ("store", "shots", "draw", "encoder", "ways", "queries")
 REFERENCE = "predicted"
 # CoOp's four words, and KgCoOp's weight.
 WORDS, N_CONTEXT, KGCOOP = "a photo of a", 4, 8.0
@@ -56,7 +57,8 @@ def main() -> None:
         encoder = FrozenEncoder.load(store.encoder, zoom=recipe.zoom, blocks=recipe.block_names)
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):
-                facts = (folder.name, shots, draw)
+                ways = len(store.classes)
+                facts = (folder.name, shots, draw, store.encoder, ways, given.queries)
                 if facts in known:
                     continue
                 task = _draw(store, shots, draw, given.queries)
@@ -199,9 +201,13 @@ def _coop(
 
 def _show(lines: list[dict[str, Any]]) -> None:
     """Means over the draws of each store, then over stores; differences are paired."""
-    for shots in sorted({line["shots"] for line in lines}):
-        some = [line for line in lines if line["shots"] == shots]
-        print(f"{shots} shots: base, new, harmonic mean, less {REFERENCE}, seconds")
+    shared = ("shots", "encoder", "queries")
+    for facts in sorted({tuple(line[key] for key in shared) for line in lines}):
+        some = [line for line in lines if tuple(line[key] for key in shared) == facts]
+        print(
+            "{} shots, {}, {} queries: base, new, harmonic mean, ".format(*facts)
+            + f"less {REFERENCE}, seconds"
+        )
         for method in some[0]["methods"]:
             of_store = defaultdict(list)
             for line in some:
@@ -209,7 +215,7 @@ def _show(lines: list[dict[str, Any]]) -> None:
                 both = harmonic_mean([own["base"], own["new"]])
                 less = both - harmonic_mean([other["base"], other["new"]])
                 kept = own.get("kept", 1.0)
-                of_store[line["store"]].append(
+                of_store[f"{line['store']} ({line['ways']})"].append(
                     (own["base"], own["new"], both, less, own["seconds"], kept)
                 )
             columns = [

@@ -1,6 +1,11 @@
 """Adapters as values: their weights, what they do, and how they are kept."""
 
-from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of, with_towers
+from metaadapter.adapter.adapted_encoder import (
+    adapted_encoder,
+    parts_mark,
+    parts_of,
+    with_towers,
+)
 from metaadapter.adapter.answers import Answers, answer
 from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.adapter.config import AdapterConfig, Origin
@@ -50,6 +55,7 @@ __all__ = [
     "known_probabilities",
     "known_threshold",
     "load_adapter",
+    "parts_mark",
     "parts_of",
     "prediction_sets",
     "probabilities",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,16 +15,23 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageErro
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.files.strict_json import json_text
 from metaadapter.refusals import is_shortage
-from metaadapter.towers import InsideConfig, PromptedEncoder, merge_lora, restore_inside
+from metaadapter.towers import (
+    InsideConfig,
+    PromptConfig,
+    PromptedEncoder,
+    merge_lora,
+    restore_inside,
+)
 
-__all__ = ["TowerParts", "adapted_encoder", "parts_of", "with_towers"]
+__all__ = ["TowerParts", "adapted_encoder", "parts_mark", "parts_of", "with_towers"]
 
 
 @dataclass(frozen=True, slots=True)
 class TowerParts:
-    """The tensors of the adapters that stand in the blocks of an encoder's towers."""
+    """The tensors of what an encoder has in its towers, and what they are."""
 
     inside: InsideConfig | None = None
+    prompt: PromptConfig | None = None
     towers: Mapping[str, Tensor] = field(default_factory=dict)
     """As `StoredAdapter.towers` names them."""
 
@@ -66,12 +73,16 @@ def adapted_encoder(
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
-    is_adapted = config.inside is not None and base.mark == _mark(config.inside, parts["inside"])
+    is_adapted = config.inside is not None and base.mark == parts_mark(
+        config.inside, parts["inside"]
+    )
     loaded = base.base if is_adapted and base.base is not None else base
     config.origin.require_encoder(loaded.fingerprint, owner=owner)
     if config.inside is not None and not is_adapted:
         base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
-    return base if config.prompt is None else PromptedEncoder(base, parts["prompt"])
+    if config.prompt is None:
+        return base
+    return PromptedEncoder(base, parts["prompt"], config.prompt)
 
 
 def with_towers(
@@ -100,7 +111,7 @@ def with_towers(
             merge_lora(network)
 
     try:
-        adapted = base.adapted(change, _mark(inside, towers))
+        adapted = base.adapted(change, parts_mark(inside, towers))
     except MetaAdapterError:
         raise
     except Exception as error:  # whatever torch says of tensors that do not go together
@@ -110,19 +121,23 @@ def with_towers(
         raise IncompatibleArtifact(
             f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
         ) from error
-    adapted.parts = TowerParts(inside, towers)
+    adapted.parts = TowerParts(inside, towers=towers)
     return adapted
 
 
-def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
-    """The encoder as it was loaded, and what `with_towers` has put into its towers."""
-    if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
-        return encoder.base, encoder.parts
-    return encoder, TowerParts()
-
-
-def _mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
+def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
     """A hash that differs for any two sets of parts."""
     facts = None if inside is None else inside.model_dump(mode="json")
     content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
+
+
+def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
+    """The encoder as it was loaded, and what stands in its towers, a learned prompt included."""
+    if isinstance(encoder, PromptedEncoder):
+        base, parts = parts_of(encoder.base)
+        towers = {**parts.towers, **encoder.tensors}
+        return base, replace(parts, prompt=encoder.config, towers=towers)
+    if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
+        return encoder.base, encoder.parts
+    return encoder, TowerParts()

@@ -92,7 +92,7 @@ class MetaAdapterClassifier(AdapterClassifier):
     inside_: InsideConfig | None
     """The adapters in the blocks of the encoder's towers, where there are any; else `None`."""
     prompt_: PromptConfig | None
-    """Of a loaded adapter, its learned context of texts; else `None`."""
+    """The learned context of texts, where there is one; else `None`."""
     towers_: Mapping[str, torch.Tensor]
     """The tensors of both: of the adapter that was loaded, or of the `encoder` of `fit`."""
 
@@ -154,7 +154,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             base, parts = parts_of(encoder)
             if parts.inside is not None:
                 self.adapter_ = calibrated(self.adapter_, parts.inside.calibration)
-            self.inside_, self.prompt_, self.towers_ = parts.inside, None, parts.towers
+            self.inside_, self.prompt_ = parts.inside, parts.prompt
+            self.towers_ = parts.towers
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if base is not None:

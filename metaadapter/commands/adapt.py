@@ -247,6 +247,7 @@ def adapt(
     if effect is not None and stored.support is not None:
         bare = estimate(labelled, replace(stored, support=stored.support.with_pool(None)))
     counts = dict(zip(map(str, stored.config.classes), stored.config.n_shots, strict=True))
+    taken = [] if found is None else found.taken_by_names(stored.config)
     cannot_help = effect.told([*counts])[1:] if effect else []
     if json_output:
         document = {
@@ -264,7 +265,7 @@ def adapt(
             "prompt": prompt_document(learned),
             "leave_one_out": None if found is None else found.accuracy.to_dict(),
             "mistakes": [] if found is None else [it._asdict() for it in found.mistakes],
-            "warnings": (*warnings, *told, *cannot_help),
+            "warnings": (*warnings, *taken, *told, *cannot_help),
             "quarantined": quarantined_json((*labelled.pictures.quarantined, *unread)),
         }
         write_document("adapt", document)
@@ -272,6 +273,8 @@ def adapt(
     console.note(*([] if tuned is None else inside_told(tuned)))
     console.note(*([] if learned is None else prompt_told(learned)))
     tell_of_fit(console, counts, stored.config, found)
+    for each in taken:
+        console.warn(each)
     if bare is not None:
         said = "… and without the unlabelled ones" if found else "estimate without unlabelled ones:"
         console.note(f"{said} {bare.accuracy}")

@@ -106,7 +106,7 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """A bar with rate and time left while a block runs; silent unless a person is watching."""
-        with self._bar("{task.fields[speed]}") as bar:
+        with self._bar("{task.fields[speed]}", self.stderr) as bar:
             tasks: dict[str, Any] = {}
 
             def show(moment: Progress) -> None:
@@ -122,13 +122,22 @@ class Console:
             yield show
 
     @contextmanager
-    def counting(self, description: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar of work done with the time left; silent unless a person is watching."""
-        with self._bar("{task.elapsed:.0f} s") as bar:
+    def counting(
+        self, description: str, *, below_results: bool = False
+    ) -> Iterator[Callable[[int, int], None]]:
+        """A bar of work done with the time left; silent unless a person is watching.
+
+        Args:
+            description: What is being done.
+            below_results: Lines of the result are printed meanwhile, above the bar.
+        """
+        # Two consoles on one terminal would write into one another's lines.
+        on_stdout = below_results and self.stdout.is_terminal
+        with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:
             task = bar.add_task(description, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
-    def _bar(self, measure: str) -> Bars:
+    def _bar(self, measure: str, console: RichConsole) -> Bars:
         from rich import progress as bars
 
         columns = (
@@ -138,8 +147,8 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        unseen = self.silent or not self.stderr.is_terminal
-        return bars.Progress(*columns, console=self.stderr, transient=True, disable=unseen)
+        unseen = self.silent or not console.is_terminal
+        return bars.Progress(*columns, console=console, transient=True, disable=unseen)
 
 
 def write_document(command: str, content: Mapping[str, Any]) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from metaadapter.commands import options
 from metaadapter.commands.console import Console, quarantined_json, write_document
+from metaadapter.commands.ground_shown import FoundList
 from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
-from metaadapter.plain_text import in_csv, one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,7 +81,7 @@ def ground(
     config = stored.config
     rows = [row for source in images for row in read_images(source, labelled=False).rows]
     paths = list(dict.fromkeys(row.path for row in rows))
-    files = _files(out, paths)
+    files = _files(out, paths, phrase)
     # The network that ships was trained on tokens of the frozen towers.
     loaded = load_base_encoder(adapter, config.origin, config.width, encoder, device, "fp32")
     if not isinstance(loaded, FrozenEncoder):
@@ -96,9 +93,16 @@ def ground(
     # With parts in its image tower, the adapter's pictures have features of another encoder.
     comparable = cross_modal is not None and config.inside is None
     shown = class_examples(stored, loaded, phrase) if comparable else None
+    warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
+    if any(row.box is not None for row in rows):
+        warnings.append("their boxes are left aside: a phrase is looked for in whole pictures")
+    console.warn_of("about the pictures:", warnings)
+    if shown is not None:
+        console.note(f"the adapter's pictures of {shown.label} serve as examples")
+    listed = None if json_output else FoundList(console, paths)
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
-    with console.counting("looking") as tell:
+    with console.counting("looking", below_results=True) as tell:
         for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
             try:
                 picture = decode_image(path)
@@ -107,19 +111,16 @@ def ground(
             else:
                 (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
                 if file is not None:
-                    _draw(picture, each, file)
+                    _draw(picture, each, file, phrase)
                 found.append(_told(path, each, file))
+                if listed is not None:
+                    listed.add(found[-1])
             tell(number, len(paths))
     if not found:
         raise DataError(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
         )
-    warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
-    if any(row.box is not None for row in rows):
-        warnings.append("their boxes are left aside: a phrase is looked for in whole pictures")
-    console.warn_of_pictures("the", warnings, unreadable)
-    if shown is not None:
-        console.note(f"the adapter's pictures of {shown.label} serve as examples")
+    console.warn_of_pictures("the", (), unreadable)
     if out is not None:
         console.note(f"wrote {out}")
     if json_output:
@@ -134,18 +135,16 @@ def ground(
             "quarantined": quarantined_json(unreadable),
         }
         write_document("ground", document)
-    else:
-        _show(found, console)
 
 
-def _draw(picture: Image.Image, found: Found, file: Path) -> None:
-    from metaadapter.files.atomic_files import replace_file
+def _draw(picture: Image.Image, found: Found, file: Path, phrase: str) -> None:
     from metaadapter.files.own_folder import write_errors
     from metaadapter.grounding import overlay
+    from metaadapter.grounding.heat_map_file import save_heat_map
 
     with write_errors(f"the heat map {file}"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, partial(overlay(picture, found).save, format="PNG"))
+        save_heat_map(file, overlay(picture, found), phrase)
 
 
 def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
@@ -158,14 +157,16 @@ def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
     }
 
 
-def _files(out: Path | None, paths: Sequence[Path]) -> list[Path | None]:
+def _files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | None]:
     """The file of each picture; where two have one name, all get the numbers of their places.
 
     Raises:
-        UsageError: `out` is no place for them, or one of the pictures would be replaced.
+        UsageError: `out` is no place for them, or something would be replaced that is no heat map
+            of this phrase.
     """
     if out is None:
         return [None] * len(paths)
+    from metaadapter.grounding.heat_map_file import phrase_of
     from metaadapter.images.folder import PICTURE_SUFFIXES
 
     suffix = out.suffix.lower()
@@ -189,25 +190,10 @@ def _files(out: Path | None, paths: Sequence[Path]) -> list[Path | None]:
         raise UsageError(
             f"--out {out} would replace the picture {replaced[0]} itself; name another place"
         )
+    for file in files:
+        if file.exists() and (other := phrase_of(file)) != phrase:
+            is_what = "no heat map" if other is None else f"the heat map of {other!r}"
+            raise UsageError(
+                f"--out {out} would replace {file}, which is {is_what}; name another place"
+            )
     return [*files]
-
-
-def _show(found: Sequence[Mapping[str, Any]], console: Console) -> None:
-    rows = [
-        [each["path"], *(f"{side:.3f}" for side in each["box"]), f"{each['score']:.3f}"]
-        for each in found
-    ]
-    if not console.stdout.is_terminal:
-        lines = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
-        lines.writerows([in_csv(one_line(cell)) for cell in row] for row in rows)
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("picture", "left", "top", "right", "bottom", "score"):
-        justify: Literal["left", "right"] = "left" if title == "picture" else "right"
-        table.add_column(title, justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.stdout.print(table)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from metaadapter.adapter import StoredAdapter, adapted_encoder, load_adapter
+from metaadapter.adapter import StoredAdapter, load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.features import EncodedPictures, ImageEncoder, encode_rows
 from metaadapter.images import ImageRow
@@ -20,6 +20,7 @@ from metaadapter.serve import forms
 from metaadapter.serve.answers import LabelledTask, fit
 from metaadapter.serve.contents import ClassEntry
 from metaadapter.serve.desk import Desk
+from metaadapter.serve.last_adapted import LastAdapted
 from metaadapter.serve.projects import Projects
 from metaadapter.serve.receiving import Limits, ReceivedFile, ReceivedForm
 from metaadapter.serve.refusal import Refusal
@@ -37,6 +38,7 @@ def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
     """`/predict` and `/adapt`, one request at a time, for each has the whole machine."""
     routes = APIRouter()
     turn = asyncio.Semaphore()
+    last_adapted = LastAdapted()
 
     @asynccontextmanager
     async def my_turn() -> AsyncIterator[None]:
@@ -60,7 +62,7 @@ def one_off_routes(projects: Projects, limits: Limits) -> APIRouter:
 
         def answer(form: ReceivedForm, folder: Path) -> forms.Predictions:
             stored = _adapter_of(form, desk)
-            encoder = adapted_encoder(desk.project.encoder, stored)
+            encoder = last_adapted.encoder(desk.project.encoder, stored)
             pictures, refused = _encoded(form, folder, encoder, limits)
             return forms.Predictions(
                 predictions=[

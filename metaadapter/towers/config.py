@@ -37,7 +37,7 @@ class InsideConfig(BaseModel):
     alpha: Annotated[float, Field(gt=0)] | None = None
     """What LoRA's product is multiplied by, times its rank; `None` for bottlenecks."""
     n_steps: Annotated[int, Field(ge=0)] = 0
-    """The gradient steps that they were trained with."""
+    """The gradient steps that they were trained with; 0 where nobody told."""
     calibration: Calibration = Calibration()
     """How sure an adapter is that is predicted from the pictures that the tower was trained on."""
 
@@ -45,9 +45,9 @@ class InsideConfig(BaseModel):
         what = (
             f"LoRA of rank {self.width}" if self.kind == "lora" else f"bottlenecks of {self.width}"
         )
-        steps = f"trained with {self.n_steps} gradient steps"
+        steps = f", trained with {self.n_steps} gradient steps" if self.n_steps else ""
         towers = f"{' and '.join(self.towers)} tower{'s' * (len(self.towers) > 1)}"
-        return f"{what} in blocks of the {towers}, {steps}"
+        return f"{what} in blocks of the {towers}{steps}"
 
 
 class PromptConfig(BaseModel):
@@ -58,9 +58,9 @@ class PromptConfig(BaseModel):
     n_context: Annotated[int, Field(ge=1)]
     """The number of learned vectors before the name of each class without a picture."""
     n_steps: Annotated[int, Field(ge=0)] = 0
-    """The gradient steps that they were trained with."""
+    """The gradient steps that they were trained with; 0 where nobody told."""
 
     def __str__(self) -> str:
-        steps = f"trained with {self.n_steps} gradient steps"
+        steps = f", trained with {self.n_steps} gradient steps" if self.n_steps else ""
         before = "the names of classes without a picture"
-        return f"{self.n_context} context vectors before {before}, {steps}"
+        return f"{self.n_context} context vectors before {before}{steps}"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features import FrozenEncoder, ImageEncoder
 from metaadapter.features.views import unit_rows
+from metaadapter.towers.config import PromptConfig
 from metaadapter.towers.soft_prompt import PromptedTexts
 
 __all__ = ["CONTEXT", "SHIFT", "START", "PromptedEncoder"]
@@ -34,6 +35,7 @@ class PromptedEncoder(ImageEncoder):
     Args:
         base: The encoder without the prompt, which stays as it is.
         tensors: `CONTEXT` (words, width), `START` (words, width), `SHIFT` (joint_dim,).
+        config: What a saved adapter tells of them; by default the number of vectors alone.
 
     Raises:
         UsageError: The encoder has no text tower of open_clip.
@@ -42,7 +44,12 @@ class PromptedEncoder(ImageEncoder):
 
     logit_scale: float
 
-    def __init__(self, base: FrozenEncoder, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        base: FrozenEncoder,
+        tensors: Mapping[str, Tensor],
+        config: PromptConfig | None = None,
+    ) -> None:
         if missing := sorted({CONTEXT, START, SHIFT} - set(tensors)):
             raise IncompatibleArtifact(f"the adapter's prompt lacks {missing[0]}; adapt anew")
         if tensors[START].shape != tensors[CONTEXT].shape:
@@ -51,6 +58,7 @@ class PromptedEncoder(ImageEncoder):
                 f"{tuple(tensors[CONTEXT].shape)}, which should be alike; adapt anew"
             )
         self.base, self.tensors = base, dict(tensors)
+        self.config = config or PromptConfig(n_context=len(tensors[CONTEXT]))
         self.name, self.weights, self.device = base.name, base.weights, base.device
         self.fingerprint, self.preprocess, self.mark = base.fingerprint, base.preprocess, base.mark
         self.zoom, self.look_blocks, self.precision = base.zoom, base.look_blocks, base.precision

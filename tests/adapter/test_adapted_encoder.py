@@ -34,12 +34,16 @@ from metaadapter.towers import (
     Calibration,
     InsideConfig,
     LowRank,
+    PromptConfig,
+    PromptedEncoder,
     find_places,
     insert_bottlenecks,
     insert_inside,
     inside_tensors,
     shared_copy,
 )
+from metaadapter.towers.prompted_encoder import CONTEXT, SHIFT, START
+from metaadapter.towers.soft_prompt import word_vectors
 
 FILE = "towers.safetensors"
 
@@ -439,3 +443,54 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
         torch.testing.assert_close(found.own_quantiles, 1.5 * usual.own_quantiles)
         torch.testing.assert_close(found.reject_threshold, shifted[KEPT.index(0.95)].sigmoid())
         torch.testing.assert_close(found.classes, usual.classes)
+
+
+def prompt_tensors(encoder):
+    """A prompt whose vectors have moved, and by which known names have moved."""
+    start = word_vectors(encoder.network, encoder.tokenize, "a photo of a", 2)
+    draw = torch.Generator().manual_seed(0)
+    context = start + torch.randn(start.shape, generator=draw)
+    return {CONTEXT: context, START: start, SHIFT: torch.randn(24, generator=draw)}
+
+
+@pytest.mark.parametrize("has_inside", [False, True])
+def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was_saved(
+    clip, stored, pictures, tmp_path, has_inside
+):
+    below = adapted_encoder(clip, stored) if has_inside else clip
+    config = PromptConfig(n_context=2, n_steps=7)
+    prompted = PromptedEncoder(below, prompt_tensors(clip), config)
+    rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
+    names = {label: label for label in labels}
+    classifier = MetaAdapterClassifier(names, encoder=prompted).fit(rows, labels)
+
+    classifier.save(tmp_path)
+
+    again = load_adapter(tmp_path)
+    assert again.config.origin.fingerprint == clip.fingerprint
+    assert again.config.prompt == config
+    assert again.config.inside == (stored.config.inside if has_inside else None)
+    loaded = MetaAdapterClassifier.load(tmp_path, encoder=small_clip())
+    np.testing.assert_array_equal(loaded.encoder.encode_images(pictures), rows)
+    expected, found, without = (
+        each.add_class("owl", text="owl").predict_proba(rows)
+        for each in (
+            classifier,
+            loaded,
+            MetaAdapterClassifier.load(tmp_path).set_params(encoder=below),
+        )
+    )
+    np.testing.assert_array_equal(expected, found)
+    assert not np.allclose(expected, without, atol=1e-3)
+
+
+def test_card__of_a_prompt_that_nobody_told_the_steps_of__tells_of_none(clip, pictures, tmp_path):
+    prompted = PromptedEncoder(clip, prompt_tensors(clip))
+    rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
+
+    MetaAdapterClassifier(encoder=prompted).fit(rows, labels).save(tmp_path)
+
+    assert load_adapter(tmp_path).config.prompt == PromptConfig(n_context=2)
+    card = (tmp_path / "README.md").read_text()
+    assert "The encoder has 2 context vectors before the names of classes without" in card
+    assert "gradient steps" not in card

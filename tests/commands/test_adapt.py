@@ -13,6 +13,7 @@ from metaadapter.classifier.fine_tune import FineTune
 from metaadapter.features import FrozenEncoder
 from metaadapter.images import content_hash
 from metaadapter.task import fit_adapter
+from metaadapter.task.predictions import Proportion
 
 KEYS = {
     "schema",
@@ -234,6 +235,28 @@ def test_adapt__added_class__is_known_by_its_name_alone(adapt, out, labelled):
 
     assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3, "wolf": 0}
     assert load_adapter(out).config.class_names[-1] == "grey wolf"
+
+
+def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
+    adapt, labelled, monkeypatch
+):
+    taken_by = [("lynx", "wolf"), ("heron", "wolf"), ("lynx", "heron")]
+    mistakes = [
+        fit_adapter.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
+        for number, (label, predicted) in enumerate(taken_by)
+    ]
+    found = fit_adapter.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
+    monkeypatch.setattr(fit_adapter, "estimate", lambda *_: found)
+    asked = labelled, "--add-class", "otter", "--add-class", "wolf=grey wolf"
+
+    told = adapt(*asked).err
+    warnings = adapt(*asked, "--json").document["warnings"]
+
+    sentence = "wolf, which has a name alone, takes 2 of the 9 left-out pictures"
+    assert told.count(f"warning: {sentence}, all of other classes: give it a few pictures") == 1
+    assert [each for each in warnings if each.startswith(sentence)]
+    assert "otter, which" not in told
+    assert not [each for each in warnings if each.startswith(("otter", "heron"))]
 
 
 def test_adapt__added_class_that_has_pictures__ends_with_2(adapt, labelled):

@@ -41,6 +41,19 @@ def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
     assert "0 s" in said
 
 
+def test_counting__below_results__makes_room_for_each_line_of_them(terminal, capsys):
+    console = Console()
+    with console.counting("looking", below_results=True) as tell:
+        console.result("a result")
+        tell(1, 4)
+
+    said = capsys.readouterr()
+    erased = "\x1b[2K"
+    assert f"{erased}a result\n" in said.out
+    assert "1/4" in said.out.partition("a result")[2]
+    assert said.err == ""
+
+
 @pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])
 def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
     show_halfway(Console(**silent))

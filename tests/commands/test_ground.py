@@ -8,9 +8,12 @@ from functools import partial
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
 
+from metaadapter import grounding
 from metaadapter.adapter import load_adapter
 from metaadapter.commands.app import main
+from metaadapter.grounding.heat_map_file import phrase_of
 from metaadapter.task import tuned_prompt
 from tests.commands.test_documented_json import agrees
 
@@ -226,3 +229,79 @@ def test_ground__place_that_cannot_be_written__is_told(run, adapter, unlabelled,
 
     assert done.code == 3
     assert "cannot write the heat map" in done.err
+
+
+def test_ground__another_phrase_and_the_same_place__replaces_no_heat_map(
+    run, adapter, unlabelled, tmp_path
+):
+    out, picture = tmp_path / "where", unlabelled / "lynx-0.png"
+    run("ground", adapter, picture, "the red hat", "--out", out)
+    before = (out / "lynx-0.png").read_bytes()
+
+    refused = [
+        run("ground", adapter, asked, "the mug – à côté", "--out", place)
+        for asked, place in ((unlabelled, out), (picture, out / "lynx-0.png"))
+    ]
+
+    for each in refused:
+        assert each.code == 2
+        assert "lynx-0.png, which is the heat map of 'the red hat'; name another" in each.err
+    assert [path.name for path in out.iterdir()] == ["lynx-0.png"]
+    assert (out / "lynx-0.png").read_bytes() == before
+
+
+def test_ground__the_same_phrase_and_place__goes_again(run, adapter, unlabelled, tmp_path):
+    phrase, out = "the mug – à côté, 帽子", tmp_path / "where"
+    asked = "ground", adapter, unlabelled, phrase, "--out", out
+    assert run(*asked).code == 0
+
+    assert run(*asked).code == 0
+
+    assert {phrase_of(path) for path in out.iterdir()} == {phrase}
+
+
+def test_ground__file_of_somebody_else_in_the_place__is_left_alone(
+    run, adapter, unlabelled, tmp_path
+):
+    own = shutil.copy(unlabelled / "lynx-1.png", tmp_path / "lynx-0.png")
+    before = own.read_bytes()
+
+    refused = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", tmp_path)
+
+    assert refused.code == 2
+    assert "lynx-0.png, which is no heat map; name another place" in refused.err
+    assert own.read_bytes() == before
+
+
+def test_ground__each_picture__is_told_before_the_next_is_looked_at(
+    run, adapter, unlabelled, monkeypatch, capsys
+):
+    told, find = [], grounding.ground
+
+    def heard(*given):
+        told.append(capsys.readouterr().out)
+        return find(*given)
+
+    monkeypatch.setattr(grounding, "ground", heard)
+
+    last = run("ground", adapter, unlabelled, "fox").out
+
+    pictures = sorted(unlabelled.iterdir())
+    assert [text.partition("\t")[0] for text in told] == ["", *map(str, pictures[:-1])]
+    assert last.startswith(f"{pictures[-1]}\t")
+
+
+def test_ground__on_a_terminal__has_titles_and_columns(
+    run, adapter, unlabelled, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    long, wide = tmp_path / "a picture of a lynx.png", tmp_path / "帽子.png"
+    for path in (long, wide):
+        shutil.copy(unlabelled / "lynx-0.png", path)
+
+    title, *lines = run("ground", adapter, long, wide, "fox", "-q").out.splitlines()
+
+    assert title.split() == ["picture", "left", "top", "right", "bottom", "score"]
+    assert len(lines) == 2
+    assert {cell_len(line) for line in lines} == {len(title)}
+    assert [line.split("  ")[0] for line in lines] == [str(long), str(wide)]

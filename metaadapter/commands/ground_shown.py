@@ -1,0 +1,59 @@
+"""The list of `metaadapter ground` on stdout, which grows picture by picture."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+from metaadapter.commands.console import Console
+from metaadapter.plain_text import in_csv, one_line
+
+__all__ = ["FoundList"]
+
+NUMBERS = ("left", "top", "right", "bottom", "score")
+WIDTH = 8
+
+
+@final
+class FoundList:
+    """Tells what was found as soon as it was: in columns on a terminal, tab-separated elsewhere.
+
+    To be made before a bar of progress, which puts something of its own in the place of stdout.
+
+    Args:
+        console: The voice of the command.
+        paths: Of all pictures, for the width of the first column.
+    """
+
+    def __init__(self, console: Console, paths: Sequence[Path]) -> None:
+        self._console, self._stream = console, sys.stdout
+        self._is_table = console.stdout.is_terminal
+        self._title, self._width = "picture", 0
+        if self._is_table:
+            from rich.cells import cell_len
+
+            names = [self._title, *(one_line(path) for path in paths)]
+            self._width = max(map(cell_len, names))
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Tell of one picture, as its entry in the JSON document says it."""
+        name = one_line(found["path"])
+        numbers = [f"{number:.3f}" for number in (*found["box"], found["score"])]
+        if self._is_table:
+            if self._title:
+                self._line(self._title, NUMBERS)
+                self._title = ""
+            self._line(name, numbers)
+            return
+        lines = csv.writer(self._stream, "excel-tab", lineterminator="\n")
+        lines.writerow([in_csv(name), *numbers])
+        self._stream.flush()
+
+    def _line(self, name: str, numbers: Sequence[str]) -> None:
+        from rich.cells import set_cell_size
+
+        first = set_cell_size(name, self._width)
+        self._console.result(first + "".join(each.rjust(WIDTH) for each in numbers))
