@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.commands.app import main
+from metaadapter.features import FrozenEncoder
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -39,6 +41,14 @@ def folder(tmp_path_factory):
         for number, path in enumerate(sorted((pictures / label).iterdir())[:4]):
             shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _load_each_encoder_once():
+    """An encoder never changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrozenEncoder, "load", functools.cache(FrozenEncoder.load))
+        yield
 
 
 def commands(block):
