@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import socket
 from collections.abc import Generator
@@ -13,14 +14,24 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 
-# More threads than free cores make small tensor loops ten times slower.
-torch.set_num_threads(1)
+# What imports and thousands of tests take is for good: no walk through it finds what to free.
+gc.disable()
 
 settings.register_profile("metaadapter", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("metaadapter")
+
+
+def pytest_collection_finish() -> None:
+    """Prepare a process that runs tests; one that only hands them out needs no torch."""
+    import torch
+
+    # More threads than free cores make small tensor loops ten times slower.
+    torch.set_num_threads(1)
+    # What tests leave is freed; what was there before the first of them is not walked through.
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,6 +79,7 @@ def reseal():
 @pytest.fixture(scope="session")
 def same_support():
     """Whether two supports have the same tensors, to the last bit, and the same blocks."""
+    import torch
 
     def same(one, other):
         ours, theirs = one.tensors(), other.tensors()
@@ -75,6 +87,34 @@ def same_support():
         return one.blocks == other.blocks and ours.keys() == theirs.keys() and all(equal)
 
     return same
+
+
+@pytest.fixture(scope="session")
+def demo_features(tmp_path_factory, worker_id):
+    """`tiny`, and its feature of each of the demo's photographs by path: encoded once a run."""
+    from importlib.resources import files
+    from pathlib import Path
+
+    from filelock import FileLock
+
+    from metaadapter.features import FrozenEncoder
+
+    encoder = FrozenEncoder.load("tiny")
+    pictures = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
+    paths = sorted(pictures.glob("*/*.jpg"))
+    # Each process of pytest-xdist has a folder of its own in that of the run.
+    folder = tmp_path_factory.getbasetemp()
+    file = (folder if worker_id == "master" else folder.parent) / "demo-features.npy"
+    with FileLock(file.with_suffix(".lock")):
+        if not file.is_file():
+            np.save(file, encoder.encode_images(paths))
+    return encoder, dict(zip(paths, np.load(file), strict=True))
+
+
+@pytest.fixture
+def without_drawings(monkeypatch):
+    """Pages with empty figures: they take most of a page's time, and its words are the same."""
+    monkeypatch.setattr("metaadapter.report.panel.Panel.to_svg", lambda _self: "<svg></svg>")
 
 
 @pytest.fixture
@@ -136,6 +176,7 @@ def store_in():
 @pytest.fixture
 def make_adapter():
     """Adapters of T random tasks with a visual bottleneck, in float64, and supports for them."""
+    import torch
     from torch.nn.functional import normalize
 
     from metaadapter.adapter import AdapterWeights

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import metaadapter
+from metaadapter.adapter import Support
 from metaadapter.baselines import META_PEERS, PEERS
 from metaadapter.classifier import MetaAdapterClassifier
 from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import code_identity, modules_run_through
-from metaadapter.generator import AdapterGenerator, Generator, generator_id
+from metaadapter.generator import AdapterGenerator, Generator, generator_id, load_generator
 
 ROOT = Path(metaadapter.__file__).parents[1]
 PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}
@@ -105,22 +106,17 @@ def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
 
 
 def test_modules_run_through__generator__are_all_that_a_prediction_calls():
-    """Seen by the interpreter while it predicts, in a process of its own."""
-    code = """
-import sys, torch
-from pathlib import Path
-from metaadapter.adapter import Support
-from metaadapter.generator import load_generator
-generator, support = load_generator(), Support.of_tasks(torch.eye(4)[None, :, None])
-called = set()
-sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename))
-generator.predict(support)
-sys.setprofile(None)
-print(*sorted(called), sep="\\n")
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    called = names(map(Path, done.stdout.splitlines()))
+    """Seen by the interpreter while it predicts."""
+    generator, support = load_generator(), Support.of_tasks(torch.eye(4)[None, :, None])
+    files = set()
 
+    sys.setprofile(lambda frame, *_: files.add(frame.f_code.co_filename))
+    try:
+        generator.predict(support)
+    finally:
+        sys.setprofile(None)
+
+    called = names(map(Path, files))
     assert called >= {"metaadapter/adapter/support.py", "metaadapter/generator/network.py"}
     assert called <= names(modules_run_through(Generator))
 

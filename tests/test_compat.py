@@ -43,6 +43,7 @@ def test_compat__what_imports_the_two_packages__is_this_module_and_the_one_that_
     assert "`episodes.learn2learn_bridge`" in metaadapter._compat.__doc__
 
 
+@pytest.mark.slow
 def test_learn2learn__imported__says_nothing():
     code = "from metaadapter._compat import import_learn2learn; import_learn2learn()"
 

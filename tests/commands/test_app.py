@@ -231,6 +231,7 @@ def test_main__help_and_usage_errors__load_no_heavy_package():
     assert done.stdout.endswith("\n[]\n")
 
 
+@pytest.mark.slow
 def test_adapt_and_predict__load_no_scikit_learn(labelled, encoder, tmp_path):
     adapt = ["adapt", str(labelled), "--out", str(tmp_path / "a"), "--encoder", str(encoder)]
     predict = ["predict", str(tmp_path / "a"), str(labelled)]

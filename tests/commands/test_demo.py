@@ -17,24 +17,15 @@ ASSETS = Path(metaadapter.__file__).parent / "assets" / "demo"
 PICTURES = sorted((ASSETS / "pictures").rglob("*.jpg"))
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return FrozenEncoder.load("tiny")
-
-
-@pytest.fixture(scope="module")
-def features(tiny):
-    return dict(zip(PICTURES, tiny.encode_images(PICTURES), strict=True))
-
-
 @pytest.fixture
-def encoder(monkeypatch, tiny, features):
+def encoder(monkeypatch, demo_features):
     """The embedded encoder, which has looked at the pictures before and remembers them."""
+    tiny, features = demo_features
 
     def remember(_encoder, paths):
         return np.stack([features[path] for path in paths])
 
-    monkeypatch.setattr(FrozenEncoder, "load", lambda _name: tiny)
+    monkeypatch.setattr(FrozenEncoder, "load", {"tiny": tiny}.__getitem__)
     monkeypatch.setattr(FrozenEncoder, "encode_images", remember)
     return tiny
 
@@ -169,10 +160,21 @@ def test_pictures__licence__lies_beside_them():
     assert "CC0 1.0" in (ASSETS / "README.md").read_text()
 
 
-def test_demo__embedded_encoder__gains_from_shots(tmp_path, capsys):
+def test_demo__embedded_encoder__gains_from_shots(tmp_path, capsys, encoder):
     code, out, _ = demo(capsys, "--out", tmp_path, "--json")
 
     zero_shot, one_shot, four_shots = json.loads(out)["methods"]
     assert code == 0
     assert four_shots["accuracy"]["n_right"] > zero_shot["accuracy"]["n_right"] > 12
     assert four_shots["accuracy"]["n_right"] > one_shot["accuracy"]["n_right"]
+
+
+@pytest.mark.slow
+def test_demo__pictures_seen_for_the_first_time__give_the_numbers_of_remembered_features(
+    tmp_path, capsys, request
+):
+    _, seen, _ = demo(capsys, "--out", tmp_path, "--json")
+    request.getfixturevalue("encoder")
+    _, remembered, _ = demo(capsys, "--out", tmp_path, "--json")
+
+    assert without_seconds(json.loads(seen)) == without_seconds(json.loads(remembered))

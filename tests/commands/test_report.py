@@ -31,6 +31,7 @@ def test_report__evaluation__writes_page_markdown_and_json_beside_the_tables(run
     assert "--pictures FOLDER" in done.err
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_report__out__leaves_the_evaluation_alone(run, measured, tmp_path):
     before = {path: path.read_bytes() for path in measured.iterdir()}
 
@@ -41,6 +42,7 @@ def test_report__out__leaves_the_evaluation_alone(run, measured, tmp_path):
     assert {path: path.read_bytes() for path in measured.iterdir()} == before
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_report__out_of_one_killed_at_its_first_file__is_taken_up(run, measured, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "report.json.tmp").write_text("{")

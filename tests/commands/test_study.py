@@ -59,6 +59,7 @@ def test_study__of_labelled_frames__writes_a_page_and_what_is_documented(run, st
 
 
 def test_study__given_again__measures_nothing_twice(run, study, monkeypatch):
+    study += ("--shots", "1")
     first = run(*study, "--json").document
 
     def refuse(*_):
@@ -76,7 +77,7 @@ def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_p
     source = shutil.copytree(frames, tmp_path / "frames")
     (source / "lynx" / "broken.png").write_bytes(b"no picture")
 
-    done = run("study", source, *study[2:])
+    done = run("study", source, *study[2:], "--shots", "1")
 
     assert done.code == 0
     assert "left out, because unreadable: 1" in done.err

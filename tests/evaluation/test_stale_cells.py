@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from dataclasses import fields, replace
@@ -17,7 +18,7 @@ from metaadapter.adapter import Support
 from metaadapter.baselines import PEERS
 from metaadapter.classifier.fine_tune import fine_tune
 from metaadapter.code_identity import modules_run_through
-from metaadapter.evaluation import evaluate
+from metaadapter.evaluation import evaluate, methods
 from metaadapter.evaluation.methods import load_method
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
@@ -70,6 +71,14 @@ def code_of(name, own):
     return CODE.get(name, (own, Support))
 
 
+@pytest.fixture
+def _weights_read_once(monkeypatch):
+    """The code of methods changes here, and never the weights that they start from."""
+    for name in ("load_generator", "generator_id"):
+        monkeypatch.setattr(methods, name, functools.cache(getattr(methods, name)))
+
+
+@pytest.mark.usefixtures("_weights_read_once")
 @pytest.mark.parametrize("name", [*CODE, "own"])
 def test_identity__of_a_method__changes_with_each_module_that_it_runs_through(name, own, edit):
     asked = f"{own}:mine" if name == "own" else name

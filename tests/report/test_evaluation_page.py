@@ -67,6 +67,7 @@ def test_page__numbers__are_those_of_the_result(html, found, read_page):
     assert found.command in words
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
     (one, *others) = found.sets
     lacking = replace(one, facts={**one.facts, "left_out": {"owl": 2}})
@@ -82,6 +83,7 @@ def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
     assert "APE" in words.split("Below: ")[1].split(".")[0]
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_page):
     run = EvaluationRun.read(finished)
     tables = {name: table[table["method"] != "closed-form"] for name, table in run.tables.items()}
@@ -95,6 +97,7 @@ def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_p
     assert "No figure of closed-form" in markdown(found)
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__one_method__has_no_section_without_a_table(make_store, read_page, tmp_path):
     words = read_page(
         page(result_of(make_store, tmp_path, "abc", methods=("prototypes",)), {})
@@ -127,6 +130,7 @@ def test_page__part_that_a_summary_makes_up__is_text(html, found, read_page):
     assert '"><script> classes' in reader.words
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__failed_box__is_told_in_words(found, read_page):
     verdicts = dict.fromkeys(found.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
     failed = replace(found, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
@@ -152,6 +156,7 @@ def test_page__probabilities__are_judged_beside_accuracy(html, found, read_page)
         assert f"closed-form {cells}" in accuracy
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__confusion_matrix__has_the_percentages_of_each_row(found, read_page):
     (one, *others) = found.sets
     of_two = replace(
@@ -167,6 +172,7 @@ def test_page__captions__may_wrap_so_that_no_table_is_wider_than_its_numbers(htm
     assert not re.search(r"caption[^{]*\{[^}]*nowrap", html)
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
     shown, *others = found.sets[0].mistakes
 
@@ -179,6 +185,7 @@ def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_p
     assert all(other["path"] in reader.words for other in others)
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__base_to_new__says_of_which_classes_the_rest_is(make_store, read_page, tmp_path):
     html = page(result_of(make_store, tmp_path, "abcd", base_to_new=True), {})
 
@@ -197,6 +204,7 @@ def test_page__names_that_no_page_can_hold__are_written_otherwise(make_store, re
         assert name in words
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__classes_of_one_readable_name__keep_their_labels(make_store, read_page, tmp_path):
     labels = ("n02012849 crane", "n03126707 crane", "n01440764 tench")
 
@@ -207,17 +215,19 @@ def test_page__classes_of_one_readable_name__keep_their_labels(make_store, read_
     assert "n01440764" not in words
 
 
-def test_page__times_that_are_close__have_ticks_in_plain_numbers(found, read_page):
+def test_page__times_that_are_close__have_ticks_in_plain_numbers(found, html):
     near = {
         method: dict.fromkeys(found.shots, 0.00015 + 0.0001 * place)
         for place, method in enumerate(found.methods)
     }
 
-    html = page(replace(found, seconds=near), {})
+    close = page(replace(found, seconds=near), {})
 
+    assert "mathdefault" not in close
     assert "mathdefault" not in html
-    assert "mathdefault" not in page(found, {})
-    (drawing, *_) = re.findall(r'<svg[^>]*aria-labelledby="time-1-title".*?</svg>', html, re.DOTALL)
+    (drawing, *_) = re.findall(
+        r'<svg[^>]*aria-labelledby="time-1-title".*?</svg>', close, re.DOTALL
+    )
     assert {"0.2", "0.5"} <= {text.strip() for text in re.findall(r">([^<>]+)</text>", drawing)}
 
 
@@ -241,6 +251,7 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, r
     assert ("The thin line is one path" in words) == ("finetune@2" in changes["methods"])
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, read_page):
     changes = {
         "methods": ("closed-form", "closed-form@labelled"),
@@ -249,9 +260,10 @@ def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, rea
     }
     found = result_of(make_store, tmp_path, ("ant", "bee"), **changes)
 
+    html = page(found, {})
     told = "a pool of 2 unlabelled pictures a class (balanced)"
-    assert told in read_page(page(found, {})).words
-    assert "the method shown the labelled pictures alone" in page(found, {})
+    assert told in read_page(html).words
+    assert "the method shown the labelled pictures alone" in html
     assert "a pool of 2 unlabelled pictures a class" in markdown(found)
 
 

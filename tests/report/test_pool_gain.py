@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import re
 
@@ -135,12 +136,15 @@ def test_gains__of_rows_that_an_earlier_version_wrote__are_none():
     assert gains_of_rows(rows, ["size", "evenness"]) == ()
 
 
-@pytest.fixture
-def report_of(make_store, tmp_path):
-    """What is found on tasks of three of four classes."""
-    store = make_store("pets", dict.fromkeys(("ant", "bee", "cow", "dog"), 30), spread=1.5)
+@pytest.fixture(scope="module")
+def report_of(store_in, tmp_path_factory):
+    """What is found on tasks of three of four classes; each is measured once."""
+    counts = dict.fromkeys(("ant", "bee", "cow", "dog"), 30)
+    store = store_in(tmp_path_factory.mktemp("stores"), "pets", counts, spread=1.5)
 
+    @functools.cache
     def make(**changes):
+        folder = tmp_path_factory.mktemp("run")
         settings = {
             "methods": ("closed-form", "closed-form@labelled", "prototypes"),
             "shots": (1, 2),
@@ -150,8 +154,8 @@ def report_of(make_store, tmp_path):
             "queries": 4,
         }
         config = EvaluationConfig(stores=(str(store.folder),), **settings | changes)
-        evaluate(config, tmp_path / "run")
-        return find(EvaluationRun.read(tmp_path / "run"))
+        evaluate(config, folder)
+        return find(EvaluationRun.read(folder))
 
     return make
 

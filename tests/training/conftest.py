@@ -50,6 +50,16 @@ shots = [1, 4]
 """
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of one such run that has ended, to be copied."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = folder / "tiny.toml"
+    path.write_text(TINY_RUN, encoding="utf-8")
+    train(folder / "run", load_config(path), config_text=TINY_RUN, device="cpu")
+    return folder / "run"
+
+
 @pytest.fixture
 def config_file(tmp_path):
     """A run of eight small steps on Gaussian classes."""

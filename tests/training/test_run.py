@@ -248,7 +248,7 @@ def test_train__versions__are_those_installed_in_whatever_build(start, monkeypat
         run_module.metadata, "version", lambda name: distributions.get(name) or real(name)
     )
 
-    _, _, summary = start("run")
+    _, _, summary = start("run", *WITHOUT_VALIDATION, **stop_at(1))
 
     assert summary.versions["torch"] == torch.__version__.partition("+")[0]
     assert summary.versions["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -55,8 +56,8 @@ shots = [1, 2]
 
 
 @pytest.fixture
-def first_run(start):
-    return start("first")[0]
+def first_run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "first")
 
 
 @pytest.fixture

@@ -49,6 +49,11 @@ def make_encoder():
 
 
 @pytest.fixture(scope="session")
+def tiny():
+    return FrozenEncoder.load("tiny", device="cpu", zoom=False, blocks=("joint",))
+
+
+@pytest.fixture(scope="session")
 def generator():
     return load_generator("closed-form")
 

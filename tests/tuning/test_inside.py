@@ -43,6 +43,42 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
     assert not np.allclose(with_tensors(encoder, found).encode_images(pictures[0]), before)
 
 
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
+    tiny, pictures, generator, kind
+):
+    few = tuple(each[:2] + each[4:6] for each in pictures)  # two of two classes
+    features = tiny.encode_images(few[0])
+    bits = {name: tensor.clone() for name, tensor in tiny._network.state_dict().items()}
+    held = held_by_modules(tiny._network)
+
+    found = tuned(tiny, few, generator, Inside(kind, size=4, n_steps=2))
+    adapted = with_tensors(tiny, found)
+    moved = adapted.encode_images(few[0])
+    del adapted
+
+    assert found.n_steps == 2
+    assert not np.array_equal(moved, features)
+    assert np.array_equal(tiny.encode_images(few[0]), features)
+    state = tiny._network.state_dict()
+    assert state.keys() == bits.keys()
+    assert all(torch.equal(tensor, bits[name]) for name, tensor in state.items())
+    assert held_by_modules(tiny._network) == held
+
+
+def held_by_modules(network):
+    """What each module holds, by identity: hooks, parts, tensors, and a forward of its own."""
+    return {
+        name: {
+            key: {part: id(each) for part, each in value.items()}
+            if isinstance(value, dict)
+            else id(value)
+            for key, value in vars(module).items()
+        }
+        for name, module in network.named_modules()
+    }
+
+
 def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
     make_encoder, pictures, generator, monkeypatch
 ):

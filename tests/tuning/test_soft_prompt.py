@@ -8,7 +8,6 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter.errors import UsageError
-from metaadapter.features import FrozenEncoder
 from metaadapter.towers import PromptedEncoder, PromptedTexts
 from metaadapter.towers.prompted_encoder import CONTEXT, SHIFT, START
 from metaadapter.towers.soft_prompt import word_vectors
@@ -19,8 +18,8 @@ N_SHOT = 3
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return FrozenEncoder.load("tiny", device="cpu", zoom=False, blocks=("joint",))
+def encoder(tiny):
+    return tiny
 
 
 @pytest.fixture(scope="module")
