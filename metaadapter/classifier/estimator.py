@@ -17,12 +17,11 @@ from metaadapter.adapter import (
     Support,
     TaskSignature,
     adapted_encoder,
-    calibrated,
     load_adapter,
     parts_of,
     store_adapter,
-    with_calibrated_head,
 )
+from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
@@ -32,11 +31,7 @@ from metaadapter.classifier.labelled_support import (
     text_of_new_class,
     unit_rows,
 )
-from metaadapter.classifier.one_shot import (
-    append_class,
-    generator_that_predicted,
-    predict_adapter,
-)
+from metaadapter.classifier.one_shot import append_class, generator_that_predicted, predict_adapter
 from metaadapter.classifier.storing import CUSTOM, set_stored, stored_adapter
 from metaadapter.errors import UsageError
 from metaadapter.generator import AdapterGenerator, shared_generator
@@ -154,8 +149,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             base, parts = parts_of(encoder)
             if parts.inside is not None:
                 self.adapter_ = calibrated(self.adapter_, parts.inside.calibration)
-            self.inside_, self.prompt_ = parts.inside, parts.prompt
-            self.towers_ = parts.towers
+            self.inside_, self.prompt_, self.towers_ = parts.inside, parts.prompt, parts.towers
             self.blocks_ = support.blocks
             self.origin_ = Origin()
             if base is not None:
