@@ -21,11 +21,11 @@ from metaadapter.tuning.tuning_task import TuningTask
 __all__ = ["LeftOutChoice", "ask_left_out", "choose", "left_out_parts"]
 
 STRENGTHS = (0.0, 0.5, 1.0)
-# What the logits of a tuned tower may be divided by.
+# What logits may be divided by.
 TEMPERATURES = tuple(2.0 ** (eighths / 8) for eighths in range(9))
 # One of so many parts of each class is left out at a time.
 N_PARTS = 4
-# Pictures that are asked: with many labelled ones a part is enough, with few each part is asked.
+# Parts are left out until so many pictures have been asked, or all.
 ENOUGH = 80
 
 
@@ -39,8 +39,7 @@ class LeftOutChoice:
     strength: float
     """The strength that they bear out."""
     calibration: Calibration
-    """How sure the adapter may be that is predicted at this strength: of the pictures that it was
-    trained on a tuned tower says more than it knows of new ones."""
+    """How sure the adapter may be that is predicted at this strength. A tower as it was has none."""
     n_pictures: int
     """How many pictures were left out."""
     accuracies: dict[float, float]
@@ -106,9 +105,9 @@ def ask_left_out(
 def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
     """Take the strength with the least log loss; of equal ones the smaller.
 
-    Numbers that are not finite count as an infinite loss. Logits of a tuned tower are divided by
-    the temperature that suits them best (Guo et al., On Calibration of Modern Neural Networks,
-    2017).
+    Each strength is asked at the temperature that suits it best (Guo et al., On Calibration of
+    Modern Neural Networks, 2017), so that a tower is not taken for being less sure alone. Numbers
+    that are not finite count as an infinite loss.
 
     Args:
         logits: Strength → what is said of each left-out picture; strength 0 is among them.
@@ -119,15 +118,15 @@ def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"])
         said = logits[strength].double() / temperature
         return float(cross_entropy(said, labels).nan_to_num(inf))
 
-    losses, temperatures = {0.0: log_loss(0.0, 1.0)}, {0.0: 1.0}
-    for strength in sorted(logits.keys() - {0.0}):
+    losses, temperatures = dict[float, float](), dict[float, float]()
+    for strength in sorted(logits):
         at_each = {it: log_loss(strength, it) for it in TEMPERATURES}
         temperatures[strength] = min(at_each, key=at_each.__getitem__)
         losses[strength] = at_each[temperatures[strength]]
     best = min(losses, key=losses.__getitem__)
     return LeftOutChoice(
         best,
-        Calibration(temperature=temperatures[best]),
+        Calibration(temperature=temperatures[best] if best else 1.0),
         len(labels),
         {it: float((said.argmax(1) == labels).double().mean()) for it, said in logits.items()},
         losses,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from metaadapter.tuning.left_out_choice import choose, left_out_parts
@@ -43,9 +44,11 @@ def test_the_tower_as_it_was_has_no_temperature():
     assert (found.strength, found.calibration.temperature) == (0.0, 1.0)
 
 
-def test_of_equal_strengths_the_smaller_is_taken():
-    same = said(*[0.6] * 4)
-    assert choose({1.0: same, 0.5: same, 0.0: same}, LABELS).strength == 0.0
+@pytest.mark.parametrize("shares", [(0.6, 0.6, 0.6, 0.6), (0.99, 0.99, 0.99, 0.05)])
+def test_of_equal_strengths_the_smaller_is_taken_also_where_all_are_too_sure(shares):
+    same = said(*shares)
+    found = choose({1.0: same, 0.5: same, 0.0: same}, LABELS)
+    assert (found.strength, found.calibration.temperature) == (0.0, 1.0)
 
 
 def test_numbers_that_are_not_finite_change_nothing():
