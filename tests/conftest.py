@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-# What imports and thousands of tests take is for good: no walk through it finds what to free.
+# What imports and thousands of tests take is for good: no walk through it finds what to free. In
+# a process that only hands tests out nothing enables it again.
 gc.disable()
 
 settings.register_profile("metaadapter", deadline=None, derandomize="CI" in os.environ)

@@ -46,7 +46,7 @@ def main() -> None:
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
-    known = {tuple(each[key] for key in KEY) for each in there}
+    known = {tuple(each.get(key) for key in KEY) for each in there}
     encoder, generator = FrozenEncoder.load(given.encoder), load_generator("default")
     settings = Inside(given.kind, n_steps=given.steps)
     for folder in given.pictures:
@@ -162,7 +162,7 @@ def _parted(folder: Path, name: str, shots: int, draw: int) -> tuple[list[Path],
 def _show(lines: list[dict[str, Any]]) -> None:
     groups = defaultdict(list)
     for line in lines:
-        groups[tuple(line[key] for key in KEY if key != "draw")].append(line)
+        groups[tuple(line.get(key) for key in KEY if key != "draw")].append(line)
     for key, group in groups.items():
         gains = [after - before for before, after in (line["accuracy"] for line in group)]
         losses = [after - before for before, after in (line["log_loss"] for line in group)]

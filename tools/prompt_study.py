@@ -50,7 +50,7 @@ def main() -> None:
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
-    known = {tuple(each[key] for key in KEY) for each in there}
+    known = {tuple(each.get(key) for key in KEY) for each in there}
     for folder in given.stores:
         store = FeatureStore.open(folder)
         recipe = store.header.recipe
@@ -202,8 +202,8 @@ def _coop(
 def _show(lines: list[dict[str, Any]]) -> None:
     """Means over the draws of each store, then over stores; differences are paired."""
     shared = ("shots", "encoder", "queries")
-    for facts in sorted({tuple(line[key] for key in shared) for line in lines}):
-        some = [line for line in lines if tuple(line[key] for key in shared) == facts]
+    for facts in sorted({tuple(line.get(key) for key in shared) for line in lines}, key=str):
+        some = [line for line in lines if tuple(line.get(key) for key in shared) == facts]
         print(
             "{} shots, {}, {} queries: base, new, harmonic mean, ".format(*facts)
             + f"less {REFERENCE}, seconds"

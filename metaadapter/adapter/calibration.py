@@ -1,4 +1,4 @@
-"""How sure an adapter is whose tower was trained on the pictures that it is predicted from."""
+"""How sure adapters are that are predicted from the pictures that their tower was trained on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ __all__ = ["calibrated", "with_calibrated_head"]
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """A predicted adapter as sure of new pictures as left-out ones bear out."""
+    """Make a predicted or refined adapter as sure of new pictures as left-out ones bear out.
+
+    The calibration is for pictures that the tower was trained on; for others it is a guess.
+    """
     return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
 
 
 def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """The same for the head that tells known pictures alone, if there is one."""
+    """Correct the thresholds of being known and of sets, and nothing else of the adapter."""
     head = weights.known_head
     if head is None:
         return weights

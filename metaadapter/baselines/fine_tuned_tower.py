@@ -68,8 +68,8 @@ class FineTunedTower:
             texts: Its class texts, as `encode_texts` gives them, zeros for a class without a name.
             seed: Of the views and batches.
         """
-        # The weights as they came: those of the encoder have their batch norms folded into
-        # convolutions, perhaps in a lower precision, and gradient steps would go otherwise.
+        # The encoder's own network has batch norms folded into convolutions, perhaps in a lower
+        # precision: gradient steps on it are others than those on the weights as they came.
         model = build_model(resolve_encoder(encoder.name))
         width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
         # The joint block of the first look comes first, and a text has no other.

@@ -17,11 +17,12 @@ from metaadapter.adapter import (
     Support,
     TaskSignature,
     adapted_encoder,
+    calibrated,
     load_adapter,
     parts_of,
     store_adapter,
+    with_calibrated_head,
 )
-from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.classifier.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.given_arrays import label_array, unchanged_on_error, unlabelled_rows
@@ -115,6 +116,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     ) -> MetaAdapterClassifier:
         """Predict the adapter of a support set; a fit that fails leaves the estimator as it was.
 
+        With an encoder whose towers were trained it is as sure as that training bore out.
+
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes, which gives zero-shot CLIP.
@@ -147,7 +150,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
             self.signature_ = None
             base, parts = parts_of(encoder)
-            if parts.inside is not None:
+            if parts.inside is not None and support.present_TNK.any():
                 self.adapter_ = calibrated(self.adapter_, parts.inside.calibration)
             self.inside_, self.prompt_, self.towers_ = parts.inside, parts.prompt, parts.towers
             self.blocks_ = support.blocks

@@ -14,6 +14,7 @@ from metaadapter.classifier.given_arrays import as_array, moderate_rows
 from metaadapter.classifier.sentences import weigh_sentences
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
+from metaadapter.towers import PromptedEncoder
 
 if TYPE_CHECKING:
     from metaadapter.features import ImageEncoder
@@ -54,11 +55,14 @@ def labelled_support(
     place = {label: number for number, label in enumerate(classes)}
     numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
     rows = unit_rows(X)
+    n_shots = np.bincount(numbers, minlength=len(classes))
     texts = text_features(class_texts, classes, X.shape[1], encoder)
+    if isinstance(encoder, PromptedEncoder):  # a prompt is for classes without a picture
+        plain = text_features(class_texts, classes, X.shape[1], encoder.base)
+        texts = np.where(n_shots[:, None] > 0, plain, texts)
     sentences = sentence_features(class_texts, classes, encoder)
     if sentences:
         texts = weigh_sentences(texts, sentences, rows.numpy(), numbers.numpy()).astype(np.float32)
-    n_shots = np.bincount(numbers, minlength=len(classes))
     unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
     if len(unknown):
         raise UsageError(

@@ -13,6 +13,7 @@ from metaadapter.commands.console import Console, quarantined_json, write_docume
 from metaadapter.commands.ground_shown import FoundList
 from metaadapter.commands.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
+from metaadapter.plain_text import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -191,7 +192,7 @@ def _files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | 
             f"--out {out} would replace the picture {replaced[0]} itself; name another place"
         )
     for file in files:
-        if file.exists() and (other := phrase_of(file)) != phrase:
+        if file.exists() and (other := phrase_of(file)) != one_line(phrase):
             is_what = "no heat map" if other is None else f"the heat map of {other!r}"
             raise UsageError(
                 f"--out {out} would replace {file}, which is {is_what}; name another place"

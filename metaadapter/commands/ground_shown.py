@@ -13,15 +13,16 @@ from metaadapter.plain_text import in_csv, one_line
 
 __all__ = ["FoundList"]
 
+PICTURE = "picture"
 NUMBERS = ("left", "top", "right", "bottom", "score")
 WIDTH = 8
 
 
 @final
 class FoundList:
-    """Tells what was found as soon as it was: in columns on a terminal, tab-separated elsewhere.
+    """Tells each finding at once: in columns on a terminal, tab-separated elsewhere.
 
-    To be made before a bar of progress, which puts something of its own in the place of stdout.
+    It is to be made before a bar of progress, which replaces `sys.stdout` while it is drawn.
 
     Args:
         console: The voice of the command.
@@ -31,11 +32,11 @@ class FoundList:
     def __init__(self, console: Console, paths: Sequence[Path]) -> None:
         self._console, self._stream = console, sys.stdout
         self._is_table = console.stdout.is_terminal
-        self._title, self._width = "picture", 0
+        self._is_titled, self._width = False, 0
         if self._is_table:
             from rich.cells import cell_len
 
-            names = [self._title, *(one_line(path) for path in paths)]
+            names = [PICTURE, *(one_line(path) for path in paths)]
             self._width = max(map(cell_len, names))
 
     def add(self, found: Mapping[str, Any]) -> None:
@@ -43,9 +44,9 @@ class FoundList:
         name = one_line(found["path"])
         numbers = [f"{number:.3f}" for number in (*found["box"], found["score"])]
         if self._is_table:
-            if self._title:
-                self._line(self._title, NUMBERS)
-                self._title = ""
+            if not self._is_titled:
+                self._line(PICTURE, NUMBERS)
+                self._is_titled = True
             self._line(name, numbers)
             return
         lines = csv.writer(self._stream, "excel-tab", lineterminator="\n")

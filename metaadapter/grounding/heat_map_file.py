@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from metaadapter.files.atomic_files import replace_file
 from metaadapter.images.decode import open_image
 from metaadapter.images.inputs import open_readable
+from metaadapter.plain_text import one_line
 
 __all__ = ["phrase_of", "save_heat_map"]
 
@@ -25,12 +26,12 @@ def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
         OSError: It cannot be written.
     """
     info = PngInfo()
-    info.add_itxt(KEYWORD, phrase)
+    info.add_itxt(KEYWORD, one_line(phrase))
     replace_file(file, partial(drawn.save, format="PNG", pnginfo=info))
 
 
 def phrase_of(file: Path) -> str | None:
-    """The phrase that the heat map in a file was made for; `None` if the file holds none."""
+    """The phrase of the heat map in a file, as `one_line` has it; `None` if it holds none."""
     try:
         with open_readable(file) as opened:
             phrase = open_image(file, opened).info.get(KEYWORD)

@@ -13,7 +13,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, Origin, StoredAdapter, Support, probabilities
+from metaadapter.adapter import (
+    AdapterConfig,
+    AdapterWeights,
+    Origin,
+    StoredAdapter,
+    Support,
+    calibrated,
+    probabilities,
+)
 from metaadapter.classifier.fine_tune import FineTune, fine_tune_adapter
 from metaadapter.classifier.labelled_support import unit_rows
 from metaadapter.classifier.one_shot import (
@@ -188,7 +196,7 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
     if support is None or support.pool_TUD is None:
         return None
     generator, _ = shared_generator(stored.config.generator)
-    without = _predict(generator, support.with_pool(None), stored.config.n_steps)
+    without = _predict(generator, support.with_pool(None), stored.config)
     rows = support.pool_TUD[0].double()
     before, after = (probabilities(rows, weights) for weights in (without, stored.weights))
     n_of = after.argmax(-1).bincount(minlength=after.shape[1]).double()
@@ -245,14 +253,19 @@ def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> 
     support = stored.support.with_pool(pool)
     return replace(
         stored,
-        weights=_predict(generator, support, config.n_steps),
+        weights=_predict(generator, support, config),
         config=config.model_copy(update={"n_unlabelled": support.n_pool}),
         support=support,
         signature=None,
     )
 
 
-def _predict(generator: AdapterGenerator, support: Support, n_steps: int) -> AdapterWeights:
-    if n_steps:
-        return fine_tune_adapter(generator, support, FineTune(n_steps=n_steps))[0]
-    return predict_adapter(generator, support)
+def _predict(
+    generator: AdapterGenerator, support: Support, config: AdapterConfig
+) -> AdapterWeights:
+    if config.n_steps:
+        steps = FineTune(n_steps=config.n_steps)
+        weights = fine_tune_adapter(generator, support, steps)[0]
+    else:
+        weights = predict_adapter(generator, support)
+    return weights if config.inside is None else calibrated(weights, config.inside.calibration)

@@ -24,7 +24,7 @@ class LeftOutAnswers(NamedTuple):
 
     weights: AdapterWeights
     rows: Float[Tensor, "left D"]
-    """As the tower sees them that was trained without them."""
+    """As the tower sees them, which was trained without them or not at all."""
     labels: Int[Tensor, " left"]
 
     @property

@@ -39,7 +39,7 @@ class LeftOutChoice:
     strength: float
     """The strength that they bear out."""
     calibration: Calibration
-    """How sure the adapter may be that is predicted at this strength. A tower as it was has none."""
+    """How sure the adapter may be that is predicted at this strength; as it is at strength 0."""
     n_pictures: int
     """How many pictures were left out."""
     accuracies: dict[float, float]

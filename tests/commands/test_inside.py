@@ -16,11 +16,12 @@ import torch
 from safetensors.torch import save_file
 
 from metaadapter import MetaAdapterClassifier
-from metaadapter.adapter import adapted_encoder, load_adapter, store_adapter
+from metaadapter.adapter import adapted_encoder, calibrated, load_adapter, store_adapter
 from metaadapter.commands.adapt_inside import inside_told
 from metaadapter.commands.app import main
 from metaadapter.features import load_encoder
 from metaadapter.task import tuned_towers
+from metaadapter.task.pool import pool_effect
 from metaadapter.towers import (
     Calibration,
     InsideConfig,
@@ -141,6 +142,30 @@ def test_predict__together__keeps_the_parts(run, inside, unlabelled, tmp_path):
     assert after.config.inside == before.config.inside
     assert after.config.n_unlabelled
     assert all(torch.equal(after.towers[name], each) for name, each in before.towers.items())
+
+
+def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_path):
+    stored = load_adapter(inside)
+
+    def together(name, calibration):
+        parts = stored.config.inside.model_copy(update={"calibration": calibration})
+        config = stored.config.model_copy(update={"inside": parts})
+        weights = calibrated(stored.weights, calibration)
+        store_adapter(tmp_path / name, replace(stored, config=config, weights=weights))
+        out = tmp_path / f"{name}-pooled"
+        done = run("predict", tmp_path / name, unlabelled, "--together", "--out", out, "--json")
+        assert done.code == 0, done.err
+        return load_adapter(out)
+
+    lower = Calibration(temperature=2.0, known_shift=-0.5, own_scale=1.5)
+    both = together("usual", Calibration()), together("lower", lower)
+    usual, found = (each.weights for each in both)
+    torch.testing.assert_close(found.logit_scale, usual.logit_scale / 2)
+    torch.testing.assert_close(found.known_quantiles, usual.known_quantiles - 0.5)
+    torch.testing.assert_close(found.own_quantiles, 1.5 * usual.own_quantiles)
+    # What the unlabelled pictures change is told of two adapters that are both calibrated.
+    moved_usually, moved = (pool_effect(each).moved for each in both)
+    assert moved < moved_usually
 
 
 def test_predict__interrupted_for_another_adapter__begins_anew(

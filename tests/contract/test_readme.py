@@ -6,6 +6,8 @@ import functools
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -83,6 +85,15 @@ def test_readme__shell_line__succeeds(arguments, folder, run_lines, monkeypatch,
     for line in lines[len(run_lines) : lines.index(arguments) + 1]:
         run_lines.append(line)
         assert main(line[1:]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_readme__python_block__runs_in_a_process_of_its_own(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", PYTHON], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_readme__python_block__runs_and_saves_an_adapter(folder, monkeypatch):

@@ -36,10 +36,10 @@ def left_out(weights, spread):
 
 def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
     weights = adapter_of_typical_pictures()
-    new = drawn(200, 0.16, 3).flatten(0, 1).double()
+    new = drawn(200, 0.4, 3).flatten(0, 1).double()
     labels = torch.arange(N_WAY).repeat_interleave(200)
 
-    found = calibrate([left_out(weights, 0.16)], 1.0)
+    found = calibrate([left_out(weights, 0.4)], 1.0)
 
     def kept(adapter):
         passed = known_probabilities(new, adapter) >= known_threshold(adapter)
@@ -50,7 +50,7 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
     (passed, held), (passed_before, held_before) = kept(calibrated(weights, found)), kept(weights)
     assert passed_before < 0.8
     assert passed > 0.88
-    assert held >= held_before
+    assert held_before < 0.9 < held
 
 
 def test_thresholds_that_pass_enough_stay():
