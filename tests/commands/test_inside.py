@@ -17,9 +17,12 @@ from safetensors.torch import save_file
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter import adapted_encoder, calibrated, load_adapter, store_adapter
+from metaadapter.adapter import probabilities as probabilities_of
+from metaadapter.classifier.one_shot import predict_adapter
 from metaadapter.commands.adapt_inside import inside_told
 from metaadapter.commands.app import main
 from metaadapter.features import load_encoder
+from metaadapter.generator import shared_generator
 from metaadapter.task import tuned_towers
 from metaadapter.task.pool import pool_effect
 from metaadapter.towers import (
@@ -164,8 +167,11 @@ def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_p
     torch.testing.assert_close(found.known_quantiles, usual.known_quantiles - 0.5)
     torch.testing.assert_close(found.own_quantiles, 1.5 * usual.own_quantiles)
     # What the unlabelled pictures change is told of two adapters that are both calibrated.
-    moved_usually, moved = (pool_effect(each).moved for each in both)
-    assert moved < moved_usually
+    support, (generator, _) = both[1].support, shared_generator(stored.config.generator)
+    without = calibrated(predict_adapter(generator, support.with_pool(None)), lower)
+    before, after = (probabilities_of(support.pool_TUD[0], each) for each in (without, found))
+    expected = float((before - after).abs().sum(-1).mean() / 2)
+    assert pool_effect(both[1]).moved == pytest.approx(expected)
 
 
 def test_predict__interrupted_for_another_adapter__begins_anew(
