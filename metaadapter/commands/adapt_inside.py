@@ -25,8 +25,8 @@ InsideTower = Annotated[
     Literal["image"] | None,
     Option(
         help="Train adapters inside this tower of the encoder, in minutes, before the adapter is "
-        "predicted; kept if pictures that are left out of the training bear it out. For pictures "
-        "that are far from what the encoder has seen."
+        "predicted; kept if pictures that are left out of the training bear it out. For some 16 "
+        "pictures a class, where new pictures come from the same source as these."
     ),
 ]
 InsideKind = Annotated[
@@ -99,25 +99,27 @@ def inside_document(tuned: TunedInside | None) -> dict[str, Any] | None:
 def inside_told(tuned: TunedInside) -> list[str]:
     """Lines that tell a person what training inside the encoder gave."""
     found, took = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
-    if tuned.config is not None:
-        lines = [f"inside the encoder: {tuned.config} {took}"]
-        if found is not None:
-            (right, loss), (right_without, loss_without) = (
-                (found.accuracies[strength], found.log_losses[strength])
-                for strength in (found.strength, 0.0)
-            )
-            lines.append(
-                f"estimate from {found.n_pictures} pictures that were left out of a training: "
-                f"{right:.1%} are predicted correctly with such adapters, {right_without:.1%} "
-                f"without; their log loss is {loss:.3f} with them, {loss_without:.3f} without"
-            )
-        return lines
     if found is None:
+        if tuned.config is not None:
+            return [f"inside the encoder: {tuned.config} {took}"]
         return [
             "no class has three pictures, so that nothing tells whether training inside the "
-            f"encoder would help: it stays as it is {took}"
+            "encoder would help: it stays as it is"
         ]
+    without = found.log_losses[0.0]
+    if tuned.config is None:
+        others = [loss for strength, loss in found.log_losses.items() if strength]
+        return [
+            f"{found.n_pictures} pictures that were left out of a training do not bear out "
+            f"adapters inside the encoder: their log loss is {min(others):.3f} with them, "
+            f"{without:.3f} without; it stays as it is {took}"
+        ]
+    right, right_without = (found.accuracies[it] for it in (found.strength, 0.0))
     return [
-        f"{found.n_pictures} pictures that were left out of a training do not bear out adapters "
-        f"inside the encoder, so it stays as it is {took}"
+        f"inside the encoder, at {found.strength:.0%} of what was trained: {tuned.config} {took}",
+        f"of {found.n_pictures} pictures, each left out of a training on most of the others, "
+        f"{right:.1%} are predicted correctly with such adapters, {right_without:.1%} without; "
+        f"their log loss is {found.log_losses[found.strength]:.3f} with them, {without:.3f} "
+        "without (an estimate without --inside leaves out one picture at a time: the two do not "
+        "compare)",
     ]

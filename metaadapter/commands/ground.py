@@ -100,6 +100,11 @@ def ground(
     console.warn_of("about the pictures:", warnings)
     if shown is not None:
         console.note(f"the adapter's pictures of {shown.label} serve as examples")
+    elif cross_modal is not None and config.inside is not None:
+        console.note(
+            "the adapter's pictures serve as no examples, as they are features of an encoder with "
+            "adapters inside: those of an adapter without --inside do"
+        )
     listed = None if json_output else FoundList(console, paths)
     found: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []

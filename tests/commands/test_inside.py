@@ -344,9 +344,18 @@ def test_inside_told__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
 
     told = " ".join(inside_told(TunedInside({}, config, said, 100, 2.0)))
 
-    assert "LoRA of rank 8 in blocks of the image tower, trained with 3 gradient steps" in told
+    assert "at 50% of what was trained: LoRA of rank 8 in blocks of the image tower" in told
+    assert "trained with 3 gradient steps" in told
     assert "100.0% are predicted correctly with such adapters, 100.0% without" in told
     assert "log loss is 0.250 with them, 0.400 without" in told
+
+
+def test_inside_told__tower_that_stays__says_what_left_out_pictures_said():
+    said = LeftOutChoice(0.0, Calibration(), 8, {0.0: 1.0, 0.5: 1.0}, {0.0: 0.2, 0.5: 0.25})
+
+    (told,) = inside_told(TunedInside({}, None, said, 100, 2.0))
+
+    assert "their log loss is 0.250 with them, 0.200 without; it stays as it is" in told
 
 
 def test_adapt__inside__asks_pictures_that_were_left_out(run, labelled, clip, tmp_path):
