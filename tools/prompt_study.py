@@ -215,7 +215,7 @@ def _show(lines: list[dict[str, Any]]) -> None:
                 both = harmonic_mean([own["base"], own["new"]])
                 less = both - harmonic_mean([other["base"], other["new"]])
                 kept = own.get("kept", 1.0)
-                of_store[f"{line['store']} ({line['ways']})"].append(
+                of_store[f"{line['store']} ({line.get('ways')})"].append(
                     (own["base"], own["new"], both, less, own["seconds"], kept)
                 )
             columns = [

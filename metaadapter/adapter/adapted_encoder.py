@@ -64,10 +64,9 @@ def adapted_encoder(
         part: {name: each for name, each in stored.towers.items() if name.startswith(f"{part}/")}
         for part in TOWER_PARTS
     }
-    if isinstance(base, PromptedEncoder):
-        if base.has(parts["prompt"]):
-            return base
-        base = base.base
+    prompted = base if isinstance(base, PromptedEncoder) else None
+    if prompted is not None:
+        base = prompted.base
     if not isinstance(base, FrozenEncoder):
         raise UsageError(
             f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
@@ -82,6 +81,8 @@ def adapted_encoder(
         base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
     if config.prompt is None:
         return base
+    if prompted is not None and prompted.base is base and prompted.has(parts["prompt"]):
+        return prompted
     return PromptedEncoder(base, parts["prompt"], config.prompt)
 
 

@@ -17,11 +17,11 @@ class Calibration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: Annotated[float, Field(ge=1)] = 1.0
-    """What its logits are divided by."""
+    """Its logits are divided by this."""
     known_shift: Annotated[float, Field(le=0)] = 0.0
-    """What is added to the thresholds of being known, which are logits."""
+    """This is added to its thresholds of being known, which are logits."""
     own_scale: Annotated[float, Field(ge=1)] = 1.0
-    """What the thresholds of sets are multiplied by, which are log-probabilities."""
+    """Its thresholds of sets, which are log-probabilities, are multiplied by this."""
 
 
 class InsideConfig(BaseModel):

@@ -24,12 +24,12 @@ class LeftOutAnswers(NamedTuple):
 
     weights: AdapterWeights
     rows: Float[Tensor, "left D"]
-    """As the tower sees them, which was trained without them or not at all."""
+    """Their features by a tower that was trained without them, or not at all."""
     labels: Int[Tensor, " left"]
 
     @property
     def logits(self) -> Float[Tensor, "left N"]:
-        """What is said of them."""
+        """The logits of these pictures by that adapter."""
         return classify(self.rows, self.weights)
 
 
@@ -41,7 +41,7 @@ def calibrate(parts: Sequence[LeftOutAnswers], temperature: float) -> Calibratio
     pictures as known, or whose sets would be too small, and no other.
 
     Args:
-        parts: What each part of the pictures got that was left out.
+        parts: The pictures that were left out together, with the adapter predicted without them.
         temperature: What the logits are divided by.
     """
     heads, known, own = [], [], []

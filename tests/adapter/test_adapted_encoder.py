@@ -484,6 +484,24 @@ def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was
     assert not np.allclose(expected, without, atol=1e-3)
 
 
+def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_below_it(
+    clip, stored, pictures
+):
+    tensors = prompt_tensors(clip)
+    both = replace(
+        stored,
+        config=stored.config.model_copy(update={"prompt": PromptConfig(n_context=2)}),
+        towers={**stored.towers, **tensors},
+    )
+    whole = adapted_encoder(clip, both)
+
+    found = adapted_encoder(PromptedEncoder(clip, tensors), both)
+
+    assert adapted_encoder(whole, both) is whole
+    assert not np.allclose(found.encode_images(pictures), clip.encode_images(pictures), atol=1e-3)
+    np.testing.assert_array_equal(found.encode_images(pictures), whole.encode_images(pictures))
+
+
 def test_card__of_a_prompt_that_nobody_told_the_steps_of__tells_of_none(clip, pictures, tmp_path):
     prompted = PromptedEncoder(clip, prompt_tensors(clip))
     rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
