@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.commands.app import main
+from metaadapter.apps.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.generator.pretrained import load_generator
 
 N_WAY, N_SHOT, N_TASKS, REPEATS = 10, 4, 64, 20
 # Those of the two looks of `tiny`.

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import torch
 
-from metaadapter.classifier import MetaAdapterClassifier
+from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 N_WAY, N_SHOT, N_QUERY, WIDTH, REPEATS = 5, 5, 75, 512, 50
 

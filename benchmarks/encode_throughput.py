@@ -19,10 +19,13 @@ import torch
 from torch import Tensor
 
 import metaadapter
+from metaadapter.data.decode import decode_image
+from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError
-from metaadapter.features import FrozenEncoder, encode_to_store
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import fast_batch_size
-from metaadapter.images import ImageTable, decode_image, read_images
+from metaadapter.features.extraction import encode_to_store
 
 DEMO_PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
 N_PICTURES, REPEATS = 512, 5

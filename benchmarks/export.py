@@ -21,14 +21,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from metaadapter.adapter import load_adapter, probabilities
-from metaadapter.commands.app import main as program
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.weights import probabilities
+from metaadapter.apps.cli.app import main as program
+from metaadapter.apps.export.onnx_model import onnx_run
+from metaadapter.apps.export.program import program_run
+from metaadapter.data.decode import decode_image
+from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
-from metaadapter.export.onnx_model import onnx_run
-from metaadapter.export.program import program_run
-from metaadapter.images import ImageRow, decode_image, read_images
-from metaadapter.task.labelled_pictures import draw_shots
-from metaadapter.task.queries import load_adapter_encoder
+from metaadapter.workflow.labelled_pictures import draw_shots
+from metaadapter.workflow.queries import load_adapter_encoder
 
 N_TIMED = 40
 FORMS = {"ONNX": "float.onnx", "ONNX in 8 bits": "int8.onnx", "torch.export": "float.pt2"}

@@ -40,7 +40,7 @@ SAMPLE = """
 import resource, sys, time
 from pathlib import Path
 from metaadapter.adapter import Origin
-from metaadapter.task.pool import as_pool, read_pool
+from metaadapter.workflow.pool import as_pool, read_pool
 start = time.perf_counter()
 pictures = read_pool(Path(sys.argv[1]), Origin(), None, None, seed=0, progress=lambda _: None)
 rows, told = as_pool(pictures, (), 0)

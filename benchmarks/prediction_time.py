@@ -9,9 +9,9 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support
-from metaadapter.baselines import PEERS
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.generator.pretrained import load_generator
 
 WIDTH, LOGIT_SCALE, REPEATS = 512, 100.0, 5
 # Ways and shots; tasks at once, alone and in a batch.

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from metaadapter.features import load_encoder
-from metaadapter.serve.contents import Change, Contents, add_classes, add_pictures, label_pictures
-from metaadapter.serve.desk import Desk
-from metaadapter.serve.picture_folder import id_of
-from metaadapter.serve.project import open_project
-
-__all__ = ["measure"]
+from metaadapter.apps.page.contents import (
+    Change,
+    Contents,
+    add_classes,
+    add_pictures,
+    label_pictures,
+)
+from metaadapter.apps.page.desk import Desk
+from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.apps.page.project import open_project
+from metaadapter.features.encoder_by_name import load_encoder
 
 N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
 # How far pictures lie from the mean of their class, in units of its length.

@@ -12,8 +12,6 @@ import numpy as np
 
 from episodes.errors import EpisodeError
 
-__all__ = ["ClassSplit", "split_classes"]
-
 SCHEMA = "episodes.class_split/1"
 
 

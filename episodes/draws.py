@@ -9,8 +9,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["draw_classes", "draw_distinct", "draw_off_class", "log_uniform", "uniform"]
-
 # T tasks, N ways, C classes, P picks, O pictures of other classes. H: the hard tasks among T.
 
 POOL = 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["EpisodeError"]
-
 
 class EpisodeError(ValueError):
     """Labels, ranges or classes from which the tasks asked for cannot be drawn."""

@@ -11,8 +11,6 @@ from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 from episodes.tasks import EpisodeRows
 
-__all__ = ["cross_domain_draws", "nested_draws"]
-
 
 def nested_draws(
     index: LabelIndex,

@@ -13,8 +13,6 @@ from torch import Tensor
 from episodes.draws import draw_distinct
 from episodes.errors import EpisodeError
 
-__all__ = ["LabelIndex"]
-
 # C classes, M domains, n labelled rows, P picks.
 
 

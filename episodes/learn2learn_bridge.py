@@ -10,8 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-__all__ = ["to_learn2learn"]
-
 
 def to_learn2learn(
     features_nD: Float[Tensor, "n D"],

@@ -18,8 +18,6 @@ from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
 from episodes.tasks import Episodes, gather
 
-__all__ = ["Mixture"]
-
 
 @final
 class Mixture:

@@ -13,8 +13,6 @@ from episodes.draws import uniform
 from episodes.errors import EpisodeError
 from episodes.tasks import EpisodeBatch, Episodes
 
-__all__ = ["Perturbations", "perturb"]
-
 # Upper ends of what is drawn uniformly, in units of the spread about the task's mean.
 MOST_TEXT_NOISE = MOST_TEXT_HELP = 1.5
 MOST_NOISE = 2.0

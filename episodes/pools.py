@@ -14,8 +14,6 @@ from episodes.draws import draw_off_class
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 
-__all__ = ["PoolSpec", "draw_pools"]
-
 # Dirichlet's concentration of the shares of the classes in a skewed pool, log-uniform within.
 CONCENTRATION = 0.2, 2.0
 # Of a pool with strangers, uniform up to this.

@@ -16,8 +16,6 @@ from episodes.pools import PoolSpec, draw_pools
 from episodes.spec import EpisodeSpec
 from episodes.tasks import EpisodeRows
 
-__all__ = ["EpisodeSampler"]
-
 # T tasks, N ways, C classes, P picks. X: the domains, and after the last one all of them together.
 
 PictureCounts = tuple[Int[Tensor, "T N"], Int[Tensor, "T N"], Int[Tensor, "T N"]]

@@ -14,8 +14,6 @@ from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 from episodes.spec import EpisodeSpec
 
-__all__ = ["TaskSource", "synthetic_source"]
-
 # n pictures, V views, C classes, D feature width. A synthetic source: A classes of n pictures each.
 
 SEPARATION = 4.0

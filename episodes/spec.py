@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 
-__all__ = ["EpisodeSpec"]
-
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:

@@ -13,8 +13,6 @@ from torch.nn.functional import embedding
 from episodes.draws import uniform
 from episodes.source import TaskSource
 
-__all__ = ["EpisodeBatch", "EpisodeRows", "Episodes", "gather"]
-
 # T tasks, N ways, K shots, Q queries (of a class in row numbers, else of a task), O pictures of
 # other classes, D feature width, r = pictures × views.
 

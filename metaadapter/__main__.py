@@ -2,7 +2,7 @@
 
 import sys
 
-from metaadapter.commands.app import main
+from metaadapter.apps.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,8 +12,6 @@ from types import ModuleType
 
 from metaadapter.errors import MissingPackage
 
-__all__ = ["import_higher", "import_learn2learn"]
-
 _LEARN2LEARN_INSTALL = """\
 a plain `pip install learn2learn` fails to build on Python 3.11 and later, or takes numpy back below
 version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C compiler is needed):

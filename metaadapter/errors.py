@@ -6,15 +6,6 @@ expected, what came, whose value it is and what to do.
 
 from __future__ import annotations
 
-__all__ = [
-    "DataError",
-    "IncompatibleArtifact",
-    "Interrupted",
-    "MetaAdapterError",
-    "MissingPackage",
-    "UsageError",
-]
-
 
 class MetaAdapterError(Exception):
     """Base of all errors raised on purpose."""

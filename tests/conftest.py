@@ -67,7 +67,7 @@ def reseal():
     """Changes entries of a document that proves itself, as its writer would; None removes one."""
     import json
 
-    from metaadapter.files.proof import unsealed, write_document
+    from metaadapter.data.proof import unsealed, write_document
 
     def change(path, **changes):
         values, files = unsealed(json.loads(path.read_bytes()))
@@ -98,7 +98,7 @@ def demo_features(tmp_path_factory, worker_id):
 
     from filelock import FileLock
 
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features.encoder import FrozenEncoder
 
     encoder = FrozenEncoder.load("tiny")
     pictures = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
@@ -115,7 +115,7 @@ def demo_features(tmp_path_factory, worker_id):
 @pytest.fixture
 def without_drawings(monkeypatch):
     """Pages with empty figures: they take most of a page's time, and its words are the same."""
-    monkeypatch.setattr("metaadapter.report.panel.Panel.to_svg", lambda _self: "<svg></svg>")
+    monkeypatch.setattr("metaadapter.bench.report.panel.Panel.to_svg", lambda _self: "<svg></svg>")
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ def store_in():
     With a `spread`, pictures lie around the text of their class, closely if it is small. `facts`
     has a column of the table for each picture: `split`, `group` or `sha256`.
     """
-    from metaadapter.features import FeatureStore
     from metaadapter.features.fingerprint import Fingerprint
+    from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import Recipe, StoreHeader
     from metaadapter.features.store.rows import StoredPicture
     from metaadapter.features.store.writer import write_store
@@ -180,7 +180,7 @@ def make_adapter():
     import torch
     from torch.nn.functional import normalize
 
-    from metaadapter.adapter import AdapterWeights
+    from metaadapter.adapter.weights import AdapterWeights
 
     def make(n_tasks=2, n_way=3, n_shot=4, width=6, seed=0):
         draw = torch.Generator().manual_seed(seed)

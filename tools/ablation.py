@@ -25,18 +25,15 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.data.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
-from metaadapter.evaluation import Estimate
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.generator import AdapterGenerator, load_generator
-from metaadapter.training import (
-    Moment,
-    TrainConfig,
-    config_differences,
-    load_config,
-    open_run,
-    train,
-)
+from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.training.config import TrainConfig
+from metaadapter.training.config_file import config_differences, load_config, open_run
+from metaadapter.training.run import train
+from metaadapter.training.validation import Moment
 from tools.ablation_evaluations import Evaluation, accuracy_by_shots, load_evaluations
 
 BASE, ROWS, EMOJI_CLASSES = "base.toml", "rows.toml", "emoji-classes.json"

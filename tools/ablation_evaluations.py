@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from episodes import EpisodeRows, EpisodeSpec, TaskSource, cross_domain_draws, gather, nested_draws
-from metaadapter.adapter import Support, classify
-from metaadapter.features import FeatureStore
-from metaadapter.generator import AdapterGenerator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.generator.base import AdapterGenerator
 from metaadapter.training.config import SourceConfig, SplitPart
 from metaadapter.training.sources import load_source
-
-__all__ = ["Evaluation", "accuracy_by_shots", "load_evaluations"]
 
 SHOTS = (1, 2, 4, 8, 16)
 N_QUERY, MOST_WAYS = 15, 20

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaadapter.files.atomic_files import replace_file
-
-__all__ = ["rewrite_section"]
+from metaadapter.data.atomic_files import replace_file
 
 
 def rewrite_section(card: Path, name: str, text: str) -> None:

@@ -20,10 +20,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import Support, classify
-from metaadapter.baselines import PEERS, Peer
-from metaadapter.evaluation import Estimate
-from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.peers.by_name import PEERS, Peer
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.regression import ClosedForm
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 
 CHOSEN = ClosedForm()

@@ -27,11 +27,12 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from episodes import TaskSource
-from metaadapter.adapter import Support, classify
-from metaadapter.baselines import Peer
-from metaadapter.evaluation import Estimate
-from metaadapter.generator import load_generator
-from metaadapter.report.evaluation_markdown import markdown_table
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.peers.by_name import Peer
+from metaadapter.bench.report.evaluation_markdown import markdown_table
+from metaadapter.generator.pretrained import load_generator
 from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 

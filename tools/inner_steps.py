@@ -12,10 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
 from metaadapter._compat import import_learn2learn
-from metaadapter.adapter import Support
-from metaadapter.baselines.maml import N_STEPS, logits, loss_weight
-
-__all__ = ["TaskModel", "task_losses"]
+from metaadapter.adapter.support import Support
+from metaadapter.bench.peers.maml import N_STEPS, logits, loss_weight
 
 
 @final

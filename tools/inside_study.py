@@ -21,19 +21,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from metaadapter.adapter import Support, calibrated, classify, with_towers
+from metaadapter.adapter.adapted_encoder import with_towers
+from metaadapter.adapter.calibration import calibrated
 from metaadapter.adapter.known import known_probabilities, known_threshold
-from metaadapter.classifier.labelled_support import labelled_support
-from metaadapter.classifier.one_shot import predict_adapter
-from metaadapter.features import FrozenEncoder, readable_name
-from metaadapter.files.strict_json import json_text, parse_json
-from metaadapter.generator import load_generator
-from metaadapter.images import read_images
-from metaadapter.task.labelled_pictures import draw_shots
-from metaadapter.towers import Calibration
-from metaadapter.tuning import Inside, tune_inside
-
-__all__ = ["main"]
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.data.reader import read_images
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.towers.config import Calibration
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning.inside import Inside, tune_inside
+from metaadapter.workflow.labelled_pictures import draw_shots
+from metaadapter.workflow.labelled_support import labelled_support
+from metaadapter.workflow.one_shot import predict_adapter
 
 KEY = (
     *("support", "asked", "shots", "draw"),

@@ -18,12 +18,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metaadapter.features import FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.grounding import CrossModalAdapter, load_cross_modal
-from metaadapter.grounding.class_examples import MOST_EXAMPLES
-from metaadapter.grounding.ground import example_vectors
-from metaadapter.grounding.pretrained import SHIPPED
+from metaadapter.labs.grounding.class_examples import MOST_EXAMPLES
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter
+from metaadapter.labs.grounding.ground import example_vectors
+from metaadapter.labs.grounding.pretrained import SHIPPED, load_cross_modal
 from tools.grounding.measure import (
     Score,
     draw_questions,
@@ -35,8 +35,6 @@ from tools.grounding.measure import (
 from tools.grounding.scene_set import SceneSet
 from tools.grounding.tasks import Asked, PhraseReader, examples_of
 from tools.scenes.sources import list_pictures
-
-__all__ = ["main", "table"]
 
 SHOTS = (0, 1, 4)
 

@@ -27,16 +27,17 @@ from scipy.stats import t as student
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.classifier.one_shot import predict_adapter
-from metaadapter.features import FeatureStore, FrozenEncoder, readable_name
-from metaadapter.files.strict_json import json_text, parse_json
-from metaadapter.generator import load_generator
-from metaadapter.towers import PromptedEncoder, PromptedTexts
-from metaadapter.towers.soft_prompt import word_vectors
-from metaadapter.tuning import SoftPrompt, tune_prompt
-
-__all__ = ["main"]
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
+from metaadapter.workflow.one_shot import predict_adapter
 
 KEY = ("store", "shots", "draw", "encoder", "ways", "queries")
 REFERENCE = "predicted"

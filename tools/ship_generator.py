@@ -16,9 +16,14 @@ from typing import Any
 
 import torch
 
-from metaadapter.files.proof import TRAINING_RECORD, read_document, write_document
-from metaadapter.generator import generator_id, load_generator, save_generator
-from metaadapter.generator.pretrained import SHIPPED, WEIGHTS_FILE
+from metaadapter.data.proof import TRAINING_RECORD, read_document, write_document
+from metaadapter.generator.pretrained import (
+    SHIPPED,
+    WEIGHTS_FILE,
+    generator_id,
+    load_generator,
+    save_generator,
+)
 from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
 

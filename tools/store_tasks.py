@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
-from metaadapter.adapter import Support, classify
-from metaadapter.baselines import Peer
-from metaadapter.features import FeatureStore
-
-__all__ = ["SHOTS", "StoreTasks", "load_source"]
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.peers.by_name import Peer
+from metaadapter.features.store.feature_store import FeatureStore
 
 SHOTS = (1, 2, 4, 8, 16)
 MOST_CLASSES, N_QUERY = 20, 15

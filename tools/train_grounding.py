@@ -26,18 +26,17 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from metaadapter.features import FrozenEncoder
-from metaadapter.files.proof import TRAINING_RECORD, write_document
-from metaadapter.grounding import CrossModalAdapter, CrossModalConfig, save_cross_modal
-from metaadapter.grounding.picture_tokens import dense_size
+from metaadapter.data.proof import TRAINING_RECORD, write_document
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
+from metaadapter.labs.grounding.picture_tokens import dense_size
+from metaadapter.labs.grounding.pretrained import save_cross_modal
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.trainer import make_schedule
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map
 from tools.grounding.objective import Losses, grounding_losses
 from tools.grounding.scene_set import SceneSet, coverage
 from tools.grounding.tasks import PhraseReader, draw_asked, examples_of, mirrored
-
-__all__ = ["learn", "main", "new_adapter"]
 
 MOST_GRADIENT = 1.0
 TOLD_EVERY = 50

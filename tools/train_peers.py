@@ -31,13 +31,13 @@ from torch.nn.functional import normalize
 from torch.nn.utils import clip_grad_norm_
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import Support, classify
-from metaadapter.baselines import META_PEERS, MetaPeer
-from metaadapter.baselines.maml import Start
-from metaadapter.baselines.meta_adapter import Attention, meta_adapter
-from metaadapter.baselines.meta_trained import save_meta_peer
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.peers.maml import Start
+from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
+from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer, save_meta_peer
+from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError
-from metaadapter.files.proof import TRAINING_RECORD, write_document
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.query_loss import query_loss
@@ -46,8 +46,6 @@ from metaadapter.training.trainer import MOST_GRADIENT, WEIGHT_DECAY, make_sched
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.inner_steps import task_losses
 from tools.store_tasks import StoreTasks
-
-__all__ = ["RECIPES", "Recipe", "data_of_one_width", "joint_alone", "learn", "main"]
 
 N_TASKS_VALIDATED = 40
 

@@ -23,8 +23,10 @@ from rich.console import Console
 from rich.progress import Progress
 from torchvision.transforms import Compose
 
-from metaadapter.features import FrozenEncoder, encode_to_store
-from metaadapter.images import ImageTable, read_images
+from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageTable
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.extraction import encode_to_store
 from tools import training_stores_encoders as encoders
 
 VALIDATION_SETS = ("tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large")

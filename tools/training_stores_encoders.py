@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.features import FeatureStore, FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
 from metaadapter.features.folding import fold_batch_norms
 from metaadapter.features.looks import look_at
 from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Recipe, StoreHeader
 from metaadapter.features.store.rows import StoredPicture

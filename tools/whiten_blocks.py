@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metaadapter.features import FrozenEncoder
+from metaadapter.data.reader import read_images
 from metaadapter.features.blocks import BLOCKS
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.open_clip_model import TINY
 from metaadapter.features.whitening import WHITENING_FILE, Whitening, write_whitening
-from metaadapter.images import read_images
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ from benchmarks.advice.measures import (
     measure_needs,
 )
 from benchmarks.altered_pictures import ALTERED
-from metaadapter.features import FeatureStore, FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.store.feature_store import FeatureStore
 
 SHOTS = 1, 2, 4, 8, 16
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from metaadapter.adapter import Support, classify
-from metaadapter.advice import Advice, advise
-from metaadapter.features import FeatureStore, read_store
-from metaadapter.generator import shared_generator
-
-__all__ = ["N_WAY", "Draw", "Set", "draw", "read"]
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.apps.advice.advice import Advice
+from metaadapter.apps.advice.advise import advise
+from metaadapter.features.encoded_pictures import read_store
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.generator.pretrained import shared_generator
 
 N_WAY = 10
 QUERIES = 20  # of each class

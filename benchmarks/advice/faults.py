@@ -6,8 +6,6 @@ import numpy as np
 
 from benchmarks.advice.draws import Draw
 
-__all__ = ["with_swapped_names", "with_wrong_labels"]
-
 
 def with_wrong_labels(right: Draw, n_wrong: int, rng: np.random.Generator) -> tuple[Draw, set]:
     """Some labels made wrong, and which; every class keeps a picture."""

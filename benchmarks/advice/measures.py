@@ -9,19 +9,9 @@ import numpy as np
 from benchmarks.advice.draws import N_WAY, Set, draw
 from benchmarks.advice.faults import with_swapped_names, with_wrong_labels
 from benchmarks.altered_pictures import ALTERED
-from metaadapter.advice import Advice
-from metaadapter.features import FrozenEncoder
-from metaadapter.images import decode_image
-
-__all__ = [
-    "KINDS",
-    "measure_alarms",
-    "measure_confusions",
-    "measure_copies",
-    "measure_labels",
-    "measure_names",
-    "measure_needs",
-]
+from metaadapter.apps.advice.advice import Advice
+from metaadapter.data.decode import decode_image
+from metaadapter.features.encoder import FrozenEncoder
 
 KINDS = "label", "near_duplicate", "name", "few_pictures", "confused"
 WRONG_LABELS = 0.05

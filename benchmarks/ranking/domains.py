@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.features import FeatureStore, FrozenEncoder, encode_rows
-from metaadapter.images import read_images
-from metaadapter.ranking.captions import captions_of, encode_captions
+from metaadapter.data.reader import read_images
+from metaadapter.features.encoded_pictures import encode_rows
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.labs.ranking.captions import captions_of, encode_captions
 
 MOST_PICTURES, MOST_CAPTIONS = 600, 100
 # Which of the names in alphabetical order a domain has: a set can serve choices and the test.

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.features import FrozenEncoder
-from metaadapter.files.strict_json import parse_json
-from metaadapter.images import Box, Crop
-from metaadapter.ranking import fit_pairs
-from metaadapter.ranking.questions import answer_sentences
+from metaadapter.data.crop import Box, Crop
+from metaadapter.data.strict_json import parse_json
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.ranking.pair_adapter import fit_pairs
+from metaadapter.labs.ranking.questions import answer_sentences
 
 PAIRS, N_DRAWS = (0, 16, 64, 128), 20
 

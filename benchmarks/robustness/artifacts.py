@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from metaadapter import FeatureStore
-from metaadapter.commands.app import main
-from metaadapter.generator import load_generator, save_generator
-from metaadapter.training import load_config, train
-
-__all__ = ["ARTIFACTS", "Answer", "Artifact", "make_store", "run", "without_measured_anew"]
+from metaadapter.apps.cli.app import main
+from metaadapter.generator.pretrained import load_generator, save_generator
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run import train
 
 CLASSES = ("heron", "lynx", "red_fox")
 WIDTH = 16

@@ -12,8 +12,6 @@ from benchmarks.robustness.artifacts import ARTIFACTS, Answer, make_store
 from benchmarks.robustness.damage import damage
 from benchmarks.robustness.trial import Verdict
 
-__all__ = ["DamagedArtifacts"]
-
 UNCHANGED, TOLD = "unchanged", "told"
 
 

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaadapter import features
-from metaadapter.commands.app import main
-
-__all__ = ["Changes", "Child", "Ending", "encoder_at_hand", "run_forked"]
+from metaadapter.apps.cli.app import main
 
 LONGEST_SECONDS = 60
 # Audit events of calls that change a folder; "open" is one of them if it is for writing.

@@ -15,8 +15,6 @@ from benchmarks.robustness.trial import Verdict
 from benchmarks.robustness.work import PAGE, Work, works
 from benchmarks.robustness.writers import WRITERS
 
-__all__ = ["FullDisk"]
-
 AMPLE = 1 << 30
 CONDITIONS = ("No space left on device", "File too large")
 

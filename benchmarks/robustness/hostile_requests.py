@@ -14,8 +14,6 @@ import numpy as np
 
 from benchmarks.robustness.served import Answer, Served, as_form
 
-__all__ = ["HOSTILE"]
-
 # What is asked, and the answer; None where the server ended the connection without a word.
 Asked = tuple[str, Answer | None]
 JSON = {"Content-Type": "application/json"}

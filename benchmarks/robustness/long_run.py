@@ -23,8 +23,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-__all__ = ["LongRun", "draw_pictures", "long_run"]
-
 COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red fox": (220, 70, 20)}
 N_BROKEN = 10
 PICTURES_IN_A_FOLDER = 500

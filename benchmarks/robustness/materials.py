@@ -13,8 +13,6 @@ from benchmarks.robustness.artifacts import TRAINING, WIDTH, make_store, run
 from benchmarks.robustness.forked import encoder_at_hand
 from metaadapter import FeatureStore
 
-__all__ = ["METHODS", "Materials", "must"]
-
 COLOURS = {"heron": 0, "lynx": 1, "red fox": 2}
 METHODS = ("--methods=closed-form,zero-shot", "--shots=1,2", "--jobs=1")
 

@@ -11,8 +11,6 @@ from benchmarks.robustness.trial import Verdict
 from benchmarks.robustness.work import works
 from benchmarks.robustness.writers import WRITERS
 
-__all__ = ["MemoryLimits"]
-
 MIB = 1 << 20
 
 

@@ -15,8 +15,6 @@ from PIL import Image
 from benchmarks.robustness.forked import encoder_at_hand, run_forked
 from benchmarks.robustness.trial import Verdict
 
-__all__ = ["Names"]
-
 BLOCKS = (
     *("heron", "é", "e\u0301", "ß", "狐", "🦊", "\u202e", "\u200d", "\ufeff", "\udcff", "\x1b[31m"),
     *(" ", "\n", "\r", "\t", "\x07", "\x85", "\u2028", ".", ",", ";", ":", "-", "--"),

@@ -14,8 +14,6 @@ from PIL import Image
 
 from benchmarks.robustness.damage import damage
 
-__all__ = ["KINDS", "sound_picture"]
-
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif"}
 FORMATS |= {"BMP": ".bmp", "PPM": ".ppm"}
 ORIENTATION = 274

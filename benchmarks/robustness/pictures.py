@@ -15,8 +15,6 @@ from benchmarks.robustness.odd_pictures import KINDS, sound_picture
 from benchmarks.robustness.trial import Verdict
 from metaadapter import FeatureStore
 
-__all__ = ["Pictures"]
-
 CLASSES = ("heron", "lynx", "red fox")
 MOST_PICTURES = 6
 

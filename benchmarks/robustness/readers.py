@@ -18,17 +18,15 @@ import torch
 from benchmarks.robustness.artifacts import run, without_measured_anew
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
-from metaadapter.adapter import load_adapter
+from metaadapter.adapter.files import load_adapter
+from metaadapter.bench.evaluation.folder import JOURNAL_FILE
+from metaadapter.bench.evaluation.folder import Journal as EvaluationJournal
+from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.data.proof import read_document
 from metaadapter.errors import DataError
-from metaadapter.evaluation.folder import JOURNAL_FILE
-from metaadapter.evaluation.folder import Journal as EvaluationJournal
-from metaadapter.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
-from metaadapter.files.proof import read_document
-from metaadapter.generator import load_generator
-from metaadapter.report.evaluation_run import EvaluationRun
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
-
-__all__ = ["Content", "differing"]
 
 Content: TypeAlias = dict[str, Any]
 # float16 steps of a unit feature, plus what another batch changes in the last digits of float32.

@@ -17,12 +17,11 @@ from PIL import Image
 from benchmarks.robustness.hostile_requests import HOSTILE
 from benchmarks.robustness.served import Answer, Served
 from benchmarks.robustness.trial import Verdict
-from metaadapter.features import ImageEncoder, load_encoder
-from metaadapter.files.proof import file_hash
-from metaadapter.serve.history import HISTORY_FILE, read_contents
-from metaadapter.serve.picture_folder import id_of
-
-__all__ = ["Serve"]
+from metaadapter.apps.page.history import HISTORY_FILE, read_contents
+from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.data.proof import file_hash
+from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.image_encoder import ImageEncoder
 
 KILLS = "kills during saves"
 # More than a server at rest has; all that one request may take, and what libraries keep of it.

@@ -16,14 +16,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaadapter.features import ImageEncoder
-from metaadapter.serve.app import make_app
-from metaadapter.serve.guards import Access
-from metaadapter.serve.projects import Projects
-from metaadapter.serve.receiving import Limits
-from metaadapter.serve.server import listening_socket, run_server
-
-__all__ = ["Answer", "Served", "as_form"]
+from metaadapter.apps.page.app import make_app
+from metaadapter.apps.page.guards import Access
+from metaadapter.apps.page.projects import Projects
+from metaadapter.apps.page.receiving import Limits
+from metaadapter.apps.page.server import listening_socket, run_server
+from metaadapter.features.image_encoder import ImageEncoder
 
 SECONDS_TO_ANSWER = 30
 BOUNDARY = "as-curl-has-it"

@@ -7,8 +7,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["Section", "Verdict"]
-
 
 class Verdict(NamedTuple):
     """How one trial ended."""

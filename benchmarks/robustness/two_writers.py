@@ -22,8 +22,6 @@ from benchmarks.robustness.writers import (
     library_command,
 )
 
-__all__ = ["TwoWriters"]
-
 # What the second one is to do, where it is not what the first one does.
 SECOND = {
     "adapt": adapt_command("other_store"),

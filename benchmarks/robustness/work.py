@@ -12,11 +12,9 @@ from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
+from metaadapter.apps.library import folder as library_folder
+from metaadapter.data.proof import check_files
 from metaadapter.features.store import journal
-from metaadapter.files.proof import check_files
-from metaadapter.library import folder as library_folder
-
-__all__ = ["PAGE", "Work", "works"]
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")

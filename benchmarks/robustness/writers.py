@@ -21,9 +21,8 @@ from benchmarks.robustness.readers import (
     trained_steps,
 )
 from metaadapter import AdapterLibrary
-from metaadapter.training import load_config, train
-
-__all__ = ["WRITERS", "Command", "Writer", "adapt_command", "add_command", "library_command"]
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run import train
 
 Command: TypeAlias = Callable[[Materials, Path], list[object]]
 

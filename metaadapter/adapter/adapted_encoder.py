@@ -11,19 +11,15 @@ from torch import Tensor, nn
 
 from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, pack
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
-from metaadapter.features import FrozenEncoder, ImageEncoder
-from metaadapter.files.strict_json import json_text
-from metaadapter.refusals import is_shortage
-from metaadapter.towers import (
-    InsideConfig,
-    PromptConfig,
-    PromptedEncoder,
-    merge_lora,
-    restore_inside,
-)
-
-__all__ = ["TowerParts", "adapted_encoder", "parts_mark", "parts_of", "with_towers"]
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.towers.config import InsideConfig, PromptConfig
+from metaadapter.features.towers.inside import restore_inside
+from metaadapter.features.towers.lora import merge_lora
+from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, classify
 
-__all__ = ["Answers", "answer"]
-
 Answers = Callable[[Float[Tensor, "T Q D"]], Float[Tensor, "T Q N"]]
 """From unit rows of T tasks to log-probabilities, −∞ for classes that a batch masks out.
 

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.towers import Calibration
-
-__all__ = ["calibrated", "with_calibrated_head"]
+from metaadapter.features.towers.config import Calibration
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:

@@ -11,14 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metaadapter.adapter.kinds import require_classes
 from metaadapter.adapter.place import CONFIG_FILE, REMEDY, adapter_place
+from metaadapter.data.places import Place
+from metaadapter.data.plain_text import in_markdown, one_line
+from metaadapter.data.proof import Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features import Fingerprint
-from metaadapter.files.places import Place
-from metaadapter.files.proof import Proof, read_document
-from metaadapter.plain_text import in_markdown, one_line
-from metaadapter.towers.config import InsideConfig, PromptConfig
-
-__all__ = ["AdapterConfig", "Origin", "card", "read_config", "stored_facts", "warn_of_unknown"]
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
 # A version that does not know the parts in the towers would answer without them.

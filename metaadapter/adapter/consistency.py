@@ -11,15 +11,6 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-__all__ = [
-    "divergence",
-    "symmetric_divergence",
-    "symmetric_divergences",
-    "text_alone",
-    "visual_alone",
-    "zero_shot",
-]
-
 
 def divergence(
     target_TQN: Float[Tensor, "T Q N"],

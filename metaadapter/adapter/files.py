@@ -23,23 +23,11 @@ from metaadapter.adapter.skill import renewed_card, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter, packed, unpacked
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.proof import write_document
+from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, MetaAdapterError
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.own_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.files.proof import write_document
-from metaadapter.files.regular_files import is_regular
-
-__all__ = [
-    "LOCK_OF_SKILLS",
-    "SECONDS_TO_WAIT",
-    "StoredAdapter",
-    "hold_adapter",
-    "load_adapter",
-    "read_card",
-    "require_adapter_folder",
-    "save_adapter",
-    "store_adapter",
-]
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
 # A skill file is written in a moment, unless `metaadapter add` has it, which encodes pictures.

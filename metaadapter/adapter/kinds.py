@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from metaadapter.adapter.place import CONFIG_FILE, adapter_place
+from metaadapter.data.places import Place
+from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError
-from metaadapter.files.places import Place
-from metaadapter.files.strict_json import parse_json
-
-__all__ = ["CAPTION_SCHEMA", "orders_captions", "require_classes"]
 
 CAPTION_SCHEMA = "metaadapter.caption_adapter/1"
 

@@ -10,17 +10,6 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
 from metaadapter.errors import UsageError
 
-__all__ = [
-    "KEPT",
-    "known_logits",
-    "known_of_answers",
-    "known_probabilities",
-    "known_threshold",
-    "likeness_and_doubt",
-    "prediction_sets",
-    "require_fraction",
-]
-
 KEPT = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 """The fractions of known pictures that lie above the quantiles of an adapter, in their order."""
 

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metaadapter.data.places import Folder, Place
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.stored_zip import StoredZip
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.files.places import Folder, Place
-from metaadapter.files.stored_zip import StoredZip
-from metaadapter.refusals import is_shortage
-
-__all__ = [
-    "CARD_FILE",
-    "CONFIG_FILE",
-    "REMEDY",
-    "SIGNATURE_FILE",
-    "SKILL_SUFFIX",
-    "SUPPORT_FILE",
-    "TOWERS_FILE",
-    "WEIGHTS_FILE",
-    "adapter_place",
-    "is_skill",
-    "open_skill",
-]
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 WEIGHTS_FILE, SUPPORT_FILE = "adapter_model.safetensors", "support.safetensors"

@@ -7,8 +7,6 @@ from typing import Any, get_args, get_type_hints
 
 from torch import Tensor
 
-__all__ = ["require_shapes"]
-
 TASKS = "*T"  # the axis of tasks, of which a file has none
 
 

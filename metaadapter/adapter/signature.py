@@ -13,8 +13,6 @@ from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import TensorFields
 
-__all__ = ["TaskSignature"]
-
 MOST_DIRECTIONS = 32
 
 

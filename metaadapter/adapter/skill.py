@@ -19,12 +19,10 @@ from metaadapter.adapter.place import (
 )
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter, pack, packed, unpacked_signature
+from metaadapter.data.proof import Proof, read_document, sealed
+from metaadapter.data.stored_zip import StoredZip, zip_bytes
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import MetaAdapterError
-from metaadapter.files.proof import Proof, read_document, sealed
-from metaadapter.files.stored_zip import StoredZip, zip_bytes
-from metaadapter.files.strict_json import json_text
-
-__all__ = ["check_skill", "read_signature", "renewed_card", "skill_bytes"]
 
 
 def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:

@@ -24,11 +24,9 @@ from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.safetensors_header import texts_of, with_ordered_texts
+from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
-from metaadapter.files.safetensors_header import texts_of, with_ordered_texts
-from metaadapter.files.strict_json import json_text, parse_json
-
-__all__ = ["StoredAdapter", "pack", "packed", "unpacked", "unpacked_signature"]
 
 # What the packages raise about tensors that are not what they should be.
 UNUSABLE = (KeyError, RuntimeError, TypeError, ValueError, SafetensorError)

@@ -13,8 +13,6 @@ from episodes import EpisodeBatch
 from metaadapter.adapter.weights import AdapterWeights, TensorFields
 from metaadapter.errors import UsageError
 
-__all__ = ["Support"]
-
 
 @dataclass(frozen=True, slots=True)
 class Support(TensorFields):

@@ -13,17 +13,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import DataError, UsageError
 
-__all__ = [
-    "AdapterWeights",
-    "KnownHead",
-    "TensorFields",
-    "apply_adapter",
-    "cache_logits",
-    "classify",
-    "probabilities",
-    "require_adapters",
-]
-
 Fields = TypeVar("Fields", bound="TensorFields")
 
 

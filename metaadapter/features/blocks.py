@@ -17,18 +17,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-__all__ = [
-    "BLOCKS",
-    "block_lengths",
-    "check_blocks",
-    "default_blocks",
-    "join_blocks",
-    "joint_length",
-    "kind_of_tower",
-    "require_second",
-    "tower_blocks",
-]
-
 # The length of each block in a row before the row is scaled to length 1; docs/looks.md tells why.
 # The last is that of a second image tower.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}

@@ -8,8 +8,6 @@ import torch
 
 from metaadapter.errors import UsageError
 
-__all__ = ["Precision", "choose_device", "require_precision"]
-
 Precision = Literal["fp32", "bf16", "fp16"]
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
+from metaadapter.data.inputs import ImageInput, UnreadableImage
+from metaadapter.data.regular_files import is_regular
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoding_loop import OnError, Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
@@ -16,10 +19,6 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 from metaadapter.features.views import mean_of_views
-from metaadapter.files.regular_files import is_regular
-from metaadapter.images import ImageInput, ImageRow, UnreadableImage
-
-__all__ = ["EncodedPictures", "encode_pictures", "encode_rows", "is_store", "read_store"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

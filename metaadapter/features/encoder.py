@@ -45,8 +45,6 @@ from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.shared_copy import shared_copy
 from metaadapter.features.whitening import read_whitening
 
-__all__ = ["FrozenEncoder"]
-
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What does best with each encoder's text tower: `tiny` learned from these two.
 DEFAULT_TEMPLATES = dict.fromkeys(EMBEDDED, ("{}", "a photo of a {}."))

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from metaadapter.data.own_code import explain, is_own_code, load_own_code
+from metaadapter.data.refusals import is_shortage
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.open_clip_model import resolve_encoder
-from metaadapter.own_code import explain, is_own_code, load_own_code
-from metaadapter.refusals import is_shortage
-
-__all__ = ["load_encoder"]
 
 
 def load_encoder(

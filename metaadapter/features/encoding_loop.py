@@ -15,16 +15,13 @@ import torch
 from jaxtyping import Float16, Float32
 from torch import Tensor
 
+from metaadapter.data.decode import content_hash, decode_image, is_large
+from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture, name_of
+from metaadapter.data.refusals import is_shortage
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import n_looks
 from metaadapter.features.views import view_pixels
-from metaadapter.images import ImageInput, UnreadableImage, content_hash, decode_image
-from metaadapter.images.decode import is_large
-from metaadapter.images.inputs import Picture, as_picture, name_of
-from metaadapter.refusals import is_shortage
-
-__all__ = ["Progress", "encode_new"]
 
 Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]

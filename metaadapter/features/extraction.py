@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.own_folder import write_errors
+from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
@@ -21,10 +24,6 @@ from metaadapter.features.store.header import Quarantined, Recipe, StoreHeader
 from metaadapter.features.store.journal import Journal
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
-from metaadapter.files.own_folder import write_errors
-from metaadapter.images import ImageRow, ImageTable, UnreadableImage
-
-__all__ = ["EncodeReport", "encode_to_store", "merge_stores"]
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
 

@@ -12,15 +12,6 @@ from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
 
-__all__ = [
-    "PROBE_SENTENCE",
-    "Fingerprint",
-    "digest_weights",
-    "probe_picture",
-    "summarise",
-    "uses_quick_gelu",
-]
-
 # Distance between unit features. bfloat16 moves them by 0.003 to 0.02; another picture size,
 # colour normalisation or number of attention heads by far more.
 TOLERANCE = 0.1

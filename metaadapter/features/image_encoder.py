@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from metaadapter.data.inputs import ImageInput, UnreadableImage
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.features.fingerprint import (
@@ -30,9 +31,6 @@ from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.looks import join_looks, look_at, look_widths, n_looks
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import unit_rows
-from metaadapter.images import ImageInput, UnreadableImage
-
-__all__ = ["ImageEncoder", "ModelEncoder"]
 
 
 @runtime_checkable

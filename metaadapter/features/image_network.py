@@ -8,8 +8,6 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["ImageNetwork"]
-
 
 @final
 class ImageNetwork(nn.Module):

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from metaadapter.errors import UsageError
 
-__all__ = ["CLIP_LOGIT_SCALE", "read_logit_scale"]
-
 CLIP_LOGIT_SCALE = 100.0
 """Where CLIP's trained inverse temperature saturates (paper, section 2.5): what methods that need
 one take for an encoder whose own is unknown."""

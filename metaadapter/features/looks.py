@@ -10,16 +10,6 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-__all__ = [
-    "join_looks",
-    "joint_columns",
-    "look_at",
-    "look_widths",
-    "looks_in_words",
-    "n_looks",
-    "text_places",
-]
-
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
 # The length of the zoom's features beside those of the whole; docs/looks.md has the measurements.

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from PIL import Image
 from torch import Tensor
 
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.regular_files import is_regular
+from metaadapter.data.silence import silence
 from metaadapter.errors import (
     DataError,
     IncompatibleArtifact,
@@ -28,11 +31,6 @@ from metaadapter.features.second_tower import (
     resolve_second,
 )
 from metaadapter.features.whitening import WHITENING_FILE
-from metaadapter.files.regular_files import is_regular
-from metaadapter.refusals import is_shortage
-from metaadapter.silence import silence
-
-__all__ = ["EncoderSource", "OpenClipModel", "build_model", "resolve_encoder"]
 
 TINY = Path(__file__).parents[1] / "assets" / "tiny"
 # The names of the encoder inside the package, and the picture size where it is not its own.

@@ -12,15 +12,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-__all__ = [
-    "TEMPLATE_SETS",
-    "fill_template",
-    "mean_over_templates",
-    "readable_name",
-    "require_names",
-    "resolve_templates",
-]
-
 TEMPLATE_SETS = ("simple", "openai-imagenet")
 """The sets that open_clip ships: 7 and 80 templates, both written for ImageNet."""
 

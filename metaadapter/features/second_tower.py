@@ -12,11 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
-from metaadapter.files.regular_files import is_regular
-from metaadapter.refusals import is_shortage
-
-__all__ = ["SEPARATOR", "SecondSource", "SecondTower", "build_second", "resolve_second"]
 
 SEPARATOR = "+timm:"
 CONFIG_FILE = "config.json"

@@ -7,8 +7,6 @@ from itertools import chain
 
 from torch import nn
 
-__all__ = ["shared_copy"]
-
 
 def shared_copy(network: nn.Module) -> nn.Module:
     """Copy the modules of a network; its parameters and buffers are the very same tensors.

@@ -12,8 +12,6 @@ from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
 
-__all__ = ["mean_of_views", "unit_rows", "view_pixels"]
-
 # As the gain of views was measured; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)
 ASPECT_RATIO = (3 / 4, 4 / 3)

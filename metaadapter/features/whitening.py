@@ -15,8 +15,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact
 
-__all__ = ["WHITENING_FILE", "Whitening", "read_whitening", "write_whitening"]
-
 WHITENING_FILE = "whitening.safetensors"
 # Added to each variance, of their mean: directions of less variance are not blown up further.
 SHRINKAGE = 0.05

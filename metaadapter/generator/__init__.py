@@ -1,22 +1,5 @@
 """From a support set to an adapter's weights, in one forward pass."""
 
-from metaadapter.generator.base import AdapterGenerator
-from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.pretrained import (
-    generator_id,
-    load_generator,
-    save_generator,
-    shared_generator,
-)
-from metaadapter.generator.regression import ClosedForm
+import lazy_loader
 
-__all__ = [
-    "AdapterGenerator",
-    "ClosedForm",
-    "Generator",
-    "GeneratorConfig",
-    "generator_id",
-    "load_generator",
-    "save_generator",
-    "shared_generator",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,9 +8,8 @@ from typing import ClassVar, final
 import torch
 from torch import nn
 
-from metaadapter.adapter import AdapterWeights, Support, require_adapters
-
-__all__ = ["AdapterGenerator"]
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, require_adapters
 
 
 class AdapterGenerator(nn.Module, ABC):

@@ -13,8 +13,6 @@ from metaadapter.generator.canonical import CanonicalSupport, Cosines, sum_block
 from metaadapter.generator.pairs import TINY, Pairs, directions
 from metaadapter.generator.relations import shot_scalars, stacked
 
-__all__ = ["N_BLOCK_SCALARS", "block_evidence", "log_lengths", "reweigh"]
-
 N_BLOCK_SCALARS = 10
 LEAST_SHARE, SHORTEST = 1e-3, 1e-6
 # A block whose pictures lie closer than this share of its squared length differs by rounding alone.

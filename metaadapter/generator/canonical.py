@@ -10,9 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support
-
-__all__ = ["CanonicalSupport", "Cosines", "canonicalise", "sum_blocks"]
+from metaadapter.adapter.support import Support
 
 SPREAD_FLOOR = 1e-6
 

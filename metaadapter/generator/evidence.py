@@ -15,13 +15,6 @@ from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.pairs import Pairs, directions
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
-__all__ = [
-    "N_TASK_SCALARS",
-    "LeftOut",
-    "leave_one_out",
-    "task_evidence",
-]
-
 N_TASK_SCALARS = 20
 # Inverse temperatures of the zero-shot likelihood: about tiny's best, and a third of it.
 SOFT, SHARP = 5.0, 15.0

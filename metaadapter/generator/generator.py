@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import AdapterWeights, Support
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
@@ -30,8 +31,6 @@ from metaadapter.generator.regression import (
     ridge_towards_prior,
 )
 from metaadapter.generator.relations import Relations, relate
-
-__all__ = ["Generator", "GeneratorConfig"]
 
 POOL_FORM = PoolForm()
 # CLIP-Adapter's published default.

@@ -22,8 +22,6 @@ from metaadapter.generator.known_evidence import (
 )
 from metaadapter.generator.regression import Regression
 
-__all__ = ["KnownNetwork"]
-
 # Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.
 BASE = 8.0, -0.8, -0.95
 # Of known pictures by these weights, and of their own class, in training tasks of one picture each.

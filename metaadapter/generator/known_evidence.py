@@ -9,18 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support
+from metaadapter.adapter.support import Support
 from metaadapter.generator.evidence import LeftOut
 from metaadapter.generator.regression import Regression
-
-__all__ = [
-    "N_KNOWN_SCALARS",
-    "Likeness",
-    "class_balanced",
-    "likeness",
-    "of_left_out",
-    "weighted_quantiles",
-]
 
 N_KNOWN_SCALARS = 10
 # Brings spreads of cosines to about 1.

@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.evidence import LeftOut
 from metaadapter.generator.known_evidence import likeness, of_left_out
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
-
-__all__ = ["LeftOutAnswers", "left_out_answers"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,6 @@ from metaadapter.generator.relations import (
     Relations,
 )
 
-__all__ = ["Corrections", "Heads", "SetEncoder"]
-
 EDGE_WIDTH = 32
 LARGEST_LOG_CORRECTION = 4.0
 

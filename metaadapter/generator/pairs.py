@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["TINY", "Pairs", "directions"]
-
 TINY = 1e-6
 
 

@@ -11,13 +11,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter import AdapterWeights, classify
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import PoolForm, PoolMeans, assign_pool
 from metaadapter.generator.regression import Regression, kernel_ridge
-
-__all__ = ["with_pool"]
 
 
 def with_pool(

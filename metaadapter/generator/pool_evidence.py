@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
-__all__ = ["PoolState", "evenness", "pool_scalars"]
-
 # Pictures of a class that training hardly ever has more of: of more a network would make anything.
 MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
 

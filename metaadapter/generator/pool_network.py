@@ -11,16 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = [
-    "N_POOL_CLASS_SCALARS",
-    "N_POOL_PICTURE_SCALARS",
-    "N_POOL_TASK_SCALARS",
-    "FinalCorrections",
-    "PoolNetwork",
-    "PoolScalars",
-    "RoundCorrections",
-]
-
 N_POOL_PICTURE_SCALARS, N_POOL_CLASS_SCALARS = 9, 10
 N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS
 WIDTH, NARROW = 64, 32

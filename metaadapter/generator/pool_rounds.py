@@ -13,8 +13,6 @@ from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalar
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.regression import Regression
 
-__all__ = ["PoolForm", "PoolMeans", "assign_pool"]
-
 
 @dataclass(frozen=True, slots=True)
 class PoolForm:

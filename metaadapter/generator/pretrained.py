@@ -13,17 +13,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.code_identity import code_identity
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.own_code import explain, load_own_code, own_code_and_folder
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.files.proof import read_document, write_document
-from metaadapter.files.regular_files import regular
-from metaadapter.files.strict_json import json_text
 from metaadapter.generator.base import AdapterGenerator
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.regression import ClosedForm
-from metaadapter.own_code import explain, load_own_code, own_code_and_folder
-
-__all__ = ["generator_id", "load_generator", "save_generator", "shared_generator"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/3"

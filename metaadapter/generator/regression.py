@@ -10,16 +10,6 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 
-__all__ = [
-    "ClosedForm",
-    "Regression",
-    "kernel_ridge",
-    "left_out_residuals",
-    "regression",
-    "ridge_towards_prior",
-    "squared_distances",
-]
-
 # Constants of the closed form beyond these have no solution that can be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (

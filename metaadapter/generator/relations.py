@@ -15,16 +15,6 @@ from torch import Tensor
 from metaadapter.generator.canonical import CanonicalSupport, Cosines
 from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
 
-__all__ = [
-    "N_CLASS_SCALARS",
-    "N_PAIR_SCALARS",
-    "N_SHOT_SCALARS",
-    "Relations",
-    "relate",
-    "shot_scalars",
-    "stacked",
-]
-
 N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10
 
 

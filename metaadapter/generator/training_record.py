@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metaadapter.files.proof import TRAINING_RECORD, read_document
-
-__all__ = ["read_training_record"]
+from metaadapter.data.proof import TRAINING_RECORD, read_document
 
 # Beside the weights that ship, and one folder above `best/` of a training run.
 RECORDS = ("training.json", "../summary.json")

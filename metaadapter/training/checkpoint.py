@@ -13,14 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.proof import PROOF, sealed, unsealed
+from metaadapter.data.regular_files import regular
+from metaadapter.data.safetensors_header import texts_of
+from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.proof import PROOF, sealed, unsealed
-from metaadapter.files.regular_files import regular
-from metaadapter.files.safetensors_header import texts_of
-from metaadapter.files.strict_json import json_text, parse_json
-
-__all__ = ["Checkpoint", "load_checkpoint"]
 
 SCHEMA = "metaadapter.training_checkpoint/4"
 SCHEMA_WITHOUT_PROOF = "metaadapter.training_checkpoint/3"

@@ -10,20 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from episodes.pools import PoolSpec
-from metaadapter.generator import GeneratorConfig
-from metaadapter.own_code import own_code_and_folder
+from metaadapter.data.own_code import own_code_and_folder
+from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.objective import LossWeights
-
-__all__ = [
-    "DataConfig",
-    "InnerConfig",
-    "OptimConfig",
-    "SourceConfig",
-    "SplitPart",
-    "SyntheticConfig",
-    "TrainConfig",
-    "ValidateConfig",
-]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

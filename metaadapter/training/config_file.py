@@ -11,13 +11,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from metaadapter.data.proof import read_document
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError, UsageError
-from metaadapter.files.proof import read_document
-from metaadapter.files.regular_files import regular
-from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import TrainConfig
-
-__all__ = ["checked", "config_differences", "find_path", "load_config", "open_run", "read_toml"]
 
 RESOLVED, RUN_SCHEMA = "resolved.json", "metaadapter.training_run/2"
 REMEDY = "give --resume a folder that `metaadapter train` wrote, or start anew with --out"

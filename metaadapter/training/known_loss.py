@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from episodes import Episodes
-from metaadapter.adapter import KEPT, AdapterWeights, classify, known_logits
-
-__all__ = ["known_loss"]
+from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.weights import AdapterWeights, classify
 
 
 def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T"]:

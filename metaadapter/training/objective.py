@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from episodes import Episodes
-from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
@@ -21,24 +20,16 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
-from metaadapter.classifier.gradient_steps import support_loss
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.data.own_code import explain, own_code_and_folder
+from metaadapter.data.refusals import is_shortage
 from metaadapter.errors import MetaAdapterError, UsageError
-from metaadapter.generator import AdapterGenerator
-from metaadapter.own_code import explain, own_code_and_folder
-from metaadapter.refusals import is_shortage
+from metaadapter.generator.base import AdapterGenerator
 from metaadapter.training.known_loss import known_loss
 from metaadapter.training.pool_terms import POOL_TERMS, pool_terms
 from metaadapter.training.query_loss import query_loss
-
-__all__ = [
-    "Adapt",
-    "LossWeights",
-    "OwnLoss",
-    "adapt_steps",
-    "explained",
-    "objective",
-    "weighted_sum",
-]
+from metaadapter.workflow.gradient_steps import support_loss
 
 ANCHOR = 1.0
 """How strongly the predicted values hold in gradient steps."""

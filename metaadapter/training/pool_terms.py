@@ -9,12 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from episodes import Episodes
-from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import symmetric_divergence
-from metaadapter.generator import AdapterGenerator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.base import AdapterGenerator
 from metaadapter.training.query_loss import losses
-
-__all__ = ["POOL_TERMS", "pool_terms"]
 
 POOL_TERMS = ("pool", "pool_kept", "pool_halves")
 # Added to a loss that others are divided by: below it nothing is left to win.

@@ -8,8 +8,6 @@ from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
 
-__all__ = ["losses", "query_loss"]
-
 
 def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float[Tensor, ""]:
     """Mean over tasks of the mean cross-entropy of a task's queries divided by log(ways)."""

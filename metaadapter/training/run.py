@@ -13,12 +13,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from metaadapter.code_identity import code_identity
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.own_folder import open_after, require_no_link, write_errors
+from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.files.own_folder import open_after, require_no_link, write_errors
-from metaadapter.files.proof import TRAINING_RECORD, write_document
-from metaadapter.generator import generator_id, save_generator
-from metaadapter.generator.pretrained import SHIPPED
+from metaadapter.generator.pretrained import SHIPPED, generator_id, save_generator
 from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
@@ -32,8 +31,6 @@ from metaadapter.training.run_folder import hold_run, require_same, write_config
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData, load_training_data
 from metaadapter.training.validation import Moment, Validation
-
-__all__ = ["RunSummary", "train"]
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
 KEPT = "What was saved last is kept; go on there with --resume"

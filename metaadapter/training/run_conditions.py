@@ -13,8 +13,6 @@ from pydantic import BaseModel, Field
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.device import choose_device
 
-__all__ = ["Conditions", "computing_threads", "require_same_conditions", "training_device"]
-
 MOST_THREADS = 4096
 
 

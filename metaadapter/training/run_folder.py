@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metaadapter.code_identity import code_identity
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.own_code import load_own_code
+from metaadapter.data.own_folder import hold_lock, write_errors
+from metaadapter.data.proof import write_document
+from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
-from metaadapter.files.own_folder import hold_lock, write_errors
-from metaadapter.files.proof import write_document
-from metaadapter.files.strict_json import parse_json
-from metaadapter.own_code import load_own_code
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import (
     RESOLVED,
@@ -20,8 +20,6 @@ from metaadapter.training.config_file import (
     config_differences,
     open_run,
 )
-
-__all__ = ["hold_run", "require_same", "write_config"]
 
 CONFIG = "config.toml"
 # What a run leaves that is killed before it has begun.

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
-from metaadapter.features import CLIP_LOGIT_SCALE, FeatureStore, readable_name
+from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views, unit_rows
-from metaadapter.files.regular_files import regular
-from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import SourceConfig, SyntheticConfig
-
-__all__ = ["LoadedSource", "load_source"]
 
 
 @dataclass(frozen=True, slots=True)

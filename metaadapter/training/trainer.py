@@ -17,22 +17,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
+from metaadapter.data.own_code import load_own_code
 from metaadapter.errors import DataError, UsageError
-from metaadapter.generator import AdapterGenerator, Generator, load_generator
-from metaadapter.own_code import load_own_code
+from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.objective import adapt_steps, explained, objective, weighted_sum
 from metaadapter.training.validation import Moment, Validation, Validator
-
-__all__ = [
-    "MOST_GRADIENT",
-    "WEIGHT_DECAY",
-    "Trainer",
-    "make_optimizer",
-    "make_schedule",
-    "stream",
-]
 
 WEIGHT_DECAY = 0.01
 MOST_GRADIENT = 1.0

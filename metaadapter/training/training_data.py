@@ -14,12 +14,11 @@ import torch
 
 from episodes import EpisodeError, Mixture
 from metaadapter.errors import DataError
-from metaadapter.features import FeatureStore, readable_name
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.sources import LoadedSource, load_source
 from metaadapter.training.validation import Kind, Validator
-
-__all__ = ["TrainingData", "load_training_data"]
 
 
 @dataclass(frozen=True, slots=True)

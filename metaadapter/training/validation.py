@@ -17,14 +17,14 @@ from torch.nn.utils.rnn import pad_sequence
 from episodes import EpisodeError, EpisodeRows, LabelIndex, TaskSource, gather, nested_draws
 from episodes.draws import draw_off_class
 from episodes.pools import PoolSpec, draw_pools
-from metaadapter.adapter import Support, classify, known_logits
-from metaadapter.files.strict_json import json_text
-from metaadapter.generator import AdapterGenerator
+from metaadapter.adapter.known import known_logits
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.data.strict_json import json_text
+from metaadapter.generator.base import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.known_loss import known_loss
 from metaadapter.training.query_loss import query_loss
-
-__all__ = ["Moment", "Validation", "Validator"]
 
 Kind = Literal["classes", "domains"]
 Tables = dict[Kind, dict[str, dict[int, float]]]

@@ -13,37 +13,26 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from metaadapter import MetaAdapterClassifier
-from metaadapter.adapter import (
-    AdapterConfig,
-    AdapterWeights,
-    Origin,
-    StoredAdapter,
-    adapted_encoder,
-    load_adapter,
-    store_adapter,
-    with_towers,
-)
+from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.skill import check_skill
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.proof import check_files, read_document, unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features import FrozenEncoder, ModelEncoder
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
-from metaadapter.files.proof import check_files, read_document, unsealed, write_document
-from metaadapter.towers import (
-    Bottleneck,
-    Calibration,
-    InsideConfig,
-    LowRank,
-    PromptConfig,
-    PromptedEncoder,
-    find_places,
-    insert_bottlenecks,
-    insert_inside,
-    inside_tensors,
-    shared_copy,
-)
-from metaadapter.towers.prompted_encoder import CONTEXT, SHIFT, START
-from metaadapter.towers.soft_prompt import word_vectors
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
+from metaadapter.features.towers.config import Calibration, InsideConfig, PromptConfig
+from metaadapter.features.towers.inside import insert_inside, inside_tensors
+from metaadapter.features.towers.lora import LowRank
+from metaadapter.features.towers.places import find_places
+from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
+from metaadapter.features.towers.soft_prompt import word_vectors
 
 FILE = "towers.safetensors"
 

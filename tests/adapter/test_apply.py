@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize, one_hot
 
-from metaadapter.adapter import AdapterWeights, apply_adapter, classify
+from metaadapter.adapter.weights import AdapterWeights, apply_adapter, classify
 
 N_WAY, N_SHOT, WIDTH, N_QUERY = 4, 3, 24, 7
 

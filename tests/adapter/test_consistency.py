@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from metaadapter.adapter import Support, classify
 from metaadapter.adapter.consistency import (
     divergence,
     symmetric_divergence,
@@ -14,6 +13,8 @@ from metaadapter.adapter.consistency import (
     visual_alone,
     zero_shot,
 )
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 
 
 def softmax(logits):

@@ -13,18 +13,13 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from metaadapter.adapter import (
-    AdapterConfig,
-    AdapterWeights,
-    Origin,
-    Support,
-    hold_adapter,
-    load_adapter,
-    save_adapter,
-)
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.files import hold_adapter, load_adapter, save_adapter
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features import Fingerprint
-from metaadapter.files.proof import unsealed, write_document
+from metaadapter.features.fingerprint import Fingerprint
 
 
 def config(**changes):

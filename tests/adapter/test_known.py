@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from metaadapter.adapter import (
+from metaadapter.adapter.known import (
     KEPT,
-    AdapterWeights,
-    classify,
     known_logits,
     known_probabilities,
     known_threshold,
+    likeness_and_doubt,
     prediction_sets,
 )
-from metaadapter.adapter.known import likeness_and_doubt
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
 
 KNOWN = torch.tensor([2.0, 1.0, 0.2, -0.4, -1.0, -2.0], dtype=torch.float64)

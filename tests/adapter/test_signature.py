@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.adapter import Support, TaskSignature
+from metaadapter.adapter.signature import TaskSignature
+from metaadapter.adapter.support import Support
 
 WIDTH = 7
 

@@ -14,19 +14,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.adapter import (
-    AdapterConfig,
-    AdapterWeights,
-    StoredAdapter,
-    Support,
-    TaskSignature,
-    load_adapter,
-    store_adapter,
-)
-from metaadapter.adapter.config import read_config
+from metaadapter.adapter.config import AdapterConfig, read_config
+from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import check_skill, read_signature, skill_bytes
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.files.stored_zip import zip_bytes
 
 
 def make(n_shots=(2, 1), *, with_support=True, **facts):
@@ -256,8 +252,8 @@ def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, reseal, n
     import hashlib
 
     from metaadapter.adapter.stored import pack
-    from metaadapter.files.proof import sealed, unsealed
-    from metaadapter.files.strict_json import json_text, parse_json
+    from metaadapter.data.proof import sealed, unsealed
+    from metaadapter.data.strict_json import json_text, parse_json
 
     files = without(skill)
     _, signature = read_signature(skill)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.adapter import Support
+from metaadapter.adapter.support import Support
 from metaadapter.errors import UsageError
 
 SEEDS = st.integers(0, 10_000)

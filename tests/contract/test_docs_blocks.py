@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.commands.app import main
+from metaadapter.apps.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -38,7 +38,7 @@ def test_public_face__a_name__loads_what_it_needs_but_no_shape_checker():
 def test_public_face__each_name__is_there_and_says_who_it_is(name):
     value = getattr(metaadapter, name)
 
-    assert getattr(value, "__name__", "__version__") == name
+    assert value.__name__ == name
 
 
 def test_public_face__lists_its_names():
@@ -52,5 +52,5 @@ def test_public_face__version__is_that_of_pyproject():
 
 
 def test_public_face__unknown_name__is_refused_as_python_does():
-    with pytest.raises(AttributeError, match=r"module 'metaadapter' has no attribute 'Adaptor'"):
+    with pytest.raises(AttributeError, match="No metaadapter attribute Adaptor"):
         metaadapter.Adaptor  # noqa: B018

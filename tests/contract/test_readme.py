@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.commands.app import main
-from metaadapter.features import FrozenEncoder
+from metaadapter.apps.cli.app import main
+from metaadapter.features.encoder import FrozenEncoder
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

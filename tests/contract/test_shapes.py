@@ -6,7 +6,7 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from metaadapter.adapter import AdapterWeights, apply_adapter
+from metaadapter.adapter.weights import AdapterWeights, apply_adapter
 
 
 def test_shapes__an_axis_too_few__is_refused():

@@ -13,12 +13,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.images import ImageRow, ImageTable
 
 if TYPE_CHECKING:
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features.encoder import FrozenEncoder
 
 DIM = 16
 SIDE = 8
@@ -146,7 +146,7 @@ def clip_folder(write_clip, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def clip(clip_folder) -> FrozenEncoder:
     """The small model as an encoder."""
-    from metaadapter.features import FrozenEncoder
+    from metaadapter.features.encoder import FrozenEncoder
 
     return FrozenEncoder.load(str(clip_folder), device="cpu", zoom=False)
 

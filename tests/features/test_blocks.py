@@ -9,7 +9,6 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
-from metaadapter.features import FrozenEncoder
 from metaadapter.features.blocks import (
     WIDEST_STAGES,
     block_lengths,
@@ -19,6 +18,7 @@ from metaadapter.features.blocks import (
     joint_length,
     tower_blocks,
 )
+from metaadapter.features.encoder import FrozenEncoder
 
 ALL = ("joint", "trunk", "stages")
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
@@ -229,7 +229,7 @@ def test_encoder__with_blocks__has_the_joint_features_and_logits_of_the_one_with
 
 
 def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
-    from metaadapter.features import load_encoder
+    from metaadapter.features.encoder_by_name import load_encoder
 
     file = tmp_path / "own.py"
     file.write_text(

@@ -17,13 +17,17 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import ExifTags, Image
 from safetensors.torch import load_file
 
+from metaadapter.data.decode import decode_image
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features import FeatureStore, FrozenEncoder, encode_to_store
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.looks import joint_columns
 from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import view_pixels
-from metaadapter.images import ImageRow, ImageTable, UnreadableImage, decode_image
 
 # What a feature loses on the way through a float16, as a store keeps it.
 FLOAT16 = 2e-4

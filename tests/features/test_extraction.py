@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from metaadapter.data.decode import decode_image
+from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import hold_folder
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.images import ImageTable, decode_image
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_res
 
     decode_image(pictures / "heron/000.png").resize((50, 12)).save(pictures / "heron/000.png")
     monkeypatch.setattr(encoder, "preprocess", fail_on_wide)
-    monkeypatch.setattr("metaadapter.images.decode.LARGE_PIXELS", 50 * 12 - 1)
+    monkeypatch.setattr("metaadapter.data.decode.LARGE_PIXELS", 50 * 12 - 1)
 
     report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.transforms.functional import to_tensor
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features import FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.looks import ZOOM_WEIGHT, join_looks, look_at
 from metaadapter.features.views import unit_rows, view_pixels
 

@@ -6,9 +6,12 @@ import timm
 import torch
 from timm.data import create_transform, resolve_model_data_config
 
+from metaadapter.data.decode import decode_image
+from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features import FeatureStore, ImageEncoder, ModelEncoder, encode_to_store
-from metaadapter.images import ImageRow, ImageTable, decode_image
+from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
+from metaadapter.features.store.feature_store import FeatureStore
 
 WIDTH = 512
 
@@ -110,7 +113,7 @@ def test_model__feature_maps__says_how_to_leave_out_the_classifier():
 
 
 def test_own_class__four_things__are_enough(photos):
-    from metaadapter.features import Fingerprint
+    from metaadapter.features.fingerprint import Fingerprint
 
     class Brightness(ImageEncoder):
         name = "brightness"

@@ -10,8 +10,9 @@ from torch.nn.functional import normalize
 from torchvision.transforms import Compose, Normalize
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features import FrozenEncoder, load_encoder
 from metaadapter.features.blocks import BLOCKS
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.fingerprint import probe_picture
 
 CONVOLUTIONS, TRANSFORMER = "test_efficientnet", "test_vit"

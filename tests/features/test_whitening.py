@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features import FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.whitening import (
     SHRINKAGE,
     WHITENING_FILE,

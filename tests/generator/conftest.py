@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support
-from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
+from metaadapter.adapter.support import Support
 from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.regression import regression
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.regression import ClosedForm, regression
 
 
 class Task:

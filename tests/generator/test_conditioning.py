@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.pretrained import load_generator
 
 N_WAY, N_QUERY, N_TASKS = 10, 8, 20
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 from metaadapter.generator.canonical import Cosines
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out, task_evidence
+from metaadapter.generator.pretrained import load_generator
 
 LEFT_OUT = slice(-4, None)
 ZERO_SHOT_ACCURACY = -5

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize, pad
 
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.pretrained import load_generator
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import KEPT, Support, classify, known_logits
-from metaadapter.generator import Generator
+from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 from metaadapter.generator.evidence import leave_one_out
+from metaadapter.generator.generator import Generator
 from metaadapter.generator.known import BASE, BASE_KNOWN_QUANTILES, BASE_OWN_QUANTILES
 from metaadapter.generator.known_evidence import class_balanced, weighted_quantiles
 

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.classifier.fine_tune import leave_one_out
-from metaadapter.generator import ClosedForm, Generator, GeneratorConfig, load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.regression import ClosedForm
+from metaadapter.workflow.fine_tuning import leave_one_out
 
 N_WAY, WIDTH = 4, 24
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import ClosedForm, Generator, GeneratorConfig
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.regression import ClosedForm
 
 # A limit that the tasks here can pass.
 CONSTANTS = ClosedForm(most_kernel_rows=12)

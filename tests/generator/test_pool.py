@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import Generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.generator import Generator
 
 N_WAY, N_SHOT, WIDTH, SCALE = 4, 2, 24, 20.0
 

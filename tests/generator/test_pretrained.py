@@ -6,17 +6,16 @@ from dataclasses import asdict, astuple, fields, replace
 import pytest
 import torch
 
+from metaadapter.data.proof import unsealed
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.files.proof import unsealed
-from metaadapter.generator import (
-    ClosedForm,
-    Generator,
-    GeneratorConfig,
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.pretrained import (
     generator_id,
     load_generator,
     save_generator,
     shared_generator,
 )
+from metaadapter.generator.regression import ClosedForm
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):

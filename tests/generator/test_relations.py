@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.generator import Generator, blocks, pool_evidence, relations
+from metaadapter.generator import blocks, pool_evidence, relations
 from metaadapter.generator.blocks import block_evidence
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
+from metaadapter.generator.generator import Generator
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,

@@ -9,16 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter import AdapterWeights, Support, classify
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import (
-    ClosedForm,
-    Generator,
-    GeneratorConfig,
-    canonical,
-    load_generator,
-    regression,
-)
+from metaadapter.generator import canonical, regression
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.regression import ClosedForm
 
 
 def slow_closed_form(support, text, query):

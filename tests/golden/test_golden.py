@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from metaadapter.commands.app import main
+from metaadapter.apps.cli.app import main
 
 pytestmark = pytest.mark.slow
 

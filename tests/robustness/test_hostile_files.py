@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.artifacts import EVALUATION, TRAINING, run
+from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError
-from metaadapter.images import read_images
 
 pytestmark = [
     pytest.mark.slow,

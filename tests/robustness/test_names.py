@@ -18,14 +18,14 @@ from PIL import Image
 
 from benchmarks.robustness.artifacts import run
 from metaadapter import FeatureStore
-from metaadapter.evaluation.run import SUMMARY_SCHEMA
-from metaadapter.evaluation.tables import read_table
-from metaadapter.features import FrozenEncoder
-from metaadapter.files.proof import read_document, write_document
-from metaadapter.generator import load_generator, save_generator
-from metaadapter.plain_text import INVISIBLE, from_csv, one_line
-from metaadapter.report import demo_page
-from metaadapter.task.demo import Answers, DemoResult, LabelledPicture
+from metaadapter.apps.cli import demo_page
+from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
+from metaadapter.bench.evaluation.tables import read_table
+from metaadapter.data.plain_text import INVISIBLE, from_csv, one_line
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.generator.pretrained import load_generator, save_generator
+from metaadapter.workflow.demo import Answers, DemoResult, LabelledPicture
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ if not hasattr(os, "fork"):
 from benchmarks.robustness.hostile_requests import HOSTILE
 from benchmarks.robustness.serve import KILLS, Serve
 from benchmarks.robustness.served import Served
-from metaadapter.features import ModelEncoder
-from metaadapter.serve import connections
+from metaadapter.apps.page import connections
+from metaadapter.features.image_encoder import ModelEncoder
 
 SEED, N_TRIALS = 3, 4
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.artifacts import TRAINING, run
-from metaadapter.commands.app import main
-from metaadapter.evaluation.tables import read_table
-from metaadapter.files.strict_json import parse_json
+from metaadapter.apps.cli.app import main
+from metaadapter.bench.evaluation.tables import read_table
+from metaadapter.data.strict_json import parse_json
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.robustness.artifacts import TRAINING
 from metaadapter import FeatureStore
-from metaadapter.commands.app import main
-from metaadapter.files.strict_json import parse_json
+from metaadapter.apps.cli.app import main
+from metaadapter.data.strict_json import parse_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 METHODS = ("--methods=closed-form,zero-shot", "--jobs=1")

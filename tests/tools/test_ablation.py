@@ -10,7 +10,7 @@ from rich.progress import Progress
 from scipy import stats
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training import load_config
+from metaadapter.training.config_file import load_config
 from tools.ablation import Row, differences, markdown, read_measured, read_rows, train_row
 from tools.ablation_evaluations import Evaluation
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from episodes import TaskSource, cross_domain_draws
-from metaadapter.generator import load_generator
+from metaadapter.generator.pretrained import load_generator
 from tools.ablation_evaluations import Evaluation, accuracy_by_shots
 
 CLASSES, PICTURES, WIDTH = 6, 9, 16

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import normalize
 
 from episodes import TaskSource
-from metaadapter.baselines import PEERS
+from metaadapter.bench.peers.by_name import PEERS
 from tools.cone import IMAGE_SHARE, TEXT_SHARE, bend, report, rotate, widen
 from tools.store_tasks import StoreTasks
 

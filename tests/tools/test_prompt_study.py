@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaadapter.files.strict_json import parse_json
+from metaadapter.data.strict_json import parse_json
 from tools import prompt_study
 
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image, ImageDraw
 from torch.nn.utils import clip_grad_norm_
 
-from metaadapter.grounding.cross_modal import Grounded
-from metaadapter.grounding.phrase_tokens import EXAMPLE
-from metaadapter.grounding.picture_tokens import PictureTokens, dense_size
-from tests.grounding.test_ground import encoder_of
+from metaadapter.labs.grounding.cross_modal import Grounded
+from metaadapter.labs.grounding.phrase_tokens import EXAMPLE
+from metaadapter.labs.grounding.picture_tokens import PictureTokens, dense_size
+from tests.labs.grounding.test_ground import encoder_of
 from tools import train_grounding
 from tools.grounding import scene_set
 from tools.grounding.measure import (

@@ -9,11 +9,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
-from metaadapter.adapter import Support, classify
-from metaadapter.baselines import META_PEERS, load_meta_peer
-from metaadapter.baselines.maml import Start, anil, maml
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.peers.maml import Start, anil, maml
+from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import DataError
-from metaadapter.evaluation.methods import load_method
 from metaadapter.training.config_file import load_config
 from metaadapter.training.training_data import load_training_data
 from tools.inner_steps import task_losses

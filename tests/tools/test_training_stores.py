@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.images import ImageRow, ImageTable
+from metaadapter.data.table import ImageRow, ImageTable
 from tools.training_stores import DEGRADATIONS, degrade, pick_to_degrade
 
 

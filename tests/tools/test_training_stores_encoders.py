@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.linear_model import Ridge
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features import FrozenEncoder
+from metaadapter.features.encoder import FrozenEncoder
 from tools.training_stores_encoders import (
     N_FOLDS,
     OFFSET,

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.training import load_config, train
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run import train
 
 TINY_RUN = """\
 seed = 3

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from metaadapter.adapter import AdapterWeights, Support
-from metaadapter.generator import AdapterGenerator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.generator.base import AdapterGenerator
 
 
 class Blend(AdapterGenerator):

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training import config_differences, load_config
 from metaadapter.training.config import InnerConfig
-from metaadapter.training.config_file import open_run
+from metaadapter.training.config_file import config_differences, load_config, open_run
 
 
 def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):

@@ -11,8 +11,10 @@ import torch
 from sklearn.metrics import mean_pinball_loss
 
 from episodes import EpisodeSpec, Mixture, synthetic_source
-from metaadapter.adapter import KEPT, Support, classify, known_logits
-from metaadapter.generator import Generator
+from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.generator import Generator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.known_loss import known_loss
 from metaadapter.training.validation import Validator

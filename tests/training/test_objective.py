@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
-from metaadapter.adapter import AdapterWeights, Support, classify
 from metaadapter.adapter.consistency import text_alone
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import Generator, GeneratorConfig
+from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.training.objective import LossWeights, objective, weighted_sum
 from metaadapter.training.query_loss import query_loss
 

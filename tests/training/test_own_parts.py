@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from episodes import gather, nested_draws, synthetic_source
-from metaadapter.adapter import Support, classify
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import generator_id, load_generator
-from metaadapter.training import load_config, open_run, train
+from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.config_file import load_config, open_run
+from metaadapter.training.run import train
 
 PARTS = Path(__file__).with_name("own_parts.py")
 

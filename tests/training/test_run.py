@@ -11,10 +11,11 @@ import torch
 
 from episodes import ClassSplit
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.generator import generator_id, load_generator
-from metaadapter.training import open_run, train
+from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
+from metaadapter.training.config_file import open_run
+from metaadapter.training.run import train
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.files.own_folder import open_after
-from metaadapter.training import Moment
+from metaadapter.data.own_folder import open_after
+from metaadapter.training.validation import Moment
 
 
 def test_log_line__figures_that_are_not_finite__are_null():

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.generator import load_generator
-from metaadapter.training import load_config, train
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run import train
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 

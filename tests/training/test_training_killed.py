@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from metaadapter.training import train
 from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.run import train
 
 pytestmark = pytest.mark.slow
 

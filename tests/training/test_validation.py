@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from episodes import EpisodeError, gather, nested_draws, synthetic_source
-from metaadapter.adapter import Support, classify
-from metaadapter.generator import load_generator
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.validation import Validation, Validator
 

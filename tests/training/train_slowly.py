@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.training import load_config, open_run, train
+from metaadapter.training.config_file import load_config, open_run
+from metaadapter.training.run import train
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

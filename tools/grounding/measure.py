@@ -11,15 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaadapter.grounding.cross_modal import CrossModalAdapter, frozen_map
-from metaadapter.grounding.ground import Box, box_around_peak
-from metaadapter.grounding.phrase_tokens import PhraseTokens
-from metaadapter.grounding.picture_tokens import PictureTokens
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, frozen_map
+from metaadapter.labs.grounding.ground import Box, box_around_peak
+from metaadapter.labs.grounding.phrase_tokens import PhraseTokens
+from metaadapter.labs.grounding.picture_tokens import PictureTokens
 from tools.grounding.objective import overlap
 from tools.grounding.scene_set import SceneSet
 from tools.grounding.tasks import Asked, PhraseReader, draw_examples
-
-__all__ = ["Score", "draw_questions", "measure", "of_adapter", "of_frozen_map", "of_relevance"]
 
 BATCH = 32
 GOOD_OVERLAP = 0.5

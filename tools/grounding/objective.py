@@ -7,9 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metaadapter.grounding.cross_modal import Grounded
-
-__all__ = ["Losses", "grounding_losses", "overlap"]
+from metaadapter.labs.grounding.cross_modal import Grounded
 
 # Of an even spread of heat over the box, beside the share of heat within it.
 SPREAD_WEIGHT = 0.3

@@ -17,12 +17,10 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.features import FrozenEncoder
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.strict_json import json_text, parse_json
-from metaadapter.grounding.picture_tokens import PictureTokens, picture_tokens
-
-__all__ = ["SceneSet", "coverage"]
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.grounding.picture_tokens import PictureTokens, picture_tokens
 
 BATCH = 16
 PARTS = PictureTokens._fields

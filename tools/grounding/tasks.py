@@ -10,19 +10,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metaadapter.features import FrozenEncoder
-from metaadapter.grounding.cross_modal import CrossModalAdapter
-from metaadapter.grounding.ground import example_vectors
-from metaadapter.grounding.phrase_tokens import (
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter
+from metaadapter.labs.grounding.ground import example_vectors
+from metaadapter.labs.grounding.phrase_tokens import (
     PhraseTokens,
     join_tokens,
     joint_of_first_look,
     phrase_pieces,
 )
-from metaadapter.grounding.picture_tokens import PictureTokens
+from metaadapter.labs.grounding.picture_tokens import PictureTokens
 from tools.grounding.scene_set import SceneSet
-
-__all__ = ["Asked", "PhraseReader", "draw_asked", "draw_examples", "examples_of", "mirrored"]
 
 TEXTS_AT_ONCE = 512
 OTHER_SIDE = {"left": "right", "right": "left"}

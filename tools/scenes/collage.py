@@ -11,8 +11,6 @@ from tools.scenes.cutouts import object_mask
 from tools.scenes.scene import CANVASES, Placed, Scene, box_of
 from tools.scenes.sources import ObjectClass
 
-__all__ = ["PHOTOGRAPHS", "make_collage"]
-
 # How the objects of photographs are cut out.
 PHOTOGRAPHS = {"plain", "whole"}
 # Left, top, right and bottom of each photograph, in fractions.

@@ -11,8 +11,6 @@ from scipy import ndimage
 
 from tools.scenes.sources import Cut
 
-__all__ = ["COLOURS", "cut_out", "object_mask", "painted"]
-
 # Red, green and blue, 0 to 255: far enough apart that a name is no matter of taste.
 COLOURS = {
     "red": (214, 28, 32),

@@ -21,13 +21,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from metaadapter.files.strict_json import json_text
+from metaadapter.data.strict_json import json_text
 from tools.scenes.collage import PHOTOGRAPHS, make_collage
 from tools.scenes.scene import make_scene
 from tools.scenes.sentences import captions, phrases, questions
 from tools.scenes.sources import SPLITS, ObjectClass, Source, list_pictures, split_classes
-
-__all__ = ["main", "make_split", "split_backgrounds"]
 
 QUALITY = 92
 # The split of each of twenty photographs.

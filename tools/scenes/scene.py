@@ -12,8 +12,6 @@ from PIL import Image, ImageEnhance, ImageOps
 from tools.scenes.cutouts import COLOURS, cut_out, painted
 from tools.scenes.sources import ObjectClass
 
-__all__ = ["CANVASES", "SIZES", "Placed", "Scene", "box_of", "make_scene"]
-
 # Width and height in pixels of scenes: lying, square, upright.
 CANVASES = ((448, 336), (384, 384), (336, 448))
 # The longer side of an object, of the shorter side of the scene.

@@ -10,8 +10,6 @@ import numpy as np
 from tools.scenes.cutouts import COLOURS
 from tools.scenes.scene import Placed
 
-__all__ = ["Phrase", "Question", "captions", "phrases", "questions", "with_article"]
-
 # Objects stand left, right, above or below if their centres are this far apart, of the scene's
 # width or height, and further than they are apart the other way.
 APART = 0.12

@@ -11,8 +11,6 @@ from typing import Literal
 
 from metaadapter.features.prompts import readable_name
 
-__all__ = ["SPLITS", "Cut", "ObjectClass", "Source", "head_noun", "list_pictures", "split_classes"]
-
 Cut = Literal["alpha", "strokes", "plain", "whole"]
 SPLITS = ("train", "validation", "test")
 # Of the head nouns that no source has claimed for a split.

@@ -9,8 +9,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-__all__ = ["class_directions", "joint_projection", "load_trunk", "mean_feature"]
-
 Preprocess = Callable[[Image.Image], Tensor]
 BATCH = 64
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from open_clip.tokenizer import SimpleTokenizer
 
-__all__ = ["READING_TEMPLATES", "Corpus", "read_corpus"]
-
 READING_TEMPLATES = (
     "{}",
     "{}.",

@@ -13,8 +13,6 @@ from torch.nn.functional import cosine_similarity
 
 from .text_corpus import READING_TEMPLATES
 
-__all__ = ["distil", "encode_names", "token_texts"]
-
 BATCH = 512
 N_LENGTHS = 4
 PEAK_RATE = 2e-3

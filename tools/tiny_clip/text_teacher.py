@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = ["TEMPLATES", "TextTeacher"]
-
 TEMPLATES = ("{}", "a photo of a {}.")
 RIDGE = 3.0
 

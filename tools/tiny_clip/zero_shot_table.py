@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.features import FeatureStore
+from metaadapter.features.store.feature_store import FeatureStore
 
 CARD = Path("metaadapter/assets/tiny/README.md")
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"

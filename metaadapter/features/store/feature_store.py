@@ -12,6 +12,9 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
+from metaadapter.data.proof import Proof, file_hash
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -21,11 +24,6 @@ from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
-from metaadapter.files.proof import Proof, file_hash
-from metaadapter.files.regular_files import regular
-from metaadapter.refusals import is_shortage
-
-__all__ = ["FeatureStore"]
 
 # Of features in half precision.
 LONGEST_ERROR = 0.01

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metaadapter.files.own_folder import hold_lock, require_own_or_empty, write_errors
-
-__all__ = ["HEADER_FILE", "JOURNAL_FOLDER", "LOCK_FILE", "REMEDY", "hold_folder"]
+from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
 
 HEADER_FILE = "store.json"
 JOURNAL_FOLDER = ".partial"

@@ -11,13 +11,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from metaadapter.data.proof import Proof, read_document, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
 from metaadapter.features.store.rows import StoredPicture
-from metaadapter.files.proof import Proof, read_document, write_document
-
-__all__ = ["SCHEMA", "Quarantined", "Recipe", "StoreHeader", "features_file", "read_entries"]
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 

@@ -13,15 +13,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float16
 
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import require_no_link, write_errors
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.store.folder import JOURNAL_FOLDER
 from metaadapter.features.store.header import Recipe, read_entries
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.own_folder import require_no_link, write_errors
-from metaadapter.files.proof import read_document, write_document
-from metaadapter.files.regular_files import regular
-
-__all__ = ["Journal"]
 
 RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
 REMEDY = "delete that folder and run the same command again, which encodes those pictures anew"

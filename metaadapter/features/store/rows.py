@@ -14,11 +14,9 @@ from typing import IO, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.store.folder import REMEDY
-from metaadapter.files.regular_files import regular
-
-__all__ = ["StoreRows", "StoredPicture", "contradictions", "equal_pictures", "write_rows"]
 
 
 class StoredPicture(NamedTuple):

@@ -18,6 +18,9 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float16, Float32
 
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import write_errors
+from metaadapter.data.plain_text import is_text
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -26,11 +29,6 @@ from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Recipe, StoreHeader, features_file
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
-from metaadapter.files.atomic_files import replace_file
-from metaadapter.files.own_folder import write_errors
-from metaadapter.plain_text import is_text
-
-__all__ = ["create_store", "tidy_up", "write_store"]
 
 # Pictures gathered, or scaled, in memory at a time.
 CHUNK_PICTURES = 8_192

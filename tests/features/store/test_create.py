@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
-from metaadapter.features import FeatureStore, merge_stores
+from metaadapter.features.extraction import merge_stores
+from metaadapter.features.store.feature_store import FeatureStore
 
 WIDTH = 24
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.files.proof import unsealed, write_document
 
 
 @pytest.fixture

@@ -1,0 +1,16 @@
+from .adapter.support import Support as Support
+from .adapter.weights import AdapterWeights as AdapterWeights
+from .apps.library.library import AdapterLibrary as AdapterLibrary
+from .errors import DataError as DataError
+from .errors import IncompatibleArtifact as IncompatibleArtifact
+from .errors import MetaAdapterError as MetaAdapterError
+from .errors import MissingPackage as MissingPackage
+from .errors import UsageError as UsageError
+from .features.encoder import FrozenEncoder as FrozenEncoder
+from .features.image_encoder import ImageEncoder as ImageEncoder
+from .features.store.feature_store import FeatureStore as FeatureStore
+from .generator.base import AdapterGenerator as AdapterGenerator
+from .generator.generator import Generator as Generator
+from .workflow.estimator import MetaAdapterClassifier as MetaAdapterClassifier
+
+__version__: str

@@ -1,0 +1,17 @@
+from .adapted_encoder import adapted_encoder as adapted_encoder
+from .answers import Answers as Answers
+from .answers import answer as answer
+from .config import AdapterConfig as AdapterConfig
+from .config import Origin as Origin
+from .files import load_adapter as load_adapter
+from .files import store_adapter as store_adapter
+from .known import known_probabilities as known_probabilities
+from .known import known_threshold as known_threshold
+from .known import prediction_sets as prediction_sets
+from .signature import TaskSignature as TaskSignature
+from .stored import StoredAdapter as StoredAdapter
+from .support import Support as Support
+from .weights import AdapterWeights as AdapterWeights
+from .weights import apply_adapter as apply_adapter
+from .weights import classify as classify
+from .weights import probabilities as probabilities

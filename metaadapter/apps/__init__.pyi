@@ -1,0 +1,7 @@
+from .advice.advice import Advice as Advice
+from .advice.advise import advise as advise
+from .library.entry import Entry as Entry
+from .library.index import IndexedEntry as IndexedEntry
+from .library.index import SignatureIndex as SignatureIndex
+from .library.index import SignatureStack as SignatureStack
+from .library.library import AdapterLibrary as AdapterLibrary

@@ -1,0 +1,1 @@
+"""Advice on labelled pictures: what to look at first."""

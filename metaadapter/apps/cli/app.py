@@ -1,0 +1,180 @@
+"""The `metaadapter` program: its commands, and how they end."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import typer
+from typer import Exit, Option
+
+from metaadapter.apps.cli.adapt import adapt
+from metaadapter.apps.cli.add import add
+from metaadapter.apps.cli.console import Console, calm_warnings, write_document
+from metaadapter.apps.cli.demo import demo
+from metaadapter.apps.cli.doctor import doctor
+from metaadapter.apps.cli.encode import encode
+from metaadapter.apps.cli.evaluate import evaluate
+from metaadapter.apps.cli.export import export
+from metaadapter.apps.cli.ground import ground
+from metaadapter.apps.cli.library import library
+from metaadapter.apps.cli.predict import predict
+from metaadapter.apps.cli.rank import rank
+from metaadapter.apps.cli.report import report
+from metaadapter.apps.cli.serve import serve
+from metaadapter.apps.cli.signals import KINDS as KINDS_OF_SIGNALS
+from metaadapter.apps.cli.signals import ending_code, hear_signals
+from metaadapter.apps.cli.streams import lasting_streams, reader_left
+from metaadapter.apps.cli.study import study
+from metaadapter.apps.cli.train import train
+from metaadapter.data.refusals import refusal
+from metaadapter.errors import DataError, Interrupted, MetaAdapterError
+
+KINDS = {
+    1: "unexpected",
+    2: "usage",
+    3: "data",
+    4: "incompatible-artifact",
+    5: "missing-package",
+    **KINDS_OF_SIGNALS,
+}
+
+app = typer.Typer(
+    name="metaadapter",
+    help="From a few labelled photographs to a classifier, in one forward pass.",
+    epilog="Start with `metaadapter demo`, or with `metaadapter adapt YOUR_FOLDER --out ADAPTER`.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    add_completion=False,
+)
+COMMANDS = (
+    *(demo, encode, adapt, add, predict, ground, rank, export, serve),
+    *(study, train, evaluate, report, doctor),
+)
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(library)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default, which then
+            hears SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+
+    Returns:
+        0 fine · 1 unexpected · 2 usage · 3 bad data or configuration, or the machine refuses
+        something · 4 incompatible artifact · 5 optional package missing · 130 interrupted ·
+        143 terminated · 129 hung up. Never 0 if a part of the result could not be written, unless
+        its reader has left, as `head` does.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    hear_signals(of_process=argv is None)
+    # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
+    # of the start-up time.
+    gc.set_threshold(50_000)
+    with lasting_streams() as output_failure, calm_warnings():
+        code = None
+        try:
+            code = _run(arguments)
+        except MemoryError:  # it may come again while it is told
+            if _is_debugged(arguments):
+                raise
+        if code is None:  # what the run held is free by now
+            code = _failed(str(refusal(MemoryError())), DataError.exit_code, arguments)
+        failure = output_failure()
+        if code or failure is None or reader_left(failure):
+            return code
+        reason = refusal(failure) or failure.strerror
+        return _failed(f"cannot write the output: {reason}", DataError.exit_code, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments in ([], [library.info.name]):  # what only holds commands shows them
+        arguments = [*arguments, "--help"]
+    try:
+        code = app(arguments, prog_name="metaadapter", standalone_mode=False)
+        if code in KINDS_OF_SIGNALS:
+            return _failed(_interrupted(arguments), ending_code(), arguments)
+        return int(code or 0)
+    except typer.TyperException as error:
+        return _failed(_usage(error, arguments), error.exit_code, arguments)
+    except Interrupted as error:
+        return _failed(str(error), ending_code(), arguments)
+    except MetaAdapterError as error:
+        return _failed(str(error), error.exit_code, arguments)
+    except Exception as error:
+        if _is_debugged(arguments):
+            raise
+        if (refused := refusal(error)) is not None:
+            return _failed(str(refused), refused.exit_code, arguments)
+        message = (
+            f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
+            "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
+            "report it"
+        )
+        return _failed(message, 1, arguments)
+
+
+def _is_debugged(arguments: Sequence[str]) -> bool:
+    return "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0")
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        sys.stdout.write(f"metaadapter {metadata.version('metaadapter')}\n")
+        raise Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, Option("--debug", help="Show where in the code an error arose.")
+    ] = False,
+) -> None:
+    """`main` looks for --debug itself: an error may arise before options are parsed."""
+
+
+def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
+    Console().error(message)
+    if "--json" in arguments:
+        error = {"kind": KINDS[code], "message": message, "exit_code": code}
+        write_document("error", {"error": error})
+    return code
+
+
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
+    from pydantic import ValidationError
+
+    context = getattr(error, "ctx", None)
+    # An option without its value comes without a context.
+    named = [each.__name__ for each in COMMANDS if [each.__name__] == [*arguments[:1]]]
+    path = " ".join(["metaadapter", *named]) if context is None else context.command_path
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    # What the number out of range was, typer leaves out.
+    cause = error.__cause__
+    value = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
+    return f"{message}{value}. See `{path} --help`."
+
+
+def _interrupted(arguments: Sequence[str]) -> str:
+    cells = "cells measured so far"
+    kept = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
+    what = next((kept[word] for word in arguments[:2] if word in kept), None)
+    if what is None:
+        return "interrupted"
+    return (
+        f"interrupted; the {what} are kept. The same command goes on there:\n"
+        f"  {shlex.join(['metaadapter', *arguments])}"
+    )

@@ -1,0 +1,253 @@
+"""`metaadapter library`: adapters that live together. The commands that change a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from metaadapter.apps.cli import options
+from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.library_identify import identify
+from metaadapter.apps.cli.library_predict import predict
+from metaadapter.apps.cli.library_shown import list_entries, show
+from metaadapter.errors import UsageError
+
+NewName = Annotated[
+    str | None,
+    Option(
+        "--name", metavar="NAME", help="Name of the entry.", show_default="that of folder or file"
+    ),
+]
+Replace = Annotated[
+    bool, Option("--replace", help="An entry of that name gives way to the new one.")
+]
+
+library = typer.Typer(name="library", help="Keep adapters together in one folder.")
+
+
+@library.command()
+def add(
+    library: options.NewLibrary,
+    adapter: options.Adapter,
+    name: NewName = None,
+    replace: Replace = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add an adapter to a library, perhaps a new one."""
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter.config import read_config
+    from metaadapter.adapter.place import SKILL_SUFFIX
+    from metaadapter.apps.library.content import require_shared_features
+    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.names import entry_name
+
+    config, _ = read_config(adapter)  # no library is made for what is no adapter, or of no use
+    require_shared_features(config, f"the adapter {adapter}")
+    name = entry_name(adapter.resolve().name.removesuffix(SKILL_SUFFIX) if name is None else name)
+    opened = AdapterLibrary.open(library)
+    was_there = name in opened
+    opened.add(name, adapter, replace=replace)
+    facts = opened.facts(name)
+    if json_output:
+        document = {
+            "library": str(library),
+            "name": name,
+            "adapter": str(adapter),
+            "replaced": was_there,
+            "classes": facts.classes,
+            "n_pictures": sum(facts.n_shots),
+            "encoder": facts.origin.encoder,
+            "n_bytes": opened.path(name).stat().st_size,
+            "n_entries": len(opened),
+        }
+        write_document("library-add", document)
+        return
+    console.result(
+        f"{library}: {name} {'replaced' if was_there else 'added'}, {len(facts.classes)} classes "
+        f"from {sum(facts.n_shots)} pictures; the library has {_entries(len(opened))}"
+    )
+    console.note(f"next: metaadapter library list {quote(str(library))}")
+
+
+library.command("list")(list_entries)
+library.command()(show)
+
+
+@library.command()
+def remove(
+    library: options.Library,
+    name: options.Entry,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove an entry, for good; a damaged one, too."""
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    opened = AdapterLibrary.open(library, create=False)
+    opened.remove(name)
+    if json_output:
+        left = {"library": str(library), "name": name, "n_entries": len(opened)}
+        write_document("library-remove", left)
+        return
+    console.result(f"{library}: {name} removed; the library has {_entries(len(opened))}")
+
+
+@library.command()
+def rename(
+    library: options.Library,
+    old: Annotated[str, Argument(metavar="OLD", help="Name of an entry.")],
+    new: Annotated[str, Argument(metavar="NEW", help="Its new name.")],
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Give an entry another name."""
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.names import entry_name
+
+    opened = AdapterLibrary.open(library, create=False)
+    opened.rename(old, new)
+    new = entry_name(new)
+    if json_output:
+        write_document("library-rename", {"library": str(library), "old": old, "new": new})
+        return
+    console.result(f"{library}: {old} is now {new}")
+
+
+@library.command()
+def export(
+    library: options.Library,
+    name: options.Entry,
+    file: Annotated[
+        Path, Argument(metavar="FILE", help="Skill file to write, which ends in .adapter.")
+    ],
+    features: Annotated[
+        bool,
+        Option(
+            "--features/--no-features",
+            help="Whether the features of the labelled pictures go with it. Without them it is "
+            "smaller and takes no more classes; what the weights hold of pictures stays.",
+        ),
+    ] = True,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write an entry to a skill file, to give it away."""
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.adapter.files import load_adapter
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    AdapterLibrary.open(library, create=False).export(name, file, features=features)
+    written, n_bytes = load_adapter(file), file.stat().st_size
+    has_features, keys = written.support is not None, written.weights.keys
+    if json_output:
+        document = {
+            "library": str(library),
+            "name": name,
+            "file": str(file),
+            "features": has_features,
+            "n_keys": 0 if keys is None else len(keys),
+            "n_bytes": n_bytes,
+        }
+        write_document("library-export", document)
+        return
+    what = "features and all" if has_features else "without its support"
+    console.result(f"{file}: {name}, {what}, {n_bytes:,} bytes")
+    if keys is not None and not has_features:
+        console.note(
+            f"the cache in its weights still has {len(keys)} features of pictures for keys: treat "
+            "it as you treat the pictures"
+        )
+    console.note(f"next: metaadapter predict {quote(str(file))} NEW_PICTURES")
+
+
+@library.command("import")
+def import_files(
+    library: options.NewLibrary,
+    files: Annotated[list[Path], Argument(metavar="FILE…", help="Skill files, NAME.adapter.")],
+    name: NewName = None,
+    replace: Replace = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add skill files to a library as they are.
+
+    All are looked at before the first is added.
+    """
+    if name is not None and len(files) > 1:
+        raise UsageError(f"--name names one entry, and {len(files)} files were given")
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.apps.library.content import skill_content
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    for file in files:
+        skill_content(file)
+    opened = AdapterLibrary.open(library)
+    added = {opened.import_skill(file, name, replace=replace): file for file in files}
+    if json_output:
+        entries = [{"name": each, "file": str(file)} for each, file in added.items()]
+        document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
+        write_document("library-import", document)
+        return
+    console.result(
+        *(f"{library}: {each} added from {file}" for each, file in added.items()),
+    )
+
+
+library.command()(identify)
+library.command()(predict)
+
+
+@library.command()
+def merge(
+    library: options.Library,
+    names: Annotated[
+        list[str], Argument(metavar="NAME NAME…", help="Names of two or more entries.")
+    ],
+    new: Annotated[str, Option("--name", metavar="NEW", help="Name of the new entry.")],
+    replace: Replace = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add an entry with the classes of several, which stay.
+
+    Where all have the features of their pictures, it is the adapter of all pictures together.
+    """
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.names import entry_name
+
+    opened = AdapterLibrary.open(library, create=False)
+    merged, new = opened.merge(names, new, replace=replace), entry_name(new)
+    has_features, n_pictures = merged.support is not None, sum(merged.config.n_shots)
+    if json_output:
+        document = {
+            "library": str(library),
+            "name": new,
+            "merged": list(dict.fromkeys(names)),
+            "classes": merged.config.classes,
+            "n_pictures": n_pictures,
+            "has_features": has_features,
+            "n_entries": len(opened),
+        }
+        write_document("library-merge", document)
+        return
+    console.result(
+        f"{library}: {new} merged of {', '.join(names)}, {len(merged.config.classes)} classes from "
+        f"{n_pictures} pictures; the library has {_entries(len(opened))}"
+    )
+    if not has_features:
+        console.note(
+            "not all of them have the features of their pictures, so the signatures stood in: it "
+            "may be right less often than an adapter of all pictures, and takes no more classes"
+        )
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"

@@ -1,0 +1,102 @@
+"""`metaadapter study`: how well species are told on labelled frames, as a page to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from metaadapter.apps.cli import options
+from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.table import print_table
+from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.bench.scenes.result import StudyResult
+
+
+def study(
+    frames: Annotated[
+        Path,
+        Argument(
+            metavar="FRAMES",
+            help="Labelled frames: a folder with one folder per species, and one called empty, "
+            "blank or background for frames without an animal; or a manifest.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study.")],
+    shots: Annotated[
+        str, Option(metavar="K,…", help="Labelled frames of each class, one number or several.")
+    ] = "1,4,16",
+    draws: Annotated[
+        int,
+        Option(
+            min=1,
+            help="How often scenes to learn from are drawn; the tower is fine-tuned on the first "
+            "three draws.",
+        ),
+    ] = 20,
+    encoder: options.Encoder = "tiny",
+    seed: options.Seed = 0,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure how well species are told on labelled frames.
+
+    A report page is written. Compared are metaadapter, by itself and with the unlabelled frames,
+    zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that is fine-tuned as a whole,
+    on the same draws. Frames of one scene are never on both sides. The same command goes on after
+    an interruption.
+    """
+    console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.bench.scenes.page import study_markdown, study_page
+    from metaadapter.bench.scenes.run import CELLS_FILE, StudyConfig, run_study
+    from metaadapter.data import proof
+    from metaadapter.data.atomic_files import replace_file
+    from metaadapter.data.own_folder import require_own_or_empty, write_errors
+    from metaadapter.data.reader import read_images
+    from metaadapter.features.encoder import FrozenEncoder
+
+    config = StudyConfig(_numbers(shots), draws, seed)
+    table = read_images(frames)
+    chosen = FrozenEncoder.load(encoder)
+    with write_errors(f"the study into {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        require_own_or_empty(out, (CELLS_FILE, "study.json"), "study")
+        with console.progress() as progress, console.counting("measuring") as counted:
+            result, unreadable = run_study(
+                table, frames, config, chosen, out, progress=progress, counted=counted
+            )
+        document = {"schema": "metaadapter.study/1", **result.to_dict()}
+        proof.write_document(out / "study.json", document)
+        replace_file(out / "study.md", study_markdown(result))
+        replace_file(out / "study.html", study_page(result))
+    files = [str(out / f"study.{kind}") for kind in ("html", "md", "json")]
+    console.warn_of_pictures("the labelled", table.warnings, unreadable)
+    if json_output:
+        more = {"files": files, "quarantined": quarantined_json(unreadable)}
+        write_document("study", {**more, **document})
+        return
+    _show(console, result)
+    console.note("wrote " + ", ".join(files))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        numbers = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 1:
+        raise UsageError(
+            f"--shots {text!r}: expected whole numbers from 1 with commas between them, such as "
+            "1,4,16"
+        )
+    return tuple(numbers)
+
+
+def _show(console: Console, result: StudyResult) -> None:
+    from metaadapter.bench.scenes.page import f1_rows
+
+    print_table(console, ["macro-F1 in %", *map(str, result.shots)], f1_rows(result))

@@ -1,0 +1,88 @@
+"""What is exported: an adapter as a module, alone or behind the encoder that it is for."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.known import known_logits
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.apps.export.picture_pixels import PicturePixels
+from metaadapter.errors import UsageError
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.looks import join_looks, n_looks
+
+OUTPUTS = ("probabilities", "known", "unfamiliar")
+"""What an exported adapter gives for each row, in this order.
+
+The probability of each class, which sum to 1 (n, N); the probability that a picture shows one of
+the classes at all (n,); whether that is below the adapter's own threshold (n,). An adapter that
+cannot tell what is unknown gives the first alone.
+"""
+
+
+@final
+class FeatureAnswers(nn.Module):
+    """An adapter in float32: from features, as its encoder gives them, to answers."""
+
+    def __init__(self, weights: AdapterWeights) -> None:
+        super().__init__()
+        for name, tensor in weights.to(device="cpu", dtype=torch.float32).tensors().items():
+            self.register_buffer(name, tensor.contiguous())
+        self.outputs = OUTPUTS if weights.known_head is not None else OUTPUTS[:1]
+
+    def forward(self, features: Float32[Tensor, "n D"]) -> tuple[Tensor, ...]:
+        """The outputs that the adapter has, in the order of `OUTPUTS`."""
+        unit, weights = normalize(features, dim=-1), AdapterWeights(**dict(self.named_buffers()))
+        shares = classify(unit, weights).softmax(-1)
+        head = weights.known_head
+        if head is None:
+            return (shares,)
+        known = known_logits(unit, weights).sigmoid()
+        return shares, known, known < head.reject_threshold
+
+
+@final
+class PictureAnswers(nn.Module):
+    """An adapter behind its encoder: from decoded pictures to answers, and their features.
+
+    Args:
+        weights: Of the adapter.
+        config: Its facts.
+        encoder: The one that it was made for, on the CPU.
+
+    Raises:
+        UsageError: It averages several views of a picture, or its encoder cannot be exported.
+    """
+
+    lengths: Tensor
+
+    def __init__(
+        self, weights: AdapterWeights, config: AdapterConfig, encoder: ImageEncoder
+    ) -> None:
+        super().__init__()
+        if config.origin.n_views > 1:
+            raise UsageError(
+                f"the adapter averages {config.origin.n_views} views of a picture, random crops "
+                "that no other program can draw alike; export it without --pixels, or adapt with "
+                "--views 1"
+            )
+        self.pixels, self.network = PicturePixels(encoder), encoder.image_network()
+        ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
+        self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])
+        self.adapter = FeatureAnswers(weights)
+        self.outputs = (*self.adapter.outputs, "features")
+
+    def forward(self, pictures: UInt8[Tensor, "n height width 3"]) -> tuple[Tensor, ...]:
+        """The adapter's outputs, then the features that they were made of."""
+        looks = self.pixels(pictures)
+        rows = self.network(looks.flatten(0, 1)).unflatten(0, (-1, len(self.lengths)))
+        # The adapter was predicted from features that were rounded so, and is asked about such.
+        features = normalize((rows * self.lengths).flatten(1).half().float(), dim=-1)
+        return (*self.adapter(features), features)

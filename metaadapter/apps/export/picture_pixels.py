@@ -1,0 +1,131 @@
+"""An encoder's preprocessing as a module: from decoded pictures to the pixels of their looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, final
+
+import torch
+from jaxtyping import Float32, Float64, UInt8
+from torch import Tensor, nn
+
+from metaadapter.apps.export.resampling import KERNELS, Axis, resized, resizes_down_first
+from metaadapter.errors import UsageError
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.looks import ZOOMED_FRACTION
+
+# Steps of torchvision and open_clip that change nothing of a decoded RGB picture.
+OF_NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
+
+
+class _Steps(NamedTuple):
+    """What a preprocessing consists of: a square picture of this side, and its normalisation.
+
+    With `keeps_shape` the shorter side is scaled to it and the middle kept, else both sides are.
+    """
+
+    side: int
+    keeps_shape: bool
+    interpolation: str
+    mean: list[float]
+    deviation: list[float]
+
+
+@final
+class PicturePixels(nn.Module):
+    """What `encoder.look` gives, for pictures of any one size at once.
+
+    Raises:
+        UsageError: The encoder's preprocessing has a step that this cannot do.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    zoomed_fraction: Tensor
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        super().__init__()
+        steps = _steps_of(encoder)
+        self.side, self.keeps_shape, self.zoom = steps.side, steps.keeps_shape, encoder.zoom
+        self._kernel: Callable[[Tensor], Tensor] = KERNELS[steps.interpolation]
+        self._down_first = resizes_down_first()
+        self.register_buffer("mean", torch.tensor(steps.mean)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(steps.deviation)[:, None, None])
+        # As a number in the code it would reach ONNX in single precision, and round another way.
+        fraction = torch.tensor(ZOOMED_FRACTION, dtype=torch.float64)
+        self.register_buffer("zoomed_fraction", fraction)
+
+    def forward(
+        self, pictures: UInt8[Tensor, "n height width 3"]
+    ) -> Float32[Tensor, "n looks 3 side side"]:
+        """The preprocessed looks at decoded, upright RGB pictures."""
+        height, width = (torch.full((), side, dtype=torch.float64) for side in pictures.shape[1:3])
+        nowhere = torch.zeros((), dtype=torch.float64)
+        pixels = pictures.permute(0, 3, 1, 2).double()
+        looks = [self._look(pixels, (nowhere, height), (nowhere, width))]
+        if self.zoom:
+            looks.append(self._look(pixels, self._middle(height), self._middle(width)))
+        return torch.stack(looks, 1)
+
+    def _middle(self, length: Float64[Tensor, ""]) -> tuple[Tensor, Tensor]:
+        size = (self.zoomed_fraction * length).round().clamp(min=1)
+        return ((length - size) / 2).floor(), size
+
+    def _look(
+        self,
+        pixels: Float64[Tensor, "n 3 height width"],
+        rows: tuple[Tensor, Tensor],
+        columns: tuple[Tensor, Tensor],
+    ) -> Float32[Tensor, "n 3 side side"]:
+        """The look at the part of pictures that has these rows and columns: the first, how many."""
+        shorter = torch.minimum(rows[1], columns[1])
+        square = resized(
+            pixels,
+            self._axis(*rows, shorter),
+            self._axis(*columns, shorter),
+            self.side,
+            self._kernel,
+            down_first=self._down_first,
+        )
+        return (square.float() / 255 - self.mean) / self.deviation
+
+    def _axis(self, first: Tensor, size: Tensor, shorter: Tensor) -> Axis:
+        if not self.keeps_shape:
+            return Axis(first, size, torch.full_like(size, self.side), torch.zeros_like(size))
+        scaled = (self.side * size / shorter).floor()
+        # torchvision rounds half a pixel to the even side, as Tensor.round does.
+        return Axis(first, size, scaled, ((scaled - self.side) / 2).round())
+
+
+def _steps_of(encoder: ImageEncoder) -> _Steps:
+    found: dict[str, Any] = {}
+    for step in getattr(encoder.preprocess, "transforms", [encoder.preprocess]):
+        kind = getattr(step, "__name__", type(step).__name__)
+        if kind not in OF_NO_EFFECT:
+            found[kind] = step
+    resize, crop, scaling = (
+        found.pop(kind, None) for kind in ("Resize", "CenterCrop", "Normalize")
+    )
+    if found or resize is None or scaling is None:
+        raise _unknown(encoder, f"has {', '.join(found) or 'no Resize and Normalize'}")
+    interpolation = str(getattr(resize.interpolation, "value", resize.interpolation))
+    if interpolation not in KERNELS or resize.max_size is not None:
+        raise _unknown(encoder, f"resizes by {interpolation}, perhaps to a longest side")
+    keeps_shape = isinstance(resize.size, int) or len(resize.size) == 1
+    sides = {*_sides(resize.size), *(_sides(crop.size) if crop is not None else ())}
+    if len(sides) != 1 or (keeps_shape and crop is None):
+        raise _unknown(encoder, f"does not end in a square (Resize {resize.size})")
+    mean, deviation = ([float(each) for each in part] for part in (scaling.mean, scaling.std))
+    return _Steps(sides.pop(), keeps_shape, interpolation, mean, deviation)
+
+
+def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
+    return (size,) if isinstance(size, int) else tuple(size)
+
+
+def _unknown(encoder: ImageEncoder, what: str) -> UsageError:
+    return UsageError(
+        f"the preprocessing of the encoder {encoder.name} cannot be exported: expected a Resize "
+        f"(bicubic or bilinear), perhaps a CenterCrop of the same side, and Normalize of "
+        f"torchvision; it {what}. Export the adapter alone, without --pixels"
+    )

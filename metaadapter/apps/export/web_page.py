@@ -1,0 +1,75 @@
+"""A folder that any web host can serve: an adapter that labels pictures in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import require_own_or_empty, write_errors
+from metaadapter.data.regular_files import is_regular
+from metaadapter.data.strict_json import json_text
+from metaadapter.errors import UsageError
+
+PAGE = Path(__file__).parents[2] / "assets" / "web"
+FACTS_FILE, MODEL_FILE, START_FILE = "adapter.json", "model.onnx", "index.html"
+# What runs on a processor alone; the other builds of the package are for graphics cards.
+RUNTIME_FILES = (
+    "package.json",
+    "dist/ort.wasm.min.mjs",
+    "dist/ort-wasm-simd-threaded.mjs",
+    "dist/ort-wasm-simd-threaded.wasm",
+)
+
+
+def require_runtime(package: Path) -> None:
+    """Check that a folder is the unpacked package onnxruntime-web.
+
+    Raises:
+        UsageError: A file that is needed is not in it.
+    """
+    if missing := [name for name in RUNTIME_FILES if not is_regular(package / name)]:
+        raise UsageError(
+            f"{package} is not the package onnxruntime-web, for it has no {missing[0]}: fetch it "
+            "with `npm pack onnxruntime-web`, unpack it with `tar xzf onnxruntime-web-*.tgz`, and "
+            "give --runtime package"
+        )
+
+
+def require_web_folder(folder: Path) -> None:
+    """Check that a page may be written to a folder: it is new, empty, or has such a page.
+
+    Raises:
+        DataError: It holds other things.
+    """
+    if folder.exists():
+        require_own_or_empty(
+            folder,
+            (FACTS_FILE,),
+            "page of an adapter",
+            instead="give --web an empty or new folder",
+        )
+
+
+def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
+    """Write the page, its ONNX file that takes pictures, and the runtime out of the package.
+
+    Returns:
+        The bytes of all.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    contents: dict[str, bytes] = {FACTS_FILE: json_text(facts, indent=2).encode()}
+    contents |= {
+        f"runtime/{Path(name).name}": (package / name).read_bytes() for name in RUNTIME_FILES
+    }
+    contents[MODEL_FILE] = model
+    for path in sorted(PAGE.iterdir(), key=lambda path: path.name == START_FILE):
+        contents[path.name] = path.read_bytes()
+    with write_errors(f"the page {folder}", instead="choose another folder"):
+        (folder / "runtime").mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            replace_file(folder / name, content)
+    return sum(map(len, contents.values()))

@@ -1,0 +1,225 @@
+"""Answers as a Camera Trap Data Package, Camtrap DP 1.0.2 (https://camtrap-dp.tdwg.org)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import mimetypes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from metaadapter.apps.field.answered_frames import by_frame, relative_name
+from metaadapter.apps.field.cameras import camera_folder
+from metaadapter.apps.field.camtrap_columns import COLUMNS
+from metaadapter.apps.field.camtrap_events import Event, clock, event_of, events_of
+from metaadapter.apps.field.camtrap_metadata import (
+    DEPLOYMENTS_FILE,
+    METADATA_FILE,
+    read_deployments,
+    read_metadata,
+)
+from metaadapter.apps.field.species import is_nothing
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.crop import Box
+from metaadapter.data.strict_json import json_text
+from metaadapter.workflow.predictions import UNKNOWN, Prediction
+
+Row: TypeAlias = Mapping[str, object]
+PEOPLE, VEHICLES = frozenset({"person", "human"}), frozenset({"vehicle", "car"})
+
+
+@dataclass(frozen=True, slots=True)
+class CamtrapPackage:
+    """A package in a folder, which may be there already.
+
+    What people have written into its datapackage.json (project, contributors, scientific names) and
+    deployments.csv (coordinates) stays; the rest is written anew.
+
+    Attributes:
+        out: The folder of the package.
+        classifier: The name of the adapter.
+        folder: Where the names of frames begin.
+    """
+
+    out: Path
+    classifier: str
+    folder: Path
+
+    def require_readable(self) -> None:
+        """Check what is there already, before hours of work; errors are those of its readers."""
+        read_metadata(self.out)
+        read_deployments(self.out)
+
+    def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
+        """Write the package, frame by frame.
+
+        Returns:
+            What the standard asks for and is missing, as sentences for people.
+        """
+        known, metadata = read_deployments(self.out), read_metadata(self.out)
+        events, n_without_time = events_of(predictions())
+        cameras = self._deployments(events, known)
+        placed = [row for row in cameras.values() if row["latitude"] and row["longitude"]]
+        labels = sorted({label for event in events.values() for label in event.counts})
+        times = [time for event in events.values() for time in (event.start, event.end)]
+        document = metadata.completed(
+            self.folder.name or "camera traps",
+            [label for label in labels if _type_of(label) == "animal"],
+            (min(times, key=clock), max(times, key=clock)) if times else None,
+            [(float(row["latitude"]), float(row["longitude"])) for row in placed],
+            ["media", "event"],
+        )
+        self.out.mkdir(parents=True, exist_ok=True)
+        of_people = (column for row in known.values() for column in row)
+        columns = [*dict.fromkeys((*COLUMNS["deployments"], *of_people))]
+        self._table("deployments", cameras.values(), columns)
+        self._table("media", self._media(predictions()))
+        name = metadata.scientific_name
+        observed = self._observations(predictions(), events, name)
+        self._table("observations", observed)
+        replace_file(self.out / METADATA_FILE, json_text(document, indent=2) + "\n")
+        missing = []
+        if bare := [camera for camera, row in cameras.items() if row not in placed]:
+            missing.append(
+                f"{len(bare)} camera(s) have no latitude and longitude, which the standard asks "
+                f"for: fill them in in {self.out / DEPLOYMENTS_FILE}, where they stay ("
+                f"{', '.join(bare[:3])}{', …' if len(bare) > 3 else ''})"
+            )
+        if n_without_time:
+            missing.append(
+                f"{n_without_time} frame(s) do not tell when they were taken, which the standard "
+                "asks for: they are not in the package"
+            )
+        return missing
+
+    def _deployments(
+        self, events: dict[str, Event], known: dict[str, dict[str, str]]
+    ) -> dict[str, dict[str, str]]:
+        cameras: dict[str, list[datetime]] = {}
+        for event in events.values():
+            cameras.setdefault(self._camera(event.first), []).extend((event.start, event.end))
+        return {
+            camera: {
+                "deploymentID": camera,
+                "locationName": camera,
+                "latitude": "",
+                "longitude": "",
+                "deploymentStart": _stamp(min(times, key=clock)),
+                "deploymentEnd": _stamp(max(times, key=clock)),
+                "timestampIssues": _truth(any(time.tzinfo is None for time in times)),
+                **known.get(camera, {}),
+            }
+            for camera, times in cameras.items()
+        }
+
+    def _media(self, predictions: Iterable[Prediction]) -> Iterator[Row]:
+        for path, answers in by_frame(predictions):
+            if (time := answers[0].time) is not None:
+                name = relative_name(path, self.folder)
+                yield {
+                    "mediaID": name,
+                    "deploymentID": self._camera(path),
+                    "captureMethod": "activityDetection",
+                    "timestamp": _stamp(datetime.fromisoformat(time)),
+                    "filePath": name,
+                    "filePublic": "false",
+                    "fileName": path.name,
+                    "fileMediatype": mimetypes.guess_type(path.name)[0] or "image/jpeg",
+                }
+
+    def _observations(
+        self,
+        predictions: Iterable[Prediction],
+        events: dict[str, Event],
+        scientific_name: Callable[[str], str],
+    ) -> Iterator[Row]:
+        """Those of each box or frame, then those of each series."""
+        by_machine = {
+            "classificationMethod": "machine",
+            "classifiedBy": self.classifier,
+            "classificationTimestamp": _stamp(datetime.now(UTC)),
+        }
+
+        def of(label: str, probability: float) -> Row:
+            kind = _type_of(label)
+            name = scientific_name(label) if kind == "animal" else ""
+            shown = {"observationType": kind, "scientificName": name}
+            return {**by_machine, **shown, "classificationProbability": round(probability, 5)}
+
+        for path, answers in by_frame(predictions):
+            if (time := answers[0].time) is None:
+                continue
+            name, stamp = relative_name(path, self.folder), _stamp(datetime.fromisoformat(time))
+            for number, each in enumerate(answers, start=1):
+                yield {
+                    "observationID": f"{name}#{number}",
+                    "deploymentID": self._camera(path),
+                    "mediaID": name,
+                    "eventID": relative_name(Path(event_of(answers)), self.folder),
+                    "eventStart": stamp,
+                    "eventEnd": stamp,
+                    "observationLevel": "media",
+                    **of(each.label, each.probability),
+                    **({} if each.box is None else {"count": 1, **_box(each.box)}),
+                }
+        for key, event in events.items():
+            event_id = relative_name(Path(key), self.folder)
+            seen = [label for label in event.counts if not is_nothing(label)]
+            for number, label in enumerate(seen or event.counts, start=1):
+                yield {
+                    "observationID": f"{event_id}#event{number}",
+                    "deploymentID": self._camera(event.first),
+                    "eventID": event_id,
+                    "eventStart": _stamp(event.start),
+                    "eventEnd": _stamp(event.end),
+                    "observationLevel": "event",
+                    **of(label, event.surest[label]),
+                    **({"count": event.counts[label]} if seen else {}),
+                }
+
+    def _camera(self, path: Path) -> str:
+        return relative_name(camera_folder(path), self.folder).strip(".") or self.folder.name
+
+    def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:
+        replace_file(
+            self.out / f"{name}.csv",
+            lambda opened: _write(opened, columns or COLUMNS[name], rows),
+        )
+
+
+def _write(opened: IO[bytes], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    text = io.TextIOWrapper(opened, encoding="utf-8", errors="surrogateescape", newline="")
+    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    text.flush()
+    text.detach()
+
+
+def _type_of(label: str) -> str:
+    """The observation type of the standard."""
+    word = label.casefold()
+    if is_nothing(label):
+        return "blank"
+    if word in PEOPLE:
+        return "human"
+    if word in VEHICLES:
+        return "vehicle"
+    return "unknown" if word == UNKNOWN else "animal"
+
+
+def _box(box: Box) -> Row:
+    names = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
+    return {name: min(max(side, 0.0), 1.0) for name, side in zip(names, box, strict=True)}
+
+
+def _stamp(time: datetime) -> str:
+    """ISO 8601 with a zone; `timestampIssues` of the camera tells where it is not known."""
+    return time.isoformat() if time.utcoffset() else time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,132 @@
+"""The pictures of a project on disk, each under the hash of its content, with its thumbnail.
+
+No name that comes from a client is ever the name of a file.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+from collections.abc import Container
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from metaadapter.data.atomic_files import replace_file, sync_folder
+from metaadapter.data.decode import decode_image
+from metaadapter.data.own_folder import write_errors
+from metaadapter.data.proof import file_hash
+
+ID_DIGITS = 32
+ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
+# How each kind of picture that `images.decode` reads begins, and what browsers call it.
+MEDIA_TYPES = (
+    (b"\xff\xd8", "image/jpeg"),
+    (b"\x89PNG", "image/png"),
+    (b"RIFF", "image/webp"),
+    (b"GIF8", "image/gif"),
+    (b"II", "image/tiff"),
+    (b"MM", "image/tiff"),
+    (b"BM", "image/bmp"),
+)
+
+SHOWN_BY_BROWSERS = {"image/jpeg", "image/png", "image/webp", "image/gif"}
+
+
+def id_of(sha256: str) -> str:
+    """What a picture is called everywhere: the first 32 hexadecimal digits of its SHA-256."""
+    return sha256[:ID_DIGITS]
+
+
+class PictureFolder:
+    """Two folders, `pictures` and `thumbnails`, whose files are named by the ids of pictures."""
+
+    def __init__(self, project: Path) -> None:
+        """Make the folders where they are not there."""
+        self._pictures, self._thumbnails = project / "pictures", project / "thumbnails"
+        for folder in (self._pictures, self._thumbnails):
+            folder.mkdir(exist_ok=True)
+        self._writing = threading.Lock()  # two requests may bring the same picture
+
+    def path(self, picture: str) -> Path:
+        """The file of a picture, which need not be there; only an id is taken."""
+        if not ID.fullmatch(picture):
+            raise ValueError(f"{picture[:80]!r} is not the id of a picture")
+        return self._pictures / picture
+
+    def thumbnail(self, picture: str) -> Path:
+        """The file of a picture's thumbnail, a JPEG; made where it is not there.
+
+        Raises:
+            UnreadableImage: The picture cannot be read.
+        """
+        path = self._thumbnails / self.path(picture).name
+        with self._writing:
+            if not path.exists():
+                _write_thumbnail(path, decode_image(self.path(picture)))
+        return path
+
+    def keep(self, file: Path) -> str:
+        """Move a file that is on the same drive in, if it is a picture; its id.
+
+        It is on the disk for good when this returns.
+
+        Raises:
+            UnreadableImage: It is no picture that can be read.
+            DataError: It cannot be written.
+        """
+        picture = id_of(file_hash(file))
+        path = self._pictures / picture
+        if path.exists():
+            file.unlink()
+            return picture
+        upright = decode_image(file)
+        with self._writing, write_errors("the picture", instead="choose another project"):
+            _write_thumbnail(self._thumbnails / picture, upright)
+            with file.open("rb+") as opened:
+                _sync(opened)
+            file.replace(path)
+            sync_folder(self._pictures)
+        return picture
+
+    def sweep(self, wanted: Container[str]) -> None:
+        """Remove files of pictures that are wanted no more, and what a kill has left behind."""
+        for folder in (self._pictures, self._thumbnails):
+            for path in folder.iterdir():
+                if path.name not in wanted:
+                    with suppress(OSError):
+                        path.unlink()
+
+
+def media_type(path: Path) -> str:
+    """What browsers call the kind of a picture, by the first bytes of its file."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    kinds = (kind for mark, kind in MEDIA_TYPES if start.startswith(mark))
+    return next(kinds, "image/x-portable-anymap")
+
+
+def as_jpeg(path: Path) -> bytes:
+    """A picture of any kind as a JPEG; an `UnreadableImage` if it cannot be read."""
+    return _jpeg(decode_image(path))
+
+
+def _write_thumbnail(path: Path, upright: Image.Image) -> None:
+    upright.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    replace_file(path, _jpeg(upright))
+
+
+def _jpeg(upright: Image.Image) -> bytes:
+    content = io.BytesIO()
+    upright.save(content, "JPEG", quality=JPEG_QUALITY)
+    return content.getvalue()
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

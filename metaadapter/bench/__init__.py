@@ -1,0 +1,5 @@
+"""Measuring: peers, evaluation, sequences of tasks, scene draws, reports."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

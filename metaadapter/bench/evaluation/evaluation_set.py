@@ -1,0 +1,137 @@
+"""A set to evaluate on: features, class names, and what each picture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from episodes import LabelIndex
+from metaadapter.features.looks import joint_columns, look_widths
+from metaadapter.features.prompts import readable_name
+from metaadapter.features.views import mean_of_views, unit_rows
+
+SUPPORT, QUERY = 0, 1
+"""Pools of an index, where support and queries come from different pictures."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationSet:
+    """Labelled pictures, one feature each: the mean of its views.
+
+    Features stay in their files until tasks ask for them. Where support and queries come from two
+    pools, they are the index's domains 0 and 1.
+    """
+
+    name: str
+    features: tuple[np.ndarray, ...]
+    """Of each store (pictures, views, D), float16, read from disk when used."""
+    text_CD: Float[Tensor, "C D"]
+    """Unit rows of the class names."""
+    logit_scale: float
+    """The encoder's inverse temperature."""
+    index: LabelIndex
+    """The pictures of each class and pool."""
+    classes: tuple[str, ...]
+    """Names, in the order of the class numbers."""
+    labels_n: np.ndarray
+    """Class number of each picture; −1 for one that takes no part."""
+    paths_n: np.ndarray
+    """File of each picture, as it was given to `encode`."""
+    contents_n: np.ndarray
+    """Hash of each picture's bytes, "" where it is not known."""
+    groups_n: np.ndarray
+    """Pictures of one group belong on one side of a split; "" for those of none."""
+    stores: tuple[str, ...]
+    """Names of the stores that it was made of."""
+    encoder: str
+    """Name of what made the features."""
+    fingerprint: str
+    """What it computes, whatever its name."""
+    n_views: int
+    """Views that each feature is the mean of; the most, where two stores differ."""
+    zoom: bool
+    """Whether each view was looked at twice, the whole of it and its middle."""
+    look_blocks: dict[str, int]
+    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
+    blocks: tuple[int, ...]
+    """Widths of the blocks that the features consist of; () for one."""
+    identity: str
+    """Changes with any picture, label or encoder."""
+    columns: tuple[int, ...] | None = None
+    """The numbers of a stored row that count, scaled to length 1; all if None."""
+
+    @property
+    def has_two_pools(self) -> bool:
+        """Whether support and queries are drawn from different pictures."""
+        return self.index.n_domains == 2
+
+    @property
+    def joint(self) -> EvaluationSet:
+        """The same pictures with their joint features alone, as without other blocks."""
+        return _joint_alone(self) if self.look_blocks else self
+
+    def look_up(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
+        """Unit float32 rows of these pictures; zeros for −1."""
+        numbers = pictures.flatten().numpy()
+        rows = np.zeros((len(numbers), self.features[0].shape[-1]), dtype=np.float32)
+        first = 0
+        for table in self.features:
+            is_here = (numbers >= first) & (numbers < first + len(table))
+            rows[is_here] = mean_of_views(table[numbers[is_here] - first])
+            first += len(table)
+        if self.columns is not None:
+            rows = unit_rows(rows[:, self.columns])
+        return torch.from_numpy(rows).reshape(*pictures.shape, -1)
+
+    def query_rows(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
+        """As `look_up`, but kept until others are asked for, and not to be written to.
+
+        All methods and numbers of shots of a draw have the same queries.
+        """
+        return _kept_rows(self, pictures.numpy().tobytes()).reshape(*pictures.shape, -1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {
+            "n_pictures": int((self.labels_n >= 0).sum()),
+            "n_classes": len(self.classes),
+            "encoder": self.encoder,
+            "fingerprint": self.fingerprint,
+            "n_views": self.n_views,
+            "zoom": self.zoom,
+            "blocks": self.look_blocks,
+            "identity": self.identity,
+        }
+
+
+@lru_cache(maxsize=16)
+def _joint_alone(data: EvaluationSet) -> EvaluationSet:
+    columns = joint_columns(data.text_CD.shape[1], data.zoom, data.look_blocks)
+    first = mean_of_views(data.features[0][:1])
+    return replace(
+        data,
+        text_CD=normalize(data.text_CD[:, columns], dim=-1),
+        # The same logits of texts: all rows have a joint part of one length.
+        logit_scale=data.logit_scale * float(np.linalg.norm(first[:, columns])),
+        look_blocks={},
+        blocks=look_widths(len(columns), data.zoom),
+        columns=tuple(columns),
+    )
+
+
+# Of a set with its joint features alone too, and likewise of far strangers.
+@lru_cache(maxsize=4)
+def _kept_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
+    return data.look_up(torch.frombuffer(bytearray(pictures), dtype=torch.int64))
+
+
+def same_name(label: str) -> str:
+    """What two labels of one class agree in: the readable name, in small letters."""
+    return readable_name(label).casefold()

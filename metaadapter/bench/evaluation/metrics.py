@@ -1,0 +1,170 @@
+"""The answers of a method, and what they are worth: figures of many tasks, bins, bad mistakes.
+
+Figures have the usual definitions. Tests hold each against scikit-learn, whose own functions take
+one task after the other: six of them on each of an evaluation's 30,000 tasks would take longer than
+most methods do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS, score_strangers
+
+Tables = dict[str, dict[str, list[Any]]]
+"""Name of a table → column → values, as a journal keeps them."""
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
+"""Fractions of 1, save `nll` (nats), `brier` (0 … 2) and `set_size`; the smaller `nll`, `brier` and
+`ece`, the better."""
+# Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
+N_BINS = 15
+# Mistakes of a cell: enough for a page to show as many different pictures over the seeds.
+MOST_KEPT = 8
+# Logits turned into float64 at a time: 50,000 pictures of 1,000 classes would take 400 MB more.
+CHUNK = 2**21
+
+
+def read_answers(
+    logits_TQN: Float[Tensor, "T Q N"],
+    way_TQ: Int[np.ndarray, "T Q"],
+    picture_TQ: Int[np.ndarray, "T Q"],
+    first_task: int = 0,
+    more_TQ: Mapping[str, Float[Tensor, "T Q"]] | None = None,
+) -> np.ndarray:
+    """The answers of T tasks, in float64.
+
+    Args:
+        logits_TQN: Logits of each picture; −∞ for a class that is ruled out.
+        way_TQ: The correct class of each, by its place in the task, or `UNKNOWN` or `FAR`.
+        picture_TQ: Number of each in its set; −1 for one that does not count.
+        first_task: Number of the first task.
+        more_TQ: Further columns by name, as `score_strangers` reads them.
+
+    Returns:
+        A row for each picture that counts: `task`, `picture` and `way` as given; `predicted`, the
+        most probable class, the first of several alike, with its probability `confidence`;
+        `log_own`, the log-probability of the correct class, and `brier`, the squared distance of
+        the probabilities from the truth, both NaN where that class is unknown;
+        then the further columns.
+    """
+    there_TQ = picture_TQ >= 0
+    way_q = way_TQ[there_TQ]
+    logits_pN = logits_TQN.flatten(0, 1)
+    columns = torch.from_numpy(there_TQ.flatten().nonzero()[0]), torch.from_numpy(way_q.clip(0))
+    size = max(1, CHUNK // logits_TQN.shape[2])
+    figures = []
+    for places_q, own_q in zip(*(torch.split(column, size) for column in columns), strict=True):
+        log_qN = logits_pN[places_q].double().log_softmax(-1)
+        log_most_q, predicted_q = log_qN.max(-1)
+        log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
+        brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
+        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
+        figures.append(found.cpu().numpy())
+    predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
+    columns_q = {
+        "task": first_task + there_TQ.nonzero()[0],
+        "picture": picture_TQ[there_TQ],
+        "way": way_q,
+        "predicted": predicted_q.astype(int),
+        "confidence": confidence_q,
+        "log_own": np.where(way_q < 0, np.nan, log_own_q),
+        "brier": np.where(way_q < 0, np.nan, brier_q),
+    }
+    for name, column_TQ in (more_TQ or {}).items():
+        columns_q[name] = column_TQ.double().cpu().numpy()[there_TQ]
+    kinds = [(name, column.dtype) for name, column in columns_q.items()]
+    return np.rec.fromarrays(columns_q.values(), dtype=kinds)
+
+
+def cell_tables(
+    part: str,
+    answers: np.ndarray,
+    classes_TN: Int[np.ndarray, "T N"],
+    more: Mapping[str, Sequence[Any]],
+) -> Tables:
+    """The tables of a part of the classes ("all", "base" or "new"), judged among themselves.
+
+    `classes_TN` has the number of each way's class in its set; `more` are further columns of the
+    tasks: their pools, metrics of one's own, and what they cost.
+    """
+    n_tasks, n_way = classes_TN.shape
+    known = answers[answers["way"] >= 0]
+    tasks = {
+        "task": np.arange(n_tasks),
+        "n_way": np.full(n_tasks, n_way),
+        "n_query": np.bincount(known["task"], minlength=n_tasks),
+        **score(answers, n_tasks, n_way),
+        **more,
+    }
+    true_q, predicted_q = (classes_TN[known["task"], known[side]] for side in ("way", "predicted"))
+    pairs, count = np.unique(np.stack([true_q, predicted_q]), axis=1, return_counts=True)
+    bins_B3 = bin_sums(known, n_tasks).sum(0)
+    (wrong,) = (true_q != predicted_q).nonzero()
+    worst = wrong[np.argsort(-known["confidence"][wrong], kind="stable")[:MOST_KEPT]]
+    found = {
+        "rows": tasks,
+        "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
+        "bins": {
+            "bin": np.arange(len(bins_B3)),
+            "n": bins_B3[:, 0].astype(int),
+            "confidence": bins_B3[:, 1],
+            "right": bins_B3[:, 2].astype(int),
+        },
+        "mistakes": {
+            "picture": known["picture"][worst],
+            "true": true_q[worst],
+            "predicted": predicted_q[worst],
+            "confidence": known["confidence"][worst],
+            "own": np.exp(known["log_own"][worst]),
+        },
+    }
+    return {
+        name: {"part": [part] * len(next(iter(columns.values())))}
+        | {key: _plain(column) for key, column in columns.items()}
+        for name, columns in found.items()
+    }
+
+
+def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
+    """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
+    known = answers[answers["way"] >= 0]
+    correct = known[known["predicted"] == known["way"]]
+    true_TN, predicted_TN, correct_TN = (
+        np.bincount(rows["task"] * n_way + rows[side], minlength=n_tasks * n_way).reshape(-1, n_way)
+        for rows, side in ((known, "way"), (known, "predicted"), (correct, "way"))
+    )
+    bins_TB3 = bin_sums(known, n_tasks)
+    either_TN = true_TN + predicted_TN
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n_T = true_TN.sum(1)
+        return {
+            "accuracy": correct_TN.sum(1) / n_T,
+            "balanced_accuracy": np.nansum(correct_TN / true_TN, 1) / (true_TN > 0).sum(1),
+            "macro_f1": np.nansum(2 * correct_TN / either_TN, 1) / (either_TN > 0).sum(1),
+            "nll": np.bincount(known["task"], -known["log_own"], n_tasks) / n_T,
+            "brier": np.bincount(known["task"], known["brier"], n_tasks) / n_T,
+            "ece": np.abs(bins_TB3[..., 1] - bins_TB3[..., 2]).sum(1) / n_T,
+            **score_strangers(answers, n_tasks),
+        }
+
+
+def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
+    """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
+    bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
+    columns = [
+        np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)
+        for weights in (None, known["confidence"], known["predicted"] == known["way"])
+    ]
+    return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
+
+
+def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
+    """Plain numbers; JSON has no NaN."""
+    return [None if value != value else value for value in np.asarray(column).tolist()]

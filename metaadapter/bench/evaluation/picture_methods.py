@@ -1,0 +1,120 @@
+"""Methods that see the pictures of a task themselves: they change an encoder, and not its head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.adapter.adapted_encoder import with_towers
+from metaadapter.adapter.calibration import calibrated
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
+from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
+from metaadapter.data.decode import decode_image
+from metaadapter.errors import UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning.inside import Inside, tune_inside
+from metaadapter.labs.tuning.soft_prompt import tune_prompt
+from metaadapter.workflow.labelled_support import labelled_support
+from metaadapter.workflow.one_shot import predict_adapter
+
+TOWER_PEERS = ("fine-tuned tower",)
+"""Those of `PICTURE_METHODS` that are peers."""
+
+LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
+"""Those that learn from labelled pictures alone, also where a task has a pool."""
+
+# docs/towers-inside-trials.md.
+INSIDE_CHOSEN_ON = frozenset(
+    ("clothing10.large", "trashnet6.large", "tiny-imagenet-val", "caltech101-val")
+)
+"""Data sets by which the settings of adapters inside the tower were chosen."""
+
+SEED = 0
+"""Of views and batches; tasks differ in their pictures."""
+
+
+def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
+    encoder = _open_clip("fine-tuned tower", task)
+    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].numpy(), SEED)
+    tower.fit([decode_image(path) for path in task.paths], task.labels.tolist())
+
+    def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
+        return tower.logits(map(decode_image, paths)).to(rows_QD)
+
+    return answers
+
+
+def _inside_bottleneck(task: PictureTask) -> PictureAnswers:
+    return _inside("inside bottleneck", task, Inside("bottleneck"))
+
+
+def _inside_lora(task: PictureTask) -> PictureAnswers:
+    return _inside("inside LoRA", task, Inside("lora"))
+
+
+def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
+    encoder, generator = _open_clip(method, task), load_generator("default")
+    # Their order is that of the task, whatever their names.
+    classes = [f"{number:06}" for number in range(len(task.names))]
+    names = dict(zip(classes, task.names, strict=True))
+    labels = [classes[number] for number in task.labels.tolist()]
+    tuned = tune_inside(
+        encoder, task.paths, labels, names, settings, generator=generator, seed=SEED
+    )
+    if tuned.config is None:
+        weights = predict_adapter(generator, task.support)
+        return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
+    adapted = with_towers(encoder, tuned.tensors, inside=tuned.config)
+    features = adapted.encode_images(task.paths)
+    support = labelled_support(
+        features, labels, classes, names, adapted, logit_scale=encoder.logit_scale
+    )
+    weights = calibrated(predict_adapter(generator, support), tuned.config.calibration)
+
+    def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
+        rows = torch.from_numpy(adapted.encode_images(paths)).double()
+        return classify(rows, weights).to(rows_QD)
+
+    return answers
+
+
+def _soft_prompt(task: PictureTask) -> PictureAnswers:
+    encoder, support = _open_clip("soft prompt", task), task.support
+    rows, labels = support.labelled_rows()
+    learned = torch.tensor(sorted(set(labels.tolist())))
+    names = [task.names[number] for number in learned.tolist()]
+    tuned = tune_prompt(encoder, rows, torch.searchsorted(learned, labels), names)
+    if tuned.tensors:
+        read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
+        # Pictures say more of a class than the prompt, which was learned from the very same.
+        is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
+        texts = torch.where(is_alone, torch.from_numpy(read), support.text_TND[0])
+        support = replace(support, text_TND=texts[None])
+    weights = predict_adapter(load_generator("default"), support)
+    return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
+
+
+def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
+    if not isinstance(task.encoder, FrozenEncoder):
+        raise UsageError(
+            f"{method} changes the towers of an encoder of open_clip, and {task.encoder.name} is "
+            f"none; leave {method} out of --methods"
+        )
+    return task.encoder
+
+
+PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
+    "inside bottleneck": _inside_bottleneck,
+    "inside LoRA": _inside_lora,
+    "soft prompt": _soft_prompt,
+    "fine-tuned tower": _fine_tuned_tower,
+}
+"""By name; each is fitted to one task and answers its queries, picture by picture."""

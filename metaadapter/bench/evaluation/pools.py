@@ -1,0 +1,132 @@
+"""Pools: unlabelled pictures of a task, in neither its support nor its queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import repeat
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from scipy.stats import entropy
+from torch.nn.utils.rnn import pad_sequence
+
+from episodes import EpisodeRows
+from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
+from metaadapter.errors import DataError
+
+PoolKind = Literal["balanced", "skewed", "strangers"]
+PoolSize = int | tuple[int, int]
+"""Pictures of a class, or the smallest and the largest number of them."""
+# Dirichlet's concentration of the shares of classes in a skewed pool.
+CONCENTRATION = 0.3
+# Of a pool with strangers.
+STRANGERS = 0.4
+# Keeps these draws apart from others of the same seed.
+STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
+
+
+def with_pools(
+    rows: EpisodeRows,
+    data: EvaluationSet,
+    kind: PoolKind,
+    size: PoolSize,
+    seed: int,
+    *,
+    takes_queries: bool,
+) -> EpisodeRows:
+    """The tasks with a pool each: balanced, skewed, or balanced with 40 % strangers.
+
+    A pool has `size` pictures of each class, or what is left of it; in a skewed one the classes
+    have shares of as many in all, drawn from a Dirichlet distribution with 0.3. Strangers are of
+    the set's classes that are not in the task. From a range each task draws a `size` of its own,
+    log-uniformly.
+
+    Args:
+        rows: The tasks.
+        data: The set.
+        kind: What the pool is like.
+        size: Pictures of a class, or the range of them.
+        seed: The seed of the draw.
+        takes_queries: Take them from the queries, of which one a class stays; else from pictures
+            that have no part in the task.
+
+    Raises:
+        DataError: There are no strangers, as a task has all classes, or no picture is left.
+    """
+    rng = np.random.default_rng([seed, STREAM])
+    index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
+
+    def pictures_of(number: int) -> np.ndarray:
+        start, count = index.starts_CM[number, domain], index.counts_CM[number, domain]
+        return index.rows_n[start : start + count].numpy()
+
+    pools, query_TNQ = [], rows.query_TNQ.clone()
+    n_tasks, n_way = rows.classes_TN.shape
+    for task, of_class in enumerate(_sizes(size, n_tasks, seed)):
+        classes = rows.classes_TN[task].tolist()
+        drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
+        taken = torch.cat([each.flatten() for each in drawn]).numpy()
+        counts = np.full(n_way, of_class)
+        if kind == "skewed":
+            shares = rng.dirichlet(np.full(n_way, CONCENTRATION))
+            counts = np.round(shares * n_way * of_class).astype(int)
+        parts = []
+        for way, (number, count) in enumerate(zip(classes, counts.tolist(), strict=True)):
+            if takes_queries:
+                queries = rows.query_TNQ[task, way]
+                there = queries[queries >= 0].numpy()
+                left = rng.permutation(there)[: max(0, len(there) - 1)]
+            else:
+                left = rng.permutation(np.setdiff1d(pictures_of(number), taken))
+            parts.append(left[:count])
+            if takes_queries:
+                is_taken = torch.isin(rows.query_TNQ[task, way], torch.from_numpy(parts[-1]))
+                query_TNQ[task, way] = rows.query_TNQ[task, way].masked_fill(is_taken, -1)
+        if kind == "strangers":
+            others = [c for c in range(len(data.classes)) if c not in classes]
+            strangers = np.concatenate([np.empty(0, dtype=int), *map(pictures_of, others)])
+            wanted = round(sum(map(len, parts)) * STRANGERS / (1 - STRANGERS))
+            parts.append(rng.permutation(np.setdiff1d(strangers, taken))[:wanted])
+            if not len(parts[-1]):
+                raise DataError(
+                    f"the set {data.name}: a pool with strangers needs classes that are not in a "
+                    f"task; ask for fewer --ways than its {len(data.classes)} classes"
+                )
+        pools.append(torch.from_numpy(rng.permutation(np.concatenate(parts))).long())
+    if not any(map(len, pools)):
+        raise DataError(
+            f"the set {data.name}: no picture is left for a pool beside support and queries; ask "
+            "for fewer --shots or --queries"
+        )
+    pool_TU = pad_sequence(pools, batch_first=True, padding_value=-1)
+    return replace(rows, query_TNQ=query_TNQ, pool_TU=pool_TU)
+
+
+def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
+    """`n_pool` and `pool_evenness` of each task's pool, whatever a method sees of it.
+
+    The first is its number of pictures, strangers among them; the second is e to the entropy of
+    the shares that the task's classes have of the others, over the number of classes: 1 where all
+    have as many, 1 / N where one has all, NaN where there is none of them.
+    """
+    facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
+    for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):
+        pictures = pool[pool >= 0]
+        counts = np.bincount(data.labels_n[pictures], minlength=len(data.classes))[classes]
+        evenness = np.exp(entropy(counts)) / len(classes) if counts.any() else np.nan
+        facts["n_pool"].append(len(pictures))
+        facts["pool_evenness"].append(float(evenness))
+    return facts
+
+
+def _sizes(size: PoolSize, n_tasks: int, seed: int) -> Iterator[int]:
+    """Pictures of a class in each task's pool; of a range, k with a chance ∝ log((k + 1) / k)."""
+    if isinstance(size, int):
+        return repeat(size, n_tasks)
+    low, high = size
+    # A generator of its own, so that the pools of a single number do not change by it.
+    shares = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
+    drawn = low * ((high + 1) / low) ** shares
+    return map(int, drawn.clip(low, high))

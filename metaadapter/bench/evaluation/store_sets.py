@@ -1,0 +1,144 @@
+"""From feature stores to the sets of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from episodes import LabelIndex
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
+from metaadapter.errors import DataError
+from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
+from metaadapter.features.store.feature_store import FeatureStore
+
+UNUSED = -1
+
+
+def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
+    """The sets of an evaluation.
+
+    Raises:
+        DataError: A store is missing or has fewer than two classes; two stores share fewer.
+        IncompatibleArtifact: Stores to be joined are of different encoders.
+    """
+    if config.support_from is None or config.queries_from is None:
+        return tuple(map(set_of_store, config.stores))
+    (name,) = config.set_names
+    return (_joined_set(name, config.support_from, config.queries_from),)
+
+
+def set_of_store(folder: Path | str) -> EvaluationSet:
+    """The set of a store.
+
+    A store with the splits "train" and "test" gives support from the one and queries from the
+    other, as CoOp's protocol has it, and leaves further splits out.
+
+    Raises:
+        DataError: The store is missing or has fewer than two classes.
+    """
+    store = FeatureStore.open(folder)
+    if len(store.classes) < 2:
+        raise DataError(
+            f"expected pictures of at least two classes in the feature store {store.folder}, "
+            f"got {len(store.classes)}; encode a folder that holds one folder for each class"
+        )
+    split_n = _column([store], "split")
+    pool_n = np.full(len(split_n), SUPPORT)
+    if {"train", "test"} <= set(split_n):
+        pool_n = np.select([split_n == "train", split_n == "test"], [SUPPORT, QUERY], UNUSED)
+    labels = store.classes
+    number = {label: position for position, label in enumerate(labels)}
+    return _of_stores(store.folder.resolve().name, [store], pool_n, number, labels, labels)
+
+
+def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
+    """The pictures that are far strangers to a set: those of `strangers`, the set's own left out.
+
+    Classes that have the readable name of one of the set's are left out as well.
+
+    Raises:
+        DataError: No picture is left.
+        IncompatibleArtifact: A store is of another encoder than the set.
+    """
+    (own, *_) = [each for each in config.own_stores if Path(each).name == data.stores[0]]
+    encoder = FeatureStore.open(own).fingerprint
+    stores = [
+        FeatureStore.open(each) for each in config.strangers if Path(each).name not in data.stores
+    ]
+    for store in stores:
+        store.fingerprint.require_match(encoder, owner=f"the store {store.folder}")
+    taken = set(map(same_name, data.classes))
+    labels = {label for store in stores for label in store.classes}
+    classes = tuple(sorted(label for label in labels if same_name(label) not in taken))
+    if not classes:
+        raise DataError(
+            f"the set {data.name}: --strangers has no picture that is strange to it; name a store "
+            "that is not its own and has other classes"
+        )
+    number = {label: position for position, label in enumerate(classes)}
+    pool_n = np.full(sum(store.n_pictures for store in stores), SUPPORT)
+    return _of_stores(f"strangers of {data.name}", stores, pool_n, number, classes, classes)
+
+
+def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
+    """The set of a store to draw support from and of one to draw queries from."""
+    one, other = FeatureStore.open(support), FeatureStore.open(query)
+    one.fingerprint.require_match(other.fingerprint, owner=f"the store {other.folder}")
+    first = {same_name(label): label for label in reversed(one.classes)}
+    classes = tuple(sorted(first.keys() & set(map(same_name, other.classes))))
+    if len(classes) < 2:
+        raise DataError(
+            f"expected at least two classes of the same name in {one.folder} and "
+            f"{other.folder}, got {', '.join(classes) or 'none'}; classes are joined by their "
+            f"readable names, and the stores have, among others, {', '.join(one.classes[:3])} "
+            f"and {', '.join(other.classes[:3])}"
+        )
+    place = {name: position for position, name in enumerate(classes)}
+    number = {label: place.get(same_name(label), -1) for label in (*one.classes, *other.classes)}
+    pool_n = np.repeat([SUPPORT, QUERY], [one.n_pictures, other.n_pictures])
+    text_labels = [first[each] for each in classes]
+    return _of_stores(name, [one, other], pool_n, number, classes, text_labels)
+
+
+def _of_stores(
+    name: str,
+    stores: Sequence[FeatureStore],
+    pool_n: np.ndarray,
+    number: Mapping[str, int],
+    classes: tuple[str, ...],
+    text_labels: Sequence[str],
+) -> EvaluationSet:
+    """Join pictures, numbered by their labels; the texts are the first store's."""
+    numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
+    labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
+    texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
+    return EvaluationSet(
+        name=name,
+        features=tuple(store.by_picture() for store in stores),
+        text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in text_labels])),
+        logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
+        index=LabelIndex.from_labels(labels_n, pool_n.clip(0), n_classes=len(classes)),
+        classes=classes,
+        labels_n=labels_n,
+        paths_n=_column(stores, "path"),
+        contents_n=_column(stores, "sha256"),
+        groups_n=_column(stores, "group"),
+        stores=tuple(store.folder.resolve().name for store in stores),
+        encoder=stores[0].encoder,
+        fingerprint=str(stores[0].fingerprint),
+        n_views=max(store.n_views for store in stores),
+        zoom=stores[0].header.recipe.zoom,
+        look_blocks=stores[0].header.recipe.blocks,
+        blocks=stores[0].blocks,
+        identity=" ".join(store.identity for store in stores),
+    )
+
+
+def _column(stores: Sequence[FeatureStore], name: str) -> np.ndarray:
+    parts = [getattr(store.rows, name)[store.rows.view == 0] for store in stores]
+    column: np.ndarray = np.concatenate(parts)
+    return column

@@ -1,0 +1,151 @@
+"""From tidy rows to means with intervals, to differences paired by draw, and to ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from metaadapter.bench.evaluation.tables import CELL, FACTS, table
+
+MEAN = "mean over sets"
+DRAW = ["store", "part", "n_shot", "seed", "task"]
+COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_draws")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with the half-width of its 95 % interval; NaN for a store with a single task."""
+
+    mean: float
+    half: float
+
+    @classmethod
+    def over_stores(cls, samples: Sequence[np.ndarray]) -> Estimate:
+        """Mean over stores of the mean over tasks.
+
+        The interval covers which tasks were drawn, not which stores; degrees of freedom by Welch
+        and Satterthwaite (Student's for one store).
+        """
+        mean = float(np.mean([sample.mean() for sample in samples]))
+        if min(map(len, samples)) < 2:
+            return cls(mean, math.nan)
+        variances = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+        freedom = np.array(list(map(len, samples))) - 1
+        total = variances.sum()
+        effective = total**2 / (variances**2 / freedom).sum() if total else freedom.sum()
+        half = stats.t.ppf(0.975, effective) * total**0.5 / len(samples)
+        return cls(mean, float(half))
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f} ± {self.half:.1f}"
+
+    def signed(self) -> str:
+        """The form of a difference."""
+        return f"{self.mean:+.2f} ± {self.half:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """1 is best; ties share the mean of their ranks.
+
+    A block is a set at a number of shots. Blocks of one set are not independent, so p and the
+    critical difference are a little kind.
+    """
+
+    by_set: dict[str, dict[str, float]]
+    """Set → method → mean rank over the numbers of shots."""
+    mean: dict[str, float]
+    """Method → mean rank over all blocks, the best first."""
+    n_blocks: int
+    friedman_p: float | None
+    """Of Friedman's test that all methods are alike; None for fewer than three methods."""
+    critical_difference: float
+    """Two mean ranks that lie further apart differ by Nemenyi's test, at 5 %."""
+
+
+def means(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each method, set, part, number of shots and metric, and over the sets.
+
+    The intervals cover which classes and pictures were drawn, not which sets there are.
+
+    Returns:
+        Columns method, store (a set, or `MEAN`: the mean over sets of their means), part, n_shot,
+        metric, mean, half (of the 95 % interval; NaN for a single draw) and n_draws (seeds times
+        tasks, over all sets).
+    """
+    metrics = [name for name in rows if name not in FACTS]
+    long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
+    samples = {
+        key: found["value"].to_numpy(float)
+        for key, found in long.groupby(["method", "part", "n_shot", "metric", "store"], sort=False)
+    }
+    stores = list(dict.fromkeys(rows["store"]))
+    found = []
+    for (method, part, n_shot, metric, store), values in samples.items():
+        of_places = {store: [values]}
+        keys = [(method, part, n_shot, metric, each) for each in stores]
+        if store == stores[-1] and len(stores) > 1 and all(key in samples for key in keys):
+            of_places[MEAN] = [samples[key] for key in keys]
+        for place, sample in of_places.items():
+            estimate = Estimate.over_stores(sample)
+            row = (method, place, part, n_shot, metric, estimate.mean, estimate.half)
+            found.append(dict(zip(COLUMNS, (*row, sum(map(len, sample))), strict=True)))
+    return of_records(found)
+
+
+def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Each method less the reference, draw by draw; columns as those of `means`."""
+    is_reference = rows["method"] == reference
+    paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
+    metrics = [name for name in rows if name not in FACTS]
+    less = {name: paired[name] - paired[f"{name}_reference"] for name in metrics}
+    return means(paired[list(FACTS)].assign(**less))
+
+
+def of_records(found: list[dict[str, Any]]) -> pd.DataFrame:
+    """Figures as a table."""
+    return table({name: [each[name] for each in found] for name in COLUMNS})
+
+
+def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
+    """The JSON form; an interval of a single draw is null."""
+    plain: Any = figures.astype(object).where(figures.notna(), None)
+    return list(plain.to_dict("records"))
+
+
+def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
+    """Rank by mean accuracy in each block that has all methods; None where there is no choice.
+
+    Ties keep the order of the methods. One that has no figure in this part is left out.
+    """
+    wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
+    of_sets = figures[wanted & (figures["store"] != MEAN)]
+    accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
+    accuracy = accuracy.reindex(columns=[name for name in methods if name in accuracy]).dropna()
+    if len(accuracy.columns) < 2 or not len(accuracy):
+        return None
+    ranks = accuracy.rank(axis=1, ascending=False)
+    by_set = ranks.groupby(level="store", sort=False).mean()
+    n_blocks, n_methods = ranks.shape
+    has_choice = n_methods > 2 and n_blocks > 1 and (ranks.nunique(axis=1) > 1).any()
+    return Ranks(
+        by_set={store: by_set.loc[store].to_dict() for store in by_set.index},
+        mean=ranks.mean().sort_values(kind="stable").to_dict(),
+        n_blocks=n_blocks,
+        friedman_p=float(stats.friedmanchisquare(*ranks.to_numpy().T).pvalue)
+        if has_choice
+        else None,
+        critical_difference=nemenyi_difference(n_methods, n_blocks),
+    )
+
+
+def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
+    """Q √(k (k + 1) / 6 N), q the studentised range of k means at 5 % by √2."""
+    q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
+    return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)

@@ -1,0 +1,272 @@
+"""Tidy tables of an evaluation, as values of pandas and as files of CSV and Parquet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from episodes import EpisodeRows
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.folder import CellResult
+from metaadapter.bench.evaluation.metrics import METRICS
+from metaadapter.bench.evaluation.strangers import FarStrangers
+from metaadapter.data.atomic_files import Content
+from metaadapter.data.plain_text import from_csv, in_csv
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError
+
+COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
+CELL = ["method", "store", "part", "n_shot", "seed"]
+POOL = ("n_pool", "pool_evenness")
+FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
+TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
+
+# A file name of undecodable bytes comes back as the same bytes: Arrow's texts cannot hold it.
+TEXT = pd.StringDtype("python")
+KINDS = {
+    **dict.fromkeys(("method", "store", "part", "metric", "measure", "class"), TEXT),
+    **dict.fromkeys(("true", "predicted"), TEXT),
+    **dict.fromkeys(("role", "path", "sha256", "group"), TEXT),
+    **dict.fromkeys(("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"), "Int64"),
+    **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
+    **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
+}
+"""Column → its kind; all others hold numbers, NaN where there is none."""
+# Of the columns that come last in a table; in all others a line without it was cut off.
+MAY_BE_EMPTY = ("group", "trained_parameters")
+CHUNK = 2**18
+
+
+def all_tables(
+    results: Iterable[CellResult], sets: Mapping[str, EvaluationSet]
+) -> dict[str, pd.DataFrame]:
+    """By the names of their files.
+
+    - `rows`: the figures of each task; where base and new classes were judged, further rows have
+      the harmonic mean of both accuracies.
+    - `classes`: precision, recall and number of queries of each class, over the tasks of a seed;
+      empty where there is none.
+    - `confusion`: how often a class was predicted to be another, or itself, over all seeds; counts
+      of 0 are left out.
+    - `bins`: mean confidence and fraction of correct answers by bin of confidence, over all seeds.
+    - `mistakes`: the most confident wrong answers of each seed, the worst first.
+    """
+    results = list(results)
+    pairs, mistakes = (_gathered(results, name, sets) for name in ("confusion", "mistakes"))
+    bins = _added(_gathered(results, "bins", sets), "bin")
+    bins = bins[bins["n"] > 0]
+    n = bins["n"].astype(int)
+    return {
+        "rows": _rows(_gathered(results, "rows", sets)),
+        "classes": _classes(pairs),
+        "confusion": _added(pairs, "true", "predicted"),
+        "bins": bins.assign(confidence=bins["confidence"] / n, right=bins["right"] / n),
+        "mistakes": mistakes[[*CELL, "path", "sha256", "true", "predicted", "confidence", "own"]],
+    }
+
+
+def _gathered(
+    results: Iterable[CellResult], name: str, sets: Mapping[str, EvaluationSet]
+) -> pd.DataFrame:
+    """A table of all cells, with names in place of the numbers of classes and pictures."""
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
+    for result in results:
+        found, data = result.tables[name], sets[result.cell.store]
+        for key, value in result.cell._asdict().items():
+            columns[key] += [value] * len(found["part"])
+        for key, values in found.items():
+            is_class = key in ("true", "predicted")
+            columns[key] += [data.classes[number] for number in values] if is_class else values
+        for picture in found.get("picture", ()):
+            columns["path"].append(data.paths_n[picture])
+            columns["sha256"].append(data.contents_n[picture])
+    return table({"path": [], "sha256": []} | columns if name == "mistakes" else columns)
+
+
+def _rows(rows: pd.DataFrame) -> pd.DataFrame:
+    own = [name for name in rows if name not in TASK_COLUMNS]
+    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *own, *COSTS]]
+    of_part = {part: found.reset_index(drop=True) for part, found in rows.groupby("part")}
+    if "new" not in of_part:
+        return rows
+    base, new = of_part["base"], of_part["new"]
+    one, other = base["accuracy"], new["accuracy"]
+    harmonic = base[[*CELL, "task", *POOL]]
+    harmonic = harmonic.assign(part=table({"part": ["harmonic"] * len(base)})["part"])
+    harmonic["n_query"] = base["n_query"] + new["n_query"]
+    harmonic["accuracy"] = (2 * one * other / (one + other)).fillna(0.0)
+    return pd.concat([rows, harmonic], ignore_index=True)
+
+
+def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Cells keep their order; classes of a cell stand in that of their names."""
+    pairs = pairs.assign(
+        cell=pairs.groupby(CELL, sort=False).ngroup(),
+        right=pairs["count"].where(pairs["true"] == pairs["predicted"], 0),
+    )
+    true, predicted = (
+        pairs.rename(columns={side: "class"})
+        .groupby(["cell", *CELL, "class"])[["count", "right"]]
+        .sum()
+        .astype(float)
+        for side in ("true", "predicted")
+    )
+    columns = {
+        "precision": predicted["right"] / predicted["count"],
+        "recall": true["right"] / true["count"],
+        "support": true["count"],
+    }
+    found = pd.DataFrame(columns).reset_index().drop(columns="cell")
+    return found.assign(support=found["support"].fillna(0).astype("Int64"))
+
+
+def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Counts added over the seeds."""
+    grouped = rows.drop(columns="seed").groupby([*CELL[:-1], *keys], sort=False, as_index=False)
+    return grouped.sum()
+
+
+def draw_table(
+    draws: Iterable[tuple[EvaluationSet, int, EpisodeRows, FarStrangers | None]],
+) -> pd.DataFrame:
+    """A row for each picture of each task of a set and seed: k shots are those with `shot` ≤ k.
+
+    Queries are the same at every number of shots, and stand there once.
+    """
+    found = []
+    for own, seed, rows, far in draws:
+        roles = [
+            ("support", own, rows.support_TNK.numpy()),
+            ("query", own, rows.query_TNQ.numpy()),
+            ("unknown", own, rows.off_class_TO.numpy()[:, None]),
+            ("pool", own, rows.pool_TU.numpy()[:, None]),
+        ]
+        if far is not None:
+            roles.append(("far", far.data, far.picture_TF.numpy()[:, None]))
+        for role, data, places in roles:
+            task, way, step = (places >= 0).nonzero()
+            picture = places[task, way, step]
+            columns = {
+                "store": [own.name] * len(picture),
+                "seed": [seed] * len(picture),
+                "task": task,
+                "way": way if role in ("support", "query") else np.full_like(way, -1),
+                "class": [data.classes[number] for number in data.labels_n[picture]],
+                "role": [role] * len(picture),
+                "shot": step + 1 if role == "support" else np.zeros_like(step),
+                "picture": picture,
+                "path": data.paths_n[picture],
+                "sha256": data.contents_n[picture],
+                "group": data.groups_n[picture],
+            }
+            found.append(table(columns))
+    return pd.concat(found, ignore_index=True)
+
+
+def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Columns, each of its kind."""
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()}
+    )
+
+
+def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
+    """Name of a file → its content: CSV of each table, and Parquet of the rows if pyarrow is there.
+
+    The table of the draws, which are many, is compressed. Texts stand in CSV as `in_csv` writes
+    them, or raw.
+    """
+    files = {
+        f"{name}.csv": csv_content(rows, raw=raw)
+        for name, rows in tables.items()
+        if name != "draws"
+    }
+    if "draws" in tables:
+        files["draws.csv.gz"] = csv_content(tables["draws"], raw=raw, packed=True)
+    with suppress(ImportError):
+        import pyarrow  # noqa: F401
+
+        if len(tables["rows"]):
+            files["rows.parquet"] = _of_utf8(tables["rows"]).to_parquet
+    return files
+
+
+def _of_utf8(rows: pd.DataFrame) -> pd.DataFrame:
+    r"""Names with undecodable bytes in the form `\xe9`, for Parquet has no others."""
+    texts = [name for name in rows if _kind(name) == TEXT]
+    return rows.assign(**{name: rows[name].map(_legible).astype(TEXT) for name in texts})
+
+
+def _legible(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) -> Content:
+    """The content of a CSV file; the same table gives the same bytes."""
+    if not raw:
+        rows = _with_texts(rows, in_csv)
+    compression: Any = {"method": "gzip", "mtime": 0} if packed else None
+    return partial(
+        rows.to_csv,
+        index=False,
+        errors="surrogateescape",
+        compression=compression,
+        # With another one a text that has a carriage return would not be quoted.
+        lineterminator="\r\n",
+    )
+
+
+def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
+    """Read one of the `table_files`: of the CSV file, the rows with the wanted values of columns.
+
+    A table of all confusions of a thousand classes is not for the memory. A raw one was written so.
+
+    Raises:
+        DataError: There is no such table, or it is damaged.
+    """
+    try:
+        names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
+        last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
+        found = []
+        with pd.read_csv(
+            path,
+            encoding_errors="surrogateescape",
+            dtype={name: _kind(name) for name in names},
+            # A class may be called NA.
+            keep_default_na=False,
+            na_values={name: [""] for name in names if _kind(name) != TEXT},
+            chunksize=CHUNK,
+        ) as chunks:
+            for chunk in chunks:
+                if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
+                    raise ValueError("a line has another number of columns than the first one")
+                for name, values in wanted.items():
+                    there = [value if raw else in_csv(value) for value in values]
+                    chunk = chunk[chunk[name].isin(there)]
+                found.append(chunk if raw else _with_texts(chunk, from_csv))
+        return pd.concat(found, ignore_index=True)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
+            "folder, given again, writes it anew"
+        ) from error
+
+
+def _with_texts(rows: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    texts = {}
+    for name in rows:
+        if _kind(name) == TEXT:
+            changed = {text: change(text) for text in set(rows[name])}  # few of many are distinct
+            texts[name] = pd.Series([changed[text] for text in rows[name]], rows.index, TEXT)
+    return rows.assign(**texts)
+
+
+def _kind(name: str) -> Any:
+    return KINDS.get(name, "float64")

@@ -1,0 +1,1 @@
+"""Published few-shot methods over frozen features, and the scores that tell strangers."""

@@ -1,0 +1,66 @@
+"""The peers: published few-shot heads over frozen features, each with one setting for all tasks.
+
+No peer is tuned to a task: settings are the defaults of its authors, or what they chose most often,
+and training stops at a fixed step. So none needs labelled pictures beyond the support. Those of
+`META_PEERS` have weights from training tasks, as a generator has, and take the features of one
+encoder. Those of `POOL_PEERS` read a pool of unlabelled pictures besides, and most are no adapters.
+"""
+
+from collections.abc import Callable
+
+from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.consistency import zero_shot
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.ape import ape
+from metaadapter.bench.peers.clip_adapter import clip_adapter
+from metaadapter.bench.peers.cross_modal import cross_modal_probe
+from metaadapter.bench.peers.em_dirichlet import em_dirichlet
+from metaadapter.bench.peers.gda import gda
+from metaadapter.bench.peers.label_spreading import label_spreading
+from metaadapter.bench.peers.logistic_probe import logistic_probe
+from metaadapter.bench.peers.lp_plus_plus import lp_plus_plus
+from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, text_mean
+from metaadapter.bench.peers.rla import rla
+from metaadapter.bench.peers.self_training import self_training
+from metaadapter.bench.peers.stat_a import stat_a
+from metaadapter.bench.peers.task_res import task_res
+from metaadapter.bench.peers.tip_adapter import tip_adapter, tip_adapter_f
+from metaadapter.bench.peers.transclip import transclip
+from metaadapter.bench.peers.zlap import zlap
+from metaadapter.bench.peers.zs_lp import clap, zs_lp
+
+Peer = Callable[[Support], AdapterWeights]
+"""A function from the support of T tasks to their adapters, with a leading task axis."""
+
+PoolPeer = Callable[[Support], AdapterWeights | Answers]
+"""Likewise, and it reads the tasks' pools; a function that answers where no adapter does."""
+
+PEERS: dict[str, Peer] = {
+    "zero-shot": zero_shot,
+    "prototypes": prototypes,
+    "text + mean": text_mean,
+    "Tip-Adapter": tip_adapter,
+    "TaskRes": task_res,
+    "CLIP-Adapter": clip_adapter,
+    "LP++": lp_plus_plus,
+    "ZS-LP": zs_lp,
+    "GDA": gda,
+    "Tip-Adapter-F": tip_adapter_f,
+    "CLAP": clap,
+    "SS-Text": ss_text,
+    "APE": ape,
+    "cross-modal probe": cross_modal_probe,
+    "RLA": rla,
+    "logistic probe": logistic_probe,
+    "ProtoNet": proto_net,
+}
+
+POOL_PEERS: dict[str, PoolPeer] = {
+    "TransCLIP": transclip,
+    "StatA": stat_a,
+    "ZLaP": zlap,
+    "EM-Dirichlet": em_dirichlet,
+    "label spreading": label_spreading,
+    "self-training": self_training,
+}

@@ -1,0 +1,83 @@
+"""Any peer, by its name or as a function, behind the face that the predicted adapter has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from metaadapter.adapter.weights import require_adapters
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
+from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
+from metaadapter.errors import UsageError
+from metaadapter.workflow.adapter_classifier import AdapterClassifier
+from metaadapter.workflow.given_arrays import unchanged_on_error
+
+if TYPE_CHECKING:
+    from metaadapter.features.image_encoder import ImageEncoder
+
+
+class PeerClassifier(AdapterClassifier):
+    """A peer as a scikit-learn classifier over frozen features.
+
+    Rows of X are as for `MetaAdapterClassifier`: features of one encoder, scaled to length 1. A
+    class may have pictures, a text, or both. A function that reads no temperature needs none.
+
+    Args:
+        peer: A name in `PEERS`; one in `META_PEERS`, for features of the encoders that its weights
+            were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
+        class_texts: label → vector, or label → name when `encoder` is given.
+        encoder: The `FrozenEncoder` that the features come from, or its name.
+        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`.
+    """
+
+    def __init__(
+        self,
+        peer: str | Peer = "GDA",
+        class_texts: Mapping[Any, Any] | None = None,
+        *,
+        encoder: ImageEncoder | str | None = None,
+        logit_scale: float | np.ndarray | torch.Tensor | None = None,
+    ) -> None:
+        self.peer = peer
+        self.class_texts = class_texts
+        self.encoder = encoder
+        self.logit_scale = logit_scale
+
+    def fit(self, X: Any, y: Any) -> PeerClassifier:
+        """Fit the peer to features X (n, D) and labels y (n,) of pictures.
+
+        n may be 0 where `class_texts` names the classes.
+
+        Raises:
+            ValueError: X or y is not usable, or there are fewer than two classes.
+            UsageError: No peer has the name, its weights are for another encoder, the temperature
+                is needed and not known, or a function gives no adapter of these classes.
+        """
+        self._peer(None)  # a slip in its name is told before the encoder reads those of classes
+        with unchanged_on_error(self):
+            support, encoder = self._read(X, y)
+            found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+            adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
+            self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
+        return self
+
+    def _peer(self, encoder: ImageEncoder | None) -> Peer:
+        if callable(self.peer):
+            return self.peer
+        if self.peer in META_PEERS:
+            peer = load_meta_peer(self.peer)
+            if encoder is not None:
+                peer.require_encoder(encoder.name, owner="encoder=")
+            return peer
+        if self.peer in POOL_PEERS:
+            raise UsageError(
+                f"peer {self.peer!r} reads a pool of unlabelled pictures, which there is none of "
+                "here: measure it with metaadapter evaluate --pool balanced --methods pool-peers"
+            )
+        if self.peer not in PEERS:
+            known = ", ".join([*PEERS, *META_PEERS])
+            raise UsageError(f"no peer {self.peer!r}; there are: {known}")
+        return PEERS[self.peer]

@@ -1,0 +1,32 @@
+"""Gradient descent on many tasks at once, none of which sees another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def descend(
+    loss_T: Callable[[], Float[Tensor, " T"]],
+    optimizer: torch.optim.Optimizer,
+    n_steps: int,
+    *,
+    cosine: bool = False,
+) -> None:
+    """Change the optimizer's tensors in place by full-batch steps, and keep the last.
+
+    Summing the tasks' losses gives each task its own gradient; SGD and Adam work element by
+    element, so a task ends where it would alone. With `cosine` the learning rate falls to zero
+    along a cosine.
+    """
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
+    with torch.enable_grad():
+        for _ in range(n_steps):
+            optimizer.zero_grad()
+            loss_T().sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()

@@ -1,0 +1,114 @@
+"""A small image tower, all of it fine-tuned on the support with augmentation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from metaadapter.features.open_clip_model import build_model, resolve_encoder
+from metaadapter.features.views import unit_rows, view_pixels
+
+if TYPE_CHECKING:
+    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.open_clip_model import OpenClipModel
+
+N_STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 8, 1e-4, 0.05
+# The whole picture and random crops of it, half of them mirrored, drawn anew at each step.
+N_VIEWS = 12
+# Infrared frames of the night are grey.
+GREY = 0.3
+AT_ONCE = 16
+
+
+class FineTunedTower:
+    """The image tower of a CLIP model with its class texts as a head, both fine-tuned.
+
+    Settings are the same for all numbers of shots, as for the peers: AdamW with a cosine. The head
+    starts from the texts, as zero-shot CLIP is, and at zero for a class without one. Statistics of
+    batch norms stay, for a support is too small to estimate them.
+
+    Args:
+        model: The CLIP model; it is not changed.
+        texts: Unit rows of class texts (n_classes, width), zeros for a class without a name.
+        logit_scale: The inverse temperature.
+        seed: Of the views and batches.
+    """
+
+    def __init__(
+        self,
+        model: OpenClipModel,
+        texts: Float[np.ndarray, "n_classes width"],
+        logit_scale: float,
+        seed: int,
+    ) -> None:
+        self._tower = copy.deepcopy(model.network.visual).requires_grad_(True).eval()
+        self._preprocess = model.preprocess
+        self._head = nn.Parameter(torch.from_numpy(texts).float())
+        self._scale, self._seed = logit_scale, seed
+
+    @classmethod
+    def of_encoder(
+        cls, encoder: FrozenEncoder, texts: Float[np.ndarray, "n_classes D"], seed: int
+    ) -> FineTunedTower:
+        """The image tower of a frozen encoder, which stays as it is.
+
+        Args:
+            encoder: An encoder of open_clip.
+            texts: Its class texts, as `encode_texts` gives them, zeros for a class without a name.
+            seed: Of the views and batches.
+        """
+        # The encoder's own network has batch norms folded into convolutions, perhaps in a lower
+        # precision: gradient steps on it are others than those on the weights as they came.
+        model = build_model(resolve_encoder(encoder.name))
+        width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
+        # The joint block of the first look comes first, and a text has no other.
+        rows = unit_rows(texts[:, :width].astype(np.float32))
+        return cls(model, rows, float(model.network.logit_scale.detach().exp()), seed)
+
+    def fit(self, pictures: Sequence[Image.Image], labels: Sequence[int]) -> FineTunedTower:
+        """Fine-tune on upright RGB pictures and the numbers of their classes."""
+        draw = torch.Generator().manual_seed(self._seed)
+        views = torch.stack(
+            [view_pixels(each, self._look, N_VIEWS, self._seed)[:, 0] for each in pictures]
+        )
+        targets = torch.tensor(labels)
+        parameters = [*self._tower.parameters(), self._head]
+        optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_STEPS)
+        for _ in range(N_STEPS):
+            chosen = torch.randperm(len(targets), generator=draw)[:BATCH]
+            seen = torch.randint(N_VIEWS, (len(chosen),), generator=draw)
+            batch = views[chosen, seen]
+            is_grey = torch.rand(len(chosen), 1, 1, 1, generator=draw) < GREY
+            batch = torch.where(is_grey, batch.mean(1, keepdim=True), batch)
+            with torch.enable_grad():
+                loss = cross_entropy(self._logits(batch), targets[chosen])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+        return self
+
+    def logits(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n n_classes"]:
+        """The logits of upright RGB pictures."""
+        found, waiting = [torch.empty(0, len(self._head))], map(self._preprocess, pictures)
+        with torch.no_grad():
+            while some := list(islice(waiting, AT_ONCE)):
+                found.append(self._logits(torch.stack(some)))
+        return torch.cat(found)
+
+    def _look(self, picture: Image.Image) -> Tensor:
+        return self._preprocess(picture)[None]
+
+    def _logits(self, batch: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n n_classes"]:
+        features = self._tower(batch.contiguous(memory_format=torch.channels_last))
+        return self._scale * normalize(features, dim=-1) @ self._head.T

@@ -1,0 +1,87 @@
+"""MAML (Finn et al., 2017) and ANIL (Raghu et al., 2020) over a CLIP-Adapter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.clip_adapter import RATIO
+from metaadapter.bench.peers.descent import descend
+
+N_STEPS = 10
+VISUAL_RATIO = RATIO / (1 - RATIO)
+# As TaskRes has it: how fast class vectors move beside the adapter, for there is one inner rate.
+RESIDUAL_SCALE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is learned on training tasks: where the steps start, and how long they are."""
+
+    down_RD: Float[Tensor, "R D"]
+    up_DR: Float[Tensor, "D R"]
+    log_rate: Float[Tensor, ""]
+    """The natural logarithm of the learning rate times s², which suits any temperature s."""
+
+
+def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> AdapterWeights:
+    """A few steps of plain SGD on the support move the visual adapter and the class vectors.
+
+    The residuals of the class vectors start at zero, so that one start serves all classes; `logits`
+    is the formula that the steps differentiate.
+    """
+    rows_TMD, start_TND = support.rows_TMD, support.start_TND
+    down_TRD, up_TDR = (
+        each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
+    )
+    residual_TND = torch.zeros_like(start_TND)
+    moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
+    for each in moving:
+        each.requires_grad_()
+
+    def loss_T() -> torch.Tensor:
+        logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
+        return weight_T * support.cross_entropy_T(logits_TMN)
+
+    # Plain SGD moves by rate times gradient, so the rate of each task can be in its loss.
+    weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
+    rate = float(learned.log_rate.exp())
+    descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
+    classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
+    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, VISUAL_RATIO)
+
+
+def anil(support: Support, learned: Start) -> AdapterWeights:
+    """`maml` whose steps move the class vectors alone: all tasks have one visual adapter."""
+    return maml(support, learned, moves_adapter=False)
+
+
+def logits(
+    rows: Float[Tensor, "*T n D"],
+    text: Float[Tensor, "*T N D"],
+    down: Float[Tensor, "*T R D"],
+    up: Float[Tensor, "*T D R"],
+    residual: Float[Tensor, "*T N D"],
+    logit_scale: Tensor | float,
+) -> Float[Tensor, "*T n N"]:
+    """The logits s · x' · normalise(t_c + a r_c), x' = normalise(x + ratio · up ReLU(down x))."""
+    moved = (rows @ down.mT).relu() @ up.mT
+    adapted = normalize(rows + VISUAL_RATIO * moved, dim=-1)
+    return logit_scale * adapted @ normalize(text + RESIDUAL_SCALE * residual, dim=-1).mT
+
+
+def loss_weight(
+    n_pictures: Float[Tensor, "*T"], n_shot: Float[Tensor, "*T"]
+) -> Float[Tensor, "*T"]:
+    """The factor on the mean cross-entropy, so that one rate suits tasks of any size.
+
+    With it a class moves as far among many classes as among few, and further with more shots, by
+    their square root: the best rate grows with what the pictures can tell.
+    """
+    return n_pictures / n_shot.sqrt()

@@ -1,0 +1,160 @@
+"""Peers with weights that were learned on training tasks, for the features of one encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from metaadapter.adapter.shapes import require_shapes
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.maml import Start, anil, maml
+from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+
+CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
+SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.peer/2", "metaadapter.peer/1"
+REMEDY = "restore it from a copy, or train the peer again"
+SHIPPED = Path(__file__).parents[2] / "assets" / "peers"
+
+
+class Formula(NamedTuple):
+    """How a peer computes adapters from a support and the dataclass of what it has learned."""
+
+    learned: type[Any]
+    fit: Callable[[Support, Any], AdapterWeights]
+
+
+META_PEERS: dict[str, Formula] = {
+    "Meta-Adapter": Formula(Attention, meta_adapter),
+    "MAML": Formula(Start, maml),
+    "ANIL": Formula(Start, anil),
+}
+"""The formulas by name; weights fit the width and the encoder that they were learned on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaPeer:
+    """A formula with what it has learned: a peer as the others are."""
+
+    name: str
+    """The key of the formula in `META_PEERS`."""
+    width: int
+    """The width of the features."""
+    encoders: frozenset[str]
+    """The encoders whose features it was trained on."""
+    learned: Mapping[str, Tensor]
+
+    def __call__(self, support: Support) -> AdapterWeights:
+        """The adapters of T tasks.
+
+        Raises:
+            UsageError: The features are of another width.
+        """
+        width = support.text_TND.shape[-1]
+        if width != self.width:
+            raise UsageError(self._unfit(f"the features have width {width}"))
+        formula = META_PEERS[self.name]
+        placed = {name: each.to(support.text_TND) for name, each in self.learned.items()}
+        return formula.fit(support, formula.learned(**placed))
+
+    def require_encoder(self, encoder: str, *, owner: str) -> None:
+        """Check whose features it is to take: widths do not tell, for many encoders have 512.
+
+        Raises:
+            UsageError: It was trained on the features of other encoders.
+        """
+        if encoder not in self.encoders:
+            raise UsageError(self._unfit(f"{owner} has those of {encoder}"))
+
+    def _unfit(self, what_came: str) -> str:
+        return (
+            f"{self.name}: its weights are for features of width {self.width} of the encoder "
+            f"{' or '.join(sorted(self.encoders))}, but {what_came}. Leave it out, or train it on "
+            "feature stores of your own: python -m tools.train_peers CONFIG --out FOLDER"
+        )
+
+    @property
+    def identity(self) -> str:
+        """Twelve hexadecimal digits that change with the formula's code and with any weight."""
+        code = code_identity(META_PEERS[self.name].fit)
+        digest = sha256(f"{self.name}\n{code}".encode())
+        for name, tensor in sorted(self.learned.items()):
+            digest.update(name.encode())
+            digest.update(tensor.float().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+
+def load_meta_peer(name: str | Path) -> MetaPeer:
+    """A peer by name, with the weights that ship, or from a folder that `save_meta_peer` wrote.
+
+    Raises:
+        UsageError: There is no such peer.
+        DataError: A file of the folder is damaged.
+        IncompatibleArtifact: The folder's files do not fit this version.
+    """
+    folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
+    if not is_meta_peer(folder):
+        raise UsageError(
+            f"no meta-trained peer {str(name)!r}: expected {', '.join(META_PEERS)}, or a folder "
+            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+        )
+    config, proof = read_document(
+        folder / CONFIG_FILE, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,)
+    )
+    try:
+        file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
+        stored = load(regular(file).read_bytes())
+        wanted = {each.name for each in fields(META_PEERS[config["peer"]].learned)}
+        if set(stored) != wanted:
+            raise ValueError(f"tensors {sorted(stored)} where {sorted(wanted)} were expected")
+        learned = {each: tensor.float() for each, tensor in stored.items()}
+        require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
+        encoders = frozenset(config["encoders"])
+        if not all(isinstance(each, str) for each in encoders):
+            raise ValueError("an encoder whose name is no text")
+        peer = MetaPeer(config["peer"], config["width"], encoders, learned)
+    except DataError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        raise IncompatibleArtifact(
+            f"{folder}: expected a meta-trained peer of this version of metaadapter, got "
+            f"{error!r}; {REMEDY}"
+        ) from error
+    if not all(tensor.isfinite().all() for tensor in learned.values()):
+        raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
+    return peer
+
+
+def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
+    """Write `peer.json` and `model.safetensors` in one step; in half precision, and no pickle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: each.half().contiguous() for name, each in peer.learned.items()}
+    config = {
+        "schema": SCHEMA,
+        "peer": peer.name,
+        "width": peer.width,
+        "encoders": sorted(peer.encoders),
+    }
+    weights = save(half, metadata={"format": "pt"})
+    write_document(folder / CONFIG_FILE, config, {WEIGHTS_FILE: weights})
+
+
+def is_meta_peer(folder: Path) -> bool:
+    """Whether a folder holds a meta-trained peer."""
+    return (folder / CONFIG_FILE).is_file()
+
+
+def shipped_folder(name: str) -> Path:
+    """The folder of the weights that ship for `META_PEERS[name]`."""
+    return SHIPPED / name.casefold()

@@ -1,0 +1,88 @@
+"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class, anchored at what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.support import Support
+from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
+from metaadapter.bench.peers.task_by_task import Task, answers
+
+# The authors' one setting for all of their experiments; α is the pictures that the anchor weighs.
+N_ROUNDS, ALPHA = 10, 1.0
+# They have no labelled pictures. Beside some, the text's probability has the power that it has in
+# their TransCLIP.
+TEXT_POWER = 0.5
+# Beside 1 / D; where a channel is alike for all pictures and texts, it must not divide by 0.
+LEAST_VARIANCE = 1e-6
+
+
+def stat_a(support: Support) -> Answers:
+    """Logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
+
+    Ten rounds assign the pool as TransCLIP does, by these logits and its neighbours. Then, with n_c
+    pictures for which c is the likeliest and β_c = n_c / (n_c + α), μ_c is the mean picture and the
+    anchor in the parts β_c and 1 − β_c, and σ_c is the pictures' variance about μ_c and that of all
+    about their anchors in the same parts. The authors have no labelled picture, λ = 1 and the text
+    as the anchor. Here the anchor is the mean of the labelled pictures, which are pictures of the
+    pool whose class is known, and λ = ½. A class without one is anchored at its text, which is far
+    from all pictures: beside classes that have some it is seldom the answer. A class without a text
+    has the mean text.
+    """
+    return answers(support, _fit)
+
+
+def _fit(task: Task) -> Callable[[Tensor], Tensor]:
+    points_PD, labelled_MN = task.points_PD, task.targets_MN
+    text_ND, least = task.neutral_text_ND, LEAST_VARIANCE / points_PD.shape[1]
+    vectors_ND = (TEXT_POWER if len(labelled_MN) else 1.0) * task.scale * text_ND
+    means_ND = normalize(labelled_MN.mT @ task.rows_MD, dim=-1)
+    anchor_ND = torch.where(labelled_MN.any(0)[:, None], means_ND, text_ND)
+    near_PU = nearest(points_PD, len(task.pool_UD))
+    z_UN = (task.scale * task.pool_UD @ text_ND.mT).softmax(-1)
+    about_anchors_ND = _scatter(torch.cat([z_UN, labelled_MN]), points_PD, anchor_ND)
+    start_D = about_anchors_ND.sum(0) / max(1, len(points_PD))
+    if not len(points_PD):
+        start_D = start_D + 1 / len(start_D)
+    means_ND, variance_ND = anchor_ND, start_D.clamp(min=least).expand_as(anchor_ND)
+    for _ in range(N_ROUNDS):
+        evidence_UN = _logits(task.pool_UD, vectors_ND, means_ND, variance_ND)
+        z_UN = assign(evidence_UN, z_UN, labelled_MN, near_PU)
+        z_PN = torch.cat([z_UN, labelled_MN])
+        n_N1 = z_PN.argmax(-1).bincount(minlength=len(anchor_ND))[:, None]
+        beta_N1 = n_N1 / (n_N1 + ALPHA)
+        own_ND = normalize(z_PN.mT @ points_PD, dim=-1)
+        means_ND = normalize(beta_N1 * own_ND + (1 - beta_N1) * anchor_ND, dim=-1)
+        mass_N1 = z_PN.sum(0)[:, None].clamp(min=torch.finfo(z_PN.dtype).tiny)
+        about_own_ND = _scatter(z_PN, points_PD, means_ND) / mass_N1
+        anchored_ND = start_D + (anchor_ND - means_ND).square()
+        variance_ND = (beta_N1 * about_own_ND + (1 - beta_N1) * anchored_ND).clamp(min=least)
+    return partial(_logits, vectors_ND=vectors_ND, means_ND=means_ND, variance_ND=variance_ND)
+
+
+def _scatter(
+    z_PN: Float[Tensor, "P N"], points_PD: Float[Tensor, "P D"], means_ND: Float[Tensor, "N D"]
+) -> Float[Tensor, "N D"]:
+    """Sums of the squared distances from the mean of each class, along each axis."""
+    cross_ND = 2 * means_ND * (z_PN.mT @ points_PD)
+    return z_PN.mT @ points_PD.square() - cross_ND + z_PN.sum(0)[:, None] * means_ND.square()
+
+
+def _logits(
+    rows_QD: Float[Tensor, "Q D"],
+    vectors_ND: Float[Tensor, "N D"],
+    means_ND: Float[Tensor, "N D"],
+    variance_ND: Float[Tensor, "N D"],
+) -> Float[Tensor, "Q N"]:
+    """Logits of rows under the texts and the Gaussians."""
+    precise_ND = means_ND / variance_ND
+    squares_QN = rows_QD.square() @ (1 / variance_ND).mT - 2 * rows_QD @ precise_ND.mT
+    constant_N = (means_ND * precise_ND + variance_ND.log()).sum(-1)
+    return rows_QD @ vectors_ND.mT - 0.5 * SHARPNESS * (squares_QN + constant_N)

@@ -1,0 +1,127 @@
+"""Peers that go through tasks one by one, without padding, and what they find put back together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+
+# In place of a probability of 0, whose logarithm no average of log losses survives.
+LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task in float64: N classes, M labelled pictures and U unlabelled ones, as unit rows."""
+
+    rows_MD: Float[Tensor, "M D"]
+    labels_M: Int[Tensor, " M"]
+    """0 … N − 1; a class may have no picture."""
+    pool_UD: Float[Tensor, "U D"]
+    """No row where there is no pool."""
+    text_ND: Float[Tensor, "N D"]
+    """A row of zeros where a class has no text."""
+    support: Support
+    """The batch that it is of, which knows the temperature or tells what is missing."""
+    index: int
+
+    @property
+    def scale(self) -> Float[Tensor, ""]:
+        """The encoder's inverse temperature."""
+        return self.support.scale_T[self.index].to(self.text_ND)
+
+    @property
+    def points_PD(self) -> Float[Tensor, "P D"]:
+        """All pictures, those of the pool first."""
+        return torch.cat([self.pool_UD, self.rows_MD])
+
+    @property
+    def targets_MN(self) -> Float[Tensor, "M N"]:
+        """One-hot classes of the labelled pictures."""
+        return torch.eye(len(self.text_ND)).to(self.text_ND)[self.labels_M]
+
+    @property
+    def neutral_text_ND(self) -> Float[Tensor, "N D"]:
+        """The texts, where none is missing."""
+        return neutral_text(self.text_ND)
+
+
+def neutral_text(text_ND: Float[Tensor, "*T N D"]) -> Float[Tensor, "*T N D"]:
+    """The texts, and for a class without one, a row of zeros, their mean.
+
+    So it is as likely as classes are on average, where a row of zeros would rule it out and its
+    mean picture, nearer to any picture than a text is, all the others.
+    """
+    there_N1 = text_ND.any(-1, keepdim=True)
+    mean_1D = text_ND.sum(-2, keepdim=True) / there_N1.sum(-2, keepdim=True).clamp(min=1)
+    return torch.where(there_N1, text_ND, mean_1D)
+
+
+def heads(
+    support: Support,
+    fit: Callable[[Task], tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]],
+) -> AdapterWeights:
+    """Adapters with logits v_c · x + b_c from the vectors and biases of each task."""
+    vectors_TND = torch.zeros_like(support.text_TND)
+    bias_TN = torch.zeros_like(vectors_TND[..., 0])
+    for index, there_N in enumerate(support.class_mask_TN):
+        found_ND, found_N = fit(_task(support, index))
+        vectors_TND[index, there_N] = found_ND.to(vectors_TND)
+        bias_TN[index, there_N] = found_N.to(bias_TN)
+    return support.head(vectors_TND, bias_TN, logit_scale=1.0)
+
+
+def answers(
+    support: Support,
+    fit: Callable[[Task], Callable[[Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]],
+) -> Answers:
+    """Answers from what each task answers; its logits become log-probabilities."""
+    class_mask_TN = support.class_mask_TN
+    fitted = [fit(_task(support, index)) for index in range(support.n_tasks)]
+
+    def answer(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
+        log_p_TQN = query_TQD.new_full((*query_TQD.shape[:2], class_mask_TN.shape[1]), -torch.inf)
+        for log_p_QN, one, query_QD, there_N in zip(
+            log_p_TQN, fitted, query_TQD, class_mask_TN, strict=True
+        ):
+            found_QN = one(query_QD.to(_exact(support))).log_softmax(-1)
+            log_p_QN[:, there_N] = found_QN.to(log_p_QN)
+        return log_p_TQN
+
+    return answer
+
+
+def log_probabilities(scores_QN: Float[Tensor, "Q N"]) -> Float[Tensor, "Q N"]:
+    """Logarithms of scores that are 0 or more, scaled to sum to 1; alike where all are 0."""
+    share_QN = scores_QN / scores_QN.sum(-1, keepdim=True).clamp(min=torch.finfo().tiny)
+    return share_QN.clamp(min=LEAST_PROBABILITY).log()
+
+
+def _task(support: Support, index: int) -> Task:
+    """One task of a batch without the places that hold nothing."""
+    dtype, class_mask_N = _exact(support), support.class_mask_TN[index]
+    present_NK: Bool[Tensor, "N K"] = support.support_mask_TNK[index][class_mask_N]
+    text_ND = support.text_TND[index][class_mask_N].to(dtype)
+    pool_UD = text_ND[:0]
+    if support.pool_TUD is not None and support.pool_mask_TU is not None:
+        pool_UD = support.pool_TUD[index][support.pool_mask_TU[index]].to(dtype)
+    return Task(
+        support.support_TNKD[index][class_mask_N][present_NK].to(dtype),
+        present_NK.nonzero()[:, 0],
+        pool_UD,
+        text_ND,
+        support,
+        index,
+    )
+
+
+def _exact(support: Support) -> torch.dtype:
+    """float64 where the device has it."""
+    return torch.float32 if support.text_TND.device.type == "mps" else torch.float64

@@ -1,0 +1,1 @@
+"""Published scores that tell pictures of a task's classes from all others."""

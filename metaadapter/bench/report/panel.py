@@ -1,0 +1,126 @@
+"""Small matplotlib figures that stand inside a page and take their colours from it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.data.plain_text import one_line
+from metaadapter.errors import MissingPackage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# As wide as a phone, so that letters are readable there; a page puts several side by side.
+WIDTH = 380
+# Points of matplotlib, which are 1/72 inch, are the page's pixels.
+DOTS_PER_INCH = 72
+FONT_SIZE = 12
+# What a page sets for light, dark and print. Matplotlib wants real colours: stand-ins.
+VARIABLES = (
+    *("ink", "muted", "line", "faint"),
+    *(f"method-{number}" for number in range(6)),
+)
+
+
+def colour(variable: str) -> str:
+    """The stand-in of one of the page's variables."""
+    return f"#fedc{VARIABLES.index(variable):02x}"
+
+
+class Panel:
+    """Axes to draw on, and the figure as text."""
+
+    def __init__(self, figure: Figure, name: str, description: str) -> None:
+        self.axes: Axes = figure.subplots()
+        self._figure = figure
+        self._name, self._description = name, description
+
+    def show_percentages(self, title: str = "% correct") -> None:
+        """Call the upright axis so: 2 points or more of what can be."""
+        low, high = self.axes.get_ylim()
+        more = max(0.0, 2 - (high - low)) / 2
+        self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
+        self.axes.set_title(title, loc="left")
+
+    def to_svg(self) -> str:
+        """An `<svg>` element: same drawing, same text; no script, no font, no other file."""
+        file = StringIO()
+        with warnings.catch_warnings():
+            # A letter that matplotlib's own font lacks is drawn by the page's.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            self._figure.savefig(
+                file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+            )
+        return _inline(file.getvalue(), self._name, self._description)
+
+
+@contextmanager
+def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
+    """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
+
+    The name is unique in a page, and no text from people; the description is for those who do not
+    see the figure.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackage(
+            "the page's figures need the package matplotlib: pip install 'metaadapter[report]' "
+            "(Markdown and JSON need nothing)"
+        ) from error
+
+    lines = ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color")
+    labels = ("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
+    settings: Any = {
+        # A class may be called $5, and no text here is a formula.
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": FONT_SIZE,
+        "axes.titlesize": FONT_SIZE,
+        "text.color": colour("ink"),
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.linewidth": 0.7,
+        **dict.fromkeys(lines, colour("line")),
+        **dict.fromkeys(labels, colour("muted")),
+    }
+    with mpl.rc_context(settings):
+        size = (WIDTH / DOTS_PER_INCH, height / DOTS_PER_INCH)
+        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+        yield Panel(figure, name, description)
+
+
+def _inline(document: str, name: str, description: str) -> str:
+    """Matplotlib's document as part of a page: variables for colours, names of its own."""
+    svg = document[document.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    # A rule for * would reach out of the drawing.
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    # Within tags alone: a class may be called #fedc00.
+    svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
+    _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
+    body = rest[rest.index(">") + 1 :]
+    title = f'<title id="{name}-title">{escape(one_line(description))}</title>'
+    return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{title}{body}'
+
+
+def _inline_tag(tag: str, name: str) -> str:
+    tag = re.sub(r"#fedc(..)", lambda found: f"var(--{VARIABLES[int(found[1], 16)]})", tag)
+    # The page has its own font.
+    tag = re.sub(r'font-family: [^;"]*;? ?', "", tag)
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)

@@ -1,0 +1,159 @@
+"""Figures and names as a reader of a report sees them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from metaadapter.bench.evaluation.methods import JOINT, LABELLED
+from metaadapter.bench.evaluation.pools import PoolSize
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.data.plain_text import one_line
+
+METRIC_NAMES = {
+    "balanced_accuracy": "Balanced accuracy, %",
+    "macro_f1": "Macro-F1, %",
+    "nll": "Log loss, nats (small is good)",
+    "brier": "Brier score (small is good)",
+    "ece": "Calibration error, % (small is good)",
+    "unknown_auroc": "AUROC of near strangers, %",
+    "far_auroc": "AUROC of far strangers, %",
+    "kept": "Known pictures kept, %",
+    "kept_near": "Near strangers kept, % (small is good)",
+    "kept_far": "Far strangers kept, % (small is good)",
+    "set_coverage": "Sets that hold the right class, %",
+    "set_size": "Classes in a set (small is good)",
+}
+"""Metrics beside accuracy; those in % are fractions in the rows."""
+
+METHOD_NOTES = {
+    "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
+    "pass, without gradients",
+    "finetune": "the prediction of default, refined by gradient steps as far as pictures left out "
+    "of the support gain",
+    "closed-form": "the generator before any training",
+    "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
+    "pictures, and the prediction of default from what the tower then sees",
+    "inside LoRA": "the same with low-rank changes of the tower's weights",
+    "soft prompt": "the prediction of default, names of classes without a picture read through "
+    "vectors that the other classes taught, where classes left out of them gain",
+    "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
+    "the labelled pictures",
+}
+"""What is not called by the name of a publication."""
+
+SUFFIX_NOTES = {
+    JOINT: "the method shown the joint feature of each look alone, without further blocks",
+    LABELLED: "the method shown the labelled pictures alone, without the pool",
+}
+
+SCORE_NOTES = {
+    "@msp": "the largest probability (Hendrycks & Gimpel, 2017)",
+    "@energy": "the energy of the logits (Liu et al., 2020)",
+    "@mcm": "cosines with the class names (MCM, Ming et al., 2022)",
+    "@neglabel": "words far from the class names (NegLabel, Jiang et al., 2024)",
+    "@mahalanobis": "the distance from the nearest class mean (Lee et al., 2018)",
+    "@prototype": "the cosine with the nearest class mean",
+}
+"""By what a method tells strangers that has this behind its name."""
+
+POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
+"""The properties of pools that their gain is shown against, as the report calls them."""
+
+LONGEST_NAME = 18
+PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
+
+
+def method_notes(methods: Collection[str]) -> dict[str, str]:
+    """What to say of those methods that are not called by the name of a publication."""
+    notes = {name: note for name, note in METHOD_NOTES.items() if name in methods}
+    for suffix, note in SUFFIX_NOTES.items():
+        if any(name.endswith(suffix) for name in methods):
+            notes[f"…{suffix}"] = note
+    return notes
+
+
+def score_notes(methods: Collection[str]) -> dict[str, str]:
+    """What to say of the scores that stand behind the names of methods."""
+    return {
+        f"…{suffix}": f"the same answers, strangers told by {what}"
+        for suffix, what in SCORE_NOTES.items()
+        if any(name.endswith(suffix) for name in methods)
+    }
+
+
+def pool_told(kind: str | None, size: PoolSize) -> str:
+    """What methods saw besides labelled pictures; "" where that is nothing."""
+    if kind is None:
+        return ""
+    told = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
+    return (
+        f"Each task came with a pool of {told} unlabelled pictures a class ({kind}), as far as "
+        "there are so many, in neither its support nor its queries. The generators read it; peers "
+        f"do not, and neither does a method with {LABELLED} behind its name."
+    )
+
+
+def pool_value(value: float, by: str) -> str:
+    """A value of one of the `POOL_VARIABLES`."""
+    return f"{value:.2f}" if by == "evenness" else f"{round(value, 1):g}"
+
+
+def short(name: str) -> str:
+    """A name that fits beside a figure: its end, where a path says most."""
+    name = one_line(name)
+    return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
+
+
+def part_told(part: str) -> str:
+    """What a title adds for a part of the classes."""
+    return PARTS.get(part, f", {part} classes")
+
+
+def points(estimate: Estimate) -> str:
+    """A fraction with its interval, as a percentage."""
+    return _with_half(f"{100 * estimate.mean:.1f}", estimate)
+
+
+def signed(estimate: Estimate) -> str:
+    """A difference of fractions with its interval, in percentage points."""
+    return _with_half(signed_points(estimate.mean), estimate)
+
+
+def signed_points(difference: float) -> str:
+    """A difference of fractions, in percentage points; no sign where it rounds to nothing."""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def metric_name(name: str) -> str:
+    """What a table of a metric is called; one of the user's own has its function's name."""
+    return METRIC_NAMES.get(name, name)
+
+
+def metric(value: float, name: str) -> str:
+    """The value of a metric, as `metric_name` announces it."""
+    if name not in METRIC_NAMES:
+        return f"{value:.3g}"
+    return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
+
+
+def metric_estimate(estimate: Estimate, name: str) -> str:
+    """The value of a metric with its interval; without one where there was one draw only."""
+    mean = metric(estimate.mean, name)
+    if math.isnan(estimate.half):
+        return mean
+    return f"{mean} ± {metric(estimate.half, name)}"
+
+
+def fraction(value: float | None) -> str:
+    """A fraction as a whole percentage; what is not quite all is not called all."""
+    if value is None:
+        return "–"
+    # No line ends between a number and its unit.
+    return "over 99\u00a0%" if 0.995 <= value < 1 else f"{100 * value:.0f}\u00a0%"
+
+
+def _with_half(mean: str, estimate: Estimate) -> str:
+    """Without an interval where there was one draw only."""
+    return mean if math.isnan(estimate.half) else f"{mean} ± {100 * estimate.half:.1f}"

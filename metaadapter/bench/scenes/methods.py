@@ -1,0 +1,133 @@
+"""The methods of the study: what each learns from, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.bench.evaluation.cost import timed, trained_numbers
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.looks import joint_columns, look_widths
+from metaadapter.features.views import unit_rows
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.labelled_support import labelled_support
+from metaadapter.workflow.one_shot import predict_adapter
+
+OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
+OURS = (OWN, POOLED)
+"""The second reads the frames that are asked about, too, without their labels."""
+METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
+# CLIP-Adapter is defined on CLIP's own feature; on the stages it takes a minute to train.
+JOINT = ("CLIP-Adapter", "zero-shot")
+CPU = torch.device("cpu")
+
+
+class Answers(NamedTuple):
+    """What a method answers, and what it cost."""
+
+    labels: list[str]
+    seconds: float
+    trained: int
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """All frames of a study, as the methods see them.
+
+    Attributes:
+        features: One unit row each.
+        pictures: Gives some of them, upright and RGB.
+        labels: Their classes.
+        texts: Class → text feature; classes without a name have none.
+        encoder: The encoder of features and texts.
+        blocks: Widths of the blocks of a feature.
+        logit_scale: The inverse temperature of a picture's cosine with a text.
+    """
+
+    features: Float[np.ndarray, "n D"]
+    pictures: Callable[[Sequence[int]], list[Image.Image]]
+    labels: Sequence[str]
+    texts: Mapping[str, Float[np.ndarray, " D"]]
+    encoder: FrozenEncoder
+    blocks: Sequence[int]
+    logit_scale: float
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The classes, sorted."""
+        return sorted(set(self.labels))
+
+    def support(self, numbers: Sequence[int]) -> Support:
+        """The support of some of them, one task."""
+        return labelled_support(
+            self.features[list(numbers)],
+            [self.labels[number] for number in numbers],
+            self.classes,
+            self.texts,
+            None,
+            logit_scale=self.logit_scale,
+            blocks=self.blocks,
+        )
+
+    def joint_alone(self) -> Frames:
+        """The same, of which only the joint feature of each look is seen."""
+        encoder = self.encoder
+        columns = joint_columns(self.features.shape[1], encoder.zoom, encoder.look_blocks)
+        rows = self.features[:, columns]
+        return replace(
+            self,
+            features=unit_rows(rows),
+            texts={label: text[columns] for label, text in self.texts.items()},
+            blocks=look_widths(len(columns), encoder.zoom),
+            # The same logits of texts: all rows have a joint part of one length.
+            logit_scale=self.logit_scale * float(np.linalg.norm(rows[0])),
+        )
+
+
+def answer_by(
+    method: str, frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int
+) -> Answers:
+    """Learn from some frames by a method of `METHODS`, and answer others."""
+    if method == TOWER:
+        return _by_tower(frames, shots, queries, seed)
+    frames = frames.joint_alone() if method in JOINT else frames
+    support, asked = frames.support(shots), torch.from_numpy(frames.features[list(queries)])
+    if method == POOLED:
+        support = support.with_pool(asked)
+    fit = _own if method in OURS else lambda given: PEERS[method](given.exact).task(0)
+    with trained_numbers() as trained:
+        weights, seconds = timed(lambda: fit(support), CPU)
+    n_trained = trained.count
+    if method == "logistic probe":  # of scikit-learn, which has no torch optimizer
+        n_trained = len(frames.classes) * (frames.features.shape[1] + 1)
+    weights = weights.map(lambda tensor: tensor.detach().float())
+    rows = probabilities(asked, weights)
+    labels = [frames.classes[number] for number in rows.argmax(1).tolist()]
+    return Answers(labels, seconds, n_trained)
+
+
+def _own(support: Support) -> AdapterWeights:
+    return predict_adapter(shared_generator("default")[0], support)
+
+
+def _by_tower(frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int) -> Answers:
+    texts = np.zeros((len(frames.classes), frames.features.shape[1]), dtype=np.float32)
+    for number, label in enumerate(frames.classes):
+        texts[number] = frames.texts.get(label, 0.0)
+    tower = FineTunedTower.of_encoder(frames.encoder, texts, seed)
+    targets = [frames.classes.index(frames.labels[number]) for number in shots]
+    with trained_numbers() as trained:
+        _, seconds = timed(lambda: tower.fit(frames.pictures(shots), targets), CPU)
+    found = tower.logits(frames.pictures(queries)).argmax(1).tolist()
+    return Answers([frames.classes[number] for number in found], seconds, trained.count)

@@ -1,0 +1,1 @@
+"""Sequences of tasks, learned one after the other: evaluation and report."""

@@ -1,0 +1,114 @@
+"""From accuracies after each task to the figures of continual learning, a value a draw each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.evaluation.tables import table
+
+# A_ij is the accuracy on task j after tasks 1 … i, NaN where it was not asked; n tasks.
+Matrix = Float[np.ndarray, "n n"]
+DRAW = ["method", "n_shot", "seed"]
+COLUMNS = ("method", "n_shot", "measure", "mean", "half", "n_draws")
+MEASURES = ("last", "average", "transfer", "forgetting", "identification", "bytes_a_class")
+"""The figures of a draw; those that a setting does not have are NaN."""
+
+
+def last(accuracy: Matrix) -> float:
+    """Last: the mean over j of A_nj (MTIL: Zheng et al., ICCV 2023)."""
+    return float(accuracy[-1].mean())
+
+
+def average(accuracy: Matrix) -> float:
+    """Average: the mean over i of the mean over j of A_ij, of the tasks that were asked about.
+
+    In MTIL and X-TAIL all tasks are asked about after each; in the class-incremental setting those
+    learned so far, which makes it the average incremental accuracy of iCaRL (tasks counted alike).
+    """
+    return float(np.nanmean(accuracy, axis=1).mean())
+
+
+def transfer(accuracy: Matrix) -> float:
+    """Transfer: the mean over j ≥ 2 of the mean over i < j of A_ij (MTIL).
+
+    What a learner answers about tasks to come: NaN where they are not asked about.
+    """
+    n = len(accuracy)
+    return float(np.mean([accuracy[:j, j].mean() for j in range(1, n)])) if n > 1 else math.nan
+
+
+def forgetting(accuracy: Matrix) -> float:
+    """Forgetting: the mean over j < n of max over j ≤ i < n of A_ij, less A_nj.
+
+    As Chaudhry et al. (ECCV 2018); below zero where later tasks helped. In the class-incremental
+    setting it also has what more possible answers cost, which nobody can avoid.
+    """
+    n = len(accuracy)
+    if n < 2:
+        return math.nan
+    return float(np.mean([accuracy[j : n - 1, j].max() - accuracy[-1, j] for j in range(n - 1)]))
+
+
+def matrix(rows: pd.DataFrame, column: str = "accuracy") -> Matrix:
+    """The matrix of one draw, or of the mean over draws."""
+    of_cells = rows.groupby(["after", "task"])[column].mean().unstack("task")
+    found: Matrix = of_cells.to_numpy(dtype=float, na_value=math.nan)
+    return found
+
+
+def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each method, number of shots and seed, with the columns of `MEASURES`.
+
+    `identification` is the mean over tasks of the fraction of queries with a class of the right
+    task, after the last task; `bytes_a_class` what is kept then, by the number of classes. A
+    learner that sees all tasks from the start has no transfer.
+    """
+    found = []
+    for key, of_draw in rows.groupby(DRAW, sort=False):
+        accuracy, at_end = matrix(of_draw), of_draw[of_draw["after"] == of_draw["after"].max()]
+        sees_every_task = len(accuracy) > 1 and of_draw["n_classes"].nunique() == 1
+        found.append(
+            dict(zip(DRAW, key, strict=True))
+            | {
+                "last": last(accuracy),
+                "average": average(accuracy),
+                "transfer": math.nan if sees_every_task else transfer(accuracy),
+                "forgetting": forgetting(accuracy),
+                "identification": float(at_end["identified"].mean()),
+                "bytes_a_class": float(at_end["n_bytes"].iloc[0] / at_end["n_classes"].iloc[0]),
+            }
+        )
+    return pd.DataFrame(found, columns=[*DRAW, *MEASURES])
+
+
+def estimates(figures: pd.DataFrame) -> pd.DataFrame:
+    """Means over the draws of a table as `draw_figures` gives it.
+
+    Returns:
+        Columns method, n_shot, measure, mean, half (of the 95 % interval; NaN for a single draw)
+        and n_draws; without a row where a measure is not there.
+    """
+    found = []
+    for (method, n_shot), of_method in figures.groupby(["method", "n_shot"], sort=False):
+        for measure in MEASURES:
+            values = of_method[measure].dropna().to_numpy(dtype=float)
+            if len(values):
+                estimate = Estimate.over_stores([values])
+                row = (method, n_shot, measure, estimate.mean, estimate.half, len(values))
+                found.append(dict(zip(COLUMNS, row, strict=True)))
+    return table({name: [each[name] for each in found] for name in COLUMNS})
+
+
+def paired(figures: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Each learner less the reference, draw by draw, in the columns of `estimates`."""
+    is_reference = figures["method"] == reference
+    both = figures[~is_reference].merge(
+        figures[is_reference], on=["n_shot", "seed"], suffixes=("", "_reference")
+    )
+    less = {name: both[name] - both[f"{name}_reference"] for name in MEASURES}
+    return estimates(both[DRAW].assign(**less))

@@ -1,0 +1,42 @@
+"""Sequential fine-tuning: one CLIP-Adapter, trained on each task in turn."""
+
+from __future__ import annotations
+
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, apply_adapter
+from metaadapter.bench.peers.clip_adapter import clip_adapter
+from metaadapter.bench.sequences.learners.learner import Learner, kept_bytes
+from metaadapter.bench.sequences.learners.questions import Questions
+
+
+@final
+class FineTuning(Learner[AdapterWeights | None]):
+    """Trains the bottleneck of the peer CLIP-Adapter further, with its settings, on each new task.
+
+    Nothing keeps it from forgetting, and nothing is kept but the bottleneck. Classes are told apart
+    by their texts, so it answers for tasks that are not learned yet, too.
+    """
+
+    def start(self) -> None:
+        """Zero-shot CLIP."""
+        return
+
+    def learn(self, state: AdapterWeights | None, support: Support, task: int) -> AdapterWeights:
+        """Train on the classes of one task alone."""
+        return clip_adapter(support, start=state)
+
+    def answer(self, state: AdapterWeights | None, questions: Questions) -> Float[Tensor, "Q C"]:
+        """Logits s · x' · t_c."""
+        if state is None:
+            return questions.zero_shot_QC
+        (rows_QD,) = apply_adapter(questions.rows_QD[None], state)
+        return Questions(rows_QD, questions.texts, questions.logit_scale).zero_shot_QC
+
+    def n_bytes(self, state: AdapterWeights | None) -> int:
+        """The bytes of the bottleneck, which is all that is kept."""
+        return 0 if state is None else kept_bytes(state.visual)

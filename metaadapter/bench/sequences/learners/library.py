@@ -1,0 +1,82 @@
+"""A library of adapters, one a task, none of which ever changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from metaadapter.adapter.known import known_logits
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.apps.library.identify import TaskMeans
+from metaadapter.bench.sequences.learners.learner import Learner
+from metaadapter.bench.sequences.learners.pooled_fit import Fit
+from metaadapter.bench.sequences.learners.questions import Questions, gated, shared
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The adapter of one task, and the means by which it is found."""
+
+    adapter: AdapterWeights
+    means_ND: Float[Tensor, "N D"]
+    """The mean picture of each class, by which it is told from other tasks."""
+    counts_N: Int[Tensor, " N"]
+    """The pictures that each mean is of."""
+
+
+@final
+class Library(Learner[dict[int, Entry]]):
+    """Fits one adapter a task to its pictures alone, and mixes: Σ P(task | x) P(class | x, task).
+
+    Within one task nothing is forgotten: its adapter stays as it is. Where classes that are not
+    learned are asked about, adapters that can tell whether a picture is of their task decide how
+    much is theirs, as `shared` has it, and `gated` where one cannot.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+
+    def start(self) -> dict[int, Entry]:
+        """No adapter."""
+        return {}
+
+    def learn(self, state: dict[int, Entry], support: Support, task: int) -> dict[int, Entry]:
+        """Add the adapter of a task."""
+        adapter = self._fit(support).map(Tensor.detach).task(0)
+        counts_N = support.present_TNK[0].sum(-1).clamp(min=1)
+        return {**state, task: Entry(adapter, support.means_TND[0], counts_N)}
+
+    def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
+        """Log-probabilities of the mixture, beside what the texts say of tasks to come."""
+        learned = [task for task in questions.tasks if task in state]
+        known = [state[task] for task in learned]
+        if not known:
+            return questions.zero_shot_QC
+        rows_QD, adapters = questions.rows_QD, [each.adapter for each in known]
+        means = TaskMeans.of(
+            [each.means_ND for each in known],
+            text_END=[questions.texts[task] for task in learned],
+            counts_EN=[each.counts_N for each in known],
+        )
+        task_QT = means.of_each(rows_QD)
+        log_QL = torch.cat(
+            [
+                classify(rows_QD, adapter).log_softmax(-1) + log_Q1
+                for adapter, log_Q1 in zip(
+                    adapters, torch.split(task_QT.log(), 1, dim=-1), strict=True
+                )
+            ],
+            dim=-1,
+        )
+        if any(adapter.known_head is None for adapter in adapters):
+            return gated(log_QL, state, questions)
+        known_QT = torch.stack([known_logits(rows_QD, adapter) for adapter in adapters], dim=-1)
+        log_known_Q = (task_QT.log() + logsigmoid(known_QT)).logsumexp(-1)
+        log_other_Q = (task_QT.log() + logsigmoid(-known_QT)).logsumexp(-1)
+        return shared(log_QL, log_known_Q, log_other_Q, state, questions)

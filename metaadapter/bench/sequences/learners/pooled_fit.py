@@ -1,0 +1,67 @@
+"""Any few-shot method on all pictures so far, fitted anew with each task; and on all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.bench.sequences.learners.learner import Learner
+from metaadapter.bench.sequences.learners.questions import Questions, gated, merged
+
+Fit = Callable[[Support], AdapterWeights]
+"""A few-shot method: the supports of tasks in, their adapters with a leading task axis out."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of all tasks so far."""
+
+    supports: dict[int, Support]
+    fit: Fit
+
+    @cached_property
+    def adapter(self) -> AdapterWeights:
+        """The adapter of all their classes, task by task; fitted when it is first asked for."""
+        return self.fit(merged(self.supports.values())).map(Tensor.detach).task(0)
+
+
+@final
+class PooledFit(Learner[Pictures]):
+    """Keeps all pictures, and makes one adapter of all classes anew with each task.
+
+    Args:
+        fit: The few-shot method.
+        sees_every_task: Whether it has the pictures of all tasks from the start: the joint fit,
+            which learners are held against that see one task at a time.
+    """
+
+    def __init__(self, fit: Fit, *, sees_every_task: bool = False) -> None:
+        self._fit = fit
+        self.sees_every_task = sees_every_task
+
+    def start(self) -> Pictures:
+        """No pictures."""
+        return Pictures({}, self._fit)
+
+    def learn(self, state: Pictures, support: Support, task: int) -> Pictures:
+        """Keep the pictures of a task."""
+        return Pictures({**state.supports, task: support}, self._fit)
+
+    def answer(self, state: Pictures, questions: Questions) -> Float[Tensor, "Q C"]:
+        """Logits of the one adapter; classes that are not learned are as `gated` has them."""
+        known = [task for task in questions.tasks if task in state.supports]
+        if not known:
+            return questions.zero_shot_QC
+        logits_QA = classify(questions.rows_QD, state.adapter)
+        ways = [each.n_way for each in state.supports.values()]
+        of_task = dict(zip(state.supports, torch.split(logits_QA, ways, dim=-1), strict=True))
+        scores_QL = torch.cat([of_task[task] for task in known], dim=-1)
+        return gated(scores_QL, state.supports, questions)

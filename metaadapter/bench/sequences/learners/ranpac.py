@@ -1,0 +1,90 @@
+"""RanPAC (McDonnell et al., NeurIPS 2023): ridge regression behind random features."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.bench.sequences.learners.learner import NUMBER, Learner
+from metaadapter.bench.sequences.learners.questions import Questions, gated
+from metaadapter.bench.sequences.learners.random_ridge import (
+    RidgeState,
+    hidden_rows,
+    one_hot_rows,
+    ridge_through_products,
+    split_by_task,
+)
+
+# The authors' number of hidden features, candidates of λ and part of a task that fits them.
+N_HIDDEN = 10_000
+RIDGES = tuple(10.0**power for power in range(-8, 9))
+FITTED_PART = 0.8
+SEED = 0
+
+
+@final
+class RanPAC(Learner[RidgeState]):
+    """Scores h W with h = max(0, x P), P ~ N(0, 1), and W = (G + λ I)⁻¹ Q.
+
+    G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far. λ is the power of ten
+    from 10⁻⁸ to 10⁸ with which four fifths of the newest task's pictures, in random order, predict
+    the others best (mean squared error): so W depends a little on which task came last. The
+    authors' first-session training of the encoder has no part here, as features are frozen.
+
+    Args:
+        n_hidden: M, the number of random features.
+        ridge: λ; chosen by the rule above if not given.
+    """
+
+    def __init__(self, n_hidden: int = N_HIDDEN, ridge: float | None = None) -> None:
+        self._n_hidden, self._ridge = n_hidden, ridge
+
+    def start(self) -> RidgeState:
+        """No pictures."""
+        return RidgeState({}, {})
+
+    def learn(self, state: RidgeState, support: Support, task: int) -> RidgeState:
+        """Solve for all classes so far."""
+        supports = {**state.supports, task: support}
+        rows_nD, targets_nC = one_hot_rows(supports)
+        hidden_nM = hidden_rows(rows_nD, self._n_hidden, "normal")
+        products_nn = hidden_nM @ hidden_nM.mT
+        ridge = self._ridge
+        if ridge is None:
+            n_own = int(support.present_TNK.sum())
+            ridge = _best_ridge(products_nn[-n_own:, -n_own:], targets_nC[-n_own:])
+        weights_MC = hidden_nM.mT @ ridge_through_products(products_nn, targets_nC, ridge)
+        return RidgeState(supports, split_by_task(weights_MC, supports))
+
+    def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
+        """Scores h W; classes that are not learned are as `gated` has them."""
+        known = [state.heads[task] for task in questions.tasks if task in state.heads]
+        if not known:
+            return questions.zero_shot_QC
+        hidden_QM = hidden_rows(questions.rows_QD, self._n_hidden, "normal")
+        scores_QL = hidden_QM @ torch.cat(known, dim=-1).to(hidden_QM)
+        return gated(scores_QL, state.supports, questions)
+
+    def n_bytes(self, state: RidgeState) -> int:
+        """Of what the authors keep instead of pictures: G (M × M) and Q (M × C)."""
+        n_classes = sum(head.shape[-1] for head in state.heads.values())
+        return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
+
+
+def _best_ridge(products_nn: Float[Tensor, "n n"], targets_nC: Float[Tensor, "n C"]) -> float:
+    """The authors' rule; the order of the pictures is drawn, for they come class by class."""
+    n = len(targets_nC)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(SEED))
+    fitted, judged = order[: int(FITTED_PART * n)], order[int(FITTED_PART * n) :]
+    among, across = products_nn[fitted][:, fitted], products_nn[judged][:, fitted]
+    errors = [
+        (across @ ridge_through_products(among, targets_nC[fitted], ridge) - targets_nC[judged])
+        .square()
+        .mean()
+        for ridge in RIDGES
+    ]
+    return RIDGES[int(torch.stack(errors).argmin())]

@@ -1,0 +1,27 @@
+"""CLIP's own classifier, which learns nothing: what a learner must not fall below."""
+
+from __future__ import annotations
+
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.bench.sequences.learners.learner import Learner
+from metaadapter.bench.sequences.learners.questions import Questions
+
+
+@final
+class ZeroShot(Learner[None]):
+    """Answers by the texts of the classes alone."""
+
+    def start(self) -> None:
+        """Nothing is kept."""
+
+    def learn(self, state: None, support: Support, task: int) -> None:
+        """Nothing is learned."""
+
+    def answer(self, state: None, questions: Questions) -> Float[Tensor, "Q C"]:
+        """Logits s · cos(x, t_c)."""
+        return questions.zero_shot_QC

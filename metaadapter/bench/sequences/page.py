@@ -1,0 +1,72 @@
+"""The result of a continual evaluation as one HTML page that needs no other file or network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from markupsafe import Markup
+
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.figures import style_among
+from metaadapter.bench.report.template import render
+from metaadapter.bench.sequences.plots import accuracy_by_tasks
+from metaadapter.bench.sequences.result import ContinualResult
+from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
+
+# More is better, except of these.
+SMALL_IS_GOOD = ("forgetting", "bytes_a_class")
+# Points of gain at which a cell has its full colour.
+STRONGEST = 0.1
+
+
+def continual_page(result: ContinualResult) -> str:
+    """Render the page; the same result gives the same page.
+
+    Raises:
+        MissingPackage: matplotlib is not installed.
+    """
+    styles = {method: style_among(method, result.featured) for method in result.methods}
+    return render(
+        "continual_page.html.jinja",
+        (figure, gain, _tint, _heat, _percent),
+        result=result,
+        setting_note=SETTING_NOTES[result.setting],
+        measures={name: text for name, text in MEASURE_NAMES.items() if name in result.figures},
+        styles=styles,
+        named=[method for method, style in styles.items() if style.is_named],
+        curves=list(_curves(result)),
+    )
+
+
+def _curves(result: ContinualResult) -> Iterator[tuple[str, Markup]]:
+    for number, (what, curve) in enumerate(
+        {
+            "All tasks asked about": result.mean_curve,
+            f"The first task, {result.tasks[0]}": result.first_curve,
+        }.items()
+    ):
+        for n_shot in sorted({result.shots[0], result.shots[-1]}):
+            title = f"{what}, {n_shot} shot{'' if n_shot == 1 else 's'}"
+            name = f"curve-{number}-{n_shot}"
+            yield title, Markup(accuracy_by_tasks(result, curve, n_shot, name, title))
+
+
+def _tint(estimate: Estimate, measure: str) -> str:
+    """Class and strength of a cell: which way a difference goes, as far as the draws can tell."""
+    if measure == "bytes_a_class" or not abs(estimate.mean) > estimate.half:
+        return ""
+    is_good = (estimate.mean > 0) != (measure in SMALL_IS_GOOD)
+    strength = min(1.0, abs(estimate.mean) / STRONGEST)
+    return Markup(f' class="{"gain" if is_good else "loss"}" style="--strength: {strength:.2f}"')
+
+
+def _heat(value: float, is_learned: bool) -> str:
+    """Colour of a cell of a matrix: one for tasks that are learned, one for those to come."""
+    if math.isnan(value):
+        return ""
+    return Markup(f' class="{"hit" if is_learned else "miss"}" style="--strength: {value:.2f}"')
+
+
+def _percent(value: float) -> str:
+    return "" if math.isnan(value) else f"{100 * value:.0f}"

@@ -1,0 +1,130 @@
+"""A sequence of tasks, drawn from feature stores by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from episodes import EpisodeRows
+from metaadapter.adapter.support import Support
+from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.sequences.setting import SequenceConfig
+from metaadapter.errors import DataError, IncompatibleArtifact
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A task of a sequence as row numbers: a set, or a part of its classes."""
+
+    data: EvaluationSet
+    rows: EpisodeRows
+    """One task, with the most shots."""
+    name: str
+    """Of the set, with the number of the part where it is one."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the ways."""
+        return tuple(self.data.classes[number] for number in self.rows.classes_TN[0].tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A task of a sequence with its features."""
+
+    classes: tuple[str, ...]
+    support: Support
+    """Of one task."""
+    query_QD: Float[Tensor, "Q D"]
+    label_Q: Int[Tensor, " Q"]
+    """The way of each query."""
+    logit_scale: float
+
+    def first(self, n_shot: int) -> Task:
+        """The same task with the first pictures of each class."""
+        places_K = torch.arange(self.support.support_mask_TNK.shape[-1])
+        shots = self.support.support_TNKD[:, :, :n_shot]
+        mask = self.support.support_mask_TNK[..., places_K < n_shot]
+        return replace(
+            self, support=replace(self.support, support_TNKD=shots, support_mask_TNK=mask)
+        )
+
+
+def draw_sequence(sets: Sequence[EvaluationSet], config: SequenceConfig, seed: int) -> list[Place]:
+    """The tasks of a seed: of each set one, or with `splits` so many parts of its classes.
+
+    Sets follow one another as given, or with `shuffle` all tasks in an order drawn by the seed. The
+    classes of a set are drawn and put in order by the seed, and so are their pictures.
+
+    Raises:
+        DataError: A set has too few classes with enough pictures.
+    """
+    places = [
+        Place(data, rows, data.name if config.splits == 1 else f"{data.name} {part}")
+        for data in sets
+        for part, rows in enumerate(_parts(draw_tasks(data, config, seed), config.splits, data), 1)
+    ]
+    if config.shuffle:
+        order = np.random.default_rng([seed, len(places)]).permutation(len(places))
+        places = [places[number] for number in order]
+    return places
+
+
+def look_up(place: Place, *, joint_alone: bool) -> Task:
+    """The features of a task; with `joint_alone` no further blocks."""
+    data, rows = place.data.joint if joint_alone else place.data, place.rows
+    there_NQ = rows.query_TNQ[0] >= 0
+    return Task(
+        place.classes,
+        Support.of_tasks(
+            data.look_up(rows.support_TNK),
+            data.text_CD[rows.classes_TN],
+            rows.support_TNK >= 0,
+            logit_scale=data.logit_scale,
+            blocks=data.blocks,
+        ),
+        data.look_up(rows.query_TNQ[0][there_NQ]),
+        there_NQ.nonzero()[:, 0],
+        data.logit_scale,
+    )
+
+
+def require_one_encoder(sets: Sequence[EvaluationSet]) -> None:
+    """Check that features and texts of all sets lie in one space.
+
+    Raises:
+        IncompatibleArtifact: Two sets are of different encoders.
+    """
+    first, *others = sets
+    for data in others:
+        if data.fingerprint != first.fingerprint:
+            raise IncompatibleArtifact(
+                f"a sequence of tasks needs features of one encoder; {first.name} is of "
+                f"{first.fingerprint} and {data.name} of {data.fingerprint}: encode one of them "
+                "again"
+            )
+
+
+def _parts(rows: EpisodeRows, n_parts: int, data: EvaluationSet) -> Iterator[EpisodeRows]:
+    n_way = rows.classes_TN.shape[1]
+    if n_way < 2 * n_parts:
+        raise DataError(
+            f"the set {data.name}: expected two classes or more in each of {n_parts} parts, got "
+            f"{n_way} with enough pictures; ask for fewer --splits or --shots"
+        )
+    ends = [round(n_way * part / n_parts) for part in range(n_parts + 1)]
+    for first, end in pairwise(ends):
+        yield replace(
+            rows,
+            classes_TN=rows.classes_TN[:, first:end],
+            support_TNK=rows.support_TNK[:, first:end],
+            twin_TNK=rows.twin_TNK[:, first:end],
+            query_TNQ=rows.query_TNQ[:, first:end],
+        )

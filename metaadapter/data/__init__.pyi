@@ -1,0 +1,9 @@
+from .crop import Box as Box
+from .crop import Crop as Crop
+from .decode import content_hash as content_hash
+from .decode import decode_image as decode_image
+from .inputs import ImageInput as ImageInput
+from .inputs import UnreadableImage as UnreadableImage
+from .reader import read_images as read_images
+from .table import ImageRow as ImageRow
+from .table import ImageTable as ImageTable

@@ -1,0 +1,54 @@
+"""Files that exist whole or not at all, also after a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TypeAlias
+
+Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
+
+
+def replace_file(path: Path, content: Content) -> None:
+    """Create or replace `path` in one step, in a folder that exists.
+
+    A reader, also one that comes after a crash or an OSError, sees the old file or the new one. The
+    content is bytes, text (written as UTF-8), or a function that writes into an open file.
+    """
+    unfinished = path.with_name(f"{path.name}.tmp")
+    # What is there may be a link to a file that is somebody else's, or a pipe.
+    unfinished.unlink(missing_ok=True)
+    # If another writer is faster this fails, and the file that is there stays his.
+    file = unfinished.open("xb")
+    try:
+        with file:
+            _fill(file, content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # which a failed write does not tell
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _fill(file: IO[bytes], content: Content) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder outlast a loss of power."""
+    # Windows cannot open a folder, and keeps renames in order without this.
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,49 @@
+"""When a picture was taken, as the camera wrote it into the file."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+from PIL import ExifTags
+
+from metaadapter.data.decode import open_image
+from metaadapter.data.inputs import UnreadableImage, open_readable
+
+EXIF_TIME = "%Y:%m:%d %H:%M:%S"
+OFFSET = re.compile(r"[+-]\d\d:\d\d")
+
+
+def capture_time(path: Path) -> datetime | None:
+    """Read the time of a picture from its EXIF data; no pixel is decoded.
+
+    Returns:
+        The clock of the camera, to the second, with its distance from UTC where the camera wrote
+        one; None where the file does not tell, or cannot be read.
+    """
+    try:
+        with open_readable(path) as file:
+            image = open_image(path, file)
+            exif = image.getexif()
+            details = exif.get_ifd(ExifTags.IFD.Exif)
+    except UnreadableImage:
+        return None
+    except Exception:  # illegible metadata do not make a picture unreadable
+        return None
+    text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+    offset = details.get(ExifTags.Base.OffsetTimeOriginal)
+    time = read_time(text)
+    if time is None or not isinstance(offset, str) or not OFFSET.fullmatch(offset.strip("\0 ")):
+        return time
+    return datetime.fromisoformat(time.isoformat() + offset.strip("\0 "))
+
+
+def read_time(text: object) -> datetime | None:
+    """The time of a text as EXIF writes it, "2024:05:01 06:12:33"; None if it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.strptime(text.strip("\0 ")[:19].replace("-", ":"), EXIF_TIME)
+    except ValueError:
+        return None

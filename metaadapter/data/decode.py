@@ -1,0 +1,205 @@
+"""From whatever holds a picture to an upright RGB picture, or to the hash it is known by."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
+from io import BufferedIOBase, BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import IO, cast
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from metaadapter.data.crop import Crop, cut_out
+from metaadapter.data.inputs import (
+    ImageInput,
+    UnreadableImage,
+    as_picture,
+    name_of,
+    open_readable,
+)
+
+# Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
+
+# An encoder scales the shorter side to some hundred pixels, and the longer one with it.
+LONGEST_ASPECT = 100
+
+# Some 16 million: for a smaller picture any machine that can run an encoder has the memory.
+LARGE_PIXELS = 2**24
+
+# White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
+WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+WHITE_OF_FRACTIONS = (1.0,)
+
+_LOADING = Lock()
+
+# What undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode_image(image: ImageInput) -> Image.Image:
+    """Read a picture as RGB, upright, transparent parts on white; the first frame if it moves.
+
+    Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
+    white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
+    pixel; for fractions it is 1. Pictures with negative or larger values are stretched from their
+    darkest to their brightest pixel. Safe to call from several threads.
+
+    Args:
+        image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
+            object (the content decides, not the name); a `Crop`, a box in such a file; an open
+            picture, in its current frame; or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
+            uint8.
+
+    Returns:
+        A picture of mode "RGB" without metadata, independent of what was given.
+
+    Raises:
+        UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
+            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
+            times as long as wide, which would grow beyond memory when it is scaled; or it is large
+            and there is no memory for it.
+        MemoryError: There is none for a picture that is not large.
+        UsageError: What was given is none of the above.
+    """
+    picture = as_picture(image)
+    if isinstance(picture, Crop):
+        return cut_out(decode_image(picture.path), picture.box)
+    if isinstance(picture, Path):
+        with open_readable(picture) as file:
+            return _decode(picture, file)
+    return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
+
+
+def content_hash(image: ImageInput) -> str:
+    """Hash a picture, wherever it lies: equal files have equal hashes.
+
+    Args:
+        image: What `decode_image` takes. Paths, bytes and file objects are hashed as `sha256sum`
+            does, to 64 hexadecimal digits; crops by the hash of their file and their box; open
+            pictures and arrays, which have no bytes of a file, by their size and upright RGB
+            pixels.
+
+    Raises:
+        UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
+        UsageError: What was given is no picture.
+    """
+    picture = as_picture(image)
+    if isinstance(picture, Crop):
+        named = f"{content_hash(picture.path)} {[*picture.box]}"
+        return hashlib.sha256(named.encode()).hexdigest()
+    if isinstance(picture, Path):
+        with open_readable(picture) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if isinstance(picture, bytes):
+        return hashlib.sha256(picture).hexdigest()
+    upright = decode_image(picture)
+    return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
+
+
+def is_large(image: Image.Image) -> bool:
+    """Whether want of memory at a picture may be the picture's fault, and not the machine's."""
+    return image.width * image.height > LARGE_PIXELS
+
+
+def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
+    image = source if isinstance(source, Image.Image) else None
+    try:
+        if image is not None:
+            # It may be in two threads at once, and its file is read only once.
+            return _upright_rgb(path, image, _LOADING)
+        image = open_image(path, cast("BufferedIOBase", source))
+        return _upright_rgb(path, image, nullcontext())
+    except UnreadableImage:
+        raise
+    except MemoryError as error:
+        if image is None or not is_large(image):
+            raise
+        raise UnreadableImage(path, "too large for the memory of this machine") from error
+    except Exception as error:  # damaged files surface as nearly any type of error
+        reason = f"truncated or damaged ({str(error) or type(error).__name__})"
+        raise UnreadableImage(path, reason) from error
+
+
+def _upright_rgb(
+    path: Path | str, image: Image.Image, loading: AbstractContextManager[object]
+) -> Image.Image:
+    size = f"{image.width} x {image.height}"
+    pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+    if limit is not None and pixels > limit:
+        raise UnreadableImage(
+            path,
+            f"too large: {size} = {pixels:,} pixels, at most {limit:,} are read; save a smaller "
+            "copy",
+        )
+    if max(image.size) > LONGEST_ASPECT * min(image.size):
+        raise UnreadableImage(
+            path,
+            f"too narrow: {size} pixels, at most {LONGEST_ASPECT} times as long as wide is read; "
+            "cut it into pieces",
+        )
+    with loading:
+        image.load()
+    # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
+    turn = UPRIGHT.get(_orientation(image))
+    rgb = _to_rgb(image)
+    upright = rgb if turn is None else rgb.transpose(turn)
+    upright.info = {}  # an orientation left here would make the next reader turn it once more
+    return upright
+
+
+def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
+    """Read the head of a picture file; its pixels are not decoded."""
+    # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
+    # caught without changing the filters of all threads.
+    Image.init()
+    start = file.read(16)
+    if not start:
+        raise UnreadableImage(path, "the file is empty")
+    for name in FORMATS:
+        factory, accept = Image.OPEN[name]
+        if accept is not None and accept(start) is True:
+            file.seek(0)
+            return factory(cast("IO[bytes]", file), str(path))
+    raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
+
+
+def _orientation(image: Image.Image) -> int:
+    # ImageOps.exif_transpose writes the metadata anew, which fails where they are damaged even
+    # though the orientation itself is legible.
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # illegible metadata do not make a picture unreadable
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _eight_bit_grey(image)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _eight_bit_grey(image: Image.Image) -> Image.Image:
+    tones = np.asarray(image, dtype=np.float32)
+    finite = tones[np.isfinite(tones)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    levels = WHITE_OF_FRACTIONS if image.mode == "F" else WHITE_OF_WHOLE_NUMBERS
+    if low >= 0 and high <= levels[-1]:
+        low, high = 0.0, next(level for level in levels if high <= level)
+    tones = np.nan_to_num(tones, nan=low, posinf=high, neginf=low)
+    eight_bit = np.rint((tones - low) * (255 / max(high - low, 1e-30)))
+    return Image.fromarray(eight_bit.astype(np.uint8))

@@ -1,0 +1,175 @@
+"""Folders of pictures: one folder per class, perhaps below train/val/test, or without classes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from metaadapter.data.regular_files import regular
+from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.errors import DataError
+
+# In lower case; the formats are those that decode.py reads.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
+    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
+)
+# What file managers and archivers leave behind, beside names that begin with a dot.
+LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
+
+# Sentences on a class, one a line, in its folder.
+DESCRIPTION_FILE = "class.txt"
+MOST_DESCRIPTION_BYTES = 65_536
+
+SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+
+
+def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
+    """Read the pictures of a folder, sorted by path.
+
+    It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
+    belong to the class above them. Any arrangement will do if not labelled. A file class.txt in the
+    folder of a class has sentences on it, one a line. A `DataError` tells of no pictures, of
+    pictures without folders for their classes, or of a class.txt that is no text.
+    """
+    files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
+    pictures = [path for path in files if is_picture(path)]
+    others = _others(files)
+    if not pictures:
+        found = f"found only {others}" if others else "found no files"
+        raise DataError(
+            f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but "
+            f"{found}; put pictures into it or name another folder"
+        )
+    warnings = [f"{others} were left out of {folder}"] if others else []
+    parents = [path.relative_to(folder).parts[:-1] for path in pictures]
+    depth = 1 if _are_splits(parents) else 0
+    rows = [
+        ImageRow(
+            path,
+            # Macs spell é in two characters, so that it would differ from the é of a manifest.
+            unicodedata.normalize("NFC", names[depth]) if labelled and names[depth:] else None,
+            names[0] if depth and names else None,
+        )
+        for path, names in zip(pictures, parents, strict=True)
+    ]
+    if not labelled:
+        source = "nested folders" if any(parents) else "flat folder"
+        return ImageTable(tuple(rows), source, tuple(warnings))
+
+    rows = [row for row in rows if row.label is not None]
+    if not rows:
+        raise DataError(
+            f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie "
+            "side by side, so their classes are unknown; make a folder for each class and move the "
+            f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
+        )
+    if n_loose := len(pictures) - len(rows):
+        warnings.append(f"pictures outside the class folders of {folder} were left out: {n_loose}")
+    warnings += _empty_classes(folder, rows, depth)
+    classes = sorted({str(row.label) for row in rows})
+    if not depth and {name.lower() for name in classes} <= SPLIT_NAMES:
+        warnings.append(
+            f"the classes of {folder} are called {' and '.join(classes)}: if these are splits, "
+            "put one folder per class into each"
+        )
+    source = "class-per-folder in splits" if depth else "class-per-folder"
+    return ImageTable(tuple(rows), source, tuple(warnings), _descriptions(folder, rows, depth))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name of a file is that of a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def walk(folder: Path) -> list[Path]:
+    """List the visible files in a folder and below, sorted by path.
+
+    Links to folders are followed, except where one leads back to a folder it lies in.
+    """
+    real = folder.resolve()
+    return sorted(_files(folder, frozenset({real, *real.parents})))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """List the visible folders directly in a folder, sorted by path."""
+    return sorted(path for path in _visible(folder) if path.is_dir())
+
+
+def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:
+    for path in _visible(folder):
+        if not path.is_dir():
+            yield path
+        elif (real := path.resolve()) not in ancestors:
+            yield from _files(path, ancestors | {real})
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"cannot look into the folder {folder}: {error.strerror}; change its permissions or "
+            "move it away"
+        ) from error
+    return [p for p in paths if not p.name.startswith(".") and p.name not in LEFTOVERS]
+
+
+def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
+    """Tell whether all top folders are named as splits and hold class folders."""
+    tops = {names[0] for names in parents if names}
+    holding_classes = {names[0] for names in parents if len(names) > 1}
+    return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
+
+
+def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:
+    """The lines of each class.txt, by label; those of splits together, equal ones once."""
+    found: dict[str, dict[str, None]] = {}
+    places = {
+        folder.joinpath(*row.path.relative_to(folder).parts[: depth + 1]): str(row.label)
+        for row in rows
+    }
+    for place, label in sorted(places.items()):
+        if (file := place / DESCRIPTION_FILE).is_file():
+            lines = (" ".join(line.split()) for line in _text(file).splitlines())
+            found.setdefault(label, {}).update(dict.fromkeys(line for line in lines if line))
+    return {label: tuple(lines) for label, lines in found.items() if lines}
+
+
+def _text(file: Path) -> str:
+    try:
+        with regular(file).open("rb") as opened:
+            content = opened.read(MOST_DESCRIPTION_BYTES + 1)
+        if len(content) > MOST_DESCRIPTION_BYTES:
+            raise DataError(
+                f"expected a few sentences on a class in {file}, but it has more than "
+                f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it"
+            )
+        if b"\0" in content:
+            raise ValueError("it holds a zero byte, so it is no text")
+        return content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise DataError(
+            f"cannot read the sentences on a class in {file}: {reason}; save it as plain text in "
+            "UTF-8, or remove it"
+        ) from error
+
+
+def _others(files: Sequence[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "no ending" for path in files if not is_picture(path))
+    kinds = ", ".join(f"{n} {suffix}" for suffix, n in counts.most_common(5))
+    return f"files whose ending is not that of a picture ({kinds})" if counts else ""
+
+
+def _empty_classes(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[str]:
+    class_parts = {row.path.relative_to(folder).parts[: depth + 1] for row in rows}
+    filled = {folder.joinpath(*parts) for parts in class_parts}
+    return [
+        f"the class folder {path} holds no pictures: put some into it, or delete it"
+        for parent in sorted({path.parent for path in filled})
+        for path in subfolders(parent)
+        if path not in filled
+    ]

@@ -1,0 +1,106 @@
+"""What may be given as a picture, and the error of one that cannot be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from metaadapter.data.crop import Crop
+from metaadapter.data.refusals import is_shortage
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError, UsageError
+
+ImageInput: TypeAlias = (
+    "str | os.PathLike[str] | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
+)
+"""A path, a box in the picture of a path, the bytes of a picture file, a binary file object, an
+open picture of Pillow, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8: grey, grey,
+RGB, RGBA."""
+
+Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
+"""What `as_picture` makes of an `ImageInput`; unlike a file object it can be read twice."""
+
+
+class UnreadableImage(DataError):
+    """A picture that cannot be read; callers collect these as their quarantine list.
+
+    Attributes:
+        path: The file; words such as "an open picture" where there was no path.
+        reason: Why the picture cannot be read, in a few words.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        # Both go to the base class so that the error survives the way back from a worker process.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.reason}"
+
+
+def as_picture(image: Any) -> Picture:
+    """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
+
+    A file object is read whole, from its beginning if it can be rewound. An input of another type,
+    or an array of another shape or type, is a `UsageError`.
+    """
+    if isinstance(image, Image.Image | Crop):
+        return image
+    if isinstance(image, str | os.PathLike):
+        return Path(image)
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, np.ndarray):
+        n_channels = image.shape[2] if image.ndim == 3 else 1
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or n_channels not in (1, 3, 4):
+            raise UsageError(
+                "expected pixels as an array (height, width[, 1, 3 or 4]) of uint8, got "
+                f"{image.shape} of {image.dtype}"
+            )
+        return Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
+    if hasattr(image, "read"):
+        if image.seekable():
+            image.seek(0)
+        content = image.read()
+        if isinstance(content, bytes):
+            return content
+        raise UsageError("expected a picture file opened in binary mode: open(path, 'rb')")
+    raise UsageError(
+        "expected a picture: a path, bytes, a binary file, a picture of Pillow or a uint8 array; "
+        f"got {type(image).__module__}.{type(image).__qualname__}"
+    )
+
+
+def name_of(picture: Picture) -> Path | str:
+    """The path of a picture, or words for one that was given without a path."""
+    if isinstance(picture, Path):
+        return picture
+    if isinstance(picture, Crop):
+        return picture.path
+    if isinstance(picture, bytes):
+        return f"a picture of {len(picture):,} bytes"
+    return Path(filename) if (filename := getattr(picture, "filename", "")) else "an open picture"
+
+
+@contextmanager
+def open_readable(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading; any fault of the system becomes an `UnreadableImage`."""
+    try:
+        with regular(path).open("rb") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, "there is no such file") from error
+    except PermissionError as error:
+        raise UnreadableImage(path, "no permission to read it") from error
+    except OSError as error:
+        if is_shortage(error):
+            raise
+        raise UnreadableImage(path, (error.strerror or str(error)).lower()) from error

@@ -1,0 +1,222 @@
+"""Manifests: a table with one row per picture, as CSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from metaadapter.data.crop import Box
+from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.data.strict_json import parse_json
+from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.errors import DataError, MissingPackage
+
+FORMATS = {
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".jsonl": "JSONL",
+    ".ndjson": "JSONL",
+    ".parquet": "Parquet",
+}
+
+# The name of each column, then what else it is called in the wild.
+COLUMNS = {
+    "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
+    "label": ("label", "class", "category"),
+    "split": ("split",),
+    "group": ("group",),
+    "description": ("description",),
+    "caption": ("caption", "sentence", "text"),
+    "box_left": ("box_left",),
+    "box_top": ("box_top",),
+    "box_width": ("box_width",),
+    "box_height": ("box_height",),
+}
+SIDES = ("box_left", "box_top", "box_width", "box_height")
+
+NO_TEXT = (type(None), dict, list, bytes)
+MAX_NAMED = 5  # faulty lines named in a message
+# Of a Parquet file; paths of pictures, which differ, never become that small.
+MOST_ROWS_A_BYTE = 8
+
+
+class Record(NamedTuple):
+    """One row: where it stands ("line 3") and the text under each column in lower case."""
+
+    place: str
+    values: Mapping[str, str]
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the name of a file is that of a manifest."""
+    return path.suffix.lower() in FORMATS
+
+
+def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
+    """Read a table with the columns path, label and, if wanted, further ones.
+
+    These are split, group, description and caption. A description is a sentence on the class; equal
+    ones of a class count once. A caption is a sentence on the picture of the row. The columns
+    box_left, box_top, box_width and box_height, fractions of the upright picture, tell which part
+    of it counts; a row in which all four are empty is of the whole picture.
+    Relative paths start at its own folder. Single files may be missing: that shows when they are
+    decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
+    `MissingPackage` of a Parquet manifest without pyarrow.
+    """
+    kind = FORMATS[manifest.suffix.lower()]
+    read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
+    records = read(manifest)
+    if not records:
+        raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
+    columns = dict.fromkeys(name for record in records for name in record.values)
+    named = {
+        column: next((alias for alias in aliases if alias in columns), None)
+        for column, aliases in COLUMNS.items()
+    }
+    for column in ("path", "label") if labelled else ("path",):
+        name = named[column]
+        if name is None:
+            has_captions = column == "label" and named["caption"] is not None
+            raise DataError(
+                f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
+                f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
+                "add a first line such as path,label if it has none"
+                + ("; to learn from its captions, give --captions" if has_captions else "")
+            )
+        _require_filled(manifest, column, records, name)
+    rows: list[ImageRow] = []
+    told: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for record in records:
+        facts = {
+            column: (record.values.get(name) if name else None) or None
+            for column, name in named.items()
+        }
+        label = facts["label"] if labelled else None
+        label = label and unicodedata.normalize("NFC", label)
+        path = manifest.parent / (facts["path"] or "")
+        box = _box(manifest, record.place, [facts[side] for side in SIDES])
+        rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
+        if label and facts["description"]:
+            told[label][facts["description"]] = None
+    if not any(is_regular(row.path) for row in rows):
+        raise DataError(
+            f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
+            f"the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
+            f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
+        )
+    descriptions = {label: tuple(sentences) for label, sentences in told.items()}
+    return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
+
+
+def _box(manifest: Path, place: str, sides: list[str | None]) -> Box | None:
+    if not any(sides):
+        return None
+    try:
+        box = Box(*(float(side or "") for side in sides))
+        if box.is_within:
+            return box
+    except ValueError:
+        pass
+    raise DataError(
+        f"expected the four numbers {', '.join(SIDES)} from 0 to 1, a rectangle in the picture, in "
+        f"{place} of {manifest}, got {', '.join(side or 'nothing' for side in sides)}; correct "
+        "them, or leave all four empty"
+    )
+
+
+def _read_csv(path: Path) -> list[Record]:
+    """Separated by commas, semicolons or tabs."""
+    text = _text(path)
+    header = text.strip().partition("\n")[0]
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"expected a table in {path}, but line {reader.line_num} cannot be read: {error}; "
+            "look for a quotation mark without its partner"
+        ) from error
+    (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
+    columns = [name.lower() for name in names]
+    absent = dict.fromkeys(columns, "")
+    return [
+        Record(f"line {number}", absent | dict(zip(columns, cells, strict=False)))
+        for number, cells in rest
+    ]
+
+
+def _read_jsonl(path: Path) -> list[Record]:
+    """One JSON object a line."""
+    return [
+        Record(f"line {number}", _texts(_json_object(path, number, line)))
+        for number, line in enumerate(_text(path).split("\n"), start=1)
+        if line.strip()
+    ]
+
+
+def _read_parquet(path: Path) -> list[Record]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingPackage(
+            f"reading the Parquet manifest {path} needs the package pyarrow; install it with "
+            "pip install 'metaadapter[parquet]', or save the table as CSV"
+        ) from error
+    try:
+        # By its file: a path that is not UTF-8, pyarrow cannot open.
+        with regular(path).open("rb") as file:
+            table = pyarrow.parquet.ParquetFile(file)
+            n_rows = table.metadata.num_rows
+            if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
+                raise ValueError(f"it tells of {n_rows} rows, which is more than it can hold")
+            rows = enumerate(table.read().to_pylist(), start=1)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
+    return [Record(f"row {number}", _texts(values)) for number, values in rows]
+
+
+def _text(path: Path) -> str:
+    try:
+        return regular(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read the manifest {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
+            "anew as 'CSV UTF-8'"
+        ) from error
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
+    example = 'expected a line such as {"path": "fox/1.jpg", "label": "fox"}'
+    try:
+        value = parse_json(line)
+    except ValueError as error:
+        raise DataError(f"{example}, but line {number} of {path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
+    return value
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    """The values by their names; "" for one that is no text, number or the like."""
+    return {
+        name.strip().lower(): "" if isinstance(value, NO_TEXT) else str(value).strip()
+        for name, value in values.items()
+    }
+
+
+def _require_filled(manifest: Path, column: str, records: list[Record], name: str) -> None:
+    places = [record.place for record in records if not record.values.get(name)]
+    if places:
+        more = f" and {len(places) - MAX_NAMED} more" if len(places) > MAX_NAMED else ""
+        raise DataError(
+            f"expected a {column} in every row of {manifest}, but it is missing in "
+            f"{', '.join(places[:MAX_NAMED])}{more}; fill it in or delete the row"
+        )

@@ -1,0 +1,110 @@
+"""One call for every kind of source: find out what it is, read it, check that it makes sense."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+
+from metaadapter.data.coop_split import read_coop_split
+from metaadapter.data.folder import read_folder, subfolders
+from metaadapter.data.manifest import is_manifest, read_manifest
+from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.errors import DataError, UsageError
+
+ALL_SPLITS = "all"
+
+
+def read_images(
+    source: Path | str, *, labelled: bool = True, split: str | None = None, n_classes: int = 2
+) -> ImageTable:
+    """Read the list of pictures, and their labels, from a folder or a file.
+
+    No picture is decoded.
+
+    Args:
+        source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
+            lines or Parquet manifest with the columns path, label[, split][, group][, caption]; or
+            a CoOp split file (JSON). If not labelled, also one picture or any nest of folders.
+        labelled: Every picture needs a label; otherwise labels are ignored and None.
+        split: Read only this split of a divided source; "all" reads every split. A labelled
+            source of several splits demands the choice, lest test pictures become examples.
+        n_classes: The fewest classes that a labelled source must have, 1 or 2.
+
+    Raises:
+        DataError: The source is missing, or does not hold what is needed.
+        UsageError: The split is unknown, or must be chosen.
+        MissingPackage: A Parquet manifest without pyarrow.
+    """
+    source = Path(source).expanduser()
+    if not _is_there(source):
+        raise DataError(_not_found(source))
+    table = _select_split(_read(source, labelled), source, split, labelled)
+    if labelled and len(table.classes) < n_classes:
+        raise DataError(_one_class(source, table))
+    return table
+
+
+def _is_there(source: Path) -> bool:
+    try:
+        return source.exists()
+    except OSError as error:
+        raise DataError(f"cannot look for {source}: {error.strerror}") from error
+
+
+def _read(source: Path, labelled: bool) -> ImageTable:
+    if source.is_dir():
+        return read_folder(source, labelled=labelled)
+    if is_manifest(source):
+        return read_manifest(source, labelled=labelled)
+    if source.suffix.lower() == ".json":
+        return read_coop_split(source, labelled=labelled)
+    if labelled:
+        raise DataError(
+            f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "
+            f".jsonl, .parquet) or a CoOp split (.json); but {source} is a single file"
+        )
+    return ImageTable((ImageRow(source, None),), "one picture")
+
+
+def _select_split(table: ImageTable, source: Path, split: str | None, labelled: bool) -> ImageTable:
+    splits = table.splits
+    found = ", ".join(f"{name} ({n})" for name, n in splits.items())
+    if split is None and labelled and len(splits) > 1:
+        raise UsageError(
+            f"{source} is divided into {found}: choose one, for example split "
+            f"{next(iter(splits))!r}, or {ALL_SPLITS!r} to read them all"
+        )
+    if split is None or split == ALL_SPLITS:
+        return table
+    if split not in splits:
+        raise UsageError(
+            f"split {split!r} was asked for, but {source} "
+            + (f"is divided into {found}" if found else "is not divided into splits")
+        )
+    return replace(table, rows=tuple(row for row in table.rows if row.split == split))
+
+
+def _not_found(source: Path) -> str:
+    parent = next(folder for folder in source.absolute().parents if folder.is_dir())
+    missing = source.absolute().relative_to(parent).parts[0]
+    names = [path.name for path in parent.iterdir()]
+    close = difflib.get_close_matches(missing, names)
+    hint = f"did you mean {' or '.join(str(parent / name) for name in close)}?"
+    return f"there is no file or folder {source}" + (
+        f"; {hint}" if close else f": {parent} holds no {missing!r}"
+    )
+
+
+def _one_class(source: Path, table: ImageTable) -> str:
+    label = table.classes[0]
+    message = (
+        f"expected at least two classes in {source}, but all pictures ({len(table.rows)}) are of "
+        f"the class {label!r}"
+    )
+    inner = source / label
+    if inner.is_dir() and len(folders := subfolders(inner)) > 1:
+        message += f"; did you mean {inner}, which holds {len(folders)} folders?"
+    else:
+        message += "; add pictures of a second class"
+    return message + "".join(f" ({warning})" for warning in table.warnings)

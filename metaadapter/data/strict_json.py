@@ -1,0 +1,53 @@
+"""JSON as its standard has it: NaN and infinity are neither read nor written."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+# Half a character, which a file cannot hold; those from DC80 on stand for undecodable bytes.
+HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
+
+
+def parse_json(text: str | bytes) -> Any:
+    r"""The value of a JSON document.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deeply; a number in it is none or too large; or a
+            text in it has half a character, such as "\ud800".
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
+            _require_whole(value)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise ValueError(f"{error.msg} at {line}character {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return value
+
+
+def json_text(value: Any, **form: Any) -> str:
+    """A JSON document of a value; `form` is what `json.dumps` takes, such as `indent`.
+
+    Raises:
+        ValueError: A number in it is NaN or infinite.
+    """
+    return json.dumps(value, allow_nan=False, **form)
+
+
+def _require_whole(value: Any) -> None:
+    if half := HALF.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError(f"{half[0]!r} is half a character")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is not a number")

@@ -1,1 +1,0 @@
-"""Continual learners on sequences of tasks: what they still know, and what they knew before."""

@@ -1,0 +1,126 @@
+"""Named places in the towers of an encoder, at which adapters can be put."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.config import TowerName
+
+LISTS = (nn.Sequential, nn.ModuleList)
+IMAGE_TOWER = "visual"
+CHANNELS_LAST = "NHWC"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The output of one block of a tower: of a transformer's layer, or behind a skip connection.
+
+    Attributes:
+        tower: "image" or "text".
+        name: The dotted name of the module within the network, whose output is meant.
+        shape: The shape of its output for one picture or text: (width, height, breadth) of a map,
+            (tokens, width) of a transformer; (height, breadth, width) where channels come last.
+        is_map: Whether the width is the first of these axes; else it is the last.
+        batch_first: Whether the axis of pictures comes first, as it nearly always does.
+        ends_stage: Whether it is the last block of a stage of a convolutional tower. Each block of
+            a transformer ends one.
+    """
+
+    tower: TowerName
+    name: str
+    shape: tuple[int, ...]
+    is_map: bool
+    batch_first: bool
+    ends_stage: bool
+
+    @property
+    def width(self) -> int:
+        """The number of channels."""
+        return self.shape[0] if self.is_map else self.shape[-1]
+
+
+@torch.inference_mode()
+def find_places(network: nn.Module) -> tuple[Place, ...]:
+    """Find the places in both towers of a model of open_clip, in the order in which they run.
+
+    They are found by structure: a block is a module of several parts in a sequence or list of
+    modules, or one of several siblings of one class. One picture and one text of zeros go through
+    the network, which is in evaluation mode and stays as it is, and tell the shapes. What gives no
+    map and no tokens, runs more than once, or does not run, is no place.
+    """
+    watched = shared_copy(network)
+    outputs: dict[str, list[Any]] = {}
+    for name, block in _blocks(watched):
+
+        def keep(_module: nn.Module, _args: Any, output: Any, name: str = name) -> None:
+            outputs.setdefault(name, []).append(output)
+
+        block.register_forward_hook(keep)
+    _run(watched)
+    found = {
+        name: each[0]
+        for name, each in outputs.items()
+        if len(each) == 1 and isinstance(each[0], Tensor) and each[0].ndim in (3, 4)
+    }
+    ends = _ends_of_stages(list(found))
+    visual: Any = network.visual
+    channels_last = getattr(getattr(visual, "trunk", None), "output_fmt", "") == CHANNELS_LAST
+    return tuple(
+        _place(name, output, channels_last, name in ends) for name, output in found.items()
+    )
+
+
+def tower_of(name: str) -> TowerName:
+    """The tower that a module of a network belongs to, by its dotted name."""
+    return "image" if name.partition(".")[0] == IMAGE_TOWER else "text"
+
+
+def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The outermost blocks within a module, in the order of their registration."""
+    children = list(module.named_children())
+    kinds = Counter(type(child) for _, child in children)
+    for key, child in children:
+        path = f"{name}.{key}" if name else key
+        has_parts = any(True for _ in child.children())
+        repeated = isinstance(module, LISTS) or kinds[type(child)] > 1
+        if isinstance(child, LISTS) or not (has_parts and repeated):
+            yield from _blocks(child, path)
+        elif not isinstance(child, _BatchNorm):  # timm's hold the activation behind them
+            yield path, child
+
+
+def _run(network: Any) -> None:
+    """One picture and one text of zeros through both towers."""
+    weight = next(network.parameters())
+    # Of a network in a lower precision some weights stay in float32.
+    low = {each.dtype for each in network.parameters()} - {torch.float32}
+    size = network.visual.image_size
+    height, breadth = (size, size) if isinstance(size, int) else size
+    with torch.autocast(weight.device.type, next(iter(low), None), enabled=bool(low)):
+        network.encode_image(weight.new_zeros(1, 3, height, breadth, dtype=torch.float32))
+        network.encode_text(weight.new_zeros(1, network.context_length, dtype=torch.long))
+
+
+def _ends_of_stages(names: Sequence[str]) -> set[str]:
+    """Which blocks are the last of their list; all of a tower that has one list of them."""
+    ends: set[str] = set()
+    for tower in ("image", "text"):
+        own = [name for name in names if tower_of(name) == tower]
+        last = {name.rpartition(".")[0]: name for name in own}
+        ends |= set(own if len(last) == 1 else last.values())
+    return ends
+
+
+def _place(name: str, output: Tensor, channels_last: bool, ends_stage: bool) -> Place:
+    is_map = output.ndim == 4 and not channels_last
+    batch_first = output.shape[0] == 1
+    shape = tuple(output.shape[1:] if batch_first else (output.shape[0], *output.shape[2:]))
+    return Place(tower_of(name), name, shape, is_map, batch_first, ends_stage)

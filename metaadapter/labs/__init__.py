@@ -1,0 +1,5 @@
+"""Laboratories: slower paths that start from the workflow."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,214 @@
+"""The cross-modal adapter: places of a picture attend to the words of a phrase, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
+
+from metaadapter.labs.grounding.attention import GuidedAttention
+from metaadapter.labs.grounding.phrase_tokens import EXAMPLE, MOST_WORDS, PhraseTokens
+from metaadapter.labs.grounding.picture_tokens import PictureTokens
+
+N_WAVES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CrossModalConfig:
+    """The encoder and the shape of a cross-modal adapter.
+
+    Attributes:
+        encoder: The name of the encoder that it was trained with.
+        digest: The hash of that encoder's weights.
+        size: Width and height in pixels at which whole pictures are looked at.
+        dim: The width of the space of pictures and texts.
+        stage_dim: The width of the finer stage.
+        width: The width that both are projected down to.
+        heads: The number of heads of attention.
+        rounds: How often words look at places and places at words.
+        logit_scale: The inverse temperature of the encoder.
+    """
+
+    encoder: str
+    digest: str
+    size: tuple[int, int]
+    dim: int
+    stage_dim: int
+    logit_scale: float
+    width: int = 64
+    heads: int = 4
+    rounds: int = 2
+
+
+class Grounded(NamedTuple):
+    """Where the phrases of tasks are.
+
+    Attributes:
+        heat_Thw: A logit for each place of the finer grid; its softmax is where the thing is.
+        boxes_Thw4: The box that each place would give: left, top, right, bottom in fractions.
+    """
+
+    heat_Thw: Float[Tensor, "tasks height width"]
+    boxes_Thw4: Float[Tensor, "tasks height width 4"]
+
+    def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
+        """One box a task: the mean, by heat, over the places in the box of the hottest one."""
+        heat, boxes = self.heat_Thw.flatten(1).softmax(1), self.boxes_Thw4.flatten(1, 2)
+        peak = boxes[torch.arange(len(heat)), heat.argmax(1)][:, None]
+        centres = _centres(*self.heat_Thw.shape[1:]).to(heat).flatten(0, 1)
+        inside = ((centres >= peak[..., :2]) & (centres <= peak[..., 2:])).all(2)
+        weight = heat * inside
+        return ((weight[..., None] * boxes).sum(1) / weight.sum(1, keepdim=True)).clamp(0, 1)
+
+
+def frozen_map(
+    joint_THWD: Float[Tensor, "tasks h w dim"],
+    phrase_TD: Float[Tensor, "tasks dim"],
+    logit_scale: float,
+    size: tuple[int, int],
+) -> Float[Tensor, "tasks height width"]:
+    """The frozen encoder's own map: logits of each place and the phrase, drawn to a size."""
+    cosines = torch.einsum("thwd,td->thw", normalize(joint_THWD, dim=-1), phrase_TD)
+    return logit_scale * interpolate(cosines[:, None], size, mode="bilinear")[:, 0]
+
+
+@final
+class CrossModalAdapter(nn.Module):
+    """Corrects the frozen map by what places and words tell one another.
+
+    Both are projected down to one width. In each round the words look at all places, weighted by
+    their similarity, and at one another; then the places look at the words. The last projection,
+    up to the map, begins at zero: an untrained adapter gives the frozen map to the bit.
+    """
+
+    def __init__(self, config: CrossModalConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        # What all places of all pictures have in common; examples are read without it.
+        self.centre: Tensor
+        self.register_buffer("centre", torch.zeros(config.dim))
+        self.patch_down = nn.Linear(config.dim, width)
+        self.stage_down = nn.Linear(config.stage_dim, width)
+        self.colour_in = nn.Sequential(
+            nn.Linear(6, width // 2), nn.GELU(), nn.Linear(width // 2, width)
+        )
+        self.position_in = nn.Linear(4 * N_WAVES, width)
+        self.word_down = nn.Linear(config.dim, width)
+        self.kind = nn.Embedding(EXAMPLE + 1, width)
+        self.place = nn.Embedding(MOST_WORDS, width)
+        self.rounds = nn.ModuleList(_Round(width, config.heads) for _ in range(config.rounds))
+        self.fine_in = nn.Linear(config.stage_dim, width // 2)
+        self.fine_mix = nn.Conv2d(width // 2, width // 2, 3, padding=1, groups=width // 2)
+        self.to_fine = nn.Linear(width, width // 2)
+        self.up = nn.Linear(width // 2, 5)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(
+        self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
+    ) -> Grounded:
+        """Ground each phrase in the picture with its number."""
+        high, wide = pictures.joint_NHWD.shape[1:3]
+        fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
+        joint = normalize(pictures.joint_NHWD, dim=-1)
+        stage = normalize(pictures.stage_NhwC, dim=-1)
+        patches = self.patch_down(joint * joint.shape[-1] ** 0.5)
+        details = self.stage_down(stage * stage.shape[-1] ** 0.5)
+        details = details + self.colour_in(4 * pictures.colour_Nhw6 - 2)
+        patches = patches + _resized(details, (high, wide))
+        patches = patches + self.position_in(_waves(high, wide).to(patches))
+        patches_TPW = patches.flatten(1, 2)[of_picture_T]
+        words = self.word_down(phrases.vectors_TLD * phrases.vectors_TLD.shape[-1] ** 0.5)
+        words = words + self.kind(phrases.kinds_TL) + self.place(phrases.places_TL)
+        cosines = phrases.vectors_TLD @ joint.flatten(1, 2)[of_picture_T].mT
+        spread = cosines.std(2, keepdim=True) + 1e-4
+        alike_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
+        for each in self.rounds:
+            words, patches_TPW = each(words, patches_TPW, alike_TLP, phrases.mask_TL, (high, wide))
+        coarse = self.to_fine(patches_TPW).reshape(len(patches_TPW), high, wide, -1)
+        fine = _resized(coarse, (fine_high, fine_wide))
+        fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
+        fine = gelu(fine + self.fine_mix(fine.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        change = self.up(fine)
+        frozen = frozen_map(
+            pictures.joint_NHWD[of_picture_T],
+            phrases.vectors_TLD[:, 0],
+            self.config.logit_scale,
+            (fine_high, fine_wide),
+        )
+        return Grounded(frozen + change[..., 0], _boxes(change[..., 1:]))
+
+
+class _Round(nn.Module):
+    """Words look at places and at one another, then places at words."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.word_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.words_to_patches = GuidedAttention(width, heads)
+        self.self_norm = nn.LayerNorm(width)
+        self.among_words = GuidedAttention(width, heads, guided=False)
+        self.word_mlp = _bottleneck(width)
+        self.patches_to_words = GuidedAttention(width, heads, with_maps=True)
+        self.around = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.patch_mlp = _bottleneck(width)
+
+    def forward(
+        self,
+        words: Float[Tensor, "tasks length width"],
+        patches: Float[Tensor, "tasks places width"],
+        alike: Float[Tensor, "tasks length places"],
+        mask: Bool[Tensor, "tasks length"],
+        grid: tuple[int, int],
+    ) -> tuple[Float[Tensor, "tasks length width"], Float[Tensor, "tasks places width"]]:
+        seen = self.patch_norm(patches)
+        words = words + self.words_to_patches(self.word_norm(words), seen, alike)
+        bare = self.self_norm(words)
+        words = words + self.among_words(bare, bare, mask=mask)
+        words = words + self.word_mlp(words)
+        found = self.patches_to_words(seen, self.word_norm(words), alike.mT, mask)
+        patches = patches + found
+        maps = patches.mT.reshape(*patches.mT.shape[:2], *grid)
+        patches = patches + self.around(maps).flatten(2).mT
+        return words, patches + self.patch_mlp(patches)
+
+
+def _bottleneck(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+    )
+
+
+def _resized(
+    maps: Float[Tensor, "n h w width"], size: tuple[int, int]
+) -> Float[Tensor, "n high wide width"]:
+    moved = maps.permute(0, 3, 1, 2)
+    if moved.shape[-2] > size[0]:
+        factor = moved.shape[-2] // size[0], moved.shape[-1] // size[1]
+        return avg_pool2d(moved, factor).permute(0, 2, 3, 1)
+    return interpolate(moved, size, mode="bilinear").permute(0, 2, 3, 1)
+
+
+def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:
+    """Across and down, in fractions."""
+    down, across = (torch.arange(n) + 0.5 for n in (high, wide))
+    return torch.stack(torch.meshgrid(across / wide, down / high, indexing="xy"), -1)
+
+
+def _waves(high: int, wide: int) -> Float[Tensor, "high wide waves"]:
+    angles = _centres(high, wide)[..., None] * math.pi * 2.0 ** torch.arange(-1, N_WAVES - 1)
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(2)
+
+
+def _boxes(sides: Float[Tensor, "tasks h w 4"]) -> Float[Tensor, "tasks h w 4"]:
+    """From the distances of each place to the four sides, before softplus, to boxes."""
+    centres = _centres(*sides.shape[1:3]).to(sides)
+    # An untrained adapter gives boxes of a third of the picture.
+    away = softplus(sides - 1.7)
+    return torch.cat([centres - away[..., :2], centres + away[..., 2:]], -1)

@@ -1,0 +1,69 @@
+"""Cross-modal adapters on disk, and the one that ships."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
+
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+SCHEMA = "metaadapter.grounding/1"
+SHIPPED = Path(__file__).parents[2] / "assets" / "grounding"
+REMEDY = "restore it from a copy, or train it again with tools/train_grounding.py"
+
+
+def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
+    """The cross-modal adapter that ships, if it was trained with the weights of this encoder."""
+    adapter = load_cross_modal(SHIPPED)
+    return adapter if adapter.config.digest == encoder.fingerprint.digest else None
+
+
+def load_cross_modal(folder: Path) -> CrossModalAdapter:
+    """A cross-modal adapter in evaluation mode, from a folder that `save_cross_modal` wrote.
+
+    Raises:
+        UsageError: There is none in the folder.
+        DataError: A file is damaged.
+        IncompatibleArtifact: The files do not fit this version.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise UsageError(
+            f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}, as "
+            "tools/train_grounding.py writes them"
+        )
+    stored, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
+    try:
+        known = {each.name for each in fields(CrossModalConfig)}
+        given = {name: value for name, value in stored.items() if name in known}
+        config = TypeAdapter(CrossModalConfig).validate_python(given)
+        content = proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes()
+        # Without memory: what the configuration declares may be more than the file holds.
+        with torch.device("meta"):
+            adapter = CrossModalAdapter(config)
+        weights = {name: tensor.float() for name, tensor in load(content).items()}
+        adapter.load_state_dict(weights, assign=True)
+    except (ValidationError, SafetensorError, RuntimeError, OSError) as error:
+        raise IncompatibleArtifact(
+            f"{folder}: expected a cross-modal adapter of this version of metaadapter, got "
+            f"{str(error)[:300]}; {REMEDY}"
+        ) from error
+    return adapter.eval().requires_grad_(False)
+
+
+def save_cross_modal(adapter: CrossModalAdapter, folder: Path) -> None:
+    """Write `config.json` and `model.safetensors` in one step; in half precision, and no pickle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: each.half().contiguous() for name, each in adapter.state_dict().items()}
+    document = {"schema": SCHEMA, **asdict(adapter.config)}
+    write_document(
+        folder / CONFIG_FILE, document, {WEIGHTS_FILE: save(half, metadata={"format": "pt"})}
+    )

@@ -1,0 +1,114 @@
+"""From a manifest of pictures with captions to pairs that are kept, and what they tell alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from metaadapter.data.manifest import is_manifest
+from metaadapter.data.reader import read_images
+from metaadapter.errors import DataError
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.labs.ranking.captions import captions_of, encode_captions
+from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
+from metaadapter.workflow.labelled_pictures import origin_of
+from metaadapter.workflow.predictions import Proportion
+
+# The system of equations of more would take minutes, and rows would be wider than an encoder's.
+MOST_PAIRS = 5_000
+
+
+def read_pairs(
+    manifest: Path,
+    load: Callable[[], ImageEncoder],
+    *,
+    templates: Sequence[str],
+    views: int,
+    seed: int,
+    split: str | None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[StoredPairs, EncodedPictures]:
+    """Encode the pictures of a manifest and their captions.
+
+    Args:
+        manifest: A table with the columns path and caption.
+        load: Gives the encoder; called once the manifest has been read.
+        templates: What captions are put into, each with one {}.
+        views: How many views of each picture are averaged.
+        seed: The seed of the views.
+        split: The split to read; all of it by default.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        DataError: It is no manifest, a caption is missing, there are fewer than two pairs or too
+            many, or not one picture can be read.
+        UsageError: The encoder reads no texts.
+    """
+    if not (manifest.is_file() and is_manifest(manifest)):
+        raise DataError(
+            f"expected a manifest (.csv, .tsv, .jsonl, .parquet) with the columns path and caption "
+            f"for --captions, got {manifest}"
+            + ("" if manifest.exists() else ", which is not there")
+        )
+    table = read_images(manifest, labelled=False, split=split)
+    captions_of(table, manifest)
+    if not 2 <= len(table.rows) <= MOST_PAIRS:
+        raise DataError(
+            f"expected 2 to {MOST_PAIRS:,} pairs of a picture and its caption in {manifest}, found "
+            f"{len(table.rows):,}; 4 to 64 that differ are usual"
+        )
+    encoder = load()
+    pictures = encode_rows(table.rows, encoder, views=views, seed=seed, progress=progress)
+    captions = [row.caption or "" for row in pictures.rows]
+    if len(captions) < 2:
+        raise DataError(
+            f"only {len(pictures)} of the {len(table.rows)} pictures of {manifest} can be read: "
+            f"{'; '.join(map(str, pictures.quarantined[:3]))}; replace them"
+        )
+    config = PairsConfig(
+        width=encoder.dim,
+        captions=captions,
+        templates=list(templates),
+        origin=origin_of(encoder, views, seed),
+    )
+    texts = encode_captions(encoder, captions, templates, progress)
+    stored = StoredPairs(config, pictures.features, texts, tuple(sorted({*pictures.sha256})))
+    return stored, pictures
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutPairs:
+    """How many of the pairs find one another among all of them, each left out before.
+
+    Pairs of the same caption are alike, and of several pairs of one picture the first alone counts.
+    The frozen encoder's own cosine is beside the adapter's.
+    """
+
+    captions_found: Proportion
+    pictures_found: Proportion
+    frozen_captions_found: Proportion
+    frozen_pictures_found: Proportion
+
+
+def estimate_pairs(stored: StoredPairs) -> LeftOutPairs:
+    """Leave each pair out of the fit, in closed form, and look whether the two find one another."""
+    # A picture that stays in the fit with another caption is not left out.
+    _, first = np.unique(stored.pictures, axis=0, return_index=True)
+    first.sort()
+    pictures, captions = stored.pictures[first], stored.captions[first]
+    names = np.array(stored.config.captions)[first]
+    ours, frozen = left_out_cosines(fit_pairs(pictures, captions)), pictures @ captions.T
+    return LeftOutPairs(
+        _found(ours, names), _found(ours.T, names), _found(frozen, names), _found(frozen.T, names)
+    )
+
+
+def _found(cosines: Float32[np.ndarray, "n n"], names: np.ndarray) -> Proportion:
+    return Proportion(int((names[cosines.argmax(1)] == names).sum()), len(names))

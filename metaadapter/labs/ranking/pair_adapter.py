@@ -1,0 +1,231 @@
+"""A few pairs of a picture and its caption into a map that brings the two together.
+
+Pictures and captions of an encoder lie in two cones, apart from one another and, in a domain of its
+own, each narrower than the encoder was trained for. So both are centred; then a caption becomes the
+picture that it is expected to look like: itself, corrected by kernel ridge regression on the pairs.
+The cosine of a picture with that is lowered by how alike either is to everything, for some pictures
+and captions come first in every list (hubs; Radovanović et al., 2010; CSLS, Conneau et al., 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from metaadapter.errors import UsageError
+from metaadapter.features.looks import text_places
+
+# docs/ranking.md tells how these four were chosen, and on what.
+MEAN_SHRINKAGE = 6.0
+"""As many rows of zeros as count for the mean, so that few pairs do not tell all of it."""
+SHARPNESS = 3.0
+"""Of the kernel of captions, exp(sharpness · (cosine − 1)): how near a caption has to be to that of
+a pair to be corrected as it is."""
+RIDGE = 0.3
+"""How much a correction is shrunk; the kernel of a caption with itself is 1."""
+HUB_WEIGHT = 0.25
+"""Of the mean of the highest cosines that a picture, or a caption, has with those of the pairs."""
+N_NEIGHBOURS = 10
+"""How many highest cosines are averaged, as in CSLS."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairAdapter:
+    """What pairs tell of a domain; of no pairs at all, the encoder's own cosine.
+
+    The score of a picture and a caption is the product of their rows, so that what a program for
+    nearest neighbours keeps are plain vectors.
+
+    Attributes:
+        picture_mean: What is taken from each picture before it is scaled to length 1.
+        caption_mean: The same of captions.
+        pictures: The pictures of the pairs, centred.
+        captions: Their captions, centred.
+        corrections: By how much the picture of each pair differs from its caption, after the ridge.
+        places: Where a caption's row is not 0, and how long it is there, as `text_places` tells.
+    """
+
+    picture_mean: Float32[np.ndarray, " dim"]
+    caption_mean: Float32[np.ndarray, " dim"]
+    pictures: Float32[np.ndarray, "pairs dim"]
+    captions: Float32[np.ndarray, "pairs dim"]
+    corrections: Float32[np.ndarray, "pairs dim"]
+    places: tuple[tuple[slice, float], ...]
+
+    def picture_rows(
+        self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
+    ) -> Float32[np.ndarray, "n width"]:
+        """Rows of pictures, whose product with `caption_rows` is the score.
+
+        Args:
+            features: Unit rows of the encoder.
+            hubs: Lower the score of pictures that are alike to all captions of the pairs.
+        """
+        rows = self._picture_rows(unit(features.astype(np.float32) - self.picture_mean))
+        return self._with_level(rows, self._pair_captions if hubs else None, of_pictures=True)
+
+    def caption_rows(
+        self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
+    ) -> Float32[np.ndarray, "n width"]:
+        """Rows of captions; the arguments are those of `picture_rows`."""
+        rows = self._caption_rows(unit(features.astype(np.float32) - self.caption_mean))
+        return self._with_level(rows, self._pair_pictures if hubs else None, of_pictures=False)
+
+    @cached_property
+    def _pair_pictures(self) -> Float32[np.ndarray, "pairs _"]:
+        return self._picture_rows(self.pictures)
+
+    @cached_property
+    def _pair_captions(self) -> Float32[np.ndarray, "pairs _"]:
+        return self._caption_rows(self.captions)
+
+    @cached_property
+    def _products(self) -> Float32[np.ndarray, "pairs pairs"]:
+        return np.asarray(self.corrections @ self.corrections.T)
+
+    def _picture_rows(self, centred: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
+        return np.concatenate([self._folded(centred), centred @ self.corrections.T], axis=1)
+
+    def _caption_rows(self, centred: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
+        """Expected pictures of length 1, in the coordinates of `_picture_rows`."""
+        near = kernel(centred, self.captions)
+        across = ((centred @ self.corrections.T) * near).sum(1)
+        squares = (centred**2).sum(1) + 2 * across + ((near @ self._products) * near).sum(1)
+        lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))[:, None]
+        return np.concatenate([self._folded(centred) / lengths, near / lengths], axis=1)
+
+    def _folded(self, rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
+        """The part of rows that captions speak to, the same for all looks."""
+        parts = [rows[:, place] * np.float32(length) for place, length in self.places]
+        return np.asarray(np.sum(parts, axis=0), np.float32)
+
+    def _with_level(
+        self,
+        rows: Float32[np.ndarray, "n _"],
+        others: Float32[np.ndarray, "m _"] | None,
+        *,
+        of_pictures: bool,
+    ) -> Float32[np.ndarray, "n _"]:
+        """Rows with two more columns, so that the product also has the levels of both sides."""
+        level = np.zeros((len(rows), 1), np.float32)
+        if others is not None and len(others):
+            level[:, 0] = -HUB_WEIGHT * mean_of_highest(rows @ others.T)
+        one = np.ones_like(level)
+        return np.concatenate([rows, *((level, one) if of_pictures else (one, level))], axis=1)
+
+
+def fit_pairs(
+    pictures: Float[np.ndarray, "pairs dim"],
+    captions: Float[np.ndarray, "captions caption_dim"],
+    *,
+    more_pictures: Iterable[Float[np.ndarray, "_ dim"]] = (),
+    more_captions: Iterable[Float[np.ndarray, "_ dim"]] = (),
+    zoom: bool = False,
+    blocks: Mapping[str, int] | None = None,
+) -> PairAdapter:
+    """Fit the map of pairs, in closed form: one system of as many equations as pairs.
+
+    Args:
+        pictures: Unit rows of pictures from the frozen encoder.
+        captions: Unit rows of the caption of each.
+        more_pictures: Blocks of unit rows of pictures without a caption, for the mean alone.
+        more_captions: Blocks of unit rows of captions without a picture, for the mean alone.
+        zoom: Whether the encoder looks at a picture twice; with `blocks` it makes rows as short as
+            one look's joint block. Leave it out for rows of another kind.
+        blocks: Names and widths of the blocks of one look, as `ImageEncoder.look_blocks`.
+
+    Raises:
+        UsageError: Pictures and captions differ in number or width, or are not finite.
+    """
+    pictures, captions = (each.astype(np.float32) for each in (pictures, captions))
+    if pictures.shape != captions.shape:
+        raise UsageError(
+            f"expected one caption for each picture, of the same encoder, got features of the "
+            f"shapes {pictures.shape} and {captions.shape}"
+        )
+    if not (np.isfinite(pictures).all() and np.isfinite(captions).all()):
+        raise UsageError("expected finite features of pairs, got NaN or infinity among them")
+    picture_mean = shrunk_mean(pictures, more_pictures)
+    caption_mean = shrunk_mean(captions, more_captions)
+    centred, targets = unit(captions - caption_mean), unit(pictures - picture_mean)
+    corrections = np.linalg.solve(_regularised(centred), targets - centred)
+    places = text_places(pictures.shape[1], zoom, blocks or {})
+    return PairAdapter(picture_mean, caption_mean, targets, centred, corrections, places)
+
+
+def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]:
+    """The cosine of each pair's picture with each caption, as all but these two pairs tell it.
+
+    So they are what the adapter would say of pictures and captions of its domain that it has not
+    seen, in closed form: what is left out of a ridge regression has as residuals its corrections
+    behind the inverse of its own part of the inverse. The means, which a pair hardly moves, stay.
+    """
+    pictures, corrections = adapter.pictures, adapter.corrections
+    inverse = np.linalg.inv(_regularised(adapter.captions))
+    own = inverse.diagonal()
+    # The residual of caption j without the pairs i and j is by_j · corrections_j + by_i · …_i.
+    part = own[:, None] * own[None] - inverse**2
+    np.fill_diagonal(part, 1)
+    by_j, by_i = own[:, None] / part, -inverse / part
+    np.fill_diagonal(by_j, 1 / own)
+    np.fill_diagonal(by_i, 0)
+    alike, across, products = (
+        one @ other.T
+        for one, other in (
+            (pictures, pictures),
+            (pictures, corrections),
+            (corrections, corrections),
+        )
+    )
+    self_across, squares = across.diagonal(), products.diagonal()
+    # The expected picture of caption j is its own picture less that residual.
+    dots = alike - by_j * across - by_i * self_across[:, None]
+    lengths = (
+        1
+        - 2 * (by_j * self_across[None] + by_i * across.T)
+        + by_j**2 * squares[None]
+        + 2 * by_j * by_i * products
+        + by_i**2 * squares[:, None]
+    )
+    cosines: Float32[np.ndarray, "pairs pairs"] = dots / np.sqrt(np.maximum(lengths, 1e-12))
+    return cosines
+
+
+def kernel(
+    rows: Float32[np.ndarray, "n dim"], others: Float32[np.ndarray, "m dim"]
+) -> Float32[np.ndarray, "n m"]:
+    """How alike captions are, from 0 to 1."""
+    return np.asarray(np.exp(SHARPNESS * (rows @ others.T - 1)), np.float32)
+
+
+def unit(rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n dim"]:
+    """Rows of length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+
+
+def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, " n"]:
+    """The mean of the `N_NEIGHBOURS` highest of each row, or of all where there are fewer."""
+    n = min(N_NEIGHBOURS, cosines.shape[1])
+    highest = np.partition(cosines, cosines.shape[1] - n, axis=1)[:, cosines.shape[1] - n :]
+    return np.asarray(highest.mean(1), np.float32)
+
+
+def shrunk_mean(
+    rows: Float32[np.ndarray, "n dim"], more: Iterable[Float[np.ndarray, "_ dim"]]
+) -> Float32[np.ndarray, " dim"]:
+    """The mean of all rows and of `MEAN_SHRINKAGE` rows of zeros."""
+    total, n = np.zeros(rows.shape[1]), MEAN_SHRINKAGE
+    for block in (rows, *more):
+        total, n = total + block.sum(0, dtype=np.float64), n + len(block)
+    return np.asarray(total / n, np.float32)
+
+
+def _regularised(captions: Float32[np.ndarray, "pairs dim"]) -> Float32[np.ndarray, "pairs pairs"]:
+    system: Float32[np.ndarray, "pairs pairs"] = kernel(captions, captions)
+    np.fill_diagonal(system, system.diagonal() + RIDGE)
+    return system

@@ -1,0 +1,117 @@
+"""The pictures that are ordered: encoded once, or read a block at a time from a feature store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float16, Float32
+
+from metaadapter.adapter.config import Origin
+from metaadapter.data.crop import Box
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.table import ImageTable
+from metaadapter.features.encoded_pictures import encode_pictures, read_store, require_some
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.views import mean_of_views
+
+# Of a store: 50 MB of features 3,000 wide, in single precision.
+PICTURES_AT_ONCE = 2**12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """Pictures that were read, each once, with their features where they lie.
+
+    Attributes:
+        paths: As they were given.
+        boxes: The part of each that counts, or None for the whole of it.
+        sha256: The content hash of each.
+        features: Unit rows, one a picture in memory, or one a picture and view on disk.
+        quarantined: Those that could not be read.
+        warnings: What was noticed.
+    """
+
+    paths: tuple[str, ...]
+    boxes: tuple[Box | None, ...]
+    sha256: tuple[str, ...]
+    features: Float32[np.ndarray, "n dim"] | Float16[np.ndarray, "n views dim"]
+    quarantined: tuple[UnreadableImage, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def blocks(
+        self, progress: Callable[[Progress], None] | None = None
+    ) -> Iterator[Float32[np.ndarray, "_ dim"]]:
+        """The features of all pictures in their order, some at a time, in single precision.
+
+        `progress` is called after each block that the caller is done with.
+        """
+        for start in range(0, len(self), PICTURES_AT_ONCE):
+            block = self.features[start : start + PICTURES_AT_ONCE]
+            yield block if block.ndim == 2 else mean_of_views(block)
+            if progress is not None:
+                progress(Progress("read", start + len(block), len(self), 0.0))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def pictures_of_store(folder: Path, encoder: Fingerprint, *, split: str | None = None) -> Pictures:
+    """The pictures of a feature store, whose features stay on disk.
+
+    Args:
+        folder: The store.
+        encoder: What the encoder of the adapter computes.
+        split: The split to read; all of it by default.
+
+    Raises:
+        DataError: It has no such split, or is damaged.
+        IncompatibleArtifact: It was made by another encoder.
+    """
+    store = FeatureStore.open(folder)
+    encoder.require_match(store.fingerprint, owner="the adapter")
+    if split is not None and split != "all":
+        some = read_store(store, split=split)
+        boxes = (None,) * len(some)
+        return Pictures(some.paths, boxes, some.sha256, some.features)
+    pictures = store.rows.pictures()
+    paths, hashes = zip(*((picture.path, picture.sha256) for picture in pictures), strict=True)
+    return Pictures(paths, (None,) * len(paths), hashes, store.by_picture())
+
+
+def encode_table(
+    table: ImageTable,
+    encoder: ImageEncoder,
+    origin: Origin,
+    progress: Callable[[Progress], None] | None = None,
+) -> Pictures:
+    """Encode the pictures of a table, each file and box once.
+
+    Raises:
+        DataError: Not one of them can be read.
+    """
+    rows = list({(row.path, row.box): row for row in table.rows}.values())
+    features, contents = encode_pictures(
+        [row.picture for row in rows],
+        encoder,
+        views=origin.n_views,
+        seed=origin.seed,
+        progress=progress,
+    )
+    unreadable = tuple(each for each in contents if isinstance(each, UnreadableImage))
+    require_some(len(rows), unreadable)
+    pairs = zip(rows, contents, strict=True)
+    read = [(row, content) for row, content in pairs if isinstance(content, str)]
+    return Pictures(
+        tuple(str(row.path) for row, _ in read),
+        tuple(row.box for row, _ in read),
+        tuple(content for _, content in read),
+        features,
+        unreadable,
+        table.warnings,
+    )

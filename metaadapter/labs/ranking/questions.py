@@ -1,0 +1,82 @@
+"""A question and its candidate answers as sentences that a picture can be held against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from metaadapter.errors import UsageError
+
+# What scores of an adapter of pairs are multiplied by; docs/ranking.md tells how it was chosen.
+PAIRS_LOGIT_SCALE = 16.0
+
+PLACE = (
+    r"left of|right of|above|below|under|over|behind|beside|between|inside|near|next to|"
+    r"in front of|on top of|on|in|at"
+)
+# A question without its mark → the sentence, where {} stands for the answer.
+FORMS = (
+    # What colour is the car? → the car is red
+    (rf"(?:what|which) (?!is |are )[\w-]+ (is|are) (?!(?:{PLACE}) )(.+)", r"\2 \1 {}"),
+    # What is left of the lamp? → a cup is left of the lamp
+    (rf"(?:what|who|which [\w-]+) (is|are) ((?:{PLACE}) .+)", r"{} \1 \2"),
+    # What is the man doing? → the man is reading
+    (r"what (is|are) (.+) doing", r"\2 \1 {}"),
+    # How many dogs are there? → there are two dogs
+    (r"how many (.+?) are (?:there|in the (?:picture|photo|image))", r"there are {} \1"),
+    # Where is the cat? What is the animal? → the cat is on a roof
+    (r"(?:where|what|who) (is|are) (.+)", r"\2 \1 {}"),
+)
+
+
+def answer_sentences(
+    question: str, answers: Sequence[str], sentence: str | None = None
+) -> tuple[str, ...]:
+    """Read each answer together with the question as a sentence.
+
+    Args:
+        question: For instance "What colour is the car?".
+        answers: Candidates, for instance "red" and "blue", at least two.
+        sentence: The sentence with {} for the answer, as in "the car is {}"; by default one of a
+            few simple forms that the question has, or else the question with the answer behind it.
+
+    Raises:
+        UsageError: There are fewer than two answers, one is empty or there twice, or the sentence
+            has not exactly one {}; or there is no question.
+    """
+    if not question.strip():
+        raise UsageError("expected a question such as 'What colour is the car?', got none")
+    if len(answers) < 2 or not all(answers) or len(set(answers)) < len(answers):
+        raise UsageError(
+            f"expected two or more different answers to {question!r}, got "
+            f"{', '.join(map(repr, answers)) or 'none'}"
+        )
+    form = sentence_form(question) if sentence is None else sentence
+    if form.count("{}") != 1:
+        raise UsageError(
+            f"expected a sentence with exactly one {{}} for the answer, as in 'the car is {{}}', "
+            f"got {form!r}"
+        )
+    return tuple(form.replace("{}", answer) for answer in answers)
+
+
+def sentence_form(question: str) -> str:
+    """The sentence that answers a question, with {} for the answer."""
+    plain = " ".join(question.replace("{", "").replace("}", "").split())
+    bare = plain.rstrip(" ?")
+    for pattern, form in FORMS:
+        if match := re.fullmatch(pattern, bare, re.IGNORECASE):
+            return match.expand(form)
+    return f"{plain} {{}}"
+
+
+def answer_probabilities(
+    scores: Float32[np.ndarray, "n answers"], logit_scale: float
+) -> Float[np.ndarray, "n answers"]:
+    """The probability of each answer, given that one of them is right."""
+    from scipy.special import softmax
+
+    return np.asarray(softmax(logit_scale * scores.astype(np.float64), axis=1))

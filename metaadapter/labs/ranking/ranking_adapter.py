@@ -1,0 +1,150 @@
+"""An adapter of either kind, with its encoder, ready to order captions and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.kinds import orders_captions
+from metaadapter.data.reader import read_images
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.device import Precision
+from metaadapter.features.encoded_pictures import is_store
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
+from metaadapter.labs.ranking.captions import Captions, encode_captions
+from metaadapter.labs.ranking.pair_adapter import fit_pairs
+from metaadapter.labs.ranking.pictures import Pictures, encode_table, pictures_of_store
+from metaadapter.labs.ranking.questions import PAIRS_LOGIT_SCALE
+from metaadapter.labs.ranking.ranked import scoring_rows
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
+from metaadapter.workflow.queries import load_base_encoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Pictures and captions with the rows whose products are their scores."""
+
+    pictures: Pictures
+    picture_rows: Float32[np.ndarray, "n width"]
+    caption_rows: Float32[np.ndarray, "m width"]
+    n_of_pairs: int
+    """How many of the pictures are among the pairs of the adapter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingAdapter:
+    """What orders: pairs, and the encoder; an adapter of classes gives its encoder alone.
+
+    Attributes:
+        pairs: Of an adapter of pictures with captions; without a pair for one of classes.
+        encoder: That of pictures and captions.
+        logit_scale: What scores are multiplied by before the softmax over answers.
+    """
+
+    pairs: StoredPairs
+    encoder: ImageEncoder
+    logit_scale: float
+
+    @property
+    def n_pairs(self) -> int:
+        """The number of pairs; 0 where the encoder's own cosine orders."""
+        return len(self.pairs.captions)
+
+    @property
+    def origin(self) -> Origin:
+        """Where features come from."""
+        return self.pairs.config.origin
+
+    def ask(
+        self,
+        source: Path,
+        captions: Captions,
+        *,
+        together: bool = False,
+        split: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Asked:
+        """Read the pictures of a source, and score them with captions.
+
+        Args:
+            source: A folder, a manifest, a feature store, or one picture.
+            captions: What they are held against.
+            together: Learn means and hubs from these pictures and captions too.
+            split: The split of the source to read; all of it by default.
+            progress: Called after each batch that is encoded.
+
+        Raises:
+            DataError: The source is missing or damaged, or not one picture can be read.
+            UsageError: There is no such split, or the encoder reads no texts.
+            IncompatibleArtifact: A store was made by another encoder.
+        """
+        if is_store(source):
+            pictures = pictures_of_store(source, self.encoder.fingerprint, split=split)
+        else:
+            table = read_images(source, labelled=False, split=split)
+            pictures = encode_table(table, self.encoder, self.origin, progress)
+        templates = self.pairs.config.templates
+        texts = encode_captions(self.encoder, captions.texts, templates, progress)
+        adapter = fit_pairs(
+            self.pairs.pictures,
+            self.pairs.captions,
+            more_pictures=pictures.blocks(progress) if together else (),
+            more_captions=(texts,) if together else (),
+            **self._looks(),
+        )
+        rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
+        seen = len({*pictures.sha256} & {*self.pairs.picture_hashes})
+        return Asked(pictures, *rows, seen)
+
+    def _looks(self) -> dict[str, Any]:
+        """That a text says the same of each look, which is known of open_clip's models alone."""
+        if not isinstance(self.encoder, FrozenEncoder):
+            return {}
+        return {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
+
+
+def read_ranking_adapter(
+    adapter: Path, encoder: str | None, device: str, precision: Precision
+) -> RankingAdapter:
+    """Read an adapter of either kind, and load the encoder that it names, or that `encoder` names.
+
+    Raises:
+        DataError: The adapter is damaged, or the encoder's weights are not on this machine.
+        UsageError: The adapter names no encoder, or there is none of this name.
+        IncompatibleArtifact: There is no adapter, one of another version, or another encoder.
+    """
+
+    def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
+        return load_base_encoder(adapter, config.origin, config.width, encoder, device, precision)
+
+    if not orders_captions(adapter):
+        classes = load_adapter(adapter).config
+        # What stands in its towers was learned for its classes and their names, not for sentences.
+        loaded = load(classes)
+        scale = classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
+        return RankingAdapter(_without_pairs(loaded.dim, classes.origin), loaded, scale)
+    pairs = load_pairs(adapter)
+    loaded = load(pairs.config)
+    if loaded.dim != pairs.config.width:
+        raise IncompatibleArtifact(
+            f"the adapter {adapter} was made from features {pairs.config.width} wide, those of the "
+            f"encoder {loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
+        )
+    return RankingAdapter(pairs, loaded, PAIRS_LOGIT_SCALE)
+
+
+def _without_pairs(width: int, origin: Origin) -> StoredPairs:
+    nothing = np.empty((0, width), np.float32)
+    # What no pair says, the rest of a configuration says all the same.
+    config = PairsConfig.model_construct(width=width, captions=[], origin=origin)
+    return StoredPairs(config, nothing, nothing)

@@ -1,0 +1,202 @@
+"""What is common to classifiers over an adapter: labelled rows in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.errors import UsageError
+from metaadapter.features.logit_scale import read_logit_scale
+from metaadapter.workflow.given_arrays import (
+    as_array,
+    label_array,
+    moderate_rows,
+    require_finite,
+    sorted_labels,
+)
+from metaadapter.workflow.labelled_support import (
+    labelled_support,
+    require_shared_labels,
+    unit_rows,
+)
+
+if TYPE_CHECKING:
+    from metaadapter.features.image_encoder import ImageEncoder
+
+
+class AdapterClassifier(ClassifierMixin, BaseEstimator):
+    """A scikit-learn classifier whose `fit` ends in an adapter, however it comes to it."""
+
+    class_texts: Mapping[Any, Any] | None
+    encoder: ImageEncoder | str | None
+    logit_scale: float | np.ndarray | torch.Tensor | None
+    classes_: np.ndarray
+    """The sorted labels, the order of the columns of `predict_proba`."""
+    adapter_: AdapterWeights
+    """The adapter's weights, float64."""
+    n_features_in_: int
+    """The width of the features."""
+    n_shots_: np.ndarray
+    """The number of pictures of each class."""
+    logit_scale_: float | None
+    """The encoder's inverse temperature; `None` where it is not known."""
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
+        """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
+        return probabilities(self._rows(X), self.adapter_).numpy()
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
+        """The most probable label of each row of X (n, D)."""
+        best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
+        labels: np.ndarray = self.classes_[best]
+        return labels
+
+    def predict_known_proba(self, X: Any) -> Float[np.ndarray, " n"]:
+        """The probability that each row of X (n, D) shows one of the classes at all.
+
+        Half of all pictures are taken to show none of them. `predict_proba` answers as if each
+        showed one.
+
+        Raises:
+            UsageError: The adapter cannot tell: another method than a generator made it.
+        """
+        return known_probabilities(self._rows(X), self.adapter_).numpy()
+
+    def predict_known(self, X: Any, keep: float | None = None) -> Bool[np.ndarray, " n"]:
+        """Whether each row of X (n, D) shows one of the classes.
+
+        Args:
+            X: Features of pictures.
+            keep: The fraction of pictures of the classes for which this is to be true, 0.5 … 0.99;
+                0.95 by default. The lower, the fewer others pass.
+
+        Raises:
+            UsageError: As `predict_known_proba`, or `keep` is out of range.
+        """
+        least = float(known_threshold(self._fitted_adapter, keep))
+        known: np.ndarray = self.predict_known_proba(X) >= least
+        return known
+
+    def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
+        """Which classes each row of X (n, D) may show: its own is among them as often as stated.
+
+        The most probable class is always among them, so that where fewer mistakes are made than
+        `coverage` allows (0.5 … 0.99), sets hold one class and cover more.
+
+        Raises:
+            UsageError: As `predict_known_proba`, or `coverage` is out of range.
+        """
+        shares = torch.from_numpy(self.predict_proba(X))
+        return prediction_sets(shares, self.adapter_, coverage).numpy()
+
+    @property
+    def _fitted_adapter(self) -> AdapterWeights:
+        check_is_fitted(self)
+        return self.adapter_
+
+    def _rows(self, X: Any) -> Float[torch.Tensor, "n D"]:
+        check_is_fitted(self)
+        return torch.from_numpy(moderate_rows(checked(self, X, reset=False)))
+
+    def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
+        """The support in float32, classes in the order of `classes_`, and the encoder.
+
+        Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
+
+        Raises:
+            ValueError: The rows are not usable, or labels are of different kinds or of one class.
+        """
+        X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
+        if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
+            check_classification_targets(y)
+        labels = y.tolist()
+        named = require_shared_labels(self.class_texts, labels)
+        self.classes_ = sorted_labels([*labels, *named])
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
+                "add pictures of another class, or its name to class_texts"
+            )
+        encoder = loaded_encoder(self.encoder)
+        self.logit_scale_ = self._temperature(encoder)
+        support = labelled_support(
+            X,
+            labels,
+            self.classes_.tolist(),
+            self.class_texts,
+            encoder,
+            logit_scale=self.logit_scale_,
+            views=None if views is None else _unit_views(views, X.shape),
+            blocks=getattr(self, "blocks", ()),
+        )
+        self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
+        return support, encoder
+
+    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
+        """The encoder's inverse temperature, `None` where it is not known."""
+        if self.logit_scale is None and encoder is not None:
+            return encoder.logit_scale
+        return read_logit_scale(self.logit_scale)
+
+
+def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
+    """What scikit-learn's `validate_data` gives for X (and y), with the number of a wrong row.
+
+    Raises:
+        ValueError: X or y is not usable.
+    """
+    found = validate_data(
+        estimator,
+        as_array(X),
+        *y,
+        dtype=(np.float64, np.float32),
+        ensure_all_finite=False,
+        **options,
+    )
+    require_finite(found[0] if y else found, "X")
+    return found
+
+
+def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
+    """The encoder that is given or named."""
+    if encoder is None:
+        return None
+    if isinstance(encoder, str):
+        from metaadapter.features.encoder_by_name import load_encoder
+
+        return load_encoder(encoder)
+    if not all(hasattr(encoder, part) for part in ("encode_texts", "logit_scale")):
+        raise UsageError(
+            "encoder must be an ImageEncoder, such as FrozenEncoder.load('tiny'), its name, or "
+            f"None; got {encoder!r}"
+        )
+    return encoder
+
+
+def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
+    """The views of pictures whose features have this shape (n, D), scaled to length 1."""
+    views = check_array(
+        as_array(views),
+        dtype=(np.float64, np.float32),
+        allow_nd=True,
+        ensure_2d=False,
+        ensure_all_finite=False,
+    )
+    if views.ndim != 3 or views.shape[::2] != shape:
+        n, width = shape
+        raise UsageError(
+            f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
+            f"got {views.shape}"
+        )
+    require_finite(views, "views")
+    return unit_rows(views)

@@ -1,0 +1,133 @@
+"""The demo's experiment: the same held-out pictures by class names alone, then with shots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.data.table import ImageTable
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.labelled_pictures import draw_shots
+from metaadapter.workflow.labelled_support import text_features
+from metaadapter.workflow.predictions import Proportion
+
+METHODS = {1: "1 shot", 4: "4 shots"}
+PACKAGES = ("metaadapter", "torch", "open_clip_torch", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPicture:
+    """The name of a picture's file, its true class, and the bytes of the file."""
+
+    name: str
+    label: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one method predicted for the held-out pictures, in their order."""
+
+    method: str
+    n_shot: int
+    """Labelled pictures of each class it was given."""
+    labels: tuple[str, ...]
+    """The most probable class of each picture."""
+    probabilities: tuple[float, ...]
+    """The probability of that class."""
+    correct: tuple[bool, ...]
+    adapter_seconds: float | None
+    """Time to read the names and predict the adapter; `None` without one."""
+
+    @property
+    def accuracy(self) -> Proportion:
+        """Fraction predicted correctly; its interval covers the draw of held-out pictures only."""
+        return Proportion(sum(self.correct), len(self.correct))
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """The demo's methods side by side, and what is needed to run it again."""
+
+    classes: tuple[str, ...]
+    support: tuple[LabelledPicture, ...]
+    """The labelled pictures that the adapter saw, first those that 1 shot saw."""
+    held_out: tuple[LabelledPicture, ...]
+    answers: tuple[Answers, ...]
+    """Zero-shot first, then by growing number of shots."""
+    encoder: str
+    fingerprint: str
+    generator: str
+    seed: int
+    encode_seconds: float
+    """Time to encode all pictures."""
+    versions: Mapping[str, str]
+
+
+def run_demo(
+    pictures: ImageTable, encoder: FrozenEncoder, *, seed: int
+) -> tuple[DemoResult, MetaAdapterClassifier]:
+    """Compare zero-shot with adapters predicted from 1 and 4 labelled pictures of each class.
+
+    There are at least five pictures of each class. The seed decides which are the labelled ones;
+    all others are held out. The classifier that comes back is the one with the most shots.
+    """
+    rows, classes = pictures.rows, pictures.classes
+    labels = np.array([row.label for row in rows])
+    drawn = {n_shot: draw_shots(labels.tolist(), n_shot, seed) for n_shot in METHODS}
+    first, support = drawn.values()
+    held_out = np.setdiff1d(np.arange(len(rows)), support)
+
+    started = time.perf_counter()
+    X = encoder.encode_images([row.path for row in rows])
+    encode_seconds = time.perf_counter() - started
+
+    def answers(
+        method: str, n_shot: int, shares: Float[np.ndarray, "n N"], seconds: float | None = None
+    ) -> Answers:
+        predicted = np.array(classes)[shares.argmax(1)]
+        return Answers(
+            method,
+            n_shot,
+            labels=tuple(predicted.tolist()),
+            probabilities=tuple(shares.max(1).tolist()),
+            correct=tuple((predicted == labels[held_out]).tolist()),
+            adapter_seconds=seconds,
+        )
+
+    names = {label: label for label in classes}
+    text = torch.from_numpy(text_features(names, classes, X.shape[1], encoder))
+    zero_shot = AdapterWeights.zero_shot(text, encoder.logit_scale)
+    shares = probabilities(torch.from_numpy(X[held_out]), zero_shot).numpy()
+    found = [answers("zero-shot", 0, shares)]
+    for n_shot, some in drawn.items():
+        classifier = MetaAdapterClassifier(names, encoder=encoder)
+        started = time.perf_counter()
+        classifier.fit(X[some], labels[some])
+        seconds = time.perf_counter() - started
+        shares = classifier.predict_proba(X[held_out])
+        found.append(answers(METHODS[n_shot], n_shot, shares, seconds))
+
+    shown = [LabelledPicture(row.path.name, str(row.label), row.path.read_bytes()) for row in rows]
+    result = DemoResult(
+        classes=classes,
+        # Python's sort is stable: within the first shots, and within the others, the order stays.
+        support=tuple(shown[i] for i in sorted(support, key=lambda i: i not in first)),
+        held_out=tuple(shown[i] for i in held_out),
+        answers=tuple(found),
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint.digest,
+        generator=f"{classifier.generator} ({classifier.generator_id_})",
+        seed=seed,
+        encode_seconds=encode_seconds,
+        versions={name: version(name) for name in PACKAGES},
+    )
+    return result, classifier

@@ -1,0 +1,203 @@
+"""The gradient path: a predicted adapter, taken as many steps as its own support bears out.
+
+And what left-out pictures say of an adapter, refined or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.generator.base import AdapterGenerator
+from metaadapter.workflow.gradient_steps import (
+    MOVED,
+    FineTune,
+    gradient_steps,
+    own_log_probability,
+)
+
+# The numbers of steps that left-out pictures choose from.
+CHECKED = (5, 10, 20, 40, 80)
+# The number of parts of a class's shots that are left out in turn.
+N_FOLDS = 4
+# The number of pictures each of which is left out of one task of a batch.
+TASKS_AT_ONCE = 32
+# So many unlabelled pictures a task take as much memory as a task without.
+POOL_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """Refined adapters of T tasks, and how far each went."""
+
+    weights: AdapterWeights
+    n_steps_T: Int[Tensor, " T"]
+    """The number of steps taken; 0 where the prediction is kept."""
+
+
+def fine_tune(
+    generator: AdapterGenerator, support: Support, settings: FineTune | None = None
+) -> FineTuned:
+    """Predict adapters of T tasks and refine them by gradient steps on their support.
+
+    How many steps is asked of the support alone: the shots of each class are divided into folds,
+    an adapter is predicted and refined without each fold, and the number of steps with the least
+    cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
+    the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
+    so does one whose steps end in numbers that are not finite. The steps learn from each view of a
+    picture where views are given; the start is predicted from the pictures.
+
+    Args:
+        generator: What predicts the start.
+        support: The tasks.
+        settings: How the steps go, and how many; the defaults of `FineTune` if `None`.
+
+    Raises:
+        UsageError: A temperature is needed and missing.
+    """
+    settings = settings or FineTune()
+
+    def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
+        """The prediction from the kept pictures, and the adapters after so many steps."""
+        start = generator.predict(kept)
+        taken = islice(gradient_steps(start, kept, settings), max(steps, default=0))
+        after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
+        return [start, *(after[number] for number in steps)]
+
+    steps: tuple[int, ...] = CHECKED
+    if settings.n_steps is not None:
+        steps = (settings.n_steps,) if settings.n_steps else ()
+        wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
+    else:
+        wanted_T = _choose(*_left_out_losses(path, support))
+        steps = CHECKED[: max(wanted_T.tolist(), default=0)]
+    return _at(path(support, steps), steps, wanted_T)
+
+
+def fine_tune_adapter(
+    generator: AdapterGenerator, support: Support, settings: FineTune | None = None
+) -> tuple[AdapterWeights, int]:
+    """The refined adapter of the one task of a support, without a task axis, and its steps."""
+    tuned = fine_tune(generator, support.to(device=generator.device).exact, settings)
+    return tuned.weights.task(0).to(device="cpu", dtype=torch.float64), int(tuned.n_steps_T[0])
+
+
+def _left_out_losses(
+    path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
+) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
+    """Cross-entropy of each left-out picture after 0 and each of the `CHECKED` steps.
+
+    The pictures that count are those of classes with several.
+    """
+    mask_TNK = support.present_TNK
+    several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
+    fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
+    losses_STNK = support.text_TND.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
+    for fold in range(min(N_FOLDS, mask_TNK.shape[-1])):
+        left_TNK = mask_TNK & several_TN1 & (fold_TNK == fold)
+        if not left_TNK.any():
+            continue
+        for number, weights in enumerate(path(support.kept(~left_TNK), CHECKED)):
+            loss_TNK = -own_log_probability(weights, support)
+            losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
+    return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
+
+
+def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
+    """Which number of steps each task takes, as a place in (0, *CHECKED)."""
+    n_T = asked_TX.sum(-1).clamp(min=1)
+    gains_STX = torch.where(asked_TX, losses_STX[:1] - losses_STX, 0.0)
+    gains_ST = (gains_STX.sum(-1) / n_T).nan_to_num(-torch.inf, posinf=-torch.inf)
+    best_T = gains_ST.argmax(0)
+    gain_T = gains_ST.amax(0)
+    own_TX = gains_STX.gather(0, best_T[None, :, None].expand(1, *asked_TX.shape))[0]
+    spread_T = torch.where(asked_TX, (own_TX - gain_T[:, None]).square(), 0.0).sum(-1)
+    error_T = (spread_T / (n_T - 1).clamp(min=1) / n_T).sqrt()
+    return torch.where((gain_T > error_T) & (n_T > 1), best_T, 0)
+
+
+def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
+    """Each task's adapter at its place on the path, or its start if that is no longer finite."""
+    start, each_T = path[0], torch.arange(len(place_T), device=place_T.device)
+    finite_STN = torch.stack(
+        [
+            weights.classes.isfinite().all(-1)
+            & (weights.class_bias.isfinite() | ~start.class_bias.isfinite())
+            for weights in path
+        ]
+    )
+    place_T = torch.where(finite_STN[place_T, each_T].all(-1), place_T, 0)
+    chosen = {
+        name: torch.stack([getattr(weights, name) for weights in path])[place_T, each_T]
+        for name in MOVED
+    }
+    return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is predicted for pictures left out one by one, but for those alone in their class."""
+
+    pictures: Int[Tensor, " n"]
+    """The place of each among all pictures of the support, class by class."""
+    labels: Int[Tensor, " n"]
+    """The class of each."""
+    probabilities: Float[Tensor, "n N"]
+
+    @property
+    def predicted(self) -> Int[Tensor, " n"]:
+        """The most probable class of each."""
+        return self.probabilities.argmax(-1)
+
+    @property
+    def correct(self) -> Bool[Tensor, " n"]:
+        """Whether the most probable class is the picture's own."""
+        return self.predicted == self.labels
+
+
+def leave_one_out(
+    support: Support,
+    generator: AdapterGenerator,
+    *,
+    n_steps: int = 0,
+    shown_NKD: Float[Tensor, "N K D"] | None = None,
+    asked_NK: Bool[Tensor, "N K"] | None = None,
+) -> LeftOut:
+    """Classify each picture of one task by an adapter predicted from all the others.
+
+    Args:
+        support: The task.
+        generator: What predicts the adapters.
+        n_steps: Gradient steps that refine each.
+        shown_NKD: What is classified in the place of each picture, such as its features from a
+            less exact encoder; the picture itself by default.
+        asked_NK: The pictures that are left out, those alone in their class never; all by default.
+    """
+    support = support.to(device=generator.device)
+    settings = FineTune(n_steps=n_steps)
+    shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
+    (mask_NK,) = support.present_TNK
+    several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    asked_NK = several_NK if asked_NK is None else several_NK & asked_NK.to(mask_NK.device)
+    pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
+    labels, places = asked_NK.nonzero().unbind(1)
+    found = [support.text_TND.new_empty(0, support.n_way)]
+    # Each task has the unlabelled pictures of its own.
+    at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
+    for start in range(0, len(labels), at_once):
+        some = slice(start, start + at_once)
+        left_out = labels[some], places[some]
+        many = support.repeated(len(labels[some]))
+        kept_TNK = torch.ones_like(many.support_mask_TNK)
+        kept_TNK[range(many.n_tasks), *left_out] = False
+        weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
+        logits_T1N = classify(shown_NKD[left_out][:, None], weights)
+        found.append(logits_T1N[:, 0].softmax(-1))
+    return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(found).cpu())

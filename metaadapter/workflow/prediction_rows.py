@@ -1,0 +1,108 @@
+"""A prediction as a row of a table, and back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from metaadapter.data.crop import Box
+from metaadapter.data.plain_text import from_csv, in_csv
+from metaadapter.workflow.predictions import Prediction
+
+COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
+# A manifest of pictures calls them so, too.
+BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
+BETWEEN = " | "
+
+
+@dataclass(frozen=True, slots=True)
+class RowFormat:
+    """Which columns a table has.
+
+    Attributes:
+        classes: Labels, one column of probabilities each.
+        raw: Names as they are, and not as `in_csv` writes them.
+        sets: A column `set` with the classes that a picture may show, joined by " | ".
+        boxes: Columns for the box of a detector.
+        times: Columns `time` and `series`.
+    """
+
+    classes: Sequence[str]
+    raw: bool = False
+    sets: bool = False
+    boxes: bool = False
+    times: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return (
+            *COLUMNS,
+            *(["set"] if self.sets else []),
+            *(BOX_COLUMNS if self.boxes else []),
+            *(["time", "series"] if self.times else []),
+            *(f"p_{label}" for label in self.classes),
+        )
+
+    @property
+    def head(self) -> bytes:
+        """The first line."""
+        return self._csv([self.columns])
+
+    def rows(self, predictions: Iterable[Prediction]) -> bytes:
+        """One line for each prediction."""
+        return self._csv(self._cells(each) for each in predictions)
+
+    def read(self, file: IO[bytes]) -> Iterator[Prediction]:
+        """The predictions of a whole table, but for true labels and `in_support`."""
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        try:
+            lines = csv.reader(text)
+            next(lines)
+            for line in lines:
+                cells = line if self.raw else map(from_csv, line)
+                yield self._prediction(dict(zip(self.columns, cells, strict=True)))
+        finally:
+            text.detach()  # whoever opened the file closes it
+
+    def _cells(self, it: Prediction) -> list[object]:
+        cells = [*it[:5], "" if it.known is None else it.known, "yes" if it.unfamiliar else ""]
+        if self.sets:
+            cells.append(BETWEEN.join(it.set or ()))
+        if self.boxes:
+            cells += [*(it.box or ("",) * 4), it.detected or ""]
+            cells.append("" if it.confidence is None else it.confidence)
+        if self.times:
+            cells += [it.time or "", it.series or ""]
+        return [*cells, *(it.probabilities.get(label, "") for label in self.classes)]
+
+    def _prediction(self, cells: dict[str, str]) -> Prediction:
+        shares = {label: cells[f"p_{label}"] for label in self.classes}
+        sides = [cells.get(column, "") for column in BOX_COLUMNS[:4]]
+        confidence = cells.get("confidence")
+        return Prediction(
+            path=cells["path"],
+            label=cells["label"],
+            probability=float(cells["probability"]),
+            runner_up=cells["runner_up"],
+            runner_up_probability=float(cells["runner_up_probability"]),
+            in_support=False,
+            probabilities={label: float(share) for label, share in shares.items() if share},
+            known=float(cells["known"]) if cells["known"] else None,
+            unfamiliar=bool(cells["unfamiliar"]),
+            set=tuple(cells["set"].split(BETWEEN)) if cells.get("set") else None,
+            box=Box(*map(float, sides)) if any(sides) else None,
+            detected=cells.get("detected") or None,
+            confidence=float(confidence) if confidence else None,
+            time=cells.get("time") or None,
+            series=cells.get("series") or None,
+        )
+
+    def _csv(self, rows: Iterable[Sequence[object]]) -> bytes:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows if self.raw else (map(in_csv, row) for row in rows))
+        # A file name of undecodable bytes comes back as the same bytes.
+        return text.getvalue().encode(errors="surrogateescape")

@@ -1,0 +1,247 @@
+"""The pictures that `metaadapter predict` is to classify, and the encoder that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from metaadapter.adapter.adapted_encoder import adapted_encoder
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageRow
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.device import Precision
+from metaadapter.features.encoded_pictures import (
+    EncodedPictures,
+    encode_rows,
+    is_store,
+    read_store,
+    require_some,
+)
+from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.feature_store import FeatureStore
+
+# An interrupted run loses this many pictures at most, and several batches still overlap in it.
+PICTURES_AT_ONCE = 128
+
+
+def load_adapter_encoder(
+    adapter: Path,
+    stored: StoredAdapter,
+    override: str | None,
+    device: str,
+    precision: Precision,
+) -> ImageEncoder:
+    """Load the encoder that an adapter's features come from, with its own parts in the towers.
+
+    Errors are those of `load_base_encoder` and `adapted_encoder`.
+    """
+    config = stored.config
+    base = load_base_encoder(adapter, config.origin, config.width, override, device, precision)
+    return adapted_encoder(base, stored, merge=True)  # nobody else has the base
+
+
+def load_base_encoder(
+    adapter: Path,
+    origin: Origin,
+    width: int,
+    override: str | None,
+    device: str,
+    precision: Precision,
+) -> ImageEncoder:
+    """Load the encoder that an adapter names, or that `override` names, and check that it is it.
+
+    `origin` and `width` are those of the adapter's features.
+
+    Raises:
+        UsageError: without `override`, the adapter names no encoder, or a file of code.
+        IncompatibleArtifact: it is another encoder.
+    """
+    owner = f"the adapter {adapter}"
+    name = override or origin.encoder
+    if name is None:
+        raise UsageError(
+            f"{owner} was made from features and does not say by which encoder; name it with "
+            "--encoder"
+        )
+    remembered_by = owner if override is None else None
+    load = partial(
+        load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
+    )
+    encoder = load(zoom=origin.zoom, blocks=origin.block_names)
+    # Features that came without an encoder do not say how it looked; their width tells.
+    if origin.fingerprint is None and width != encoder.dim:
+        others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
+        encoder = next((other for other in others if other.dim == width), encoder)
+    origin.require_encoder(encoder.fingerprint, owner=owner)
+    return encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What is asked about: pictures of feature stores, and pictures that are to be encoded."""
+
+    stored: tuple[EncodedPictures, ...]
+    rows: tuple[ImageRow, ...]
+    warnings: tuple[str, ...]
+    """What was noticed when the rows were listed."""
+
+
+def list_queries(
+    sources: Sequence[Path],
+    config: AdapterConfig,
+    *,
+    labelled: bool = False,
+    further_labels: Sequence[str] = (),
+    split: str | None = None,
+) -> Queries:
+    """Look at all sources; no picture is encoded.
+
+    Args:
+        sources: pictures, folders, manifests and feature stores.
+        config: facts of the adapter: its encoder, looks, views and seed.
+        labelled: read labels, which then every picture must have.
+        further_labels: labels that are allowed beside the classes.
+        split: the split to read of divided sources; all of them by default, unless labelled.
+
+    Raises:
+        UsageError: a source is a store, and the adapter has parts in the encoder's towers.
+        DataError: a source is missing, or a label is no class of the adapter.
+        IncompatibleArtifact: a store was made by another encoder, or features have another width.
+    """
+    tables = [
+        read_images(source, labelled=labelled, split=split, n_classes=1)
+        for source in sources
+        if not is_store(source)
+    ]
+    stored = [_of_store(source, config, split) for source in sources if is_store(source)]
+    rows = [row for table in tables for row in table.rows]
+    if labelled:
+        _require_labels(stored, rows, [*map(str, config.classes), *further_labels])
+    warnings = tuple(warning for table in tables for warning in table.warnings)
+    return Queries(tuple(stored), tuple(rows), warnings)
+
+
+def read_queries(
+    sources: Sequence[Path],
+    config: AdapterConfig,
+    load: Callable[[], ImageEncoder],
+    *,
+    split: str | None = None,
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+
+    All sources are looked at before the first picture is encoded; arguments and errors are those of
+    `list_queries` and `encode_queries`.
+    """
+    yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
+
+
+def encode_queries(
+    queries: Queries,
+    config: AdapterConfig,
+    load: Callable[[], ImageEncoder],
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+
+    Args:
+        queries: what is asked about.
+        config: facts of the adapter.
+        load: gives the encoder, checked; called only if there are pictures to encode.
+        progress: called after each batch that is encoded.
+
+    Raises:
+        DataError: not one picture can be read.
+        IncompatibleArtifact: the encoder's features have another width.
+    """
+    yield from queries.stored
+    if not queries.rows:
+        return
+    encoder = load_fitting(config, load)
+    warnings = queries.warnings
+    for part in _encode(queries.rows, encoder, config, progress):
+        yield replace(part, warnings=warnings + part.warnings)
+        warnings = ()
+
+
+def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> ImageEncoder:
+    """Load an encoder, and check that its features are as wide as the adapter expects them."""
+    encoder = load()
+    _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
+    return encoder
+
+
+def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
+    store = FeatureStore.open(source)
+    if config.inside is not None:
+        raise UsageError(
+            f"the feature store {source} holds features of the encoder {store.encoder} as it is, "
+            "and the adapter has parts of its own in the encoder's towers: give the pictures"
+        )
+    config.origin.require_encoder(store.fingerprint, owner="the adapter")
+    _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
+    pictures = read_store(store, split=split)
+    if store.n_views == config.origin.n_views:
+        return pictures
+    warning = (
+        f"the feature store {source} averages {store.n_views} view(s) of a picture, the adapter "
+        f"was made with {config.origin.n_views}; probabilities shift a little"
+    )
+    return replace(pictures, warnings=(*pictures.warnings, warning))
+
+
+def _encode(
+    rows: Sequence[ImageRow],
+    encoder: ImageEncoder,
+    config: AdapterConfig,
+    progress: Callable[[Progress], None],
+) -> Iterator[EncodedPictures]:
+    views, seed = config.origin.n_views, config.origin.seed
+    unreadable: list[UnreadableImage] = []
+    for start in range(0, len(rows), PICTURES_AT_ONCE):
+
+        def tell(moment: Progress, n_before: int = start) -> None:
+            if moment.stage == "encode":
+                progress(replace(moment, done=n_before + moment.done, total=len(rows)))
+
+        some = rows[start : start + PICTURES_AT_ONCE]
+        part = encode_rows(some, encoder, views=views, seed=seed, progress=tell)
+        unreadable += part.quarantined
+        yield part
+    require_some(len(rows), unreadable)
+
+
+def _require_labels(
+    stored: Sequence[EncodedPictures], rows: Sequence[ImageRow], classes: Sequence[str]
+) -> None:
+    """Check that every picture has a label, and that all labels are classes of the adapter."""
+    columns: list[tuple[Sequence[str], Sequence[object]]]
+    columns = [(pictures.labels, pictures.paths) for pictures in stored]
+    columns.append(([row.label or "" for row in rows], [row.path for row in rows]))
+    for labels, paths in columns:
+        if "" in labels:
+            unlabelled = paths[labels.index("")]
+            raise DataError(f"--labelled was given, but {unlabelled} has no label; leave it out")
+        if unknown := sorted(set(labels) - set(classes)):
+            raise DataError(
+                f"the pictures have the labels {', '.join(map(repr, unknown[:5]))}, which are not "
+                f"classes of the adapter ({', '.join(map(repr, classes[:5]))}"
+                f"{', …' if len(classes) > 5 else ''}); rename the folders, or leave --labelled out"
+            )
+
+
+def _require_width(width: int, config: AdapterConfig, owner: str) -> None:
+    """Check all that can be checked of an adapter made from features of an unnamed encoder."""
+    if width != config.width:
+        raise IncompatibleArtifact(
+            f"the adapter was made from features {config.width} wide, {owner} are {width} wide: "
+            "they come from another encoder; use the one that the adapter was made with"
+        )

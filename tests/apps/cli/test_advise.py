@@ -1,0 +1,173 @@
+"""`metaadapter doctor --advise`: from files to text, JSON and a page."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.apps.advice import of_pictures
+
+
+@pytest.fixture
+def advise(run, encoder):
+    """Advice on pictures through the small encoder."""
+
+    def on(source, *more):
+        return run("doctor", "--advise", source, "--encoder", encoder, *more)
+
+    return on
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """Three classes of pictures that differ, one of them in two classes, and a damaged one."""
+    folder, rng = tmp_path_factory.mktemp("faulty") / "animals", np.random.default_rng(0)
+    for label in ("heron", "lynx", "red_fox"):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
+    shutil.copy(folder / "heron" / "0.png", folder / "lynx" / "9.png")
+    (folder / "heron" / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_advise__faulty_pictures__are_told_with_what_to_do(advise, faulty):
+    result = advise(faulty)
+
+    assert result.code == 0
+    head, first, *pictures = result.out.splitlines()[:4]
+    assert head == f"{faulty}, 10 pictures of 3 classes; what helps most comes first:"
+    assert first == (
+        "1. Nearly the same picture stands in 'heron' and 'lynx': remove it from all but the class "
+        "that it shows."
+    )
+    assert pictures == [f"     {faulty}/heron/0.png", f"     {faulty}/lynx/9.png"]
+    assert "left out, because unreadable: 1" in result.err
+
+
+def test_advise__nothing_wrong__says_so_in_one_sentence(advise, labelled, monkeypatch):
+    monkeypatch.setattr(of_pictures, "advise", lambda *_, **__: [])
+
+    result = advise(labelled)
+
+    assert result.out == f"{labelled}, 9 pictures of 3 classes: there is nothing to advise\n"
+    assert result.code == 0
+
+
+def test_advise__json__has_the_paths_of_pictures(advise, faulty):
+    first, *_ = advise(faulty, "--json").document["advice"]
+
+    assert first["kind"] == "near_duplicate"
+    assert first["classes"] == ["heron", "lynx"]
+    assert first["pictures"] == [f"{faulty}/heron/0.png", f"{faulty}/lynx/9.png"]
+
+
+def test_advise__feature_store__gives_the_same_advice_without_its_pictures(
+    advise, run, faulty, encoder, tmp_path
+):
+    pictures = shutil.copytree(faulty, tmp_path / "animals")
+    store = tmp_path / "features"
+    assert run("encode", pictures, "--out", store, "--encoder", encoder).code == 0
+    of_folder = advise(pictures, "--json").document["advice"]
+    shutil.rmtree(pictures)
+
+    result = run("doctor", "--advise", store, "--page", tmp_path / "page.html", "--json")
+
+    assert result.document["advice"] == of_folder
+    assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_advise__page__holds_the_pictures(advise, faulty, tmp_path):
+    page = tmp_path / "new folder" / "page.html"
+
+    result = advise(faulty, "--page", page)
+
+    html = page.read_text(encoding="utf-8")
+    assert result.err.endswith(f"page: {page}\n")
+    assert html.count('src="data:image/jpeg;base64,') >= 2
+    assert f"file {faulty}/lynx/9.png" in html
+    assert "Pictures that cannot be read" in html
+
+
+def test_advise__page_of_someone_else__is_refused_before_pictures_are_read(advise, tmp_path):
+    page = tmp_path / "thesis.html"
+    page.write_text("<h1>My thesis</h1>")
+
+    result = advise(tmp_path / "not there", "--page", page)
+
+    assert result.code == 3
+    assert "is a file of yours, not a page of metaadapter" in result.err
+    assert page.read_text() == "<h1>My thesis</h1>"
+
+
+def test_advise__page_again__is_replaced(advise, faulty, tmp_path):
+    page = tmp_path / "page.html"
+
+    assert [advise(faulty, "--page", page).code for _ in range(2)] == [0, 0]
+
+
+def test_advise__too_many_pictures__draws_some_of_each_class_and_says_so(
+    advise, labelled, monkeypatch
+):
+    monkeypatch.setattr(of_pictures, "MAX_PICTURES", 7)
+
+    result = advise(labelled)
+
+    assert "6 pictures of 3 classes" in result.out
+    assert "6 of the 9 were drawn, at most 2 of each class" in result.err
+
+
+def test_advise__split__is_chosen_as_by_adapt(advise, labelled, tmp_path):
+    for split in ("train", "val"):
+        shutil.copytree(labelled, tmp_path / split)
+
+    assert "9 pictures of 3 classes" in advise(tmp_path, "--split", "val").out
+    result = advise(tmp_path)
+    assert result.code == 2
+    assert "is divided into train (9), val (9): choose one" in result.err
+
+
+def test_advise__class_without_a_readable_picture__says_which(advise, labelled, tmp_path):
+    folder = shutil.copytree(labelled, tmp_path / "animals")
+    (folder / "wolf").mkdir()
+    (folder / "wolf" / "0.jpg").write_bytes(b"no picture")
+
+    result = advise(folder)
+
+    assert result.code == 3
+    assert "no picture of class 'wolf' can be read" in result.err
+
+
+@pytest.mark.parametrize("option", ["--page", "--encoder", "--split"])
+def test_doctor__options_of_advise_without_it__are_refused(run, option):
+    result = run("doctor", option, "x")
+
+    assert result.code == 2
+    assert "--page, --encoder and --split go with --advise alone" in result.err
+
+
+def test_doctor__advise_and_verify__are_refused_together(run, labelled):
+    result = run("doctor", "--advise", labelled, "--verify", labelled)
+
+    assert result.code == 2
+    assert "give one of them" in result.err
+
+
+def test_advise__names_of_hostile_classes__are_inert_on_page_and_terminal(
+    advise, labelled, tmp_path
+):
+    folder = shutil.copytree(labelled, tmp_path / "animals")
+    hostile = folder / "<b>\x1b[31m&"
+    (folder / "lynx").rename(hostile)
+    Image.open(folder / "heron" / "0.png").save(hostile / "copy.png")
+
+    result = advise(folder, "--page", tmp_path / "page.html")
+
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "\x1b" not in result.out + html
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.apps.cli.console import Console
+from metaadapter.features.encoding_loop import Progress
+
+HALFWAY = Progress("encode", 50, 100, 25.0)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Streams that rich takes for a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def show_halfway(console):
+    with console.progress() as progress:
+        progress(HALFWAY)
+
+
+def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
+    show_halfway(Console())
+
+    said = capsys.readouterr()
+    assert "encoding" in said.err
+    assert "50/100" in said.err
+    assert "25/s" in said.err
+    assert said.out == ""
+
+
+def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
+    with Console().counting("measuring") as tell:
+        tell(1, 4)
+
+    said = capsys.readouterr().err
+    assert "measuring" in said
+    assert "1/4" in said
+    assert "0 s" in said
+
+
+def test_counting__below_results__makes_room_for_each_line_of_them(terminal, capsys):
+    console = Console()
+    with console.counting("looking", below_results=True) as tell:
+        console.result("a result")
+        tell(1, 4)
+
+    said = capsys.readouterr()
+    erased = "\x1b[2K"
+    assert f"{erased}a result\n" in said.out
+    assert "1/4" in said.out.partition("a result")[2]
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])
+def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
+    show_halfway(Console(**silent))
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress__no_terminal__is_silent(capsys):
+    show_halfway(Console())
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_note__long_path_with_brackets__stays_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    path = "/pictures/[red]/" + "long/" * 20
+
+    Console().note(path)
+
+    assert capsys.readouterr().err == path + "\n"
+
+
+def test_note__quiet__is_left_out_and_warnings_stay(capsys):
+    console = Console(quiet=True)
+
+    console.note("by the way")
+    console.warn("look out")
+
+    assert capsys.readouterr().err == "warning: look out\n"
+
+
+def test_lists__items_with_breaks_and_escapes__stay_on_their_lines(capsys):
+    Console().warn_of("left out:", ["a\n  b", "\x1b[2J", "\u202ec"])
+
+    assert capsys.readouterr().err == "warning: left out:\n  a\\n  b\n  \\x1b[2J\n  \\u202ec\n"
+
+
+def test_error__break_in_a_name__begins_no_line(capsys):
+    Console().error("cannot read a\nwarning: b; differ:\n  c")
+
+    assert capsys.readouterr().err == "error: cannot read a\\nwarning: b; differ:\n  c\n"
+
+
+def test_result__name_of_an_emoji__stays_as_it_is(capsys):
+    Console().result("/pictures/:skull:/[red]", "")
+
+    assert capsys.readouterr().out == "/pictures/:skull:/[red]\n\n"

@@ -1,0 +1,170 @@
+"""Sentences on a class: `--describe`, a column of a manifest, and class.txt."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+
+
+@pytest.fixture
+def pictures(labelled, tmp_path):
+    """A copy of the labelled pictures that may be written to."""
+    return shutil.copytree(labelled, tmp_path / "pictures")
+
+
+@pytest.fixture
+def adapted(run, encoder, tmp_path):
+    """`adapt` on a source, and the adapter that it wrote."""
+
+    def adapt(source, *options):
+        out = tmp_path / "adapter"
+        result = run("adapt", source, "--out", out, "--encoder", encoder, "--json", *options)
+        return result, load_adapter(out) if result.code == 0 else None
+
+    return adapt
+
+
+def test_adapt__described_class__has_its_sentences_and_another_text(adapted, pictures, tmp_path):
+    _, plain = adapted(pictures)
+
+    result, found = adapted(pictures, "--describe", "heron=grey, long legs")
+
+    assert result.document["descriptions"] == {"heron": ["grey, long legs"]}
+    assert found.config.class_names == ["heron", "lynx", "red fox"]
+    assert found.config.descriptions == [["grey, long legs"], [], []]
+    assert "heron; grey, long legs" in (tmp_path / "adapter" / "README.md").read_text()
+    texts, before = found.support.text_TND[0], plain.support.text_TND[0]
+    assert not np.allclose(texts[0], before[0])
+    np.testing.assert_array_equal(texts[1:], before[1:])
+
+
+def test_adapt__class_txt__is_read_as_describe_is(adapted, pictures):
+    _, given = adapted(
+        pictures, "--describe", "heron=grey, long legs", "--describe", "heron=a tall bird"
+    )
+    (pictures / "heron" / "class.txt").write_text("grey,   long legs\n\na tall bird\n")
+
+    result, found = adapted(pictures)
+
+    assert result.document["descriptions"] == {"heron": ["grey, long legs", "a tall bird"]}
+    assert result.document["warnings"] == []
+    np.testing.assert_array_equal(found.support.text_TND, given.support.text_TND)
+
+
+def test_adapt__column_description__is_read_once_for_each_class(adapted, pictures):
+    lines = ["path,label,description"]
+    for path in sorted(pictures.glob("*/*")):
+        label = path.parent.name
+        lines.append(f"{path},{label},{'long legs' if label == 'heron' else ''}")
+    manifest = pictures.parent / "list.csv"
+    manifest.write_text("\n".join(lines))
+
+    result, found = adapted(manifest)
+
+    assert result.document["descriptions"] == {"heron": ["long legs"]}
+    assert found.config.descriptions == [["long legs"], [], []]
+
+
+def test_adapt__no_text__reads_no_sentence(adapted, pictures):
+    (pictures / "heron" / "class.txt").write_text("long legs")
+
+    result, found = adapted(pictures, "--no-text")
+
+    assert result.document["descriptions"] == {}
+    assert found.config.descriptions is None
+    assert not found.support.text_TND.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--describe", "hern=long legs"), "--describe: there is no class 'hern'; did you mean"),
+        (("--describe", "heron"), "--describe expects LABEL=SENTENCE, for example"),
+        (("--describe", "heron="), "--describe expects LABEL=SENTENCE, for example"),
+        (("--describe", "heron=a", "--no-text"), "--no-text goes with none of"),
+    ],
+)
+def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(
+    adapted, pictures, options, told
+):
+    result, _ = adapted(pictures, *options)
+
+    assert result.code == 2
+    assert told in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xfe", "it is not in UTF-8"),
+        (b"\x00\x01", "it holds a zero byte"),
+        (b"a" * 70_000, "more than 65536 bytes"),
+    ],
+)
+def test_adapt__class_txt_that_is_no_text__ends_with_3(adapted, pictures, content, told):
+    (pictures / "heron" / "class.txt").write_bytes(content)
+
+    result, _ = adapted(pictures)
+
+    assert result.code == 3
+    assert told in result.err
+
+
+def test_encode__class_txt__is_told_not_to_be_kept(run, pictures, encoder, tmp_path):
+    (pictures / "heron" / "class.txt").write_text("long legs")
+
+    told = run("encode", pictures, "--out", tmp_path / "store", "--encoder", encoder, "--json")
+
+    assert "sentences on 1 class(es) are not kept" in told.document["warnings"][0]
+    described = run(
+        *("adapt", tmp_path / "store", "--out", tmp_path / "adapter", "--json"),
+        *("--describe", "heron=long legs"),
+    )
+    assert described.document["descriptions"] == {"heron": ["long legs"]}
+
+
+def test_load__described_adapter__has_its_sentences_and_takes_a_described_class(
+    adapted, pictures, encoder, tmp_path
+):
+    adapted(pictures, "--describe", "heron=grey, long legs")
+
+    classifier = MetaAdapterClassifier.load(tmp_path / "adapter", encoder=str(encoder))
+    assert classifier.class_texts == {
+        "heron": ["heron", "grey, long legs"],
+        "lynx": "lynx",
+        "red_fox": "red fox",
+    }
+    classifier.add_class("owl", text=["owl", "a round face", "wide eyes"])
+    classifier.save(tmp_path / "more")
+
+    config = load_adapter(tmp_path / "more").config
+    assert config.class_names == ["heron", "lynx", "owl", "red fox"]
+    assert config.descriptions == [["grey, long legs"], [], ["a round face", "wide eyes"], []]
+
+
+def test_add__described_class__keeps_its_sentences(run, adapted, pictures, encoder, tmp_path):
+    adapted(pictures)
+
+    result = run(
+        *("add", tmp_path / "adapter", "owl", "--text", "an owl", "--json"),
+        *("--describe", "a round face", "--describe", "wide eyes"),
+    )
+
+    assert result.document["name"] == "an owl"
+    assert result.document["descriptions"] == ["a round face", "wide eyes"]
+    config = load_adapter(tmp_path / "adapter").config
+    assert config.descriptions == [[], [], ["a round face", "wide eyes"], []]
+
+
+def test_add__sentence_without_a_name__ends_with_2(run, adapted, pictures, unlabelled, tmp_path):
+    adapted(pictures, "--no-text")
+
+    result = run("add", tmp_path / "adapter", "owl", unlabelled, "--describe", "a round face")
+
+    assert result.code == 2
+    assert "give the name of the class with --text as well" in result.err

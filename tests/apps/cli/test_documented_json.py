@@ -1,0 +1,251 @@
+"""Every `--json` document has the keys and types that docs/command-line.md promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from metaadapter.features.encoder import FrozenEncoder
+
+PAGE = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+TYPES = {
+    "text": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "list": list,
+    "object": dict,
+    "null": type(None),
+}
+
+
+def documented(schema):
+    """Key → names of its types, from the table below the schema's heading."""
+    section = PAGE.split(f"### `{schema}`\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| .+ \|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n| ") - 1  # the head line is no key
+    return {key: kinds.split(" or ") for key, kinds in rows}
+
+
+def agrees(document, schema):
+    """Whether the document has exactly the documented keys, each of a documented type."""
+    promised = documented(schema)
+    assert document["schema"] == schema
+    assert set(document) == set(promised)
+    for key, kinds in promised.items():
+        assert any(isinstance(document[key], TYPES[kind]) for kind in kinds), key
+    return True
+
+
+def test_encode__document__is_as_documented(run, labelled, encoder, tmp_path):
+    done = run("encode", labelled, "--out", tmp_path / "s", "--encoder", encoder, "--json")
+
+    assert agrees(done.document, "metaadapter.encode/1")
+
+
+@pytest.mark.parametrize("shots", [1, 3])  # with one picture of each class there is no estimate
+def test_adapt__document__is_as_documented(run, labelled, encoder, tmp_path, shots):
+    more = ("--encoder", encoder, "--shots", shots, "--json")
+
+    done = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+
+    assert agrees(done.document, "metaadapter.adapt/1")
+
+
+@pytest.fixture
+def pairs(labelled, tmp_path):
+    """A manifest with a caption for each picture."""
+    rows = [f"{path},a {path.parent.name}" for path in sorted(labelled.glob("*/*.png"))]
+    (tmp_path / "pairs.csv").write_text("\n".join(["path,caption", *rows]))
+    return tmp_path / "pairs.csv"
+
+
+def test_adapt_captions__document__is_as_documented(run, pairs, encoder, tmp_path):
+    out = ("--out", tmp_path / "a", "--encoder", encoder)
+
+    done = run("adapt", pairs, "--captions", *out, "--json")
+
+    assert agrees(done.document, "metaadapter.adapt-captions/1")
+
+
+@pytest.mark.parametrize("asked", [(), ("--question", "What is it?", "--answers", "red,blue")])
+def test_rank__document__is_as_documented(run, pairs, adapter, asked):
+    done = run("rank", adapter, pairs, "--json", *asked)
+
+    assert agrees(done.document, "metaadapter.rank/1")
+
+
+@pytest.mark.parametrize("text", [(), ("--text", "a grey wolf")])
+def test_add__document__is_as_documented(run, adapter, labelled, tmp_path, text):
+    source = () if text else (labelled / "lynx",)
+
+    done = run("add", adapter, "wolf", *source, *text, "--out", tmp_path / "more", "--json")
+
+    assert agrees(done.document, "metaadapter.add/1")
+
+
+@pytest.mark.parametrize("more", [(), ("--labelled",)])
+def test_predict__document__is_as_documented(run, adapter, labelled, more):
+    done = run("predict", adapter, labelled, "--json", *more)
+
+    assert agrees(done.document, "metaadapter.predict/1")
+
+
+def test_export__document__is_as_documented(run, adapter, tmp_path):
+    pytest.importorskip("onnxscript")
+
+    done = run("export", adapter, "--onnx", tmp_path / "adapter.onnx", "--json")
+
+    assert agrees(done.document, "metaadapter.export/1")
+
+
+def test_library__documents__are_as_documented(run, adapter, tmp_path):
+    library, file = tmp_path / "library", tmp_path / "given.adapter"
+    commands = {
+        "add": (adapter,),
+        "list": (),
+        "show": ("animals",),
+        "rename": ("animals", "beasts"),
+        "export": ("beasts", file),
+        "import": (file,),
+        "remove": ("beasts",),
+    }
+
+    for command, arguments in commands.items():
+        done = run("library", command, library, *arguments, "--json")
+
+        assert agrees(done.document, f"metaadapter.library-{command}/1")
+
+
+def test_library_questions__documents__are_as_documented(run, adapter, labelled, tmp_path):
+    library = tmp_path / "library"
+    for name in ("one", "other"):
+        assert run("library", "add", library, adapter, "--name", name).code == 0
+    questions = [
+        ("identify", labelled),
+        ("identify", labelled, "--together"),
+        ("identify", "--names", "heron,lynx"),
+        ("predict", labelled),
+        ("predict", labelled, "--reject", "--keep", 0.9),
+        ("merge", "one", "other", "--name", "both"),
+    ]
+
+    for command, *arguments in questions:
+        done = run("library", command, library, *arguments, "--json")
+
+        assert agrees(done.document, f"metaadapter.library-{command}/1")
+
+
+def test_train__document__is_as_documented(run, tmp_path):
+    config = tmp_path / "gaussians.toml"
+    config.write_text(
+        "[[data.sources]]\n"
+        'name = "gaussians"\n'
+        "synthetic = { n_classes = 8, width = 16 }\n"
+        "[episodes]\n"
+        "n_way = [2, 4]\n"
+        "n_shot = [1, 3]\n"
+        "n_query = 2\n"
+        "[network]\n"
+        "width = 16\n"
+        "n_heads = 2\n"
+        "[optim]\n"
+        "steps = 1\n"
+        "tasks_per_draw = 2\n"
+    )
+
+    done = run("train", config, "--out", tmp_path / "run", "--device", "cpu", "--json")
+
+    assert agrees(done.document, "metaadapter.train/1")
+
+
+def test_evaluate_and_report__documents__are_as_documented(run, make_store, tmp_path):
+    store = make_store("pets", {"ant": 3, "bee": 3})
+    few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
+
+    done = run("evaluate", store.folder, "--out", tmp_path / "run", *few, "--json")
+
+    assert agrees(done.document, "metaadapter.evaluate/1")
+
+    told = run("report", tmp_path / "run", "--json")
+    assert agrees(told.document, "metaadapter.report/2")
+
+
+def test_continual_evaluation_and_its_report__documents__are_as_documented(
+    run, make_store, tmp_path
+):
+    stores = [make_store(name, {"ant": 3, "bee": 3}).folder for name in ("pets", "toys")]
+    few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
+
+    done = run(
+        "evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *few, "--json"
+    )
+
+    assert agrees(done.document, "metaadapter.continual/1")
+
+    told = run("report", tmp_path / "run", "--json")
+    assert agrees(told.document, "metaadapter.continual_report/1")
+
+
+def test_doctor__document__is_as_documented(run):
+    assert agrees(run("doctor", "--json").document, "metaadapter.doctor/1")
+
+
+@pytest.mark.parametrize("page", [False, True])
+def test_advice__document__is_as_documented(run, labelled, encoder, tmp_path, page):
+    more = ("--page", tmp_path / "page.html") if page else ()
+
+    done = run("doctor", "--advise", labelled, "--encoder", encoder, *more, "--json")
+
+    assert agrees(done.document, "metaadapter.advice/1")
+
+
+def test_demo__document__is_as_documented(run, encoder, tmp_path, monkeypatch):
+    stand_in = FrozenEncoder.load(str(encoder))
+    monkeypatch.setattr(FrozenEncoder, "load", lambda _name: stand_in)
+
+    done = run("demo", "--out", tmp_path / "demo", "--json")
+
+    assert agrees(done.document, "metaadapter.demo/1")
+
+
+def test_error__document__is_as_documented(run):
+    assert agrees(run("predict", "nowhere", "new", "--json").document, "metaadapter.error/1")
+
+
+def test_page__documents_each_schema_once():
+    assert re.findall(r"^### `metaadapter\.([\w-]+)/\d`$", PAGE, re.MULTILINE) == [
+        *(
+            "encode",
+            "adapt",
+            "adapt-captions",
+            "add",
+            "predict",
+            "ground",
+            "rank",
+            "export",
+            "study",
+            "library-add",
+            "library-list",
+            "library-show",
+            "library-remove",
+            "library-rename",
+            "library-export",
+            "library-import",
+            "library-identify",
+            "library-predict",
+            "library-merge",
+            "train",
+            "evaluate",
+            "continual",
+            "report",
+            "continual_report",
+            "doctor",
+            "advice",
+            "places",
+            "demo",
+            "error",
+        )
+    ]

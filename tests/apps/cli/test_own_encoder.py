@@ -1,0 +1,244 @@
+"""`--encoder FILE.py:FACTORY`, and stores of features from elsewhere, through the commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.store.feature_store import FeatureStore
+
+CODE = """
+import numpy as np
+import torch
+from metaadapter.features import ImageEncoder, ModelEncoder
+
+
+def preprocess(picture):
+    pixels = np.array(picture.resize((8, 8)), dtype=np.float32)
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 255 - 0.5
+
+
+def encoder():
+    torch.manual_seed(SEED)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 24))
+    return ModelEncoder("colours", model, preprocess, device="cpu")
+
+
+def with_texts():
+    torch.manual_seed(SEED)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 24))
+    rng = np.random.default_rng(0)
+    texts = {name: rng.standard_normal(24) for name in ("heron", "lynx", "red_fox")}
+    return ModelEncoder("colours", model, preprocess, texts=texts, logit_scale=20.0, device="cpu")
+
+
+def nothing():
+    return 3
+
+
+def fails():
+    raise KeyError("weights")
+
+
+class Bare(ImageEncoder):
+    def encode_pixels(self, batch):
+        return batch.mean((2, 3))
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(CODE.replace("SEED", "0"))
+    return path
+
+
+@pytest.fixture
+def adapted(run, labelled, file, tmp_path):
+    """An adapter of the encoder of one's own."""
+    result = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", f"{file}:encoder")
+    assert result.code == 0, result.err
+    return tmp_path / "adapter"
+
+
+def test_own_encoder__adapt_and_predict__work_from_pictures_alone(run, adapted, unlabelled, file):
+    named = run("predict", adapted, unlabelled, "--encoder", f"{file}:encoder", "--json")
+
+    assert named.code == 0, named.err
+    assert len(named.document["predictions"]) == 6
+    config = json.loads((adapted / "adapter_config.json").read_text())
+    assert config["origin"]["encoder"] == f"{file}:encoder"
+
+
+def test_own_encoder__adapter_that_names_code__runs_it_only_if_the_user_names_it(
+    run, adapted, unlabelled, file, tmp_path
+):
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n{CODE.replace('SEED', '0')}")
+
+    result = run("predict", adapted, unlabelled)
+
+    assert result.code == 2
+    assert f"if you trust that file, give --encoder {file}:encoder" in result.err
+    assert not (tmp_path / "ran").exists()
+    assert run("predict", adapted, unlabelled, "--encoder", f"{file}:encoder").code == 0
+    assert (tmp_path / "ran").exists()
+
+
+def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
+    run, labelled, file, tmp_path
+):
+    store = tmp_path / "store"
+    name = f"{file}:with_texts"
+    assert run("encode", labelled, "--out", store, "--encoder", name).code == 0
+    more = ("--out", tmp_path / "adapter", "--text", "lynx=lynx")
+
+    plain = run("adapt", store, "--out", tmp_path / "plain")
+    refused = run("adapt", store, *more)
+    named = run("adapt", store, *more, "--encoder", name)
+
+    assert (plain.code, refused.code, named.code) == (0, 2, 0)
+    assert f"the feature store {store} was made with the encoder {name}" in refused.err
+
+
+def test_own_encoder__class_without_pictures_or_text__is_refused(run, labelled, file, tmp_path):
+    more = ("--encoder", f"{file}:encoder", "--add-class", "wolf")
+
+    result = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+
+    assert result.code == 2
+    assert "nothing is known of the class 'wolf': it has no picture" in result.err
+
+
+def test_own_encoder__same_weights_in_another_file__are_the_same_encoder(
+    run, adapted, unlabelled, file, tmp_path
+):
+    copy = shutil.copy(file, tmp_path / "copy.py")
+
+    assert run("predict", adapted, unlabelled, "--encoder", f"{copy}:encoder").code == 0
+
+
+def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
+    file.write_text(CODE.replace("SEED", "1"))
+
+    result = run("predict", adapted, unlabelled, "--encoder", f"{file}:encoder")
+
+    assert result.code == 4
+    assert "features cannot be compared" in result.err
+
+
+@pytest.mark.parametrize(
+    ("factory", "more", "message"),
+    [
+        ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
+        ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 31)"),
+        ("absent", (), "has no 'absent'"),
+        ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
+        ("encoder", ("--precision", "bf16"), "decides itself on device, precision and templates"),
+    ],
+)
+def test_own_encoder__what_cannot_be__says_why(
+    run, labelled, file, tmp_path, factory, more, message
+):
+    name = f"{file}:{factory}"
+
+    result = run("encode", labelled, "--out", tmp_path / "store", "--encoder", name, *more)
+
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_own_encoder__texts_of_given_vectors__are_in_the_store(run, labelled, file, tmp_path):
+    name = f"{file}:with_texts"
+
+    result = run("encode", labelled, "--out", tmp_path / "store", "--encoder", name)
+
+    assert result.code == 0
+    store = FeatureStore.open(tmp_path / "store")
+    expected = load_encoder(name).encode_texts(["heron", "lynx", "red fox"])
+    np.testing.assert_array_equal(store.texts, expected)
+    assert store.logit_scale == 20.0
+
+
+@pytest.fixture
+def created(tmp_path):
+    """A store of features from elsewhere, with and without texts: three classes in a plane each."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((3, 16))
+    labels = np.repeat(["heron", "lynx", "red_fox"], 8)
+    features = centres.repeat(8, axis=0) + 0.3 * rng.standard_normal((24, 16))
+    texts = dict(zip(("heron", "lynx", "red_fox"), centres + 1, strict=True))
+    with_texts = FeatureStore.create(
+        tmp_path / "with", features, labels.tolist(), texts=texts, logit_scale=20.0
+    )
+    bare = FeatureStore.create(tmp_path / "bare", features, labels.tolist())
+    return with_texts, bare
+
+
+def test_created_store__adapt_and_predict__work_with_and_without_texts(run, created, tmp_path):
+    for store in created:
+        out = tmp_path / f"adapter of {store.folder.name}"
+        adapt = run("adapt", store.folder, "--out", out, "--shots", 2)
+        document = run("predict", out, store.folder, "--labelled", "--json").document
+
+        assert adapt.code == 0, adapt.err
+        assert document["scores"]["accuracy"]["value"] > 0.9
+
+
+def test_created_store__pictures_or_names__are_refused_with_what_to_do(
+    run, created, labelled, tmp_path
+):
+    store, out = created[0].folder, tmp_path / "adapter"
+    run("adapt", store, "--out", out)
+
+    predicted = run("predict", out, labelled)
+    named = run("adapt", store, "--out", out, "--text", "lynx=a wild cat")
+
+    for result, owner in ((predicted, f"the adapter {out}"), (named, f"the feature store {store}")):
+        assert result.code == 2
+        assert f"{owner} was made with the encoder 'own features', and unknown" in result.err
+        assert "give a feature store in place of pictures and names" in result.err
+
+
+def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
+    run, created, tmp_path
+):
+    methods = "default,closed-form,zero-shot,GDA,Tip-Adapter"
+    options = ("--methods", methods, "--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
+    for store in created:
+        out = tmp_path / f"figures of {store.folder.name}"
+        result = run("evaluate", store.folder, "--out", out, *options)
+
+        assert result.code == 0, result.err
+        boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
+        assert boxes["support and queries apart"] == "pass"
+
+
+def test_created_store__picture_twice__fails_the_check_of_support_and_queries(
+    run, created, tmp_path
+):
+    features = np.array(created[1].mean_features()[0])
+    features[1:8] = features[0]
+    twice = FeatureStore.create(tmp_path / "twice", features, created[1].rows.label.tolist())
+    options = ("--methods", "closed-form", "--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
+
+    result = run("evaluate", twice.folder, "--out", tmp_path / "figures", *options)
+
+    boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
+    assert boxes["support and queries apart"] == "fail"
+
+
+def test_own_encoder__zoom__is_its_own_decision(run, labelled, file, tmp_path):
+    encoder = f"{file}:encoder"
+
+    result = run(
+        "adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--no-zoom"
+    )
+
+    assert result.code == 2
+    assert f"the encoder {encoder} has zoom and decides that itself; leave the option" in result.err
+    own = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--json")
+    assert own.document["zoom"]

@@ -1,0 +1,299 @@
+"""`predict` and `adapt` with the boxes of a detector, series, and files for other programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import datetime, timedelta
+from zlib import crc32
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
+BOX = [0.5, 0.25, 0.25, 0.5]
+START = datetime(2025, 5, 4, 6)
+
+
+def draw(path, label, seconds=None):
+    """A grey frame with a patch of the colour of a class in `BOX`."""
+    rng = np.random.default_rng(crc32("/".join(path.parts[-2:]).encode()))
+    pixels = 90 + rng.integers(-8, 9, (64, 128, 3))
+    if label:
+        pixels[16:48, 64:96] = np.array(COLOURS[label]) + rng.integers(-20, 21, (32, 32, 3))
+    exif = Image.Exif()
+    if seconds is not None:
+        time = START + timedelta(seconds=seconds)
+        exif.get_ifd(0x8769)[0x9003] = time.strftime("%Y:%m:%d %H:%M:%S")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, exif=exif)
+
+
+def detected(*boxes, file="", **more):
+    found = [{"category": category, "conf": conf, "bbox": box} for category, conf, box in boxes]
+    return {"file": file, "detections": found, **more}
+
+
+@pytest.fixture(scope="module")
+def trap(tmp_path_factory):
+    """Labelled frames, frames of two cameras, and detections of both."""
+    folder = tmp_path_factory.mktemp("trap")
+    animal, low, person = ("1", 0.9, BOX), ("1", 0.1, [0, 0, 0.1, 0.1]), ("2", 0.8, [0, 0, 0.3, 1])
+    labelled = []
+    for label in COLOURS:
+        for number in range(2):
+            draw(folder / "labelled" / label / f"{number}.jpg", label)
+            labelled.append(detected(low, animal, file=f"{label}/{number}.jpg"))
+    frames = {
+        "brook/1.jpg": ("lynx", 0, detected(animal, low)),
+        "brook/2.jpg": ("lynx", 2, detected(animal)),
+        "brook/3.jpg": ("", 4, detected(low)),
+        "brook/4.jpg": ("red_fox", 900, detected(person, animal)),
+        "meadow/1.jpg": ("heron", 1, detected(animal, animal)),
+        "meadow/2.jpg": ("heron", 5, detected(failure="broken file") | {"detections": None}),
+        "meadow/3.jpg": ("heron", 9, None),
+    }
+    for name, (label, seconds, _) in frames.items():
+        draw(folder / "frames" / name, label, seconds)
+    said = [found | {"file": name} for name, (_, _, found) in frames.items() if found]
+    for name, images in (("labelled", labelled), ("frames", said)):
+        document = {
+            "info": {"format_version": "1.5", "detector": "md_v5a.0.0.pt"},
+            "detection_categories": {"1": "animal", "2": "person"},
+            "images": images,
+        }
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    return folder
+
+
+@pytest.fixture
+def animals(trap, run, encoder, tmp_path):
+    out = tmp_path / "animals"
+    done = run(
+        *("adapt", trap / "labelled", "--detections", trap / "labelled.json"),
+        *("--out", out, "--encoder", encoder),
+    )
+    assert done.code == 0, done.err
+    return out
+
+
+@pytest.fixture
+def ask(trap, run, animals):
+    def predict(*more):
+        return run(
+            *("predict", animals, trap / "frames", "--detections", trap / "frames.json", *more)
+        )
+
+    return predict
+
+
+def rows_of(file):
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, trap):
+    done = ask("--json")
+
+    found = {
+        it["path"].removeprefix(f"{trap / 'frames'}/"): [] for it in done.document["predictions"]
+    }
+    for it in done.document["predictions"]:
+        name = it["path"].removeprefix(f"{trap / 'frames'}/")
+        found[name].append((it["label"], it.get("detected"), it.get("box")))
+    assert found == {
+        "brook/1.jpg": [("lynx", "animal", BOX)],
+        "brook/2.jpg": [("lynx", "animal", BOX)],
+        "brook/3.jpg": [("empty", None, None)],
+        "brook/4.jpg": [("red_fox", "animal", BOX), ("person", "person", [0, 0, 0.3, 1])],
+        "meadow/1.jpg": [("heron", "animal", BOX)] * 2,
+    }
+    reasons = [each["reason"] for each in done.document["quarantined"]]
+    assert sorted(reasons) == [
+        f"{trap / 'frames.json'} does not have it",
+        "the detector says: broken file",
+    ]
+
+
+def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):
+    whole = ask("--json").document["predictions"][0]
+    manifest = tmp_path / "boxes.csv"
+    manifest.write_text(
+        "path,box_left,box_top,box_width,box_height\n"
+        f"{trap / 'frames/brook/1.jpg'},{','.join(map(str, BOX))}\n"
+    )
+
+    alone = run("predict", animals, manifest, "--json").document["predictions"][0]
+
+    assert alone["probabilities"] == pytest.approx(whole["probabilities"], abs=1e-6)
+
+
+def test_predict__min_confidence__takes_the_less_sure_boxes_too(ask):
+    n_boxes = [
+        len(ask("--min-confidence", c, "--json").document["predictions"]) for c in (0.05, 0.95)
+    ]
+
+    assert n_boxes == [8, 5]
+
+
+def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
+    done = ask("--burst", 10, "--json")
+
+    of_series = [
+        it for it in done.document["predictions"] if it["path"].endswith(("1.jpg", "2.jpg"))
+    ]
+    one, two = (it for it in of_series if "brook" in it["path"])
+    assert one["probabilities"] == two["probabilities"]
+    assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.jpg")}
+    assert one["time"] == "2025-05-04T06:00:00"
+    alone = {it["path"]: it["probabilities"] for it in ask("--json").document["predictions"]}
+    mean = {
+        label: (alone[one["path"]][label] + alone[two["path"]][label]) / 2
+        for label in one["probabilities"]
+    }
+    assert one["probabilities"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):
+    names = ("a.csv", "t.csv", "m.json", "package", "f.csv")
+    table, timelapse, megadetector, package, triggers = (tmp_path / name for name in names)
+
+    done = ask(
+        *("--csv", table, "--timelapse", timelapse, "--megadetector", megadetector),
+        *("--camtrap-dp", package, "--false-triggers", triggers, "--burst", 10),
+    )
+
+    assert done.code == 0
+    rows = rows_of(table)
+    assert [row["label"] for row in rows] == [
+        *("lynx", "lynx", "empty", "red_fox", "person", "heron", "heron")
+    ]
+    assert [row["box_left"] for row in rows[:3]] == ["0.5", "0.5", ""]
+    species = [(row["RelativePath"], row["File"], row["Species"]) for row in rows_of(timelapse)]
+    assert species[0] == ("brook", "1.jpg", "lynx")
+    assert [each[2] for each in species] == ["lynx", "lynx", "empty", "red_fox", "heron"]
+    document = json.loads(megadetector.read_text())
+    assert len(document["images"]) == 7
+    assert sum(image["detections"] is None for image in document["images"]) == 2
+    kinds = [row["observationType"] for row in rows_of(package / "observations.csv")]
+    assert kinds[:7] == ["animal", "animal", "blank", "animal", "human", "animal", "animal"]
+    assert rows_of(triggers) == []
+    assert "2 camera(s) have no latitude" in done.err
+
+
+def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
+    ask, tmp_path, monkeypatch
+):
+    from metaadapter.apps.field import asking
+
+    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
+    files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
+    ask(*files)
+    whole = (tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()
+    answer, left = asking.answer_frames, [2]
+
+    def stop(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return answer(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "answer_frames", stop)
+        assert ask(*files).code == 130
+
+    done = ask(*files)
+
+    assert "5 of the predictions are of the interrupted run" in done.err
+    assert ((tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()) == whole
+    assert "left out, because unreadable: 2" in done.err
+
+
+def test_predict__allowed_and_parents__change_the_answers(ask):
+    allowed = ask("--allowed", "heron,red_fox", "--json").document["predictions"]
+    rolled = ask("--parents", "heron,lynx,red_fox=animal", "--json").document["predictions"]
+
+    assert {it["probabilities"]["lynx"] for it in allowed if it["probabilities"]} == {0.0}
+    assert {it["label"] for it in rolled} <= {*COLOURS, "animal", "empty", "person"}
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--false-triggers", "f.csv"), "give --detections too"),
+        (("--parents", "lynx"), "their parent"),
+        (("--allowed", "wolf"), "none of the adapter's classes"),
+        (("--together", "--burst", 5), "--together"),
+    ],
+)
+def test_predict__options_that_do_not_fit__end_with_2(run, trap, animals, more, named):
+    done = run("predict", animals, trap / "frames", *more)
+
+    assert done.code == 2
+    assert named in done.err
+
+
+def test_predict__detections_of_other_pictures__end_with_3(run, trap, animals):
+    detections = trap / "labelled.json"
+
+    done = run("predict", animals, trap / "frames", "--detections", detections)
+
+    assert done.code == 3
+    assert "has none of the 7 pictures" in done.err
+
+
+def test_predict__file_into_a_missing_folder__ends_with_3_at_once(ask, tmp_path):
+    done = ask("--timelapse", tmp_path / "missing" / "t.csv")
+
+    assert done.code == 3
+    assert "there is no folder" in done.err
+
+
+def test_adapt__detections__sees_the_surest_box_and_tells_of_frames_without(
+    trap, run, encoder, tmp_path
+):
+    draw(trap / "more" / "lynx" / "0.jpg", "lynx")
+    for label in ("heron", "red_fox"):
+        draw(trap / "more" / label / "0.jpg", label)
+    document = json.loads((trap / "labelled.json").read_text())
+    document["images"] = [image for image in document["images"] if "lynx" not in image["file"]]
+    (trap / "more.json").write_text(json.dumps(document))
+    adapt = ("adapt", trap / "more", "--encoder", encoder, "--out", tmp_path / "a")
+
+    done = run(*adapt, "--detections", trap / "more.json")
+
+    assert done.code == 0
+    assert "1 labelled pictures have no box of an animal and are used as a whole: 1 of 'lynx'" in (
+        done.err
+    )
+    refused = run(*adapt, "--detections", trap / "more.json", "--min-confidence", 0.95)
+    assert refused.code == 3
+    assert "lower --min-confidence" in refused.err
+
+
+def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(
+    trap, run, encoder, tmp_path
+):
+    listed = tmp_path / "branches.csv"
+    listed.write_text(
+        "path,box_left,box_top,box_width,box_height,camera,thing,n_frames,confidence\n"
+        f"{trap / 'frames/brook/3.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+        f"{trap / 'frames/brook/4.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+    )
+    more = ("--encoder", encoder, "--background", listed, "--json")
+
+    done = run("adapt", trap / "labelled", "--out", tmp_path / "a", *more)
+
+    assert done.document["counts"]["background"] == 2
+    whole = run(
+        "adapt",
+        trap / "labelled",
+        "--out",
+        tmp_path / "b",
+        *more[:2],
+        "--background",
+        trap / "frames/brook",
+        "--json",
+    )
+    assert whole.document["counts"]["background"] == 4

@@ -1,0 +1,87 @@
+"""`metaadapter serve`: what it prints, how it ends, and what it needs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import signal
+import socket
+import threading
+import urllib.request
+import webbrowser
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="needs the extra serve")
+
+from metaadapter.apps.page.project import read_facts
+
+
+def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_project(
+    run, encoder, tmp_path, monkeypatch
+):
+    asked = []
+    entrance = tmp_path / "animals" / "open.html"
+
+    def browse(shown):
+        assert shown == entrance.as_uri()
+        assert entrance.stat().st_mode & 0o077 == 0  # other users cannot read the token
+        (address,) = re.findall('href="([^"]*)"', entrance.read_text())
+        asked.append(address)
+        threading.Thread(target=ask_and_end, args=(address,)).start()
+
+    def ask_and_end(address):
+        try:
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with browser.open(address, timeout=60) as page:
+                asked.append(page.read())
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(webbrowser, "open", browse)
+    done = run("serve", tmp_path / "animals", "--open", "--encoder", encoder, "--device", "cpu")
+
+    assert done.code == 0, done.err
+    assert "everything is kept" in done.err
+    assert asked[0] == done.out.strip()
+    assert done.out.startswith("http://127.0.0.1:")
+    assert b"<!doctype html>" in asked[1].lower()
+    assert not entrance.exists()
+    assert read_facts(tmp_path / "animals").encoder == str(encoder)
+    assert run("doctor", "--verify", tmp_path / "animals").code == 0
+
+
+def test_port__that_another_program_has__is_told(run, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        done = run("serve", tmp_path / "animals", "--port", port)
+
+    assert done.code == 2
+    assert f"--port {port} cannot be used" in done.err
+    assert not (tmp_path / "animals").exists()
+
+
+def test_folder__of_something_else__is_left_alone(run, labelled):
+    done = run("serve", labelled)
+
+    assert done.code == 3
+    assert "holds other files" in done.err
+    assert "no project; name a new folder for the project" in done.err
+
+
+def test_packages__that_are_missing__are_named_with_the_extra(run, tmp_path, monkeypatch):
+    real = importlib.import_module
+
+    def without(name, *rest):
+        if name == "fastapi":
+            raise ImportError("No module named 'fastapi'")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+
+    done = run("serve", tmp_path / "animals")
+
+    assert done.code == 5
+    assert "pip install 'metaadapter[serve]'" in done.err

@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+import pytest
+
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.training import run as run_module
+
+CONFIG = """\
+[[data.sources]]
+name = "gaussians"
+synthetic = { n_classes = 12, width = 16 }
+
+[[data.validation_classes]]
+name = "others"
+synthetic = { n_classes = 6, width = 16, seed = 1 }
+
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 2
+
+[network]
+width = 16
+n_layers = 1
+n_heads = 2
+
+[optim]
+steps = 4
+tasks_per_draw = 2
+
+[validate]
+every = 2
+tasks = 2
+shots = [1, 4]
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "birds.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def train(run, config, tmp_path):
+    """`metaadapter train CONFIG … --out tmp_path/run`."""
+
+    def command(*more):
+        return run("train", config, "--out", tmp_path / "run", "--device", "cpu", *more)
+
+    return command
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A program that a shell starts in the background ignores Ctrl-C, and so would the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Ctrl-C during a step of the next run, so many times."""
+    original = run_module.train
+
+    def at(step, *, times=1):
+        def interrupted(*arguments, tell, **options):
+            def tell_and_interrupt(moment):
+                tell(moment)
+                if moment.step == step:
+                    for _ in range(times):
+                        signal.raise_signal(signal.SIGINT)
+
+            return original(*arguments, tell=tell_and_interrupt, **options)
+
+        monkeypatch.setattr(run_module, "train", interrupted)
+
+    yield at
+    monkeypatch.setattr(run_module, "train", original)
+
+
+def test_train__configuration__leaves_a_generator_and_says_how_good_it_is(train, tmp_path):
+    result = train()
+
+    assert result.code == 0
+    assert "finished at step 4 of 4" in result.out
+    assert "; validation chooses by mean loss:" in result.out
+    best_and_start = r"  best: loss \d\.\d{3}, accuracy [\d.]+%\n  at the start: loss \d"
+    assert re.search(best_and_start, result.out)
+    assert "held-out classes, others, by shots 1: " in result.out
+    assert load_generator(tmp_path / "run" / "best").config.width == 16
+
+
+def test_train__no_terminal__has_one_line_for_each_validation(train):
+    lines = [line for line in train().err.splitlines() if line.startswith("step ")]
+
+    assert [line.split(";")[0] for line in lines] == ["step 0 of 4", "step 2 of 4", "step 4 of 4"]
+    assert "loss query" in lines[1]
+    assert re.search(r"validation loss \d\.\d{3}, accuracy [\d.]+%", lines[1])
+    assert "by shots 1: " in lines[1]
+    assert "tasks/s" in lines[1]
+    assert lines[2].endswith("0:00 left")
+
+
+def test_train__json__is_one_document_and_nothing_else(train):
+    result = train("--json")
+
+    assert result.document["schema"] == "metaadapter.train/1"
+    assert result.document["ending"] == "finished"
+    assert result.err == ""
+
+
+def test_train__quiet__says_nothing_but_the_result(train):
+    result = train("--quiet")
+
+    assert result.err == ""
+    assert "finished" in result.out
+
+
+def test_train__without_out__makes_a_folder_named_after_the_configuration(
+    run, config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    run("train", config, "--device", "cpu")
+
+    assert (tmp_path / "runs" / "birds" / "best" / "model.safetensors").exists()
+
+
+def test_train__set__changes_the_configuration_that_is_kept(train, tmp_path):
+    result = train("--set", "optim.steps=2", "--set", "loss.query=0.5")
+
+    resolved = json.loads((tmp_path / "run" / "resolved.json").read_text())
+    assert "step 2 of 2" in result.out
+    assert resolved["loss"]["query"] == 0.5
+
+
+def test_train__wrong_key__ends_with_3_and_names_the_nearest(train, tmp_path):
+    result = train("--set", "optim.stepz=2")
+
+    assert result.code == 3
+    assert "optim.stepz: no such key; did you mean 'steps'?" in result.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["network.n_heads=3", "network.width=0", "optim.lr=inf", "optim.ema=1"],
+)
+def test_train__value_that_cannot_be__ends_with_3_and_names_it(train, tmp_path, change):
+    result = train("--set", change)
+
+    assert result.code == 3
+    assert change.split(".")[0] in result.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train__folder_in_use__ends_with_3_and_offers_to_go_on(train, tmp_path):
+    train()
+
+    result = train()
+
+    assert result.code == 3
+    assert f"--resume {tmp_path / 'run'}" in result.err
+
+
+def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
+    train, run, interrupt_at, tmp_path
+):
+    interrupt_at(3)
+
+    stopped = train()
+    command = stopped.err.splitlines()[-1].split()
+    interrupt_at(-1)
+    finished = run(*command[1:], "--json")
+
+    assert stopped.code == 130
+    assert "stopping: the step at hand is finished and saved; Ctrl-C again" in stopped.err
+    assert stopped.err.splitlines()[-2:] == [
+        "error: interrupted; step 3 of 4 is kept. To go on from there:",
+        f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
+    ]
+    assert finished.document["ending"] == "finished"
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == [0, 1, 2, 3, 4]
+
+
+def test_train__interrupted_twice__ends_at_once_and_the_command_goes_on(
+    train, run, interrupt_at, tmp_path
+):
+    interrupt_at(3, times=2)
+
+    stopped = train("--quiet")
+    interrupt_at(-1)
+    finished = run(*stopped.err.splitlines()[-1].split()[1:], "--json")
+
+    assert stopped.code == 130
+    assert stopped.err.splitlines()[-2:] == [
+        "error: interrupted; what was saved last is kept. To go on from there:",
+        f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
+    ]
+    assert finished.document["ending"] == "finished"
+
+
+def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(train, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("metaadapter.training.run.load_training_data", interrupted)
+
+    result = train()
+
+    assert result.code == 130
+    assert result.err.splitlines()[-1] == "error: interrupted before the first step"
+
+
+def test_train__resume_with_the_same_configuration__goes_on(
+    train, run, config, interrupt_at, tmp_path
+):
+    interrupt_at(1)
+    assert train().code == 130
+    interrupt_at(-1)
+
+    result = run("train", config, "--resume", tmp_path / "run", "--device", "cpu")
+
+    assert result.code == 0
+    assert "finished at step 4 of 4" in result.out
+
+
+def test_train__resume_of_code_of_one_s_own__wants_the_configuration_that_names_it(
+    train, run, config, interrupt_at, tmp_path
+):
+    """Else a run folder from elsewhere would make code run by itself."""
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\n\nPath(__file__).with_suffix('.ran').touch()\n\n\n"
+        "def length(episodes, adapters, generator):\n"
+        "    return adapters.classes.square().mean()\n"
+    )
+    with config.open("a") as file:
+        file.write('\n[loss.own]\n"mine.py:length" = 0.1\n')
+    interrupt_at(1)
+    asked = f"  metaadapter train {config} --resume {tmp_path / 'run'} --device cpu"
+    assert train().err.splitlines()[-1] == asked
+    interrupt_at(-1)
+    (tmp_path / "mine.ran").unlink()
+
+    alone = run("train", "--resume", tmp_path / "run", "--device", "cpu")
+
+    assert alone.code == 2
+    assert "no folder makes code run by itself" in alone.err
+    assert not (tmp_path / "mine.ran").exists()
+    assert run("train", config, "--resume", tmp_path / "run", "--device", "cpu").code == 0
+
+
+def test_train__resume_with_another_configuration__ends_with_2_and_shows_what_differs(
+    train, run, config, tmp_path
+):
+    train()
+
+    result = run("train", config, "--set", "optim.steps=9", "--resume", tmp_path / "run")
+
+    assert result.code == 2
+    assert "optim.steps: 4 → 9" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give a configuration, or a run to go on with"),
+        (("--resume", "run", "--out", "other"), "give --resume or --out, not both"),
+    ],
+)
+def test_train__contradictory_options__end_with_2(run, arguments, message):
+    result = run("train", *arguments)
+
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_train__resume_with_a_change__ends_with_2_and_shows_it(train, run, tmp_path):
+    train()
+
+    result = run("train", "--resume", tmp_path / "run", "--set", "seed=1")
+
+    assert result.code == 2
+    assert "seed: 0 → 1" in result.err
+
+
+def test_train__resume_with_another_place_of_the_stores__goes_on(train, run, tmp_path):
+    train()
+
+    result = run("train", "--resume", tmp_path / "run", "--set", f"data.root={tmp_path}")
+
+    assert result.code == 0
+
+
+def test_train__mps__ends_with_2_and_one_sentence(train, monkeypatch):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+
+    result = train("--device", "mps")
+
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "float64, which device 'mps' does not have; use --device cpu" in result.err
+
+
+def test_train__resume_of_no_run__ends_with_3(run, tmp_path):
+    result = run("train", "--resume", tmp_path)
+
+    assert result.code == 3
+    assert "resolved.json: No such file or directory; give --resume a folder" in result.err
+
+
+def test_train__interrupted_on_a_terminal__says_so_beside_the_table(
+    train, interrupt_at, monkeypatch
+):
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    interrupt_at(1)
+
+    assert "stopping: the step at hand is finished and saved" in train().err
+
+
+def test_train__terminal__shows_terms_accuracy_by_shots_and_time_left(train, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    shown = train().err
+
+    for words in ("loss query", "4 shot(s)", "points since step 0", "tasks/s", "left"):
+        assert words in shown

@@ -1,0 +1,83 @@
+"""The exported modules answer as the formulas say, by a loop in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.apps.export.answers import FeatureAnswers, PictureAnswers
+from metaadapter.errors import UsageError
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(3).standard_normal((9, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def weights(make_adapter):
+    """One adapter with all parts: bottleneck, cache, and the head that tells known pictures."""
+    draw = torch.Generator().manual_seed(5)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+    return replace(
+        make_adapter(n_tasks=1)[0].task(0),
+        keys=torch.nn.functional.normalize(randn(4, 6), dim=-1),
+        values=randn(4, 3),
+        alpha=torch.tensor(1.5, dtype=torch.float64),
+        beta=randn(4).abs(),
+        likeness=randn(3, 6),
+        likeness_bias=randn(3),
+        known=torch.tensor([2.0, 1.0, -1.5], dtype=torch.float64),
+        known_quantiles=torch.zeros(6, dtype=torch.float64),
+        own_quantiles=torch.zeros(6, dtype=torch.float64),
+        reject_threshold=torch.tensor(0.5, dtype=torch.float64),
+    )
+
+
+def test_features__adapter_with_all_parts__answers_as_the_formulas_say(
+    weights, features, numpy_answers
+):
+    expected, expected_known = numpy_answers(features, weights)
+    least = torch.tensor(np.median(expected_known) + 1e-3)
+    weights = replace(weights, reject_threshold=least)
+
+    shares, known, unfamiliar = FeatureAnswers(weights)(torch.from_numpy(features))
+
+    assert np.abs(shares.numpy() - expected).max() < 1e-6
+    assert np.abs(known.numpy() - expected_known).max() < 1e-6
+    assert unfamiliar.tolist() == (expected_known < float(least)).tolist()
+    assert 0 < unfamiliar.sum() < len(features)
+
+
+def test_features__adapter_that_cannot_tell__gives_probabilities_alone(
+    make_adapter, features, numpy_answers
+):
+    plain = make_adapter(n_tasks=1)[0].task(0)
+    module = FeatureAnswers(plain)
+
+    (shares,) = module(torch.from_numpy(features))
+
+    assert module.outputs == ("probabilities",)
+    assert np.abs(shares.numpy() - numpy_answers(features, plain)[0]).max() < 1e-6
+
+
+def test_pictures__several_views__are_refused_with_what_to_do(weights, make_encoder):
+    config = AdapterConfig(
+        classes=["a", "b", "c"],
+        width=64,
+        n_shots=[1, 1, 1],
+        mode="one_shot",
+        generator="default",
+        generator_id="0",
+        origin=Origin(n_views=5),
+    )
+
+    with pytest.raises(UsageError, match=r"averages 5 views.*without --pixels.*--views 1"):
+        PictureAnswers(weights, config, make_encoder())

@@ -1,0 +1,84 @@
+"""On real photographs: as close as promised, and without this library or PyTorch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.known import known_probabilities
+from metaadapter.adapter.weights import probabilities
+from metaadapter.apps.cli.app import main
+from metaadapter.apps.export.check_pictures import DEMO_PICTURES
+from metaadapter.data.decode import decode_image
+from metaadapter.data.reader import read_images
+from metaadapter.features.encoder import FrozenEncoder
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "onnx" / "predict.py"
+NEEDED = ("onnxruntime", "numpy", "pillow")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module", params=["tiny", "tiny-128"])
+def exported(request, tmp_path_factory):
+    """An encoder, an adapter for the demo's photographs, and its ONNX file."""
+    folder = tmp_path_factory.mktemp("real")
+    adapter, file = folder / "clothes", folder / "clothes.onnx"
+    made = ["adapt", str(DEMO_PICTURES), "--out", str(adapter), "--shots", "4"]
+    assert main([*made, "--encoder", request.param]) == 0
+    assert main(["export", str(adapter), "--onnx", str(file), "--pixels"]) == 0
+    return FrozenEncoder.load(request.param, device="cpu"), adapter, file
+
+
+@pytest.mark.parametrize("n", [1, 7, 64])
+def test_export__photographs_in_batches__differ_by_at_most_a_ten_thousandth(exported, n):
+    encoder, adapter, file = exported
+    weights = load_adapter(adapter).weights
+    session = onnxruntime.InferenceSession(file)
+    paths = [row.path for row in read_images(DEMO_PICTURES).rows]
+
+    for start in range(0, len(paths), n):
+        pictures = [np.array(decode_image(path)) for path in paths[start : start + n]]
+        height, width = (min(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+        batch = np.stack([picture[:height, :width] for picture in pictures])
+        shares, known, *_ = session.run(None, {"pictures": batch})
+
+        features = torch.from_numpy(encoder.encode_images(batch))
+        assert np.abs(shares - probabilities(features, weights).numpy()).max() <= 1e-4
+        assert np.abs(known - known_probabilities(features, weights).numpy()).max() <= 1e-4
+
+
+def test_example__in_an_environment_of_three_packages__labels_photographs(exported, tmp_path):
+    _, _, file = exported
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", *NEEDED], capture_output=True, text=True
+    )
+    if installed.returncode:
+        pytest.skip(f"pip cannot install {', '.join(NEEDED)} here: {installed.stderr[-300:]}")
+    pictures = sorted(map(str, (DEMO_PICTURES / "hat").iterdir()))
+    without = "import importlib.util as u; print(u.find_spec('torch'), u.find_spec('metaadapter'))"
+
+    def run(*arguments):
+        # -E: a PYTHONPATH of whoever runs the tests is not of this environment.
+        command = [python, "-E", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    absent, done = run("-c", without), run(EXAMPLE, file, *pictures)
+
+    assert absent.stdout.split() == ["None", "None"]
+    assert done.returncode == 0, done.stderr
+    labels = [line.split("\t")[1] for line in done.stdout.splitlines()]
+    assert len(labels) == len(pictures)
+    assert labels.count("hat") > len(labels) / 2

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.apps.field.false_triggers import (
+    FEWEST_FRAMES,
+    false_triggers,
+    write_false_triggers,
+)
+from metaadapter.data.crop import Box
+from metaadapter.data.reader import read_images
+
+
+def branch_and_deer(frame, camera, n):
+    """Frames with a branch that a detector finds a little differently each time, and a deer."""
+    rng = np.random.default_rng(0)
+    return [
+        frame(
+            f"{camera}/{number}.jpg",
+            (*(np.array([0.1, 0.1, 0.3, 0.1]) + rng.uniform(-0.004, 0.004, 4)), 0.3),
+            (*rng.uniform(0, 0.5, 2), *rng.uniform(0.2, 0.4, 2), 0.9),
+        )
+        for number in range(n)
+    ]
+
+
+def test_false_triggers__box_that_comes_back__is_one_thing_and_a_moving_animal_none(frame):
+    found = false_triggers(branch_and_deer(frame, "brook", FEWEST_FRAMES + 5), 0.2)
+
+    assert len(found) == FEWEST_FRAMES + 5
+    assert {(each.camera, each.thing, each.n_frames) for each in found} == {
+        (Path("brook"), 1, FEWEST_FRAMES + 5)
+    }
+    assert all(abs(each.box.left - 0.1) < 0.01 for each in found)
+
+
+def test_false_triggers__few_frames_or_several_cameras__are_none(frame):
+    few = branch_and_deer(frame, "brook", FEWEST_FRAMES - 1)
+    other = branch_and_deer(frame, "meadow", FEWEST_FRAMES - 1)
+
+    assert false_triggers([*few, *other], 0.2) == []
+
+
+def test_false_triggers__less_sure_boxes__are_passed_over(frame):
+    assert false_triggers(branch_and_deer(frame, "brook", 20), 0.5) == []
+
+
+def test_false_triggers__many_boxes_of_one_frame__do_not_make_a_thing(frame):
+    crowded = frame("brook/1.jpg", *[(0.1, 0.1, 0.3, 0.1, 0.9)] * 50)
+
+    assert false_triggers([crowded], 0.2) == []
+
+
+def test_file__of_two_things__is_a_manifest_with_the_more_frequent_first(frame, tmp_path):
+    stone = [
+        frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5), (0.1, 0.1, 0.3, 0.1, 0.3))
+        for n in range(12)
+    ]
+    more = [frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5)) for n in range(12, 20)]
+    found = false_triggers([*stone, *more], 0.2)
+    (tmp_path / "brook").mkdir()
+    (tmp_path / "brook" / "0.jpg").write_bytes(b"")
+    moved = [each._replace(path=tmp_path / each.path) for each in found]
+
+    write_false_triggers(tmp_path / "false.csv", moved)
+
+    rows = read_images(tmp_path / "false.csv", labelled=False).rows
+    assert [row.box for row in rows] == [Box(0.7, 0.7, 0.1, 0.1)] * 20 + [
+        Box(0.1, 0.1, 0.3, 0.1)
+    ] * 12

@@ -1,0 +1,148 @@
+"""What is written is what the format asks for, by its own validator where that is installed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from metaadapter.apps.field.detections import read_detections
+from metaadapter.apps.field.megadetector_file import MegaDetectorFile
+from metaadapter.data.crop import Box
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.workflow.predictions import Prediction
+
+LABELS = ["deer", "empty", "fox", "canine", "unknown"]
+SHARES = {"deer": 0.1, "empty": 0.2, "fox": 0.7}
+BOX = Box(0.1, 0.2, 0.3, 0.4)
+DETECTIONS = {
+    "info": {"format_version": "1.3", "detector": "md_v5a.0.0.pt", "detector_metadata": {"a": 1}},
+    "detection_categories": {"1": "animal", "2": "person"},
+    "classification_categories": {"0": "elk"},
+    "images": [
+        {
+            "file": "a\\1.jpg",
+            "detections": [
+                {"category": "2", "conf": 0.4, "bbox": [0, 0, 1, 1]},
+                {"category": "1", "conf": 0.9, "bbox": [*BOX], "classifications": [["0", 0.9]]},
+                {"category": "1", "conf": 0.1, "bbox": [0.5, 0.5, 0.1, 0.1]},
+            ],
+        },
+        {"file": "a/2.jpg", "detections": []},
+        {"file": "a/3.jpg", "failure": "Failure image access", "detections": None},
+    ],
+}
+
+
+def answer(path, label="fox", share=0.7, shares=SHARES, box=None):
+    return Prediction(path, label, share, "empty", 0.2, False, shares, box=box)
+
+
+def faults(document):
+    """What breaks a rule of the format, as its description tells them."""
+    found = []
+    info = document["info"]
+    if not (isinstance(info["format_version"], str) and float(info["format_version"]) == 1.6):
+        found.append("format_version")
+    for kind in ("detection_categories", "classification_categories"):
+        names = document[kind]
+        if not all(re.fullmatch(r"\d+", each) and names[each].strip() for each in names):
+            found.append(kind)
+    for image in document["images"]:
+        if image.get("failure") is not None:
+            found += ["failed frame with boxes"] if image["detections"] is not None else []
+            continue
+        for box in image["detections"]:
+            is_whole = isinstance(box["conf"], float) and 0 <= box["conf"] <= 1
+            if not is_whole or box["category"] not in document["detection_categories"]:
+                found.append(f"box {box}")
+            shares = [share for _, share in box.get("classifications", [])]
+            known = [name for name, _ in box.get("classifications", [])]
+            if sorted(shares, reverse=True) != shares:
+                found.append(f"order {shares}")
+            if not {*known} <= document["classification_categories"].keys():
+                found.append(f"names {known}")
+    return found
+
+
+@pytest.fixture
+def written(tmp_path, write_json):
+    detections = read_detections(write_json(DETECTIONS))
+    file, folder = tmp_path / "out.json", tmp_path / "frames"
+    answers = [answer(str(folder / "a/1.jpg"), box=BOX), answer(str(folder / "a/2.jpg"), "empty")]
+    unreadable = [UnreadableImage(folder / "a/3.jpg", "the detector says: Failure image access")]
+
+    MegaDetectorFile("metaadapter x", LABELS, folder, detections, [folder]).write(
+        file, [answers[0], answers[1]._replace(probabilities={})], unreadable
+    )
+    return file
+
+
+def test_file__with_detections__keeps_all_boxes_and_classifies_the_answered_one(written):
+    document = json.loads(written.read_text())
+
+    one, two, three = document["images"]
+    assert faults(document) == []
+    assert [image["file"] for image in (one, two, three)] == ["a\\1.jpg", "a/2.jpg", "a/3.jpg"]
+    assert [box["bbox"] for box in one["detections"]] == [
+        box["bbox"] for box in DETECTIONS["images"][0]["detections"]
+    ]
+    assert [box.get("classifications") for box in one["detections"]] == [
+        None,
+        [["2", 0.7], ["1", 0.2], ["0", 0.1]],
+        None,
+    ]
+    assert (two["detections"], three["detections"]) == ([], None)
+    assert document["info"]["detector"] == "md_v5a.0.0.pt"
+    assert document["info"]["detector_metadata"] == {"a": 1}
+
+
+def test_file__read_by_our_own_reader__has_the_same_boxes(written, write_json):
+    ours, theirs = read_detections(written), read_detections(write_json(DETECTIONS))
+
+    assert {name: frame.found for name, frame in ours.frames.items()} == {
+        name: frame.found for name, frame in theirs.frames.items()
+    }
+
+
+def test_file__of_whole_frames__has_a_box_around_what_is_not_empty(tmp_path):
+    answers = [
+        answer("f/1.jpg"),
+        answer("f/2.jpg", "empty", 0.9, {"deer": 0.1, "empty": 0.9, "fox": 0.0}),
+        answer("f/3.jpg", "canine", 0.75),
+        answer("f/4.jpg", "unknown", 0.8),
+    ]
+
+    MegaDetectorFile("metaadapter x", LABELS, Path("f").absolute()).write(
+        tmp_path / "out.json", answers, []
+    )
+
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert faults(document) == []
+    one, two, three, four = (image["detections"] for image in document["images"])
+    assert one[0]["bbox"] == [0, 0, 1, 1]
+    assert one[0]["conf"] == pytest.approx(0.8)  # that it is not empty
+    assert two == []
+    assert three[0]["classifications"][0] == ["3", 0.75]
+    assert four[0]["classifications"][0] == ["4", 0.8]
+    assert document["images"][0]["file"] == "1.jpg"
+
+
+def test_rules__of_this_test__see_what_is_wrong(written):
+    document = json.loads(written.read_text())
+    document["info"]["format_version"] = 1.6
+    box = document["images"][0]["detections"][1]
+    box["classifications"].reverse()
+    box["conf"] = 1
+
+    assert len(faults(document)) == 3
+
+
+def test_file__by_the_validator_of_megadetector__has_no_error(written):
+    module = pytest.importorskip("megadetector.postprocessing.validate_batch_results")
+
+    found = module.validate_batch_results(str(written))["validation_results"]
+
+    assert (found["errors"], found["warnings"]) == ([], [])

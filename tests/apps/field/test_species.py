@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metaadapter.apps.field.species import Species, read_allowed, read_parents
+from metaadapter.errors import DataError, UsageError
+from metaadapter.workflow.predictions import Prediction
+
+CLASSES = ["background", "deer", "dog", "fox"]
+
+
+def prediction(**shares):
+    first, second = sorted(shares, key=shares.__getitem__)[:-3:-1]
+    return Prediction("a.jpg", first, shares[first], second, shares[second], False, shares)
+
+
+def test_allowed__classes_that_do_not_occur__give_their_probability_to_the_others():
+    species = Species(frozenset({"deer"}))
+
+    rows = species.among_allowed(np.array([[0.2, 0.3, 0.4, 0.1]]), CLASSES)
+
+    np.testing.assert_allclose(rows, [[0.4, 0.6, 0, 0]])
+
+
+def test_allowed__all_probability_elsewhere__leaves_the_allowed_equally_probable():
+    rows = Species(frozenset({"deer"})).among_allowed(np.array([[0, 0, 1.0, 0]]), CLASSES)
+
+    np.testing.assert_allclose(rows, [[0.5, 0.5, 0, 0]])
+
+
+def test_allowed__names_and_a_file__are_read_alike(tmp_path):
+    file = tmp_path / "region.txt"
+    file.write_text("Red  Deer\nDEER\n\nfox\n", encoding="utf-8")
+
+    assert read_allowed("deer, Fox,wolf", CLASSES) == read_allowed(str(file), CLASSES)
+
+
+@pytest.mark.parametrize("given", ["wolf,lynx", "background"])
+def test_allowed__no_species_of_the_adapter__is_refused(given):
+    with pytest.raises(UsageError, match="none of the adapter's classes"):
+        read_allowed(given, CLASSES)
+
+
+def test_allowed__file_that_is_no_text__is_refused(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\xff")
+
+    with pytest.raises(DataError, match="UTF-8"):
+        read_allowed(str(tmp_path / "list.txt"), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("shares", "label", "probability"),
+    [
+        ({"fox": 0.5, "dog": 0.4, "deer": 0.1}, "canine", 0.9),  # too close to tell
+        ({"fox": 0.7, "dog": 0.2, "deer": 0.1}, "fox", 0.7),  # clear
+        ({"fox": 0.3, "dog": 0.3, "deer": 0.4}, "canine", 0.6),  # together the likeliest
+        ({"fox": 0.2, "dog": 0.2, "deer": 0.6}, "deer", 0.6),
+    ],
+)
+def test_parents__by_their_children__answer_where_none_is_clear(shares, label, probability):
+    species = Species(None, {"canine": ("fox", "dog")})
+
+    answer = species.rolled_up(prediction(**shares))
+
+    assert (answer.label, answer.probability) == (label, pytest.approx(probability))
+    assert answer.probabilities == shares
+    if label == "canine":
+        assert answer.runner_up in ("fox", "dog")
+
+
+def test_parents__rejected_answer__stays_unknown():
+    species = Species(None, {"canine": ("fox", "dog")})
+    rejected = prediction(fox=0.5, dog=0.4, deer=0.1)._replace(known=0.1).rejected
+
+    assert species.rolled_up(rejected) == rejected
+
+
+def test_parents__of_the_command_line__are_read():
+    assert read_parents(["fox, dog = canine"], CLASSES) == {"canine": ("fox", "dog")}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["fox,dog"], "their parent"),
+        (["fox=canine"], "at least two"),
+        (["fox,wolf=canine"], "no class 'wolf'"),
+        (["fox,dog=deer"], "name of a class"),
+        (["fox,dog=canine", "dog,deer=prey"], "given to 'canine' and to 'prey'"),
+    ],
+)
+def test_parents__slip__is_told(given, named):
+    with pytest.raises(UsageError, match=named):
+        read_parents(given, CLASSES)

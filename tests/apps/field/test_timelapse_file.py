@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from metaadapter.apps.field.timelapse_file import write_timelapse
+from metaadapter.data.crop import Box
+from metaadapter.workflow.predictions import Prediction
+
+
+def answer(path, label, share, box=None, time=None):
+    return Prediction(path, label, share, "", 0.0, False, {}, box=box, time=time)
+
+
+def test_table__one_row_a_frame__has_the_columns_and_paths_of_timelapse(tmp_path):
+    root, box = tmp_path / "frames", Box(0, 0, 1, 1)
+    first = str(root / "brook" / "100RECNX" / "1.jpg")
+    answers = [
+        answer(first, "deer", 0.8, box, "2025-05-04T06:00:01+02:00"),
+        answer(first, "fox", 0.9, box),
+        answer(first, "deer", 0.7, box),
+        answer(str(root / "2.jpg"), "empty", 0.6),
+        answer(str(root / "3.jpg"), "background", 0.7, box),
+        answer(str(root / "=1+1.jpg"), "fox", 0.5),
+    ]
+
+    write_timelapse(tmp_path / "t.csv", answers, root)
+
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [*rows[0]] == [
+        *("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
+    ]
+    assert [tuple(row.values()) for row in rows] == [
+        ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "deer", "2", "0.8000"),
+        ("2.jpg", "", "", "false", "empty", "0", "0.6000"),
+        ("3.jpg", "", "", "false", "background", "0", "0.7000"),
+        ("'=1+1.jpg", "", "", "false", "fox", "1", "0.5000"),
+    ]
+
+
+def test_table__frame_from_elsewhere__has_its_whole_path(tmp_path):
+    write_timelapse(tmp_path / "t.csv", [answer("/other/a/1.jpg", "fox", 0.5)], Path("/frames"))
+
+    assert "1.jpg,\\other\\a," in (tmp_path / "t.csv").read_text(encoding="utf-8")

@@ -1,0 +1,364 @@
+"""Questions to all entries of a library: whose task pictures are of, and what they show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter import AdapterLibrary, MetaAdapterClassifier
+from metaadapter.adapter.files import save_adapter
+from metaadapter.adapter.known import known_probabilities
+from metaadapter.apps.library import answers as answers_module
+from metaadapter.errors import UsageError
+from metaadapter.features.fingerprint import Fingerprint
+
+WIDTH = 12
+
+
+class Encoder:
+    """Reads names as fixed random rows."""
+
+    logit_scale, dim = 20.0, WIDTH
+    fingerprint = Fingerprint.of_name("dots", WIDTH)
+
+    def __init__(self, texts):
+        self._texts = texts
+
+    def encode_texts(self, names):
+        return np.stack([self._texts.get(name, np.zeros(WIDTH)) for name in names])
+
+
+def pictures_of(library, name, n=4, seed=0, spread=0.1):
+    """New pictures of an entry's classes, one class after the other."""
+    means = library.signature(name).means.double()
+    means = means[means.any(-1)].numpy()
+    rows = np.tile(means, (n, 1))
+    return rows + spread * np.random.default_rng(seed).standard_normal(rows.shape)
+
+
+@pytest.mark.parametrize("name", ["animals", "birds", "wear"])
+def test_identify__pictures_of_a_task__names_its_entry(animals, name):
+    rows = pictures_of(animals, name)
+
+    found, together = animals.identify(rows), animals.identify(rows, together=True)
+
+    assert set(found.entries) == {name}
+    assert found.names == ("animals", "birds", "wear")
+    np.testing.assert_allclose(found.probabilities.sum(1), 1, rtol=1e-5)
+    assert together.entries.tolist() == [name]
+    assert together.probabilities.max() >= found.probabilities.max(1).mean() - 1e-9
+    assert (together.known.shape, together.is_none.shape) == ((1,), (1,))
+
+
+def test_identify__rotated_features__finds_the_same(library, fitted):
+    turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(3)))[0]
+    turned = AdapterLibrary.open(library.folder.with_name("turned"))
+    rows = np.random.default_rng(1).standard_normal((6, 2, WIDTH))
+    for number, (one, two) in enumerate(rows[:3]):
+        for into, change in ((library, np.eye(WIDTH)), (turned, turn.double().numpy())):
+            features, labels = np.stack([one, two]) @ change, ["a", "b"]
+            into.add(str(number), MetaAdapterClassifier(logit_scale=20.0).fit(features, labels))
+
+    found = library.identify(rows[3:].reshape(-1, WIDTH)).probabilities
+
+    other = turned.identify(rows[3:].reshape(-1, WIDTH) @ turn.double().numpy()).probabilities
+    np.testing.assert_allclose(found, other, rtol=0.02, atol=1e-4)  # means are kept in float16
+
+
+def test_identify__entries_under_other_names__moves_with_them(animals):
+    rows = pictures_of(animals, "birds", spread=0.5)
+    before = animals.identify(rows).probabilities
+
+    animals.rename("animals", "zoo")
+
+    found = animals.identify(rows)
+    assert found.names == ("birds", "wear", "zoo")
+    np.testing.assert_allclose(found.probabilities, before[:, [1, 2, 0]], rtol=1e-4)
+
+
+def test_identify__an_entry_far_away__changes_nothing_of_note(animals, fitted):
+    rows = pictures_of(animals, "birds")
+    before = animals.identify(rows)
+
+    far = MetaAdapterClassifier(logit_scale=20.0).fit(-rows[:2], ["x", "y"])
+    animals.add("far", far)
+
+    found = animals.identify(rows)
+    assert found.entries.tolist() == before.entries.tolist()
+    assert found.probabilities[:, found.names.index("far")].max() < 1e-3
+
+
+def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
+    library.add("birds", fitted("heron", "owl"))
+    rows = np.random.default_rng(0).standard_normal((9, WIDTH))
+
+    found = library.route(rows, k=3)
+
+    adapter = library.load("birds")
+    assert found.labels.tolist() == adapter.predict(rows).tolist()
+    np.testing.assert_allclose(found.probabilities, adapter.predict_proba(rows).max(1))
+    assert library.identify(rows).probabilities.tolist() == [[1.0]] * 9
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7])
+def test_route__k_entries__mixes_as_a_slow_loop_does(animals, k):
+    rows = np.random.default_rng(0).standard_normal((9, WIDTH))
+
+    found = animals.route(rows, k=k)
+
+    shares = animals.identify(rows)
+    for number, row in enumerate(torch.tensor(rows)):
+        best = np.argsort(-shares.probabilities[number])[:k]
+        weights = shares.probabilities[number][best] / shares.probabilities[number][best].sum()
+        wanted, is_known = {}, 0.0
+        for place, weight in zip(best, weights, strict=True):
+            name = shares.names[place]
+            answer = animals.load(name).predict_proba(row[None].numpy())[0]
+            wanted |= dict(zip(animals.facts(name).classes, weight * answer, strict=True))
+            stored = animals.stored(name)
+            unit = normalize(row, dim=-1)
+            is_known += weight * float(known_probabilities(unit[None], stored.weights)[0])
+        assert found.shares[number] == pytest.approx(wanted, rel=1e-4)
+        assert found.labels[number] == max(wanted, key=wanted.get)
+        assert found.probabilities[number] == pytest.approx(max(wanted.values()), rel=1e-4)
+        assert found.known[number] == pytest.approx(is_known, rel=1e-4)
+
+
+def test_route__two_entries_with_the_same_label__adds_their_shares(library, fitted):
+    library.add("one", fitted("fox", "lynx"))
+    library.add("same", fitted("fox", "lynx"))
+    rows = np.random.default_rng(0).standard_normal((5, WIDTH))
+
+    found = library.route(rows, k=2)
+
+    alone = library.load("one")
+    np.testing.assert_allclose(found.probabilities, alone.predict_proba(rows).max(1), rtol=1e-5)
+    assert [sum(shares.values()) for shares in found.shares] == pytest.approx([1.0] * 5)
+
+
+def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
+    library.add("numbers", fitted(3, 7))
+    library.add("names", fitted("3", "fox", seed=1))
+
+    found = library.route(pictures_of(library, "numbers"))
+
+    assert set(found.labels.tolist()) == {3, 7}
+    names = library.route(pictures_of(library, "names"))
+    assert set(names.labels.tolist()) == {"3", "fox"}
+
+
+def test_route__no_pictures__is_no_answers(animals):
+    found = animals.route(np.empty((0, WIDTH)), k=2)
+
+    assert [len(each) for each in (found.labels, found.entries, found.shares, found.known)] == [
+        0
+    ] * 4
+    assert animals.predict(np.empty((0, WIDTH))).shape == (0,)
+    assert animals.identify(np.empty((0, WIDTH))).probabilities.shape == (0, 3)
+    with pytest.raises(UsageError, match="of no pictures at all nothing can be told together"):
+        animals.identify(np.empty((0, WIDTH)), together=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "match"), [({"k": 0}, "k must be at least 1"), ({"keep": 0.3}, "keep must be within")]
+)
+def test_route__out_of_range__is_refused(animals, more, match):
+    with pytest.raises(UsageError, match=match):
+        animals.route(np.ones((1, WIDTH)), **more)
+
+
+def test_predict__pictures_of_no_entry__are_unknown(animals):
+    found = animals.route(-pictures_of(animals, "birds"))
+
+    assert found.unfamiliar.any()
+    answers = animals.predict(-pictures_of(animals, "birds"))
+    assert (answers[found.unfamiliar] == "unknown").all()
+    assert (answers[~found.unfamiliar] == found.labels[~found.unfamiliar]).all()
+
+
+def test_route__more_to_keep__finds_fewer_unfamiliar(animals):
+    rows = np.random.default_rng(0).standard_normal((60, WIDTH))
+
+    found = [animals.route(rows, keep=keep).unfamiliar.sum() for keep in (0.5, 0.75, 0.9, 0.99)]
+
+    assert found == sorted(found, reverse=True)
+
+
+def test_route__adapter_that_cannot_tell__takes_all_for_known(animals, tmp_path):
+    stored = animals.stored("birds")
+    head = dict.fromkeys(
+        ("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles")
+    ) | {"reject_threshold": None}
+    weights = replace(stored.weights, **head)
+    save_adapter(tmp_path / "x", weights, stored.config, stored.support)
+    animals.add("birds", tmp_path / "x", replace=True)
+
+    rows = pictures_of(animals, "birds")
+    assert animals.identify(rows).known.tolist() == [1.0] * len(rows)
+    found = animals.route(rows, keep=0.5)
+    assert found.known.tolist() == [1.0] * len(rows)
+    assert not found.unfamiliar.any()
+
+
+@pytest.mark.parametrize("ask", ["identify", "route"])
+def test_damaged_entry__is_left_out_with_the_reason(animals, ask):
+    rows = pictures_of(animals, "birds")
+    animals.path("wear").write_bytes(b"half a file")
+
+    found = getattr(animals, ask)(rows)
+
+    assert set(found.entries) == {"birds"}
+    assert list(found.left_out) == ["wear"]
+    assert "it is too short for a zip" in found.left_out["wear"]
+
+
+def test_entry_whose_weights_are_damaged__is_left_out_when_it_is_needed(animals):
+    rows = pictures_of(animals, "birds")
+    content = animals.path("birds").read_bytes()
+    weights = content.index(b"adapter_model.safetensors") + 2000
+    animals.path("birds").write_bytes(
+        content[:weights] + bytes([content[weights] ^ 1]) + content[weights + 1 :]
+    )
+    assert not animals.index().damaged
+
+    found = animals.route(rows)
+
+    assert "birds" not in found.entries
+    assert "is damaged" in found.left_out["birds"]
+    animals.path("birds").write_bytes(content)
+    assert set(animals.route(rows).entries) == {"birds"}
+
+
+def test_entry_that_goes_between_index_and_answer__is_left_out(animals, monkeypatch):
+    rows = pictures_of(animals, "birds")
+    original = answers_module.route
+
+    def slow(*arguments, **more):
+        if "birds" in animals:
+            animals.remove("birds")
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(answers_module, "route", slow)
+
+    found = animals.route(rows)
+
+    assert "has no entry 'birds'" in found.left_out["birds"]
+    assert not {"birds"} & set(found.entries)
+
+
+def test_all_entries_damaged__says_why(library, fitted):
+    library.add("birds", fitted())
+    library.path("birds").write_bytes(b"half a file")
+
+    with pytest.raises(UsageError, match=r"(?s)no entry of the library can be .*\n  birds: .*zip"):
+        library.route(np.ones((1, WIDTH)))
+
+
+def test_empty_library__is_refused(library):
+    with pytest.raises(UsageError, match=r"12 wide; encode with .* or add an adapter"):
+        library.identify(np.ones((1, WIDTH)))
+
+
+def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
+    animals.add("dots", fitted("ant", "bee", encoder="dots"))
+    animals.add("lines", fitted("cat", "dog", encoder="lines"))
+    animals.add("wide", fitted("eel", "fly", width=20))
+
+    found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
+
+    assert found.names == ("animals", "birds", "dots", "wear")
+    assert found.left_out["lines"] == "it is of another encoder, lines: 12 wide"
+    assert "20 wide" in found.left_out["wide"]
+    by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
+    assert by_fingerprint.names == found.names
+
+
+def test_entries_of_the_same_encoder_elsewhere__take_part(animals, fitted):
+    classifier = fitted("ant", "bee", encoder="dots")
+    fingerprint = classifier.origin_.fingerprint
+    probe = (fingerprint.probe[0] + 0.001, *fingerprint.probe[1:])
+    origin = classifier.origin_.model_copy(
+        update={"fingerprint": replace(fingerprint, encoder="a folder", probe=probe)}
+    )
+    classifier.origin_ = origin
+    animals.add("dots", classifier)
+
+    found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
+
+    assert "dots" in found.names
+
+
+def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library, fitted):
+    rng = np.random.default_rng(0)
+    texts = {name: rng.standard_normal(WIDTH) for name in ("fox", "lynx", "heron")}
+    by_names = MetaAdapterClassifier(texts, logit_scale=20.0).fit(np.empty((0, WIDTH)), [])
+    library.add("by names", by_names)
+    library.add("birds", fitted("owl", "tit", seed=5))
+
+    found = library.route(np.ones((2, WIDTH)))
+
+    assert set(found.entries) == {"birds"}
+    assert found.left_out == {"by names": "it was made without any picture"}
+    shares = library.identify_names(["fox", "lynx"], encoder=Encoder(texts))
+    assert max(shares, key=shares.get) == "by names"
+
+
+def test_identify_names__of_a_task__finds_it(animals):
+    texts = {"raven": animals.signature("birds").text[2].numpy(), "unread": np.zeros(WIDTH)}
+
+    found = animals.identify_names(["raven"], encoder=Encoder(texts))
+
+    assert max(found, key=found.get) == "birds"
+    assert sum(found.values()) == pytest.approx(1.0)
+    with pytest.raises(UsageError, match="the encoder reads no names"):
+        animals.identify_names(["unread"], encoder=Encoder(texts))
+    with pytest.raises(UsageError, match="names of classes are needed"):
+        animals.identify_names([], encoder=Encoder(texts))
+
+
+def test_adapters__are_read_once_until_their_file_changes(animals, fitted, monkeypatch):
+    read = []
+    original = AdapterLibrary.stored
+    monkeypatch.setattr(
+        AdapterLibrary, "stored", lambda self, name: read.append(name) or original(self, name)
+    )
+    again = AdapterLibrary.open(animals.folder)
+    rows = pictures_of(animals, "birds")
+
+    for _ in range(3):
+        again.route(rows)
+    assert read == ["birds"]
+
+    again.add("birds", fitted("heron", "owl", "raven", seed=1, n_shots=3), replace=True)
+    again.route(rows)
+    assert read == ["birds", "birds"]
+
+
+def test_adapters__many__are_not_all_kept(animals, monkeypatch):
+    monkeypatch.setattr(answers_module, "MOST_KEPT", 2)
+
+    for name in ("animals", "birds", "wear"):
+        assert set(animals.route(pictures_of(animals, name)).entries) == {name}
+
+    assert list(animals._answers._adapters) == ["birds", "wear"]
+
+
+def test_twenty_entries_more__change_no_earlier_file_and_no_earlier_answer(
+    animals, fitted, files_in
+):
+    rows = np.random.default_rng(0).standard_normal((30, WIDTH))
+    files = files_in(animals.folder)
+    before = {name: animals.load(name).predict_proba(rows) for name in animals.names}
+
+    for number in range(20):
+        animals.add(f"more {number}", fitted("ant", "bee", seed=10 + number))
+
+    after = files_in(animals.folder)
+    assert {name: after[name] for name in files} == files
+    assert len(animals.identify(rows).names) == 23
+    for name, answer in before.items():
+        np.testing.assert_array_equal(animals.load(name).predict_proba(rows), answer)

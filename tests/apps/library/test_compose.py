@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter import MetaAdapterClassifier
+from metaadapter.adapter.signature import TaskSignature
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.library.compose import compose, rows_of_signature
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.workflow.storing import stored_adapter
+
+WIDTH = 12
+
+
+def pictures(*classes, n_shots=3, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(classes, n_shots)
+    centres = {label: rng.standard_normal(WIDTH) for label in classes}
+    rows = np.stack([centres[label] for label in labels]) + rng.standard_normal(
+        (len(labels), WIDTH)
+    )
+    return rows, labels, centres
+
+
+def default_fit(rows, labels, texts):
+    return MetaAdapterClassifier(texts, logit_scale=20.0).fit(rows, labels)
+
+
+def bare(stored):
+    """The adapter as it is without its pictures."""
+    return StoredAdapter(stored.weights, stored.config, None, (), TaskSignature.of(stored.support))
+
+
+@pytest.fixture
+def two(library):
+    """A library of two entries of the generator that ships, and all their pictures."""
+    parts = [pictures("fox", "lynx", seed=1), pictures("heron", "owl", "tit", seed=2)]
+    for name, part in zip(("beasts", "birds"), parts, strict=True):
+        library.add(name, default_fit(*part))
+    rows, labels = (np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:2])
+    return library, rows, labels, parts[0][2] | parts[1][2]
+
+
+def test_merge__entries_with_supports__is_the_adapter_of_all_pictures(two):
+    library, rows, labels, texts = two
+
+    merged = library.merge(["beasts", "birds"], "animals")
+
+    joint = default_fit(rows, labels, texts)
+    assert merged.config.classes == joint.classes_.tolist()
+    asked = np.random.default_rng(5).standard_normal((20, WIDTH))
+    found = library.load("animals").predict_proba(asked)
+    np.testing.assert_array_equal(found, joint.predict_proba(asked))
+    assert library.names == ["animals", "beasts", "birds"]
+
+
+def test_merge__in_another_order__is_the_same_adapter(two):
+    library, *_ = two
+
+    one, other = (
+        library.merge(names, "animals", replace=True)
+        for names in (["beasts", "birds"], ["birds", "beasts"])
+    )
+
+    for name, tensor in one.weights.tensors().items():
+        torch.testing.assert_close(tensor, other.weights.tensors()[name])
+
+
+def test_merge__entries_that_share_a_class__puts_their_pictures_together(library):
+    one, other = pictures("fox", "lynx", seed=1), pictures("fox", "owl", n_shots=2, seed=2)
+    library.add("one", default_fit(*one))
+    library.add("other", default_fit(*other))
+
+    merged = library.merge(["one", "other"], "both")
+
+    assert merged.config.classes == ["fox", "lynx", "owl"]
+    assert merged.config.n_shots == [5, 3, 2]
+    assert merged.support.support_mask_TNK.sum(-1).tolist() == [[5, 3, 2]]
+
+
+def test_merge__name_that_is_there__is_refused_and_replaced_on_demand(two):
+    library, *_ = two
+    before = library.path("birds").read_bytes()
+
+    with pytest.raises(UsageError, match="has an entry 'birds' already"):
+        library.merge(["beasts", "birds"], "birds")
+    assert library.path("birds").read_bytes() == before
+
+    library.merge(["beasts", "birds"], "birds", replace=True)
+    assert len(library.facts("birds").classes) == 5
+
+
+@pytest.mark.parametrize("names", [["birds"], ["birds", "birds"], []])
+def test_merge__fewer_than_two__is_refused(two, names):
+    with pytest.raises(UsageError, match=r"at least two different adapters .* got"):
+        two[0].merge(names, "new")
+
+
+def test_merge__one_entry_without_its_support__answers_nearly_alike_and_keeps_none(two):
+    library, rows, labels, _ = two
+    parts = {"beasts": library.stored("beasts"), "birds": bare(library.stored("birds"))}
+
+    merged = compose(parts)
+
+    assert (merged.support, merged.picture_hashes) == (None, ())
+    assert merged.task_signature.counts.tolist() == [3] * 5
+    found = np.array(merged.config.classes)[
+        (torch.tensor(rows).float() @ merged.task_signature.means.T).argmax(-1)
+    ]
+    assert (found == labels).mean() > 0.8
+
+
+def test_compose__texts_beside_numbers__is_refused(two):
+    library, *_ = two
+    rows, _, _ = pictures("a", "b")
+    numbers = default_fit(rows, np.repeat([1, 2], 3), None)
+    library.add("numbers", numbers)
+
+    with pytest.raises(UsageError, match="labels must be all text or all numbers"):
+        library.merge(["birds", "numbers"], "new")
+
+
+def test_compose__other_encoders_or_widths__are_refused(library, fitted):
+    library.add("one", fitted("ant", "bee", encoder="one"))
+    library.add("other", fitted("cat", "dog", encoder="other"))
+    library.add("wide", fitted("eel", "fly", width=20))
+
+    with pytest.raises(
+        IncompatibleArtifact, match="'other', to be merged with 'one', was made with"
+    ):
+        library.merge(["one", "other"], "new")
+    with pytest.raises(IncompatibleArtifact, match="width, blocks and views are"):
+        library.merge(["one", "wide"], "new")
+    assert "new" not in library
+
+
+def test_compose__nothing_kept_of_a_class__names_it(two):
+    stored = two[0].stored("birds")
+    lost = StoredAdapter(stored.weights, stored.config, None)
+
+    with pytest.raises(UsageError, match="nothing was kept of the class 'heron'"):
+        compose({"beasts": two[0].stored("beasts"), "lost": lost})
+
+
+@pytest.mark.parametrize("n_shots", [1, 2, 5])
+def test_rows_of_signature__have_the_means_and_the_scatter_of_the_pictures(n_shots):
+    fitted = default_fit(*pictures("heron", "owl", "tit", n_shots=n_shots, seed=3))
+    signature = TaskSignature.of(stored_adapter(fitted).support)
+
+    found, classes = rows_of_signature(signature)
+
+    assert classes.bincount().tolist() == [n_shots] * 3
+    torch.testing.assert_close(found.norm(dim=-1), torch.ones(3 * n_shots))
+    means = torch.stack([found[classes == number].mean(0) for number in range(3)])
+    assert (torch.cosine_similarity(means, signature.means) > 0.95).all()
+    torch.testing.assert_close(means.norm(dim=-1), signature.means.norm(dim=-1), rtol=0.1, atol=0)
+    assert torch.equal(found, rows_of_signature(signature)[0])
+
+
+def test_merge__pictures_that_two_share__count_once():
+    one, other = pictures("fox", "lynx", seed=1), pictures("owl", "tit", seed=2)
+    rows, labels = (np.concatenate([one[i], other[i]]) for i in (0, 1))
+    both = default_fit(rows, labels, one[2] | other[2])
+    part = default_fit(*one)
+
+    merged = compose({"both": stored_adapter(both), "part": stored_adapter(part)})
+
+    assert merged.config.n_shots == both.n_shots_.tolist()
+    for name, tensor in both.adapter_.tensors().items():
+        assert torch.equal(getattr(merged.weights, name), tensor)

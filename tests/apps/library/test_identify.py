@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import normalize
+
+from metaadapter.apps.library import identify
+from metaadapter.apps.library.identify import TaskMeans
+
+WIDTH = 16
+
+
+def random_means(ways, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    return [torch.randn(way, WIDTH, generator=draw) for way in ways]
+
+
+def near(means, spread, seed=1):
+    """Pictures about the means of all entries."""
+    rows = torch.cat(means)
+    noise = torch.randn(rows.shape, generator=torch.Generator().manual_seed(seed))
+    return normalize(normalize(rows, dim=-1) + spread * noise, dim=-1)
+
+
+def slow(picture, means, texts=None, counts=None):
+    """log Σ exp(28 cos) of each entry, class by class, in Python's numbers."""
+    units = [[normalize(mean.double(), dim=0) for mean in own] for own in means]
+    every = [mean for own in units for mean in own]
+    centre = sum(every) / len(every)
+    asked = normalize(picture.double() - centre, dim=0)
+    expected = [[normalize(mean - centre, dim=0) for mean in own] for own in units]
+    if texts is not None:
+        words = [normalize(text.double(), dim=0) for own in texts for text in own if text.any()]
+        middle = sum(words) / len(words)
+        for entry, own in enumerate(expected):
+            task = normalize(sum(own), dim=0)
+            for place, mean in enumerate([*own]):
+                text, n = texts[entry][place].double(), int(counts[entry][place])
+                word = normalize(normalize(text, dim=0) - middle, dim=0) if text.any() else 0 * mean
+                own[place] = normalize(n * mean + 0.8 * word + 0.5 * task, dim=0)
+    cosines = [[float(asked @ mean) for mean in own] for own in expected]
+    return [math.log(sum(math.exp(28 * cosine) for cosine in own)) for own in cosines]
+
+
+@given(ways=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_log_odds__any_entries__are_as_a_slow_loop_has_them(ways, seed):
+    means = random_means(ways, seed)
+    rows = near(means, 0.2)
+
+    found = TaskMeans.of(means).log_odds(rows)
+
+    wanted = torch.tensor([slow(row, means) for row in rows])
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+@given(ways=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_log_odds__with_texts_and_counts__are_as_a_slow_loop_has_them(ways, seed):
+    means, texts = random_means(ways, seed), random_means(ways, seed + 1000)
+    texts[0][0] = 0  # a class without a name
+    draw = torch.Generator().manual_seed(seed)
+    counts = [torch.randint(1, 5, (way,), generator=draw) for way in ways]
+    rows = near(means, 0.2)
+
+    found = TaskMeans.of(means, text_END=texts, counts_EN=counts).log_odds(rows)
+
+    wanted = torch.tensor([slow(row, means, texts, counts) for row in rows])
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_log_odds__of_very_many_pictures__need_no_text():
+    means, texts = random_means([3, 2]), random_means([3, 2], 1)
+    many = [torch.full((way,), 10**7) for way in (3, 2)]
+    rows = near(means, 0.2)
+
+    found = TaskMeans.of(means, text_END=texts, counts_EN=many).log_odds(rows)
+
+    torch.testing.assert_close(found, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
+
+
+def test_of_all__one_picture__is_as_of_each():
+    means = TaskMeans.of(random_means([3, 2]))
+    row = near(random_means([3, 2]), 0.5)[:1]
+
+    torch.testing.assert_close(means.of_all(row), means.of_each(row)[0])
+
+
+def test_of_all__more_pictures_of_one_task__makes_it_surer():
+    means = random_means([3, 3, 3])
+    rows = near(means[:1], 0.4).repeat(3, 1)
+
+    found = [float(TaskMeans.of(means).of_all(rows[:n])[0]) for n in (1, 3, 9)]
+
+    assert found == sorted(found)
+
+
+def test_task_means__of_one_class__is_sure():
+    found = TaskMeans.of(random_means([1])).of_each(near(random_means([1]), 0.1))
+
+    assert found.tolist() == [[1.0]]
+
+
+@pytest.fixture
+def screened(monkeypatch):
+    """Makes the means of entries as if there were too many to compare with all."""
+
+    def make(means, fraction=0.25):
+        monkeypatch.setattr(identify, "MOST_COMPARED", 0)
+        monkeypatch.setattr(identify, "MOST_NEAR", fraction)
+        return TaskMeans.of(means)
+
+    return make
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_screen__entries_that_come_near__are_compared_exactly(screened, fraction):
+    means = random_means([2] * 30)
+    rows = near(means, 0.2)
+    exact = TaskMeans.of(means).of_each(rows)
+
+    found = screened(means, fraction).of_each(rows)
+
+    assert torch.equal(found.argmax(-1), exact.argmax(-1))
+    torch.testing.assert_close(found, exact, rtol=0, atol=0.01)
+
+
+def test_screen__pictures__are_answered_each_by_itself(screened):
+    means = random_means([2] * 30)
+    rows, many = near(means, 0.4), screened(means)
+
+    together = many.of_each(rows)
+
+    alone = torch.cat([many.of_each(row[None]) for row in rows])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-6)

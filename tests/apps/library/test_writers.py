@@ -1,0 +1,184 @@
+"""Several that write to one library at once, and those that are killed while they write."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from metaadapter import AdapterLibrary, MetaAdapterClassifier
+from metaadapter.adapter.files import hold_adapter
+from metaadapter.apps.library import folder as library_folder
+from metaadapter.apps.library.folder import hold_entries
+from metaadapter.errors import DataError, UsageError
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+CHANGES = {
+    "add": lambda library, skill: library.add("new", skill),
+    "replace": lambda library, skill: library.add("birds", skill, replace=True),
+    "remove": lambda library, _: library.remove("birds"),
+    "rename": lambda library, _: library.rename("birds", "owls"),
+}
+
+
+@pytest.fixture
+def skill(fitted, tmp_path):
+    fitted("ant", "bee", seed=9).save(tmp_path / "skill.adapter")
+    return tmp_path / "skill.adapter"
+
+
+def forked(function, *arguments):
+    process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def change_and_die(folder, skill, change, dies_at):
+    """Killed before or after a file is synced, gets its name, or goes."""
+    calls = itertools.count()
+
+    def killed(original):
+        def call(*arguments, **options):
+            if next(calls) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = original(*arguments, **options)
+            if next(calls) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+    os.fsync = killed(os.fsync)
+    for name in ("replace", "rename", "unlink"):
+        setattr(Path, name, killed(getattr(Path, name)))
+    CHANGES[change](AdapterLibrary.open(folder), skill)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("dies_at", range(8))
+def test_change__killed_at_any_moment__is_done_or_not_and_nothing_else_changed(
+    animals, skill, files_in, change, dies_at
+):
+    before = files_in(animals.folder)
+    others = {name: before[name] for name in before if name != "entries/birds.adapter"}
+    new, old = skill.read_bytes(), before["entries/birds.adapter"]
+    right = {
+        "add": [{"birds": old}, {"birds": old, "new": new}],
+        "replace": [{"birds": old}, {"birds": new}],
+        "remove": [{"birds": old}, {}],
+        "rename": [{"birds": old}, {"owls": old}],
+    }[change]
+
+    forked(change_and_die, animals.folder, skill, change, dies_at).join()
+
+    found = {name: animals.path(name).read_bytes() for name in animals.names}
+    assert {name: found.pop(name) for name in ("animals", "wear")}
+    assert found in right
+    after = files_in(animals.folder)
+    assert {name: after[name] for name in others} == others
+    animals.remove("wear")  # the next writer
+    assert not list((animals.folder / "entries").glob("*.tmp"))
+
+
+def add_many(folder, skill, name, n_entries):
+    for number in range(n_entries):
+        AdapterLibrary.open(folder).add(f"{name} {number}", skill)
+
+
+def test_two_writers__of_different_names__wait_for_one_another(tmp_path, skill):
+    folder = tmp_path / "new library"
+
+    writers = [forked(add_many, folder, skill, name, 10) for name in ("a", "b")]
+
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    library = AdapterLibrary.open(folder)
+    assert len(library) == 20
+    assert not [entry.name for entry in library.entries() if entry.damaged]
+
+
+def test_two_writers__of_one_name__one_is_refused(animals, skill):
+    def add(_):
+        try:
+            animals.add("new", skill)
+        except UsageError as error:
+            return str(error)
+        return "added"
+
+    with ThreadPoolExecutor(2) as threads:
+        endings = sorted(threads.map(add, range(2)))
+
+    assert endings[0] == "added"
+    assert "has an entry 'new' already" in endings[1]
+
+
+def test_writer__while_another_takes_long__is_told(animals, skill, monkeypatch):
+    monkeypatch.setattr(library_folder, "SECONDS_TO_WAIT", 0.1)
+
+    with (
+        ThreadPoolExecutor(1) as other,
+        hold_entries(animals.folder),
+        pytest.raises(DataError, match=r"another run is writing to the library .*again"),
+    ):
+        other.submit(animals.add, "new", skill).result()
+
+    animals.add("new", skill)
+
+
+def test_writer__while_another_is_done_soon__waits(animals, skill):
+    with ThreadPoolExecutor(1) as other:
+        with hold_entries(animals.folder):
+            waiting = other.submit(animals.add, "new", skill)
+            time.sleep(0.1)
+            assert not waiting.done()
+        waiting.result()
+
+    assert "new" in animals
+
+
+def test_class_added_to_an_entry_in_place__keeps_writers_of_the_library_out(
+    animals, skill, monkeypatch
+):
+    monkeypatch.setattr(library_folder, "SECONDS_TO_WAIT", 0.1)
+    birds = animals.path("birds")
+
+    with ThreadPoolExecutor(1) as other, hold_adapter(birds):
+        classifier = MetaAdapterClassifier.load(birds)
+        with pytest.raises(DataError, match="another run is writing to the library"):
+            other.submit(animals.remove, "birds").result()
+        classifier.add_class("tit", [[1.0] * 12], text=[1.0] * 12)
+        classifier.save(birds)
+
+    assert animals.facts("birds").classes == ["heron", "owl", "raven", "tit"]
+
+
+def test_reader__while_an_entry_is_replaced_again_and_again__sees_whole_ones(animals, skill):
+    ends = time.monotonic() + 0.2
+
+    def replace():
+        while time.monotonic() < ends:
+            for name in ("animals", "wear"):
+                animals.add("birds", animals.path(name), replace=True)
+
+    with ThreadPoolExecutor(1) as other:
+        writing = other.submit(replace)
+        seen = {tuple(animals.load("birds").classes_.tolist()) for _ in range(25)}
+        writing.result()
+
+    assert seen <= {("fox", "lynx"), ("dress", "hat"), ("heron", "owl", "raven")}
+
+
+def test_stale_file_of_a_killed_writer__is_no_entry_and_goes_with_the_next_writer(animals):
+    stale = animals.folder / "entries" / "x.adapter.tmp"
+    stale.write_bytes(b"half of it")
+
+    assert animals.names == ["animals", "birds", "wear"]
+    animals.rename("wear", "clothes")
+    assert not stale.exists()

@@ -1,0 +1,166 @@
+"""A small encoder, a project served to a test client, and pictures of plain colours."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from metaadapter.apps.page.receiving import Limits
+from metaadapter.features.image_encoder import ModelEncoder
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 220)}
+NUMBERS = itertools.count()
+PORT = 8000
+# Small enough that a test can go beyond them.
+LIMITS = Limits(
+    request_bytes=2_000_000,
+    json_bytes=50_000,
+    files=40,
+    archive_bytes=1_000_000,
+    picture_bytes=200_000,
+    archived_files=50,
+    unpacked_bytes=2_000_000,
+)
+
+
+def small_encoder(name="colours", **_options):
+    """Pictures and names of colours in one space of eight numbers."""
+    draw = torch.Generator().manual_seed(0)
+    spread = torch.randn(3, 8, generator=draw)
+
+    def preprocess(picture):
+        pixels = torch.from_numpy(np.array(picture.resize((4, 4)), np.float32))
+        return pixels.permute(2, 0, 1) / 255 - 0.5
+
+    def texts(names):
+        rows = [COLOURS.get(each, (len(each), 90, 130)) for each in names]
+        return (torch.tensor(rows, dtype=torch.float32) / 255 - 0.5) @ spread
+
+    class Colours(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.spread = torch.nn.Parameter(spread)
+
+        def forward(self, batch):
+            return batch.mean((2, 3)) @ self.spread
+
+    return ModelEncoder(
+        name, Colours(), preprocess, texts=texts, logit_scale=20.0, zoom=False, device="cpu"
+    )
+
+
+def picture_bytes(colour, kind="PNG"):
+    """A picture like no other: of about a colour, which may be given by its name."""
+    number = next(NUMBERS)
+    rng = np.random.default_rng(number)
+    pixels = np.array(COLOURS.get(colour, colour)) + rng.integers(-25, 26, (16, 20, 3))
+    pixels[0, 0] = number % 256, number // 256 % 256, 7
+    file = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def colour_encoder():
+    return small_encoder()
+
+
+@pytest.fixture(scope="session")
+def picture():
+    return picture_bytes
+
+
+@pytest.fixture(scope="session")
+def limits():
+    return LIMITS
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, colour_encoder):
+    """A project behind its whole application, asked as a browser of this machine would."""
+    starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+    from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.guards import Access
+    from metaadapter.apps.page.projects import Projects
+
+    folder = tmp_path_factory.mktemp("projects") / "colours"
+    access = Access("a-token", PORT)
+    with Projects(folder, "colours", lambda *_, **__: colour_encoder).held() as projects:
+        app = make_app(projects, access, LIMITS)
+        with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
+            client.headers["Authorization"] = f"Bearer {access.token}"
+            yield SimpleNamespace(
+                client=client, projects=projects, app=app, access=access, folder=folder
+            )
+
+
+@pytest.fixture
+def project(served):
+    """A new project, open behind `served`; and ways to fill it."""
+    name = f"project {next(NUMBERS)}"
+    assert served.client.post("/projects", json={"name": name}).status_code == 201
+    return Filled(served.client, served.projects)
+
+
+class Filled:
+    """What tests do with a project, each in a word."""
+
+    def __init__(self, client, projects):
+        self.client, self.projects = client, projects
+
+    @property
+    def desk(self):
+        return self.projects.desk
+
+    @property
+    def state(self):
+        return self.client.get("/project").json()
+
+    def send(self, *files, into=""):
+        """Send pairs of name and content; the answer."""
+        parts = [("pictures", (name, content)) for name, content in files]
+        answer = self.client.post("/pictures", files=parts, data={"class": into})
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def fill(self, n_shots=2, n_tray=3, colours=("red", "green", "blue")):
+        """Classes of colours with pictures, and a tray of reds; waits for the answers."""
+        shots = [
+            (f"{colour}/{number}.png", picture_bytes(colour))
+            for colour in colours
+            for number in range(n_shots)
+        ]
+        self.send(*shots, into="folders")
+        if n_tray:
+            self.send(*((f"{number}.png", picture_bytes("red")) for number in range(n_tray)))
+        return self.answers()
+
+    def answers(self):
+        """The answers to what was changed last, once every picture is encoded."""
+        self.desk.answered()
+        return self.client.get("/answers").json()
+
+    def class_of(self, name):
+        (found,) = [each for each in self.state["classes"] if each["name"] == name]
+        return found["id"]
+
+
+@pytest.fixture
+def zip_of():
+    """A zip file of names and contents."""
+    import zipfile
+
+    def make(files, compression=zipfile.ZIP_DEFLATED):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", compression) as archive:
+            for name, data in files:
+                archive.writestr(name, data)
+        return content.getvalue()
+
+    return make

@@ -1,0 +1,61 @@
+"""A real Chromium for the tests of the page; they are skipped where there is none."""
+
+from __future__ import annotations
+
+import mimetypes
+import shutil
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--use-fake-ui-for-media-stream",  # and is allowed without a question
+]
+ORIGIN = "http://127.0.0.1"  # of pages whose files a test hands over itself
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser without windows; closed with the module, for it keeps an event loop running."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"needs a Chromium on PATH: one of {', '.join(NAMES)}")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def hand_over():
+    """Answers a browser's request with a file of the page; returns whether there is one."""
+
+    def hand(route, name=None):
+        file = PAGE / (name or route.request.url.removeprefix(f"{ORIGIN}/page/"))
+        if not file.is_file():
+            return False
+        kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file)[0]
+        route.fulfill(body=file.read_bytes(), content_type=kind)
+        return True
+
+    return hand
+
+
+@pytest.fixture(scope="module")
+def modules(chromium, hand_over):
+    """An empty document in which the modules of the page can be imported, without a server."""
+
+    def answer(route):
+        if not hand_over(route):
+            route.fulfill(body="<!doctype html><title>empty</title>", content_type="text/html")
+
+    document = chromium.new_page(locale="en-GB")
+    document.route("**/*", answer)
+    document.goto(f"{ORIGIN}/empty")
+    yield document
+    document.close()

@@ -1,0 +1,126 @@
+"""Zip files from a client: nothing but what is within the limits is unpacked, and nowhere else."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+
+import pytest
+
+from metaadapter.apps.page.archives import is_archive, unpack
+
+LIMITS = {"most_files": 5, "most_bytes": 3_000_000, "most_bytes_of_one": 2_000_000}
+
+
+@pytest.fixture
+def opened(tmp_path, zip_of):
+    """Unpacks the bytes of an archive; name → content, or the reason."""
+
+    def open_(content, **limits):
+        path = tmp_path / "sent"
+        path.write_bytes(content)
+        found = {}
+        for each in unpack(path, tmp_path / "one", **{**LIMITS, **limits}):
+            found[each.name] = each.reason if each.path is None else each.path.read_bytes()
+        return found
+
+    return open_
+
+
+def test_archive__of_plain_files__gives_each_and_passes_over_what_nobody_meant(opened, zip_of):
+    files = [("a/1.png", b"one"), ("__MACOSX/x", b"-"), (".hidden", b"-"), ("folder/", b"")]
+
+    assert opened(zip_of(files)) == {"a/1.png": b"one"}
+
+
+def test_names__that_lead_elsewhere__touch_nothing(opened, zip_of, tmp_path):
+    name = "../../../outside.png"
+
+    assert opened(zip_of([(name, b"x")])) == {name: b"x"}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["one", "sent"]
+
+
+def test_bomb__that_grows_more_than_any_picture__is_refused_by_its_size_and_growth(opened, zip_of):
+    found = opened(zip_of([("zeros", bytes(1_900_000)), ("more", bytes(2_100_000))]))
+
+    assert "100 times" in found["zeros"]
+    assert "2,100,000 bytes" in found["more"]
+
+
+def test_bomb__whose_directory_lies__ends_where_it_says(opened, zip_of):
+    content = zip_of([("lie", bytes(1_500_000))], zipfile.ZIP_DEFLATED)
+    lie = content.replace(struct.pack("<L", 1_500_000), struct.pack("<L", 1000))
+
+    assert lie != content
+    try:
+        found = opened(lie)["lie"]
+    except ValueError as error:
+        found = str(error)
+    assert "larger than its archive says" in found or "damaged" in found
+
+
+def test_archive__of_too_much_in_all__ends_with_the_limit(opened, zip_of):
+    files = [(str(number), bytes(900_000)) for number in range(4)]
+
+    with pytest.raises(ValueError, match=r"more than 3,000,000 bytes unpacked"):
+        opened(zip_of(files, zipfile.ZIP_STORED))
+
+
+def test_archive__of_too_many_files__is_refused(opened, zip_of):
+    files = [(str(number), b"x") for number in range(6)]
+
+    with pytest.raises(ValueError, match=r"6 files, and at most 5"):
+        opened(zip_of(files))
+
+
+def test_archive__with_a_directory_of_many_entries__is_refused_before_it_is_read(opened, zip_of):
+    content = bytearray(zip_of([("a", b"x")]))
+    at = content.rindex(b"PK\x05\x06")
+    content[at + 8 : at + 12] = b"\xff\xff\xff\xff"
+
+    with pytest.raises(ValueError, match=r"more files than are read"):
+        opened(bytes(content))
+
+
+def test_archive__cut_off_at_any_place__is_damaged(opened, zip_of):
+    whole = zip_of([("a", b"x" * 50), ("b", b"y" * 50)], zipfile.ZIP_STORED)
+
+    for end in range(4, len(whole)):
+        with pytest.raises(ValueError, match=r"damaged|zip file"):
+            opened(whole[:end])
+
+
+def test_is_archive__looks_at_the_content_alone(tmp_path, zip_of):
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(zip_of([("a", b"x")]))
+
+    assert is_archive(path)
+    path.write_bytes(b"\xff\xd8\xff")
+    assert not is_archive(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_file__packed_by_a_method_that_python_unpacks_at_once__is_refused(opened, zip_of, method):
+    found = opened(zip_of([("a.png", b"picture")], method))
+
+    assert "as an ordinary zip file" in found["a.png"]
+
+
+def with_second_end(content, length, where):
+    """A zip file that says the size of its directory as files above 4 GiB do (zip64)."""
+    at = content.rfind(b"PK\x05\x06")
+    _, _, _, _, n, _, start, _ = struct.unpack_from("<4sHHHHLLH", content, at)
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, length, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at + where, 1)
+    return content[:at] + record + locator + content[at:]
+
+
+def test_archive__with_a_second_end__is_read_and_its_directory_is_looked_at(opened, zip_of):
+    content = zip_of([("a.png", b"one")])
+    (length,) = struct.unpack_from("<L", content, content.rfind(b"PK\x05\x06") + 12)
+
+    assert opened(with_second_end(content, length, 0)) == {"a.png": b"one"}
+    with pytest.raises(ValueError, match="more files than are read"):
+        opened(with_second_end(content, 2**33, 0))
+    with pytest.raises(ValueError, match="two ends"):
+        opened(with_second_end(content, length, -5))

@@ -1,0 +1,203 @@
+"""An open project at work: what is encoded when, what is learned from, and what goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from metaadapter.apps.page import desk as module
+from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.desk import Desk
+from metaadapter.apps.page.project import open_project
+from metaadapter.apps.page.refusal import Refusal
+
+
+@pytest.fixture
+def opened(tmp_path, colour_encoder):
+    def load(*_, **__):
+        return colour_encoder
+
+    return lambda: open_project(tmp_path / "project", "colours", None, load)
+
+
+@pytest.fixture
+def fill(picture):
+    """Two classes of so many pictures, and a tray of so many; the pictures of the tray."""
+
+    def add(project, *, shots, tray):
+        contents = project.history.contents
+        project.history.make("classes", add_classes(contents, {"a": "red", "b": "blue"}))
+        labels = {}
+        for colour, label, n in (("red", "a", shots), ("blue", "b", shots), ("red", None, tray)):
+            for _ in range(n):
+                file = project.incoming / "new"
+                file.write_bytes(picture(colour))
+                labels[project.pictures.keep(file)] = label
+        names = dict.fromkeys(labels, "x.png")
+        project.history.make("pictures", add_pictures(contents, names, labels))
+        return [each for each, label in labels.items() if label is None]
+
+    return add
+
+
+def test_picture__is_encoded_once__also_when_the_project_is_opened_again(opened, fill, monkeypatch):
+    with opened() as project:
+        fill(project, shots=2, tray=3)
+        with Desk(project) as desk:
+            first = desk.answered()
+    encoded = []
+    monkeypatch.setattr(module, "encode_new", lambda *given, **_: encoded.append(given))
+
+    with opened() as project, Desk(project) as desk:
+        again = desk.answered()
+
+    assert encoded == []
+    assert again.answers.keys() == first.answers.keys()
+    for picture, said in again.answers.items():
+        assert said.probability == pytest.approx(first.answers[picture].probability, abs=1e-6)
+
+
+def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_do_not(opened, fill):
+    with opened() as project:
+        tray = fill(project, shots=1, tray=4)
+        with Desk(project) as desk:
+            with desk._state:
+                assert desk._state.wait_for(lambda: desk.published.learned_from, timeout=60)
+            assert sorted(desk.published.learned_from) == sorted(tray)
+            assert desk.published.stored.config.n_unlabelled == 4
+
+
+def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture):
+    with opened() as project:
+        fill(project, shots=9, tray=1)
+        with Desk(project) as desk:
+            before = desk.answered()
+            file = project.incoming / "new"
+            file.write_bytes(picture("blue"))
+            new = project.pictures.keep(file)
+            desk.edit("one more", lambda it: add_pictures(it, {new: "new.png"}, {}))
+            after = desk.answered()
+
+    assert after.stored is before.stored
+    assert set(after.answers) == {*before.answers, new}
+
+
+def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill):
+    with opened() as project:
+        (loose,) = fill(project, shots=9, tray=1)
+        with Desk(project) as desk:
+            before = desk.answered()
+            desk.edit("label", lambda it: label_pictures(it, {loose: "a"}))
+            after = desk.answered()
+
+    assert loose in before.answers
+    assert after.answers == {}
+    assert len(after.task.labels) == len(before.task.labels) + 1
+    assert loose in after.left_out
+
+
+def test_work__that_was_stopped__goes_on_with_the_next_edit(opened, fill):
+    with opened() as project:
+        fill(project, shots=1, tray=1)
+        desk = Desk(project)
+        assert (desk.work().busy, desk.work().total) == (True, 3)
+        desk.stop()
+        assert not desk.work().busy
+        with desk:
+            desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
+            assert len(desk.answered().answers) == 1
+            assert not desk.work().busy
+
+
+def test_encoding__that_fails__is_told_and_tried_again_after_the_next_edit(
+    opened, fill, monkeypatch
+):
+    with opened() as project:
+        fill(project, shots=1, tray=1)
+
+        def full(*_, **__):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "encode_new", full)
+            desk = Desk(project)
+            desk.__enter__()
+            with desk._state:
+                assert desk._state.wait_for(lambda: desk._error, timeout=60)
+            assert "No space left" in desk.work().error
+        desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
+        assert len(desk.answered().answers) == 1
+        assert desk.work().error is None
+        desk.__exit__(None, None, None)
+
+
+def test_file__that_was_changed_on_the_disk__is_told_and_has_no_answer(opened, fill, picture):
+    with opened() as project:
+        tray = fill(project, shots=1, tray=2)
+        project.pictures.path(tray[0]).write_bytes(picture("blue"))
+        with Desk(project) as desk:
+            found = desk.answered()
+
+    assert set(found.answers) == {tray[1]}
+    assert "not the one that was added" in desk.unreadable[tray[0]]
+
+
+def test_answers__without_two_classes__are_refused_with_what_to_do(opened):
+    told = pytest.raises(Refusal, match=r"give two classes a picture each")
+    with opened() as project, Desk(project) as desk, told:
+        desk.answered()
+
+
+def test_edit__of_a_project_that_was_closed_meanwhile__is_refused(opened):
+    with opened() as project:
+        with Desk(project) as desk:
+            pass
+        with pytest.raises(Refusal, match=r"was closed"):
+            desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
+
+
+def test_project__open_in_another_process__is_not_opened_twice(opened):
+    from metaadapter.errors import DataError
+
+    with opened(), pytest.raises(DataError, match=r"another run .*use the page"), opened():
+        pass
+
+
+def test_files__that_nobody_wants__are_swept_when_the_project_is_opened(opened, fill, picture):
+    with opened() as project:
+        tray = fill(project, shots=1, tray=1)
+        (project.folder / "pictures" / ("0" * 32)).write_bytes(picture("red"))
+        (project.incoming / "half").write_bytes(b"half")
+        there = {path.name for path in (project.folder / "pictures").iterdir()}
+
+    with opened() as project:
+        left = {path.name for path in (project.folder / "pictures").iterdir()}
+        assert list(project.incoming.iterdir()) == []
+
+    assert there - left == {"0" * 32}
+    assert tray[0] in left
+
+
+def test_features__of_many_small_blocks__are_joined_and_stay_the_same(
+    opened, fill, monkeypatch, colour_encoder
+):
+    from metaadapter.apps.page import project as project_module
+
+    with opened() as project:
+        rng = np.random.default_rng(0)
+        for number in range(4):
+            rows = rng.standard_normal((1, colour_encoder.dim)).astype(np.float16)
+            project.features.add({f"{number:064x}": rows})
+            project.features.flush()
+        before = {key: np.array(rows) for key, rows in project.features.features.items()}
+    monkeypatch.setattr(project_module, "MOST_BLOCKS", 2)
+
+    with opened() as project:
+        after = project.features.features
+        assert len(list((project.folder / "features").glob("*/block-*"))) == 1
+
+        assert before.keys() == after.keys()
+        assert all(np.array_equal(before[key], after[key]) for key in before)

@@ -1,0 +1,137 @@
+"""The history of a project: what was shown as saved is there after any kill."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from metaadapter.apps.page import history as module
+from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.history import History, read_contents
+from metaadapter.errors import DataError
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "history.jsonl"
+
+
+def entries(contents):
+    return dict(contents.classes), dict(contents.pictures)
+
+
+def fill(history):
+    history.make("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"}))
+    history.make("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"}))
+
+
+def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
+    with History(path).appending() as history:
+        fill(history)
+        before, size = entries(history.contents), path.stat().st_size
+        history.make("label", label_pictures(history.contents, {"2": "b"}))
+        after = entries(history.contents)
+    whole = path.read_bytes()
+
+    for end in (*range(size, len(whole), 5), len(whole) - 1):
+        path.write_bytes(whole[:end])
+        assert entries(read_contents(path)) == before
+    path.write_bytes(whole)
+    assert entries(read_contents(path)) == after
+
+
+def test_history__taken_up_after_a_cut__goes_on_behind_the_last_whole_line(path):
+    with History(path).appending() as history:
+        fill(history)
+    with path.open("ab") as file:
+        file.write(b'{"edit": {"said": "half')
+
+    with History(path).appending() as history:
+        history.make("label", label_pictures(history.contents, {"2": "b"}))
+
+    assert read_contents(path).pictures["2"].label == "b"
+
+
+def test_undo_and_redo__are_kept_too(path):
+    with History(path).appending() as history:
+        fill(history)
+        assert history.undo() == "pictures"
+    with History(path).appending() as history:
+        assert history.contents.pictures == {}
+        assert history.redo() == "pictures"
+
+    assert set(read_contents(path).pictures) == {"1", "2"}
+
+
+@pytest.mark.parametrize("part", ["lynx", '"sha256"'])
+def test_line__changed_on_the_disk__is_named(path, part):
+    with History(path).appending() as history:
+        fill(history)
+    path.write_text(path.read_text().replace(part, part[::-1], 1))
+
+    with pytest.raises(DataError, match=r"line 1 of .*history\.jsonl is damaged .*; restore"):
+        History(path)
+
+
+def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(path, monkeypatch):
+    write = os.write
+
+    def write_half(file, content):
+        write(file, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with History(path).appending() as history:
+        fill(history)
+        before = entries(history.contents)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write_half)
+            with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
+                history.make("label", label_pictures(history.contents, {"2": "b"}))
+        assert not history.saved
+        assert entries(history.contents) == entries(read_contents(path)) == before
+
+        history.make("label", label_pictures(history.contents, {"2": "b"}))
+        assert history.saved
+    assert read_contents(path).pictures["2"].label == "b"
+
+
+def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(path, monkeypatch):
+    with History(path).appending() as history:
+        fill(history)
+        for label in ("b", "a") * 20:
+            history.make(f"to {label}", label_pictures(history.contents, {"2": label}))
+        history.undo()
+        history.undo()
+        before = entries(history.contents)
+    size = path.stat().st_size
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(module, "KEPT_EDITS", 5)
+
+    with History(path).appending() as history:
+        assert path.stat().st_size < size / 2
+        assert entries(history.contents) == before
+        assert [history.redo(), history.redo()] == ["to b", "to a"]
+        assert [history.undo() for _ in range(4)] == ["to a", "to b", "to a", "to b"]
+        assert len(history.contents.done) == 3
+    assert set(read_contents(path).pictures) == {"1", "2"}
+
+
+def test_failing_drive__that_keeps_a_part_of_a_line__makes_no_later_edit_unreadable(
+    path, monkeypatch
+):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with History(path).appending() as history:
+        fill(history)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fail)
+            patch.setattr(os, "truncate", lambda *_: None)
+            with pytest.raises(DataError, match="Input/output error"):
+                history.undo()
+        history.make("label", label_pictures(history.contents, {"2": "b"}))
+        now = entries(history.contents)
+
+    assert entries(read_contents(path)) == now

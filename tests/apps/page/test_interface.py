@@ -1,0 +1,381 @@
+"""The HTTP interface: a project from its first class to what is taken along, and refusals."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.data.table import ImageRow
+from metaadapter.features.encoded_pictures import encode_rows
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.workflow.predictions import predict_pictures
+
+
+def test_pictures__in_folders__make_classes_and_wait_in_the_tray_else(project, picture):
+    red, green, loose = picture("red"), picture("green"), picture("red")
+
+    project.send(("red/1.png", red), ("some/green/2.png", green), into="folders")
+    added = project.send(("loose.png", loose))["added"]
+
+    state = project.state
+    assert [each["name"] for each in state["classes"]] == ["red", "green"]
+    assert [len(each["pictures"]) for each in state["classes"]] == [1, 1]
+    assert state["tray"] == added == [hashlib.sha256(loose).hexdigest()[:32]]
+    assert state["names"][added[0]] == "loose.png"
+    assert state["saved"]
+
+
+def test_answers__of_the_tray__are_those_of_predict_with_the_adapter_taken_along(
+    project, picture, tmp_path
+):
+    tray = [picture(colour) for colour in ("red", "blue")]
+    project.fill(n_tray=0)
+    project.send(*((f"{n}.png", each) for n, each in enumerate(tray)))
+    found = project.answers()
+    skill = tmp_path / "taken.adapter"
+    skill.write_bytes(project.client.get("/take/adapter").content)
+    for number, content in enumerate(tray):
+        (tmp_path / f"{number}.png").write_bytes(content)
+
+    rows = [ImageRow(tmp_path / f"{number}.png", None) for number in range(len(tray))]
+    pictures = encode_rows(rows, project.desk.project.encoder, views=1, seed=0)
+    expected = predict_pictures(load_adapter(skill), pictures)
+
+    names = {each["id"]: each["name"] for each in project.state["classes"]}
+    for content, prediction in zip(tray, expected, strict=True):
+        said = found["answers"][hashlib.sha256(content).hexdigest()[:32]]
+        assert names[said["class"]] == prediction.label
+        assert names[said["runner_up"]] == prediction.runner_up
+        assert said["probability"] == pytest.approx(prediction.probability, abs=1e-6)
+        assert said["known"] == pytest.approx(prediction.known, abs=1e-6)
+        assert said["unfamiliar"] == prediction.unfamiliar
+
+
+def test_answers__that_the_client_has__are_not_sent_again(project):
+    held = project.fill(n_tray=0)  # with a tray, better answers follow a moment later
+
+    again = project.client.get(f"/answers?since={held['revision']}").json()
+
+    assert again == {"revision": held["revision"], "ready": True, "unchanged": True}
+
+
+def test_left_out__has_every_labelled_picture_with_another_in_its_class(project, picture):
+    project.fill(n_shots=2, n_tray=0)
+    (alone,) = project.send(("white/1.png", picture((250, 250, 250))), into="folders")["added"]
+
+    left_out = project.answers()["left_out"]
+
+    labelled = {each for one in project.state["classes"] for each in one["pictures"]}
+    assert set(left_out) == labelled - {alone}
+    sure = project.client.get("/sure").json()
+    assert sure["n_pictures"] == len(left_out)
+    assert sure["points"][0]["kept"] == 1.0
+
+
+def test_labels__of_several_pictures__are_one_edit_that_undo_and_redo_move(project):
+    project.fill(n_tray=3)
+    red, green = project.class_of("red"), project.class_of("green")
+    before = project.state["tray"]
+    labels = dict(zip(before, (red, green, red), strict=True))
+
+    assert project.client.post("/labels", json={"labels": labels}).status_code == 200
+    assert project.state["tray"] == []
+    assert "3 pictures" in project.client.post("/undo").json()["undone"]
+    assert project.state["tray"] == before
+    project.client.post("/redo")
+
+    assert project.state["tray"] == []
+    assert before[1] in project.state["classes"][1]["pictures"]
+
+
+def test_class__removed__leaves_its_pictures_in_the_tray(project):
+    project.fill(n_tray=0)
+    (red, *_) = project.state["classes"]
+
+    project.client.delete(f"/classes/{red['id']}")
+
+    assert project.state["tray"] == red["pictures"]
+    assert [each["name"] for each in project.state["classes"]] == ["green", "blue"]
+
+
+def test_class__renamed_and_described__keeps_its_pictures_and_changes_the_adapter(project):
+    project.fill()
+    red = project.class_of("red")
+
+    project.client.patch(f"/classes/{red}", json={"name": "crimson", "description": "dark red"})
+
+    project.answers()
+    stored = project.desk.answered().stored
+    assert [str(each) for each in stored.config.classes] == ["blue", "crimson", "green"]
+    assert stored.config.texts["crimson"] == ["crimson", "dark red"]
+
+
+def test_pictures__removed__are_gone_from_answers_and_cannot_be_read(project):
+    project.fill(n_tray=2)
+    gone, kept = project.state["tray"]
+
+    project.client.request("DELETE", "/pictures", json={"pictures": [gone]})
+
+    assert set(project.answers()["answers"]) == {kept}
+    assert project.client.get(f"/pictures/{gone}").status_code == 404
+    assert project.client.get(f"/pictures/{kept}").headers["content-type"] == "image/jpeg"
+
+
+def test_picture__whole__is_the_file_that_was_sent_and_a_rare_kind_a_jpeg(project, picture):
+    png, bmp = picture("red"), picture("red", "BMP")
+    ids = project.send(("a.png", png), ("b.bmp", bmp))["added"]
+
+    whole = [project.client.get(f"/pictures/{each}?size=whole") for each in ids]
+
+    assert whole[0].content == png
+    assert [each.headers["content-type"] for each in whole] == ["image/png", "image/jpeg"]
+
+
+def test_zip__of_pictures__is_unpacked_and_what_is_none_is_refused_by_name(
+    project, picture, zip_of
+):
+    files = [("red/1.png", picture("red")), ("notes.txt", b"no picture"), (".DS_Store", b"x")]
+
+    sent = project.send(("all.zip", zip_of(files)), into="folders")
+
+    assert len(sent["added"]) == 1
+    assert [each["name"] for each in sent["refused"]] == ["notes.txt"]
+    assert "not a picture" in sent["refused"][0]["reason"]
+
+
+def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, picture):
+    content = picture("red")
+    first = project.send(("red/a.png", content), into="folders")
+
+    second = project.send(("b.png", content))
+
+    assert second["known_already"] == first["added"]
+    assert second["added"] == []
+    assert project.state["tray"] == []
+
+
+@pytest.mark.parametrize("into", ["a class", "folders"])
+def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, into):
+    content = picture("red")
+    sent = project.send(("a.png", content))
+    if into == "a class":
+        into = project.client.post("/classes", json={"name": "red"}).json()["id"]
+
+    again = project.send(("red/a.png", content), into=into)
+
+    assert again["known_already"] == sent["added"]
+    (red,) = project.state["classes"]
+    assert (red["name"], red["pictures"]) == ("red", sent["added"])
+    project.client.post("/undo")
+    assert project.state["tray"] == sent["added"]
+
+
+def test_pictures__whose_class_is_removed_while_they_are_on_their_way__go_to_the_tray(
+    project, picture, monkeypatch
+):
+    from metaadapter.apps.page import sending
+
+    label = project.client.post("/classes", json={"name": "red"}).json()["id"]
+
+    def take_in(*given):
+        project.client.delete(f"/classes/{label}")
+        return sending_before(*given)
+
+    sending_before = sending.take_in
+    monkeypatch.setattr(sending, "take_in", take_in)
+    sent = project.send(("a.png", picture("red")), into=label)
+
+    assert project.state["tray"] == sent["added"]
+
+
+def test_taken_along__table_and_folders__have_each_picture_by_its_answer(project):
+    project.fill(n_tray=3)
+    client = project.client
+    n_labelled = 6
+
+    rows = list(csv.DictReader(io.StringIO(client.get("/take/answers.csv").text)))
+    archive = zipfile.ZipFile(io.BytesIO(client.get("/take/pictures.zip").content))
+    unsure = list(csv.DictReader(io.StringIO(client.get("/take/answers.csv?sure=1").text)))
+
+    assert len(rows) == len(archive.namelist()) == n_labelled + 3
+    assert archive.testzip() is None
+    answers = sorted(row["answer"] for row in rows)
+    assert sorted(name.split("/")[0] for name in archive.namelist()) == answers
+    of_tray = [row["answer"] for row in unsure if not row["labelled"]]
+    assert set(of_tray) <= {"unsure", "none of these"}
+
+
+def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(project, picture):
+    project.fill(n_tray=0)
+    before, content = project.state, picture("blue")
+
+    sent = [("pictures", ("x.png", content)), ("pictures", ("y.txt", b"nothing"))]
+    found = project.client.post("/predict", files=sent).json()
+
+    assert [each["label"] for each in found["predictions"]] == ["blue"]
+    assert found["predictions"][0]["path"] == "x.png"
+    assert [each["name"] for each in found["refused"]] == ["y.txt"]
+    assert project.state == before
+
+
+def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(project, picture):
+    shots = [
+        ("pictures", (f"{colour}/{number}.png", picture(colour)))
+        for colour in ("red", "blue")
+        for number in range(2)
+    ]
+
+    skill = project.client.post("/adapt", files=shots)
+    question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
+    found = project.client.post("/predict", files=question)
+
+    assert skill.status_code == found.status_code == 200, found.text
+    assert found.json()["predictions"][0]["label"] == "blue"
+    assert set(found.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
+
+
+def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
+    project, picture, tmp_path
+):
+    shots = [("pictures", (f"{colour}/1.png", picture(colour))) for colour in ("red", "blue")]
+    skill = tmp_path / "it.adapter"
+    skill.write_bytes(project.client.post("/adapt", files=shots).content)
+    stored = load_adapter(skill)
+    inside = InsideConfig(kind="bottleneck", towers=("image",), width=4)
+    towers = {"inside/image/visual.block/down.weight": torch.zeros(4, 8)}
+    facts = stored.config.model_copy(update={"inside": inside})
+    store_adapter(skill, replace(stored, config=facts, towers=towers))
+
+    question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.read_bytes()))]
+    found = project.client.post("/predict", files=question)
+
+    assert found.status_code == 422
+    assert "has parts in the towers of an open_clip model" in found.text
+
+
+def test_projects__are_listed_opened_and_made_beside_one_another(project, picture):
+    project.send(("red/1.png", picture("red")), into="folders")
+    name, revision = project.state["name"], project.state["revision"]
+
+    made = project.client.post("/projects", json={"name": "../Ünsafe ☃"})
+    listed = project.client.get("/projects").json()
+    back = project.client.post("/projects/open", json={"name": name})
+
+    assert made.status_code == 201
+    assert listed["current"] == "../Ünsafe ☃"
+    assert {"name": name, "n_pictures": 1, "n_classes": 1} in listed["projects"]
+    assert back.json()["current"] == name
+    assert project.state["revision"] > revision
+    assert len(project.state["classes"]) == 1
+    folders = {path.name for path in project.desk.project.folder.parent.iterdir()}
+    assert all(set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for each in folders)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "kind"),
+    [
+        ("POST", "/classes", {"name": "  "}, 422, "invalid"),
+        ("POST", "/classes", {"name": "x" * 121}, 422, "invalid"),
+        ("POST", "/classes", {"name": "a", "more": 1}, 422, "invalid"),
+        ("PATCH", "/classes/abc", {"name": "a"}, 404, "no-such-class"),
+        ("DELETE", "/classes/abc", None, 404, "no-such-class"),
+        ("POST", "/labels", {"labels": {"0" * 32: None}}, 404, "no-such-picture"),
+        ("POST", "/labels", {"labels": {"../../etc": None}}, 422, "invalid"),
+        ("DELETE", "/pictures", {"pictures": ["0" * 32]}, 404, "no-such-picture"),
+        ("POST", "/undo", None, 409, "nothing-to-undo"),
+        ("POST", "/redo", None, 409, "nothing-to-redo"),
+        ("GET", "/take/adapter", None, 409, "no-adapter"),
+        ("GET", "/take/answers.csv?sure=nan", None, 422, "invalid"),
+        ("GET", "/pictures/..%2f..%2fproject.json", None, 404, "no-such-path"),
+        ("GET", "/page/..%2fapp.py", None, 404, "no-such-path"),
+        ("GET", "/docs", None, 404, "no-such-path"),
+        ("POST", "/projects/open", {"name": "nowhere"}, 404, "no-such-project"),
+        ("POST", "/pictures", {"pictures": []}, 415, "media-type"),
+        ("PUT", "/classes", {"name": "a"}, 405, "method"),
+    ],
+)
+def test_request__that_cannot_be_done__is_refused_with_a_sentence(
+    project, method, path, body, status, kind
+):
+    before = project.state
+
+    answer = project.client.request(method, path, json=body)
+
+    assert (answer.status_code, answer.json()["kind"]) == (status, kind)
+    assert answer.json()["error"][0].isupper()
+    assert answer.json()["error"].endswith((".", "?"))
+    assert project.state == before
+
+
+def test_name__of_another_class__is_refused(project):
+    project.client.post("/classes", json={"name": "red"})
+
+    again = project.client.post("/classes", json={"name": "red "})
+
+    assert again.status_code == 409
+    assert "'red'" in again.json()["error"]
+
+
+def test_openapi__describes_every_address_and_needs_no_other_host(served):
+    document = served.client.get("/openapi.json")
+
+    paths = document.json()["paths"]
+    assert {"/project", "/pictures", "/answers", "/predict", "/adapt"} <= set(paths)
+    assert "http" not in document.text.replace("http_", "")
+
+
+def test_onnx__without_its_packages__is_refused_with_what_to_install(project, monkeypatch):
+    from metaadapter.apps.export import onnx_packages
+
+    def missing(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(onnx_packages, "import_module", missing)
+    project.fill()
+
+    answer = project.client.get("/take/onnx")
+
+    assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
+    assert "metaadapter[onnx]" in answer.json()["error"]
+
+
+@pytest.mark.slow
+def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
+    served, picture, tmp_path
+):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    import numpy as np
+    from PIL import Image
+    from starlette.testclient import TestClient
+
+    from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.projects import Projects
+    from metaadapter.features.encoder_by_name import load_encoder
+
+    with Projects(tmp_path / "project", "tiny", load_encoder).held() as projects:
+        app = make_app(projects, served.access)
+        with TestClient(app, base_url=f"http://127.0.0.1:{served.access.port}") as client:
+            client.headers["Authorization"] = f"Bearer {served.access.token}"
+            files = [
+                ("pictures", (f"{colour}/{number}.png", picture(colour)))
+                for colour in ("red", "blue")
+                for number in range(2)
+            ]
+            client.post("/pictures", files=files, data={"class": "folders"})
+            content = picture("blue")
+            said = client.post("/predict", files=[("pictures", ("new.png", content))]).json()
+            model = client.get("/take/onnx")
+
+    assert model.status_code == 200, model.text
+    session = onnxruntime.InferenceSession(model.content)
+    pixels = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[None]
+    outputs = session.run(None, {session.get_inputs()[0].name: pixels})
+    expected = list(said["predictions"][0]["probabilities"].values())
+    assert outputs[0][0] == pytest.approx(expected, abs=1e-4)

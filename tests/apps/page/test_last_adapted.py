@@ -1,0 +1,103 @@
+"""Questions of programs to adapters with parts in the towers."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metaadapter.adapter.adapted_encoder import adapted_encoder
+from metaadapter.adapter.files import store_adapter
+from metaadapter.apps.page.last_adapted import LastAdapted
+from metaadapter.data.table import ImageRow
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.encoded_pictures import encode_rows
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.workflow.predictions import predict_pictures
+from tests.adapter.test_adapted_encoder import small_clip, stored_with
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return small_clip()
+
+
+@pytest.fixture
+def n_built(monkeypatch):
+    """Counts the encoders that are built with parts in their towers."""
+    built: list[str] = []
+    adapted = FrozenEncoder.adapted
+
+    def counted(self, change, mark):
+        built.append(mark)
+        return adapted(self, change, mark)
+
+    monkeypatch.setattr(FrozenEncoder, "adapted", counted)
+    return lambda: len(built)
+
+
+def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_changed(
+    clip, n_built, picture, tmp_path
+):
+    starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+    from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.guards import Access
+    from metaadapter.apps.page.projects import Projects
+
+    content, skill = picture("red"), tmp_path / "it.adapter"
+    (tmp_path / "red.png").write_bytes(content)
+    first, second = stored_with(clip, 0), stored_with(clip, 1)
+    rows = [ImageRow(tmp_path / "red.png", None)]
+    expected = [
+        predict_pictures(each, encode_rows(rows, adapted_encoder(clip, each), views=1, seed=0))[0]
+        for each in (first, first, second, first)
+    ]
+    before, found, n = n_built(), [], []
+
+    with Projects(tmp_path / "projects" / "it", "small", lambda *_, **__: clip).held() as projects:
+        app = make_app(projects, Access("a-token", 8000))
+        with starlette.TestClient(app, base_url="http://127.0.0.1:8000") as client:
+            client.headers["Authorization"] = "Bearer a-token"
+            for each in (first, first, second, first):
+                store_adapter(skill, each)
+                files = [
+                    ("pictures", ("red.png", io.BytesIO(content))),
+                    ("adapter", ("it.adapter", skill.read_bytes())),
+                ]
+                found.append(client.post("/predict", files=files).json()["predictions"][0])
+                n.append(n_built() - before)
+
+    assert [each["probabilities"] for each in found] == [each.probabilities for each in expected]
+    assert found[0]["probabilities"] != found[2]["probabilities"]
+    assert n == [1, 1, 2, 3]
+
+
+def test_encoder__of_the_same_parts_over_another_base__is_built_anew_or_refused(clip):
+    stored, last, same = stored_with(clip, 0), LastAdapted(), small_clip()
+    kept = last.encoder(clip, stored)
+
+    assert last.encoder(clip, stored) is kept
+    assert last.encoder(same, stored).base is same
+    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
+        last.encoder(small_clip(seed=1), stored)
+
+
+def test_encoder__of_one_number_that_has_changed__is_another(clip):
+    stored, last = stored_with(clip, 0), LastAdapted()
+    kept = last.encoder(clip, stored)
+    name = next(iter(stored.towers))
+    towers = {**stored.towers, name: torch.nextafter(stored.towers[name], torch.tensor(9.0))}
+
+    changed = last.encoder(clip, replace(stored, towers=towers))
+
+    assert changed is not kept
+    assert not changed.fingerprint.matches(kept.fingerprint)
+
+
+def test_encoder__of_an_adapter_without_parts__is_the_base(clip):
+    stored = stored_with(clip, 0)
+    plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
+
+    assert LastAdapted().encoder(clip, plain) is clip

@@ -1,0 +1,81 @@
+"""Forms that come in pieces of any size, and those that are none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from metaadapter.apps.page.receiving import Limits, receive_form
+from metaadapter.apps.page.refusal import Refusal
+
+TYPE = "multipart/form-data; boundary=xyz"
+FORM = (
+    '--xyz\r\nContent-Disposition: form-data; name="class"\r\n\r\nabc\r\n'
+    '--xyz\r\nContent-Disposition: form-data; name="pictures"; filename="ä/1.png"\r\n'
+    "Content-Type: image/png\r\n\r\nfirst\r\n--xy\r\n\r\n"
+    '--xyz\r\nContent-Disposition: form-data; name="pictures"; filename="2.png"\r\n\r\n'
+    "\r\n--xyz--\r\n"
+).encode()
+
+
+def receive(pieces, folder, content_type=TYPE, **limits):
+    async def stream():
+        for piece in pieces:
+            yield piece
+
+    return asyncio.run(receive_form(content_type, stream(), folder, Limits(**limits)))
+
+
+def test_form__in_pieces_cut_anywhere__is_the_same(tmp_path):
+    for at in range(0, len(FORM), 3):
+        form = receive([FORM[:at], FORM[at:]], tmp_path)
+
+        assert form.texts == {"class": "abc"}
+        assert [file.name for file in form.files] == ["ä/1.png", "2.png"]
+        assert [file.path.read_bytes() for file in form.files] == [b"first\r\n--xy\r\n", b""]
+
+
+def test_form__cut_off__is_refused_wherever_it_ends(tmp_path):
+    for end in range(0, len(FORM) - len("--\r\n") + 1, 2):
+        with pytest.raises(Refusal, match=r"^The form (is cut off|cannot be read)"):
+            receive([FORM[:end]], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "multipart/form-data", "multipart/mixed; boundary=xyz"]
+)
+def test_request__of_another_type__is_refused(tmp_path, content_type):
+    with pytest.raises(Refusal, match=r"multipart/form-data") as told:
+        receive([FORM], tmp_path, content_type)
+
+    assert told.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [({"files": 2}, "at most 2 files"), ({"archive_bytes": 5}, "at most 5 bytes")],
+)
+def test_form__beyond_a_limit__is_refused(tmp_path, limit, said):
+    with pytest.raises(Refusal, match=said) as told:
+        receive([FORM], tmp_path, **limit)
+
+    assert told.value.status == 413
+
+
+def test_text__too_long_for_a_field__is_refused(tmp_path):
+    with pytest.raises(Refusal, match=r"'class' is too long"):
+        receive([FORM.replace(b"abc", b"a" * 70_000)], tmp_path)
+
+
+def test_head__of_a_part__that_never_ends__is_refused(tmp_path):
+    head = [b"--xyz\r\n", *(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(40))]
+
+    with pytest.raises(Refusal, match=r"too long|cannot be read"):
+        receive(head, tmp_path)
+
+
+@pytest.mark.parametrize("head", ["", "Content-Disposition: attachment\r\n", "X: y\r\n" * 500])
+def test_part__without_a_name__is_refused(tmp_path, head):
+    with pytest.raises(Refusal, match=r"^The form cannot be read"):
+        receive([f"--xyz\r\n{head}\r\nx\r\n--xyz--\r\n".encode()], tmp_path)

@@ -1,0 +1,114 @@
+"""What is taken along: a table, a script that a shell runs, and a zip file, of any names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import zipfile
+
+import pytest
+
+from metaadapter.apps.page.answers import Answer
+from metaadapter.apps.page.contents import Contents, Edit, add_classes, add_pictures
+from metaadapter.apps.page.take_along import (
+    answer_table,
+    folder_name,
+    move_script,
+    sorted_pictures,
+    zip_pieces,
+)
+
+NAMES = {
+    "1": "a.jpg",
+    "2": "in/a.jpg",
+    "3": "it's $(touch hacked) `x`.jpg",
+    "4": "-rf.jpg",
+    "5": "=1+1.jpg",
+    "6": "nowhere.jpg",
+}
+
+
+@pytest.fixture
+def contents():
+    found = Contents()
+    classes = add_classes(found, {"f": "red fox", "c": 'a/b: "c"'})
+    found.make(Edit(said="", changes=classes))
+    pictures = add_pictures(found, NAMES, {"1": "f", "2": "f"})
+    found.make(Edit(said="", changes=pictures))
+    return found
+
+
+@pytest.fixture
+def pictures(contents):
+    answers = {
+        "3": Answer("c", 0.9, "f", 0.1, 0.8, False),
+        "4": Answer("c", 0.4, "f", 0.3, 0.8, False),
+        "5": Answer("f", 0.95, "c", 0.05, 0.1, True),
+        "6": Answer("f", 0.95, "c", 0.05, None, False),
+    }
+    return sorted_pictures(contents, answers, 0.5)
+
+
+def test_sorted__labels_come_first_and_what_is_not_sure_is_told_apart(pictures):
+    assert [(each.picture, each.answer) for each in pictures] == [
+        ("1", "red fox"),
+        ("2", "red fox"),
+        ("3", 'a/b: "c"'),
+        ("4", "unsure"),
+        ("5", "none of these"),
+        ("6", "red fox"),
+    ]
+
+
+def test_table__reads_back_and_holds_no_formula(pictures, contents):
+    rows = list(csv.DictReader(io.StringIO(answer_table(pictures, contents))))
+
+    assert [row["picture"] for row in rows][4] == "'=1+1.jpg"
+    assert rows[2]["runner_up"] == "red fox"
+    assert [row["labelled"] for row in rows] == ["yes", "yes", "", "", "", ""]
+    assert rows[4]["unfamiliar"] == "yes"
+
+
+def test_script__moves_what_is_there_and_runs_nothing_of_a_name(pictures, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in list(NAMES.values())[:5]:
+        (tmp_path / name).write_text(name)
+    script = move_script(pictures)
+
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    there = {
+        str(path.relative_to(tmp_path)): path.read_text()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
+    assert there == {
+        "red fox/a.jpg": "a.jpg",
+        "in/a.jpg": "in/a.jpg",  # one of that name is there already
+        "a_b_ _c_/it's $(touch hacked) `x`.jpg": NAMES["3"],
+        "unsure/-rf.jpg": NAMES["4"],
+        "none of these/=1+1.jpg": NAMES["5"],
+    }
+
+
+def test_zip__has_every_picture_once_and_never_two_of_a_name(pictures, tmp_path):
+    files = {}
+    for picture in NAMES:
+        files[picture] = tmp_path / picture
+        files[picture].write_bytes(picture.encode() * 1000)
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(pictures, files))))
+
+    assert archive.testzip() is None
+    assert archive.namelist()[:2] == ["red fox/a.jpg", "red fox/a (2).jpg"]
+    contents = sorted(archive.read(name) for name in archive.namelist())
+    assert contents == sorted(path.read_bytes() for path in files.values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "folder"), [("red fox", "red fox"), ("..", "_"), ("a/b\\c", "a_b_c"), (" .x. ", "x")]
+)
+def test_folder__of_an_answer__is_one_name_on_any_system(answer, folder):
+    assert folder_name(answer) == folder

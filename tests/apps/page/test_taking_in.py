@@ -1,0 +1,70 @@
+"""What files are called that a client sent: shown, and never a place on this machine."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from metaadapter.apps.page.taking_in import TakenPicture, plain_name
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("a.png", "a.png"),
+        ("red/a.png", "red/a.png"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("C:\\Users\\me\\a.png", "Users/me/a.png"),
+        ("./a//b/../c.png", "a/b/c.png"),
+        ("line\nbreak\x1b[31m.png", "line\\nbreak\\x1b[31m.png"),
+        ("", "picture"),
+        ("..", "picture"),
+        ("/".join("x" * 30), "/".join("x" * 16)),
+    ],
+)
+def test_name__as_a_client_gives_it__leads_nowhere_but_down(given, plain):
+    assert plain_name(given) == plain
+
+
+def test_name__that_is_long__keeps_its_ending():
+    plain = plain_name(f"{'x' * 500}.jpeg")
+
+    assert len(plain) == 120
+    assert plain.endswith(".jpeg")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("a.png", None), ("red/a.png", "red"), ("all/red/a.png", "red")]
+)
+def test_folder__of_a_picture__is_the_one_that_it_lies_in(name, folder):
+    assert TakenPicture("0", name).folder == folder
+
+
+def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, picture, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from metaadapter.apps.page import picture_folder
+
+    n, content, decode = 6, picture("red"), picture_folder.decode_image
+    together = threading.Barrier(n)
+
+    def decode_together(path):
+        found = decode(path)
+        together.wait(timeout=20)
+        return found
+
+    monkeypatch.setattr(picture_folder, "decode_image", decode_together)
+    files = [tmp_path / f"sent-{number}" for number in range(n)]
+    for file in files:
+        file.write_bytes(content)
+    (tmp_path / "project").mkdir()
+    folder = picture_folder.PictureFolder(tmp_path / "project")
+
+    with ThreadPoolExecutor(n) as threads:
+        kept = set(threads.map(folder.keep, files))
+
+    (one,) = kept
+    assert folder.path(one).read_bytes() == content
+    assert [path.name for path in (tmp_path / "project" / "pictures").iterdir()] == [one]

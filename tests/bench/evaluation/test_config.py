@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from metaadapter.bench.evaluation.config import load_evaluation
+from metaadapter.errors import DataError
+
+
+def test_cells__are_each_combination_once(ask):
+    cells = ask("a", "b", shots=(2, 1, 2)).cells()
+
+    assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
+    assert {cell.store for cell in cells} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"support_from": "x"}, "belong together"),
+        ({"support_from": "x", "queries_from": "y"}, "expected either stores"),
+        ({"base_to_new": True, "ways": 5}, "neither ways nor unknown"),
+        ({"reference": "GDA"}, "'GDA' is not among the methods"),
+        ({"seeds": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_config__what_does_not_go_together__is_refused(ask, changes, told):
+    with pytest.raises(ValidationError, match=told):
+        ask("a", **changes)
+
+
+def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_path):
+    one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
+
+    with pytest.raises(ValidationError, match=rf"told apart by the names .*{one}, {other}"):
+        ask(one, other)
+
+
+def test_config__two_links_to_stores_of_one_name__are_refused(ask, tmp_path):
+    for place, link in (("x", "one"), ("y", "other")):
+        (tmp_path / place / "a").mkdir(parents=True)
+        (tmp_path / link).symlink_to(tmp_path / place / "a")
+
+    with pytest.raises(ValidationError, match="told apart by the names of their folders"):
+        ask(tmp_path / "one", tmp_path / "other")
+
+
+def test_config__one_store_by_two_ways__counts_once(ask, tmp_path, pets):
+    (tmp_path / "link").symlink_to(pets)
+
+    config = ask(pets, tmp_path / "link", pets / ".." / "pets")
+
+    assert (config.stores, config.set_names) == ((str(pets),), ("pets",))
+
+
+def test_config__store_where_one_is__has_the_name_of_its_folder(ask, pets, monkeypatch):
+    monkeypatch.chdir(pets)
+
+    assert ask(".").set_names == ("pets",)
+    crossing = ask(support_from=".", queries_from=str(pets))
+    assert crossing.set_names == ("pets → pets",)
+
+
+def test_load_evaluation__file_and_options__options_win_and_paths_are_absolute(tmp_path, pets):
+    file = tmp_path / "eval.toml"
+    file.write_text('stores = ["pets"]\nmethods = ["GDA"]\nseeds = 3\n')
+
+    config = load_evaluation(file, {"seeds": 4})
+
+    assert (config.stores, config.methods, config.seeds) == ((str(pets),), ("GDA",), 4)
+
+
+def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(tmp_path, pets):
+    file = tmp_path / "eval.toml"
+    file.write_text('stores = ["a"]\nstrangers = ["pets", "zoo"]\nunknown = 0.5\n')
+
+    config = load_evaluation(file, {"stores": ["c"]})
+
+    assert [Path(store).name for store in config.strangers] == ["pets", "zoo"]
+    assert config.strangers[0] == str(pets)
+    assert f"--strangers {pets},{config.strangers[1]} " in config.command
+
+
+def test_config__stranger_of_the_name_of_another_store__is_refused(ask, tmp_path):
+    one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
+
+    with pytest.raises(ValidationError, match="told apart by the names of their folders"):
+        ask(one, strangers=(str(other),))
+    assert ask(one, strangers=(str(one),)).strangers == (str(one),)
+
+
+def test_load_evaluation__stores_given__replace_those_of_the_file(tmp_path):
+    file = tmp_path / "eval.toml"
+    file.write_text('support_from = "a"\nqueries_from = "b"\n')
+
+    config = load_evaluation(file, {"stores": ["c"]})
+
+    assert (config.set_names, config.support_from) == (("c",), None)
+
+
+def test_load_evaluation__misspelt_key__is_named_with_the_nearest(tmp_path):
+    file = tmp_path / "eval.toml"
+    file.write_text('stores = ["a"]\nshot = [1]\n')
+
+    with pytest.raises(DataError, match=r"shot: no such key; did you mean 'shots'\?"):
+        load_evaluation(file, {})
+
+
+def test_load_evaluation__nothing_to_evaluate_on__says_so():
+    with pytest.raises(DataError, match=r"asked for is wrong:\n  expected either stores"):
+        load_evaluation(None, {})

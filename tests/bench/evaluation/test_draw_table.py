@@ -1,0 +1,76 @@
+"""What `evaluate` exports is enough to put its tasks to a method without it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import log_softmax
+from sklearn import metrics
+
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.features.store.feature_store import FeatureStore
+
+CELL = ["seed", "task"]
+
+
+def by_hand(store, draws):
+    """Zero-shot on every task, from the rows of the table and the store alone."""
+    X, _ = store.mean_features()
+    texts = store.class_texts()
+    for (seed, task), drawn in draws.groupby(CELL):
+        ways = drawn[drawn["role"] != "unknown"].groupby("way")["class"].first()
+        asked = drawn[drawn["role"] == "query"]
+        logits = store.logit_scale * X[asked["picture"]] @ np.stack([texts[c] for c in ways]).T
+        yield seed, task, log_softmax(logits.astype(float), axis=1), asked["way"].to_numpy()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"ways": 3, "queries": 4, "tasks": 3}, {"unknown": 0.25}],
+)
+def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, ask, tmp_path, changes):
+    evaluate(ask(pets, **changes), tmp_path / "run")
+
+    rows = pd.read_csv(tmp_path / "run" / "rows.csv")
+    mine = rows[rows["method"] == "zero-shot"].set_index([*CELL, "n_shot"])
+    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
+    n_found = 0
+    for seed, task, log_probability, way in by_hand(FeatureStore.open(pets), draws):
+        for n_shot in (1, 2):
+            row = mine.loc[seed, task, n_shot]
+            predicted = log_probability.argmax(1)
+            assert row["n_query"] == len(way)
+            assert row["accuracy"] == pytest.approx(metrics.accuracy_score(way, predicted))
+            f1 = metrics.f1_score(way, predicted, average="macro")
+            assert row["macro_f1"] == pytest.approx(f1)
+            labels = range(log_probability.shape[1])
+            nll = metrics.log_loss(way, np.exp(log_probability), labels=labels)
+            assert row["nll"] == pytest.approx(nll, rel=1e-5)
+            n_found += 1
+    assert n_found == len(mine)
+
+
+def test_draws__support__is_nested_and_of_the_files_that_the_store_names(pets, ask, tmp_path):
+    evaluate(ask(pets, unknown=0.25), tmp_path / "run")
+
+    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz", keep_default_na=False)
+    store = FeatureStore.open(pets)
+    assert draws["path"].tolist() == store.rows.path[draws["picture"]].tolist()
+    assert draws["sha256"].tolist() == store.rows.sha256[draws["picture"]].tolist()
+    assert draws["class"].tolist() == store.rows.label[draws["picture"]].tolist()
+    support = draws[draws["role"] == "support"]
+    assert support.groupby([*CELL, "way"])["shot"].apply(list).tolist() == [[1, 2]] * 2 * 3
+    unknown = draws[draws["role"] == "unknown"]
+    assert set(unknown["way"]) == {-1}
+    assert unknown.groupby(CELL)["class"].nunique().tolist() == [1, 1]
+    of_task = draws.groupby(CELL)["picture"]
+    assert (of_task.nunique() == of_task.size()).all()
+
+
+def test_draws__base_to_new__ask_about_classes_without_support(pets, ask, tmp_path):
+    evaluate(ask(pets, base_to_new=True), tmp_path / "run")
+
+    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
+    assert set(draws[draws["role"] == "support"]["class"]) == {"ant", "bee"}
+    assert set(draws[draws["role"] == "query"]["class"]) == {"ant", "bee", "cow", "dog"}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
+from metaadapter.errors import DataError
+
+
+def pictures(rows):
+    return rows[rows >= 0].tolist()
+
+
+def test_draw_tasks__all_queries__are_the_rest_of_each_class(pets, load):
+    data, config = load(pets, tasks=3)
+
+    rows = draw_tasks(data, config, 0)
+
+    assert rows.classes_TN.shape == (3, 4)
+    for task in range(3):
+        for way, number in enumerate(rows.classes_TN[task].tolist()):
+            own = (data.labels_n == number).nonzero()[0].tolist()
+            support, queries = (
+                pictures(each[task, way]) for each in (rows.support_TNK, rows.query_TNQ)
+            )
+            assert len(support) == 2
+            assert sorted(support + queries) == own
+
+
+def test_draw_tasks__fewer_shots__are_the_beginning_of_more(pets, load):
+    data, config = load(pets)
+
+    rows = draw_tasks(data, config, 1)
+
+    assert rows.first(1).support_TNK.equal(rows.support_TNK[..., :1])
+    assert rows.first(1).query_TNQ.equal(rows.query_TNQ)
+
+
+def test_draw_tasks__seed__decides_the_draw(pets, load):
+    data, config = load(pets)
+
+    one, same, other = (draw_tasks(data, config, seed).support_TNK for seed in (0, 0, 1))
+
+    assert one.equal(same)
+    assert not one.equal(other)
+
+
+def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, load):
+    data, config = load(pets, ways=3, queries=4, tasks=5)
+
+    rows = draw_tasks(data, config, 0)
+
+    assert rows.support_TNK.shape == (5, 3, 2)
+    assert rows.query_TNQ.shape == (5, 3, 4)
+    both = torch.cat([rows.support_TNK, rows.query_TNQ], -1).flatten(1)
+    assert [len(set(task.tolist())) for task in both] == [3 * 6] * 5
+
+
+@pytest.mark.parametrize("queries", ["all", 3])
+def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, load, queries):
+    split = (["train"] * 4 + ["test"] * 5 + ["val"] * 3) * 2
+    store = make_store("split", {"ant": 12, "bee": 12}, split=split)
+    data, config = load(store.folder, queries=queries)
+
+    rows = draw_tasks(data, config, 0)
+
+    of_picture = np.array(split)
+    assert set(of_picture[pictures(rows.support_TNK)]) == {"train"}
+    assert set(of_picture[pictures(rows.query_TNQ)]) == {"test"}
+    assert len(pictures(rows.query_TNQ)) == 2 * (5 if queries == "all" else 3)
+
+
+def test_draw_tasks__unknown_fraction__takes_classes_out_of_sight(pets, load):
+    data, config = load(pets, unknown=0.25)
+
+    rows = draw_tasks(data, config, 0)
+
+    known = set(rows.classes_TN[0].tolist())
+    labels_n = data.labels_n
+    assert len(known) == 3
+    assert set(labels_n[pictures(rows.support_TNK)].tolist()) == known
+    assert set(labels_n[pictures(rows.query_TNQ)].tolist()) == known
+    assert set(labels_n[pictures(rows.off_class_TO)].tolist()) == set(range(4)) - known
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_draw_tasks__unknown_fraction_of_none_or_too_many__is_refused(pets, load, fraction):
+    data, config = load(pets, unknown=fraction)
+
+    with pytest.raises(DataError, match="choose another --unknown"):
+        draw_tasks(data, config, 0)
+
+
+def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, load):
+    data, config = load(pets, base_to_new=True)
+
+    rows = draw_tasks(data, config, 0)
+
+    assert rows.classes_TN.tolist() == [[0, 1, 2, 3]]
+    assert (rows.support_TNK >= 0).sum(-1).tolist() == [[2, 2, 0, 0]]
+    assert (rows.query_TNQ >= 0).sum(-1).tolist() == [[7, 7, 9, 9]]
+    assert (data.labels_n[rows.support_TNK[0, :2].numpy()] == np.array([[0], [1]])).all()
+
+
+def test_draw_tasks__base_to_new_of_three_classes__is_refused(make_store, load):
+    store = make_store("few", {"ant": 5, "bee": 5, "cow": 5, "dog": 1})
+    data, config = load(store.folder, base_to_new=True)
+
+    with pytest.raises(DataError, match="needs four classes or more, two in each half; 3 have"):
+        draw_tasks(data, config, 0)
+
+
+def test_classes_left_out__too_few_pictures__are_told_with_their_number(make_store, load):
+    store = make_store("few", {"ant": 5, "bee": 5, "cow": 2, "dog": 1})
+    data, config = load(store.folder, shots=(1, 2))
+
+    assert classes_left_out(data, config) == {"cow": 2, "dog": 1}
+    assert draw_tasks(data, config, 0).classes_TN.shape == (1, 2)
+
+
+def test_classes_left_out__two_pools__needs_a_query_of_each(make_store, load):
+    splits = ["train"] * 2 + ["test"] + ["train"] * 2 + ["test"] + ["train"] * 2
+    store = make_store("few", {"ant": 3, "bee": 3, "cow": 2}, split=splits)
+    data, config = load(store.folder, shots=(2,))
+
+    assert classes_left_out(data, config) == {"cow": 2}
+
+
+def test_draw_tasks__too_few_pictures__names_the_set(pets, load):
+    data, config = load(pets, shots=(9,))
+
+    with pytest.raises(DataError, match=r"the set pets: .* ant 9, .*fewer --shots"):
+        draw_tasks(data, config, 0)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from metaadapter.bench.evaluation.summary import Estimate
+
+
+def test_over_stores__one_store__is_students_interval():
+    sample = np.random.default_rng(0).normal(60, 5, 12)
+    low, high = stats.t.interval(0.95, 11, loc=sample.mean(), scale=stats.sem(sample))
+
+    estimate = Estimate.over_stores([sample])
+
+    assert estimate.mean - estimate.half == pytest.approx(low)
+    assert estimate.mean + estimate.half == pytest.approx(high)
+
+
+def test_over_stores__two_stores__is_the_interval_of_welchs_test():
+    rng = np.random.default_rng(1)
+    one, other = rng.normal(60, 5, 12), rng.normal(40, 1, 30)
+    # Welch's interval of a difference: the other sign of a mean changes no width.
+    interval = stats.ttest_ind(one, -other, equal_var=False).confidence_interval(0.95)
+
+    estimate = Estimate.over_stores([one, other])
+
+    assert estimate.mean == pytest.approx((one.mean() + other.mean()) / 2)
+    assert estimate.mean - estimate.half == pytest.approx(interval.low / 2)
+    assert estimate.mean + estimate.half == pytest.approx(interval.high / 2)
+
+
+def test_over_stores__all_tasks_alike__has_no_width():
+    estimate = Estimate.over_stores([np.full(5, 3.0), np.full(5, 4.0)])
+
+    assert (estimate.mean, estimate.half) == (3.5, 0)
+    assert (str(estimate), estimate.signed()) == ("3.5 ± 0.0", "+3.50 ± 0.00")

@@ -1,0 +1,150 @@
+"""Each fault that a box is there for, planted and seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.bench.evaluation import integrity
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining, Method
+from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.bench.evaluation.tables import draw_table
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.errors import UsageError
+
+NONE = frozenset()
+
+
+def made_with(record, name="mine"):
+    return Method(name, "0", PEERS["zero-shot"], record)
+
+
+def apart(data, config):
+    draws = draw_table([(data, 0, draw_tasks(data, config, 0), None)])
+    return integrity.support_apart(draws, [made_with(UNTRAINED)])
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({}, "pass"),
+        ({"sha256": ["same"] * 36}, "fail"),
+        ({"group": ["same burst"] * 36}, "fail"),
+        ({"sha256": [""] * 36}, "unknown"),
+    ],
+)
+def test_support_apart__equal_pictures_on_both_sides__fail(make_store, load, facts, status):
+    store = make_store("pets", {"ant": 9, "bee": 9, "cow": 9, "dog": 9}, **facts)
+    box = apart(*load(store.folder))
+
+    assert box.status == status
+    assert box.methods == {"mine": status}
+    assert ("pets" in box.detail) is (status == "fail")
+
+
+def test_support_apart__copy_in_the_store_that_queries_come_from__fails(make_store, ask):
+    hashes = [f"{number}" for number in range(4)]
+    folders = [make_store(name, {"a": 2, "b": 2}, sha256=hashes).folder for name in ("one", "two")]
+    config = EvaluationConfig(
+        support_from=str(folders[0]), queries_from=str(folders[1]), shots=(1,)
+    )
+    (data,) = load_sets(config)
+
+    assert apart(data, config).status == "fail"
+
+
+def test_support_apart__copy_among_the_unknown_classes__fails(make_store, load):
+    hashes = [f"{number % 27}" for number in range(36)]
+    store = make_store("pets", {"ant": 9, "bee": 9, "cow": 9, "dog": 9}, sha256=hashes)
+
+    assert apart(*load(store.folder, unknown=0.25, shots=(8,))).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("box", "record"),
+    [
+        (integrity.unseen_sets, MetaTraining(frozenset({"pets"}), NONE, NONE)),
+        (integrity.unseen_classes, MetaTraining(NONE, frozenset({"bee"}), NONE)),
+        (integrity.chosen_elsewhere, MetaTraining(NONE, NONE, frozenset({"pets"}))),
+    ],
+)
+def test_record__names_what_is_evaluated__fails_that_box_alone(pets, load, box, record):
+    data, _ = load(pets)
+    boxes = (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
+
+    statuses = {each: each([made_with(record)], [data]).status for each in boxes}
+
+    assert statuses == {each: "fail" if each is box else "pass" for each in boxes}
+    assert "mine" in box([made_with(record)], [data]).detail
+
+
+def test_record__missing__is_unknown(pets, load):
+    data, _ = load(pets)
+
+    box = integrity.unseen_classes([made_with(UNTRAINED), made_with(None, "folder")], [data])
+
+    assert (box.status, "folder" in box.detail) == ("unknown", True)
+
+
+def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets, load):
+    data, _ = load(pets)
+    trained = MetaTraining(frozenset({"pets"}), NONE, NONE)
+    methods = [made_with(UNTRAINED, "peer"), made_with(None, "own"), made_with(trained, "seen")]
+
+    box = integrity.unseen_sets(methods, [data])
+
+    assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail"}
+    assert box.status == "fail"
+    assert "seen was trained on pets" in box.detail
+    assert "no record of meta-training lies beside own" in box.detail
+    assert "it holds for 1 other" in box.detail
+    assert "a renamed copy is not noticed" in box.detail
+
+
+@pytest.mark.parametrize("name", ["trashnet6.large", "trashnet6"])
+def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_store, load, name):
+    data, _ = load(make_store(name, {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
+    peer = [load_method("MAML")]
+
+    sets, classes, chosen = (
+        check(peer, [data])
+        for check in (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
+    )
+
+    assert {sets.status, classes.status, chosen.status} == {"fail"}
+    assert sets.detail == f"MAML was trained on {name}"
+    assert "bullfrog" in classes.detail
+
+
+def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything_is_measured(
+    ask, make_store, tmp_path
+):
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="ViT-B-32/openai")
+    config = ask(store.folder, methods=("zero-shot", "ANIL"))
+
+    with pytest.raises(
+        UsageError,
+        match=r"ANIL: .*\btiny\b.*, but the store pets has those of ViT-B-32/openai",
+    ):
+        evaluate(config, tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, tmp_path):
+    store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="tiny", spread=0.5)
+    config = ask(store.folder, methods=("zero-shot", "meta-peers"), shots=(1,), seeds=1)
+
+    found = evaluate(config, tmp_path / "run")
+
+    names = set(found.means["method"])
+    assert names == {"zero-shot", "Meta-Adapter", "MAML", "ANIL"}
+    rows = (tmp_path / "run" / "rows.csv").read_text().splitlines()
+    column = rows[0].split(",").index("trained_parameters")
+    trained = {row.split(",")[0]: float(row.split(",")[column]) for row in rows[1:]}
+    assert trained["Meta-Adapter"] == 0
+    assert trained["ANIL"] == 2 * 1024
+    assert trained["MAML"] == 2 * 1024 + 2 * 64 * 1024

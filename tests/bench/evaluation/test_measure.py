@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from metaadapter.bench.evaluation import measure as module
+from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.measure import measure
+from metaadapter.bench.evaluation.method import Method
+from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.metrics import MOST_KEPT
+from metaadapter.errors import DataError
+from tools.store_tasks import StoreTasks, load_source
+
+
+def planted(fit):
+    return Method("planted", "0", fit, None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MOST_SUPPORT", 1), ("MOST_QUERIES", 1), ("MOST_QUERIES", 99)]
+)
+def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, limit, value):
+    monkeypatch.setattr(module, limit, value)
+    data, config = load(pets, tasks=3, ways=3)
+    rows = draw_tasks(data, config, 0)
+
+    found = measure(load_method("zero-shot"), data, rows)
+
+    features = data.look_up(torch.arange(36)).double().numpy()
+    texts = data.text_CD.numpy()
+    counts, wrong = np.zeros((4, 4), dtype=int), []
+    for task, classes in enumerate(rows.classes_TN.tolist()):
+        correct, loss = [], []
+        for way, number in enumerate(classes):
+            for row in rows.query_TNQ[task, way].tolist():
+                if row >= 0:
+                    probability = softmax(20.0 * features[row] @ texts[classes].T)
+                    correct.append(probability.argmax() == way)
+                    loss.append(-np.log(probability[way]))
+                    predicted = classes[probability.argmax()]
+                    counts[number, predicted] += 1
+                    if predicted != number:
+                        wrong.append((probability.max(), row, number, predicted))
+        assert found["rows"]["accuracy"][task] == pytest.approx(np.mean(correct))
+        assert found["rows"]["nll"][task] == pytest.approx(np.mean(loss), rel=1e-5)
+        assert found["rows"]["n_query"][task] == len(correct) == 21
+    confusion = found["confusion"]
+    cells = zip(confusion["true"], confusion["predicted"], confusion["count"], strict=True)
+    assert list(cells) == [(*cell, counts[cell]) for cell in zip(*counts.nonzero(), strict=True)]
+    assert sum(found["bins"]["n"]) == 63
+    worst = sorted(wrong, reverse=True)[:MOST_KEPT]
+    mistakes = found["mistakes"]
+    pairs = zip(mistakes["picture"], mistakes["true"], mistakes["predicted"], strict=True)
+    assert list(pairs) == [each[1:] for each in worst]
+    assert mistakes["confidence"] == pytest.approx([p for p, *_ in worst])
+
+
+def test_measure__sampled_tasks__are_those_of_the_tools(pets, load):
+    data, config = load(pets, shots=(1, 2, 4, 8), ways=20, queries=15, tasks=6)
+    tasks = StoreTasks.draw(load_source(pets), 6, seed=0)
+    rows = draw_tasks(data, config, 0)
+
+    for name in ("closed-form", "TaskRes"):
+        method = load_method(name)
+        for n_shot in tasks.shots:
+            found = measure(method, data, rows.first(n_shot))["rows"]
+            expected = tasks.accuracy_T(method.fit, n_shot)
+            accuracy = [100 * each for each in found["accuracy"]]
+            assert accuracy == pytest.approx(expected.tolist())
+
+
+def test_measure__base_and_new__are_judged_among_themselves(pets, load):
+    data, config = load(pets, base_to_new=True)
+    rows = draw_tasks(data, config, 0)
+
+    found = measure(load_method("zero-shot"), data, rows, base_to_new=True)
+
+    texts, rows_of = data.text_CD, found["rows"]["part"]
+    for part, first in (("base", 0), ("new", 2)):
+        queries = rows.query_TNQ[0, first : first + 2].flatten()
+        queries = queries[queries >= 0]
+        predicted = first + (data.look_up(queries) @ texts[first : first + 2].T).argmax(-1)
+        expected = (predicted.numpy() == data.labels_n[queries]).mean()
+        assert found["rows"]["accuracy"][rows_of.index(part)] == pytest.approx(expected)
+        pairs = zip(found["confusion"]["part"], found["confusion"]["true"], strict=True)
+        assert {true for of_part, true in pairs if of_part == part} == {first, first + 1}
+
+
+def test_measure__unknown_classes__get_an_area_under_the_curve(pets, load):
+    data, config = load(pets, unknown=0.25)
+
+    found = measure(load_method("prototypes"), data, draw_tasks(data, config, 0))["rows"]
+
+    assert 0.5 < found["unknown_auroc"][0] <= 1
+    assert found["n_way"] == [3]
+
+
+def test_measure__trained_numbers__are_those_of_one_task(pets, load):
+    data, config = load(pets, tasks=3)
+    rows = draw_tasks(data, config, 0)
+
+    counts = {
+        name: set(measure(load_method(name), data, rows)["rows"]["trained_parameters"])
+        for name in ("zero-shot", "ZS-LP", "LP++")
+    }
+
+    assert counts == {"zero-shot": {0}, "ZS-LP": {4 * 8}, "LP++": {4 * (8 + 2)}}
+
+
+def test_measure__answers_that_are_not_numbers__name_method_and_set(pets, load):
+    data, config = load(pets)
+
+    def diverge(support):
+        return support.head(support.text_TND * torch.nan)
+
+    with pytest.raises(
+        DataError, match=r"planted gave answers that are not numbers on pets with 2"
+    ):
+        measure(planted(diverge), data, draw_tasks(data, config, 0))
+
+
+def test_measure__correct_class_ruled_out__is_told_for_its_loss_is_infinite(pets, load):
+    data, config = load(pets)
+
+    def rule_out(support):
+        weights = support.head(support.text_TND)
+        bias_TN = weights.class_bias.clone()
+        bias_TN[:, 0] = -torch.inf
+        return replace(weights, class_bias=bias_TN)
+
+    with pytest.raises(DataError, match=r"planted rules out the class .* pets .* nll is infinite"):
+        measure(planted(rule_out), data, draw_tasks(data, config, 0))

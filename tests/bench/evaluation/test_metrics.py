@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+from sklearn import metrics
+
+from metaadapter.bench.evaluation import metrics as module
+from metaadapter.bench.evaluation.metrics import METRICS, bin_sums, read_answers, score
+from metaadapter.bench.evaluation.stranger_metrics import UNKNOWN
+
+TASKS, QUERIES, WAYS = 4, 30, 5
+
+
+def calibration_error(confidence, correct):
+    """Bin by bin; certainty is in the last."""
+    gaps = []
+    for number in range(15):
+        end = 1.01 if number == 14 else (number + 1) / 15
+        here = (confidence >= number / 15) & (confidence < end)
+        gaps.append(abs((confidence[here] - correct[here]).sum()))
+    return sum(gaps) / len(correct)
+
+
+def read(log_probability_TQN, labels_TQ):
+    """The answers; a query of class −1 does not count."""
+    numbers_TQ = np.arange(labels_TQ.size).reshape(labels_TQ.shape)
+    numbers_TQ = np.where(labels_TQ < 0, -1, numbers_TQ)
+    return read_answers(torch.tensor(log_probability_TQN), labels_TQ, numbers_TQ)
+
+
+def figures(log_probability_TQN, labels_TQ):
+    n_tasks, _, n_way = log_probability_TQN.shape
+    return score(read(log_probability_TQN, labels_TQ), n_tasks, n_way)
+
+
+@pytest.fixture
+def answers():
+    """Of four random tasks; the third lacks a class, the last has a third of its queries."""
+    rng = np.random.default_rng(0)
+    labels_TQ = rng.integers(0, WAYS, (TASKS, QUERIES))
+    labels_TQ[2][labels_TQ[2] == 1] = 0
+    labels_TQ[3, 10:] = -1
+    logits_TQN = rng.standard_normal((TASKS, QUERIES, WAYS))
+    logits_TQN += 1.5 * (np.arange(WAYS) == labels_TQ[..., None])
+    return log_softmax(logits_TQN, axis=-1), labels_TQ
+
+
+@pytest.mark.parametrize(
+    ("name", "witness"),
+    [
+        ("accuracy", metrics.accuracy_score),
+        ("balanced_accuracy", metrics.balanced_accuracy_score),
+        ("macro_f1", lambda true, predicted: metrics.f1_score(true, predicted, average="macro")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_score__what_was_answered__is_as_scikit_learn_has_it(answers, name, witness):
+    log_probability_TQN, labels_TQ = answers
+
+    found = figures(*answers)[name]
+
+    for task, labels_Q in enumerate(labels_TQ):
+        there = labels_Q >= 0
+        predicted = log_probability_TQN[task, there].argmax(-1)
+        assert found[task] == pytest.approx(witness(labels_Q[there], predicted), abs=1e-12)
+
+
+def test_score__likelihood__is_as_scikit_learn_has_it(answers):
+    log_probability_TQN, labels_TQ = answers
+
+    found = figures(*answers)["nll"]
+
+    for task, labels_Q in enumerate(labels_TQ):
+        there = labels_Q >= 0
+        probability = np.exp(log_probability_TQN[task, there])
+        expected = metrics.log_loss(labels_Q[there], probability, labels=range(WAYS))
+        assert found[task] == pytest.approx(expected, abs=1e-12)
+
+
+def test_score__brier_and_calibration__are_those_of_each_task_alone(answers):
+    log_probability_TQN, labels_TQ = answers
+
+    found = figures(*answers)
+
+    for task, labels_Q in enumerate(labels_TQ):
+        there = labels_Q >= 0
+        probability = np.exp(log_probability_TQN[task, there])
+        truth = np.eye(WAYS)[labels_Q[there]]
+        correct = probability.argmax(-1) == labels_Q[there]
+        assert found["brier"][task] == pytest.approx(((probability - truth) ** 2).sum(-1).mean())
+        assert found["ece"][task] == pytest.approx(calibration_error(probability.max(-1), correct))
+
+
+def test_bin_sums__count_each_query_once(answers):
+    known = read(*answers)
+
+    n, confidence, correct = bin_sums(known, TASKS).sum((0, 1))
+
+    log_probability_TQN, labels_TQ = answers
+    hits = log_probability_TQN.argmax(-1) == labels_TQ
+    assert (n, correct) == (100, hits[labels_TQ >= 0].sum())
+    assert confidence == pytest.approx(np.exp(log_probability_TQN.max(-1))[labels_TQ >= 0].sum())
+
+
+def test_bin_sums__certainty__is_in_the_last_bin():
+    with np.errstate(divide="ignore"):
+        known = read(np.log(np.array([[[1.0, 0.0]]])), np.array([[0]]))
+
+    assert bin_sums(known, 1)[0, :, 0].tolist() == [*[0] * 14, 1]
+
+
+def test_read_answers__in_small_chunks__are_the_same(answers, monkeypatch):
+    whole = read(*answers)
+    monkeypatch.setattr(module, "CHUNK", 3 * WAYS)
+
+    pieces = read(*answers)
+
+    assert pieces.tolist() == whole.tolist()
+
+
+def test_score__a_class_ruled_out__has_no_probability_and_costs_nothing():
+    with np.errstate(divide="ignore"):
+        log_probability_TQN = np.log(np.array([[[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]]]))
+
+    found = figures(log_probability_TQN, np.array([[0, 1]]))
+
+    assert found["accuracy"] == [0.5]  # the tie goes to the first class
+    assert found["nll"] == pytest.approx([-(np.log(0.75) + np.log(0.5)) / 2])
+    assert found["brier"] == pytest.approx([(2 * 0.25**2 + 2 * 0.5**2) / 2])
+
+
+@pytest.mark.filterwarnings("error")
+def test_score__a_task_without_queries__has_no_figures():
+    found = figures(np.log(np.full((1, 2, 2), 0.5)), np.full((1, 2), -1))
+
+    assert tuple(found) == METRICS
+    assert all(np.isnan(values).all() for values in found.values())
+
+
+@given(order_N=st.permutations(range(WAYS)), order_Q=st.permutations(range(QUERIES)))
+def test_score__order_of_classes_and_queries__changes_no_figure(order_N, order_Q):
+    rng = np.random.default_rng(0)
+    log_probability_TQN = log_softmax(rng.standard_normal((2, QUERIES, WAYS)), axis=-1)
+    labels_TQ = rng.integers(-1, WAYS, (2, QUERIES))
+    place_N = np.append(np.argsort(order_N), -1)  # of each class, and of no class
+
+    found = figures(log_probability_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
+
+    for name, values in figures(log_probability_TQN, labels_TQ).items():
+        assert found[name] == pytest.approx(values, nan_ok=True), name
+
+
+def test_unknown_auroc__with_ties__is_the_fraction_of_pairs_in_order():
+    rng = np.random.default_rng(0)
+    known, unknown = rng.integers(5, 10, 40) / 10, rng.integers(5, 8, 30) / 10
+    most_Q = np.concatenate([known, unknown])
+    log_probability_TQN = np.log(np.stack([most_Q, 1 - most_Q], -1))[None]
+    way_TQ = np.array([[0] * 40 + [UNKNOWN] * 30])
+
+    answers = read_answers(torch.tensor(log_probability_TQN), way_TQ, np.arange(70)[None])
+
+    (found,) = score(answers, 1, 2)["unknown_auroc"]
+    known_q1, unknown_q = answers["confidence"][:40, None], answers["confidence"][40:]
+    pairs = (known_q1 > unknown_q) + 0.5 * (known_q1 == unknown_q)
+    assert found == pytest.approx(pairs.mean())
+
+
+def test_unknown_auroc__nothing_unknown__is_not_a_number(answers):
+    assert np.isnan(figures(*answers)["unknown_auroc"]).all()

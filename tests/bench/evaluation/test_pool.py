@@ -1,0 +1,86 @@
+"""What a process of an evaluation dies of is told as what it is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+
+import pytest
+
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.errors import DataError, UsageError
+
+IN_A_WORKER = "multiprocessing.parent_process() is not None"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A method that does something in a worker alone, when it is loaded or called."""
+
+    def make(*, loaded="pass", called="pass"):
+        path = tmp_path / "mine.py"
+        path.write_text(
+            "import multiprocessing, os\n"
+            "class Odd(Exception):\n"
+            "    def __init__(self, one, two): super().__init__(one)\n"
+            f"if {IN_A_WORKER}:\n    {loaded}\n"
+            "def mine(support):\n"
+            f"    if {IN_A_WORKER}:\n        {called}\n"
+            "    return support.head(support.text_TND)\n"
+        )
+        return f"{path}:mine"
+
+    return make
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (
+            {"loaded": "raise ImportError('no licence here')"},
+            r"method '.*mine\.py:mine' cannot be loaded: ImportError: no licence here "
+            r"\(mine\.py, line 5\)",
+        ),
+        (
+            {"called": "raise Odd('one', 'two')"},
+            r"method '.*mine\.py:mine' failed on 1 task\(s\) of 4 ways .*: Odd: one "
+            r"\(mine\.py, line 8\)",
+        ),
+    ],
+)
+def test_method__that_fails_in_a_worker_alone__is_told_as_its_own_fault(
+    what, message, write, pets, ask, tmp_path
+):
+    config = ask(pets, methods=(write(**what), "zero-shot"))
+
+    with pytest.raises(UsageError, match=message):
+        evaluate(config, tmp_path / "run", jobs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_worker__that_really_dies__is_said_to_have_been_ended(write, pets, ask, tmp_path):
+    config = ask(pets, methods=(write(called="os._exit(9)"), "zero-shot"))
+
+    with pytest.raises(DataError, match="was ended from outside, perhaps for want of memory"):
+        evaluate(config, tmp_path / "run", jobs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_workers__of_an_interrupted_evaluation__are_not_waited_for(write, pets, ask, tmp_path):
+    slow = write(called="import time; time.sleep(100)")
+    began = []
+
+    def interrupt(done, _total):
+        if done:  # a cell of the other method: by now one sleeps
+            began.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(ask(pets, methods=("zero-shot", slow)), tmp_path / "run", jobs=2, tell=interrupt)
+
+    assert time.monotonic() - began[0] < 20
+    assert not multiprocessing.active_children()

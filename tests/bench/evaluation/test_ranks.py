@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from metaadapter.bench.evaluation.summary import MEAN, nemenyi_difference, of_records, rank_methods
+
+METHODS = ("GDA", "LP++", "CLAP")
+
+
+def figures(accuracy):
+    """By set and shots, the mean accuracy of each method."""
+    return of_records(
+        [
+            {"method": method, "store": store, "part": "all", "n_shot": n_shot}
+            | {"metric": "accuracy", "mean": value, "half": 0.0, "n_draws": 2}
+            for (store, n_shot), values in accuracy.items()
+            for method, value in zip(METHODS, values, strict=True)
+        ]
+    )
+
+
+ACCURACY = {
+    ("pets", 1): (0.5, 0.4, 0.4),
+    ("pets", 4): (0.6, 0.5, 0.7),
+    ("cars", 1): (0.3, 0.2, 0.1),
+    ("cars", 4): (0.3, 0.2, 0.1),
+}
+
+
+def test_rank_methods__ties_and_sets__are_worked_by_hand():
+    found = rank_methods(figures(ACCURACY), METHODS, "all")
+
+    assert found.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
+    assert found.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
+    assert found.mean == {"GDA": 1.25, "LP++": 2.375, "CLAP": 2.375}
+    assert found.n_blocks == 4
+
+
+def test_rank_methods__method_without_a_figure__is_left_out():
+    found = rank_methods(figures(ACCURACY), (*METHODS, "failed"), "all")
+
+    assert found == rank_methods(figures(ACCURACY), METHODS, "all")
+
+
+def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
+    found = rank_methods(figures(ACCURACY), METHODS, "all")
+
+    expected = stats.friedmanchisquare(*np.array(list(ACCURACY.values())).T)
+    assert found.friedman_p == pytest.approx(expected.pvalue)
+
+
+def test_rank_methods__a_block_that_lacks_a_method__is_left_out():
+    some = figures(ACCURACY)
+    some = some.drop(some[some.eval("method == 'CLAP' and store == 'pets' and n_shot == 1")].index)
+
+    assert rank_methods(some, METHODS, "all").n_blocks == 3
+
+
+def test_rank_methods__all_alike__has_no_p_value():
+    alike = figures(dict.fromkeys(ACCURACY, (0.5,) * 3))
+
+    assert rank_methods(alike, METHODS, "all").friedman_p is None
+
+
+def test_rank_methods__one_method__has_no_rank():
+    assert rank_methods(figures(ACCURACY), ("GDA",), "all") is None
+
+
+@pytest.mark.parametrize(("n_methods", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
+def test_nemenyi_difference__is_that_of_demsars_table(n_methods, q):
+    expected = q * (n_methods * (n_methods + 1) / (6 * 14)) ** 0.5
+
+    assert nemenyi_difference(n_methods, 14) == pytest.approx(expected, rel=1e-3)
+
+
+def test_rank_methods__mean_over_sets__is_no_block():
+    more = figures({**ACCURACY, (MEAN, 1): (0.1, 0.2, 0.3)})
+
+    assert rank_methods(more, METHODS, "all") == rank_methods(figures(ACCURACY), METHODS, "all")

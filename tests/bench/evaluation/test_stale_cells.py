@@ -1,0 +1,224 @@
+"""Whatever an answer depends on is part of its method's identity, and changes its cells alone."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+import episodes
+import metaadapter
+from metaadapter.adapter.support import Support
+from metaadapter.bench.evaluation import methods
+from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.data.code_identity import modules_run_through
+from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.regression import ClosedForm
+from metaadapter.workflow.fine_tuning import fine_tune
+
+PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
+CODE = {
+    "closed-form": (Generator,),
+    "default": (Generator,),
+    "finetune": (fine_tune, Generator),
+    "GDA": (PEERS["GDA"],),
+    "CLAP": (PEERS["CLAP"],),
+}
+# It names a method and hands the support on.
+FACES = {PACKAGES[0] / "bench" / "evaluation" / "methods.py"}
+OWN = """\
+import helper
+
+def mine(support):
+    return support.head(helper.scaled(support.means_TND))
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A method of one's own with a module beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    sys.modules.pop("helper", None)
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "helper.py").write_text("def scaled(vectors):\n    return 2.0 * vectors\n")
+    yield tmp_path / "mine.py"
+    sys.modules.pop("helper", None)
+
+
+@pytest.fixture
+def edit(monkeypatch):
+    """Has a file read with one more statement in it, or a comment."""
+    read = Path.read_bytes
+
+    def change(file, more=b"\nCHANGED = 1\n"):
+        assert file.is_file()
+        monkeypatch.setattr(
+            Path, "read_bytes", lambda self: read(self) + (more if self == file else b"")
+        )
+
+    return change
+
+
+def code_of(name, own):
+    return CODE.get(name, (own, Support))
+
+
+@pytest.fixture
+def _weights_read_once(monkeypatch):
+    """The code of methods changes here, and never the weights that they start from."""
+    for name in ("load_generator", "generator_id"):
+        monkeypatch.setattr(methods, name, functools.cache(getattr(methods, name)))
+
+
+@pytest.mark.usefixtures("_weights_read_once")
+@pytest.mark.parametrize("name", [*CODE, "own"])
+def test_identity__of_a_method__changes_with_each_module_that_it_runs_through(name, own, edit):
+    asked = f"{own}:mine" if name == "own" else name
+    before = load_method(asked).identity
+    files = modules_run_through(*code_of(name, own))
+
+    for file in files:
+        edit(file)
+        assert load_method(asked).identity != before, file
+        edit(file, b"\n# a comment\n")
+        assert load_method(asked).identity == before, file
+
+    assert len(files) > 1
+
+
+@pytest.mark.parametrize("name", [*CODE, "own"])
+def test_modules_run_through__cover_every_file_that_an_answer_executes(name, own):
+    draw = torch.Generator().manual_seed(0)
+    support = Support.of_tasks(
+        normalize(torch.randn(1, 3, 4, 8, generator=draw), dim=-1),
+        normalize(torch.randn(1, 3, 8, generator=draw), dim=-1),
+        logit_scale=20.0,
+    )
+    method = load_method(f"{own}:mine" if name == "own" else name)
+    executed = set()
+
+    sys.setprofile(lambda frame, *_: executed.add(frame.f_code.co_filename))
+    try:
+        method.fit(support)
+    finally:
+        sys.setprofile(None)
+
+    ours = {
+        Path(file)
+        for file in executed
+        if any(Path(file).is_relative_to(each) for each in (*PACKAGES, own.parent))
+    }
+    covered = set(modules_run_through(*code_of(name, own)))
+    assert ours - FACES <= covered
+    assert len(ours) > 1
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ClosedForm)])
+def test_identity__of_a_generator__changes_with_each_constant(name, tmp_path):
+    constants = ClosedForm()
+    changed = replace(constants, **{name: getattr(constants, name) * 2})
+    found = []
+    for number, each in enumerate((constants, changed)):
+        folder = tmp_path / str(number)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            save_generator(Generator(GeneratorConfig(closed_form=each)), folder)
+        found.append(load_method(str(folder)).identity)
+
+    assert found[0] != found[1]
+
+
+@pytest.fixture
+def measured(pets, ask, own, tmp_path):
+    """An evaluation that has ended, to be given again; how many methods' cells it measured."""
+    methods = ("closed-form", "GDA", "zero-shot", "finetune@1", f"{own}:mine")
+    config = ask(pets, methods=methods, shots=(1,), seeds=2)
+    evaluate(config, tmp_path / "run")
+
+    def again():
+        journal, told = tmp_path / "run" / "journal.jsonl", []
+        n_lines = len(journal.read_text().splitlines())
+        found = evaluate(config, tmp_path / "run", note=told.append)
+        new = journal.read_text().splitlines()[n_lines:]
+        cells = [json.loads(line)["cell"] for line in new]
+        assert len(cells) == found.n_measured
+        return sorted({cell[0] for cell in cells}), len(cells), told
+
+    return again
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("metaadapter/bench/peers/gda.py", ["GDA"]),
+        ("metaadapter/workflow/fine_tuning.py", ["finetune@1"]),
+        ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
+        ("metaadapter/bench/peers/zs_lp.py", []),
+    ],
+)
+def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(
+    measured, edit, file, changed
+):
+    assert measured() == ([], 0, [])
+    edit(PACKAGES[0].parent / file)
+
+    methods, n_cells, told = measured()
+
+    assert methods == changed
+    assert n_cells == 2 * len(changed)
+    if changed:
+        have = "method has" if len(changed) == 1 else "methods have"
+        assert told == [
+            f"{len(changed)} {have} changed ({', '.join(changed)}): {n_cells} cells are measured "
+            "again"
+        ]
+    assert measured() == ([], 0, [])
+
+
+@pytest.mark.parametrize("name", ["mine.py", "helper.py"])
+def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, own, name):
+    file = own.with_name(name)
+    file.write_text(file.read_text().replace("2.0", "3.0").replace("means", "start"))
+
+    methods, n_cells, _ = measured()
+
+    assert (methods, n_cells) == ([f"{own}:mine"], 2)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "metaadapter/bench/evaluation/metrics.py",
+        "metaadapter/bench/evaluation/draws.py",
+        "metaadapter/adapter/weights.py",
+        "episodes/evaluation_draws.py",
+    ],
+)
+def test_evaluate__program_that_measures_changed__measures_everything_again(measured, edit, file):
+    edit(PACKAGES[0].parent / file)
+
+    methods, n_cells, told = measured()
+
+    assert (len(methods), n_cells) == (5, 10)
+    assert "the program that draws, fits, answers and scores has changed: 10 cells" in told[0]
+
+
+def test_evaluate__cells_of_an_earlier_version__are_measured_again(measured, tmp_path):
+    journal = tmp_path / "run" / "journal.jsonl"
+    old = [
+        json.dumps({"cell": json.loads(line)["cell"], "parts": {}, "fault": None})
+        for line in journal.read_text().splitlines()
+    ]
+    journal.write_text("\n".join([*old, ""]))
+
+    assert measured()[1] == 10
+    assert len(journal.read_text().splitlines()) == 20

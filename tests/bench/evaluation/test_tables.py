@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from metaadapter.bench.evaluation.config import Cell
+from metaadapter.bench.evaluation.folder import CellResult
+from metaadapter.bench.evaluation.store_sets import set_of_store
+from metaadapter.bench.evaluation.tables import TASK_COLUMNS, all_tables
+
+COUNTS = np.array([[5, 2, 0], [1, 6, 0], [0, 3, 4]])
+MISTAKE = (1, 2, 0, 0.9, 0.05), (0, 0, 1, 0.8, 0.1)
+
+
+def columns(names, rows, part):
+    """A table as a journal keeps it."""
+    rows = list(rows)
+    return {"part": [part] * len(rows)} | {
+        name: [row[place] for row in rows] for place, name in enumerate(names)
+    }
+
+
+def part(*accuracies, name="all", counts=COUNTS, bins=((0, 4, 1.2, 1), (1, 0, 0.0, 0)), wrong=()):
+    tasks = [
+        {"task": task, "n_way": 3, "n_query": 7, "accuracy": each}
+        for task, each in enumerate(accuracies)
+    ]
+    rows = {key: [task.get(key) for task in tasks] for key in TASK_COLUMNS[5:]}
+    cells = [(i, j, int(counts[i, j])) for i, j in zip(*counts.nonzero(), strict=True)]
+    return {
+        "rows": {"part": [name] * len(tasks), **rows},
+        "confusion": columns(("true", "predicted", "count"), cells, name),
+        "bins": columns(("bin", "n", "confidence", "right"), bins, name),
+        "mistakes": columns(("picture", "true", "predicted", "confidence", "own"), wrong, name),
+    }
+
+
+@pytest.fixture
+def tables(make_store):
+    """Of a cell a seed, all with the same parts."""
+    store = make_store("pets", {"ant": 1, "bee": 1, "cow": 1})
+
+    def make(*parts, seeds=1):
+        joined = {
+            table: {
+                column: [value for each in parts for value in each[table][column]]
+                for column in parts[0][table]
+            }
+            for table in parts[0]
+        }
+        cells = [Cell("GDA", "pets", 4, seed) for seed in range(seeds)]
+        results = [CellResult(cell, "m", "b", joined) for cell in cells]
+        return all_tables(results, {"pets": set_of_store(store.folder)})
+
+    return make
+
+
+def test_rows__have_every_column_in_order(tables):
+    rows = tables(part(0.5))["rows"]
+
+    assert tuple(rows) == TASK_COLUMNS
+    (row,) = rows.to_dict("records")
+    assert [row[name] for name in ("method", "part", "n_shot", "task", "accuracy")] == [
+        *("GDA", "all", 4, 0, 0.5)
+    ]
+    assert np.isnan(row["nll"])
+
+
+def test_rows__base_and_new__have_a_harmonic_mean_each_task(tables):
+    rows = tables(part(0.8, 0.0, name="base"), part(0.4, 0.0, name="new"))["rows"]
+
+    found = rows[rows["part"] == "harmonic"]
+    assert found["accuracy"].tolist() == pytest.approx([2 * 0.8 * 0.4 / 1.2, 0.0])
+    assert found["n_query"].tolist() == [14, 14]
+
+
+def test_classes__are_as_scikit_learn_has_them(tables):
+    rows = tables(part(0.5), seeds=2)["classes"]
+
+    true, predicted = (
+        np.repeat(each, COUNTS.flatten()) for each in np.indices((3, 3)).reshape(2, -1)
+    )
+    precision, recall, _, support = precision_recall_fscore_support(true, predicted)
+    assert rows["class"].tolist() == ["ant", "bee", "cow"] * 2
+    assert rows["seed"].tolist() == [0] * 3 + [1] * 3
+    assert rows["precision"].tolist() == pytest.approx([*precision] * 2)
+    assert rows["recall"].tolist() == pytest.approx([*recall] * 2)
+    assert rows["support"].tolist() == support.tolist() * 2
+
+
+def test_classes__class_that_is_never_predicted__has_no_precision(tables):
+    rows = tables(part(0.5, counts=np.array([[0, 2], [0, 3]])))["classes"]
+
+    assert rows["class"].tolist() == ["ant", "bee"]
+    assert rows["precision"].tolist() == pytest.approx([np.nan, 0.6], nan_ok=True)
+    assert rows["recall"].tolist() == [0.0, 1.0]
+
+
+def test_confusion_and_bins__are_added_over_seeds(tables):
+    found = tables(part(0.5), seeds=2)
+
+    counts = found["confusion"].set_index(["true", "predicted"])["count"]
+    (only,) = found["bins"].to_dict("records")
+
+    assert counts["cow", "bee"] == 6
+    assert counts.sum() == 2 * COUNTS.sum()
+    assert (only["bin"], only["n"], only["confidence"], only["right"]) == (0, 8, 0.3, 0.25)
+
+
+def test_mistakes__name_the_file_and_both_classes(tables):
+    worst, other = tables(part(0.5, wrong=MISTAKE))["mistakes"].to_dict("records")
+
+    assert (worst["seed"], worst["path"], worst["sha256"]) == (0, "1.png", "pets-1")
+    assert (worst["true"], worst["predicted"]) == ("cow", "ant")
+    assert (worst["confidence"], worst["own"]) == (0.9, 0.05)
+    assert (other["path"], other["true"], other["predicted"]) == ("0.png", "ant", "bee")
+
+
+def test_mistakes__none_at_all__have_their_columns(tables):
+    mistakes = tables(part(1.0))["mistakes"]
+
+    assert not len(mistakes)
+    assert {"path", "true", "predicted"} <= set(mistakes)

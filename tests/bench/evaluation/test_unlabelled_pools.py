@@ -1,0 +1,180 @@
+"""Pools of unlabelled pictures: which pictures they hold, and what methods see of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from metaadapter.adapter.answers import answer
+from metaadapter.adapter.support import Support
+from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.measure import measure
+from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.errors import DataError
+
+COUNTS = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
+
+
+@pytest.fixture
+def zoo(make_store):
+    return make_store("zoo", COUNTS, spread=0.8).folder
+
+
+def pictures(rows):
+    return rows[rows >= 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "queries"),
+    [("balanced", "all"), ("balanced", 5), ("skewed", 5), ("strangers", "all"), ("strangers", 5)],
+)
+def test_pool__of_any_kind__has_no_picture_of_support_or_queries(zoo, load, kind, queries):
+    data, config = load(zoo, tasks=4, ways=4, pool=kind, pool_size=7, queries=queries)
+
+    rows = draw_tasks(data, config, 0)
+
+    for task in range(4):
+        pool = pictures(rows.pool_TU[task])
+        others = pictures(rows.support_TNK[task]) + pictures(rows.query_TNQ[task])
+        assert len(set(pool)) == len(pool) > 0
+        assert len(set(others)) == len(others)
+        assert not set(pool) & set(others)
+        assert all((rows.query_TNQ[task] >= 0).any(-1))
+
+
+def test_pool__balanced__has_as_many_of_each_class_as_there_are(zoo, load):
+    data, config = load(zoo, tasks=5, ways=4, pool="balanced", pool_size=7, queries=5)
+
+    rows = draw_tasks(data, config, 0)
+
+    for task, classes in enumerate(rows.classes_TN.tolist()):
+        counts = np.bincount(data.labels_n[pictures(rows.pool_TU[task])], minlength=6)
+        # Of the twelve cows two are in the support and five are queries.
+        assert [counts[c] for c in classes] == [
+            5 if data.classes[c] == "cow" else 7 for c in classes
+        ]
+        assert counts.sum() == sum(counts[c] for c in classes)
+
+
+def test_pool__skewed__holds_few_classes_more_than_others(zoo, load):
+    data, config = load(zoo, tasks=40, ways=4, pool="skewed", pool_size=5, queries=5)
+
+    rows = draw_tasks(data, config, 0)
+
+    largest = []
+    for task in range(40):
+        labels = data.labels_n[pictures(rows.pool_TU[task])]
+        assert set(labels) <= set(rows.classes_TN[task].tolist())
+        largest.append(np.bincount(labels).max() / len(labels))
+    assert 0.5 < np.mean(largest) < 0.9
+
+
+def test_pool__with_strangers__has_two_fifths_of_other_classes(zoo, load):
+    data, config = load(zoo, tasks=5, ways=4, pool="strangers", pool_size=6, queries=5)
+
+    rows = draw_tasks(data, config, 0)
+
+    for task, classes in enumerate(rows.classes_TN.tolist()):
+        labels = data.labels_n[pictures(rows.pool_TU[task])]
+        n_known = int(np.isin(labels, classes).sum())
+        assert len(labels) - n_known == round(n_known * 0.4 / 0.6)
+
+
+def test_pool__with_strangers_and_unknown_classes__shares_no_picture_with_the_unknown(zoo, load):
+    data, config = load(zoo, tasks=5, ways=5, unknown=0.4, pool="strangers", queries=5)
+
+    rows = draw_tasks(data, config, 0)
+
+    for task in range(5):
+        assert not set(pictures(rows.pool_TU[task])) & set(pictures(rows.off_class_TO[task]))
+
+
+def test_pool__beside_the_same_seed__is_the_same_and_leaves_support_and_queries(zoo, load):
+    data, config = load(zoo, tasks=2, pool="balanced", queries=5)
+    _, bare = load(zoo, tasks=2, queries=5)
+
+    one, same, other = (draw_tasks(data, config, seed) for seed in (0, 0, 1))
+
+    assert one.pool_TU.equal(same.pool_TU)
+    assert not one.pool_TU.equal(other.pool_TU)
+    assert one.support_TNK.equal(draw_tasks(data, bare, 0).support_TNK)
+    assert one.query_TNQ.equal(draw_tasks(data, bare, 0).query_TNQ)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"pool": "strangers"}, "needs classes that are not in a task; ask for fewer --ways"),
+        ({"pool": "balanced", "shots": (35,), "queries": 5, "ways": 2}, "no picture is left"),
+    ],
+)
+def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, told):
+    data, config = load(zoo, **changes)
+
+    with pytest.raises(DataError, match=told):
+        draw_tasks(data, config, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"pool": "odd"}, {"pool": "balanced", "base_to_new": True}, {"pool": "skewed"}],
+)
+def test_config__pool_that_does_not_fit__is_refused(zoo, ask, changes):
+    with pytest.raises(ValidationError):
+        ask(zoo, **changes)
+
+
+@pytest.mark.parametrize("name", ["default", "TransCLIP", "ZLaP", "EM-Dirichlet"])
+def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, load, name):
+    """The generator, and peers with adapters and with functions that answer."""
+    data, config = load(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)
+    rows = draw_tasks(data, config, 0).first(1)
+
+    found = {
+        each: measure(load_method(each), data, rows)["rows"]["nll"]
+        for each in (name, f"{name}@labelled", "TaskRes", "TaskRes@labelled")
+    }
+
+    for task, classes in enumerate(rows.classes_TN):
+        bare = Support.of_tasks(
+            data.look_up(rows.support_TNK[[task]]),
+            data.text_CD[classes][None],
+            logit_scale=data.logit_scale,
+        )
+        pool = data.look_up(rows.pool_TU[task][rows.pool_TU[task] >= 0])
+        queries = data.look_up(rows.query_TNQ[task]).flatten(0, 1)[None]
+        own = torch.arange(4).repeat_interleave(5)
+        for each, support in ((name, bare.with_pool(pool)), (f"{name}@labelled", bare)):
+            logits = answer(load_method(name).fit(support), queries)[0]
+            expected = torch.nn.functional.cross_entropy(logits, own)
+            assert found[each][task] == pytest.approx(float(expected), rel=1e-3, abs=1e-6), each
+    assert found[name] != found[f"{name}@labelled"]
+    assert found["TaskRes"] == found["TaskRes@labelled"]
+
+
+def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(zoo, ask, tmp_path):
+    config = ask(zoo, methods=("zero-shot",), shots=(1,), pool="balanced", pool_size=3, seeds=1)
+
+    found = evaluate(config, tmp_path / "run")
+
+    assert "--pool balanced --pool-size 3" in config.command
+    assert next(box for box in found.boxes if "apart" in box.name).status == "pass"
+    import pandas as pd
+
+    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
+    pool = draws[draws["role"] == "pool"]
+    assert len(pool) == 3 * len(COUNTS)
+    assert (pool["way"] == -1).all()
+
+
+def test_evaluate__picture_in_pool_and_queries__fails_the_check(make_store, ask, tmp_path):
+    same = [f"{number % 20}" for number in range(40)] * 2
+    folder = make_store("copies", {"ant": 40, "bee": 40}, sha256=same).folder
+    config = ask(folder, methods=("zero-shot",), shots=(1,), pool="balanced", seeds=1)
+
+    found = evaluate(config, tmp_path / "run")
+
+    assert next(box for box in found.boxes if "apart" in box.name).status == "fail"

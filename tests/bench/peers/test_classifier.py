@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.peers.classifier import PeerClassifier
+from metaadapter.errors import UsageError
+
+NAMES = ("ant", "bee", "cat")
+SCALE = 20.0
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def texts(rng):
+    return {name: rng.normal(size=16) for name in NAMES}
+
+
+def pictures(texts, n_shot, rng):
+    """Rows of any length around the texts, `n_shot` of each class in turn, and their labels."""
+    labels = np.tile(list(texts), n_shot)
+    return np.stack([texts[name] + rng.normal(size=16) for name in labels]), labels
+
+
+class Encoder:
+    """Reads names by a table."""
+
+    logit_scale = SCALE
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def encode_texts(self, names):
+        return np.stack([self.texts[name.removeprefix("a ")] for name in names])
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(peer, texts, rng):
+    X, y = pictures(texts, 3, rng)
+    X_new = rng.normal(size=(5, 16))
+
+    found = PeerClassifier(peer, texts, logit_scale=SCALE).fit(X, y).predict_proba(X_new)
+
+    def unit(rows):
+        return torch.nn.functional.normalize(torch.as_tensor(np.array(rows)), dim=-1)
+
+    # Features and texts are kept in float32, as they come from an encoder.
+    shots = unit([[X[y == name] for name in NAMES]]).float().double()
+    text = unit([list(texts.values())]).float().double()
+    weights = PEERS[peer](Support.of_tasks(shots, text, logit_scale=SCALE))
+    wanted = classify(unit(X_new)[None], weights)[0].softmax(-1)
+    # Another order of the pictures rounds otherwise.
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
+
+
+@parametrize_with_checks(
+    [PeerClassifier("GDA", logit_scale=100.0)],
+    expected_failed_checks=lambda _: {
+        "check_do_not_raise_errors_in_init_or_set_params": "types are checked while tests run"
+    },
+)
+def test_peer_classifier__scikit_learns_own_checks__hold(estimator, check):
+    check(estimator)
+
+
+def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(texts, rng):
+    X, y = pictures(texts, 2, rng)
+    named = PeerClassifier("CLAP", {name: f"a {name}" for name in NAMES}, encoder=Encoder(texts))
+
+    found = named.fit(X, y).predict_proba(X)
+
+    by_vector = PeerClassifier("CLAP", texts, logit_scale=SCALE).fit(X, y)
+    np.testing.assert_array_equal(found, by_vector.predict_proba(X))
+
+
+def test_peer_classifier__encoder_by_its_name__equals_it(texts, rng, monkeypatch):
+    X, y = pictures(texts, 2, rng)
+    names, encoder = {name: f"a {name}" for name in NAMES}, Encoder(texts)
+    monkeypatch.setattr(
+        "metaadapter.features.encoder_by_name.load_encoder", {"mine": encoder}.__getitem__
+    )
+
+    found = PeerClassifier("GDA", names, encoder="mine").fit(X, y).predict_proba(X)
+
+    expected = PeerClassifier("GDA", names, encoder=encoder).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, rng):
+    X, y = pictures({name: texts[name] for name in NAMES[:2]}, 2, rng)
+
+    classifier = PeerClassifier("SS-Text", texts, logit_scale=SCALE).fit(X, y)
+
+    assert classifier.classes_.tolist() == list(NAMES)
+    assert classifier.n_shots_.tolist() == [2, 2, 0]
+    assert classifier.predict([texts["cat"]]) == ["cat"]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_peer_classifier__no_pictures_but_names__gives_probabilities(peer, texts):
+    classifier = PeerClassifier(peer, texts, logit_scale=SCALE)
+
+    found = classifier.fit(np.empty((0, 16)), []).predict_proba(np.stack(list(texts.values())))
+
+    np.testing.assert_allclose(found.sum(1), 1)
+
+
+def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(texts, rng):
+    X, y = pictures(texts, 4, rng)
+    grid = {"peer": ["zero-shot", "prototypes"]}
+
+    search = GridSearchCV(PeerClassifier(class_texts=texts, logit_scale=SCALE), grid, cv=2)
+
+    assert search.fit(X, y).best_params_["peer"] in grid["peer"]
+    assert clone(search.best_estimator_).peer == search.best_params_["peer"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"peer": "gda"}, "no peer 'gda'; there are: zero-shot, prototypes"),
+        ({"logit_scale": None}, "pass logit_scale=… .*or encoder="),
+        ({"logit_scale": -1.0}, "logit_scale must be positive .*got -1.0"),
+        ({"class_texts": {"Ant": [1.0] * 16}}, "not one in common"),
+        ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
+    ],
+)
+def test_peer_classifier__wrong_parameter__says_which_and_what_to_do(
+    texts, rng, parameters, message
+):
+    classifier = PeerClassifier("GDA", logit_scale=SCALE).set_params(**parameters)
+
+    with pytest.raises(UsageError, match=message):
+        classifier.fit(*pictures(texts, 1, rng))
+
+
+def text_and_mean(support):
+    """The peer "text + mean", as somebody would write it."""
+    rows_TND = support.text_TND + support.means_TND
+    return support.head(torch.nn.functional.normalize(rows_TND, dim=-1))
+
+
+def test_peer_classifier__function_of_a_support__is_a_peer(texts, rng):
+    X, y = pictures(texts, 3, rng)
+
+    own = PeerClassifier(text_and_mean, texts, logit_scale=SCALE)
+
+    named = PeerClassifier("text + mean", texts, logit_scale=SCALE).fit(X, y)
+    np.testing.assert_allclose(clone(own).fit(X, y).predict_proba(X), named.predict_proba(X))
+
+
+def test_peer_classifier__function_that_trains__leaves_no_gradient_behind(texts, rng):
+    def trained(support):
+        return support.head(support.text_TND.clone().requires_grad_(), logit_scale=1.0)
+
+    classifier = PeerClassifier(trained, texts).fit(*pictures(texts, 2, rng))
+
+    assert not classifier.adapter_.classes.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (
+            lambda support: support.text_TND,
+            r"must return .*\(1, 3, 16\).* got Tensor",
+        ),
+        (
+            lambda support: AdapterWeights.zero_shot(support.text_TND[:, :2], SCALE),
+            r"shape \(1, 3, 16\).* got classes of shape \(1, 2, 16\)",
+        ),
+        (lambda support: support.scale_T, "pass logit_scale=… .*or encoder="),
+    ],
+)
+def test_peer_classifier__function_that_gives_no_adapter__says_what_was_expected(
+    texts, rng, function, message
+):
+    with pytest.raises(UsageError, match=message):
+        PeerClassifier(function, texts).fit(*pictures(texts, 2, rng))
+
+
+@pytest.mark.parametrize("peer", sorted(set(PEERS) - {"logistic probe"}))
+def test_peer_classifier__no_temperature__says_what_to_pass(peer, texts, rng):
+    with pytest.raises(UsageError, match=r"pass logit_scale=… .*or encoder="):
+        PeerClassifier(peer, texts).fit(*pictures(texts, 1, rng))
+
+
+def test_peer_classifier__one_class__is_refused(rng):
+    with pytest.raises(ValueError, match=r"one class only, 'ant': a classifier needs at least two"):
+        PeerClassifier(logit_scale=SCALE).fit(rng.normal(size=(2, 16)), ["ant", "ant"])
+
+
+def test_peer_classifier__not_fitted__says_so(rng):
+    with pytest.raises(NotFittedError):
+        PeerClassifier().predict(rng.normal(size=(2, 16)))

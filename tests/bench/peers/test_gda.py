@@ -1,0 +1,86 @@
+"""GDA against scikit-learn's linear discriminant analysis with the authors' covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.peers.by_name import PEERS
+
+
+class FixedCovariance:
+    """Gives scikit-learn one covariance for every class."""
+
+    def __init__(self, covariance_):
+        self.covariance_ = covariance_
+
+    def fit(self, _):
+        return self
+
+
+@pytest.mark.parametrize(
+    ("shots", "alpha"),
+    [((2, 2, 2), 1e-1), ((4, 4, 4), 1e-1), ((9, 8, 7), 1.0), ((16, 16, 16), 10.0)],
+)
+def test_gda__scikit_learns_discriminant__agrees(
+    make_support, pictures_of, scale, query, shots, alpha
+):
+    support = make_support(shots)
+    rows, labels = (tensor.numpy() for tensor in pictures_of(support))
+
+    found = classify(query, PEERS["GDA"](support))[0]
+
+    residuals = np.concatenate([rows[labels == c] - rows[labels == c].mean(0) for c in range(3)])
+    covariance = np.cov(residuals.T)
+    n, width = residuals.shape
+    shrunk = ((n - 1) * covariance + np.trace(covariance) * np.eye(width)) / width
+    lda = LinearDiscriminantAnalysis(
+        solver="lsqr", priors=np.full(3, 1 / 3), covariance_estimator=FixedCovariance(shrunk)
+    ).fit(rows, labels)
+    discriminant = torch.from_numpy(lda.decision_function(query[0].numpy()))
+    wanted = scale * query[0] @ support.text_TND[0].T + alpha * discriminant
+    # scikit-learn adds the logarithm of the prior, the same for all classes.
+    torch.testing.assert_close(found.softmax(-1), wanted.softmax(-1))
+    torch.testing.assert_close(found, wanted - alpha * np.log(1 / 3))
+
+
+def test_gda__one_shot__is_spherical_about_the_pictures(make_support, scale, query):
+    support = make_support((1, 1, 1))
+    pictures = support.support_TNKD[0, :, 0]
+
+    found = classify(query, PEERS["GDA"](support))[0]
+
+    precision = 12 / np.trace(np.cov(pictures.numpy().T))
+    halved = 0.5 * pictures.square().sum(-1)
+    discriminant = 3e-2 * precision * (query[0] @ pictures.T - halved)
+    torch.testing.assert_close(found, scale * query[0] @ support.text_TND[0].T + discriminant)
+
+
+@pytest.mark.parametrize(
+    ("shots", "alpha"),
+    [((3, 3), 1e-1), ((1, 5), 1e-1), ((12, 12), 10 ** np.log2(1.5)), ((40, 40), 10.0)],
+)
+def test_gda__other_shots__weight_is_interpolated_and_kept_beyond(
+    make_support, scale, shots, alpha
+):
+    support = make_support(shots)
+
+    weights = PEERS["GDA"](support)
+
+    vectors = scale * (weights.classes - support.text_TND)[0]
+    assert _alpha_of(support, vectors) == pytest.approx(alpha)
+
+
+def _alpha_of(support, vectors):
+    """α from the vectors: they are α · P μ, and P is written out here."""
+    rows, width = [], support.text_TND.shape[-1]
+    for c, shots in enumerate(support.support_TNKD[0]):
+        there = shots[support.support_mask_TNK[0, c]]
+        rows.append(there - there.mean(0))
+    residuals = torch.cat(rows).numpy()
+    n, covariance = len(residuals), np.cov(residuals.T)
+    precision = width * np.linalg.inv((n - 1) * covariance + np.trace(covariance) * np.eye(width))
+    return float(np.median(vectors.numpy() / (support.means_TND[0].numpy() @ precision)))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from metaadapter.adapter.weights import classify
+
+
+def class_vector(text, pictures, learned):
+    """The attention of one class with sums written out."""
+    width = len(text)
+    tokens = [text, *pictures] if float(text @ text) else list(pictures)
+    asked = [sum(float(w * t) for w, t in zip(row, text, strict=True)) for row in learned.query_DD]
+    worth = []
+    for token in tokens:
+        key = [sum(float(w * z) for w, z in zip(row, token, strict=True)) for row in learned.key_DD]
+        worth.append(math.exp(sum(q * k for q, k in zip(asked, key, strict=True)) / width**0.5))
+    gate = 1 / (1 + math.exp(-float(learned.gate_D @ text) - float(learned.gate_bias)))
+    refined = [float(each) for each in text]
+    for share, token in zip(worth, tokens, strict=True):
+        for d in range(width):
+            refined[d] += gate * share / sum(worth) * float(token[d])
+    length = math.sqrt(sum(each * each for each in refined))
+    return [each / length for each in refined]
+
+
+@pytest.mark.parametrize("without_text", [False, True])
+def test_meta_adapter__loop_over_classes_and_tokens__agrees(
+    make_meta_peer, make_support, scale, query, without_text
+):
+    support = make_support((3, 1, 0))
+    if without_text:
+        support.text_TND[0, 1] = 0
+    peer = make_meta_peer("Meta-Adapter")
+
+    found = classify(query, peer(support))[0]
+
+    wanted = []
+    for c, text in enumerate(support.text_TND[0]):
+        pictures = support.support_TNKD[0, c][support.support_mask_TNK[0, c]]
+        wanted.append(class_vector(text, pictures, Learned(peer)))
+    classes_ND = torch.tensor(wanted, dtype=torch.float64)
+    torch.testing.assert_close(found, scale * query[0] @ classes_ND.T)
+
+
+class Learned:
+    """Its tensors as attributes."""
+
+    def __init__(self, peer):
+        self.__dict__.update(peer.learned)
+
+
+def test_meta_adapter__projections_of_zero__attend_to_all_alike(make_meta_peer, make_support):
+    support = make_support((3, 3))
+    peer = make_meta_peer("Meta-Adapter")
+    for name in ("query_DD", "gate_D", "gate_bias"):
+        peer.learned[name].zero_()
+
+    found = peer(support).classes[0]
+
+    text_ND, sums_ND = support.text_TND[0], support.shots_TNKD[0].sum(1)
+    wanted = torch.nn.functional.normalize(text_ND + 0.5 * (text_ND + sums_ND) / 4, dim=-1)
+    torch.testing.assert_close(found, wanted)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.bench.peers.classifier import PeerClassifier
+from metaadapter.bench.peers.meta_trained import META_PEERS, SHIPPED, load_meta_peer, save_meta_peer
+from metaadapter.data.proof import unsealed, write_document
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+
+every_name = pytest.mark.parametrize("name", META_PEERS)
+
+
+@every_name
+def test_meta_peer__saved_and_loaded__answers_in_half_precision(
+    name, make_meta_peer, make_support, tmp_path
+):
+    peer = make_meta_peer(name)
+
+    save_meta_peer(peer, tmp_path / "mine")
+    loaded = load_meta_peer(tmp_path / "mine")
+
+    assert (loaded.name, loaded.width, loaded.encoders) == (name, 12, {"dots"})
+    support = make_support((2, 1, 3))
+    found, wanted = (each(support).classes for each in (loaded, peer))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=5e-3)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "model.safetensors",
+        "peer.json",
+    ]
+
+
+@every_name
+def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(name, make_support):
+    peer = load_meta_peer(name)
+
+    with pytest.raises(
+        UsageError,
+        match=rf"{name}: its weights are for features of width 1024 of the encoder tiny or .*, "
+        r"but the features have width 12\. .*python -m tools\.train_peers",
+    ):
+        peer(make_support((2, 1)))
+
+
+@every_name
+def test_shipped_weights__tasks_of_their_width__give_unit_class_vectors(name):
+    draw = torch.Generator().manual_seed(0)
+    shots = normalize(torch.randn(2, 3, 2, 1024, generator=draw), dim=-1)
+    support = Support.of_tasks(shots, normalize(shots.sum(2), dim=-1), logit_scale=17.0)
+
+    weights = load_meta_peer(name)(support)
+
+    torch.testing.assert_close(weights.classes.norm(dim=-1), torch.ones(2, 3))
+
+
+def test_shipped_weights__together__are_small():
+    size = sum(path.stat().st_size for path in SHIPPED.rglob("*.safetensors"))
+
+    assert size < 5e6
+
+
+@every_name
+def test_identity__one_weight_changed__is_another(name, make_meta_peer):
+    peer = make_meta_peer(name)
+    first = next(iter(peer.learned))
+    changed = replace(peer, learned={**peer.learned, first: peer.learned[first] + 1e-3})
+
+    assert peer.identity == make_meta_peer(name).identity
+    assert len({peer.identity, changed.identity, make_meta_peer(name, seed=1).identity}) == 3
+
+
+def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
+    maml = make_meta_peer("MAML")
+
+    assert maml.identity != replace(maml, name="ANIL").identity
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "metaadapter.peer/9"}, "peer/9"),
+        ({"peer": "Reptile"}, "Reptile"),
+        ({"peer": "MAML"}, "tensors .*gate_D.* where .*down_RD.* were expected"),
+    ],
+)
+def test_load_meta_peer__folder_of_another_version__is_refused(
+    make_meta_peer, tmp_path, change, message, reseal
+):
+    save_meta_peer(make_meta_peer("Meta-Adapter"), tmp_path)
+    reseal(tmp_path / "peer.json", **change)
+
+    with pytest.raises(IncompatibleArtifact, match=message):
+        load_meta_peer(tmp_path)
+
+
+def test_load_meta_peer__no_such__lists_what_there_is():
+    with pytest.raises(UsageError, match=r"'Reptile': expected Meta-Adapter, MAML, ANIL, or"):
+        load_meta_peer("Reptile")
+
+
+def test_peer_classifier__encoder_of_the_same_width__is_refused():
+    class Encoder:
+        name, logit_scale, encode_texts = "ViT-B-32/openai", 100.0, None
+
+    texts = {label: np.ones(1024) for label in "ab"}
+    classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())
+
+    with pytest.raises(UsageError, match=r"but encoder= has those of ViT-B-32/openai\. Leave it"):
+        classifier.fit(np.ones((2, 1024)), ["a", "b"])
+
+
+@every_name
+def test_peer_classifier__features_of_the_width__are_classified(name):
+    draw = torch.Generator().manual_seed(0)
+    texts = {label: torch.randn(1024, generator=draw).numpy() for label in "ab"}
+    X = [texts[label] + 0.1 for label in "abab"]
+
+    found = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)
+
+    assert found.tolist() == list("abab")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"width": 13}, IncompatibleArtifact, r"should be \(.*13.*\) real numbers"),
+        ({"width": 10**12}, IncompatibleArtifact, "real numbers"),
+        ({"width": None}, IncompatibleArtifact, "peer"),
+        ({"encoders": [3]}, IncompatibleArtifact, "name is no text"),
+        ({"encoders": None}, IncompatibleArtifact, "peer"),
+        ({"peer": "none"}, IncompatibleArtifact, "peer"),
+    ],
+)
+def test_load_meta_peer__values_that_cannot_be__are_refused(
+    make_meta_peer, tmp_path, change, error, message
+):
+    save_meta_peer(make_meta_peer("MAML"), tmp_path / "mine")
+    values, files = unsealed(json.loads((tmp_path / "mine" / "peer.json").read_bytes()))
+    write_document(tmp_path / "mine" / "peer.json", values | change, files=files)
+
+    with pytest.raises(error, match=message):
+        load_meta_peer(tmp_path / "mine")
+
+
+def test_load_meta_peer__weight_that_is_no_number__is_refused(make_meta_peer, tmp_path):
+    peer = make_meta_peer("MAML")
+    broken = {name: tensor * torch.nan for name, tensor in peer.learned.items()}
+    save_meta_peer(replace(peer, learned=broken), tmp_path / "mine")
+
+    with pytest.raises(DataError, match=r"model\.safetensors holds weights that are NaN"):
+        load_meta_peer(tmp_path / "mine")

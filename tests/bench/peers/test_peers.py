@@ -1,0 +1,206 @@
+"""What holds for every peer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaadapter.adapter.answers import answer
+from metaadapter.adapter.support import Support
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
+from metaadapter.bench.peers.meta_trained import META_PEERS
+
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
+BESIDE_A_POOL = [f"{name} beside a pool" for name in POOL_PEERS]
+# On 12 numbers Gaussians to the power of 1/50 say little beside a text.
+ALMOST_BY_TEXT = ["zero-shot", "TransCLIP", "StatA"]
+
+
+@pytest.fixture(scope="session", params=[*PEERS, *POOL_PEERS, *BESIDE_A_POOL, *META_PEERS])
+def peer(request, make_meta_peer, add_pool):
+    """Each of them; those that learn on training tasks with weights drawn at random."""
+    if request.param in BESIDE_A_POOL:
+        bare = POOL_PEERS[request.param.removesuffix(" beside a pool")]
+        return lambda support: bare(add_pool(support))
+    known = {**PEERS, **POOL_PEERS}
+    return known.get(request.param) or make_meta_peer(request.param)
+
+
+def padded(tasks, n_way, n_shot):
+    """Tasks of one each, of unlike sizes, as one batch whose padding is rubbish."""
+
+    def widened(name, *shape, fill):
+        wide = torch.full((len(tasks), *shape), fill, dtype=getattr(tasks[0], name).dtype)
+        for row, task in zip(wide, tasks, strict=True):
+            (part,) = getattr(task, name)
+            row[tuple(map(slice, part.shape))] = part
+        return wide
+
+    width = tasks[0].text_TND.shape[-1]
+    return Support(
+        widened("support_TNKD", n_way, n_shot, width, fill=3.0),
+        widened("support_mask_TNK", n_way, n_shot, fill=False),
+        widened("text_TND", n_way, width, fill=0.0),
+        widened("class_mask_TN", n_way, fill=False),
+        torch.cat([task.logit_scale_T for task in tasks]),
+    )
+
+
+def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, query):
+    tasks = [make_support((3, 1, 2), seed=1), make_support((2, 2), seed=2), make_support((0, 1))]
+
+    found = answer(peer(padded(tasks, n_way=4, n_shot=5)), query.expand(len(tasks), -1, -1))
+
+    for task, together in zip(tasks, found, strict=True):
+        alone = answer(peer(task), query)[0]
+        n_way = alone.shape[1]
+        torch.testing.assert_close(together[:, :n_way], alone)
+        assert together[:, n_way:].eq(-torch.inf).all()
+
+
+def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(peer, make_support, query):
+    support = make_support((3, 1, 2))
+    masked = torch.tensor([[True, True, False]])
+    everything = replace(support, class_mask_TN=masked)
+    nothing = everything.kept(masked[..., None])
+
+    torch.testing.assert_close(answer(peer(everything), query), answer(peer(nothing), query))
+
+
+def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_support, query):
+    support, other = make_support((3, 1, 2)), make_support((3, 1, 2))
+    for each in (support, other):
+        each.class_mask_TN[:, 2] = False
+        each.text_TND[:, :2] = each.text_TND[:, :2].flip(1)  # misleading, so that training goes on
+    other.text_TND[:, 2] = 3 * support.text_TND[:, 0]
+
+    torch.testing.assert_close(answer(peer(other), query), answer(peer(support), query))
+
+
+@settings(max_examples=3)
+@given(order=st.permutations(range(4)), seed=st.integers(0, 100))
+def test_peer__classes_in_another_order__logits_follow(peer, make_support, order, seed):
+    support = make_support((3, 1, 2, 0), seed=seed)
+    permuted = replace(
+        support,
+        support_TNKD=support.support_TNKD[:, order],
+        support_mask_TNK=support.support_mask_TNK[:, order],
+        text_TND=support.text_TND[:, order],
+    )
+    query = support.support_TNKD[:, 0]
+
+    torch.testing.assert_close(
+        answer(peer(permuted), query),
+        answer(peer(support), query)[..., order],
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+@settings(max_examples=2)
+@given(orders=st.tuples(*[st.permutations(range(3))] * 3), seed=st.integers(0, 100))
+def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, seed):
+    support = make_support((3, 1, 2), seed=seed)
+    order = torch.tensor(orders)[None]
+    permuted = replace(
+        support,
+        support_TNKD=support.support_TNKD.take_along_dim(order[..., None], dim=2),
+        support_mask_TNK=support.support_mask_TNK.take_along_dim(order, dim=2),
+    )
+    query = support.support_TNKD[:, :, 0]
+
+    # A solver's last steps depend on the order of its sums.
+    torch.testing.assert_close(
+        answer(peer(permuted), query), answer(peer(support), query), rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("without", ["picture", "text"])
+def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
+    peer, make_support, without, request
+):
+    """Of four classes the last lacks one; the pictures of the others are still told apart."""
+    support = make_support((8, 8, 8, 0 if without == "picture" else 8), n_tasks=4)
+    if without == "text":
+        support.text_TND[:, 3] = 0
+    shots, labels = support.rows_TMD[:, :24], support.targets_TMN[:, :24].argmax(-1)
+
+    logits = answer(peer(support), shots)
+
+    assert logits.isfinite().all()
+    correct = (logits.argmax(-1) == labels).double().mean()
+    # The pool here is about nothing, and misleads.
+    name = request.node.callspec.params["peer"]
+    assert correct > (0.4 if name in ["zero-shot", *BESIDE_A_POOL] else 0.6)
+
+
+def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(peer, make_support):
+    support = make_support((1, 1, 1)).to(dtype=torch.float32)
+    support.logit_scale_T[:] = 100.0
+
+    logits = answer(peer(support), support.rows_TMD)
+
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+
+
+def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, query):
+    support = make_support((2, 0, 0))
+    support.text_TND[0, 0] = 0
+    support.text_TND[0, 2] = 0
+
+    logits = answer(peer(support), query)
+
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("n_places", [0, 1])
+def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support, query, n_places):
+    support = make_support((1, 1))
+    empty = replace(
+        support,
+        support_TNKD=support.support_TNKD[:, :, :n_places],
+        support_mask_TNK=torch.zeros_like(support.support_mask_TNK[:, :, :n_places]),
+    )
+
+    assert answer(peer(empty), query).isfinite().all()
+
+
+@pytest.mark.parametrize("recording", [False, True])
+def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
+    peer, make_support, query, recording
+):
+    with torch.inference_mode(False), torch.set_grad_enabled(recording):
+        logits = answer(peer(make_support((2, 1))), query)
+
+    assert not logits.requires_grad
+
+
+def test_peer__its_support__is_left_as_it_was(peer, make_support, same_support):
+    support, untouched = make_support((2, 0, 3)), make_support((2, 0, 3))
+
+    peer(support)
+
+    assert same_support(support, untouched)
+
+
+def test_peer__pictures_tell_the_classes__are_used(peer, make_support, request):
+    support = make_support((8, 8, 8), n_tasks=4)
+    name = request.node.callspec.params["peer"]
+    shots, labels = support.rows_TMD, support.targets_TMN.argmax(-1)
+
+    correct = (answer(peer(support), shots).argmax(-1) == labels).double().mean()
+
+    by_text = answer(PEERS["zero-shot"](support), shots).argmax(-1) == labels
+    zero_shot = by_text.double().mean()
+    if name in BESIDE_A_POOL:  # which is about nothing
+        assert correct > zero_shot - 0.15
+    elif name in ALMOST_BY_TEXT:
+        assert correct == zero_shot
+    else:
+        assert correct > zero_shot

@@ -1,0 +1,132 @@
+"""What holds for every peer that reads a pool, beside what holds for every peer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaadapter.adapter.answers import answer
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
+from metaadapter.bench.peers.classifier import PeerClassifier
+from metaadapter.errors import UsageError
+
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
+every_peer = pytest.mark.parametrize("peer", POOL_PEERS.values(), ids=POOL_PEERS)
+
+
+@pytest.fixture(scope="session")
+def pooled(make_support, add_pool):
+    def make(shots, n_pool=11, seed=0):
+        return add_pool(make_support(shots, seed=seed), n_pool, seed=seed + 50)
+
+    return make
+
+
+@every_peer
+@settings(max_examples=3)
+@given(order=st.permutations(range(11)), seed=st.integers(0, 100))
+def test_pool_peer__pool_in_another_order__logits_stay(peer, pooled, order, seed):
+    support = pooled((3, 1, 2), seed=seed)
+    permuted = replace(support, pool_TUD=support.pool_TUD[:, order])
+    query = support.support_TNKD[:, 0]
+
+    torch.testing.assert_close(
+        answer(peer(permuted), query), answer(peer(support), query), rtol=1e-6, atol=1e-6
+    )
+
+
+@every_peer
+def test_pool_peer__batch_of_unlike_pools__equals_one_by_one(peer, pooled, make_support, query):
+    """The last task has no pool; places that hold no picture hold rubbish."""
+    pools = [pooled((3, 1, 2), n_pool=7, seed=1), pooled((3, 1, 2), n_pool=4, seed=2)]
+    tasks = [*pools, make_support((3, 1, 2), seed=3)]
+    pool_TUD = torch.full((3, 9, 12), 3.0, dtype=torch.float64)
+    for pool_UD, task in zip(pool_TUD, pools, strict=False):
+        pool_UD[: task.n_pool] = task.pool_TUD[0]
+    together = Support(
+        torch.cat([task.support_TNKD for task in tasks]),
+        torch.cat([task.support_mask_TNK for task in tasks]),
+        torch.cat([task.text_TND for task in tasks]),
+        torch.cat([task.class_mask_TN for task in tasks]),
+        torch.cat([task.logit_scale_T for task in tasks]),
+        pool_TUD=pool_TUD,
+        pool_mask_TU=torch.arange(9) < torch.tensor([[7], [4], [0]]),
+    )
+
+    found = answer(peer(together), query.expand(3, -1, -1))
+
+    for row, task in zip(found, tasks, strict=True):
+        torch.testing.assert_close(row, answer(peer(task), query)[0])
+
+
+@every_peer
+def test_pool_peer__new_pictures__do_not_depend_on_one_another(peer, pooled, query):
+    found = peer(pooled((3, 1, 2)))
+
+    one_by_one = [answer(found, query[:, [q]]) for q in range(query.shape[1])]
+
+    torch.testing.assert_close(answer(found, query), torch.cat(one_by_one, dim=1))
+    assert answer(found, query[:, :0]).shape == (1, 0, 3)
+
+
+@every_peer
+def test_pool_peer__another_pool__changes_the_answers(peer, pooled, query):
+    support = pooled((3, 2, 2))
+    # Near the pictures, so that self-training is sure of it.
+    there_TU = torch.ones(1, 2, dtype=torch.bool)
+    near = replace(support, pool_TUD=support.support_TNKD[:, :2, 0], pool_mask_TU=there_TU)
+    other = replace(near, pool_TUD=near.pool_TUD.flip(-1))
+
+    assert not torch.allclose(answer(peer(near), query), answer(peer(other), query))
+
+
+@every_peer
+@pytest.mark.parametrize("n_pool", [1, 2])
+@pytest.mark.parametrize("shots", [(1, 1), (2, 0, 0)])
+def test_pool_peer__hardly_an_unlabelled_picture__gives_finite_logits(
+    peer, pooled, query, shots, n_pool
+):
+    assert answer(peer(pooled(shots, n_pool=n_pool)), query).isfinite().all()
+
+
+@every_peer
+def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_support, query):
+    support = make_support((1, 1, 1))
+    copies = replace(
+        support,
+        pool_TUD=support.rows_TMD,
+        pool_mask_TU=torch.ones_like(support.rows_TMD[..., 0] > 0),
+    )
+
+    assert answer(peer(copies), query).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["TransCLIP", "self-training"])
+def test_pool_peer__linear_in_a_picture__is_an_adapter(name, pooled):
+    assert isinstance(POOL_PEERS[name](pooled((2, 1))), AdapterWeights)
+
+
+@pytest.mark.parametrize("name", ["label spreading", "self-training"])
+def test_pool_peer__class_without_a_picture__is_never_the_answer(name, pooled, query):
+    logits = answer(POOL_PEERS[name](pooled((3, 0, 2))), query)[0]
+
+    assert (logits[:, 1] < logits[:, [0, 2]].amin(1)).all()
+
+
+def test_pool_peers__names__are_no_others():
+    assert not POOL_PEERS.keys() & PEERS.keys()
+
+
+@pytest.mark.parametrize("name", POOL_PEERS)
+def test_peer_classifier__peer_that_reads_a_pool__says_where_it_is_measured(name):
+    message = f"peer '{name}' reads a pool .* evaluate --pool balanced --methods pool-peers"
+    with pytest.raises(UsageError, match=message):
+        PeerClassifier(name, logit_scale=20.0).fit(np.eye(4), ["a", "a", "b", "b"])

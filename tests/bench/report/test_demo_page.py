@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from metaadapter.apps.cli.demo_page import page
+from metaadapter.workflow.demo import LabelledPicture
+
+
+def test_page__any_result__needs_no_other_file_and_no_script(make_result, read_page):
+    html = page(make_result())
+
+    reader = read_page(html)
+
+    assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in reader.elements)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "url(" not in html
+    assert all(image["src"].startswith("data:image/jpeg;base64,") for image in reader.all("img"))
+
+
+def test_page__pictures__are_all_there_unchanged_and_have_an_alt_text(make_result, read_page):
+    result = make_result()
+
+    images = read_page(page(result)).all("img")
+
+    shown = [base64.b64decode(image["src"].partition(",")[2]) for image in images]
+    assert sorted(shown) == sorted(each.jpeg for each in (*result.support, *result.held_out))
+    assert all(image["alt"] for image in images)
+
+
+def test_page__numbers__are_those_of_the_result(make_result, read_page):
+    words = read_page(page(make_result())).words
+
+    assert "went from 2 by the names of the classes alone to 2." in words
+    # Wilson's interval of 2 of 4, from the formula: (0.15, 0.85).
+    assert "2 50 % 15–85 % 0.25 s" in words
+    assert "51 %" in words
+    assert "84 %" in words
+
+
+def test_page__changed_answers__come_first(make_result, read_page):
+    words = read_page(page(make_result())).words
+
+    headings = re.findall(
+        r"(Corrected|Made wrong|Correct before|Wrong before)[\w ]*: (\d) of 4", words
+    )
+    assert headings == [
+        ("Corrected", "1"),
+        ("Made wrong", "1"),
+        ("Correct before", "1"),
+        ("Wrong before", "1"),
+    ]
+
+
+def test_page__effect_that_no_picture_has__has_no_heading(make_result, read_page):
+    result = make_result()
+    result = replace(result, answers=(result.answers[0], result.answers[0]))
+
+    words = read_page(page(result)).words
+
+    assert "Corrected" not in words
+    assert "Wrong before and after: 2 of 4" in words
+
+
+def test_page__right_and_wrong__are_told_by_a_word(make_result, read_page):
+    words = read_page(page(make_result())).words
+
+    assert words.count("correct:") == 4
+    assert words.count("wrong:") == 4
+
+
+def test_page__hostile_label__is_shown_as_text(make_result, read_page):
+    label = '<script>alert("fox")</script>'
+    picture = LabelledPicture('"><img src=x onerror=alert(1)>.jpg', label, b"x")
+    result = make_result()
+
+    reader = read_page(page(make_result(held_out=(picture, *result.held_out[1:]))))
+
+    assert reader.all("script") == []
+    assert label in reader.words
+    assert all("onerror" not in image for image in reader.all("img"))
+
+
+def test_page__foot__tells_how_to_make_it_again(make_result, read_page):
+    words = read_page(page(make_result())).words
+
+    assert "metaadapter demo --seed 17" in words
+    assert "fingerprint feedbeef" in words
+    assert "closed-form (0123456789ab)" in words
+    assert "metaadapter 9.8.7" in words
+
+
+def test_page__structure__has_a_language_a_title_and_ordered_headings(make_result, read_page):
+    reader = read_page(page(make_result()))
+
+    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    named = [a["aria-labelledby"] for _, a in reader.elements if "aria-labelledby" in a]
+
+    assert reader.all("html") == [{"lang": "en"}]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert set(named) <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_page__same_result__is_the_same_page(make_result):
+    assert page(make_result()) == page(make_result())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page__colours__have_enough_contrast(make_result, scheme):
+    html = page(make_result())
+    light, dark = re.findall(r":root \{(.*?)\}", html, re.DOTALL)[:2]
+
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", light if scheme == "light" else dark))
+
+    for ink in ("ink", "muted", "right", "wrong"):
+        for paper in ("paper", "raised"):
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+    assert contrast(colours["bar"], colours["paper"]) >= 3
+
+
+def contrast(one, other):
+    """WCAG 2.1's ratio; AA asks for 4.5."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

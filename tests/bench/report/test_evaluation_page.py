@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.integrity import Box
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.evaluation_markdown import markdown
+from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
+from metaadapter.bench.report.words import metric
+
+
+def result_of(make_store, folder, labels, *, spread=0.5, **changes):
+    """What is found on a small store of these classes."""
+    store = make_store("pets", dict.fromkeys(labels, 6), spread=spread)
+    settings = {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "seeds": 2} | changes
+    evaluate(EvaluationConfig(stores=(str(store.folder),), **settings), folder / "run")
+    return find(EvaluationRun.read(folder / "run"))
+
+
+@pytest.fixture(scope="module")
+def html(found):
+    return page(found, {})
+
+
+def test_page__any_result__needs_no_other_file_and_no_script(html, read_page):
+    reader = read_page(html)
+
+    assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in reader.elements)
+    assert not re.search(r"https?://|@import|url\((?!#)", html)
+
+
+def test_page__names_of_elements__are_used_once_and_referred_to_rightly(html, read_page):
+    reader = read_page(html)
+    names = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+
+    assert len(set(names)) == len(names)
+    referred = set(re.findall(r'(?:href="#|url\(#|aria-labelledby=")([^")]+)', html))
+    assert referred <= set(names)
+
+
+def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(html, found):
+    drawn = re.findall(r"<svg viewBox.*?</svg>", html, flags=re.DOTALL)
+
+    n_places, n_ranks, n_times = 3, 1, 3
+    n_reliability = 2 * (len(found.featured) + 1)
+    assert len(drawn) == n_places + n_ranks + n_times + n_reliability
+    used = set(re.findall(r"(?:fill|stroke): (?!none|var)([^;\"]+)", "".join(drawn)))
+    assert used == set()
+    defined = set(re.findall(r"(--[\w-]+):", html))
+    assert set(re.findall(r"var\((--[\w-]+)\)", html)) <= defined
+    assert all("<title" in drawing for drawing in drawn)
+
+
+def test_page__numbers__are_those_of_the_result(html, found, read_page):
+    words = read_page(html).words
+    own = found.parts[0].accuracy["mean over sets"]["closed-form"]
+
+    cells = " ".join(f"{100 * own[n].mean:.1f} ± {100 * own[n].half:.1f}" for n in (1, 2, 4))
+    assert f"closed-form {cells}" in words
+    assert found.headline in words
+    for box in found.boxes:
+        assert box.detail in words
+    assert found.command in words
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
+    (one, *others) = found.sets
+    lacking = replace(one, facts={**one.facts, "left_out": {"owl": 2}})
+    (part,) = found.parts
+    place = next(iter(part.accuracy))
+    low = {n_shot: Estimate(0.01, 0.0) for n_shot in found.shots}
+    sunk = replace(part, accuracy={**part.accuracy, place: {**part.accuracy[place], "APE": low}})
+
+    words = read_page(page(replace(found, sets=(lacking, *others), parts=(sunk,)), {})).words
+
+    assert "classes left out, with too few pictures: owl (2)." in words
+    assert "4, 1 left out" in words
+    assert "APE" in words.split("Below: ")[1].split(".")[0]
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_page):
+    run = EvaluationRun.read(finished)
+    tables = {name: table[table["method"] != "closed-form"] for name, table in run.tables.items()}
+    means = run.means[run.means["method"] != "closed-form"]
+    nothing = run.differences.head(0)
+
+    found = find(replace(run, tables=tables, means=means, differences=nothing))
+
+    words = read_page(page(found, {})).words
+    assert "No figure of closed-form could be scored." in words
+    assert "No figure of closed-form" in markdown(found)
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__one_method__has_no_section_without_a_table(make_store, read_page, tmp_path):
+    words = read_page(
+        page(result_of(make_store, tmp_path, "abc", methods=("prototypes",)), {})
+    ).words
+
+    assert "prototypes on 1 set" in words
+    assert "What prototypes gains" not in words
+    assert "names alone" not in words
+
+
+def test_page__ranks__are_told_by_set_and_over_all(html, found, read_page):
+    ranks = found.parts[0].ranks
+    cells = [*(of_set["GDA"] for of_set in ranks.by_set.values()), ranks.mean["GDA"]]
+
+    assert "GDA " + " ".join(f"{each:.1f}" for each in cells) in read_page(html).words
+
+
+def test_page__names_with_markup__are_text(html, read_page):
+    assert "<cow>" not in html
+    assert "<cow> & calf is predicted to be" in read_page(html).words
+
+
+def test_page__part_that_a_summary_makes_up__is_text(html, found, read_page):
+    (part,) = found.parts
+    made_up = (replace(part, part='"><script>'),)
+
+    reader = read_page(page(replace(found, parts=made_up), {}))
+
+    assert [tag for tag, _ in reader.elements] == [tag for tag, _ in read_page(html).elements]
+    assert '"><script> classes' in reader.words
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__failed_box__is_told_in_words(found, read_page):
+    verdicts = dict.fromkeys(found.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
+    failed = replace(found, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
+
+    words = read_page(page(failed, {})).words
+
+    assert "Classes unseen: fails GDA saw all" in words
+    assert "By method; every check holds for the 5 that are not listed" in words
+    assert "GDA ✗ fails" in words
+    assert "APE ? not known" in words
+    assert "prototypes ✓ holds" not in words
+
+
+def test_page__probabilities__are_judged_beside_accuracy(html, found, read_page):
+    words = read_page(html).words
+    accuracy = words.split("Accuracy against labelled pictures")[0]
+
+    for name, title in (("nll", "Log loss, nats"), ("ece", "Calibration error, %")):
+        cells = " ".join(
+            metric(found.quality[name]["closed-form"][n].mean, name) for n in (1, 2, 4)
+        )
+        assert title in accuracy
+        assert f"closed-form {cells}" in accuracy
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__confusion_matrix__has_the_percentages_of_each_row(found, read_page):
+    (one, *others) = found.sets
+    of_two = replace(
+        one, classes=("bee", "dog"), counts=((6, 3), (0, 12)), n_true=(12, 12), n_classes=4
+    )
+
+    words = read_page(page(replace(found, sets=(of_two, *others)), {})).words
+
+    assert "The 2 most confused of 4 classes. bee dog others bee 50 25 25 dog 100" in words
+
+
+def test_page__captions__may_wrap_so_that_no_table_is_wider_than_its_numbers(html):
+    assert not re.search(r"caption[^{]*\{[^}]*nowrap", html)
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
+    shown, *others = found.sets[0].mistakes
+
+    reader = read_page(page(found, {shown["sha256"]: b"jpeg"}))
+
+    sources = [image["src"] for image in reader.all("img")]
+    assert sources
+    assert set(sources) == {"data:image/jpeg;base64,anBlZw=="}
+    assert all(image["alt"] for image in reader.all("img"))
+    assert all(other["path"] in reader.words for other in others)
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__base_to_new__says_of_which_classes_the_rest_is(make_store, read_page, tmp_path):
+    html = page(result_of(make_store, tmp_path, "abcd", base_to_new=True), {})
+
+    words = read_page(html).words
+    assert "Further metrics, base classes" in words
+    assert "a class, base classes, over all draws." in words
+
+
+def test_page__names_that_no_page_can_hold__are_written_otherwise(make_store, read_page, tmp_path):
+    names = ("caf\udce9", "a\x01b", "#fedc00", "$5 or $6", "日本", 'id="x" url(#y)')
+
+    html = page(result_of(make_store, tmp_path, names, spread=3.0), {})
+
+    words = read_page(html.encode().decode()).words
+    for name in ("caf\\udce9", "a\\x01b", "#fedc00", "$5 or $6", "日本", 'id="x" url(#y)'):
+        assert name in words
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__classes_of_one_readable_name__keep_their_labels(make_store, read_page, tmp_path):
+    labels = ("n02012849 crane", "n03126707 crane", "n01440764 tench")
+
+    words = read_page(page(result_of(make_store, tmp_path, labels, spread=3.0), {})).words
+
+    assert "n02012849 crane" in words
+    assert "n03126707 crane" in words
+    assert "n01440764" not in words
+
+
+def test_page__times_that_are_close__have_ticks_in_plain_numbers(found, html):
+    near = {
+        method: dict.fromkeys(found.shots, 0.00015 + 0.0001 * place)
+        for place, method in enumerate(found.methods)
+    }
+
+    close = page(replace(found, seconds=near), {})
+
+    assert "mathdefault" not in close
+    assert "mathdefault" not in html
+    (drawing, *_) = re.findall(
+        r'<svg[^>]*aria-labelledby="time-1-title".*?</svg>', close, re.DOTALL
+    )
+    assert {"0.2", "0.5"} <= {text.strip() for text in re.findall(r">([^<>]+)</text>", drawing)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"methods": ("prototypes",), "shots": (1,), "seeds": 1},
+        {"methods": ("default", "finetune@0", "finetune@2"), "shots": (2,), "seeds": 2},
+        {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "base_to_new": True},
+        {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "unknown": 0.25},
+    ],
+)
+def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, read_page, tmp_path):
+    store = make_store("pets", dict.fromkeys("abcd", 5), spread=0.5)
+    evaluate(EvaluationConfig(stores=(str(store.folder),), **changes), tmp_path / "run")
+
+    words = read_page(page(find(EvaluationRun.read(tmp_path / "run")), {})).words
+
+    assert "May these figures be believed?" in words
+    assert ("AUROC of near strangers" in words) == ("unknown" in changes)
+    assert ("The thin line is one path" in words) == ("finetune@2" in changes["methods"])
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, read_page):
+    changes = {
+        "methods": ("closed-form", "closed-form@labelled"),
+        "pool": "balanced",
+        "pool_size": 2,
+    }
+    found = result_of(make_store, tmp_path, ("ant", "bee"), **changes)
+
+    html = page(found, {})
+    told = "a pool of 2 unlabelled pictures a class (balanced)"
+    assert told in read_page(html).words
+    assert "the method shown the labelled pictures alone" in html
+    assert "a pool of 2 unlabelled pictures a class" in markdown(found)
+
+
+def test_page__of_tasks_without_pools__says_nothing_of_them(html, found):
+    assert found.pool == ""
+    assert "unlabelled" not in html

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.data.proof import file_hash
+from metaadapter.errors import DataError
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def test_read__folder_without_an_evaluation__says_so(tmp_path):
+    with pytest.raises(DataError, match="holds no evaluation"):
+        EvaluationRun.read(tmp_path)
+
+
+def test_read__interrupted_evaluation__tells_how_to_go_on(copy):
+    (copy / "summary.json").unlink()
+
+    with pytest.raises(DataError, match="did not end: give its command again"):
+        EvaluationRun.read(copy)
+
+
+def test_read__evaluation_that_was_to_grow__is_not_finished(copy, reseal):
+    config = json.loads((copy / "evaluation.json").read_bytes())["config"]
+    reseal(copy / "evaluation.json", config={**config, "seeds": config["seeds"] + 1})
+
+    with pytest.raises(DataError, match="asked for more than its tables hold"):
+        EvaluationRun.read(copy)
+
+
+FILES = ("classes.csv", "confusion.csv", "mistakes.csv", "bins.csv", "integrity.json")
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "summary.json", *FILES])
+def test_read__file_with_one_digit_changed__is_refused_by_its_name(copy, name):
+    content = (copy / name).read_text()
+    place = re.search(r"\d", content).start()
+    (copy / name).write_text(content[:place] + "7"[content[place] == "7" :] + content[place + 1 :])
+
+    with pytest.raises(DataError, match=f"{name} is damaged .*measure again into another folder"):
+        EvaluationRun.read(copy)
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "summary.json", "integrity.json"])
+def test_read__file_that_is_no_json_object__names_it(copy, name):
+    (copy / name).write_text("[]")
+
+    with pytest.raises(DataError, match=f"{name} is damaged"):
+        EvaluationRun.read(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_read__file_of_another_evaluation__is_refused(copy, name):
+    (copy / name).write_bytes((copy / name).read_bytes() * 2)
+
+    with pytest.raises(DataError, match=f"{name} is damaged"):
+        EvaluationRun.read(copy)
+
+
+def test_read__table_of_draws__is_not_needed(finished, copy):
+    (copy / "draws.csv.gz").unlink()
+
+    assert EvaluationRun.read(copy).record == EvaluationRun.read(finished).record
+
+
+def test_read__rows_that_were_emptied__are_damaged(copy):
+    (copy / "rows.csv").write_bytes(b"")
+
+    with pytest.raises(DataError, match=r"rows\.csv is damaged"):
+        EvaluationRun.read(copy)
+
+
+def test_read__each_file__is_hashed_once(finished, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        "metaadapter.data.proof.file_hash", lambda path: (hashed.append(path), file_hash(path))[1]
+    )
+
+    EvaluationRun.read(finished)
+
+    assert sorted(path.name for path in hashed) == sorted([*FILES, "rows.csv"])
+
+
+def test_read__summary_of_another_version__asks_to_measure_again(copy, reseal):
+    reseal(copy / "summary.json", sets=None)
+
+    with pytest.raises(DataError, match="measure again"):
+        EvaluationRun.read(copy)
+
+
+def test_read__record__changes_with_what_was_measured(finished, copy, reseal):
+    methods = json.loads((copy / "evaluation.json").read_bytes())["methods"]
+    reseal(copy / "evaluation.json", methods={**methods, "GDA": "another"})
+
+    assert EvaluationRun.read(copy).record != EvaluationRun.read(finished).record

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.summary import MEAN
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
+from metaadapter.bench.report.words import signed
+
+
+@pytest.fixture(scope="module")
+def rows(finished):
+    return pd.read_csv(finished / "rows.csv")
+
+
+def test_find__accuracy__is_as_pandas_has_it(found, rows):
+    (part,) = found.parts
+    by_set = rows.groupby(["method", "n_shot", "store"]).accuracy.mean()
+
+    assert list(part.accuracy) == [MEAN, "pets", "farm"]
+    for method in found.methods:
+        for n_shot in (1, 2, 4):
+            expected = by_set[method, n_shot]
+            assert part.accuracy[MEAN][method][n_shot].mean == pytest.approx(expected.mean())
+            assert part.accuracy["farm"][method][n_shot].mean == pytest.approx(expected["farm"])
+
+
+def test_find__gain__is_the_reference_less_the_other_by_draw(found, rows):
+    wide = rows[rows.store == "pets"].pivot_table(
+        index=["n_shot", "seed"], columns="method", values="accuracy"
+    )
+    difference = (wide["closed-form"] - wide["prototypes"]).loc[2]
+
+    gain = found.parts[0].gain["pets"]["prototypes"][2]
+
+    test = stats.ttest_1samp(difference, 0).confidence_interval()
+    assert gain.mean == pytest.approx(difference.mean())
+    assert gain.mean + gain.half == pytest.approx(test.high)
+
+
+def test_find__methods__stand_by_mean_rank_and_the_reference_is_featured_first(found, rows):
+    accuracy = rows.groupby(["store", "n_shot", "method"]).accuracy.mean().unstack()
+    ranks = accuracy.rank(axis=1, ascending=False).mean().sort_values()
+
+    assert [ranks[method] for method in found.methods] == ranks.tolist()
+    assert found.featured[0] == found.reference == "closed-form"
+    assert "zero-shot" not in found.featured
+
+
+def test_find__reliability__counts_each_answer_once(found, rows):
+    for method, n_shot in (("zero-shot", 1), ("closed-form", 4)):
+        bins = found.reliability[method][n_shot]
+        mine = rows[(rows.method == method) & (rows.n_shot == n_shot)]
+
+        assert sum(each["n"] for each in bins) == mine.n_query.sum()
+        correct = sum(each["n"] * each["correct"] for each in bins)
+        assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
+
+
+def test_find__costs_and_seconds__are_means_over_rows(found, rows):
+    mine = rows[(rows.method == "GDA") & (rows.n_shot == 4)]
+
+    assert found.costs["GDA"]["fit_seconds"] == pytest.approx(mine.fit_seconds.mean())
+    assert found.costs["GDA"]["trained_parameters"] == 0
+    expected = (mine.fit_seconds + mine.predict_seconds).mean()
+    assert found.seconds["GDA"][4] == pytest.approx(expected)
+
+
+def test_find__quality__has_what_was_measured(found):
+    assert set(found.quality) == {"balanced_accuracy", "macro_f1", "nll", "brier", "ece"}
+
+
+def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_peer_there(found):
+    (part,) = found.parts
+    accuracy = part.accuracy[MEAN]
+    own = [f"{100 * accuracy['closed-form'][n].mean:.1f}" for n in (1, 2, 4)]
+
+    ahead, behind = 0, 0
+    for n_shot in (1, 2, 4):
+        best = max(
+            (name for name in accuracy if name != "closed-form"),
+            key=lambda name, n=n_shot: accuracy[name][n].mean,
+        )
+        gain = part.gain[MEAN][best][n_shot]
+        shots = "shot" if n_shot == 1 else "shots"
+        assert f"{signed(gain)} ({n_shot} {shots}, {best})" in found.headline
+        ahead += gain.mean > gain.half
+        behind += -gain.mean > gain.half
+    assert found.headline.startswith(
+        "With 1, 2 and 4 labelled pictures a class, closed-form is correct on "
+        f"{own[0]}, {own[1]} and {own[2]} % of the pictures it has not seen."
+    )
+    assert f"at {ahead or 'none'} of 3 numbers of shots, and behind at {behind or 'none'}" in (
+        found.headline
+    )
+
+
+def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp_path):
+    store = make_store("pets", {"ant": 5, "bee": 5}, spread=0.5)
+    told = {}
+    for methods in (("closed-form", "default", "APE"), ("closed-form", "default")):
+        config = EvaluationConfig(stores=(str(store.folder),), methods=methods, shots=(1,), seeds=2)
+        evaluate(config, tmp_path / str(len(methods)))
+        told[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
+
+    assert "Less the strongest peer with as many: " in told[3]
+    assert "(1 shot, APE) points" in told[3]
+    assert "Less the best of the others with as many: " in told[2]
+    assert "(1 shot, default) points" in told[2]
+
+
+def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_store, tmp_path):
+    store = make_store("pets", {"ant": 4, "bee": 4}, spread=0.5)
+    config = EvaluationConfig(
+        stores=(str(store.folder),), methods=("prototypes",), shots=(1,), seeds=1
+    )
+    evaluate(config, tmp_path / "run")
+
+    found = find(EvaluationRun.read(tmp_path / "run"))
+
+    assert found.parts[0].gain == {"pets": {}}
+    assert math.isnan(found.parts[0].accuracy["pets"]["prototypes"][1].half)
+    assert found.headline.endswith("% of the pictures it has not seen.")
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["parts"][0]["ranks"] is None
+
+
+def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
+    run = EvaluationRun.read(finished)
+    lacks = "method == 'GDA' and n_shot == 4"
+    means, less = (table.query(f"not ({lacks})") for table in (run.means, run.differences))
+
+    found = find(replace(run, means=means, differences=less))
+
+    assert "the strongest peer" in found.headline
+    assert 4 not in found.parts[0].accuracy[MEAN]["GDA"]
+
+
+def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
+    store = make_store("pets", dict.fromkeys("abcd", 4), spread=0.5)
+    config = EvaluationConfig(
+        stores=(str(store.folder),),
+        methods=("prototypes", "zero-shot"),
+        shots=(1, 2),
+        seeds=2,
+        base_to_new=True,
+    )
+    evaluate(config, tmp_path / "run")
+
+    found = find(EvaluationRun.read(tmp_path / "run"))
+
+    assert [part.part for part in found.parts] == ["base", "new", "harmonic"]
+    assert set(found.sets[0].classes) == {"a", "b"}
+    assert "of the pictures it has not seen, base classes." in found.headline
+    assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in found.parts)
+
+
+def test_to_dict__is_json_without_nan(found):
+    document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+
+    assert document["parts"][0]["accuracy"][MEAN]["GDA"]["4"]["mean"] == (
+        found.parts[0].accuracy[MEAN]["GDA"][4].mean
+    )

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import builtins
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from metaadapter.bench.report.panel import VARIABLES, colour, panel
+from metaadapter.errors import MissingPackage
+
+
+def drawing(name="one"):
+    with panel(name, 'a < b & "c"') as figure:
+        figure.axes.plot([1, 2], [3, 4], color=colour("method-3"), marker="o")
+        figure.axes.set_title("$5 & <b> or $6")
+        return figure.to_svg()
+
+
+def test_panel__drawing__is_well_formed_and_the_same_each_time():
+    svg = drawing()
+
+    root = ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns:xlink="x" ', 1))
+    assert root.attrib["viewBox"] == "0 0 380 270"
+    assert root[0].text == 'a < b & "c"'
+    assert "$5 & <b> or $6" in "".join(root.itertext())
+    assert drawing() == svg
+
+
+def test_panel__colours__become_variables_of_the_page():
+    svg = drawing()
+
+    assert "var(--method-3)" in svg
+    assert "#" not in re.sub(r'href="#|url\(#', "", svg)
+    assert len({colour(variable) for variable in VARIABLES}) == len(VARIABLES)
+
+
+@pytest.mark.parametrize("values", [[100, 100], [99.9, 100], [0, 100], [40, 60], [50, 50.01]])
+def test_panel__percentages__show_all_values_and_none_that_cannot_be(values):
+    with panel("one", "d") as figure:
+        figure.axes.plot([1, 2], values)
+        figure.show_percentages()
+        low, high = figure.axes.get_ylim()
+
+    assert -1 <= low <= min(values)
+    assert max(values) <= high <= 101
+    assert high - low >= 2 - 1e-6
+
+
+def test_panel__two_drawings_of_a_page__share_no_name():
+    names = [set(re.findall(r' id="([^"]+)"', drawing(name))) for name in ("one", "two")]
+
+    assert names[0]
+    assert names[0].isdisjoint(names[1])
+
+
+def test_panel__without_matplotlib__says_what_to_install(monkeypatch):
+    ordinary = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return ordinary(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+
+    with pytest.raises(MissingPackage, match=r"pip install 'metaadapter\[report\]'"):
+        drawing()

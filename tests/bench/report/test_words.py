@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.words import (
+    METRIC_NAMES,
+    fraction,
+    metric,
+    metric_name,
+    points,
+    short,
+    signed,
+)
+
+
+def test_points__fraction__is_a_percentage_with_its_interval():
+    assert points(Estimate(0.5951, 0.0144)) == "59.5 ± 1.4"
+    assert points(Estimate(0.5951, math.nan)) == "59.5"
+
+
+@pytest.mark.parametrize(
+    ("mean", "text"), [(0.0123, "+1.2 ± 0.5"), (-0.0123, "−1.2 ± 0.5"), (-0.0004, "0.0 ± 0.5")]
+)
+def test_signed__difference__has_a_sign_unless_it_rounds_to_nothing(mean, text):
+    assert signed(Estimate(mean, 0.005)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0 %"),
+        (0.25, "25 %"),
+        (0.9949, "99 %"),
+        (0.99999, "over 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_fraction__of_nearly_all__is_not_called_all(value, text):
+    assert fraction(value).replace("\u00a0", " ") == text
+
+
+def test_short__long_name__keeps_its_end():
+    assert short("TaskRes") == "TaskRes"
+    assert short("runs/2026-11-25/generator-of-mine") == "…generator-of-mine"
+    assert len(short("x" * 99)) == 18
+
+
+def test_metric__each__is_as_its_name_announces():
+    assert metric(0.0471, "ece") == "4.7"
+    assert metric(1.234, "nll") == "1.23"
+    assert (metric_name("top_5"), metric(0.87654, "top_5")) == ("top_5", "0.877")
+    assert {name for name, told in METRIC_NAMES.items() if "%" not in told} == {
+        *("nll", "brier", "set_size")
+    }

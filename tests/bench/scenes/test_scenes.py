@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.apps.field.frames import Frame
+from metaadapter.bench.scenes.scenes import scenes_of
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.table import ImageRow
+
+
+@pytest.fixture
+def frame(tmp_path):
+    """A frame of a scene, drawn from its seed; a moment later it is a little noisier."""
+
+    def write(name, scene, noise=0, seconds=None, group=None):
+        rng = np.random.default_rng(scene)
+        blocks = rng.integers(0, 256, (16, 16)).repeat(4, axis=0).repeat(4, axis=1)
+        more = np.random.default_rng(noise).integers(-10, 11, blocks.shape) if noise else 0
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((blocks + more).clip(0, 255).astype(np.uint8)).save(path)
+        time = seconds and datetime(2025, 5, 4) + timedelta(seconds=seconds)
+        return Frame(ImageRow(path, None, group=group), None, time)
+
+    return write
+
+
+def test_scenes__near_duplicates__are_one_and_others_are_not(frame):
+    frames = [frame("a/1.png", 1), frame("a/2.png", 1, noise=5), frame("b/1.png", 2)]
+
+    one, two, three = scenes_of(frames)
+
+    assert one == two != three
+
+
+def test_scenes__frames_within_a_minute_at_one_camera__are_one(frame):
+    frames = [
+        frame("a/1.png", 1, seconds=10),
+        frame("a/2.png", 2, seconds=60),
+        frame("a/3.png", 3, seconds=600),
+        frame("b/1.png", 4, seconds=12),
+    ]
+
+    found = scenes_of(frames)
+
+    assert found[0] == found[1]
+    assert len({*found.tolist()}) == 3
+
+
+def test_scenes__groups_of_a_manifest__are_one_and_chains_too(frame):
+    frames = [
+        frame("a/1.png", 1, group="g"),
+        frame("a/2.png", 2, group="g"),
+        frame("a/3.png", 2, noise=3),
+        frame("a/4.png", 3, group="h"),
+    ]
+
+    found = scenes_of(frames)
+
+    assert found[0] == found[1] == found[2] != found[3]
+
+
+def test_scenes__broken_frame__is_named(frame, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+
+    with pytest.raises(UnreadableImage, match=r"broken\.png.*remove it"):
+        scenes_of([frame("a/1.png", 1), Frame(ImageRow(tmp_path / "broken.png", None))])

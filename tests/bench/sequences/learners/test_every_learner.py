@@ -1,0 +1,116 @@
+"""What holds for every continual learner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
+from metaadapter.bench.sequences.learners.library import Library
+from metaadapter.bench.sequences.learners.nearest_mean import NearestMean
+from metaadapter.bench.sequences.learners.pooled_fit import PooledFit
+from metaadapter.bench.sequences.learners.rail import RAIL
+from metaadapter.bench.sequences.learners.ranpac import RanPAC
+from metaadapter.bench.sequences.learners.zero_shot import ZeroShot
+
+LEARNERS = {
+    "zero-shot": ZeroShot(),
+    "nearest mean": NearestMean(),
+    "fine-tuning": FineTuning(),
+    "RanPAC": RanPAC(n_hidden=40),
+    "RanPAC with a fixed λ": RanPAC(n_hidden=40, ridge=0.1),
+    "RAIL-primal": RAIL("primal", n_hidden=40),
+    "RAIL-dual": RAIL("dual"),
+    "library": Library(PEERS["GDA"]),
+    "growing": PooledFit(PEERS["GDA"]),
+}
+DEPEND_ON_THE_ORDER = ("fine-tuning", "RanPAC")
+every_learner = pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS.keys())
+
+
+@every_learner
+def test_learner__another_task__leaves_the_state_before_as_it_was(learner, tasks, ask):
+    questions = ask(tasks, (0, 1))
+    early = learner.learn(learner.start(), tasks[0], 0)
+    before = learner.answer(early, questions).clone()
+
+    learner.learn(early, tasks[1], 1)
+
+    torch.testing.assert_close(learner.answer(early, questions), before, rtol=0, atol=0)
+
+
+@every_learner
+def test_learner__pictures__are_answered_each_by_itself(learner, tasks, ask, learn):
+    state, questions = learn(learner, tasks[:2]), ask(tasks, (0, 1, 2))
+
+    together = learner.answer(state, questions)
+
+    alone = [
+        learner.answer(state, replace(questions, rows_QD=row[None])) for row in questions.rows_QD
+    ]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+@every_learner
+def test_learner__tasks_asked_about_in_another_order__columns_move_with_them(
+    learner, tasks, ask, learn
+):
+    state = learn(learner, tasks)
+
+    found = learner.answer(state, ask(tasks, (2, 0)))
+
+    other = learner.answer(state, ask(tasks, (0, 2)))
+    torch.testing.assert_close(found, torch.cat([other[:, 3:], other[:, :3]], dim=-1))
+
+
+@every_learner
+def test_learner__before_the_first_task__answers_by_the_texts(learner, tasks, ask):
+    questions = ask(tasks, (0, 1))
+
+    found = learner.answer(learner.start(), questions)
+
+    torch.testing.assert_close(found, questions.zero_shot_QC)
+
+
+@every_learner
+def test_learner__bytes__never_fall_as_tasks_come(learner, tasks, learn):
+    found = [learner.n_bytes(learn(learner, tasks[:n])) for n in range(4)]
+
+    assert found == sorted(found)
+    assert (found[-1] == 0) == isinstance(learner, ZeroShot)
+
+
+@every_learner
+def test_learner__a_task_that_is_told_and_not_learned__is_answered_as_zero_shot_or_by_what_moved(
+    learner, tasks, ask, learn
+):
+    questions = ask(tasks, (2,))
+
+    found = learner.answer(learn(learner, tasks[:2]), questions)
+
+    moved = isinstance(learner, FineTuning)
+    assert torch.equal(found, questions.zero_shot_QC) != moved
+
+
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name not in DEPEND_ON_THE_ORDER])
+def test_analytic_learner__tasks_in_another_order__ends_with_the_same_answers(
+    name, tasks, ask, learn
+):
+    learner, questions = LEARNERS[name], ask(tasks, (0, 1, 2))
+
+    found = learner.answer(learn(learner, tasks, order=(2, 0, 1)), questions)
+
+    wanted = learner.answer(learn(learner, tasks), questions)
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("name", DEPEND_ON_THE_ORDER)
+def test_other_learner__tasks_in_another_order__ends_elsewhere(name, tasks, ask, learn):
+    learner, questions = LEARNERS[name], ask(tasks, (0, 1, 2))
+
+    found = learner.answer(learn(learner, tasks, order=(2, 1, 0)), questions)
+
+    assert not torch.allclose(found, learner.answer(learn(learner, tasks), questions))

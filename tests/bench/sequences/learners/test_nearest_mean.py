@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import torch
+from sklearn.neighbors import NearestCentroid
+
+from metaadapter.bench.sequences.learners.nearest_mean import NearestMean
+from metaadapter.bench.sequences.learners.questions import merged
+
+
+def test_nearest_mean__scikit_learns_nearest_centroid__agrees(make_tasks, ask, learn):
+    tasks = make_tasks((5, 4, 6), n_shot=3)
+    questions = ask(tasks, (0, 1, 2), n=200)
+
+    found = NearestMean().answer(learn(NearestMean(), tasks), questions)
+
+    rows, labels = merged(tasks).labelled_rows()
+    other = NearestCentroid().fit(rows.numpy(), labels.numpy())
+    wanted = other.predict(questions.rows_QD.numpy())
+    assert len(set(wanted.tolist())) > 10
+    assert found.argmax(-1).tolist() == wanted.tolist()
+
+
+def test_nearest_mean__bytes__are_those_of_a_vector_a_class(tasks, learn):
+    assert NearestMean().n_bytes(learn(NearestMean(), tasks)) == 9 * 12 * 4
+
+
+def test_nearest_mean__answers__differ_by_half_squared_distances(tasks, ask, learn):
+    questions = ask(tasks, (0, 1, 2))
+
+    found = NearestMean().answer(learn(NearestMean(), tasks), questions)
+
+    means = torch.cat([task.means_TND[0] for task in tasks])
+    wanted = -0.5 * torch.cdist(questions.rows_QD, means).square()
+    torch.testing.assert_close(found - found[:, :1], wanted - wanted[:, :1])

@@ -1,0 +1,70 @@
+"""RAIL against its published recursion, scikit-learn's kernel ridge, and a slow loop."""
+
+from __future__ import annotations
+
+import torch
+from sklearn.kernel_ridge import KernelRidge
+
+from metaadapter.bench.sequences.learners.rail import RAIL
+from metaadapter.bench.sequences.learners.random_ridge import hidden_rows, one_hot_rows
+
+
+def regression(learner, state, questions):
+    """The regression's part of answers where every class is learned."""
+    return (learner.answer(state, questions) - 0.1 * questions.zero_shot_QC.softmax(-1)) / 0.9
+
+
+def test_rail_primal__published_recursion__gives_the_same_answers(tasks, ask, learn):
+    learner, questions = RAIL("primal", n_hidden=50), ask(tasks, (0, 1, 2))
+
+    found = regression(learner, learn(learner, tasks), questions)
+
+    memory, weights = torch.eye(50).double() / 0.1, torch.zeros(50, 0).double()
+    for task in tasks:
+        rows, labels = task.labelled_rows()
+        hidden = hidden_rows(rows, 50, "uniform")
+        targets = torch.zeros(len(rows), weights.shape[1] + task.n_way).double()
+        targets[torch.arange(len(rows)), weights.shape[1] + labels] = 1
+        weights = torch.cat([weights, torch.zeros(50, task.n_way).double()], dim=1)
+        inner = torch.eye(len(rows)).double() + hidden @ memory @ hidden.mT
+        memory = memory - memory @ hidden.mT @ torch.linalg.inv(inner) @ hidden @ memory
+        weights = weights + memory @ hidden.mT @ (targets - hidden @ weights)
+    torch.testing.assert_close(found, hidden_rows(questions.rows_QD, 50, "uniform") @ weights)
+
+
+def test_rail_dual__scikit_learns_kernel_ridge__agrees(tasks, ask, learn):
+    learner, questions = RAIL("dual"), ask(tasks, (0, 1, 2))
+
+    found = regression(learner, learn(learner, tasks), questions)
+
+    rows, targets = one_hot_rows(dict(enumerate(tasks)))
+    other = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(rows.numpy(), targets.numpy())
+    wanted = torch.from_numpy(other.predict(questions.rows_QD.numpy()))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_rail__tasks_to_come__zero_shot_decides_and_keeps_a_tenth(tasks, ask, learn):
+    learner, questions = RAIL("dual"), ask(tasks, (0, 1, 2), n=40)
+    state = learn(learner, tasks[:2])
+
+    found = learner.answer(state, questions)
+
+    known = regression(learner, state, ask(tasks, (0, 1), n=40))
+    probabilities = questions.zero_shot_QC.softmax(-1)
+    went = set()
+    for picture, row in enumerate(found):
+        best = int(probabilities[picture].argmax())
+        went.add(best < 5)
+        wanted = probabilities[picture].clone()
+        if best < 5:
+            wanted *= 0.1
+            wanted[:5] += 0.9 * known[picture]
+        torch.testing.assert_close(row, wanted)
+    assert went == {True, False}
+
+
+def test_rail__bytes__are_of_matrices_or_of_pictures(tasks, learn):
+    primal, dual = RAIL("primal", n_hidden=50), RAIL("dual")
+
+    assert primal.n_bytes(learn(primal, tasks)) == 4 * (50 * 50 + 50 * 9)
+    assert dual.n_bytes(learn(dual, tasks)) == 4 * 27 * (12 + 9)

@@ -1,0 +1,88 @@
+"""Figures of continual learning against matrices worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaadapter.bench.sequences import figures
+
+NAN = math.nan
+POOLED = np.array([[0.9, 0.2, 0.3], [0.7, 0.8, 0.4], [0.6, 0.9, 0.5]])
+SO_FAR = np.array([[0.9, NAN, NAN], [0.7, 0.8, NAN], [0.6, 0.9, 0.5]])
+
+
+@pytest.mark.parametrize("accuracy", [POOLED, SO_FAR])
+def test_last__matrix__is_the_mean_of_its_last_row(accuracy):
+    assert figures.last(accuracy) == pytest.approx((0.6 + 0.9 + 0.5) / 3)
+
+
+def test_average__all_tasks_asked__is_the_mean_of_the_matrix():
+    assert figures.average(POOLED) == pytest.approx(POOLED.mean())
+
+
+def test_average__tasks_so_far__is_the_mean_of_the_means_after_each_task():
+    assert figures.average(SO_FAR) == pytest.approx((0.9 + 0.75 + 2 / 3) / 3)
+
+
+def test_transfer__matrix__is_the_mean_over_tasks_of_what_was_before_them():
+    assert figures.transfer(POOLED) == pytest.approx((0.2 + (0.3 + 0.4) / 2) / 2)
+    assert math.isnan(figures.transfer(SO_FAR))
+    assert math.isnan(figures.transfer(POOLED[:1, :1]))
+
+
+@pytest.mark.parametrize("accuracy", [POOLED, SO_FAR])
+def test_forgetting__matrix__is_the_fall_from_the_best_since_it_was_learned(accuracy):
+    # The first task fell from 0.9 to 0.6, the second rose from 0.8 to 0.9, the last cannot fall.
+    assert figures.forgetting(accuracy) == pytest.approx((0.3 - 0.1) / 2)
+    assert math.isnan(figures.forgetting(accuracy[:1, :1]))
+
+
+def rows_of(accuracy, method="one", seed=0, n_classes=(3, 5, 9)):
+    return pd.DataFrame(
+        [
+            {
+                **{"method": method, "n_shot": 4, "seed": seed, "after": i + 1, "task": j + 1},
+                **{"accuracy": value, "identified": value / 2},
+                **{"n_classes": n_classes[i], "n_bytes": 90 * (i + 1)},
+            }
+            for (i, j), value in np.ndenumerate(accuracy)
+            if not math.isnan(value)
+        ]
+    )
+
+
+def test_draw_figures__rows__has_a_row_a_draw():
+    found = figures.draw_figures(pd.concat([rows_of(SO_FAR), rows_of(POOLED, seed=1)]))
+
+    assert found["seed"].tolist() == [0, 1]
+    assert found["last"].tolist() == pytest.approx([2 / 3, 2 / 3])
+    assert found["identification"].tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert found["bytes_a_class"].tolist() == [30, 30]
+    assert found["transfer"].isna().tolist() == [True, False]
+
+
+def test_draw_figures__learner_that_saw_every_task__has_no_transfer():
+    found = figures.draw_figures(rows_of(POOLED, n_classes=(9, 9, 9)))
+
+    assert found["transfer"].isna().all()
+
+
+def test_estimates_and_differences__two_learners__are_over_draws_and_paired():
+    rows = [rows_of(POOLED + 0.01 * seed, "one", seed) for seed in range(3)]
+    rows += [rows_of(POOLED + 0.01 * seed - 0.1, "other", seed) for seed in range(3)]
+    found = figures.draw_figures(pd.concat(rows))
+
+    means, differences = figures.estimates(found), figures.paired(found, "one")
+
+    last = means[(means["measure"] == "last") & (means["method"] == "one")].iloc[0]
+    assert last["mean"] == pytest.approx(2 / 3 + 0.01)
+    assert last["half"] == pytest.approx(4.302653 * 0.01 / 3**0.5)  # Student's, two degrees
+    assert last["n_draws"] == 3
+    less = differences[differences["measure"] == "last"].iloc[0]
+    assert (less["method"], less["n_draws"]) == ("other", 3)
+    assert less["mean"] == pytest.approx(-0.1)
+    assert less["half"] == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.bench.sequences.learner_names import LEARNERS, load_learner, resolve_learners
+from metaadapter.bench.sequences.learners.library import Library
+from metaadapter.errors import UsageError
+
+
+@pytest.fixture
+def tasks_of_two():
+    pictures = normalize(torch.randn(1, 2, 3, 8), dim=-1)
+    return Support.of_tasks(pictures, pictures[:, :, 0], logit_scale=20.0)
+
+
+def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
+    found = resolve_learners(("library", "RanPAC", "peers", "peers@joint"))
+
+    assert found[:2] == ("library", "RanPAC")
+    assert set(found) == {"library", *LEARNERS, *(f"{name}@joint" for name in LEARNERS)}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_load__peer__has_its_name_and_nothing_to_record(name):
+    found = load_learner(f"{name}@joint")
+
+    assert found.name == f"{name}@joint"
+    assert found.sees_joint_alone
+    assert found.meta_training.stores == frozenset()
+
+
+def test_load__library__is_of_the_shipped_generator_or_of_a_method():
+    found, of_peer = load_learner("library"), load_learner("library@GDA")
+
+    assert isinstance(found.learner, Library)
+    assert found.meta_training.stores
+    assert of_peer.meta_training.stores == frozenset()
+    assert found.identity != of_peer.identity
+
+
+def test_load__ceiling__sees_every_task_and_growing_does_not():
+    ceiling, growing = (load_learner(f"{name}@GDA").learner for name in ("ceiling", "growing"))
+
+    assert (ceiling.sees_every_task, growing.sees_every_task) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["GDA", "librari", "default"])
+def test_load__no_learner__names_those_there_are(name):
+    with pytest.raises(UsageError, match=f"no continual learner '{name}'.*RanPAC.*library@METHOD"):
+        load_learner(name)
+
+
+def test_load__library_of_no_method__names_those_there_are():
+    with pytest.raises(UsageError, match="no method 'nothing'"):
+        load_learner("library@nothing")
+
+
+def test_load__library_of_a_meta_trained_peer__is_refused():
+    with pytest.raises(UsageError, match="MAML has weights for the features of one encoder"):
+        load_learner("library@MAML")
+
+
+def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns(tasks_of_two):
+    learner = load_learner("library@ZLaP").learner
+
+    with pytest.raises(UsageError, match="learner 'library@ZLaP' must return AdapterWeights"):
+        learner.learn(learner.start(), tasks_of_two, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class L: pass", "must be a subclass of metaadapter.bench.Learner"),
+        (
+            "from metaadapter.bench import Learner\nclass L(Learner): pass",
+            "must be made without arguments: TypeError",
+        ),
+    ],
+)
+def test_load__class_of_ones_own_that_is_no_learner__says_what_it_must_be(tmp_path, text, message):
+    (tmp_path / "own.py").write_text(text)
+
+    with pytest.raises(UsageError, match=message):
+        load_learner(f"{tmp_path / 'own.py'}:L")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from metaadapter.data.coop_split import read_coop_split
+from metaadapter.errors import DataError
+
+SPLIT = {
+    "train": [["a/1.jpg", 0, "fox"], ["b/2.jpg", 1, "lynx"]],
+    "val": [],
+    "test": [["a/3.jpg", 0, "fox"]],
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_split(content, picture="a/1.jpg"):
+        (tmp_path / picture).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / picture).touch()
+        (tmp_path / "split.json").write_text(json.dumps(content))
+        return tmp_path / "split.json"
+
+    return write_split
+
+
+def test_read_coop_split__pictures_beside_it__are_read_in_order(tmp_path, write):
+    table = read_coop_split(write(SPLIT), labelled=True)
+
+    assert table.source == "CoOp split JSON"
+    assert [(row.path, row.label, row.split) for row in table.rows] == [
+        (tmp_path / "a/1.jpg", "fox", "train"),
+        (tmp_path / "b/2.jpg", "lynx", "train"),
+        (tmp_path / "a/3.jpg", "fox", "test"),
+    ]
+
+
+def test_read_coop_split__pictures_in_a_folder_beside_it__are_found(tmp_path, write):
+    (tmp_path / "annotations").mkdir()
+
+    table = read_coop_split(write(SPLIT, "images/a/3.jpg"), labelled=True)
+
+    assert table.rows[0].path == tmp_path / "images" / "a" / "1.jpg"
+
+
+def test_read_coop_split__without_labels__has_none(write):
+    assert read_coop_split(write(SPLIT), labelled=False).classes == ()
+
+
+def test_read_coop_split__no_picture_there__names_the_folders_tried(tmp_path, write):
+    file = write(SPLIT, "images/else.jpg")
+
+    with pytest.raises(DataError, match=r"none of the 3 pictures .* a/1\.jpg was") as caught:
+        read_coop_split(file, labelled=True)
+
+    assert f"{tmp_path.resolve()}, {(tmp_path / 'images').resolve()};" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"images": []}, r"its keys are 'images'"),
+        ({}, r"its keys are none"),
+        ([["a.jpg", 0, "fox"]], r"it holds a list; .* end in \.jsonl"),
+        ({"train": []}, r"they are all empty"),
+        ({"train": [["a.jpg", "fox"]]}, r"entry 1 of 'train' in .* it is \[\"a\.jpg\", \"fox\"\]"),
+        (
+            {"train": [["a.jpg", 0, "fox"], ["b.jpg", 0, "lynx"]]},
+            r"expected one class name for label index 0 .* 'fox' and 'lynx'",
+        ),
+        (
+            {"train": [["a.jpg", 0, "crane"], ["b.jpg", 1, "crane"]]},
+            r"expected one label index for class name crane .* '0' and '1'",
+        ),
+    ],
+)
+def test_read_coop_split__other_content__says_what_was_expected(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_coop_split(write(content), labelled=True)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+def test_read_coop_split__not_json__says_so(tmp_path, content):
+    (tmp_path / "split.json").write_bytes(content)
+
+    with pytest.raises(DataError, match="but it is not JSON"):
+        read_coop_split(tmp_path / "split.json", labelled=True)

@@ -1,0 +1,563 @@
+from __future__ import annotations
+
+import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from metaadapter.data.decode import decode_image
+from metaadapter.data.inputs import UnreadableImage, as_picture
+from metaadapter.errors import UsageError
+
+# EXIF orientation: how the stored pixels relate to the upright ones (EXIF 2.32, figure of tag 274).
+STORED = {
+    1: lambda upright: upright,
+    2: np.fliplr,
+    3: lambda upright: np.rot90(upright, 2),
+    4: np.flipud,
+    5: lambda upright: np.swapaxes(upright, 0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(np.swapaxes(upright, 0, 1), 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+LOSSLESS = [("png", {}), ("tiff", {}), ("webp", {"lossless": True})]
+
+
+@pytest.fixture
+def colours():
+    return np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+
+
+def smooth(width, height):
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return np.stack([x, y, (x + y) / 2], axis=-1).astype(np.uint8)
+
+
+def grey_levels(image):
+    array = np.asarray(image)
+    assert (array == array[..., :1]).all()
+    return array[..., 0]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "bmp", "ppm"])
+def test_decode__lossless_format__gives_the_stored_pixels(tmp_path, colours, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(colours).save(path)
+
+    image = decode_image(path)
+
+    assert image.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(image), colours)
+
+
+def test_decode__lossless_webp__gives_the_stored_pixels(tmp_path, colours):
+    Image.fromarray(colours).save(tmp_path / "a.webp", lossless=True)
+
+    np.testing.assert_array_equal(np.asarray(decode_image(tmp_path / "a.webp")), colours)
+
+
+def test_decode__jpeg__is_close_to_the_stored_pixels(tmp_path):
+    pixels = smooth(64, 48)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=95)
+
+    decoded = np.asarray(decode_image(tmp_path / "a.jpg"))
+
+    assert decoded.shape == pixels.shape
+    assert np.abs(decoded.astype(int) - pixels).max() <= 8
+
+
+def test_decode__moving_gif__gives_the_first_frame(tmp_path):
+    first, second = Image.new("RGB", (4, 3), "red"), Image.new("RGB", (4, 3), "blue")
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+
+    image = decode_image(tmp_path / "a.gif")
+
+    assert image.getcolors() == [(12, (255, 0, 0))]
+
+
+def test_decode__tiff_of_several_pages__gives_the_first(tmp_path):
+    first, second = Image.new("RGB", (4, 3), "red"), Image.new("RGB", (4, 3), "blue")
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[second])
+
+    image = decode_image(tmp_path / "a.tiff")
+
+    assert image.getcolors() == [(12, (255, 0, 0))]
+
+
+def test_decode__wrong_ending__goes_by_the_content(tmp_path, colours):
+    Image.fromarray(colours).save(tmp_path / "a.jpg", format="PNG")
+
+    np.testing.assert_array_equal(np.asarray(decode_image(tmp_path / "a.jpg")), colours)
+
+
+def test_decode__path_with_spaces_and_unicode__is_read(tmp_path, colours):
+    path = tmp_path / "rød ræv 狐.png"
+    Image.fromarray(colours).save(path)
+
+    assert decode_image(str(path)).size == (9, 6)
+
+
+@pytest.mark.parametrize(("suffix", "options"), LOSSLESS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode__exif_orientation__turns_upright(tmp_path, colours, orientation, suffix, options):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](colours)))
+    stored.save(tmp_path / f"a.{suffix}", exif=exif, **options)
+
+    image = decode_image(tmp_path / f"a.{suffix}")
+
+    np.testing.assert_array_equal(np.asarray(image), colours)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode__jpeg_with_exif_orientation__turns_upright(tmp_path, orientation):
+    pixels = smooth(64, 48)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](pixels)))
+    stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
+
+    decoded = np.asarray(decode_image(tmp_path / "a.jpg"))
+
+    assert np.abs(decoded.astype(int) - pixels).max() <= 8
+
+
+def test_decode__turned_picture__does_not_ask_to_be_turned_again(tmp_path, colours):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
+
+    image = decode_image(tmp_path / "a.png")
+
+    assert ExifTags.Base.Orientation not in image.getexif()
+
+
+def test_decode__damaged_exif__is_still_read(tmp_path, colours):
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
+
+    np.testing.assert_array_equal(np.asarray(decode_image(tmp_path / "a.png")), colours)
+
+
+@pytest.mark.parametrize(("suffix", "options"), LOSSLESS)
+def test_decode__alpha__blends_with_white(tmp_path, colours, suffix, options):
+    alpha = np.random.default_rng(1).integers(1, 256, (6, 9, 1), dtype=np.uint8)
+    image = Image.fromarray(np.concatenate([colours, alpha], axis=-1))
+    image.save(tmp_path / f"a.{suffix}", **options)
+
+    decoded = np.asarray(decode_image(tmp_path / f"a.{suffix}"))
+
+    opacity = alpha / 255
+    expected = opacity * colours + (1 - opacity) * 255
+    assert np.abs(decoded - expected).max() <= 1
+
+
+def test_decode__grey_with_alpha__blends_with_white(tmp_path):
+    pixels = np.array([[[0, 255], [0, 128], [0, 0]]], dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+
+    decoded = grey_levels(decode_image(tmp_path / "a.png"))
+
+    np.testing.assert_allclose(decoded, [[0, 127, 255]], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "transparency"), [("png", 0), ("png", bytes([0, 255, 255])), ("gif", 0)]
+)
+def test_decode__palette_with_transparency__puts_it_on_white(tmp_path, transparency, suffix):
+    image = Image.new("P", (3, 1))
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1, 2])
+    image.save(tmp_path / f"a.{suffix}", transparency=transparency)
+
+    decoded = np.asarray(decode_image(tmp_path / f"a.{suffix}"))
+
+    assert decoded.tolist() == [[[255, 255, 255], [255, 0, 0], [0, 0, 255]]]
+
+
+def test_decode__half_transparent_palette__blends_with_white(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.putdata([0, 1])
+    image.save(tmp_path / "a.png", transparency=bytes([128, 51]))
+
+    decoded = np.asarray(decode_image(tmp_path / "a.png"))
+
+    np.testing.assert_allclose(decoded, [[[127, 127, 127], [255, 204, 204]]], atol=1)
+
+
+def test_decode__plain_palette__gives_its_colours(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putdata([1, 0])
+    image.save(tmp_path / "a.png")
+
+    assert np.asarray(decode_image(tmp_path / "a.png")).tolist() == [[[40, 50, 60], [10, 20, 30]]]
+
+
+def test_decode__colour_that_stands_for_transparent__becomes_white(tmp_path):
+    image = Image.new("RGB", (2, 1), (1, 2, 3))
+    image.putpixel((1, 0), (200, 100, 50))
+    image.save(tmp_path / "a.png", transparency=(1, 2, 3))
+
+    assert np.asarray(decode_image(tmp_path / "a.png")).tolist() == [
+        [[255, 255, 255], [200, 100, 50]]
+    ]
+
+
+def test_decode__one_bit__is_black_and_white(tmp_path):
+    pixels = np.array([[True, False, True]])
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+
+    assert grey_levels(decode_image(tmp_path / "a.png")).tolist() == [[255, 0, 255]]
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "jpg"])
+def test_decode__cmyk__is_close_to_the_printed_colour(tmp_path, suffix):
+    Image.new("CMYK", (16, 16), (0, 200, 100, 50)).save(tmp_path / f"a.{suffix}")
+
+    decoded = np.asarray(decode_image(tmp_path / f"a.{suffix}"))
+
+    ink = np.array([0, 200, 100]) / 255
+    expected = 255 * (1 - ink) * (1 - 50 / 255)
+    assert np.abs(decoded - expected).max() <= 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_decode__sixteen_bit_grey__keeps_the_tones(tmp_path, suffix):
+    tones = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    Image.fromarray(tones).save(tmp_path / f"a.{suffix}")
+
+    decoded = grey_levels(decode_image(tmp_path / f"a.{suffix}"))
+
+    np.testing.assert_array_equal(decoded, np.arange(256).reshape(16, 16))
+
+
+@pytest.mark.parametrize(("brightest", "white"), [(255, 255), (900, 1023), (4095, 4095)])
+def test_decode__fewer_than_sixteen_bits_used__scales_by_their_white(tmp_path, brightest, white):
+    tones = np.array([[0, brightest // 3, brightest]], dtype=np.uint16)
+    Image.fromarray(tones).save(tmp_path / "a.png")
+
+    decoded = grey_levels(decode_image(tmp_path / "a.png"))
+
+    np.testing.assert_array_equal(decoded, np.rint(tones / white * 255))
+
+
+def test_decode__mask_of_zeros_and_ones_in_sixteen_bits__is_black_and_white(tmp_path):
+    Image.fromarray(np.array([[0, 1]], dtype=np.uint16)).save(tmp_path / "a.png")
+
+    assert grey_levels(decode_image(tmp_path / "a.png")).tolist() == [[0, 255]]
+
+
+def test_decode__signed_whole_numbers__stretch_from_darkest_to_brightest(tmp_path):
+    hounsfield = np.array([[-1000, 0, 1000]], dtype=np.int32)
+    Image.fromarray(hounsfield).save(tmp_path / "a.tiff")
+
+    assert grey_levels(decode_image(tmp_path / "a.tiff")).tolist() == [[0, 128, 255]]
+
+
+def test_decode__fractions_between_zero_and_one__are_not_stretched(tmp_path):
+    Image.fromarray(np.array([[0.2, 0.4, 0.6]], dtype=np.float32)).save(tmp_path / "a.tiff")
+
+    assert grey_levels(decode_image(tmp_path / "a.tiff")).tolist() == [[51, 102, 153]]
+
+
+def test_decode__fractions_slightly_above_one__stay_bright(tmp_path):
+    Image.fromarray(np.array([[0, 0.505, 1.01]], dtype=np.float32)).save(tmp_path / "a.tiff")
+
+    assert grey_levels(decode_image(tmp_path / "a.tiff")).tolist() == [[0, 128, 255]]
+
+
+def test_decode__numbers_that_are_none__take_the_ends_of_the_scale(tmp_path):
+    values = np.array([[np.nan, -np.inf, -2, 2, np.inf]], dtype=np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+
+    assert grey_levels(decode_image(tmp_path / "a.tiff")).tolist() == [[0, 0, 0, 255, 255]]
+
+
+@pytest.mark.parametrize("value", [-3.0, 0.0, np.nan])
+def test_decode__one_tone_without_a_scale__is_black(tmp_path, value):
+    Image.fromarray(np.full((2, 2), value, dtype=np.float32)).save(tmp_path / "a.tiff")
+
+    assert (grey_levels(decode_image(tmp_path / "a.tiff")) == 0).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=40))
+def test_decode__any_sixteen_bit_tones__keep_their_order(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("grey") / "a.png"
+    Image.fromarray(np.array([values], dtype=np.uint16)).save(path)
+
+    decoded = grey_levels(decode_image(path))[0].astype(int)
+
+    assert (np.diff(decoded[np.argsort(values)]) >= 0).all()
+
+
+@pytest.mark.parametrize("excess", [1, 3])
+def test_decode__more_pixels_than_the_limit__is_refused(tmp_path, monkeypatch, excess):
+    Image.new("1", (100, 10 * excess + 1)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+
+    expected = rf"too large: 100 x \d+ = {1000 * excess + 100:,} pixels, at most 1,000 are read"
+    with pytest.raises(UnreadableImage, match=expected):
+        decode_image(tmp_path / "a.png")
+
+
+def test_decode__more_pixels_than_the_limit__gives_no_warning(tmp_path, monkeypatch):
+    Image.new("1", (100, 11)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(UnreadableImage, match="too large"):
+            decode_image(tmp_path / "a.png")
+
+    assert caught == []
+
+
+def test_decode__as_many_pixels_as_the_limit__is_read(tmp_path, monkeypatch):
+    Image.new("1", (100, 10)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+
+    assert decode_image(tmp_path / "a.png").size == (100, 10)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tiff", "bmp", "ppm"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_decode__truncated__is_unreadable(tmp_path, suffix, share):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+    with pytest.raises(UnreadableImage, match="truncated or damaged") as caught:
+        decode_image(path)
+
+    assert caught.value.path == path
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP"]))
+def test_decode__any_bytes_after_a_true_beginning__are_unreadable(tmp_path_factory, noise, kind):
+    buffer = io.BytesIO()
+    Image.effect_noise((40, 40), 90).convert("RGB").save(buffer, format=kind)
+    path = tmp_path_factory.mktemp("noise") / "a.jpg"
+    path.write_bytes(buffer.getvalue()[:20] + noise)
+
+    with pytest.raises(UnreadableImage):
+        decode_image(path)
+
+
+def test_decode__empty_file__says_so(tmp_path):
+    (tmp_path / "a.jpg").touch()
+
+    with pytest.raises(UnreadableImage, match="the file is empty"):
+        decode_image(tmp_path / "a.jpg")
+
+
+def test_decode__text_named_as_a_picture__says_what_is_read(tmp_path):
+    (tmp_path / "a.jpg").write_text("This is the place of a picture.")
+
+    with pytest.raises(UnreadableImage, match=r"not a picture of a known kind \(JPEG, PNG"):
+        decode_image(tmp_path / "a.jpg")
+
+
+def test_decode__folder_and_missing_file__are_unreadable(tmp_path):
+    with pytest.raises(UnreadableImage, match="it is a folder"):
+        decode_image(tmp_path)
+    with pytest.raises(UnreadableImage, match="there is no such file"):
+        decode_image(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 101), (2001, 20), (1, 400_000)])
+def test_decode__strip__is_refused_before_it_is_scaled(tmp_path, size):
+    Image.new("L", size).save(tmp_path / "a.png")
+
+    message = rf"too narrow: {size[0]} x {size[1]} pixels, at most 100 times as long as wide.*cut"
+    with pytest.raises(UnreadableImage, match=message):
+        decode_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("size", [(1, 100), (2000, 20)])
+def test_decode__panorama_just_wide_enough__is_read(tmp_path, size):
+    Image.new("L", size).save(tmp_path / "a.png")
+
+    assert decode_image(tmp_path / "a.png").size == size
+
+
+@pytest.mark.parametrize("is_large", [True, False])
+def test_decode__memory_runs_out__is_the_fault_of_a_large_picture_or_of_the_machine(
+    tmp_path, colours, monkeypatch, is_large
+):
+    def run_out(self):
+        raise MemoryError
+
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", run_out)
+    monkeypatch.setattr("metaadapter.data.decode.is_large", lambda _image: is_large)
+
+    with pytest.raises(UnreadableImage if is_large else MemoryError) as caught:
+        decode_image(tmp_path / "a.png")
+
+    assert ("too large for the memory of this machine" in str(caught.value)) == is_large
+
+
+def test_decode__many_threads__give_the_same_as_one(tmp_path):
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{n}.{suffix}" for n in range(8) for suffix in ("png", "jpg", "tiff")]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    one_by_one = [decode_image(path).tobytes() for path in paths]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = [image.tobytes() for image in pool.map(decode_image, paths * 4)]
+
+    assert together == one_by_one * 4
+
+
+def as_open(path):
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def as_bytes(path):
+    return path.read_bytes()
+
+
+def as_file(path):
+    file = io.BytesIO(path.read_bytes())
+    file.seek(0, io.SEEK_END)  # as one that was just written
+    return file
+
+
+OTHER_INPUTS = [as_open, as_bytes, as_file]
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_decode__other_input_turned__is_as_its_file(tmp_path, colours, give, suffix, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(colours).save(path, exif=exif)
+
+    image = decode_image(give(path))
+
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(decode_image(path)))
+    assert image.size == ((6, 9) if orientation == 6 else (9, 6))
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "1", "I;16"])
+def test_decode__other_input_of_any_mode__is_as_its_file(tmp_path, colours, give, mode):
+    path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
+    picture_of_mode(mode, colours).save(path)
+
+    image = decode_image(give(path))
+
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(decode_image(path)))
+
+
+def picture_of_mode(mode, colours):
+    if mode == "I;16":
+        return Image.fromarray(np.arange(54, dtype=np.uint16).reshape(6, 9) * 70)
+    if mode in ("RGBA", "LA"):
+        alpha = np.arange(54, dtype=np.uint8).reshape(6, 9, 1) * 4
+        return Image.fromarray(np.concatenate([colours, alpha], axis=-1)).convert(mode)
+    return Image.fromarray(colours).convert(mode)
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+def test_decode__other_input_cut_off__is_unreadable(tmp_path, give):
+    whole = io.BytesIO()
+    Image.fromarray(smooth(64, 48)).save(whole, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(whole.getvalue()[:700])
+
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        decode_image(give(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("give", OTHER_INPUTS)
+def test_decode__other_input_too_large_or_narrow__is_refused(tmp_path, monkeypatch, give):
+    Image.new("L", (50, 40)).save(tmp_path / "large.png")
+    Image.new("L", (500, 4)).save(tmp_path / "narrow.png")
+    large, narrow = give(tmp_path / "large.png"), give(tmp_path / "narrow.png")
+
+    with pytest.raises(UnreadableImage, match=r"too narrow: 500 x 4 pixels"):
+        decode_image(narrow)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1999)
+    with pytest.raises(UnreadableImage, match=r"too large: 50 x 40 = 2,000 pixels"):
+        decode_image(large)
+
+
+def test_decode__open_picture__is_left_as_it_was(tmp_path, colours):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
+    image = Image.open(tmp_path / "a.png")
+
+    turned = decode_image(image)
+
+    assert (image.size, turned.size) == ((9, 6), (6, 9))
+    assert image.getexif()[ExifTags.Base.Orientation] == 6
+    plain = Image.fromarray(colours)
+    assert decode_image(plain) is not plain
+    np.testing.assert_array_equal(np.asarray(decode_image(plain)), colours)
+
+
+def test_decode__open_gif__gives_its_current_frame(tmp_path):
+    first, second = Image.new("RGB", (4, 3), "red"), Image.new("RGB", (4, 3), "blue")
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    image = as_open(tmp_path / "a.gif")
+    image.seek(1)
+
+    assert decode_image(image).getcolors() == [(12, (0, 0, 255))]
+
+
+def test_decode__array__is_grey_rgb_or_rgba(colours):
+    alpha = np.full((6, 9, 1), 255, dtype=np.uint8)
+    grey = colours[..., 0]
+
+    np.testing.assert_array_equal(np.asarray(decode_image(colours)), colours)
+    opaque = decode_image(np.concatenate([colours, alpha], axis=-1))
+    np.testing.assert_array_equal(np.asarray(opaque), colours)
+    clear = decode_image(np.concatenate([colours, 0 * alpha], axis=-1))
+    assert clear.getcolors() == [(54, (255, 255, 255))]
+    for array in (grey, grey[..., None], np.asfortranarray(grey)):
+        np.testing.assert_array_equal(grey_levels(decode_image(array)), grey)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), r"of uint8, got \(4, 4, 2\) of uint8"),
+        (np.zeros((4, 4), np.float32), r"got \(4, 4\) of float32"),
+        (io.StringIO("text"), "opened in binary mode"),
+    ],
+)
+def test_decode__no_picture__says_what_is_one(given, message):
+    with pytest.raises(UsageError, match=message):
+        as_picture(given)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0)])
+def test_decode__array_without_pixels__is_unreadable(shape):
+    with pytest.raises(UnreadableImage):
+        decode_image(np.zeros(shape, np.uint8))
+
+
+def test_decode__one_open_picture_in_many_threads__is_loaded_once(tmp_path):
+    Image.fromarray(smooth(640, 480)).save(tmp_path / "a.jpg")
+    image = Image.open(tmp_path / "a.jpg")
+
+    with ThreadPoolExecutor(8) as pool:
+        decoded = list(pool.map(decode_image, [image] * 16))
+
+    expected = np.asarray(decode_image(tmp_path / "a.jpg"))
+    assert all((np.asarray(each) == expected).all() for each in decoded)

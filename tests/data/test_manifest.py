@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import unicodedata
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaadapter.data.manifest import read_manifest
+from metaadapter.errors import DataError, MissingPackage
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / "1.jpg").touch()
+
+    def write_manifest(name, text, encoding="utf-8"):
+        (tmp_path / name).write_text(text, encoding=encoding)
+        return tmp_path / name
+
+    return write_manifest
+
+
+def content(table):
+    return [(row.path.name, row.label, row.split, row.group) for row in table.rows]
+
+
+ROWS = [("1.jpg", "fox", "train", "g1"), ("2.jpg", "red lynx", "test", None)]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_read_manifest__csv__is_read_with_any_separator(write, separator, encoding):
+    lines = ["path,label,split,group", "1.jpg,fox,train,g1", "", "2.jpg, red lynx ,test,"]
+
+    table = read_manifest(
+        write("m.csv", "\n".join(lines).replace(",", separator), encoding), labelled=True
+    )
+
+    assert table.source == "CSV manifest"
+    assert content(table) == ROWS
+
+
+def test_read_manifest__jsonl__is_read(write):
+    text = (
+        '{"path": "1.jpg", "label": "fox", "split": "train", "group": "g1"}\n\n'
+        '{"label": "red lynx", "path": "2.jpg", "split": "test", "group": null}\n'
+    )
+
+    table = read_manifest(write("m.jsonl", text), labelled=True)
+
+    assert table.source == "JSONL manifest"
+    assert content(table) == ROWS
+
+
+def test_read_manifest__parquet__is_read(tmp_path, write):
+    columns = zip(*ROWS, strict=True)
+    names = ["path", "label", "split", "group"]
+    table = pyarrow.table(dict(zip(names, map(list, columns), strict=True)))
+    write("1.jpg", "")
+    pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
+
+    read = read_manifest(tmp_path / "m.parquet", labelled=True)
+
+    assert read.source == "Parquet manifest"
+    assert content(read) == ROWS
+
+
+@pytest.mark.parametrize(
+    "header", ["File,Class", "filename,category", "image, label", "filepath,LABEL"]
+)
+def test_read_manifest__other_names_of_the_columns__are_understood(write, header):
+    table = read_manifest(write("m.csv", f"{header}\n1.jpg,fox"), labelled=True)
+
+    assert content(table) == [("1.jpg", "fox", None, None)]
+
+
+def test_read_manifest__numbers_as_labels__become_texts(write):
+    table = read_manifest(write("m.jsonl", '{"path": "1.jpg", "label": 0}'), labelled=True)
+
+    assert table.classes == ("0",)
+
+
+def test_read_manifest__relative_and_absolute_paths__start_at_the_manifest(tmp_path, write):
+    text = f"path,label\n1.jpg,fox\n{tmp_path / 'x' / '2.jpg'},lynx"
+
+    table = read_manifest(write("m.csv", text), labelled=True)
+
+    assert [row.path for row in table.rows] == [tmp_path / "1.jpg", tmp_path / "x" / "2.jpg"]
+
+
+def test_read_manifest__some_files_missing__are_left_to_the_decoder(write):
+    table = read_manifest(write("m.csv", "path,label\nnone.jpg,fox\n1.jpg,lynx"), labelled=True)
+
+    assert len(table.rows) == 2
+
+
+def test_read_manifest__all_files_missing__says_where_they_were_looked_for(tmp_path, write):
+    manifest = write("m.csv", "path,label\na/x.jpg,fox\ny.jpg,lynx")
+
+    with pytest.raises(DataError, match="none of the 2 pictures named in") as caught:
+        read_manifest(manifest, labelled=True)
+
+    assert f"the folder of the manifest, {tmp_path.resolve()}," in str(caught.value)
+    assert f"looked for at {(tmp_path / 'a' / 'x.jpg').resolve()};" in str(caught.value)
+
+
+def test_read_manifest__no_label_column__names_the_columns_found(write):
+    manifest = write("m.csv", "path,species\n1.jpg,fox")
+
+    expected = r"a column 'label' \(or class, category\) .* its columns are 'path', 'species'"
+    with pytest.raises(DataError, match=expected):
+        read_manifest(manifest, labelled=True)
+
+
+def test_read_manifest__no_header__names_the_columns_found(write):
+    with pytest.raises(DataError, match=r"a column 'path' .* '1\.jpg', 'fox'; .*first line"):
+        read_manifest(write("m.csv", "1.jpg,fox\n2.jpg,lynx"), labelled=True)
+
+
+def test_read_manifest__labels_missing__names_the_lines(write):
+    text = "path,label\n1.jpg,\n\n2.jpg,fox\n3.jpg"
+
+    with pytest.raises(DataError, match=r"expected a label .* missing in line 2, line 5;"):
+        read_manifest(write("m.csv", text), labelled=True)
+
+
+def test_read_manifest__many_labels_missing__names_the_first_lines(write):
+    text = "path,label\n" + "1.jpg,\n" * 9
+
+    with pytest.raises(DataError, match=r"line 2, line 3, line 4, line 5, line 6 and 4 more"):
+        read_manifest(write("m.csv", text), labelled=True)
+
+
+def test_read_manifest__path_missing_in_jsonl__names_the_line(write):
+    text = '{"path": "1.jpg", "label": "a"}\n{"label": "b"}'
+
+    with pytest.raises(DataError, match=r"expected a path .* missing in line 2;"):
+        read_manifest(write("m.jsonl", text), labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"path": "2.jpg"', r"line 2 of .* is not JSON: .* at character 17"),
+        ('["2.jpg", "fox"]', r'line 2 of .* is \["2\.jpg", "fox"\]'),
+    ],
+)
+def test_read_manifest__bad_line_in_jsonl__names_it(write, line, message):
+    text = f'{{"path": "1.jpg", "label": "a"}}\n{line}\n'
+
+    with pytest.raises(DataError, match=message):
+        read_manifest(write("m.jsonl", text), labelled=True)
+
+
+def test_read_manifest__line_separator_inside_a_json_text__is_no_new_line(write):
+    line = json.dumps({"path": "1.jpg", "label": "fox\u2028cub"}, ensure_ascii=False)
+
+    assert read_manifest(write("m.jsonl", line), labelled=True).classes == ("fox\u2028cub",)
+
+
+def test_read_manifest__quotation_mark_without_partner__names_the_line(write):
+    with pytest.raises(DataError, match=r"line 3 cannot be read.*quotation mark"):
+        read_manifest(write("m.csv", 'path,label\n1.jpg,fox\n2.jpg,"lynx\n'), labelled=True)
+
+
+def test_read_manifest__not_utf8__tells_how_to_save_it(write):
+    manifest = write("m.csv", "path,label\n1.jpg,bär", "latin-1")
+
+    with pytest.raises(DataError, match="byte 19 is not; save the table anew as 'CSV UTF-8'"):
+        read_manifest(manifest, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("m.csv", "path,label\n"), ("m.csv", ""), ("m.jsonl", "")]
+)
+def test_read_manifest__no_rows__says_so(write, name, text):
+    with pytest.raises(DataError, match="but it has no rows"):
+        read_manifest(write(name, text), labelled=True)
+
+
+def test_read_manifest__not_parquet__says_so(write):
+    with pytest.raises(DataError, match="expected a Parquet table in"):
+        read_manifest(write("m.parquet", "path,label"), labelled=True)
+
+
+def test_read_manifest__parquet_without_pyarrow__tells_what_to_install(write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(MissingPackage, match=r"pip install 'metaadapter\[parquet\]'"):
+        read_manifest(write("m.parquet", ""), labelled=True)
+
+
+@pytest.mark.parametrize("text", ["path\n1.jpg", "path,label\n1.jpg,fox", "path,label\n1.jpg,"])
+def test_read_manifest__without_labels__has_none(write, text):
+    table = read_manifest(write("m.csv", text), labelled=False)
+
+    assert content(table) == [("1.jpg", None, None, None)]
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
+
+
+@settings(deadline=None)
+@given(st.lists(texts, min_size=1))
+def test_read_manifest__any_labels__come_back_as_the_csv_module_reads_them(
+    tmp_path_factory, labels
+):
+    folder = tmp_path_factory.mktemp("manifest")
+    (folder / "1.jpg").touch()
+    with (folder / "m.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *(("1.jpg", label) for label in labels)])
+
+    table = read_manifest(folder / "m.csv", labelled=True)
+
+    with (folder / "m.csv").open(encoding="utf-8", newline="") as file:
+        reference = [row["label"] for row in csv.DictReader(file)]
+    assert [row.label for row in table.rows] == [
+        unicodedata.normalize("NFC", label) for label in reference
+    ]
+
+
+def test_read_manifest__column_without_a_name__is_neither_split_nor_group(write):
+    text = ",path,label\n0,1.jpg,fox\n1,2.jpg,lynx"  # as pandas writes its index
+
+    table = read_manifest(write("m.csv", text), labelled=True)
+
+    assert content(table) == [("1.jpg", "fox", None, None), ("2.jpg", "lynx", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"path": "1.jpg", "label": {"a": 1}}', "expected a label .* missing in line 1"),
+        ('{"path": ["1.jpg"], "label": "a"}', "expected a path .* missing in line 1"),
+        (r'{"path": "1.jpg", "label": "\ud800"}', "line 1 of .* is half a character"),
+        ('{"path": "1.jpg", "label": NaN}', "line 1 of .* NaN is not a number"),
+        ('{"path": ' + "[" * 200_000, "line 1 of .* nested too deeply"),
+        (f'{{"path": "{"x" * 5_000}", "label": "a"}}', "none of the 1 pictures .* exists"),
+        (r'{"path": "\u0000", "label": "a"}', "none of the 1 pictures .* exists"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_read_manifest__values_that_cannot_be__are_told_with_their_line(tmp_path, line, message):
+    (tmp_path / "m.jsonl").write_text(line)
+
+    with pytest.raises(DataError, match=message):
+        read_manifest(tmp_path / "m.jsonl", labelled=True)
+
+
+def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(tmp_path):
+    same = pyarrow.DictionaryArray.from_arrays(np.zeros(10**6, np.int32), ["1.jpg"])
+    table = pyarrow.table({"path": same, "label": same})
+    pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
+
+    with pytest.raises(DataError, match=r"m\.parquet, but: it tells of 1000000 rows"):
+        read_manifest(tmp_path / "m.parquet", labelled=True)

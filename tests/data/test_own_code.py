@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from metaadapter.data.own_code import is_own_code, load_own_code, own_code_and_folder
+from metaadapter.errors import UsageError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="mine.py"):
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_load_own_code__function_with_a_helper_beside_it__can_be_called(write):
+    write("FACTOR = 3\n", name="helper_of_mine.py")
+    file = write("import helper_of_mine\n\ndef times(x):\n    return helper_of_mine.FACTOR * x\n")
+
+    assert load_own_code(f"{file}:times", kind="method")(2) == 6
+
+
+def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write):
+    file = write("def f():\n    return 1\n", name="copy.py")
+
+    load_own_code(f"{file}:f", kind="method")
+
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
+        check=False,
+    )
+    assert found.returncode == 0
+
+
+def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
+    file = write("class Mine:\n    size = 1\n")
+    first = load_own_code(f"{file}:Mine", kind="method")
+
+    assert load_own_code(f"{file}:Mine", kind="method") is first
+    write("class Mine:\n    size = 2\n")
+    assert load_own_code(f"{file}:Mine", kind="method").size == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        ("x = 1\n", "gone.py:f", r"encoder '.*gone\.py:f': cannot read .*gone\.py: No such file"),
+        ("x = 1\n", "mine.py:f", r"mine\.py has no 'f'; write the name of a function or class"),
+        ("x = 1\n\ny = (\n", "mine.py:x", r"cannot be loaded: SyntaxError: .*mine\.py, line 3"),
+        ("import sys\n\nsys.exit(2)\n", "mine.py:x", r"SystemExit: 2 \(mine\.py, line 3\)"),
+        ("import json\n\n1 / 0\n", "mine.py:x", r"ZeroDivisionError: .* \(mine\.py, line 3\)"),
+    ],
+)
+def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text, name, message):
+    write(text)
+    modules = set(sys.modules)
+
+    with pytest.raises(UsageError, match=message):
+        load_own_code(str(tmp_path / name), kind="encoder")
+
+    assert not {each for each in set(sys.modules) - modules if name != "mine.py:f"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/b.py:Mine", ("a/b.py:Mine", "")),
+        ("a/b.py:Mine@c/d", ("a/b.py:Mine", "c/d")),
+        ("me@x/b.py:Mine@runs@2/d", ("me@x/b.py:Mine", "runs@2/d")),
+        *((name, ("", "")) for name in ("b.py", "GDA", "a@b", "c.txt:f", "finetune@5")),
+    ],
+)
+def test_own_code_and_folder__of_a_name__are_what_it_has(name, expected):
+    assert own_code_and_folder(name) == expected
+    assert is_own_code(name) is bool(expected[0])

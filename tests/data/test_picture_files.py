@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metaadapter.data.folder import is_picture, subfolders, walk
+from metaadapter.errors import DataError
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def names(folder, paths):
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.jpg", True), ("A.JPEG", True), ("a.heic", False), ("jpg", False)]
+)
+def test_is_picture__goes_by_the_ending_in_any_case(name, expected):
+    assert is_picture(Path(name)) is expected
+
+
+def test_walk__nested_folders__lists_all_files_by_path(tmp_path):
+    touch(tmp_path, "b/2.jpg", "a/z/1.jpg", "a/3.txt", "c.jpg", "a/b.jpg")
+
+    found = walk(tmp_path)
+
+    assert found == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_walk__hidden_files_and_leftovers__are_ignored(tmp_path):
+    touch(tmp_path, ".hidden.jpg", ".git/1.jpg", "__MACOSX/1.jpg", "a/Thumbs.db", "a/1.jpg")
+
+    assert names(tmp_path, walk(tmp_path)) == ["a/1.jpg"]
+
+
+def test_walk__link_to_another_folder__is_followed(tmp_path):
+    touch(tmp_path, "elsewhere/1.jpg", "source/fox/2.jpg")
+    (tmp_path / "source" / "lynx").symlink_to(tmp_path / "elsewhere")
+
+    found = walk(tmp_path / "source")
+
+    assert names(tmp_path / "source", found) == ["fox/2.jpg", "lynx/1.jpg"]
+
+
+def test_walk__links_in_circles__ends(tmp_path):
+    touch(tmp_path, "source/fox/1.jpg", "source/lynx/2.jpg")
+    (tmp_path / "source/fox/up").symlink_to(tmp_path / "source")
+    (tmp_path / "source/above").symlink_to(tmp_path)
+    (tmp_path / "source/lynx/other").symlink_to(tmp_path / "source/fox")
+
+    found = walk(tmp_path / "source")
+
+    assert names(tmp_path / "source", found) == ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"]
+
+
+def test_walk__two_folders_that_link_to_each_other__ends(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/2.jpg")
+    (tmp_path / "a/b").symlink_to(tmp_path / "b")
+    (tmp_path / "b/a").symlink_to(tmp_path / "a")
+
+    assert names(tmp_path, walk(tmp_path)) == ["a/1.jpg", "a/b/2.jpg", "b/2.jpg", "b/a/1.jpg"]
+
+
+def test_walk__folder_that_may_not_be_opened__names_it(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+
+    with pytest.raises(DataError, match=r"cannot look into the folder .*: Permission denied"):
+        walk(tmp_path)
+
+
+def test_subfolders__lists_visible_folders_only(tmp_path):
+    touch(tmp_path, "b/1.jpg", "a/1.jpg", ".git/x", "c.jpg")
+
+    assert names(tmp_path, subfolders(tmp_path)) == ["a", "b"]

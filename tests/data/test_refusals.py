@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+import torch
+
+from metaadapter.data.inputs import UnreadableImage, open_readable
+from metaadapter.data.refusals import is_shortage, refusal
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        ("ENOSPC", "free some space"),
+        ("EDQUOT", "larger quota"),
+        ("EFBIG", "ulimit -f"),
+        ("EROFS", "not read-only"),
+        ("EACCES", "correct the permissions"),
+        ("EPERM", "correct the permissions"),
+        ("EMFILE", "ulimit -n"),
+        ("EIO", "check the drive"),
+        ("ENOMEM", "ulimit -v"),
+    ],
+)
+def test_refusal__of_the_system__names_the_file_and_a_remedy(number, remedy):
+    code = getattr(errno, number)
+
+    told = str(refusal(OSError(code, os.strerror(code), "birds/store.json")))
+
+    assert told.startswith(f"birds/store.json: {os.strerror(code)}; ")
+    assert remedy in told
+
+
+def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+
+    for error in (caught.value, MemoryError(), RuntimeError("can't start new thread")):
+        assert "there is not enough memory" in str(refusal(error))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "libtorch_cpu.so: failed to map segment from shared object",
+        "/opt/libtorch_cpu.so: failed to map segment from shared object: Cannot allocate memory",
+    ],
+)
+def test_refusal__of_the_loader__is_of_memory(text):
+    assert "there is not enough memory" in str(refusal(OSError(text)))
+    assert is_shortage(OSError(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA out of memory. Tried to allocate 20.00 GiB.\nSee the documentation.",
+        "CUDA error: out of memory\nCUDA kernel errors might be reported later.",
+        "MPS backend out of memory (MPS allocated: 8.00 GB).",
+    ],
+)
+def test_refusal__of_memory_of_a_gpu__keeps_the_first_line_of_pytorch(text):
+    told = str(refusal(RuntimeError(text)))
+
+    assert told == (
+        f"{text.partition(chr(10))[0].rstrip('.')}; "
+        "choose smaller batches, or compute with --device cpu"
+    )
+    assert "ulimit" not in told
+
+
+def test_refusal__of_onednn__says_what_it_mostly_means():
+    told = str(refusal(RuntimeError("could not create a primitive")))
+
+    assert told.startswith("oneDNN could not create a primitive, mostly for want of memory; ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        OSError(errno.ENOENT, "none"),
+        OSError("x"),
+        OSError(errno.EINVAL, "it is a pipe, not a file", "out of memory.jpg"),
+        FileNotFoundError(errno.ENOENT, "No such file", "not enough memory/cannot allocate memory"),
+        OSError("cannot identify image file 'out of memory.jpg'"),
+        RuntimeError("could not create a primitive descriptor for a matmul primitive"),
+    ],
+)
+def test_refusal__of_another_error__is_none(error):
+    assert refusal(error) is None
+    assert not is_shortage(error)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_file__with_such_a_name__is_one_unreadable_picture(tmp_path):
+    folder = tmp_path / "out of memory"
+    folder.mkdir()
+    os.mkfifo(folder / "not enough memory.jpg")
+
+    with (
+        pytest.raises(UnreadableImage, match="a pipe"),
+        open_readable(folder / "not enough memory.jpg"),
+    ):
+        pass

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import open_clip
+import pytest
+import torch
+
+from metaadapter.features.encoder import FrozenEncoder
+
+TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+VIT = {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}
+RESNET = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 8}
+
+
+def timm(name, pool, size):
+    return {
+        "timm_model_name": name,
+        "timm_pool": pool,
+        "timm_proj": "linear",
+        "image_size": size,
+    }
+
+
+TOWERS = {
+    "vit": VIT,
+    "resnet": RESNET,
+    "timm resnet": timm("test_resnet", "avg", 64),
+    "timm vit": timm("test_vit", "token", 160),
+}
+
+
+@pytest.fixture(scope="session")
+def make_network():
+    """Models of open_clip with random weights, by the name of their image tower."""
+
+    def make(kind, *, custom_text=False):
+        torch.manual_seed(0)
+        cls = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
+        network = cls(embed_dim=24, vision_cfg=TOWERS[kind], text_cfg=TEXT)
+        for name, parameter in network.named_parameters():
+            # open_clip begins with blocks of a ResNet that add nothing.
+            if name.endswith("bn3.weight"):
+                torch.nn.init.ones_(parameter)
+        return network.eval().requires_grad_(False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def forward():
+    """Features of two pictures and two texts, which are always the same."""
+
+    def run(network):
+        size = network.visual.image_size
+        side = size if isinstance(size, int) else size[0]
+        draw = torch.Generator().manual_seed(1)
+        pixels = torch.rand(2, 3, side, side, generator=draw)
+        sentences = torch.randint(1, 49406, (2, network.context_length), generator=draw)
+        return network.encode_image(pixels), network.encode_text(sentences)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def answers(forward):
+    """The same as an encoder runs it; where gradients are kept, torch attends by another kernel."""
+    return torch.inference_mode()(forward)
+
+
+@pytest.fixture(scope="session")
+def train(forward):
+    """A few large steps."""
+
+    def steps(network, parameters):
+        optimizer = torch.optim.AdamW(parameters, lr=0.05)
+        for _ in range(3):
+            image, text = forward(network)
+            optimizer.zero_grad()
+            (image.sum() + text.sum()).backward()
+            optimizer.step()
+
+    return steps
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return FrozenEncoder.load("tiny", device="cpu", zoom=False)

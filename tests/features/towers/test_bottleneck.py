@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import gelu
+
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.features.towers.inside import inside_tensors, restore_inside
+from metaadapter.features.towers.places import find_places
+
+CONFIG = InsideConfig(kind="bottleneck", towers=("image", "text"), width=4)
+
+
+def test_copy_of_an_adapted_network__has_bottlenecks_of_its_own(make_network, answers):
+    network = make_network("vit")
+    first = shared_copy(network)
+    insert_bottlenecks(first, find_places(network), hidden=4)
+    second = shared_copy(first)
+
+    for module in second.modules():
+        if isinstance(module, Bottleneck):
+            module.up.bias = torch.nn.Parameter(torch.ones(module.up.bias.shape))
+
+    assert torch.equal(answers(first)[0], answers(network)[0])
+    assert not torch.allclose(answers(second)[0], answers(network)[0])
+
+
+@pytest.mark.parametrize("is_map", [False, True])
+def test_bottleneck__of_each_layout__is_down_gelu_up_beside_its_input(is_map):
+    torch.manual_seed(0)
+    bottleneck = Bottleneck(6, 3, is_map=is_map)
+    torch.nn.init.normal_(bottleneck.up.weight)
+    tokens = torch.randn(2, 20, 6)
+    given = tokens.mT.reshape(2, 6, 4, 5) if is_map else tokens
+
+    found = bottleneck(given)
+
+    down, up = (each.weight.reshape(each.weight.shape[:2]) for each in bottleneck.children())
+    middle = gelu(tokens @ down.T + bottleneck.down.bias)
+    expected = tokens + middle @ up.T + bottleneck.up.bias
+    found = found.flatten(2).mT if is_map else found
+    torch.testing.assert_close(found, expected)
+
+
+def test_bottleneck__of_a_lower_precision__keeps_it():
+    features = torch.randn(2, 5, 6).bfloat16()
+
+    found = Bottleneck(6, 3)(features)
+
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, features)
+
+
+def test_insert__of_another_seed__begins_elsewhere(make_network):
+    network = make_network("vit")
+
+    tensors = []
+    for seed in (0, 0, 1):
+        copy = shared_copy(network)
+        insert_bottlenecks(copy, find_places(network), hidden=4, seed=seed)
+        tensors.append(
+            inside_tensors(copy)["inside/image/visual.transformer.resblocks.0/down.bias"]
+        )
+
+    assert torch.equal(tensors[0], tensors[1])
+    assert not torch.equal(tensors[0], tensors[2])
+
+
+def damaged(tensors, **changes):
+    start = "inside/image/visual.transformer.resblocks.0/"
+    renamed = {start + name.replace("_", "."): tensor for name, tensor in changes.items()}
+    return {name: tensor for name, tensor in (tensors | renamed).items() if tensor is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"down_weight": None}, "resblocks.0 lacks its down-projection"),
+        ({"down_weight": torch.zeros(4, 9)}, "resblocks.0 does not fit the encoder: .*mismatch"),
+        ({"up_bias": None}, "resblocks.0 does not fit the encoder: .*Missing"),
+        ({"other": torch.zeros(1)}, "resblocks.0 does not fit the encoder: .*Unexpected"),
+    ],
+)
+def test_restore__of_damaged_bottlenecks__names_the_place(make_network, changes, told):
+    network = make_network("vit")
+    copy = shared_copy(network)
+    insert_bottlenecks(copy, find_places(network), hidden=4)
+
+    with pytest.raises(IncompatibleArtifact, match=told):
+        restore_inside(shared_copy(network), CONFIG, damaged(inside_tensors(copy), **changes))
+
+
+def test_restore__in_another_network__names_the_place(make_network):
+    network = make_network("vit")
+    copy = shared_copy(network)
+    insert_bottlenecks(copy, find_places(network), hidden=4)
+
+    with pytest.raises(IncompatibleArtifact, match=r"visual.transformer.resblocks.0 does not fit"):
+        restore_inside(shared_copy(make_network("resnet")), CONFIG, inside_tensors(copy))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.features.towers.inside import insert_inside, inside_tensors, restore_inside
+from metaadapter.features.towers.places import find_places
+
+TOWERS = ["vit", "resnet", "timm resnet", "timm vit"]
+CONFIGS = [
+    InsideConfig(kind="bottleneck", towers=("image", "text"), width=4),
+    InsideConfig(kind="lora", towers=("image", "text"), width=2, alpha=4.0),
+]
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda config: config.kind)
+def config(request):
+    return request.param
+
+
+def bits(network):
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same_bits(network, before):
+    now = network.state_dict()
+    return now.keys() == before.keys() and all(torch.equal(now[name], before[name]) for name in now)
+
+
+@pytest.mark.parametrize("tower", TOWERS)
+def test_insert__before_training__gives_the_same_to_the_bit(make_network, answers, config, tower):
+    network = make_network(tower)
+    copy = shared_copy(network)
+
+    parameters = insert_inside(copy, config, find_places(network))
+
+    assert len(parameters) == len(inside_tensors(copy))
+    for expected, found in zip(answers(network), answers(copy), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_insert__in_tiny__before_training__gives_the_same_to_the_bit(tiny, answers, config):
+    copy = shared_copy(tiny._network)
+
+    parameters = insert_inside(copy, config, find_places(copy))
+
+    assert {parameter.dtype for parameter in parameters} == {torch.float32}
+    for expected, found in zip(answers(tiny._network), answers(copy), strict=True):
+        assert torch.equal(expected, found)
+
+
+@pytest.mark.parametrize("tower", TOWERS)
+def test_training__of_what_is_inside__leaves_the_base_with_its_bits(
+    make_network, answers, train, config, tower
+):
+    network = make_network(tower)
+    before, expected = bits(network), answers(network)
+    pointers = {name: tensor.data_ptr() for name, tensor in network.named_parameters()}
+    copy = shared_copy(network)
+
+    train(copy, insert_inside(copy, config, find_places(network)))
+
+    assert same_bits(network, before)
+    assert pointers == {name: tensor.data_ptr() for name, tensor in network.named_parameters()}
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    for rows, now, adapted in zip(expected, answers(network), answers(copy), strict=True):
+        assert torch.equal(rows, now)
+        assert not torch.allclose(rows, adapted, atol=1e-3)
+
+
+@pytest.mark.parametrize("tower", ["vit", "resnet"])
+def test_restore__of_what_was_trained__answers_as_it_did(
+    make_network, answers, train, config, tower
+):
+    network = make_network(tower)
+    trained, again = shared_copy(network), shared_copy(network)
+    train(trained, insert_inside(trained, config, find_places(network)))
+
+    state = torch.random.get_rng_state()
+    restore_inside(again, config, inside_tensors(trained))
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+    for expected, found in zip(answers(trained), answers(again), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_insert__in_one_tower__leaves_the_other_as_it_is(make_network, answers, train, config):
+    network = make_network("vit")
+    copy = shared_copy(network)
+    only = config.model_copy(update={"towers": ("text",)})
+
+    train(copy, insert_inside(copy, only, find_places(network)))
+
+    assert all(name.startswith("inside/text/") for name in inside_tensors(copy))
+    (image, text), (image_now, text_now) = answers(network), answers(copy)
+    assert torch.equal(image, image_now)
+    assert not torch.allclose(text, text_now, atol=1e-3)
+
+
+def test_insert__of_another_seed__begins_elsewhere(make_network, config):
+    network = make_network("vit")
+
+    tensors = []
+    for seed in (0, 0, 1):
+        copy = shared_copy(network)
+        insert_inside(copy, config, find_places(network), seed=seed)
+        tensors.append([each for each in inside_tensors(copy).values() if each.any()])
+
+    assert all(map(torch.equal, tensors[0], tensors[1]))
+    assert not any(map(torch.equal, tensors[0], tensors[2]))
+
+
+def test_insert__whatever_draws_there_were__leaves_those_of_others_alone(make_network, config):
+    network = make_network("vit")
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+
+    insert_inside(shared_copy(network), config, find_places(network))
+
+    assert torch.equal(torch.rand(3), expected)

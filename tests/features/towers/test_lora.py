@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.features.towers.inside import inside_tensors, restore_inside
+from metaadapter.features.towers.lora import LowRank, insert_lora, merge_lora
+from metaadapter.features.towers.places import Place, find_places
+
+CONFIG = InsideConfig(kind="lora", towers=("image", "text"), width=2, alpha=4.0)
+
+
+def with_products(network):
+    """A copy whose products are no zeros."""
+    copy = shared_copy(network)
+    inserted = insert_lora(copy, find_places(network), rank=2, alpha=4.0)
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for product in inserted.values():
+            product.requires_grad_(False).up.normal_(generator=draw)
+    return copy
+
+
+def test_insert__in_a_transformer__adds_to_attention_and_the_linear_layers(make_network):
+    network = make_network("vit")
+
+    inserted = insert_lora(shared_copy(network), find_places(network), rank=2)
+
+    start = "visual.transformer.resblocks.0."
+    assert {name.removeprefix(start) for name in inserted if name.startswith(start)} == {
+        "attn.in_proj_weight",
+        "attn.out_proj.weight",
+        "mlp.c_fc.weight",
+        "mlp.c_proj.weight",
+    }
+    assert inserted[f"{start}attn.in_proj_weight"].up.shape == (3, 32, 2)
+    assert inserted[f"{start}mlp.c_fc.weight"].down.shape == (1, 2, 32)
+
+
+def test_insert__in_timms_transformer__adds_to_queries_keys_and_values_apart(make_network):
+    network = make_network("timm vit")
+
+    inserted = insert_lora(shared_copy(network), find_places(network), rank=2)
+
+    assert inserted["visual.trunk.blocks.0.attn.qkv.weight"].up.shape == (3, 64, 2)
+
+
+def test_insert__in_a_convolutional_tower__adds_to_convolutions_of_one_pixel(tiny):
+    inserted = insert_lora(shared_copy(tiny._network), find_places(tiny._network))
+
+    names = [name for name in inserted if name.startswith("visual.trunk.blocks.1.0.")]
+    assert [name.rsplit(".", 2)[1] for name in names] == ["conv_pw", "conv_pwl"]
+
+
+def as_by_hand(weight, product):
+    """The sum part by part, the textbook's way."""
+    rows = weight.clone().flatten(1).chunk(len(product.up))
+    each = zip(rows, product.up, product.down, strict=True)
+    return torch.cat([part + 2.0 * (up @ down) for part, up, down in each]).view_as(weight)
+
+
+@pytest.mark.parametrize("tower", ["vit", "resnet", "timm vit"])
+def test_answers__with_products__are_those_of_weights_summed_by_hand(make_network, answers, tower):
+    network, by_hand = make_network(tower), make_network(tower)
+    copy = shared_copy(network)
+    inserted = insert_lora(copy, find_places(network), rank=2, alpha=4.0)
+    with torch.no_grad():
+        for name, product in inserted.items():
+            nn.init.normal_(product.up)
+            weight = by_hand.get_parameter(name)
+            weight.copy_(as_by_hand(weight, product))
+
+    for expected, found in zip(answers(by_hand), answers(copy), strict=True):
+        torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(answers(network)[0], answers(copy)[0], atol=1e-2)
+
+
+@pytest.mark.parametrize("tower", ["vit", "resnet"])
+def test_merge__of_products__answers_to_the_bit_and_leaves_the_base(make_network, answers, tower):
+    network = make_network(tower)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    copy = with_products(network)
+    expected = answers(copy)
+
+    merge_lora(copy)
+
+    assert not any(isinstance(module, LowRank) for module in copy.modules())
+    assert copy.state_dict().keys() == before.keys()
+    for rows, found in zip(expected, answers(copy), strict=True):
+        assert torch.equal(rows, found)
+    assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
+
+
+def test_merge__holds_only_the_weights_that_changed(make_network):
+    network = make_network("vit")
+    copy = with_products(network)
+
+    merge_lora(copy)
+
+    changed = {
+        name
+        for name, parameter in copy.named_parameters()
+        if parameter is not network.get_parameter(name)
+    }
+    assert "visual.transformer.resblocks.0.attn.in_proj_weight" in changed
+    assert "visual.transformer.resblocks.0.attn.in_proj_bias" not in changed
+    assert "visual.conv1.weight" not in changed
+
+
+def test_copy_of_a_network_with_products__has_its_own(make_network, answers):
+    first = with_products(make_network("vit"))
+    expected = answers(first)
+    second = shared_copy(first)
+
+    for module in second.modules():
+        if isinstance(module, LowRank):
+            module.up = nn.Parameter(torch.zeros_like(module.up))
+
+    assert torch.equal(answers(first)[0], expected[0])
+    assert torch.equal(answers(second)[0], answers(make_network("vit"))[0])
+
+
+def test_low_rank__of_a_lower_precision__keeps_it():
+    weight = torch.randn(6, 4).bfloat16()
+
+    assert torch.equal(LowRank((6, 4))(weight), weight)
+    assert LowRank((6, 4))(weight).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "told"),
+    [
+        ("attn.in_proj_weight/down", None, "in_proj_weight does not fit the encoder: 'down'"),
+        ("attn.in_proj_weight/down", torch.zeros(3, 2, 9), "in_proj_weight does not fit"),
+        ("attn.in_proj_weight/down", torch.zeros(3), "in_proj_weight does not fit"),
+        ("attn.in_proj_weight/down", torch.zeros(3, 0, 9), "in_proj_weight does not fit"),
+        ("attn.in_proj_weight/up", torch.zeros(3), "in_proj_weight does not fit"),
+        # No forty terabytes are taken for what these two declare together.
+        ("attn.in_proj_weight/up", torch.zeros(3, 10**13, 0), "size mismatch for up"),
+        ("attn.other/down", torch.zeros(1, 2, 3), "other does not fit the encoder: 'up'"),
+        ("mlp.c_fc.weight/more", torch.zeros(1), "c_fc.weight does not fit .*Unexpected"),
+    ],
+)
+def test_restore__of_damaged_products__names_the_weight(make_network, name, tensor, told):
+    network = make_network("vit")
+    tensors = inside_tensors(with_products(network))
+    full = f"inside/image/visual.transformer.resblocks.0.{name}"
+    changed = {key: each for key, each in tensors.items() if key != full}
+    if tensor is not None:
+        changed[full] = tensor
+
+    with pytest.raises(IncompatibleArtifact, match=told):
+        restore_inside(shared_copy(network), CONFIG, changed)
+
+
+def test_insert__into_a_network_on_another_device__goes_there():
+    network = nn.Sequential(nn.Sequential(nn.Linear(6, 4)).to("meta"))
+    place = Place("image", "0", (4,), is_map=False, batch_first=True, ends_stage=True)
+
+    (product,) = insert_lora(network, [place]).values()
+
+    assert {each.device.type for each in product.parameters()} == {"meta"}
+
+
+def test_restore__in_another_network__names_the_weight(make_network):
+    tensors = inside_tensors(with_products(make_network("vit")))
+
+    with pytest.raises(
+        IncompatibleArtifact, match=r"LoRA adds to visual.transformer.* does not fit the enc"
+    ):
+        restore_inside(shared_copy(make_network("resnet")), CONFIG, tensors)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import open_clip
+import pytest
+import timm
+import torch
+from open_clip import convert_weights_to_lp
+
+from metaadapter.features.blocks import tower_blocks
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.bottleneck import insert_bottlenecks
+from metaadapter.features.towers.places import find_places
+
+# Tower, first and last place of the image tower, shapes of their outputs, and the number of places.
+EXPECTED = [
+    ("vit", "visual.transformer.resblocks.0", (17, 32), (17, 32), 3, False),
+    ("resnet", "visual.layer1.0", (32, 16, 16), (256, 2, 2), 5, True),
+    ("timm resnet", "visual.trunk.layer1.0", (32, 16, 16), (96, 2, 2), 4, True),
+    ("timm vit", "visual.trunk.blocks.0", (101, 64), (101, 64), 6, False),
+]
+
+
+def in_tower(places, tower):
+    return [place for place in places if place.tower == tower]
+
+
+@pytest.mark.parametrize("row", EXPECTED, ids=lambda row: row[0])
+def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_network, row):
+    kind, first, first_shape, last_shape, n_places, is_map = row
+
+    found = in_tower(find_places(make_network(kind)), "image")
+
+    assert len(found) == n_places
+    assert found[0].name == first
+    assert (found[0].shape, found[-1].shape) == (first_shape, last_shape)
+    assert all(place.is_map == is_map and place.batch_first for place in found)
+    assert found[0].width == (first_shape[0] if is_map else first_shape[1])
+
+
+def test_find_places__in_a_convolutional_tower__tells_the_last_block_of_each_stage(make_network):
+    found = in_tower(find_places(make_network("resnet")), "image")
+
+    ends = [place.name for place in found if place.ends_stage]
+    assert ends == [f"visual.layer{number}" for number in ("1.0", "2.1", "3.0", "4.0")]
+
+
+@pytest.mark.parametrize("custom_text", [False, True])
+def test_find_places__of_texts__are_the_layers_of_the_transformer(make_network, custom_text):
+    found = in_tower(find_places(make_network("vit", custom_text=custom_text)), "text")
+
+    start = "text." if custom_text else ""
+    assert [place.name for place in found] == [
+        f"{start}transformer.resblocks.{number}" for number in (0, 1)
+    ]
+    assert all(place.shape == (16, 16) and place.ends_stage for place in found)
+
+
+def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tiny):
+    found = find_places(tiny._network)
+
+    image = in_tower(found, "image")
+    assert [sum(place.ends_stage for place in image), len(image)] == [7, 16]
+    assert image[-1].shape == (320, 7, 7)
+    assert len(in_tower(found, "text")) == 4
+
+
+def test_find_places__of_blocks_that_are_no_list__are_siblings_of_one_class():
+    trunk = timm.create_model("regnetx_002", num_classes=0)
+    network = open_clip.CLIP(
+        embed_dim=24,
+        vision_cfg={"timm_model_name": "regnetx_002", "timm_pool": "avg", "image_size": 64},
+        text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
+    ).eval()
+
+    found = in_tower(find_places(network), "image")
+
+    assert [place.name for place in found] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
+    assert found[-1].width == trunk.num_features
+
+
+def test_find_places__channels_that_come_last__are_told_from_maps():
+    network = open_clip.CLIP(
+        embed_dim=24,
+        vision_cfg={
+            "timm_model_name": "swin_tiny_patch4_window7_224",
+            "timm_pool": "avg",
+            "image_size": 224,
+        },
+        text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
+    ).eval()
+
+    found = in_tower(find_places(network), "image")
+
+    assert [place.width for place in found] == [96, 192, 384, 768]
+    assert not any(place.is_map for place in found)
+
+
+def test_find_places__in_a_lower_precision__are_the_same(make_network):
+    expected, network = find_places(make_network("resnet")), make_network("resnet")
+
+    convert_weights_to_lp(network, torch.bfloat16)
+
+    assert find_places(network) == expected
+
+
+def test_find_places__of_an_adapted_network__are_the_same(make_network):
+    network = make_network("vit")
+    copy = shared_copy(network)
+    insert_bottlenecks(copy, find_places(network))
+
+    assert find_places(copy) == find_places(network)
+
+
+def test_find_places__network__stays_as_it_is(make_network):
+    network = make_network("resnet")
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+    find_places(network)
+
+    assert not any(module._forward_hooks for module in network.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["vit", "resnet", "timm resnet", "timm vit"])
+def test_places__changed_by_hooks__change_blocks_of_features_and_joint_alike(make_network, kind):
+    network = make_network(kind)
+    side = 160 if kind == "timm vit" else 64 if "resnet" in kind else 32
+    pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1))
+    changed = shared_copy(network)
+    for place in in_tower(find_places(network), "image"):
+        changed.get_submodule(place.name).register_forward_hook(lambda _m, _i, out: 1.5 * out)
+
+    blocks, plain = tower_blocks(changed.visual, pixels), changed.visual(pixels)
+
+    assert torch.equal(blocks["joint"], plain)
+    before = tower_blocks(network.visual, pixels)
+    assert all(not torch.allclose(blocks[name], before[name]) for name in before)

@@ -1,0 +1,158 @@
+"""Learned vectors in the place of words, in towers of open_clip's configs and in `tiny`."""
+
+from __future__ import annotations
+
+import copy
+
+import open_clip
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.towers.soft_prompt import (
+    PromptedTexts,
+    prompt_tokens,
+    shorten,
+    word_vectors,
+)
+
+NAMES = ["fox", "a grey heron", "otter in the snow"]
+TOKENIZE = open_clip.SimpleTokenizer(context_length=16)
+
+
+@pytest.fixture(params=[False, True], ids=["CLIP", "CustomTextCLIP"])
+def network(request, make_network):
+    return make_network("vit", custom_text=request.param)
+
+
+def texts_of(network, sentences):
+    with torch.no_grad():
+        return normalize(network.encode_text(TOKENIZE(sentences)), dim=-1)
+
+
+def prompted(network, words="a photo of a", n_context=4):
+    copied = shared_copy(network)
+    return PromptedTexts(copied, TOKENIZE, word_vectors(copied, TOKENIZE, words, n_context))
+
+
+def test_prompt__of_the_vectors_of_words__reads_as_the_words_to_the_bit(network):
+    texts = prompted(network)
+
+    with torch.no_grad():
+        found = texts(texts.tokens(NAMES))
+
+    assert torch.equal(found, texts_of(network, [f"a photo of a {name}." for name in NAMES]))
+
+
+def test_prompt__other_sentences__are_read_as_before(network):
+    copied = shared_copy(network)
+    PromptedTexts(copied, TOKENIZE, torch.randn(4, 16))
+
+    assert torch.equal(texts_of(copied, NAMES), texts_of(network, NAMES))
+
+
+def test_prompt__own_vectors__equal_a_tower_whose_table_has_them(network):
+    context = torch.randn(2, 16, generator=torch.Generator().manual_seed(3))
+    texts = PromptedTexts(shared_copy(network), TOKENIZE, context)
+
+    with torch.no_grad():
+        found = texts(texts.tokens(NAMES))
+
+    # The same by hand: two words of the vocabulary get the vectors as their own.
+    other = copy.deepcopy(network)
+    table = getattr(other, "text", other).token_embedding
+    first, second = TOKENIZE(["zebra yacht"])[0, 1:3].tolist()
+    with torch.no_grad():
+        table.weight[[first, second]] = context
+    expected = texts_of(other, [f"zebra yacht {name}." for name in NAMES])
+    torch.testing.assert_close(found, expected)
+
+
+def test_prompt__training_and_removal__leave_the_network_as_it_was(network):
+    before = {name: each.clone() for name, each in network.state_dict().items()}
+    texts = prompted(network)
+    start = texts.context.detach().clone()
+    optimizer = torch.optim.Adam([texts.context], lr=0.1)
+
+    for _ in range(3):
+        optimizer.zero_grad()
+        texts(texts.tokens(NAMES))[0, 0].backward()
+        optimizer.step()
+
+    assert (texts.context - start).abs().amax() > 0.05
+    del texts
+    assert network.state_dict().keys() == before.keys()
+    assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_shorten__texts__stay(network):
+    texts = prompted(network)
+    tokens = texts.tokens(NAMES)
+    with torch.no_grad():
+        whole = texts(tokens)
+
+    shorter = texts.shorten(tokens)
+
+    assert shorter.shape[1] == 11
+    with torch.no_grad():
+        torch.testing.assert_close(texts(shorter), whole)
+    assert len(getattr(network, "text", network).positional_embedding) == 16
+
+
+def test_shorten__tower_that_sees_what_comes_behind__is_left_alone(make_network):
+    network = make_network("vit", custom_text=True)
+    network.text.attn_mask = None
+    tokens = prompt_tokens(TOKENIZE, NAMES, 2)
+
+    assert shorten(network, tokens) is tokens
+
+
+def test_tokens__long_name__is_cut_where_the_tower_ends(network):
+    texts = prompted(network)
+
+    tokens = texts.tokens(["fox " * 30])
+
+    assert tokens.shape == (1, 16)
+    assert tokens[0, -1] == tokens.max()
+
+
+@pytest.mark.parametrize("n_context", [16, 20])
+def test_tokens__no_place_for_the_prompt__is_refused(n_context):
+    with pytest.raises(UsageError, match=f"{n_context} vectors cannot stand before the name 'fox'"):
+        prompt_tokens(TOKENIZE, ["fox"], n_context)
+
+
+def test_word_vectors__more_vectors_than_words__repeat_them(make_network):
+    network = make_network("vit")
+
+    found = word_vectors(network, TOKENIZE, "a photo", 5)
+
+    a, photo = word_vectors(network, TOKENIZE, "a photo", 2)
+    torch.testing.assert_close(found, torch.stack([photo, a, photo, a, photo]), rtol=0, atol=0)
+
+
+def test_prompt__another_width__is_refused(make_network):
+    with pytest.raises(IncompatibleArtifact, match="embeddings of tokens are 16 wide"):
+        PromptedTexts(make_network("vit"), TOKENIZE, torch.zeros(4, 20))
+
+
+def test_prompt__text_tower_of_hugging_face__is_refused(make_network):
+    network = make_network("vit", custom_text=True)
+    network.text = nn.Linear(2, 2)
+    network.text.config = {}
+
+    with pytest.raises(UsageError, match="this encoder has one of Hugging Face"):
+        PromptedTexts(network, TOKENIZE, torch.zeros(4, 16))
+
+
+def test_prompt__tokeniser_without_the_placeholder__is_refused(make_network):
+    def bytes_alone(sentences):
+        rows = [[1, *each.encode()[:14], 2] for each in sentences]
+        return torch.tensor([row + [0] * (16 - len(row)) for row in rows])
+
+    with pytest.raises(UsageError, match="needs a tokeniser with one token for ♥"):
+        PromptedTexts(make_network("vit"), bytes_alone, torch.zeros(4, 16))

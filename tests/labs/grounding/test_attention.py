@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from metaadapter.labs.grounding.attention import GuidedAttention
+
+
+def slowly(attention, asking, asked, alike, mask):
+    """One token, one head and one task at a time."""
+    heads, width = attention.heads, asking.shape[-1]
+    size = width // heads
+    q, k, v = attention.query(asking), attention.key(asked), attention.value(asked)
+    rows = []
+    for task in range(len(asking)):
+        for a in range(asking.shape[1]):
+            parts, maps = [], []
+            for head in range(heads):
+                part = slice(head * size, (head + 1) * size)
+                kept = [b for b in range(asked.shape[1]) if mask[task, b]]
+                logits = torch.stack(
+                    [
+                        q[task, a, part] @ k[task, b, part] / math.sqrt(size)
+                        + attention.trust[head] * alike[task, a, b]
+                        for b in kept
+                    ]
+                )
+                parts.append(logits.softmax(0) @ v[task, kept, part])
+                salience = attention.salience(asked[task, kept])[:, head].softmax(0)
+                maps.append(logits @ salience)
+            rows.append(attention.out(torch.cat(parts)) + attention.map_out(torch.stack(maps)))
+    return torch.stack(rows).reshape(len(asking), asking.shape[1], width)
+
+
+def test_attention_is_that_of_a_slow_loop():
+    torch.manual_seed(0)
+    attention = GuidedAttention(8, 2, with_maps=True).requires_grad_(False)
+    attention.trust.copy_(torch.tensor([0.5, 2.0]))
+    asking, asked = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
+    alike = torch.randn(2, 3, 4)
+    mask = torch.tensor([[True, True, True, False], [True, False, True, True]])
+
+    found = attention(asking, asked, alike, mask)
+
+    torch.testing.assert_close(found, slowly(attention, asking, asked, alike, mask))

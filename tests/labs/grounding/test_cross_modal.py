@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig, frozen_map
+from metaadapter.labs.grounding.phrase_tokens import PhraseTokens
+from metaadapter.labs.grounding.picture_tokens import PictureTokens
+
+CONFIG = CrossModalConfig(
+    "tiny", "digest", (64, 64), dim=12, stage_dim=6, logit_scale=17.0, width=8
+)
+OF_PICTURE = torch.tensor([0, 1, 1])
+
+
+@pytest.fixture
+def adapter():
+    torch.manual_seed(0)
+    return CrossModalAdapter(CONFIG)
+
+
+@pytest.fixture
+def moved(adapter):
+    """An adapter whose last projection is no longer zero."""
+    with torch.no_grad():
+        adapter.up.weight.normal_()
+    return adapter.eval().requires_grad_(False)
+
+
+def pictures(n=2):
+    draw = torch.Generator().manual_seed(1)
+    shapes = (n, 3, 3, 12), (n, 6, 6, 6), (n, 6, 6, 6)
+    return PictureTokens(*(torch.rand(shape, generator=draw) for shape in shapes))
+
+
+def phrases(length=4):
+    draw = torch.Generator().manual_seed(2)
+    vectors = normalize(torch.randn(3, length, 12, generator=draw), dim=-1)
+    kinds = torch.tensor([0, 1, 1, 2, 3][:length]).expand(3, -1)
+    mask = torch.ones(3, length, dtype=torch.bool)
+    return PhraseTokens(vectors, kinds, torch.zeros(3, length, dtype=torch.long), mask)
+
+
+def test_an_untrained_adapter_gives_the_frozen_map_to_the_bit(adapter):
+    words = phrases()
+    joint = pictures().joint_NHWD[OF_PICTURE]
+
+    found = adapter(pictures(), words, OF_PICTURE)
+
+    assert torch.equal(found.heat_Thw, frozen_map(joint, words.vectors_TLD[:, 0], 17.0, (6, 6)))
+
+
+def test_the_frozen_map_is_the_cosine_of_each_place_and_the_phrase():
+    tokens, words = pictures(), phrases()
+    expected = torch.cosine_similarity(tokens.joint_NHWD[1, 2, 0], words.vectors_TLD[1, 0], dim=0)
+
+    found = frozen_map(tokens.joint_NHWD, words.vectors_TLD[:2, 0], 17.0, (3, 3))
+
+    torch.testing.assert_close(found[1, 2, 0], 17.0 * expected)
+
+
+def test_places_that_a_shorter_task_leaves_empty_change_nothing(moved):
+    short = phrases()
+    vectors = torch.cat([short.vectors_TLD, torch.ones(3, 2, 12)], 1)
+    more = torch.zeros(3, 2, dtype=torch.long)
+    long = PhraseTokens(
+        vectors,
+        torch.cat([short.kinds_TL, more], 1),
+        torch.cat([short.places_TL, more], 1),
+        torch.cat([short.mask_TL, more.bool()], 1),
+    )
+
+    for one, other in zip(
+        moved(pictures(), short, OF_PICTURE), moved(pictures(), long, OF_PICTURE), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_each_task_is_answered_as_it_is_alone(moved):
+    words = phrases()
+    together = moved(pictures(), words, OF_PICTURE)
+
+    for task, number in enumerate(OF_PICTURE.tolist()):
+        picture = PictureTokens(*(part[number : number + 1] for part in pictures()))
+        alone = PhraseTokens(*(part[task : task + 1] for part in words))
+        found = moved(picture, alone, torch.zeros(1, dtype=torch.long))
+        torch.testing.assert_close(found.heat_Thw[0], together.heat_Thw[task])
+        torch.testing.assert_close(found.boxes_Thw4[0], together.boxes_Thw4[task])
+
+
+def test_an_example_changes_the_map(moved):
+    words = phrases(5)
+    without = words._replace(mask_TL=words.mask_TL & (words.kinds_TL != 3))
+
+    seen, unseen = (moved(pictures(), each, OF_PICTURE).heat_Thw for each in (words, without))
+
+    assert not torch.allclose(seen, unseen)
+
+
+def test_boxes_are_around_their_places(moved):
+    boxes = moved(pictures(), phrases(), OF_PICTURE).boxes_Thw4
+    centres = (torch.arange(6) + 0.5) / 6
+
+    assert (boxes[..., 0] < centres).all()
+    assert (boxes[..., 2] > centres).all()
+    assert (boxes[..., 1] < centres[:, None]).all()
+    assert (boxes[..., 3] > centres[:, None]).all()
+
+
+def test_every_weight_learns(moved):
+    moved.requires_grad_(True)
+    found = moved(pictures(), phrases(5), OF_PICTURE)
+    (found.heat_Thw.square().sum() + found.boxes_Thw4.sum()).backward()
+
+    silent = [
+        name
+        for name, weight in moved.named_parameters()
+        if weight.grad is None or not weight.grad.any()
+    ]
+    # Adding one number to all logits of a softmax changes nothing.
+    assert silent == [name for name in silent if name.endswith("among_words.key.bias")]
+
+
+def test_for_tiny_it_adds_less_than_two_percent(tiny):
+    adapter = CrossModalAdapter(replace(CONFIG, dim=512, stage_dim=112, width=64))
+
+    n_added = sum(weight.numel() for weight in adapter.parameters())
+
+    assert n_added < 0.02 * sum(weight.numel() for weight in tiny.network.parameters())

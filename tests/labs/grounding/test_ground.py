@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from torch.nn.functional import normalize
+
+from metaadapter.errors import UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig, Grounded
+from metaadapter.labs.grounding.ground import Found, box_around_peak, example_vectors, ground
+from metaadapter.labs.grounding.overlay import overlay
+from metaadapter.labs.grounding.picture_tokens import dense_size, picture_tokens
+
+TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+VISION = {
+    "vit": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8},
+    "timm": {
+        "timm_model_name": "resnet10t",
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "image_size": 64,
+    },
+}
+
+
+def encoder_of(kind):
+    torch.manual_seed(0)
+    network = open_clip.CLIP(embed_dim=24, vision_cfg=VISION[kind], text_cfg=TEXT)
+    side = VISION[kind]["image_size"]
+    seen = {"size": side, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
+    network.visual.preprocess_cfg = seen
+    preprocess = open_clip.image_transform(side, False, mean=seen["mean"], std=seen["std"])
+    model = OpenClipModel(network, preprocess, open_clip.get_tokenizer("ViT-B-32"))
+    return FrozenEncoder(model, EncoderSource(kind, kind, None, "random"), zoom=False)
+
+
+def picture(width=80, height=60):
+    draw = np.random.default_rng(0)
+    return Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (300, 3), (3, 300)])
+def test_a_box_narrower_than_a_pixel_is_drawn(size):
+    heat = np.full((4, 4), 1 / 16, dtype=np.float32)
+
+    drawn = overlay(Image.new("RGB", size), Found((0.4, 0.4, 0.402, 0.402), 0.5, heat))
+
+    assert drawn.size == size
+
+
+@pytest.mark.parametrize(("kind", "grid"), [("vit", 4), ("resnet", 2), ("timm", 3)])
+def test_any_tower_of_open_clip_grounds_without_training(kind, grid):
+    encoder = encoder_of(kind)
+
+    (found,) = ground(encoder, [picture()], "the red mug")
+
+    left, top, right, bottom = found.box
+    assert 0 <= left < right <= 1
+    assert 0 <= top < bottom <= 1
+    assert found.heat.shape == (4 * grid, 4 * grid)
+    assert found.heat.sum() == pytest.approx(1)
+    assert 0 < found.score <= 1
+
+
+def test_the_colours_of_places_are_those_of_their_pixels():
+    encoder = encoder_of("vit")
+    halves = np.zeros((60, 80, 3), dtype=np.uint8)
+    halves[:, 40:] = (255, 0, 102)
+
+    tokens = picture_tokens(encoder, [Image.fromarray(halves)], (32, 32))
+
+    means, spread = tokens.colour_Nhw6[0].split(3, dim=-1)
+    torch.testing.assert_close(means[:, 0], torch.zeros(4, 3))
+    torch.testing.assert_close(means[0, 3], torch.tensor([1.0, 0.0, 0.4]))
+    torch.testing.assert_close(spread[:, [0, 3]], torch.zeros(4, 2, 3), atol=1e-3, rtol=0)
+
+
+def test_the_pixels_of_a_square_picture_are_those_of_the_encoders_own_preprocessing():
+    encoder = encoder_of("timm")
+    own = encoder.network.visual(encoder.preprocess(picture(64, 64))[None])
+
+    tokens = picture_tokens(encoder, [picture(64, 64)], (64, 64))
+
+    torch.testing.assert_close(tokens.joint_NHWD.mean((1, 2)), own, rtol=1e-3, atol=1e-4)
+
+
+def test_only_towers_without_codes_of_positions_look_closer():
+    sizes = {kind: dense_size(encoder_of(kind)) for kind in VISION}
+
+    assert sizes == {"vit": (32, 32), "resnet": (64, 64), "timm": (96, 96)}
+
+
+def test_the_box_is_around_all_hot_places_joined_to_the_peak():
+    heat = np.zeros((10, 20))
+    heat[2:5, 4:8] = 0.8
+    heat[3, 6] = 1
+    heat[8, 15:18] = 0.9  # hot too, and somewhere else
+
+    assert box_around_peak(heat) == (4 / 20, 2 / 10, 8 / 20, 5 / 10)
+
+
+def test_the_box_of_an_adapter_is_the_mean_by_heat_of_those_within_the_hottest_places_box():
+    heat = torch.full((1, 4, 4), -20.0)
+    heat[0, 1, 1], heat[0, 1, 2], heat[0, 3, 3] = 1.0, 0.0, 0.5
+    boxes = torch.zeros(1, 4, 4, 4)
+    boxes[0, 1, 1] = torch.tensor([0.1, 0.1, 0.7, 0.7])
+    boxes[0, 1, 2] = torch.tensor([0.2, 0.2, 0.9, 0.5])
+    boxes[0, 3, 3] = torch.tensor([0.8, 0.8, 1.2, 1.2])  # outside of the box of the hottest
+    share = torch.tensor(1.0).sigmoid()
+    expected = share * boxes[0, 1, 1] + (1 - share) * boxes[0, 1, 2]
+
+    found = Grounded(heat, boxes).boxes_at_peak()
+
+    torch.testing.assert_close(found, expected[None])
+
+
+def test_examples_are_read_without_what_all_pictures_have_in_common():
+    config = CrossModalConfig("vit", "", (32, 32), dim=4, stage_dim=6, logit_scale=1.0, width=8)
+    adapter = CrossModalAdapter(config)
+    adapter.centre.copy_(torch.tensor([0.6, 0.0, 0.0, 0.0]))
+
+    vectors = example_vectors(torch.tensor([[3.0, 4.0, 0.0, 0.0]]), adapter)
+
+    torch.testing.assert_close(vectors, normalize(torch.tensor([[0.0, 0.8, 0.0, 0.0]]), dim=-1))
+
+
+def test_a_phrase_without_words_is_refused():
+    with pytest.raises(UsageError, match="no word in it"):
+        ground(encoder_of("vit"), [picture()], "the")
+
+
+def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
+    heat = np.zeros((8, 8), dtype=np.float32)
+    heat[1, 6] = 1
+    grey = Image.new("RGB", (400, 400), (128, 128, 128))
+
+    drawn = np.asarray(overlay(grey, Found((0.5, 0.5, 0.75, 0.75), 1.0, heat))).astype(int)
+
+    assert drawn[75, 325].sum() > drawn[300, 100].sum() + 100
+    assert drawn[200, 250].tolist() == [0, 0, 0]  # the line of the box
+    assert drawn[202, 250].tolist() == [255, 255, 255]
+
+
+def test_an_overlay_of_a_large_picture_is_smaller():
+    heat = np.full((8, 8), 1 / 64, dtype=np.float32)
+
+    drawn = overlay(Image.new("RGB", (4000, 1000)), Found((0.0, 0.0, 1.0, 1.0), 1.0, heat))
+
+    assert drawn.size == (1600, 400)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from metaadapter.labs.ranking.pair_adapter import unit
+
+
+class Scene(NamedTuple):
+    """Pairs of a domain, and other pictures and captions of it, the n-th of the n-th."""
+
+    pair_pictures: np.ndarray
+    pair_captions: np.ndarray
+    pictures: np.ndarray
+    captions: np.ndarray
+
+
+@pytest.fixture
+def domain():
+    """Captions, and pictures that are like them, turned within a plane, off to one side, noisy."""
+
+    def make(n_pairs=16, n=40, width=24, seed=0, noise=0.3):
+        rng = np.random.default_rng(seed)
+        captions = unit(rng.standard_normal((n_pairs + n, width)).astype(np.float32))
+        turn = np.linalg.qr(rng.standard_normal((width, width)))[0]
+        aside = 2 * unit(rng.standard_normal((1, width)).astype(np.float32))
+        noises = noise * rng.standard_normal(captions.shape) / width**0.5
+        pictures = unit((captions + 0.7 * captions @ turn + aside + noises).astype(np.float32))
+        return Scene(pictures[:n_pairs], captions[:n_pairs], pictures[n_pairs:], captions[n_pairs:])
+
+    return make

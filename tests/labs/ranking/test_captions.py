@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.labs.ranking.captions import list_captions, picture_key
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    (tmp_path / "1.jpg").touch()
+
+    def write(*lines, name="m.csv"):
+        (tmp_path / name).write_text("\n".join(lines))
+        return tmp_path / name
+
+    return write
+
+
+def test_list_captions__text_file__is_read_line_by_line_each_caption_once(tmp_path):
+    file = tmp_path / "c.txt"
+    file.write_text("\ufeffa cat\n\n a dog \r\na cat\n", encoding="utf-8")
+
+    assert list_captions(tmp_path, file, None).texts == ("a cat", "a dog")
+
+
+def test_list_captions__manifest__tells_whose_they_are(manifest, tmp_path):
+    file = manifest("path,caption", "1.jpg,a cat", "1.jpg,an animal", "2.jpg,a cat")
+
+    found = list_captions(tmp_path, file, None)
+
+    assert found.texts == ("a cat", "an animal")
+    assert found.of_pictures == {
+        picture_key(tmp_path / "1.jpg", None): {"a cat", "an animal"},
+        picture_key(tmp_path / "2.jpg", None): {"a cat"},
+    }
+
+
+def test_list_captions__pictures_in_a_manifest__give_their_own(manifest):
+    file = manifest("file_name;sentence", "1.jpg;a cat")
+
+    assert list_captions(file, None, None).texts == ("a cat",)
+
+
+def test_list_captions__no_source__says_what_to_give(tmp_path):
+    with pytest.raises(UsageError, match=r"no captions for the pictures.*--text"):
+        list_captions(tmp_path, None, None)
+
+
+def test_list_captions__given_but_empty__is_told(tmp_path):
+    with pytest.raises(UsageError, match="not empty"):
+        list_captions(tmp_path, None, [" "])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xd8\xff\xe0", "UTF-8.*byte 1 is no such text; is it a picture"),
+        (b"\n \n", "one a line, but it has none"),
+    ],
+)
+def test_list_captions__file_without_a_caption__is_told(tmp_path, content, message):
+    file = tmp_path / "c.txt"
+    file.write_bytes(content)
+
+    with pytest.raises(DataError, match=message):
+        list_captions(tmp_path, file, None)
+
+
+def test_list_captions__missing_file__is_told(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read the captions of .*none\.txt"):
+        list_captions(tmp_path, tmp_path / "none.txt", None)
+
+
+def test_list_captions__rows_without_a_caption__are_named(manifest, tmp_path):
+    lines = ["path,caption", "1.jpg,a cat", *(f"{n}.jpg," for n in range(2, 7))]
+
+    with pytest.raises(DataError, match=r"2\.jpg, .*3\.jpg, .*4\.jpg and 2 more"):
+        list_captions(tmp_path, manifest(*lines), None)

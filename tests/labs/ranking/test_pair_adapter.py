@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.kernel_ridge import KernelRidge
+
+from metaadapter.errors import UsageError
+from metaadapter.features.looks import join_looks
+from metaadapter.labs.ranking.pair_adapter import (
+    HUB_WEIGHT,
+    MEAN_SHRINKAGE,
+    N_NEIGHBOURS,
+    RIDGE,
+    SHARPNESS,
+    fit_pairs,
+    left_out_cosines,
+    unit,
+)
+
+
+def scores(adapter, pictures, captions, **options):
+    rows = adapter.caption_rows(captions, **options)
+    return adapter.picture_rows(pictures, **options) @ rows.T
+
+
+def expected_pictures(pairs, captions):
+    """What scikit-learn's kernel ridge regression makes of centred captions."""
+    n = len(pairs.pair_captions) + MEAN_SHRINKAGE
+    picture_mean, caption_mean = (
+        each.sum(0) / n for each in (pairs.pair_pictures, pairs.pair_captions)
+    )
+    own, targets = (
+        unit(pairs.pair_captions - caption_mean),
+        unit(pairs.pair_pictures - picture_mean),
+    )
+    # Of rows of length 1 exp(s · (cosine − 1)) is the radial kernel of s / 2.
+    ridge = KernelRidge(kernel="rbf", gamma=SHARPNESS / 2, alpha=RIDGE).fit(own, targets - own)
+    centred = unit(captions - caption_mean)
+    return unit(centred + ridge.predict(centred).astype(np.float32)), picture_mean
+
+
+def test_scores__without_a_pair__are_the_cosines_of_the_encoder(domain):
+    pairs = domain(n_pairs=0)
+
+    found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
+
+    np.testing.assert_allclose(found, pairs.pictures @ pairs.captions.T, atol=1e-6)
+
+
+def test_scores__without_hubs__are_cosines_with_what_scikit_learn_expects(domain):
+    pairs = domain()
+
+    found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions, hubs=False)
+
+    expected, picture_mean = expected_pictures(pairs, pairs.captions)
+    np.testing.assert_allclose(found, unit(pairs.pictures - picture_mean) @ expected.T, atol=1e-5)
+
+
+def test_scores__hubs__are_levelled_by_the_highest_cosines_with_the_pairs(domain):
+    pairs = domain(n_pairs=12)
+    adapter = fit_pairs(*pairs[:2])
+
+    found = scores(adapter, pairs.pictures, pairs.captions)
+
+    plain = scores(adapter, pairs.pictures, pairs.captions, hubs=False)
+    of_pictures = scores(adapter, pairs.pictures, pairs.pair_captions, hubs=False)
+    of_captions = scores(adapter, pairs.pair_pictures, pairs.captions, hubs=False)
+    highest = np.sort(of_pictures, axis=1)[:, -N_NEIGHBOURS:].mean(1)
+    level = highest[:, None] + np.sort(of_captions, axis=0)[-N_NEIGHBOURS:].mean(0)
+    np.testing.assert_allclose(found, plain - HUB_WEIGHT * level, atol=1e-5)
+
+
+def test_rows__of_two_looks_with_blocks__are_as_long_as_one_look_and_score_alike(domain):
+    pairs = domain(n_pairs=5, n=7, width=6)
+    rng = np.random.default_rng(1)
+
+    def looks(rows, other_columns):
+        return unit(
+            join_looks(np.stack([np.concatenate([rows, each], 1) for each in other_columns], 1))
+        )
+
+    pictures, pair_pictures = (
+        looks(each, rng.standard_normal((2, len(each), 3)).astype(np.float32))
+        for each in (pairs.pictures, pairs.pair_pictures)
+    )
+    captions, pair_captions = (
+        looks(each, np.zeros((2, len(each), 3), np.float32))
+        for each in (pairs.captions, pairs.pair_captions)
+    )
+
+    short = fit_pairs(pair_pictures, pair_captions, zoom=True, blocks={"joint": 6, "stages": 3})
+
+    assert short.picture_rows(pictures).shape == (7, 6 + 5 + 2)
+    whole = fit_pairs(pair_pictures, pair_captions)
+    found = scores(short, pictures, captions)
+    np.testing.assert_allclose(found, scores(whole, pictures, captions), atol=1e-6)
+
+
+def test_fit_pairs__order_of_pairs__makes_no_difference(domain):
+    pairs = domain()
+
+    turned = fit_pairs(pairs.pair_pictures[::-1], pairs.pair_captions[::-1])
+
+    found = scores(turned, pairs.pictures, pairs.captions)
+    straight = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
+    np.testing.assert_allclose(found, straight, atol=1e-5)
+
+
+def test_fit_pairs__more_pictures_and_captions__count_for_the_means(domain):
+    pairs = domain()
+
+    adapter = fit_pairs(
+        *pairs[:2],
+        more_pictures=[pairs.pictures[:7], pairs.pictures[7:]],
+        more_captions=[pairs.captions],
+    )
+
+    everything = np.concatenate([pairs.pair_pictures, pairs.pictures])
+    expected = everything.sum(0) / (len(everything) + MEAN_SHRINKAGE)
+    np.testing.assert_allclose(adapter.picture_mean, expected, atol=1e-6)
+
+
+def test_fit_pairs__new_pictures_and_captions_of_the_domain__find_one_another_more_often(domain):
+    gains = []
+    for seed in range(10):
+        pairs = domain(seed=seed)
+        found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
+        frozen = pairs.pictures @ pairs.captions.T
+        own = np.arange(len(frozen))
+        gains.append((found.argmax(1) == own).mean() - (frozen.argmax(1) == own).mean())
+
+    assert np.mean(gains) > 0.05
+    assert min(gains) > -0.1
+
+
+def test_left_out_cosines__are_those_of_fits_without_the_two_pairs(domain):
+    pairs = domain(n_pairs=6)
+    adapter = fit_pairs(*pairs[:2])
+
+    found = left_out_cosines(adapter)
+
+    for i in range(6):
+        for j in range(6):
+            kept = [n for n in range(6) if n not in (i, j)]
+            own, targets = adapter.captions[kept], adapter.pictures[kept]
+            ridge = KernelRidge(kernel="rbf", gamma=SHARPNESS / 2, alpha=RIDGE)
+            ridge.fit(own, targets - own)
+            expected = adapter.captions[[j]] + ridge.predict(adapter.captions[[j]])
+            cosine = adapter.pictures[i] @ expected[0] / np.linalg.norm(expected)
+            assert found[i, j] == pytest.approx(cosine, abs=1e-5)
+
+
+def test_fit_pairs__other_number_of_captions__is_told_with_both_shapes(domain):
+    pairs = domain()
+
+    with pytest.raises(
+        UsageError, match=r"one caption for each picture.*\(16, 24\) and \(15, 24\)"
+    ):
+        fit_pairs(pairs.pair_pictures, pairs.pair_captions[1:])
+
+
+def test_fit_pairs__not_a_number__is_told(domain):
+    pairs = domain()
+    pairs.pair_pictures[3, 2] = np.nan
+
+    with pytest.raises(UsageError, match="finite features of pairs"):
+        fit_pairs(*pairs[:2])

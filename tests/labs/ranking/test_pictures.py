@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.labs.ranking.pictures import pictures_of_store
+
+
+@pytest.fixture
+def store(make_store):
+    return make_store("store", {"a": 5, "b": 4}, n_views=2, split=["x"] * 3 + ["y"] * 6)
+
+
+def test_pictures_of_store__features__stay_on_disk_and_come_in_blocks(store, monkeypatch):
+    monkeypatch.setattr("metaadapter.labs.ranking.pictures.PICTURES_AT_ONCE", 4)
+
+    pictures = pictures_of_store(store.folder, store.fingerprint)
+
+    assert isinstance(pictures.features.base, np.memmap)
+    blocks = list(pictures.blocks())
+    assert [len(block) for block in blocks] == [4, 4, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks), store.mean_features()[0])
+    assert pictures.paths == tuple(picture.path for picture in store.rows.pictures())
+
+
+def test_pictures_of_store__split__has_its_pictures_alone(store):
+    assert len(pictures_of_store(store.folder, store.fingerprint, split="x")) == 3
+    assert len(pictures_of_store(store.folder, store.fingerprint, split="all")) == 9
+    with pytest.raises(DataError, match="no split 'z'"):
+        pictures_of_store(store.folder, store.fingerprint, split="z")
+
+
+def test_pictures_of_store__of_another_encoder__is_refused(store, make_store):
+    other = make_store("other", {"a": 2}, encoder="stripes").fingerprint
+
+    with pytest.raises(IncompatibleArtifact, match="the adapter"):
+        pictures_of_store(store.folder, other)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from metaadapter import MetaAdapterClassifier
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.kinds import orders_captions
+from metaadapter.adapter.skill import check_skill
+from metaadapter.data.proof import check_files
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs, store_pairs
+
+
+@pytest.fixture
+def stored(domain):
+    pairs = domain(n_pairs=3)
+    config = PairsConfig(width=24, captions=["a cat", "a _dog_", "a\nbird"])
+    return StoredPairs(config, pairs.pair_pictures, pairs.pair_captions, ("ab", "cd"))
+
+
+def save_classifier(path):
+    rng = np.random.default_rng(0)
+    texts = {name: rng.standard_normal(24) for name in "ab"}
+    MetaAdapterClassifier(texts).fit(np.stack([*texts.values()]), ["a", "b"]).save(path)
+
+
+@pytest.mark.parametrize("name", ["folder", "one.adapter"])
+def test_store_pairs__read_again__are_the_same(stored, tmp_path, name):
+    store_pairs(tmp_path / name, stored)
+
+    found = load_pairs(tmp_path / name)
+
+    assert found.config == stored.config
+    assert found.picture_hashes == stored.picture_hashes
+    np.testing.assert_array_equal(found.pictures, stored.pictures)
+    np.testing.assert_array_equal(found.captions, stored.captions)
+    assert orders_captions(tmp_path / name)
+
+
+def test_store_pairs__skill_file_twice__is_the_same_to_the_byte(stored, tmp_path):
+    for name in ("one.adapter", "two.adapter"):
+        store_pairs(tmp_path / name, stored)
+
+    assert (tmp_path / "one.adapter").read_bytes() == (tmp_path / "two.adapter").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["folder", "one.adapter"])
+def test_store_pairs__over_an_adapter_of_classes_and_back__leaves_nothing_of_it(
+    stored, tmp_path, name
+):
+    path = tmp_path / name
+    save_classifier(path)
+    store_pairs(path, stored)
+    assert len(load_pairs(path).captions) == 3
+    if path.is_dir():
+        assert {each.name for each in path.iterdir()} - {".lock"} == {
+            "README.md",
+            "adapter_config.json",
+            "adapter_model.safetensors",
+        }
+
+    save_classifier(path)
+
+    assert load_adapter(path).config.classes == ["a", "b"]
+    assert not orders_captions(path)
+
+
+def test_store_pairs__own_words_on_the_card__stay(stored, tmp_path):
+    store_pairs(tmp_path / "a", stored)
+    card = tmp_path / "a" / "README.md"
+    card.write_text(card.read_text() + "\nMy own words.\n")
+
+    store_pairs(tmp_path / "a", stored)
+
+    assert card.read_text().endswith("\nMy own words.\n")
+    assert "- a \\_dog\\_\n" in card.read_text()
+    assert "- a\\\\nbird\n" in card.read_text()  # no line of the card begins with a caption
+
+
+@pytest.mark.parametrize("name", ["folder", "one.adapter"])
+def test_load_adapter__of_pairs__names_the_command_that_takes_it(stored, tmp_path, name):
+    store_pairs(tmp_path / name, stored)
+
+    with pytest.raises(IncompatibleArtifact, match=r"their captions.*metaadapter rank"):
+        load_adapter(tmp_path / name)
+
+
+def test_check_files__of_pairs__are_as_written_until_a_byte_changes(stored, tmp_path):
+    store_pairs(tmp_path / "a", stored)
+    store_pairs(tmp_path / "a.adapter", stored)
+    assert [fault for _, fault in check_files(tmp_path / "a")] == ["", ""]
+    assert {fault for _, fault in check_skill(tmp_path / "a.adapter")} == {""}
+
+    weights = tmp_path / "a" / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    assert any("SHA-256" in (fault or "") for _, fault in check_files(tmp_path / "a"))
+    with pytest.raises(DataError, match="SHA-256"):
+        load_pairs(tmp_path / "a")
+
+
+def test_load_pairs__skill_file_with_a_changed_byte__is_told(stored, tmp_path):
+    skill = tmp_path / "a.adapter"
+    store_pairs(skill, stored)
+    content = bytearray(skill.read_bytes())
+    content[len(content) // 2] ^= 1
+    skill.write_bytes(content)
+
+    with pytest.raises(DataError, match="damaged"):
+        load_pairs(skill)
+
+
+def test_load_pairs__facts_of_another_version__say_which(stored, tmp_path, reseal):
+    store_pairs(tmp_path / "a", stored)
+    reseal(tmp_path / "a" / "adapter_config.json", templates=None, origin=None, colour="red")
+
+    with pytest.raises(IncompatibleArtifact, match="missing or wrong: colour"):
+        load_pairs(tmp_path / "a")
+
+
+def test_load_pairs__fewer_features_than_captions__is_told(stored, tmp_path, reseal):
+    store_pairs(tmp_path / "a", stored)
+    reseal(tmp_path / "a" / "adapter_config.json", captions=["a cat"])
+
+    with pytest.raises(DataError, match=r"pictures should be \(1, 24\).*\(3, 24\)"):
+        load_pairs(tmp_path / "a")
+
+
+def test_load_pairs__infinite_feature__is_told(stored, tmp_path):
+    stored.pictures[0, 0] = np.inf
+    store_pairs(tmp_path / "a", stored)
+
+    with pytest.raises(DataError, match="pictures holds features that are NaN or infinite"):
+        load_pairs(tmp_path / "a")
+
+
+def test_store_pairs__config__has_the_schema_that_older_versions_refuse(stored, tmp_path):
+    store_pairs(tmp_path / "a", stored)
+
+    facts = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+
+    assert facts["schema"] == "metaadapter.caption_adapter/1"
+    assert facts["kind"] == "caption-adapter"

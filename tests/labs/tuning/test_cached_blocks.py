@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metaadapter.features.fingerprint import probe_picture
+from metaadapter.features.towers.bottleneck import insert_bottlenecks
+from metaadapter.features.towers.places import find_places
+from metaadapter.labs.tuning import cached_blocks
+from metaadapter.labs.tuning.cached_blocks import CachedBlocks
+
+BLOCKS = {"blocks": ("joint", "stages")}
+
+
+def adapted(encoder, first):
+    """A copy with bottlenecks that change something behind the blocks from `first` on."""
+    networks = []
+    torch.manual_seed(7)
+
+    def change(network):
+        places = [it for it in find_places(network) if it.tower == "image"]
+        for bottleneck in insert_bottlenecks(network, places[first:], hidden=4).values():
+            torch.nn.init.normal_(bottleneck.up.weight, std=0.1)
+        networks.append((network, places[: first + 1]))
+
+    return encoder.adapted(change, "test"), *networks[0]
+
+
+def cache_of(encoder, first, n_looks=6):
+    changed, network, in_front = adapted(encoder, first)
+    probe = encoder.preprocess(probe_picture())[None]
+    return CachedBlocks(changed.image_network(), network, in_front, probe, n_looks)
+
+
+@pytest.fixture
+def looks(make_encoder):
+    torch.manual_seed(1)
+    return torch.rand(6, 3, 64, 64)
+
+
+@pytest.mark.parametrize("blocks", [{}, BLOCKS])
+@pytest.mark.parametrize("kind", ["vit", "resnet", "timm"])
+def test_cached_looks_have_the_features_that_the_whole_tower_gives(
+    make_encoder, monkeypatch, looks, kind, blocks
+):
+    monkeypatch.setattr(cached_blocks, "KEPT_AS", torch.float32)
+    encoder = make_encoder(kind, **blocks)
+    looks = looks[..., :32, :32] if kind == "vit" else looks
+    cache = cache_of(encoder, 1)
+    cache.add(looks[:4])
+    cache.add(looks[4:])
+    found = cache.features(torch.tensor([5, 0, 3]))
+
+    # A second tower with the same adapters has seen the pixels, and nothing was kept of them.
+    expected = adapted(encoder, 1)[0].encode_pixels(looks)[[5, 0, 3]]
+    assert len(cache) == 6
+    torch.testing.assert_close(found.detach(), expected, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(expected, encoder.encode_pixels(looks)[[5, 0, 3]], atol=1e-3)
+
+
+def test_half_precision_of_what_is_kept_moves_features_by_less_than_a_thousandth(
+    make_encoder, looks
+):
+    encoder = make_encoder("timm", **BLOCKS)
+    cache = cache_of(encoder, 2)
+    cache.add(looks)
+    expected = adapted(encoder, 2)[0].encode_pixels(looks)
+    assert (cache.features(torch.arange(6)) - expected).norm(dim=1).max() < 1e-3
+
+
+def test_blocks_are_kept_only_if_something_behind_them_reads_them(make_encoder):
+    alone = cache_of(make_encoder("timm"), 2)
+    with_stages = cache_of(make_encoder("timm", **BLOCKS), 2)
+    # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8.
+    assert [each.shape[1:] for each in alone._kept] == [(32, 8, 8)]
+    assert {each.shape[1:] for each in with_stages._kept} == {(32, 8, 8), (24, 16, 16)}
+
+
+def test_the_blocks_in_front_are_not_run_again(make_encoder, looks):
+    encoder = make_encoder("timm")
+    changed, network, in_front = adapted(encoder, 2)
+    ran = []
+    convolution = network.get_submodule("visual.trunk.blocks.0.0.conv")
+    convolution.register_forward_hook(lambda *_: ran.append(1))
+    probe = encoder.preprocess(probe_picture())[None]
+    cache = CachedBlocks(changed.image_network(), network, in_front, probe, 6)
+    cache.add(looks)
+    n_runs = len(ran)
+    cache.features(torch.arange(6))
+    assert n_runs > 0
+    assert len(ran) == n_runs
+
+
+def test_gradients_reach_the_adapters_through_cached_looks(make_encoder, looks):
+    encoder = make_encoder("timm")
+    changed, network, in_front = adapted(encoder, 2)
+    probe = encoder.preprocess(probe_picture())[None]
+    cache = CachedBlocks(changed.image_network(), network, in_front, probe, 6)
+    cache.add(looks)
+    trained = [each for each in network.parameters() if each.requires_grad]
+    target = torch.eye(changed.dim // 2)[0]
+    from_cache = torch.autograd.grad((cache.features(torch.arange(6)) @ target).sum(), trained)
+
+    again, network, _ = adapted(encoder, 2)
+    whole = again.image_network()(looks)
+    trained = [each for each in network.parameters() if each.requires_grad]
+    expected = torch.autograd.grad((whole @ target).sum(), trained)
+    for found, wanted in zip(from_cache, expected, strict=True):
+        assert (found - wanted).norm() < 0.01 * wanted.norm()

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.errors import UsageError
+from metaadapter.features.fingerprint import digest_weights
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.features.towers.inside import restore_inside
+from metaadapter.labs.tuning import inside
+from metaadapter.labs.tuning.adapted_tower import AdaptedTower
+from metaadapter.labs.tuning.inside import Inside, tune_inside
+from metaadapter.labs.tuning.inside_steps import StepSettings
+
+
+def tuned(encoder, pictures, generator, settings=None, **options):
+    images, labels = pictures
+    return tune_inside(
+        encoder, images, labels, {it: it for it in labels}, settings, generator=generator, **options
+    )
+
+
+def with_tensors(encoder, found):
+    return encoder.adapted(lambda it: restore_inside(it, found.config, found.tensors), "tuned")
+
+
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+@pytest.mark.parametrize("tower", ["vit", "resnet", "timm"])
+def test_training_moves_features_and_leaves_the_encoder_as_it_was(
+    make_encoder, pictures, generator, tower, kind
+):
+    encoder = make_encoder(tower)
+    before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder._network)
+    found = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
+    assert found.n_steps == 2
+    assert found.left_out is None
+    assert found.config.towers == ("image",)
+    assert found.n_trained == sum(each.numel() for each in found.tensors.values())
+    assert np.array_equal(encoder.encode_images(pictures[0]), before)
+    assert digest_weights(encoder._network) == digest
+    assert not np.allclose(with_tensors(encoder, found).encode_images(pictures[0]), before)
+
+
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
+    tiny, pictures, generator, kind
+):
+    few = tuple(each[:2] + each[4:6] for each in pictures)  # two of two classes
+    features = tiny.encode_images(few[0])
+    bits = {name: tensor.clone() for name, tensor in tiny._network.state_dict().items()}
+    held = held_by_modules(tiny._network)
+
+    found = tuned(tiny, few, generator, Inside(kind, size=4, n_steps=2))
+    adapted = with_tensors(tiny, found)
+    moved = adapted.encode_images(few[0])
+    del adapted
+
+    assert found.n_steps == 2
+    assert not np.array_equal(moved, features)
+    assert np.array_equal(tiny.encode_images(few[0]), features)
+    state = tiny._network.state_dict()
+    assert state.keys() == bits.keys()
+    assert all(torch.equal(tensor, bits[name]) for name, tensor in state.items())
+    assert held_by_modules(tiny._network) == held
+
+
+def held_by_modules(network):
+    """What each module holds, by identity: hooks, parts, tensors, and a forward of its own."""
+    return {
+        name: {
+            key: {part: id(each) for part, each in value.items()}
+            if isinstance(value, dict)
+            else id(value)
+            for key, value in vars(module).items()
+        }
+        for name, module in network.named_modules()
+    }
+
+
+def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
+    make_encoder, pictures, generator, monkeypatch
+):
+    encoder = make_encoder("timm")
+    none = tuned(encoder, pictures, generator, Inside(size=4, n_steps=0))
+    alone = pictures[0][::4], pictures[1][::4]
+    one_each = tuned(encoder, alone, generator, Inside(size=4))
+    one_each_in_any_case = tuned(encoder, alone, generator, Inside(size=4, n_steps=2))
+    two_each = pictures[0][::2], pictures[1][::2]
+    learned_of_one_each = tuned(encoder, two_each, generator, Inside(size=4))
+    monkeypatch.setattr(inside, "StepSettings", partial(StepSettings, lr=1e3))
+    harmful = tuned(encoder, pictures, generator, Inside(size=4))
+    assert one_each.left_out is None
+    assert learned_of_one_each.left_out is None
+    assert harmful.left_out.strength == 0
+    for found in none, one_each, one_each_in_any_case, learned_of_one_each, harmful:
+        assert (found.tensors, found.config, found.n_steps) == ({}, None, 0)
+
+
+def test_left_out_pictures_are_asked_before_all_are_learned_from(
+    make_encoder, pictures, generator, monkeypatch
+):
+    monkeypatch.setattr(inside, "EPOCHS", 10)
+    told = []
+    found = tuned(make_encoder("timm"), pictures, generator, Inside(size=4), progress=told.append)
+    assert found.left_out.n_pictures == 12  # each once
+    assert set(found.left_out.accuracies) == set(found.left_out.log_losses) == {0.0, 0.5, 1.0}
+    encoded = [it.done for it in told if it.stage == "encode"]
+    taken = [it.done for it in told if it.stage == "tune"]
+    assert encoded[-1] == 12
+    # Three steps without each quarter of the pictures, told as if there were four.
+    assert taken[:12] == [1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16]
+    assert taken[12:] == ([17, 18, 19, 20, 20] if found.left_out.strength else [20])
+
+
+def test_the_same_seed_gives_the_same_adapters_whatever_the_order_of_classes(
+    make_encoder, pictures, generator
+):
+    encoder, settings = make_encoder("timm"), Inside(size=4, n_steps=2)
+    images, labels = pictures
+    first = tuned(encoder, pictures, generator, settings, seed=5)
+    turned = tuned(
+        encoder, (images[8:] + images[:8], labels[8:] + labels[:8]), generator, settings, seed=5
+    )
+    other = tuned(encoder, pictures, generator, settings, seed=6)
+    assert hashes(first) == hashes(turned) != hashes(other)
+
+
+@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
+def test_what_adapters_add_can_be_scaled_and_taken_back(make_encoder, kind):
+    config = InsideConfig(kind=kind, towers=("image",), width=4, alpha=None)
+    tower = AdaptedTower(make_encoder("timm"), config, 2, seed=0)
+    tower.cache.add(torch.rand(2, 3, 64, 64))
+    asked = torch.arange(2)
+    start = tower.cache.features(asked).detach()
+    with torch.no_grad():
+        for parameter in tower.parameters:
+            parameter.add_(0.01)
+    trained = tower.cache.features(asked).detach()
+    with tower.scaled(2.0):
+        assert not torch.allclose(tower.cache.features(asked), trained, atol=1e-4)
+        tower.scale(0.5)
+        torch.testing.assert_close(tower.cache.features(asked), trained)
+    torch.testing.assert_close(tower.cache.features(asked), trained)
+    with tower.scaled(0.0):
+        torch.testing.assert_close(tower.cache.features(asked), start, rtol=1e-4, atol=1e-5)
+    tower.restart()
+    torch.testing.assert_close(tower.cache.features(asked), start)
+
+
+def hashes(found):
+    return {
+        name: hashlib.sha256(each.numpy().tobytes()).hexdigest()
+        for name, each in found.tensors.items()
+    }
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(UsageError, match="got size 0, n_steps None"):
+        Inside(size=0)
+    with pytest.raises(UsageError, match="got size None, n_steps -1"):
+        Inside(n_steps=-1)
+
+
+def test_an_encoder_of_another_precision_is_refused(make_encoder, pictures, generator):
+    with pytest.raises(UsageError, match="trained in fp32, and the encoder was loaded in bf16"):
+        tuned(make_encoder("timm", precision="bf16"), pictures, generator)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.calibration import calibrated
+from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
+from metaadapter.adapter.support import Support
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning.left_out_calibration import LeftOutAnswers, calibrate
+from metaadapter.workflow.one_shot import predict_adapter
+
+N_WAY, N_SHOT = 5, 16
+
+
+def drawn(n_shot, spread, seed):
+    """Pictures of classes of a known spread, class by class."""
+    means = normalize(torch.randn(N_WAY, 64, generator=torch.Generator().manual_seed(0)), dim=-1)
+    noise = torch.randn(N_WAY, n_shot, 64, generator=torch.Generator().manual_seed(seed))
+    return normalize(means[:, None] + spread * noise, dim=-1)
+
+
+def adapter_of_typical_pictures():
+    """It was predicted from pictures that are closer to their classes than all others."""
+    return predict_adapter(
+        load_generator("default"), Support.of_tasks(drawn(N_SHOT, 0.08, 1)[None])
+    )
+
+
+def left_out(weights, spread):
+    rows = drawn(8, spread, 2).flatten(0, 1).double()
+    return LeftOutAnswers(weights, rows, torch.arange(N_WAY).repeat_interleave(8))
+
+
+def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
+    weights = adapter_of_typical_pictures()
+    new = drawn(200, 0.4, 3).flatten(0, 1).double()
+    labels = torch.arange(N_WAY).repeat_interleave(200)
+
+    found = calibrate([left_out(weights, 0.4)], 1.0)
+
+    def kept(adapter):
+        passed = known_probabilities(new, adapter) >= known_threshold(adapter)
+        shares = LeftOutAnswers(adapter, new, labels).logits.softmax(-1)
+        held = prediction_sets(shares, adapter, 0.95)[torch.arange(len(labels)), labels]
+        return float(passed.double().mean()), float(held.double().mean())
+
+    (passed, held), (passed_before, held_before) = kept(calibrated(weights, found)), kept(weights)
+    assert passed_before < 0.8
+    assert passed > 0.88
+    assert held_before < 0.9 < held
+
+
+def test_thresholds_that_pass_enough_stay():
+    weights = adapter_of_typical_pictures()
+    found = calibrate([left_out(weights, 0.02)], 1.0)
+    assert (found.known_shift, found.own_scale) == (0.0, 1.0)
+
+
+def test_shift_and_scale_are_those_of_quantiles_by_hand():
+    weights = adapter_of_typical_pictures()
+    parts = [left_out(weights, 0.2), left_out(weights.tempered(0.9), 0.25)]
+
+    found = calibrate(parts, 1.25)
+
+    known, own = [], []
+    for part in parts:
+        cool = part.weights.tempered(1.25)
+        probability = known_probabilities(part.rows, cool).numpy()
+        known.extend(np.log(probability / (1 - probability)))
+        shares = (part.logits / 1.25).softmax(-1).numpy()
+        own.extend(np.log(shares[np.arange(len(part.labels)), part.labels]))
+    levels = (0.5, 0.25, 0.1, 0.05)
+    told = weights.known_quantiles[:4].numpy()
+    np.testing.assert_allclose(
+        found.known_shift, np.mean(np.quantile(known, levels) - told), rtol=1e-5
+    )
+    expected = np.quantile(own, levels).sum() / weights.own_quantiles[:4].numpy().sum()
+    np.testing.assert_allclose(found.own_scale, max(1.0, expected), rtol=1e-5)
+    assert found.temperature == 1.25
+
+
+def test_an_adapter_without_such_a_head_keeps_its_temperature_alone():
+    names = ("likeness", "likeness_bias", "known")
+    names += ("known_quantiles", "own_quantiles", "reject_threshold")
+    weights = replace(adapter_of_typical_pictures(), **dict.fromkeys(names))
+    found = calibrate([left_out(weights, 0.2)], 1.5)
+    assert (found.temperature, found.known_shift, found.own_scale) == (1.5, 0.0, 1.0)
+    assert calibrated(weights, found).known_head is None

@@ -1,0 +1,187 @@
+"""A prompt that is learned from labelled pictures, and asked of classes that were left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, normalize
+
+from metaadapter.errors import UsageError
+from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
+from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
+from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
+
+NAMES = ["fox", "heron", "otter", "lynx"]
+N_SHOT = 3
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny):
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def rows(encoder):
+    """Pictures that look much like the class before theirs too: something is to be learned."""
+    texts = torch.from_numpy(encoder.encode_texts(NAMES))
+    texts = normalize(texts + 0.9 * texts.roll(1, 0), dim=-1)
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randn(len(NAMES) * N_SHOT, texts.shape[1], generator=draw)
+    return normalize(texts.repeat_interleave(N_SHOT, 0) + 0.05 * noise, dim=-1)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return torch.arange(len(NAMES)).repeat_interleave(N_SHOT)
+
+
+@pytest.fixture(scope="module")
+def learned(encoder, rows, labels):
+    return tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4))
+
+
+def test_learned__tensors__are_context_start_and_shift(encoder, learned):
+    assert {name: tuple(each.shape) for name, each in learned.tensors.items()} == {
+        CONTEXT: (4, 128),
+        START: (4, 128),
+        SHIFT: (512,),
+    }
+    assert (learned.config.n_context, learned.config.n_steps) == (4, 4)
+    assert learned.n_trained == 4 * 128
+    expected = word_vectors(encoder.copied_network(), encoder.tokenize, "a photo of a", 4)
+    assert torch.equal(learned.tensors[START], expected)
+
+
+def test_learned__texts_of_known_names__move_by_nothing_in_the_mean(encoder, learned):
+    prompted = PromptedEncoder(encoder, learned.tensors)
+
+    moved = prompted._change(NAMES) - learned.tensors[SHIFT]
+
+    assert moved.abs().max() > 1e-3
+    torch.testing.assert_close(moved.mean(0), torch.zeros(512), rtol=0, atol=1e-6)
+
+
+def test_learned__equals_the_steps_by_hand(encoder, rows, labels, learned):
+    texts = PromptedTexts(encoder.copied_network(), encoder.tokenize, learned.tensors[START])
+    hand_written = torch.from_numpy(encoder.encode_texts(NAMES))
+    tokens = texts.tokens(NAMES)
+    start = texts(tokens).detach()
+    pictures = normalize(rows - rows.mean(0), dim=-1)
+
+    def unit(classes):
+        return normalize(classes - classes.mean(0), dim=-1)
+
+    scales = [2.0**power for power in range(9)]
+    scale = min(
+        scales, key=lambda it: cross_entropy(it * pictures @ unit(hand_written).T, labels).item()
+    )
+    rate = 0.05 * float(learned.tensors[START].square().mean().sqrt())
+    optimizer = torch.optim.Adam([texts.context], lr=rate)
+    for _ in range(4):
+        classes = normalize(hand_written + texts(tokens) - start, dim=-1)
+        loss = cross_entropy(scale * pictures @ unit(classes).T, labels)
+        loss = loss + (classes - hand_written).square().sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    torch.testing.assert_close(learned.tensors[CONTEXT], texts.context.detach(), rtol=0, atol=1e-4)
+
+
+def test_learned__pictures_of_known_classes__are_told_with_more_certainty(
+    encoder, rows, labels, learned
+):
+    pictures = normalize(rows - rows.mean(0), dim=-1)
+
+    def loss(some):
+        texts = torch.from_numpy(some.encode_texts(NAMES))
+        return cross_entropy(30 * pictures @ (texts - texts.mean(0)).T, labels).item()
+
+    assert loss(PromptedEncoder(encoder, learned.tensors)) < loss(encoder) - 0.01
+
+
+def test_learned__more_closeness__keeps_texts_nearer(encoder, rows, labels, learned):
+    held = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4, closeness=1000.0))
+
+    def moved(found):
+        return (found.tensors[CONTEXT] - found.tensors[START]).norm()
+
+    assert moved(held) < 0.9 * moved(learned)
+
+
+def test_encoder__after_learning__is_as_it_was(encoder, rows, labels):
+    before = encoder.encode_texts(NAMES)
+    weights = {name: each.clone() for name, each in encoder._network.state_dict().items()}
+
+    tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=2))
+
+    assert np.array_equal(encoder.encode_texts(NAMES), before)
+    assert all(
+        torch.equal(each, weights[name]) for name, each in encoder._network.state_dict().items()
+    )
+
+
+def test_learned__without_steps__is_nothing(encoder, rows, labels):
+    found = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=0))
+
+    assert (found.tensors, found.config, found.n_steps) == ({}, None, 0)
+
+
+def test_left_out__classes__decide(encoder, rows, labels):
+    told = []
+
+    found = tune_prompt(encoder, rows, labels, NAMES, progress=told.append)
+
+    left_out = found.left_out
+    assert left_out.n_pictures == len(labels)
+    gain = left_out.log_losses[0] - left_out.log_losses[10]
+    assert found.n_steps == (10 if gain > left_out.error else 0)
+    assert told[-1].done <= told[-1].total == 30
+    assert [each.done for each in told] == sorted(each.done for each in told)
+
+
+def test_left_out__pictures_that_show_other_classes__keep_the_names(encoder, rows, labels):
+    draw = torch.Generator().manual_seed(1)
+    noise = normalize(torch.randn(rows.shape, generator=draw), dim=-1)
+
+    found = tune_prompt(encoder, noise, labels, NAMES)
+
+    assert found.tensors == {}
+    assert found.left_out.log_losses[10] > found.left_out.log_losses[0] - found.left_out.error
+
+
+def test_learned__two_classes__are_too_few(encoder, rows, labels):
+    with pytest.raises(UsageError, match="at least three classes that have a name and pictures"):
+        tune_prompt(encoder, rows[:6], labels[:6], NAMES[:2])
+
+
+def test_learned__is_the_same_each_time(encoder, rows, labels, learned):
+    again = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4))
+
+    assert all(torch.equal(each, learned.tensors[name]) for name, each in again.tensors.items())
+
+
+@pytest.mark.parametrize("kind", ["vit", "resnet"])
+def test_learned__on_a_model_of_open_clip__reads_names_anew(make_encoder, pictures, kind):
+    encoder = make_encoder(kind)
+    taken, names = pictures
+    rows = torch.from_numpy(encoder.encode_images(taken))
+    order = sorted(set(names))
+    labels = torch.tensor([order.index(name) for name in names])
+
+    found = tune_prompt(encoder, rows, labels, order, SoftPrompt(n_context=2, n_steps=3))
+
+    assert found.tensors[CONTEXT].shape == (2, 16)
+    read = PromptedEncoder(encoder, found.tensors).encode_texts(["yellow"])
+    assert np.abs(read - encoder.encode_texts(["yellow"])).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_context": 0}, {"n_steps": -1}, {"lr": 0.0}, {"closeness": -1.0}]
+)
+def test_settings__out_of_range__are_refused(wrong):
+    (value,) = wrong.values()
+
+    with pytest.raises(UsageError, match=str(value)):
+        SoftPrompt(**wrong)

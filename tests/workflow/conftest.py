@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.pretrained import load_generator
+
+
+@dataclass
+class Tasks:
+    """Pictures around a direction per class, texts near it, and which are there."""
+
+    pictures: Tensor
+    text: Tensor
+    mask: Tensor
+    classes: Tensor
+
+    @property
+    def support(self):
+        return self.with_scale(None)
+
+    def with_scale(self, logit_scale, views=None):
+        return Support.of_tasks(
+            self.pictures,
+            self.text,
+            self.mask,
+            self.classes,
+            logit_scale=logit_scale,
+            views_TNKVD=views,
+        )
+
+
+@pytest.fixture
+def make_tasks():
+    def make(n_tasks, n_way, n_shot, width=24, seed=0):
+        draw = torch.Generator().manual_seed(seed)
+
+        def noise(*shape):
+            return torch.randn(n_tasks, *shape, width, generator=draw, dtype=torch.float64)
+
+        directions = noise(n_way)
+        return Tasks(
+            pictures=normalize(directions[:, :, None] + 1.2 * noise(n_way, n_shot), dim=-1),
+            text=normalize(directions + noise(n_way), dim=-1),
+            mask=torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool),
+            classes=torch.ones(n_tasks, n_way, dtype=torch.bool),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Generator:
+    return load_generator("default").double()
+
+
+NAMES = ("ant", "bee", "cat", "dog")
+
+
+class Features:
+    """Unit rows around one direction per class, and texts near the directions."""
+
+    def __init__(self, n_shot=3, width=32, seed=0):
+        rng = np.random.default_rng(seed)
+        self.directions = rng.normal(size=(len(NAMES), width))
+        self.y = np.repeat(NAMES, n_shot)
+        self.X = self.around(self.y, rng)
+        self.y_new = np.repeat(NAMES, 25)
+        self.X_new = self.around(self.y_new, rng)
+        texts = self.directions + rng.normal(size=(len(NAMES), width))
+        self.texts = dict(zip(NAMES, texts, strict=True))
+
+    @staticmethod
+    def as_kept(rows):
+        """Unit rows as a classifier keeps them: in float32, as they come from an encoder."""
+        return normalize(torch.from_numpy(np.array(rows)).double(), dim=-1).float().double()
+
+    @property
+    def support(self):
+        pictures = self.as_kept(self.X).unflatten(0, (len(NAMES), -1))
+        return Support.of_tasks(pictures[None], self.as_kept([*self.texts.values()])[None])
+
+    def around(self, labels, rng):
+        rows = self.directions[[NAMES.index(label) for label in labels]]
+        rows = rows + 1.2 * rng.normal(size=rows.shape)
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def make_data():
+    return Features
+
+
+@pytest.fixture
+def data():
+    return Features()

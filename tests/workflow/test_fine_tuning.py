@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.weights import classify
+from metaadapter.errors import UsageError
+from metaadapter.workflow.fine_tuning import CHECKED, fine_tune
+from metaadapter.workflow.gradient_steps import FineTune, gradient_steps
+
+
+def test_fine_tune__no_steps__is_the_prediction_exactly(shipped, make_tasks):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=0))
+
+    predicted = shipped.predict(task.support)
+    assert tuned.n_steps_T.tolist() == [0, 0]
+    for name, tensor in predicted.tensors().items():
+        assert torch.equal(getattr(tuned.weights, name), tensor)
+
+
+def test_fine_tune__given_number_and_no_picture__takes_none(shipped, make_tasks):
+    task = make_tasks(2, 4, 3)
+    task.mask[0] = False
+
+    tuned = fine_tune(shipped, task.with_scale(20.0), FineTune(n_steps=3))
+
+    assert tuned.n_steps_T.tolist() == [0, 3]
+
+
+def test_fine_tune__given_number__is_that_many_steps(shipped, make_tasks):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=7, anchor=0.6))
+
+    start = shipped.predict(task.support)
+    walk = gradient_steps(start, task.support, FineTune(anchor=0.6))
+    expected = list(islice(walk, 7))[-1]
+    assert tuned.n_steps_T.tolist() == [7, 7]
+    torch.testing.assert_close(tuned.weights.classes, expected.classes, rtol=1e-12, atol=0)
+
+
+def slow_choice(generator, task, settings):
+    """Steps of one task by refitting without each fold, picture by picture."""
+    n_way, n_shot = task.mask.shape[1:]
+    n_folds = 4
+    gains = {number: [] for number in CHECKED}
+    for fold in range(n_folds):
+        kept = task.mask.clone()
+        left = []
+        for c in range(n_way):
+            there = [k for k in range(n_shot) if task.mask[0, c, k]]
+            for rank, k in enumerate(there):
+                if rank % n_folds == fold and len(there) > 1:
+                    kept[0, c, k] = False
+                    left.append((c, k))
+        if not left:
+            continue
+        support = task.support.kept(kept)
+        start = generator.predict(support)
+        walk = gradient_steps(start, support, settings)
+        path = dict(enumerate(islice(walk, max(CHECKED)), 1))
+
+        def loss(weights, c, k):
+            logits = classify(task.pictures[:, c, k][:, None], weights)[0, 0]
+            return -float(logits.log_softmax(-1)[c])
+
+        for number in CHECKED:
+            gains[number] += [loss(start, c, k) - loss(path[number], c, k) for c, k in left]
+    best = max(CHECKED, key=lambda number: sum(gains[number]))
+    each = gains[best]
+    mean = sum(each) / len(each)
+    error = math.sqrt(sum((x - mean) ** 2 for x in each) / (len(each) - 1) / len(each))
+    return best if mean > error else 0
+
+
+@pytest.mark.slow
+def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tasks):
+    settings = FineTune(anchor=0.1, lr=0.05)
+    tasks = [make_tasks(1, 4, 5, seed=seed) for seed in range(6)]
+    tasks[1].mask[0, 0, 2:] = tasks[1].mask[0, 1, 1:] = False
+
+    found = [fine_tune(shipped, task.support, settings) for task in tasks]
+
+    expected = [slow_choice(shipped, task, settings) for task in tasks]
+    assert [int(tuned.n_steps_T) for tuned in found] == expected
+    assert 0 < sum(steps > 0 for steps in expected) < len(tasks)
+
+
+def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
+    task = make_tasks(6, 4, 5)
+    settings = FineTune(anchor=0.1, lr=0.05)
+
+    together = fine_tune(shipped, task.support, settings)
+
+    alone = [
+        fine_tune(shipped, task.support.map(lambda part, t=t: part[t : t + 1]), settings)
+        for t in range(6)
+    ]
+    assert together.n_steps_T.tolist() == [int(one.n_steps_T) for one in alone]
+    for t, one in enumerate(alone):
+        torch.testing.assert_close(
+            together.weights.classes[t], one.weights.classes[0], rtol=1e-6, atol=1e-8
+        )
+
+
+@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 30.0])])
+def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
+    shipped, make_tasks, logit_scale
+):
+    task = make_tasks(2, 4, 3)
+    noise = 0.1 * torch.randn(2, 4, 3, 2, 24, generator=torch.Generator().manual_seed(1))
+    views = normalize(task.pictures[..., None, :] + noise, dim=-1)
+    settings = FineTune(n_steps=4, modalities=0.3, views=0.4)
+
+    tuned = fine_tune(shipped, task.with_scale(logit_scale, views), settings)
+
+    start, support = shipped.predict(task.support), task.with_scale(logit_scale, views)
+    walk = gradient_steps(start, support, FineTune(modalities=0.3, views=0.4))
+    expected = list(islice(walk, 4))[-1]
+    torch.testing.assert_close(tuned.weights.classes, expected.classes)
+    plain = fine_tune(shipped, task.support, FineTune(n_steps=4))
+    assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
+
+
+def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
+    with pytest.raises(UsageError, match=r"inverse temperature is needed here .*pass logit_scale"):
+        fine_tune(shipped, make_tasks(1, 3, 2).support, FineTune(modalities=0.1))
+
+
+def test_fine_tune__one_shot__keeps_the_prediction_and_says_so(shipped, make_tasks):
+    task = make_tasks(3, 5, 1)
+
+    tuned = fine_tune(shipped, task.support)
+
+    assert tuned.n_steps_T.tolist() == [0, 0, 0]
+    assert torch.equal(tuned.weights.classes, shipped.predict(task.support).classes)
+
+
+@pytest.mark.parametrize("n_steps", [None, 3])
+def test_fine_tune__steps_that_diverge__give_the_prediction_back(shipped, make_tasks, n_steps):
+    task = make_tasks(2, 4, 3)
+
+    tuned = fine_tune(shipped, task.support, FineTune(n_steps=n_steps, lr=1e308))
+
+    assert tuned.n_steps_T.tolist() == [0, 0]
+    assert torch.equal(tuned.weights.classes, shipped.predict(task.support).classes)
+
+
+def test_fine_tune__no_picture__is_zero_shot(shipped, make_tasks):
+    task = make_tasks(1, 4, 2)
+    task.mask[:] = False
+
+    tuned = fine_tune(shipped, task.with_scale(20.0))
+
+    assert int(tuned.n_steps_T) == 0
+    expected = shipped.predict(task.with_scale(20.0))
+    assert torch.equal(tuned.weights.classes, expected.classes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_steps": -1}, "n_steps must be at least 0"),
+        ({"lr": 0.0}, "lr must be above 0"),
+        ({"anchor": -1.0}, "anchor at least 0"),
+        ({"modalities": -0.1}, "weights of modalities and views must be numbers of at least 0"),
+        ({"views": math.nan}, "got modalities 0.0, views nan"),
+    ],
+)
+def test_fine_tune__settings_that_cannot_be__are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        replace(FineTune(), **change)

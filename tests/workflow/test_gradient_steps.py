@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, kl_div, normalize
+
+from metaadapter._compat import import_higher
+from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
+from metaadapter.adapter.weights import classify
+from metaadapter.workflow import gradient_steps as gradient_steps_module
+from metaadapter.workflow.gradient_steps import MOVED, FineTune, gradient_steps, support_loss
+
+LR, ANCHOR, N_STEPS, N_SHOT = 0.05, 2.1, 4, 3
+# higher adds it before it corrects the bias of the second moment, torch after.
+EPSILON = 1e-30
+EXACT = {"rtol": 1e-9, "atol": 1e-11}
+
+
+class Learner(nn.Module):
+    """The offsets of one task as parameters, for higher."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.start = start
+        self.units = {name: getattr(start, name).square().mean().sqrt() for name in MOVED}
+        self.offsets = nn.ParameterDict(
+            {name: torch.zeros_like(getattr(start, name)) for name in MOVED}
+        )
+
+    def weights(self):
+        moved = {
+            name: getattr(self.start, name) + self.units[name] * self.offsets[name]
+            for name in MOVED
+        }
+        return replace(self.start, **moved)
+
+    def forward(self, features=None):
+        # Only inside forward does higher put its parameters in the place of the module's.
+        weights = self.weights()
+        return weights if features is None else classify(features, weights)
+
+
+def by_higher(start, loss_of):
+    """The adapter of one task after the steps down `loss_of` its learner, unrolled by higher."""
+    learner = Learner(start)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=LR, eps=EPSILON)
+    with import_higher().innerloop_ctx(learner, optimizer) as (functional, steps):
+        for _ in range(N_STEPS):
+            held = sum(offset.square().mean() for offset in functional.parameters())
+            steps.step(loss_of(functional) + ANCHOR / N_SHOT * held)
+        return functional()
+
+
+def labels_of(support):
+    """The class of each row, class by class."""
+    return torch.arange(len(support)).repeat_interleave(support[0, ..., 0].numel())
+
+
+def steps(start, support, *, anchor=ANCHOR, n_steps=N_STEPS, **weights):
+    settings = FineTune(lr=LR, anchor=anchor, **weights)
+    return list(islice(gradient_steps(start, support, settings), n_steps))[-1]
+
+
+def torch_divergence(left, right):
+    """Mean of both directions, by torch's own function."""
+    log_p, log_q = left.log_softmax(-1), right.log_softmax(-1)
+    there = kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    return (there + kl_div(log_p, log_q, reduction="batchmean", log_target=True)) / 2
+
+
+def test_gradient_steps__are_those_of_higher(shipped, make_tasks, monkeypatch):
+    monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
+    task = make_tasks(2, 4, N_SHOT)
+    start = shipped.predict(task.support)
+
+    after = steps(start, task.support)
+
+    for number, support in enumerate(task.pictures):
+
+        def loss_of(learner, support=support):
+            return cross_entropy(learner(support.flatten(0, 1)), labels_of(support))
+
+        expected = by_higher(start.task(number), loss_of)
+        for name, tensor in after.task(number).tensors().items():
+            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
+    changed = [
+        name
+        for name, tensor in after.tensors().items()
+        if not torch.equal(tensor, getattr(start, name))
+    ]
+    assert set(changed) == set(MOVED)
+
+
+def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_tasks, monkeypatch):
+    monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
+    task = make_tasks(2, 4, N_SHOT)
+    draw = torch.Generator().manual_seed(1)
+    views = task.pictures[..., None, :] + 0.1 * torch.randn(
+        2, 4, 3, 5, 24, generator=draw, dtype=torch.float64
+    )
+    views = normalize(views, dim=-1)
+    support = task.with_scale(20.0, views)
+    unadapted, start = zero_shot(support), shipped.predict(support)
+
+    after = steps(start, support, views=0.4, modalities=0.3)
+
+    for number, support in enumerate(task.pictures):
+        one_unadapted, its_views = unadapted.task(number), views[number]
+
+        def loss_of(learner, support=support, unadapted=one_unadapted, views=its_views):
+            rows, seen = support.flatten(0, 1), learner(views.flatten(0, 2))
+            whole = learner(rows)[:, None].expand(-1, 5, -1).flatten(0, 1)
+            weights = learner()
+            text = classify(rows, text_alone(weights))
+            visual = classify(rows, visual_alone(weights, unadapted))
+            return (
+                cross_entropy(seen, labels_of(views))
+                + 0.4 * torch_divergence(seen, whole)
+                + 0.3 * torch_divergence(text, visual)
+            )
+
+        expected = by_higher(start.task(number), loss_of)
+        for name, tensor in after.task(number).tensors().items():
+            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
+
+
+def test_gradient_steps__padded_batch__is_each_task_alone(shipped, make_tasks):
+    small, large = make_tasks(1, 3, 2, seed=1), make_tasks(1, 5, 4, seed=2)
+    batch = make_tasks(2, 5, 4, seed=3)
+    batch.mask[0], batch.classes[0] = False, False
+    batch.mask[0, :3, :2], batch.classes[0, :3] = True, True
+    batch.pictures[0, :3, :2], batch.text[0, :3] = small.pictures[0], small.text[0]
+    batch.pictures[1], batch.text[1] = large.pictures[0], large.text[0]
+    query = normalize(torch.randn(2, 6, 24, dtype=torch.float64), dim=-1)
+
+    together = classify(query, steps(shipped.predict(batch.support), batch.support))
+
+    for number, task in enumerate((small, large)):
+        alone = steps(shipped.predict(task.support), task.support)
+        n_way = task.text.shape[1]
+        torch.testing.assert_close(
+            together[number, :, :n_way],
+            classify(query[number : number + 1], alone)[0],
+            rtol=1e-6,
+            atol=1e-6,
+        )
+
+
+def test_gradient_steps__lower_the_loss_and_the_anchor_holds(shipped, make_tasks):
+    task = make_tasks(3, 4, 5)
+    start = shipped.predict(task.support)
+    before = support_loss(start, task.support)
+
+    free, held = (steps(start, task.support, anchor=anchor, n_steps=60) for anchor in (0.0, 100.0))
+
+    assert (support_loss(free, task.support) < before).all()
+    far, near = ((each.classes - start.classes).norm() for each in (free, held))
+    assert near < far / 10
+
+
+def test_gradient_steps__a_task_without_pictures__stays(shipped, make_tasks):
+    task = make_tasks(2, 3, 2)
+    task.mask[1] = False
+    start = shipped.predict(task.with_scale(20.0))
+
+    after = steps(start, task.support)
+
+    for name, tensor in after.tensors().items():
+        assert torch.equal(tensor[1], getattr(start, name)[1])

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaadapter.workflow.labelled_pictures import draw_shots
+
+LABELS = st.lists(st.sampled_from(["heron", "lynx", "red fox"]), min_size=1, max_size=30)
+
+
+@given(LABELS, st.integers(1, 5), st.integers(0, 3))
+def test_draw_shots__each_class__gives_as_many_as_it_can(labels, shots, seed):
+    drawn = Counter(labels[number] for number in draw_shots(labels, shots, seed))
+
+    assert drawn == {label: min(n, shots) for label, n in Counter(labels).items()}
+
+
+@given(LABELS, st.integers(1, 5), st.integers(0, 3))
+def test_draw_shots__one_shot_more__holds_the_former(labels, shots, seed):
+    assert set(draw_shots(labels, shots, seed)) <= set(draw_shots(labels, shots + 1, seed))
+
+
+@given(LABELS, st.integers(1, 5), st.integers(0, 3))
+def test_draw_shots__another_class__changes_nothing_for_the_others(labels, shots, seed):
+    before = draw_shots(labels, shots, seed)
+
+    after = draw_shots([*labels, "wolf"], shots, seed)
+
+    assert after == [*before, len(labels)]
+
+
+def test_draw_shots__no_number__takes_all():
+    assert draw_shots(["a", "b", "a"], None, 0) == [0, 1, 2]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.adapter.support import Support
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.fine_tuning import leave_one_out
+from metaadapter.workflow.gradient_steps import FineTune
+
+LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def draw(labels, *, dim=16, seed=0):
+    """Rows, labels and texts of a task."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(len(labels), dim)) + np.eye(dim)[labels]
+    features = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
+    text = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(3, dim))), dim=1)
+    return features.float(), torch.tensor(labels), text.float()
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "options"),
+    [(0, {}), (7, {"mode": "finetune", "fine_tuning": FineTune(n_steps=7)})],
+)
+def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_steps, options):
+    features, labels, text = draw(LABELS)
+    support = Support.of_rows(features, labels, text, logit_scale=100.0)
+
+    found = leave_one_out(support, load_generator(), n_steps=n_steps)
+
+    X, y = features.numpy(), labels.numpy()
+    expected = []
+    for left_out in range(len(y)):
+        others = np.arange(len(y)) != left_out
+        classifier = MetaAdapterClassifier(
+            dict(enumerate(text.numpy())), logit_scale=100.0, **options
+        )
+        expected.append(classifier.fit(X[others], y[others]).predict_proba(X[left_out, None])[0])
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-4)
+    assert found.correct.tolist() == (np.argmax(expected, 1) == y).tolist()
+    assert 0 < found.correct.sum() < len(y)
+
+
+def test_leave_one_out__gradient_steps__change_what_is_predicted():
+    support = Support.of_rows(*draw(LABELS), logit_scale=100.0)
+
+    before, after = (leave_one_out(support, load_generator(), n_steps=n) for n in (0, 40))
+
+    assert not torch.allclose(before.probabilities, after.probabilities, atol=1e-3)
+
+
+def test_leave_one_out__only_picture_of_its_class__is_not_asked():
+    support = Support.of_rows(*draw([0, 0, 1, 2, 2]), logit_scale=100.0)
+
+    found = leave_one_out(support, load_generator())
+
+    assert found.pictures.tolist() == [0, 1, 3, 4]
+    assert found.labels.tolist() == [0, 0, 2, 2]
+
+
+def test_leave_one_out__one_picture_of_each_class__asks_nothing():
+    support = Support.of_rows(*draw([0, 1, 2]), logit_scale=100.0)
+
+    assert len(leave_one_out(support, load_generator()).labels) == 0

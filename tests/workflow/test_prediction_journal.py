@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.errors import DataError
+from metaadapter.workflow.prediction_rows import RowFormat
+from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.tally import Tally
+
+SHARES = {"fox": 0.75, "lynx": 0.25}
+PARTS = {"first": ["1.png", "2.png"], "second": ["3.png"], "third": ["4.png", "5.png"]}
+
+
+def predictions(names):
+    return [Prediction(name, "fox", 0.75, "lynx", 0.25, name == "3.png", SHARES) for name in names]
+
+
+def answer(file, *parts, question="asked", end=True):
+    """Answer parts that are not there yet; which ones were, and what was told of all."""
+    total, taken = Tally(), []
+    with PredictionTable(file, RowFormat([*SHARES]), question=question) as table:
+        for part in parts:
+            tally = table.take(part)
+            if tally is None:
+                some = predictions(PARTS[part])
+                tally = Tally.of(some, [f"of {part}"], [UnreadableImage(f"{part}.png", "broken")])
+                table.add(some, part, tally)
+            else:
+                taken.append(part)
+            total.add(tally)
+        if end:
+            table.finish()
+    return taken, total
+
+
+def whole(tmp_path):
+    answer(tmp_path / "whole.csv", *PARTS)
+    return (tmp_path / "whole.csv").read_bytes()
+
+
+def test_table__same_question__goes_on_and_tells_what_it_would_have_told(tmp_path):
+    file = tmp_path / "a.csv"
+    answer(file, "first", "second", end=False)
+
+    taken, told = answer(file, *PARTS)
+
+    assert taken == ["first", "second"]
+    assert file.read_bytes() == whole(tmp_path)
+    assert (told.n, told.in_support) == (5, ["3.png"])
+    assert [str(each.path) for each in told.unreadable] == ["first.png", "second.png", "third.png"]
+    assert told.warnings == ["of first", "of second", "of third"]
+
+
+@pytest.mark.parametrize("at", range(1, 60, 7))
+def test_table__journal_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, at):
+    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+    answer(file, *PARTS, end=False)
+    content = journal.read_bytes()
+    journal.write_bytes(content[: len(content) * at // 60])
+
+    answer(file, *PARTS)
+
+    assert file.read_bytes() == whole(tmp_path)
+
+
+@pytest.mark.parametrize("at", range(0, 60, 7))
+def test_table__rows_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, at):
+    file, rows = tmp_path / "a.csv", tmp_path / "a.csv.partial"
+    answer(file, *PARTS, end=False)
+    content = rows.read_bytes()
+    rows.write_bytes(content[: len(content) * at // 60])
+
+    answer(file, *PARTS)
+
+    assert file.read_bytes() == whole(tmp_path)
+
+
+def test_table__row_changed_by_hand__is_asked_again(tmp_path):
+    file, rows = tmp_path / "a.csv", tmp_path / "a.csv.partial"
+    answer(file, *PARTS, end=False)
+    rows.write_bytes(rows.read_bytes().replace(b"3.png,fox", b"3.png,elk"))
+
+    taken, _ = answer(file, *PARTS)
+
+    assert taken == ["first"]
+    assert file.read_bytes() == whole(tmp_path)
+
+
+def test_table__other_question_or_other_parts__begins_anew(tmp_path):
+    file = tmp_path / "a.csv"
+    answer(file, *PARTS, end=False)
+
+    assert answer(file, *PARTS, question="another", end=False)[0] == []
+    assert answer(file, "second", "third", question="another")[0] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_table__predictions_read_back__are_those_that_were_added(tmp_path):
+    rows = RowFormat([*SHARES], sets=True, boxes=True, times=True)
+    one = Prediction("=1.png", "fox", 1 / 3, "lynx", 0.25, False, SHARES, known=0.1, set=("fox",))
+    none = Prediction("2.png", "empty", 0.9, "", 0.0, False, {}, time="2025-05-04T06:00:00")
+
+    with PredictionTable(tmp_path / "a.csv", rows) as table:
+        table.add([one, none])
+        found = list(table.predictions())
+        table.finish()
+
+    assert found == [one, none]
+
+
+def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
+    file = tmp_path / "a.csv"
+    with PredictionTable(file, RowFormat([*SHARES]), question="asked") as table:
+        table.add(predictions(PARTS["first"]), "first", Tally())
+
+        with pytest.raises(DataError, match=r"another run is writing to the table .*a\.csv"):
+            PredictionTable(file, RowFormat([*SHARES]), question="asked")
+        table.finish()
+
+    assert len(file.read_text().splitlines()) == 1 + len(PARTS["first"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_journal__whose_numbers_were_changed__is_asked_again(tmp_path):
+    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+    answer(file, *PARTS, end=False)
+    content = journal.read_text()
+    changed = content.replace('"n":2', '"n":3').replace('"n": 2', '"n": 3')
+    assert changed != content
+    journal.write_text(changed)
+
+    _, told = answer(file, *PARTS)
+
+    assert told.n == sum(map(len, PARTS.values()))
+    assert file.read_bytes() == whole(tmp_path)
+
+
+def test_journal__with_a_line_of_another_kind__is_read_up_to_it(tmp_path):
+    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+    answer(file, *PARTS, end=False)
+    head, first, *_ = journal.read_text().splitlines(keepends=True)
+    journal.write_text(f"{head}{first}[1]\n")
+
+    taken, _ = answer(file, *PARTS)
+
+    assert taken == ["first"]

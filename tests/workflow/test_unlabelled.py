@@ -1,0 +1,105 @@
+"""`fit(X, y, unlabelled=U)`: the same adapter as the generator's, kept, loaded and extended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.weights import probabilities
+from metaadapter.errors import UsageError
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.one_shot import predict_adapter
+
+
+@pytest.fixture
+def few(data):
+    """One labelled picture a class, and the others as unlabelled ones."""
+    first = np.unique(data.y, return_index=True)[1]
+    rest = np.setdiff1d(np.arange(len(data.y)), first)
+    return data.X[first], data.y[first], np.concatenate([data.X[rest], data.X_new])
+
+
+def test_fit__with_unlabelled_rows__is_the_generator_s_answer_to_that_pool(data, few, shipped):
+    X, y, unlabelled = few
+
+    classifier = MetaAdapterClassifier(data.texts, generator=shipped)
+    classifier.fit(X, y, unlabelled=3 * unlabelled)
+
+    pool = normalize(torch.from_numpy(unlabelled).double(), dim=-1).float()
+    bare = MetaAdapterClassifier(data.texts, generator=shipped).fit(X, y)
+    expected = predict_adapter(shipped, bare.support_.with_pool(pool))
+    found = classifier.predict_proba(data.X_new)
+    np.testing.assert_allclose(
+        found, probabilities(torch.from_numpy(data.X_new), expected), atol=1e-6
+    )
+    assert np.abs(found - bare.predict_proba(data.X_new)).max() > 0.01
+
+
+def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
+    X, y, unlabelled = few
+    classifier = MetaAdapterClassifier(data.texts)
+
+    without = classifier.fit(X, y).predict_proba(data.X_new)
+
+    assert (
+        classifier.fit(X, y, unlabelled=unlabelled[:0]).predict_proba(data.X_new) == without
+    ).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda U: U[:, :-1], r"numbers of the shape \(pictures, \d+\), as wide as X"),
+        (lambda U: U[0], "as wide as X"),
+        (lambda U: U.astype(str), "unlabelled must be numbers"),
+        (lambda U: np.where(np.arange(len(U))[:, None] == 2, np.nan, U), "row 2 of unlabelled"),
+    ],
+)
+def test_fit__with_rows_that_cannot_be_used__leaves_the_classifier(data, few, spoil, told):
+    X, y, unlabelled = few
+    classifier = MetaAdapterClassifier(data.texts).fit(X, y)
+    before = classifier.adapter_
+
+    with pytest.raises(UsageError, match=told):
+        classifier.fit(X, y, unlabelled=spoil(unlabelled))
+
+    assert classifier.adapter_ is before
+
+
+def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp_path):
+    X, y, unlabelled = few
+    last = y == max(y)
+    name = max(y)
+    texts = {label: text for label, text in data.texts.items() if label != name}
+    classifier = MetaAdapterClassifier(texts).fit(X[~last], y[~last], unlabelled=unlabelled)
+    classifier.save(tmp_path / "a")
+
+    loaded = MetaAdapterClassifier.load(tmp_path / "a")
+
+    assert loaded.support_.n_pool == len(unlabelled)
+    assert "unlabelled ones" in (tmp_path / "a" / "README.md").read_text()
+    np.testing.assert_array_equal(
+        loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
+    )
+    for each in (classifier, loaded):
+        each.add_class(name, X[last], text=data.texts[name])
+    # A saved pool is rounded to half precision.
+    np.testing.assert_allclose(
+        loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new), atol=0.01
+    )
+    assert loaded.support_.n_pool == len(unlabelled)
+    assert loaded.score(data.X_new, data.y_new) > 0.8
+
+
+def test_fit__gradient_steps_after_a_pool__start_from_its_adapter(data, few):
+    X, y, unlabelled = few
+    classifier = MetaAdapterClassifier(data.texts, mode="finetune")
+
+    found = classifier.fit(X, y, unlabelled=unlabelled).predict_proba(data.X_new)
+
+    # With one picture a class nothing can be left out, so no step is taken.
+    assert classifier.n_steps_ == 0
+    one_shot = MetaAdapterClassifier(data.texts).fit(X, y, unlabelled=unlabelled)
+    np.testing.assert_allclose(found, one_shot.predict_proba(data.X_new), atol=1e-6)
