@@ -1,0 +1,134 @@
+"""A journal: records of JSON in a file that only grows, one a line.
+
+A record is on disk before it counts. A killed process leaves at most a part of a line, which no
+later reader takes for a record. Features are too large for lines and are read through a memory map:
+`features.store.feature_cache` keeps them in files of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, final
+
+from pydantic import ValidationError
+
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import require_no_link
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.errors import DataError
+
+# The errors of reading a value that is not the expected record.
+DAMAGE = (AttributeError, LookupError, TypeError, ValueError)
+
+
+@final
+class Journal:
+    """A file of records that one process at a time appends to.
+
+    Args:
+        path: The file, which may be missing.
+        head: The value of the first line, which says what the records belong to; None for no such
+            line. Records below another head are not read, and the next `append` replaces them.
+    """
+
+    def __init__(self, path: Path, head: Any = None) -> None:
+        self.path = path
+        self._head = b"" if head is None else _line(head)
+        self._size = 0
+        """The bytes of the head and of all records that were read or appended."""
+
+    def read(self, enter: Callable[[Any], object], remedy: str | None = None) -> None:
+        """Hand each record to `enter`, in order; a last line without its end is no record.
+
+        Args:
+            enter: Takes the value of a line. It raises one of `DAMAGE` for anything but a record.
+            remedy: What to do about a damaged line, for the message. With None, the records before
+                the damage are read, and the next `append` replaces the others.
+
+        Raises:
+            DataError: The file cannot be read, or a line is damaged and there is a remedy.
+        """
+        try:
+            content = regular(self.path).read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DataError(
+                f"cannot read {self.path}: {error.strerror}; correct its permissions, or restore "
+                "it from a copy"
+            ) from error
+        if not content.startswith(self._head):
+            return
+        self._size = len(self._head)
+        *lines, _ = content[self._size :].split(b"\n")
+        for number, line in enumerate(lines, start=2 if self._head else 1):
+            try:
+                enter(parse_json(line))
+            except DAMAGE as error:
+                if remedy is None:
+                    return
+                raise DataError(
+                    f"line {number} of {self.path} is damaged ({_reason(error)}); {remedy}"
+                ) from error
+            self._size += len(line) + 1
+
+    def prepare(self) -> None:
+        """Create the file if it is missing, and cut off what follows the last whole record.
+
+        `append` does this as well; call it to report a file that cannot be written before the work.
+
+        Raises:
+            OSError: The file cannot be written.
+            DataError: The path is a link.
+        """
+        require_no_link(self.path)
+        self.path.touch()
+        os.truncate(regular(self.path), min(self._size, self.path.stat().st_size))
+
+    def append(self, record: Any) -> None:
+        """Write a JSON value, which is on disk when this returns; after an error it is not there.
+
+        Raises:
+            OSError: It cannot be written.
+            DataError: The path is a link.
+        """
+        line = _line(record) if self._size else self._head + _line(record)
+        self.prepare()
+        with self.path.open("ab") as file:
+            rest = line
+            try:
+                # Past Python's buffer, which would keep what a full disk refused.
+                while rest:
+                    rest = rest[os.write(file.fileno(), rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):  # the next `append` tries again
+                    os.truncate(self.path, self._size)
+                raise
+        self._size += len(line)
+
+    def replace(self, records: Iterable[Any]) -> None:
+        """Write the journal anew in one step, with these records.
+
+        Raises:
+            OSError: It cannot be written, and is as before.
+            DataError: The path is a link.
+        """
+        require_no_link(self.path)
+        content = self._head + b"".join(map(_line, records))
+        replace_file(self.path, content)
+        self._size = len(content)
+
+
+def _line(value: Any) -> bytes:
+    return json_text(value).encode() + b"\n"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(fault["msg"] for fault in error.errors()[:2])
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error) or repr(error)
