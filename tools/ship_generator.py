@@ -41,7 +41,7 @@ def main() -> None:
         "--pool-corrections",
         type=float,
         default=1.0,
-        help="factor on the corrections that were learned from pools (docs/pool.md)",
+        help="factor on the corrections that were learned from pools (docs/explanation/pool.md)",
     )
     given = parser.parse_args()
     run: Path = given.run

@@ -7,7 +7,7 @@ from it. Writes FOLDER/NAME, which `metaadapter evaluate --methods` takes by its
 step is kept, whatever the validation sets say: they are measured at the end, and choose nothing.
 They learn on the joint features, whatever blocks the stores hold. Tasks are not perturbed: that
 teaches a generator to serve any encoder and to doubt texts, for which these heads have nothing.
-`docs/peers.md` tells how the settings here were chosen.
+`docs/reference/peers.md` tells how the settings here were chosen.
 """
 
 from __future__ import annotations

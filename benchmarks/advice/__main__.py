@@ -3,7 +3,7 @@
     python -m benchmarks.advice STORE… [--seeds 20]
 
 Stores are those of `metaadapter encode`, made on this machine, their picture files still there.
-Each draw is of ten classes. Prints the tables of docs/advice.md.
+Each draw is of ten classes. Prints the tables of docs/explanation/advice.md.
 """
 
 from __future__ import annotations

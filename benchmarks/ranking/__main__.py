@@ -3,7 +3,8 @@
     python -m benchmarks.ranking DOMAIN… [--pairs 4 16 64] [--draws 20] [--out FILE]
 
 DOMAIN is a feature store, whose class names are its captions, or a manifest. STORE@odd
-has every second name alone, STORE@new orders names that no pair has. docs/ranking.md has tables.
+has every second name alone, STORE@new orders names that no pair has.
+docs/explanation/captions.md has the tables.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Attempts to make the program answer wrongly without a word: see docs/robustness.md."""
+"""Damage at random, to find silent wrong results: see docs/explanation/robustness.md."""

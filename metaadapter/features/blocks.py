@@ -17,7 +17,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-# The length of each block in a row before the row is scaled to length 1; docs/looks.md tells why.
+# The length of each block in a row before the row is scaled to length 1; the reasons are in
+# docs/explanation/looks.md.
 # The last is that of a second image tower.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
 WHITENED_LENGTH = 0.8

@@ -12,7 +12,8 @@ from torch import Tensor
 
 # Of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
-# The length of the zoom's features beside those of the whole; docs/looks.md has the measurements.
+# The length of the zoom's features beside those of the whole. Measured in
+# docs/explanation/looks.md.
 ZOOM_WEIGHT = 0.7
 
 

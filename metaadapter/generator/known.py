@@ -1,6 +1,6 @@
 """What a support tells of pictures that show none of its classes, although it has none of them.
 
-docs/unknown.md tells what was measured.
+docs/explanation/unknown.md tells what was measured.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ def left_out_answers(
     """Take each picture of one task out of the regression that its adapter is.
 
     What the network corrects stays as it is, so this is close to an adapter predicted from all the
-    other pictures but not the same (docs/serve.md has figures). With A the values of the cache, N
-    the noise and κ the temperature, the logits of picture m fall by
+    other pictures but not the same (figures: docs/explanation/advice.md). With A the values of the
+    cache, N the noise and κ the temperature, the logits of picture m fall by
     κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12).
 
     Returns:

@@ -1,6 +1,6 @@
 """Unlabelled pictures of a task: what a pool tells of the classes, as a change of their adapter.
 
-docs/pool.md tells how the constants were chosen and what a pool wins and costs.
+docs/explanation/pool.md tells how the constants were chosen and what a pool wins and costs.
 """
 
 from __future__ import annotations

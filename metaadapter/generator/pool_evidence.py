@@ -1,7 +1,7 @@
 """What the pools of tasks look like between two rounds, in scalars: inner products and counts.
 
 Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the pictures. docs/scalars.md says what each scalar is.
+the classes and the pictures. docs/reference/scalars.md says what each scalar is.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class ClosedForm:
     """The constants of the closed form that a generator starts from and corrects.
 
     They are part of its configuration, file and identity. The defaults were chosen on training sets
-    alone; docs/closed-form.md has the grids.
+    alone; docs/explanation/closed-form.md has the grids.
     """
 
     ridge: float = 0.5

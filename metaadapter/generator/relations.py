@@ -1,7 +1,8 @@
 """What the generator sees of a support set: inner products, never coordinates.
 
 Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the shots. docs/scalars.md says what each scalar is, and how to add or drop one.
+the classes and the shots. docs/reference/scalars.md defines each scalar, and says how
+to add or drop one.
 """
 
 from __future__ import annotations

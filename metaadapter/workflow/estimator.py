@@ -120,7 +120,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             views: (n, V, D) features of the views that each picture is the mean of, for the
                 gradient steps of mode `"finetune"`.
             unlabelled: (u, D) features of pictures that nobody labelled, of these classes or of
-                others, which the generator learns from as well (docs/pool.md).
+                others, which the generator learns from as well (docs/explanation/pool.md).
 
         Raises:
             ValueError: An array is not usable, or there are fewer than two classes.

@@ -24,7 +24,8 @@ from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_log
 from metaadapter.errors import UsageError
 
 MOVED = ("classes", "class_bias")
-"""What steps change. Moving the visual bottleneck too gains nothing: docs/fine-tuning.md."""
+"""The tensors that steps change. The visual bottleneck too gains nothing:
+docs/explanation/gradient-steps.md."""
 # torch's own: what keeps Adam from stepping along gradients that are rounding alone.
 EPSILON = 1e-8
 
@@ -41,7 +42,7 @@ class FineTune:
     anchor: float = 1.0
     """The strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
     ProLIP (Fahes et al. 2024)."""
-    # Neither weight gains anything on the training sets: docs/fine-tuning.md.
+    # Neither weight gains anything on the training sets: docs/explanation/gradient-steps.md.
     modalities: float = 0.0
     """The weight of the divergence between the visual adapter alone, with zero-shot CLIP's texts,
     and the text adapter alone, in tasks whose classes all have texts."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from scipy.special import softmax
 
 # Weights of the differences in agreement between a sentence and the name: of the class itself, and
-# of all classes that have sentences, in the mean. docs/sentences.md has the measurements.
+# the mean over all classes that have sentences. Measured in docs/explanation/sentences.md.
 OWN, SHARED = 10.0, 20.0
 # What a sentence is behind the name before any picture is seen.
 HEAD_START = 2.0

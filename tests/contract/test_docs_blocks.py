@@ -13,7 +13,7 @@ import pytest
 from metaadapter.apps.cli.app import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 TRAINING = """\
@@ -81,8 +81,8 @@ def test_docs__relative_links_and_images__lead_to_files_and_headings(page):
 def test_docs__navigation__lists_every_page_once():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
 
-    listed = re.findall(r"^  - (\S+)$", navigation, re.MULTILINE)
-    assert sorted(listed) == [page.name for page in PAGES]
+    listed = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", navigation, re.MULTILINE)
+    assert sorted(listed) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in PAGES)
 
 
 def headings(page):

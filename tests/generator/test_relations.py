@@ -18,7 +18,7 @@ from metaadapter.generator.relations import (
     relate,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "scalars.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "scalars.md"
 N_OWN = N_CLASS_SCALARS - N_TASK_SCALARS
 
 

@@ -5,7 +5,7 @@
 CONFIG is one such as `configs/scenes/default.toml`, DATA the folder of the sources that it names.
 Writes FOLDER/SPLIT.jsonl, one scene a line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends on the
 seed, its split and its number alone, so that a larger set begins with a smaller one.
-`docs/grounding.md` describes the form.
+`docs/explanation/grounding.md` describes the form.
 """
 
 from __future__ import annotations

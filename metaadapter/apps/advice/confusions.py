@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from metaadapter.apps.advice.left_out import Evidence
 
-# Half is guessing between the two; docs/advice.md has what it says of further pictures.
+# Half is guessing between the two; docs/explanation/advice.md has what it says of further pictures.
 SHARE = 0.3
 FEWEST = 3  # pictures of a class; fewer are hard to tell from anything when one is left out
 MOST_PAIRS = 3

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-# Squared distance in units of that of two pictures of a class; docs/advice.md has the measurements.
+# Squared distance, in units of that of two pictures of one class. Measured in
+# docs/explanation/advice.md.
 NEAR = 0.17
 # In units of that of any two pictures: where classes hold little but copies, nothing is usual.
 LEAST_USUAL = 0.05

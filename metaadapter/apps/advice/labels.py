@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from metaadapter.apps.advice.left_out import Evidence
 
 # Nats above the logarithm of the number of pictures: the more are looked at, the more are odd by
-# chance. docs/advice.md has the precision and recall of it on labels that were made wrong.
+# chance. docs/explanation/advice.md has the precision and recall on labels that were made wrong.
 DOUBT = 3.0
 FEWEST = 20  # of fewer pictures the logarithm is that of so many: they tell little of one another
 

@@ -9,7 +9,7 @@ from metaadapter.apps.advice.left_out import Evidence
 
 # In standard deviations of the agreement of names with the pictures of other classes, of a single
 # name above the logarithm of their number: the more are looked at, the more misfit by chance.
-# docs/advice.md has the precision and recall on names that were swapped.
+# docs/explanation/advice.md has the precision and recall on names that were swapped.
 SWAP, MISFIT = 4.5, 4.7
 NORMAL = 1.4826  # a standard deviation over the median absolute deviation of normal values
 FEWEST = 3  # of two named classes nothing is left once the means are taken away

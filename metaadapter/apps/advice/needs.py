@@ -6,7 +6,7 @@ import numpy as np
 
 from metaadapter.apps.advice.left_out import Evidence
 
-# Below it another picture won no more than one of any class: docs/advice.md.
+# Below it another picture won no more than one of any class: docs/explanation/advice.md.
 NEED = 0.2
 
 

@@ -22,7 +22,7 @@ def exported_facts(
     n_checked: int,
     largest_difference: float,
 ) -> dict[str, Any]:
-    """The document of a file; docs/export.md tells what each key means."""
+    """The document of a file; docs/how-to/export.md tells what each key means."""
     config, head = stored.config, stored.weights.known_head
     origin = config.origin
     return {

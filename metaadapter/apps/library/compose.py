@@ -104,7 +104,7 @@ def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], I
     length of their mean, m, tells how far they are from it: 1 − |m|² in the mean square. That is
     what the rows get. The same signature gives the same rows.
 
-    docs/library.md tells what was measured.
+    docs/explanation/libraries.md tells what was measured.
     """
     counts = signature.counts.long()
     labels = torch.arange(len(counts)).repeat_interleave(counts)

@@ -1,6 +1,6 @@
 """Which of many stored tasks pictures, names or a support belong to.
 
-docs/library.md tells what was measured.
+docs/explanation/libraries.md tells what was measured.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from metaadapter.apps.page.encoded_rows import EncodedRows
 from metaadapter.features.image_encoder import ImageEncoder
 
 # Unlabelled pictures help most where labelled ones are few, and more than some hundred add little
-# but time (docs/pool.md).
+# but time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
 
 

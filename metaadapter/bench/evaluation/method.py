@@ -35,11 +35,11 @@ UNTRAINED = MetaTraining()
 
 # A name with .large has other pictures of the same data set, at a larger size.
 _SMALL = ("pacs-photo", "pacs-cartoon", "trashnet6")
-# docs/peers.md tells how.
+# docs/reference/peers.md tells how.
 META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", *_SMALL, *(f"{it}.large" for it in _SMALL)))
 """Data sets by which the settings of the meta-trained peers were chosen."""
 
-# docs/closed-form.md names them.
+# docs/explanation/closed-form.md names them.
 CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
 """The untrained generator: its constants were chosen on sets that nothing is reported on."""
 

@@ -31,7 +31,7 @@ TOWER_PEERS = ("fine-tuned tower",)
 LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
 """Those that learn from labelled pictures alone, also where a task has a pool."""
 
-# docs/towers-inside-trials.md.
+# docs/laboratory-notes/inside.md.
 INSIDE_CHOSEN_ON = frozenset(
     ("clothing10.large", "trashnet6.large", "tiny-imagenet-val", "caltech101-val")
 )

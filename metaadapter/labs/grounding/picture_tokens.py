@@ -15,8 +15,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.tokens import patch_tokens
 
-# Convolutions take any size: this many times the encoder's own shows smaller things (docs/
-# grounding.md has the measurement). Towers with codes of positions keep their own size.
+# Convolutions take any size: this many times the encoder's own shows smaller things (measured in
+# docs/explanation/grounding.md). Towers with codes of positions keep their own size.
 CLOSER = 12 / 7
 STRIDE = 32
 

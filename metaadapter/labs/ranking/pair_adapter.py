@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32
 from metaadapter.errors import UsageError
 from metaadapter.features.looks import text_places
 
-# docs/ranking.md tells how these four were chosen, and on what.
+# docs/explanation/captions.md tells how these four were chosen, and on what.
 MEAN_SHRINKAGE = 6.0
 """As many rows of zeros as count for the mean, so that few pairs do not tell all of it."""
 SHARPNESS = 3.0

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 
 from metaadapter.errors import UsageError
 
-# What scores of an adapter of pairs are multiplied by; docs/ranking.md tells how it was chosen.
+# The factor on scores of an adapter of pairs; docs/explanation/captions.md says how it was chosen.
 PAIRS_LOGIT_SCALE = 16.0
 
 PLACE = (

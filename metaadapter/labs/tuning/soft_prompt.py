@@ -27,7 +27,7 @@ from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 
 # What vectors start from, as those of CoOp.
 WORDS = "a photo of a"
-# More steps suit the pictures better and new names worse: docs/soft-prompts.md.
+# More steps suit the pictures better and new names worse: docs/explanation/prompts.md.
 N_STEPS = 10
 # Inverse temperatures, of which the hand-written texts choose one.
 SCALES = tuple(2.0**power for power in range(9))

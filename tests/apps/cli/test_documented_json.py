@@ -1,4 +1,4 @@
-"""Every `--json` document has the keys and types that docs/command-line.md promises."""
+"""Every `--json` document has the keys and types that docs/reference/command-line.md promises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from metaadapter.features.encoder import FrozenEncoder
 
-PAGE = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
 TYPES = {
     "text": str,
     "integer": int,

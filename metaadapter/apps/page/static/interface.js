@@ -1,4 +1,4 @@
-/** What the page asks of the server: one function a question, as `docs/serve.md` describes them. */
+/** What the page asks of the server: one function a question, as `docs/reference/http.md` describes them. */
 import { say } from "./words.js";
 
 /** The server refused, or could not be reached; `message` is a sentence to show. */

@@ -1,7 +1,7 @@
 """Published scores that tell pictures of a task's classes from those of none of them.
 
 Each is a pure function of what was asked, the same for all methods, and has one setting. None sees
-a stranger, nor two pictures together. docs/unknown.md has their formulas.
+a stranger, nor two pictures together. docs/explanation/unknown.md has their formulas.
 """
 
 from metaadapter.bench.peers.unknown.asked import Score
