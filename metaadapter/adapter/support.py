@@ -40,6 +40,9 @@ class Support(TensorFields):
     """Unit rows of unlabelled pictures of each task, its pool; `None` where there is none."""
     pool_mask_TU: Bool[Tensor, "T U"] | None = None
     """True where there is an unlabelled picture; given with `pool_TUD`."""
+    order: tuple[int, ...] = ()
+    """The number that each picture of the one task had when `of_rows` sorted them by class, in the
+    order of `labelled_rows`."""
 
     @classmethod
     def of_tasks(
@@ -107,6 +110,7 @@ class Support(TensorFields):
             pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
         )
         support = support.with_pool(pool)
+        support = replace(support, order=tuple(labels.argsort(stable=True).tolist()))
         if views is None:
             return support
         return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])

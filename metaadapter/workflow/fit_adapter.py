@@ -193,11 +193,9 @@ def estimate(labelled: LabelledPictures, stored: StoredAdapter) -> LeftOutEstima
     found = leave_one_out(stored.support, generator, n_steps=config.n_steps)
     if not len(found.labels):
         return None
-    # The support has the pictures class by class; Python's sort is stable within a class.
-    order = sorted(range(len(pictures)), key=pictures.labels.__getitem__)
     mistakes = [
         LeftOutMistake(
-            pictures.paths[order[int(found.pictures[i])]],
+            pictures.paths[stored.support.order[int(found.pictures[i])]],
             label=str(config.classes[int(found.labels[i])]),
             predicted=str(config.classes[int(found.predicted[i])]),
             probability=float(found.probabilities[i].max()),

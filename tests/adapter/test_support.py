@@ -178,3 +178,13 @@ def test_to__another_precision__changes_features_and_leaves_masks():
     assert support.support_TNKD.dtype == support.logit_scale_T.dtype == torch.float32
     assert support.support_mask_TNK.dtype == torch.bool
     assert support.exact.text_TND.dtype == torch.float64
+
+
+def test_of_rows__remembers_in_which_order_the_pictures_came():
+    rows = unit(torch.Generator().manual_seed(0), 5, 6)
+    labels = torch.tensor([2, 0, 2, 1, 0])
+
+    support = Support.of_rows(rows, labels, torch.zeros(3, 6, dtype=rows.dtype))
+
+    assert support.order == (1, 4, 3, 0, 2)
+    assert torch.equal(support.labelled_rows()[0], rows[list(support.order)])

@@ -58,12 +58,10 @@ def advise(
             f"{len(labels)} pictures and {len(classes)} classes; of more pictures draw some"
         )
     support = labelled_support(features, labels, classes, texts, None, blocks=blocks)
-    # The support has the pictures class by class; Python's sort is stable within a class.
-    order = sorted(range(len(labels)), key=labels.__getitem__)
     numbers = support.labelled_rows()[1].numpy()
     groups = groups_of_copies(distances(support), numbers)
     kept = _without_copies(numbers, groups)
-    no_copies = len(kept) == len(order)
+    no_copies = len(kept) == len(labels)
     found = evidence(support if no_copies else _only(support, kept))
 
     @cache  # few sentences count, and to ask again takes as long as all the rest
@@ -71,10 +69,10 @@ def advise(
         return found.log_p if no_copies else answers(support).log_p.numpy()[kept]
 
     named = {label: (names or {}).get(label, label) for label in texts or {}}
-    number_of = [order[place] for place in kept]
+    number_of = [support.order[place] for place in kept]
     kinds = (
         on_labels(found, classes, number_of),
-        on_copies(numbers, groups, classes, order),
+        on_copies(numbers, groups, classes, support.order),
         on_needs(found, counted, classes, number_of),
         on_confusions(found, counted, classes, number_of),
         on_names(found, classes, number_of, named),

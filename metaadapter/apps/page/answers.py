@@ -172,10 +172,7 @@ def answer_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Answ
     least = float(known_threshold(stored.weights))
     asked = found.asked
     answers = _answers(labels, found.log_p[asked].exp(), found.known[asked], least)
-    # The support has the pictures class by class; Python's sort is stable within a class.
-    names = task.pictures.labels
-    order = sorted(range(len(names)), key=names.__getitem__)
-    places = (order[place] for place in asked.nonzero()[:, 0].tolist())
+    places = (stored.support.order[place] for place in asked.nonzero()[:, 0].tolist())
     return dict(zip(places, answers, strict=True))
 
 
