@@ -1,1 +1,1 @@
-"""Adapters for programs without this library: ONNX, torch.export, and a page for the web."""
+"""Adapters as files that run without metaadapter: ONNX, torch.export, and a web page."""

@@ -1,4 +1,4 @@
-"""Whether an exported adapter answers as this library does."""
+"""The check that an exported adapter predicts what this library predicts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 
 TOLERANCE = 1e-4
-"""The largest difference of a probability that counts as the same answer."""
-# The sizes of batches that are asked, one after the other, as long as there are rows.
+"""The largest difference of a probability that passes the check."""
+# The sizes of the batches, in this order; the last one repeats while there are rows.
 BATCHES = (1, 7, 64)
 N_DRAWN = sum(BATCHES)
 
 Run: TypeAlias = Callable[[np.ndarray], Sequence[np.ndarray]]
-"""An exported adapter: from one batch to its outputs, in the order of `answers.OUTPUTS`."""
+"""An exported adapter: from a batch to its outputs, in the order of `models.OUTPUTS`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """A batch, and what this library answers to it: probabilities, and of being known if it can."""
+    """A batch and the expected outputs: probabilities and, if the adapter has it, known."""
 
     batch: np.ndarray
     expected: tuple[np.ndarray, ...]
@@ -40,23 +40,23 @@ class Case:
 
 
 def feature_cases(stored: StoredAdapter) -> list[Case]:
-    """The features of the labelled pictures in batches of several sizes.
+    """Batches of several sizes with the features of the labelled pictures.
 
-    Of an adapter that was saved without them, rows drawn at random.
+    For an adapter that was saved without these features, the rows are drawn at random.
     """
     if stored.support is not None and len(rows := stored.support.labelled_rows()[0]):
         features = rows.float().cpu().numpy()
     else:
         drawn = np.random.default_rng(0).standard_normal((N_DRAWN, stored.config.width))
         features = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    # Few rows make no large batch, so they come again.
+    # A few rows are repeated until they fill the largest batch.
     features = np.resize(features, (max(len(features), N_DRAWN), features.shape[1]))
     cases: list[Case] = []
     start = 0
     while start < len(features):
         size = BATCHES[min(len(cases), len(BATCHES) - 1)]
-        some = features[start : start + size]
-        cases.append(Case(some, _expected(stored, some)))
+        batch = features[start : start + size]
+        cases.append(Case(batch, _expected(stored, batch)))
         start += size
     return cases
 
@@ -64,9 +64,9 @@ def feature_cases(stored: StoredAdapter) -> list[Case]:
 def picture_cases(
     stored: StoredAdapter, encoder: ImageEncoder, pictures: EncodedPictures
 ) -> Iterator[Case]:
-    """Each picture by itself, and some together; each is decoded when its turn comes."""
-    together = min(BATCHES[1], len(pictures))
-    yield _batch_of(stored, encoder, [_pixels(path) for path in pictures.paths[:together]])
+    """A batch of several pictures, then each picture alone; each is decoded when it is needed."""
+    n_together = min(BATCHES[1], len(pictures))
+    yield _joint_case(stored, encoder, [_pixels(path) for path in pictures.paths[:n_together]])
     for number, path in enumerate(pictures.paths):
         features = pictures.features[number : number + 1]
         yield Case(_pixels(path)[None], _expected(stored, features))
@@ -75,45 +75,47 @@ def picture_cases(
 def largest_difference(
     run: Run, cases: Iterable[Case], progress: Callable[[int], object] = lambda _: None
 ) -> float:
-    """The largest difference of any probability; `progress` gets the number of each done case."""
+    """The largest difference of any probability; `progress` receives the number of cases done."""
     largest = 0.0
     for number, case in enumerate(cases, 1):
-        found = run(case.batch)
-        for ours, theirs in zip(case.expected, found, strict=False):
-            # NaN is no agreement.
-            largest = max(largest, float(np.nan_to_num(np.abs(ours - theirs), nan=np.inf).max()))
+        for expected, actual in zip(case.expected, run(case.batch), strict=False):
+            # NaN never passes.
+            difference = np.nan_to_num(np.abs(expected - actual), nan=np.inf)
+            largest = max(largest, float(difference.max()))
         progress(number)
     return largest
 
 
 def require_same(difference: float, *, owner: str) -> None:
-    """Check that an exported file, such as "the ONNX file hats.onnx", answers as PyTorch does.
+    """Check that an exported file, such as "hats.onnx", predicts what PyTorch predicts.
 
     Raises:
-        IncompatibleArtifact: It does not.
+        IncompatibleArtifact: A probability differs by more than `TOLERANCE`.
     """
     if difference > TOLERANCE:
         raise IncompatibleArtifact(
             f"{owner} was not written: its probabilities differ from those of PyTorch by up to "
-            f"{difference:.2g}, and at most {TOLERANCE:g} was expected. A version of torch, "
-            "onnxscript or onnxruntime may be at fault: try others, or export without --pixels"
+            f"{difference:.2g}, and at most {TOLERANCE:g} was expected. The cause may be the "
+            "version of torch, onnxscript or onnxruntime: try others, or export without --pixels"
         )
 
 
 def _expected(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> tuple[np.ndarray, ...]:
     rows, weights = torch.from_numpy(features), stored.weights
-    answers = [probabilities(rows, weights).numpy()]
+    outputs = [probabilities(rows, weights).numpy()]
     if weights.known_head is not None:
-        answers.append(known_probabilities(rows, weights).numpy())
-    return tuple(answers)
+        outputs.append(known_probabilities(rows, weights).numpy())
+    return tuple(outputs)
 
 
 def _pixels(path: str) -> UInt8[np.ndarray, "height width 3"]:
     return np.array(decode_image(path))
 
 
-def _batch_of(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[np.ndarray]) -> Case:
-    """Several pictures at once, cut to the size that all of them have."""
+def _joint_case(
+    stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[np.ndarray]
+) -> Case:
+    """One batch of several pictures, cropped to their smallest height and width."""
     height, width = (min(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     batch = np.stack([picture[:height, :width] for picture in pictures])
     return Case(batch, _expected(stored, encoder.encode_images(batch)))

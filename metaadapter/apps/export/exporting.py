@@ -1,17 +1,17 @@
-"""The files of `metaadapter export`: made, checked against this library, and only then given."""
+"""Export an adapter: make each file, check it against this library, then write it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.export.answers import FeatureAnswers, PictureAnswers
 from metaadapter.apps.export.checks import (
     Case,
     feature_cases,
@@ -20,34 +20,44 @@ from metaadapter.apps.export.checks import (
     require_same,
 )
 from metaadapter.apps.export.facts import exported_facts
-from metaadapter.apps.export.int8 import Int8Loss, int8_loss, int8_model, places_in_support
+from metaadapter.apps.export.int8 import (
+    Int8Loss,
+    int8_loss,
+    int8_model,
+    match_support,
+    require_measurable,
+)
+from metaadapter.apps.export.models import FeatureModel, PictureModel
+from metaadapter.apps.export.web_page import require_runtime, require_web_folder, write_web_page
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 
-Count = Callable[[int], object]
-"""Is told how many batches are done, of `Subject.n_cases`."""
+Count: TypeAlias = Callable[[int], object]
+"""Receives the number of batches checked so far, of `ExportModel.n_cases`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subject:
-    """What is exported, and with what it is checked."""
+class ExportModel:
+    """A module to export, and the cases that check its files."""
 
     stored: StoredAdapter
-    module: FeatureAnswers | PictureAnswers
+    module: FeatureModel | PictureModel
     cases: Callable[[], Iterable[Case]]
     n_cases: int
     n_checked: int
-    """The rows of features or the pictures that are asked about."""
+    """The number of feature rows or pictures in the cases."""
     pictures: EncodedPictures | None = None
-    """Those pictures; `None` where features go in."""
+    """The pictures of the cases; `None` if the input is features."""
 
     @classmethod
-    def alone(cls, stored: StoredAdapter) -> Subject:
+    def alone(cls, stored: StoredAdapter) -> ExportModel:
         """An adapter without its encoder."""
         cases = feature_cases(stored)
         n_rows = sum(map(len, cases))
-        return cls(stored, FeatureAnswers(stored.weights), lambda: cases, len(cases), n_rows)
+        return cls(stored, FeatureModel(stored.weights), lambda: cases, len(cases), n_rows)
 
     @classmethod
     def with_encoder(
@@ -55,24 +65,24 @@ class Subject:
         stored: StoredAdapter,
         encoder: ImageEncoder,
         read_pictures: Callable[[], EncodedPictures],
-    ) -> Subject:
-        """An adapter behind its encoder; the pictures are read once that is known to be possible.
+    ) -> ExportModel:
+        """An adapter behind its encoder; pictures are read only if both can be exported.
 
         Raises:
             UsageError: The encoder cannot be exported, or the adapter averages views.
         """
-        module = PictureAnswers(stored.weights, stored.config, encoder)
+        module = PictureModel(stored.weights, stored.config, encoder)
         pictures = read_pictures()
         cases = partial(picture_cases, stored, encoder, pictures)
         return cls(stored, module, cases, len(pictures) + 1, len(pictures), pictures)
 
     @property
     def takes(self) -> Literal["features", "pictures"]:
-        """What goes in."""
+        """The kind of input."""
         return "features" if self.pictures is None else "pictures"
 
     def facts(self, difference: float, *, int8: bool = False) -> dict[str, Any]:
-        """What a file says about itself."""
+        """The metadata of a file."""
         return exported_facts(
             self.stored,
             takes=self.takes,
@@ -84,81 +94,178 @@ class Subject:
 
 
 class Exported(NamedTuple):
-    """The content of a file, checked."""
+    """The content of a file that has passed its check."""
 
     content: bytes
     facts: dict[str, Any]
-    """What it says about itself."""
+    """The metadata of the file."""
     int8_loss: Int8Loss | None = None
-    """What 8 bits cost, where that can be measured."""
+    """The cost of 8 bits, if it can be measured."""
 
     @property
     def largest_difference(self) -> float:
-        """Of any of its probabilities from this library's."""
+        """The largest difference between a probability of the file and of this library."""
         return float(self.facts["largest_difference"])
 
     @property
     def is_int8(self) -> bool:
-        """Whether its encoder is in 8 bits."""
+        """Whether the encoder is in 8 bits."""
         return bool(self.facts["int8"])
 
+
+@dataclass(frozen=True, slots=True)
+class ExportTargets:
+    """The files to write; a page (`web`) needs the npm package onnxruntime-web (`runtime`)."""
+
+    onnx: Path | None = None
+    torch: Path | None = None
+    web: Path | None = None
+    runtime: Path | None = None
+
+    @property
+    def of_onnx(self) -> list[Path]:
+        """The targets that hold an ONNX model."""
+        return [path for path in (self.onnx, self.web) if path is not None]
+
+    def require_writable(self) -> None:
+        """Check the places and the packages before the work begins.
+
+        Raises:
+            UsageError: A place cannot be a file, or `runtime` is another package.
+            DataError: The folder of the page holds other files.
+            MissingPackage: A package for ONNX is not installed.
+        """
+        from metaadapter.apps.export.onnx_model import require_onnx
+
+        for path in (self.onnx, self.torch):
+            if path is not None:
+                _require_file_place(path)
+        if self.runtime is not None and self.web is not None:
+            require_runtime(self.runtime)
+            require_web_folder(self.web)
+        if self.of_onnx:
+            require_onnx()
+
+
+class WrittenFile(NamedTuple):
+    """A file, or the folder of a page, that was written."""
+
+    path: Path
+    form: Literal["onnx", "web", "torch"]
+    n_bytes: int
+    exported: Exported
+
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form of what is told of it."""
-        loss = None if self.int8_loss is None else self.int8_loss.to_dict()
-        return {"largest_difference": self.largest_difference, "int8_loss": loss}
+        """The JSON form."""
+        loss = self.exported.int8_loss
+        return {
+            "path": str(self.path),
+            "form": self.form,
+            "n_bytes": self.n_bytes,
+            "largest_difference": self.exported.largest_difference,
+            "int8_loss": None if loss is None else loss.to_dict(),
+        }
 
 
-def exported_onnx(subject: Subject, count: Count, *, owner: str) -> Exported:
-    """The ONNX file; `IncompatibleArtifact` names its `owner` where it answers otherwise."""
+def write_exports(
+    model: ExportModel,
+    targets: ExportTargets,
+    checking: Callable[[Sequence[Path]], AbstractContextManager[Count]],
+    *,
+    int8_of: Path | None = None,
+) -> Iterator[WrittenFile]:
+    """Make, check and write the files one after the other.
+
+    Args:
+        model: The module to export.
+        targets: The files.
+        checking: Opens a display while the files at some paths are made and checked.
+        int8_of: The adapter whose encoder is written in 8 bits; `None` for float32.
+
+    Raises:
+        IncompatibleArtifact: A file predicts something else than this library.
+        DataError: A file cannot be written.
+    """
+    if paths := targets.of_onnx:
+        make = export_onnx if int8_of is None else partial(export_int8, adapter=int8_of)
+        with checking(paths) as count:
+            exported = make(model, count, owner=" and ".join(map(str, paths)))
+        if targets.onnx is not None:
+            yield _write_file(targets.onnx, "onnx", exported)
+        if targets.web is not None and targets.runtime is not None:
+            n_bytes = write_web_page(targets.web, exported.content, exported.facts, targets.runtime)
+            yield WrittenFile(targets.web, "web", n_bytes, exported)
+    if targets.torch is not None:
+        with checking([targets.torch]) as count:
+            exported = export_torch(model, count, owner=str(targets.torch))
+        yield _write_file(targets.torch, "torch", exported)
+
+
+def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
+    """Make and check an ONNX file; `owner` names it in an `IncompatibleArtifact`."""
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
-    model = onnx_model(subject.module)
-    difference = largest_difference(onnx_run(onnx_bytes(model, {})), subject.cases(), count)
+    graph = onnx_model(model.module)
+    difference = largest_difference(onnx_run(onnx_bytes(graph, {})), model.cases(), count)
     require_same(difference, owner=owner)
-    facts = subject.facts(difference)
-    return Exported(onnx_bytes(model, facts), facts)
+    facts = model.facts(difference)
+    return Exported(onnx_bytes(graph, facts), facts)
 
 
-def exported_torch(subject: Subject, count: Count, *, owner: str) -> Exported:
-    """The .pt2 file; `IncompatibleArtifact` names its `owner` where it answers otherwise."""
+def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
+    """Make and check a .pt2 file; `owner` names it in an `IncompatibleArtifact`."""
     from metaadapter.apps.export.program import program_bytes, program_run, torch_program
 
-    program = torch_program(subject.module)
+    program = torch_program(model.module)
     run = program_run(program_bytes(program, {}))
-    difference = largest_difference(run, subject.cases(), count)
+    difference = largest_difference(run, model.cases(), count)
     require_same(difference, owner=owner)
-    facts = subject.facts(difference)
+    facts = model.facts(difference)
     return Exported(program_bytes(program, facts), facts)
 
 
-def exported_int8(subject: Subject, count: Count, *, owner: str, adapter: Path) -> Exported:
-    """The ONNX file with its encoder in 8 bits, and what that costs.
+def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) -> Exported:
+    """Make an ONNX file with its encoder in 8 bits, and measure the cost.
 
-    In float32 the file is checked as `exported_onnx` does. The pictures, among which are some that
-    the `adapter` was predicted from, also tell how large the results of each layer become.
+    The float32 file is checked as `export_onnx` checks it. The pictures of the cases, some of which
+    are of the support of the `adapter`, give the range of each layer's results.
 
     Raises:
-        UsageError: None of them is one that the adapter was predicted from, or no pictures go in.
+        UsageError: No picture is of the support, or the input is features.
     """
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
-    pictures = subject.pictures
+    pictures = model.pictures
     if pictures is None:
-        raise UsageError("8 bits are for the encoder, and none is exported with this adapter")
-    numbers, places = places_in_support(subject.stored, pictures, owner=adapter)
-    model = onnx_model(subject.module)
-    small = int8_model(model, subject.cases)
-    exact = largest_difference(onnx_run(onnx_bytes(model, {})), subject.cases(), count)
+        raise UsageError("--int8 is for the encoder, and this adapter is exported without one")
+    require_measurable(model.stored, owner=adapter)
+    numbers, places = match_support(model.stored, pictures, owner=adapter)
+    graph = onnx_model(model.module)
+    small = int8_model(graph, model.cases)
+    exact = largest_difference(onnx_run(onnx_bytes(graph, {})), model.cases(), count)
     require_same(exact, owner=owner)
     run, features = onnx_run(onnx_bytes(small, {})), []
 
-    def noted(batch: np.ndarray) -> Any:
-        found = run(batch)
-        features.append(found[-1])
-        return found
+    def keep_features(batch: np.ndarray) -> Any:
+        outputs = run(batch)
+        features.append(outputs[-1])
+        return outputs
 
-    difference = largest_difference(noted, subject.cases(), count)
+    difference = largest_difference(keep_features, model.cases(), count)
     rows = np.concatenate(features)[-len(pictures) :]  # the batch of several comes first
-    loss = int8_loss(subject.stored, places, rows[numbers])
-    facts = subject.facts(difference, int8=True)
+    loss = int8_loss(model.stored, places, rows[numbers])
+    facts = model.facts(difference, int8=True)
     return Exported(onnx_bytes(small, facts), facts, loss)
+
+
+def _require_file_place(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give the name of a file to write")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
+
+
+def _write_file(path: Path, form: Literal["onnx", "torch"], exported: Exported) -> WrittenFile:
+    with write_errors(str(path), instead="write to another place"):
+        replace_file(path, exported.content)
+    return WrittenFile(path, form, len(exported.content), exported)

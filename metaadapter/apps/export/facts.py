@@ -1,4 +1,4 @@
-"""What an exported file says about itself: one JSON document, `metaadapter.exported/1`."""
+"""The metadata of an exported file: one JSON document, `metaadapter.exported/1`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metaadapter.adapter.stored import StoredAdapter
 
 SCHEMA = "metaadapter.exported/1"
 KEY = "metaadapter"
-"""The name that the document has among the metadata of a file."""
+"""The name of the document in the metadata of a file."""
 
 
 def exported_facts(
@@ -22,7 +22,7 @@ def exported_facts(
     n_checked: int,
     largest_difference: float,
 ) -> dict[str, Any]:
-    """The document of a file; docs/how-to/export.md tells what each key means."""
+    """The document; docs/how-to/export.md explains each key."""
     config, head = stored.config, stored.weights.known_head
     origin = config.origin
     return {

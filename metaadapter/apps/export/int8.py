@@ -1,4 +1,4 @@
-"""An image tower in whole numbers of 8 bits, and what that costs in accuracy."""
+"""An image tower in integers of 8 bits, and the accuracy that this costs."""
 
 from __future__ import annotations
 
@@ -26,22 +26,20 @@ from metaadapter.workflow.predictions import Proportion
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# By this name `PictureAnswers` holds the encoder, and the exporter tells it of each node.
+# `PictureModel` holds the encoder in this attribute, and the exporter notes it at each node.
 TOWER, SCOPES = "network", "pkg.torch.onnx.name_scopes"
-
-
 MOST_TO_SCALE_BY = 100
 
 
 class Int8Loss(NamedTuple):
-    """What 8 bits change in the answers to labelled pictures, each left out of its adapter."""
+    """The effect of 8 bits on the predictions for labelled pictures, each left out."""
 
     before: Proportion
-    """Answers that are correct with the encoder in float32."""
+    """Correct predictions with the encoder in float32."""
     after: Proportion
-    """Answers that are correct with the encoder in 8 bits."""
+    """Correct predictions with the encoder in 8 bits."""
     same: Proportion
-    """Answers that are the same class."""
+    """Predictions of the same class."""
     moved: float
     """The mean over pictures of the largest change of a probability."""
 
@@ -53,17 +51,17 @@ class Int8Loss(NamedTuple):
     def __str__(self) -> str:
         return (
             f"8 bits: of {self.before.n} labelled pictures, each left out of its adapter, "
-            f"{self.after.value:.1%} are right ({self.before.value:.1%} in float32); "
-            f"{self.same.value:.1%} get the same answer, and a probability moves by "
-            f"{self.moved:.3f} in the mean"
+            f"{self.after.value:.1%} are predicted correctly ({self.before.value:.1%} in float32); "
+            f"{self.same.value:.1%} keep their prediction, and the largest change of a probability "
+            f"is {self.moved:.3f} on average"
         )
 
 
 def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelProto:
-    """The model with weights and results of its image tower in 8 bits; the rest stays as it is.
+    """The model with weights and results of its image tower in 8 bits; the rest is unchanged.
 
-    Each weight is scaled by the largest of its channel, each result by the largest that the given
-    pictures, the first hundred, bring forth (static quantisation of onnxruntime).
+    This is static quantisation of onnxruntime. Each weight is scaled by the largest of its channel,
+    each result by the largest that occurs in the first hundred pictures of the cases.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, quantize_static
@@ -81,93 +79,103 @@ def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelP
             per_channel=True,
             nodes_to_quantize=tower,
         )
-        found: ModelProto = onnx.load(path)
-    return found
+        quantized: ModelProto = onnx.load(path)
+    return quantized
 
 
-def places_in_support(
-    stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
-) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Those of the pictures that the adapter `owner` was predicted from.
-
-    Returns:
-        The number of each among `pictures`, and among the labelled pictures, class by class.
+def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
+    """Check that the loss of 8 bits can be measured: the adapter is predicted again for that.
 
     Raises:
-        UsageError: It has not kept its pictures' features, none of the pictures is among them, or
-            it cannot be predicted anew.
+        UsageError: The features of its pictures are not stored, or its generator is not of this
+            package.
     """
     if stored.support is None:
         raise UsageError(
-            f"the adapter {owner} was saved without the features of its pictures, on which --int8 "
-            "measures what 8 bits lose; adapt again"
+            f"the adapter {owner} was saved without the features of its pictures, and --int8 "
+            "measures the loss of 8 bits on these; adapt again"
         )
     if is_own_code(stored.config.generator):
         raise UsageError(
-            f"the adapter {owner} is of a generator of your own, {stored.config.generator}, which "
-            "no adapter makes run, and --int8 leaves each picture out to measure what 8 bits lose"
+            f"the generator of the adapter {owner} is your own code, {stored.config.generator}. "
+            "--int8 would have to run it to measure the loss of 8 bits, and an adapter never runs "
+            "code; export without --int8"
         )
-    labelled, known = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
-    is_known = np.array([sha256 in known for sha256 in pictures.sha256])
-    if is_known.any() and len(labelled):
-        # The hashes have no order, so the features tell which picture is which.
+
+
+def match_support(
+    stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
+) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Find the pictures that are in the support of the adapter `owner`.
+
+    Returns:
+        The number of each among `pictures`, and its number among the labelled pictures, class by
+        class.
+
+    Raises:
+        UsageError: No picture is in the support.
+    """
+    assert stored.support is not None
+    labelled, hashes = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
+    in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
+    if in_support.any() and len(labelled):
+        # The hashes have no order, so the features identify the picture.
         best = (torch.from_numpy(pictures.features) @ labelled.T).max(1)
-        numbers = np.flatnonzero(is_known & (best.values.numpy() >= SAME))
+        numbers = np.flatnonzero(in_support & (best.values.numpy() >= SAME))
         if len(numbers):
             return numbers, best.indices.numpy()[numbers]
     raise UsageError(
         f"none of the pictures of --pictures is one that the adapter {owner} was predicted from, "
-        "on which --int8 measures what 8 bits lose; give the folder that it was made of"
+        "and --int8 measures the loss of 8 bits on these; give the folder that you adapted from"
     )
 
 
 def int8_loss(
     stored: StoredAdapter, places: Int[np.ndarray, " k"], rows: Float[np.ndarray, "k D"]
 ) -> Int8Loss | None:
-    """What 8 bits change: `rows` stand in for the labelled pictures at these places.
+    """Measure the effect of 8 bits: `rows` replace the labelled pictures at these places.
 
     Of many pictures the first are taken, as for the leave-one-out accuracy of an adapter.
 
     Returns:
-        `None` where each is alone in its class, so that none can be left out.
+        `None` if every picture is alone in its class, so that none can be left out.
     """
     config, support = stored.config, stored.support
     assert support is not None
     most = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
     generator = generator_that_predicted(config.generator, config.generator_id)
-    mask_NK, asked_NK = support.present_TNK[0], torch.zeros_like(support.present_TNK[0])
-    labelled, asked = support.labelled_rows()[0].clone(), torch.zeros(int(mask_NK.sum())).bool()
+    present_NK = support.present_TNK[0]
+    labelled, is_query = support.labelled_rows()[0].clone(), torch.zeros(int(present_NK.sum()))
     labelled[places[:most]] = torch.from_numpy(rows[:most]).to(labelled)
-    asked[places[:most]] = True
-    asked_NK[mask_NK] = asked
-    shown_NKD = support.support_TNKD[0].clone()
-    shown_NKD[mask_NK] = labelled
+    is_query[places[:most]] = 1
+    asked_NK, shown_NKD = torch.zeros_like(present_NK), support.support_TNKD[0].clone()
+    asked_NK[present_NK], shown_NKD[present_NK] = is_query.bool(), labelled
 
-    def answers(shown: torch.Tensor | None) -> LeftOut:
+    def left_out(shown: torch.Tensor | None) -> LeftOut:
         return leave_one_out(
             support, generator, n_steps=config.n_steps, shown_NKD=shown, asked_NK=asked_NK
         )
 
-    exact, rough = answers(None), answers(shown_NKD)
+    exact, rough = left_out(None), left_out(shown_NKD)
     n = len(exact.labels)
     if not n:
         return None
     moved = (exact.probabilities - rough.probabilities).abs().amax(1).mean()
-    right = (exact.correct, rough.correct, exact.predicted == rough.predicted)
-    before, after, same = (Proportion(int(each.sum()), n) for each in right)
+    counts = (exact.correct, rough.correct, exact.predicted == rough.predicted)
+    before, after, same = (Proportion(int(flags.sum()), n) for flags in counts)
     return Int8Loss(before, after, same, float(moved))
 
 
 def _nodes_of_tower(model: ModelProto) -> Sequence[str]:
     def scopes(node: object) -> str:
-        found = [entry.value for entry in node.metadata_props if entry.key == SCOPES]  # type: ignore[attr-defined]
-        return found[0] if found else ""
+        values = [entry.value for entry in node.metadata_props if entry.key == SCOPES]  # type: ignore[attr-defined]
+        return values[0] if values else ""
 
     return [node.name for node in model.graph.node if f"'{TOWER}'" in scopes(node)]
 
 
 class _Batches:
-    """What onnxruntime asks for one batch after the other."""
+    """The reader that onnxruntime takes batches from."""
 
     def __init__(self, batches: Iterable[dict[str, np.ndarray]]) -> None:
         self._batches: Iterator[dict[str, np.ndarray]] = iter(batches)

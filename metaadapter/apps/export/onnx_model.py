@@ -1,30 +1,47 @@
-"""An adapter as an ONNX model, and the runtime that answers with it."""
+"""An adapter as an ONNX model, and the runtime that runs it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from metaadapter.apps.export.answers import FeatureAnswers, PictureAnswers
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.facts import KEY
+from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.apps.export.program import example_and_axes, exporting
 from metaadapter.data.strict_json import json_text
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, MissingPackage
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-# The first with all that the graphs need, and so the one that the oldest runtimes know.
+# The oldest version that the graphs can be written in, so that the oldest runtimes read them.
 OPSET = 18
 ERRORS_ALONE = 3
 MOST_BYTES = 2**31 - 1
 
 
-def onnx_model(module: FeatureAnswers | PictureAnswers) -> ModelProto:
+def require_onnx() -> None:
+    """Check that the optional packages which make and run ONNX files are installed.
+
+    Raises:
+        MissingPackage: A package is not installed, or cannot be imported.
+    """
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise MissingPackage(
+                f"an ONNX file needs the package {name}, which cannot be imported ({error}); "
+                "install the extra: pip install 'metaadapter[onnx]'"
+            ) from error
+
+
+def onnx_model(module: FeatureModel | PictureModel) -> ModelProto:
     """The model of a module, for any number of rows or pictures of any size."""
     example, axes = example_and_axes(module)
     with exporting():
@@ -38,7 +55,7 @@ def onnx_model(module: FeatureAnswers | PictureAnswers) -> ModelProto:
             dynamic_shapes=tuple(axes.values()),
             verbose=False,
         )
-    assert program is not None  # it is, where no file is named
+    assert program is not None  # it is None only if the exporter writes a file
     model: ModelProto = program.model_proto
     return model
 
@@ -47,24 +64,24 @@ def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
     """The file of a model with facts in its metadata.
 
     Raises:
-        DataError: It would be larger than ONNX allows one file to be.
+        DataError: It would be larger than the limit of ONNX files.
     """
     from onnx.helper import set_model_props
 
     if model.ByteSize() > MOST_BYTES:
         raise DataError(
-            f"the model is larger than an ONNX file may be, {MOST_BYTES:,} bytes; export the "
-            "adapter alone, without --pixels, or with --torch"
+            f"the model is larger than the limit of ONNX files, {MOST_BYTES:,} bytes; export the "
+            "adapter without --pixels, or with --torch"
         )
     for graph in _graphs(model.graph):
-        _forget_code(graph)
+        _remove_code_places(graph)
     set_model_props(model, {KEY: json_text(facts)})
     content: bytes = model.SerializeToString()
     return content
 
 
 def onnx_run(content: bytes) -> Run:
-    """What a model answers in onnxruntime, on as many threads of the processor as torch has."""
+    """Run a model in onnxruntime, with as many CPU threads as torch has."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
@@ -80,7 +97,7 @@ def onnx_run(content: bytes) -> Run:
 
 
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and those of the branches within it."""
+    """A graph and the graphs of its branches."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -88,9 +105,9 @@ def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
                 yield from _graphs(attribute.g)
 
 
-def _forget_code(graph: GraphProto) -> None:
-    """Remove where in which file each node comes from, which the exporter tells."""
+def _remove_code_places(graph: GraphProto) -> None:
+    """Remove the file and line that the exporter notes at each node."""
     graph.ClearField("metadata_props")
-    for each in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        each.ClearField("metadata_props")
-        each.ClearField("doc_string")
+    for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")

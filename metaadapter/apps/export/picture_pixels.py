@@ -1,4 +1,4 @@
-"""An encoder's preprocessing as a module: from decoded pictures to the pixels of their looks."""
+"""The preprocessing of an encoder as a module: from decoded pictures to the looks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import ZOOMED_FRACTION
 
-# Steps of torchvision and open_clip that change nothing of a decoded RGB picture.
-OF_NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
+# Steps of torchvision and open_clip that do not change a decoded RGB picture.
+NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
 
 
 class _Steps(NamedTuple):
-    """What a preprocessing consists of: a square picture of this side, and its normalisation.
+    """The steps of a preprocessing: resizing to a square of this side, then normalisation.
 
-    With `keeps_shape` the shorter side is scaled to it and the middle kept, else both sides are.
+    With `keeps_shape` the shorter side is resized and the middle kept; otherwise both sides are
+    resized.
     """
 
     side: int
@@ -33,10 +34,10 @@ class _Steps(NamedTuple):
 
 @final
 class PicturePixels(nn.Module):
-    """What `encoder.look` gives, for pictures of any one size at once.
+    """The looks of `encoder.look`, for a batch of pictures of one size.
 
     Raises:
-        UsageError: The encoder's preprocessing has a step that this cannot do.
+        UsageError: The encoder's preprocessing has a step that cannot be exported.
     """
 
     mean: Tensor
@@ -51,7 +52,7 @@ class PicturePixels(nn.Module):
         self._down_first = resizes_down_first()
         self.register_buffer("mean", torch.tensor(steps.mean)[:, None, None])
         self.register_buffer("deviation", torch.tensor(steps.deviation)[:, None, None])
-        # As a number in the code it would reach ONNX in single precision, and round another way.
+        # ONNX would keep a constant in single precision, which rounds differently.
         fraction = torch.tensor(ZOOMED_FRACTION, dtype=torch.float64)
         self.register_buffer("zoomed_fraction", fraction)
 
@@ -60,9 +61,9 @@ class PicturePixels(nn.Module):
     ) -> Float32[Tensor, "n looks 3 side side"]:
         """The preprocessed looks at decoded, upright RGB pictures."""
         height, width = (torch.full((), side, dtype=torch.float64) for side in pictures.shape[1:3])
-        nowhere = torch.zeros((), dtype=torch.float64)
+        zero = torch.zeros((), dtype=torch.float64)
         pixels = pictures.permute(0, 3, 1, 2).double()
-        looks = [self._look(pixels, (nowhere, height), (nowhere, width))]
+        looks = [self._look(pixels, (zero, height), (zero, width))]
         if self.zoom:
             looks.append(self._look(pixels, self._middle(height), self._middle(width)))
         return torch.stack(looks, 1)
@@ -77,7 +78,7 @@ class PicturePixels(nn.Module):
         rows: tuple[Tensor, Tensor],
         columns: tuple[Tensor, Tensor],
     ) -> Float32[Tensor, "n 3 side side"]:
-        """The look at the part of pictures that has these rows and columns: the first, how many."""
+        """The look at a part of pictures: (first, number) of its rows and of its columns."""
         shorter = torch.minimum(rows[1], columns[1])
         square = resized(
             pixels,
@@ -98,24 +99,24 @@ class PicturePixels(nn.Module):
 
 
 def _steps_of(encoder: ImageEncoder) -> _Steps:
-    found: dict[str, Any] = {}
+    steps: dict[str, Any] = {}
     for step in getattr(encoder.preprocess, "transforms", [encoder.preprocess]):
         kind = getattr(step, "__name__", type(step).__name__)
-        if kind not in OF_NO_EFFECT:
-            found[kind] = step
+        if kind not in NO_EFFECT:
+            steps[kind] = step
     resize, crop, scaling = (
-        found.pop(kind, None) for kind in ("Resize", "CenterCrop", "Normalize")
+        steps.pop(kind, None) for kind in ("Resize", "CenterCrop", "Normalize")
     )
-    if found or resize is None or scaling is None:
-        raise _unknown(encoder, f"has {', '.join(found) or 'no Resize and Normalize'}")
+    if steps or resize is None or scaling is None:
+        raise _not_exportable(encoder, f"has {', '.join(steps) or 'no Resize and Normalize'}")
     interpolation = str(getattr(resize.interpolation, "value", resize.interpolation))
     if interpolation not in KERNELS or resize.max_size is not None:
-        raise _unknown(encoder, f"resizes by {interpolation}, perhaps to a longest side")
+        raise _not_exportable(encoder, f"resizes by {interpolation}, or to a longest side")
     keeps_shape = isinstance(resize.size, int) or len(resize.size) == 1
     sides = {*_sides(resize.size), *(_sides(crop.size) if crop is not None else ())}
     if len(sides) != 1 or (keeps_shape and crop is None):
-        raise _unknown(encoder, f"does not end in a square (Resize {resize.size})")
-    mean, deviation = ([float(each) for each in part] for part in (scaling.mean, scaling.std))
+        raise _not_exportable(encoder, f"does not end in a square (Resize {resize.size})")
+    mean, deviation = ([float(value) for value in part] for part in (scaling.mean, scaling.std))
     return _Steps(sides.pop(), keeps_shape, interpolation, mean, deviation)
 
 
@@ -123,9 +124,9 @@ def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
     return (size,) if isinstance(size, int) else tuple(size)
 
 
-def _unknown(encoder: ImageEncoder, what: str) -> UsageError:
+def _not_exportable(encoder: ImageEncoder, fault: str) -> UsageError:
     return UsageError(
         f"the preprocessing of the encoder {encoder.name} cannot be exported: expected a Resize "
-        f"(bicubic or bilinear), perhaps a CenterCrop of the same side, and Normalize of "
-        f"torchvision; it {what}. Export the adapter alone, without --pixels"
+        f"(bicubic or bilinear), optionally a CenterCrop of the same side, and Normalize of "
+        f"torchvision; it {fault}. Export without --pixels"
     )

@@ -1,4 +1,4 @@
-"""An adapter as a program of torch.export, which runs without this library."""
+"""An adapter as a program of torch.export, which runs without metaadapter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from metaadapter.apps.export.answers import FeatureAnswers, PictureAnswers
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.facts import KEY
+from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.data.refusals import is_shortage
 from metaadapter.data.silence import silence
 from metaadapter.data.strict_json import json_text
@@ -24,18 +24,18 @@ FACTS_FILE = f"{KEY}.json"
 
 
 def example_and_axes(
-    module: FeatureAnswers | PictureAnswers,
+    module: FeatureModel | PictureModel,
 ) -> tuple[Tensor, dict[str, dict[int, Any]]]:
-    """An input of a module, and by the name of the input which of its sizes may be others."""
-    if isinstance(module, FeatureAnswers):
+    """An example input of a module, and input name → the axes whose size may change."""
+    if isinstance(module, FeatureModel):
         width = module.get_buffer("classes").shape[1]
         return torch.zeros(2, width), {"features": {0: Dim("n")}}
-    # Sizes that are equal by chance would be taken for always equal.
+    # The exporter would take equal sizes for always equal.
     pictures = torch.zeros(2, 97, 131, 3, dtype=torch.uint8)
     return pictures, {"pictures": {0: Dim("n"), 1: Dim("height"), 2: Dim("width")}}
 
 
-def torch_program(module: FeatureAnswers | PictureAnswers) -> torch.export.ExportedProgram:
+def torch_program(module: FeatureModel | PictureModel) -> torch.export.ExportedProgram:
     """The program of a module, for any number of rows or pictures of any size."""
     example, axes = example_and_axes(module)
     with exporting():
@@ -44,16 +44,16 @@ def torch_program(module: FeatureAnswers | PictureAnswers) -> torch.export.Expor
         )
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # it has the paths of this machine
+            node.meta.pop("stack_trace", None)  # paths of this machine
     return program
 
 
 @contextmanager
 def exporting() -> Iterator[None]:
-    """Within the block torch's exporter runs silently, and its failure is explained.
+    """Run torch's exporter silently, and explain a failure.
 
     Raises:
-        IncompatibleArtifact: The exporter cannot do it.
+        IncompatibleArtifact: The exporter fails.
     """
     try:
         with silence():
@@ -63,8 +63,8 @@ def exporting() -> Iterator[None]:
             raise
         reason = " ".join(str(error).split("## Exception summary")[-1].split())[:300]
         raise IncompatibleArtifact(
-            "the exporter of torch cannot take this adapter with its encoder apart; it says: "
-            f"{reason}. Export the adapter alone, without --pixels, or try another version of torch"
+            f"the exporter of torch cannot export this adapter with its encoder: {reason}. Export "
+            "without --pixels, or try another version of torch"
         ) from error
 
 
@@ -77,7 +77,7 @@ def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any
 
 
 def program_run(content: bytes) -> Run:
-    """What the program of a .pt2 file answers."""
+    """Run the program of a .pt2 file."""
     with silence():
         module = torch.export.load(io.BytesIO(content)).module()
 

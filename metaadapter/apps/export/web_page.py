@@ -1,4 +1,4 @@
-"""A folder that any web host can serve: an adapter that labels pictures in the browser."""
+"""A web page that labels pictures in the browser with an adapter, as a folder for any host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaadapter.errors import UsageError
 
 PAGE = Path(__file__).parents[2] / "assets" / "web"
 FACTS_FILE, MODEL_FILE, START_FILE = "adapter.json", "model.onnx", "index.html"
-# What runs on a processor alone; the other builds of the package are for graphics cards.
+# The build for the CPU; the other builds of the package are for graphics cards.
 RUNTIME_FILES = (
     "package.json",
     "dist/ort.wasm.min.mjs",
@@ -27,21 +27,21 @@ def require_runtime(package: Path) -> None:
     """Check that a folder is the unpacked package onnxruntime-web.
 
     Raises:
-        UsageError: A file that is needed is not in it.
+        UsageError: A necessary file is missing.
     """
     if missing := [name for name in RUNTIME_FILES if not is_regular(package / name)]:
         raise UsageError(
-            f"{package} is not the package onnxruntime-web, for it has no {missing[0]}: fetch it "
+            f"{package} is not the package onnxruntime-web: it has no {missing[0]}. Download it "
             "with `npm pack onnxruntime-web`, unpack it with `tar xzf onnxruntime-web-*.tgz`, and "
             "give --runtime package"
         )
 
 
 def require_web_folder(folder: Path) -> None:
-    """Check that a page may be written to a folder: it is new, empty, or has such a page.
+    """Check that a page may be written to a folder: it is new, empty, or holds such a page.
 
     Raises:
-        DataError: It holds other things.
+        DataError: It holds other files.
     """
     if folder.exists():
         require_own_or_empty(
@@ -53,10 +53,10 @@ def require_web_folder(folder: Path) -> None:
 
 
 def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
-    """Write the page, its ONNX file that takes pictures, and the runtime out of the package.
+    """Write the page, its ONNX file for pictures, and the runtime from the package.
 
     Returns:
-        The bytes of all.
+        The number of bytes of all files.
 
     Raises:
         DataError: It cannot be written.

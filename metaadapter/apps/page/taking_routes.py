@@ -93,8 +93,8 @@ def onnx_of(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[Pat
         UsageError: The encoder cannot be exported.
         IncompatibleArtifact: The file would answer otherwise.
     """
-    from metaadapter.apps.export.exporting import Subject, exported_onnx
-    from metaadapter.apps.export.onnx_packages import require_onnx
+    from metaadapter.apps.export.exporting import ExportModel, export_onnx
+    from metaadapter.apps.export.onnx_model import require_onnx
 
     require_onnx()
 
@@ -102,5 +102,5 @@ def onnx_of(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[Pat
         rows = [ImageRow(path, None) for path in pictures[:MOST_CHECKED]]
         return encode_rows(rows, encoder, views=1, seed=0)
 
-    subject = Subject.with_encoder(stored, encoder, read)
-    return exported_onnx(subject, lambda _: None, owner="the ONNX file").content
+    model = ExportModel.with_encoder(stored, encoder, read)
+    return export_onnx(model, lambda _: None, owner="the ONNX file").content

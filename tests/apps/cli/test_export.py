@@ -179,7 +179,7 @@ def test_export__package_missing__names_the_extra_and_what_goes_without(
         ((), "nothing to write: give --onnx FILE"),
         (("--onnx", "a.onnx", "--int8"), "it needs --onnx or --web, --pixels, and --pictures"),
         (("--onnx", "a.onnx", "--pictures", "photos"), "which needs --pixels"),
-        (("--web", "site"), "`npm pack onnxruntime-web` fetches"),
+        (("--web", "site"), "Download it with `npm pack onnxruntime-web`"),
         (("--web", "site", "--runtime", "."), "is not the package onnxruntime-web"),
         (("--onnx", "."), "is a folder; give the name of a file"),
         (("--onnx", "nowhere/a.onnx"), "there is no folder nowhere"),

@@ -75,7 +75,7 @@ def test_web_page__page__asks_no_other_host():
 def test_runtime__another_folder__tells_how_to_fetch_the_package(package):
     (package / RUNTIME_FILES[-1]).unlink()
 
-    with pytest.raises(UsageError, match=r"has no dist/.*wasm: fetch it with `npm pack"):
+    with pytest.raises(UsageError, match=r"has no dist/.*wasm. Download it with `npm pack"):
         require_runtime(package)
 
 

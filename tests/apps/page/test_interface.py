@@ -332,12 +332,12 @@ def test_openapi__describes_every_address_and_needs_no_other_host(served):
 
 
 def test_onnx__without_its_packages__is_refused_with_what_to_install(project, monkeypatch):
-    from metaadapter.apps.export import onnx_packages
+    from metaadapter.apps.export import onnx_model
 
     def missing(name):
         raise ImportError(f"No module named {name!r}")
 
-    monkeypatch.setattr(onnx_packages, "import_module", missing)
+    monkeypatch.setattr(onnx_model, "import_module", missing)
     project.fill()
 
     answer = project.client.get("/take/onnx")

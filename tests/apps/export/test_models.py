@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.config import AdapterConfig, Origin
-from metaadapter.apps.export.answers import FeatureAnswers, PictureAnswers
+from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.errors import UsageError
 
 
@@ -48,7 +48,7 @@ def test_features__adapter_with_all_parts__answers_as_the_formulas_say(
     least = torch.tensor(np.median(expected_known) + 1e-3)
     weights = replace(weights, reject_threshold=least)
 
-    shares, known, unfamiliar = FeatureAnswers(weights)(torch.from_numpy(features))
+    shares, known, unfamiliar = FeatureModel(weights)(torch.from_numpy(features))
 
     assert np.abs(shares.numpy() - expected).max() < 1e-6
     assert np.abs(known.numpy() - expected_known).max() < 1e-6
@@ -60,7 +60,7 @@ def test_features__adapter_that_cannot_tell__gives_probabilities_alone(
     make_adapter, features, numpy_answers
 ):
     plain = make_adapter(n_tasks=1)[0].task(0)
-    module = FeatureAnswers(plain)
+    module = FeatureModel(plain)
 
     (shares,) = module(torch.from_numpy(features))
 
@@ -80,4 +80,4 @@ def test_pictures__several_views__are_refused_with_what_to_do(weights, make_enco
     )
 
     with pytest.raises(UsageError, match=r"averages 5 views.*without --pixels.*--views 1"):
-        PictureAnswers(weights, config, make_encoder())
+        PictureModel(weights, config, make_encoder())

@@ -1,4 +1,4 @@
-"""What is exported: an adapter as a module, alone or behind the encoder that it is for."""
+"""The exported modules: an adapter alone, or an adapter behind its encoder."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import join_looks, n_looks
 
 OUTPUTS = ("probabilities", "known", "unfamiliar")
-"""What an exported adapter gives for each row, in this order.
+"""The outputs of an exported adapter for n rows, in this order.
 
-The probability of each class, which sum to 1 (n, N); the probability that a picture shows one of
-the classes at all (n,); whether that is below the adapter's own threshold (n,). An adapter that
-cannot tell what is unknown gives the first alone.
+The probabilities of the N classes, which sum to 1 (n, N); the probability of known (n,); and
+whether that is below the adapter's own threshold (n,). An adapter without a head for known pictures
+has the first output alone.
 """
 
 
 @final
-class FeatureAnswers(nn.Module):
-    """An adapter in float32: from features, as its encoder gives them, to answers."""
+class FeatureModel(nn.Module):
+    """An adapter in float32 whose input is the features of its encoder."""
 
     def __init__(self, weights: AdapterWeights) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class FeatureAnswers(nn.Module):
         self.outputs = OUTPUTS if weights.known_head is not None else OUTPUTS[:1]
 
     def forward(self, features: Float32[Tensor, "n D"]) -> tuple[Tensor, ...]:
-        """The outputs that the adapter has, in the order of `OUTPUTS`."""
+        """Return the outputs that the adapter has, in the order of `OUTPUTS`."""
         unit, weights = normalize(features, dim=-1), AdapterWeights(**dict(self.named_buffers()))
         shares = classify(unit, weights).softmax(-1)
         head = weights.known_head
@@ -49,16 +49,17 @@ class FeatureAnswers(nn.Module):
 
 
 @final
-class PictureAnswers(nn.Module):
-    """An adapter behind its encoder: from decoded pictures to answers, and their features.
+class PictureModel(nn.Module):
+    """An adapter behind its encoder, whose input is decoded pictures.
 
     Args:
-        weights: Of the adapter.
-        config: Its facts.
-        encoder: The one that it was made for, on the CPU.
+        weights: The adapter.
+        config: Its configuration.
+        encoder: Its encoder, on the CPU.
 
     Raises:
-        UsageError: It averages several views of a picture, or its encoder cannot be exported.
+        UsageError: The adapter averages several views of a picture, or its encoder cannot be
+            exported.
     """
 
     lengths: Tensor
@@ -69,20 +70,20 @@ class PictureAnswers(nn.Module):
         super().__init__()
         if config.origin.n_views > 1:
             raise UsageError(
-                f"the adapter averages {config.origin.n_views} views of a picture, random crops "
-                "that no other program can draw alike; export it without --pixels, or adapt with "
-                "--views 1"
+                f"the adapter averages {config.origin.n_views} views of each picture. Views are "
+                "random crops, which other programs cannot repeat; export without --pixels, or "
+                "adapt again with --views 1"
             )
         self.pixels, self.network = PicturePixels(encoder), encoder.image_network()
         ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
         self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])
-        self.adapter = FeatureAnswers(weights)
+        self.adapter = FeatureModel(weights)
         self.outputs = (*self.adapter.outputs, "features")
 
     def forward(self, pictures: UInt8[Tensor, "n height width 3"]) -> tuple[Tensor, ...]:
-        """The adapter's outputs, then the features that they were made of."""
+        """Return the outputs of the adapter, then the features of the pictures."""
         looks = self.pixels(pictures)
         rows = self.network(looks.flatten(0, 1)).unflatten(0, (-1, len(self.lengths)))
-        # The adapter was predicted from features that were rounded so, and is asked about such.
+        # The features that the adapter was predicted from were rounded to half precision too.
         features = normalize((rows * self.lengths).flatten(1).half().float(), dim=-1)
         return (*self.adapter(features), features)
