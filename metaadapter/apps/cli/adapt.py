@@ -16,7 +16,7 @@ from metaadapter.apps.cli.adapt_inside import InsideKind, InsideTower, inside_do
 from metaadapter.apps.cli.adapt_prompt import PromptLength, prompt_document, prompt_told
 from metaadapter.apps.cli.adapt_together import manifest_alone, names_alone, require_together
 from metaadapter.apps.cli.adapt_told import pictures_told, tell_of_fit
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
 
 
@@ -267,7 +267,7 @@ def adapt(
             "warnings": (*warnings, *taken, *told, *cannot_help),
             "quarantined": quarantined_json((*labelled.pictures.quarantined, *unread)),
         }
-        write_document("adapt", document)
+        print_document("adapt", document)
         return
     console.note(*([] if tuned is None else inside_told(tuned)))
     console.note(*([] if learned is None else prompt_told(learned)))

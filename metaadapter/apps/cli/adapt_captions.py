@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 
 if TYPE_CHECKING:
     from metaadapter.features.device import Precision
@@ -75,7 +75,7 @@ def adapt_captions(
             "warnings": pictures.warnings,
             "quarantined": quarantined_json(pictures.quarantined),
         }
-        write_document("adapt-captions", document)
+        print_document("adapt-captions", document)
         return
     console.note(
         f"estimate from the {n} pairs, which have {n_captions} different captions, each pair left "

@@ -11,7 +11,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
 
 
@@ -119,7 +119,7 @@ def add(
             "warnings": added.warnings,
             "quarantined": quarantined_json(added.quarantined),
         }
-        write_document("add", document)
+        print_document("add", document)
         return
     console.result(
         f"{folder}: an adapter for {len(classes)} classes, {label} added from {len(added)} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.page_file import require_place
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def advise_on(
         "warnings": warnings,
         "quarantined": quarantined_json(pictures.quarantined),
     }
-    write_document("advice", document)
+    print_document("advice", document)
 
 
 def _lines(source: Path, found: AdvisedPictures) -> list[str]:

@@ -15,7 +15,7 @@ from typer import Exit, Option
 
 from metaadapter.apps.cli.adapt import adapt
 from metaadapter.apps.cli.add import add
-from metaadapter.apps.cli.console import Console, calm_warnings, write_document
+from metaadapter.apps.cli.console import Console, calm_warnings, print_document
 from metaadapter.apps.cli.demo import demo
 from metaadapter.apps.cli.doctor import doctor
 from metaadapter.apps.cli.encode import encode
@@ -150,7 +150,7 @@ def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
     Console().error(message)
     if "--json" in arguments:
         error = {"kind": KINDS[code], "message": message, "exit_code": code}
-        write_document("error", {"error": error})
+        print_document("error", {"error": error})
     return code
 
 

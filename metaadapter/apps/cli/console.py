@@ -1,16 +1,17 @@
-"""What commands say: results go to stdout, everything else for people to stderr."""
+"""The output of commands: results on stdout, notes, warnings, errors and progress on stderr."""
 
 from __future__ import annotations
 
+import csv
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console as RichConsole
 
-from metaadapter.data.plain_text import one_line
+from metaadapter.data.plain_text import in_csv, one_line
 from metaadapter.data.strict_json import json_text
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from metaadapter.features.encoding_loop import Progress
 
 MAX_LISTED = 10
-# Between the lines of an error, which is one text. A name in it can begin no line as messages do.
-OWN_BREAK = "\n  "
+# Separates the lines of an error. A file name may contain a line break, but not this separator.
+LINE_BREAK = "\n  "
 FOR_PROGRAMMERS = (
     DeprecationWarning,
     FutureWarning,
@@ -41,18 +42,18 @@ STAGES = {
 
 @final
 class Console:
-    r"""The voice of one run of a command.
+    r"""The output of one run of a command.
 
-    What it prints is given line by line: a break within a line is a name's, and is shown as `\n`.
+    A line break within a line, which can only be part of a name, is printed as `\n`.
 
     Args:
-        quiet: leave out notes and progress; warnings stay.
-        json_output: the result is one JSON document, so there is no progress bar either.
+        quiet: Print no notes and no progress; warnings stay.
+        json_output: The result is one JSON document, so print no progress either.
 
     Attributes:
-        stdout: where results go.
-        stderr: where all else goes.
-        silent: whether there is to be nothing but the result and warnings.
+        stdout: The stream of results.
+        stderr: The stream of everything else.
+        silent: Whether only the result and warnings are printed.
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
@@ -62,48 +63,77 @@ class Console:
         self.silent = quiet or json_output
 
     def say(self, *lines: str, style: str = "") -> None:
-        """Print lines on stderr, none broken: a path survives being copied from a narrow window."""
+        """Print lines on stderr without wrapping, so that a path can be copied from a terminal."""
         _print(self.stderr, lines, style)
 
     def note(self, *lines: str) -> None:
-        """Tell something that helps, on stderr."""
+        """Print helpful lines on stderr."""
         if lines and not self._quiet:
             self.say(*lines)
 
     def warn(self, first: str, *lines: str) -> None:
-        """Tell something that may hurt, on stderr."""
+        """Print a warning on stderr."""
         self.say(f"warning: {first}", *lines, style="yellow")
 
     def error(self, text: str) -> None:
-        """Tell why the command ends, on stderr."""
-        first, *others = text.split(OWN_BREAK)
+        """Print the error that ends the command on stderr."""
+        first, *others = text.split(LINE_BREAK)
         self.say(f"error: {first}", *(f"  {line}" for line in others), style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
-        """Tell several things of a kind: the first ten, then how many more."""
+        """Note several items: the first ten, then the number of the others."""
         if items:
             self.note(heading, *_listed(items))
 
     def warn_of(self, heading: str, items: Sequence[object]) -> None:
-        """Warn of several things of a kind: the first ten, then how many more."""
+        """Warn of several items: the first ten, then the number of the others."""
         if items:
             self.warn(heading, *_listed(items))
 
     def warn_of_pictures(
         self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
     ) -> None:
-        """Warn of what was noticed about pictures, and of those that cannot be read."""
+        """Warn about pictures, and list the unreadable ones."""
         self.warn_of(f"about {which} pictures:", warnings)
         reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
         self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
 
     def result(self, *lines: str) -> None:
-        """Print lines of the result, on stdout."""
+        """Print lines of the result on stdout."""
         _print(self.stdout, lines)
+
+    def table(
+        self,
+        titles: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        right: Collection[str] = (),
+    ) -> None:
+        """Print rows on stdout: under titles on a terminal, tab-separated without titles elsewhere.
+
+        Args:
+            titles: The titles of the columns.
+            rows: One cell for each column; a float is printed with four decimals.
+            right: The titles of columns that are aligned to the right.
+        """
+        if not self.stdout.is_terminal:
+            writer = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
+            writer.writerows([_tsv_cell(cell) for cell in row] for row in rows)
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for title in titles:
+            table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+        for row in rows:
+            cells = (f"{cell:,}" if isinstance(cell, int) else _text(cell) for cell in row)
+            table.add_row(*(Text(one_line(cell)) for cell in cells))
+        self.stdout.print(table)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
-        """A bar with rate and time left while a block runs; silent unless a person is watching."""
+        """Show a bar with the rate and the time left, only on a terminal."""
         with self._bar("{task.fields[speed]}", self.stderr) as bar:
             tasks: dict[str, Any] = {}
 
@@ -123,13 +153,13 @@ class Console:
     def counting(
         self, description: str, *, below_results: bool = False
     ) -> Iterator[Callable[[int, int], None]]:
-        """A bar of work done with the time left; silent unless a person is watching.
+        """Show a bar with the work done and the time left, only on a terminal.
 
         Args:
-            description: What is being done.
-            below_results: Lines of the result are printed meanwhile, above the bar.
+            description: The name of the work.
+            below_results: Lines of the result are printed above the bar meanwhile.
         """
-        # Two consoles on one terminal would write into one another's lines.
+        # Two consoles on one terminal would write into each other's lines.
         on_stdout = below_results and self.stdout.is_terminal
         with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:
             task = bar.add_task(description, total=None)
@@ -145,25 +175,25 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        unseen = self.silent or not console.is_terminal
-        return bars.Progress(*columns, console=console, transient=True, disable=unseen)
+        hidden = self.silent or not console.is_terminal
+        return bars.Progress(*columns, console=console, transient=True, disable=hidden)
 
 
-def write_document(command: str, content: Mapping[str, Any]) -> None:
-    """Print one JSON document, the name of its schema first: `metaadapter.<command>/1`."""
+def print_document(command: str, content: Mapping[str, Any]) -> None:
+    """Print one JSON document, which begins with its schema: `metaadapter.<command>/1`."""
     document = {"schema": f"metaadapter.{command}/1", **content}
-    # ASCII reaches any terminal and pipe whole, names of undecodable bytes included.
+    # Any terminal or pipe takes ASCII, even for file names of undecodable bytes.
     sys.stdout.write(json_text(document, indent=2) + "\n")
 
 
 def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:
-    """The JSON form of pictures that cannot be read."""
+    """The JSON form of unreadable pictures."""
     return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
 
 
 @contextmanager
 def calm_warnings() -> Iterator[None]:
-    """Within the block, a library's warning is one line on stderr, without its place in code."""
+    """Print the warning of a library as one line on stderr, without its place in the code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         Console().warn(" ".join(str(message).split()))
@@ -183,7 +213,16 @@ def _print(stream: RichConsole, lines: Sequence[str], style: str = "") -> None:
 
 
 def _listed(items: Sequence[object]) -> list[str]:
-    shown = [f"  {item}" for item in items[:MAX_LISTED]]
+    lines = [f"  {item}" for item in items[:MAX_LISTED]]
     if len(items) > MAX_LISTED:
-        shown.append(f"  … and {len(items) - MAX_LISTED} more (all of them with --json)")
-    return shown
+        lines.append(f"  … and {len(items) - MAX_LISTED} more (--json lists all)")
+    return lines
+
+
+def _text(cell: object) -> str:
+    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+
+
+def _tsv_cell(cell: object) -> str:
+    """The text of a cell; a name never becomes a formula, and a negative number stays a number."""
+    return _text(cell) if isinstance(cell, float) else in_csv(one_line(_text(cell)))

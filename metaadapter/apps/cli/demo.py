@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.page_file import require_place
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def demo(
             "adapter": str(adapter),
             "versions": result.versions,
         }
-        write_document("demo", document)
+        print_document("demo", document)
     else:
         console.stdout.print(_table(result))
         console.note(*_farewell(result, page_file, adapter))

@@ -14,7 +14,7 @@ from typer import Exit, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.advise import advise_on
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.places import list_places
 from metaadapter.errors import DataError, MetaAdapterError, MissingPackage, UsageError
 
@@ -100,7 +100,7 @@ def doctor(
             console.result(f"{MARKS[check.status]}  {check.name}: {lines[0]}", *lines[1:])
     healthy = all(check.status != "problem" for check in checks)
     if json_output:
-        write_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
+        print_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
     if not healthy:
         raise Exit(1 if verify is None else 3)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -137,7 +137,7 @@ def encode(
         "seconds": report.seconds,
         "images_per_second": report.images_per_second,
     }
-    write_document("encode", document)
+    print_document("encode", document)
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:

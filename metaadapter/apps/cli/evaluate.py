@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.errors import DataError, UsageError
 
 # Student's factor is 2.8 for five draws, 12.7 for two.
@@ -205,7 +205,7 @@ def evaluate(
     if json_output:
         for box in found.failed:  # the text of the result has them
             console.warn(f"{box.name}: {box.detail}")
-        write_document("continual" if settings.continual else "evaluate", found.to_dict())
+        print_document("continual" if settings.continual else "evaluate", found.to_dict())
     else:
         n_cells = len(found.config.cells())
         console.result(f"{out}: {n_cells} cells, {found.n_measured} of them measured now", "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def export(
             "warnings": warnings,
             "quarantined": quarantined_json(unreadable),
         }
-        write_document("export", document)
+        print_document("export", document)
 
 
 def _require_consistent(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.ground_shown import FoundList
 from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.data.plain_text import one_line
@@ -143,7 +143,7 @@ def ground(
             "warnings": warnings,
             "quarantined": quarantined_json(unreadable),
         }
-        write_document("ground", document)
+        print_document("ground", document)
 
 
 def _draw(picture: Image.Image, found: Found, file: Path, phrase: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_identify import identify
 from metaadapter.apps.cli.library_predict import predict
 from metaadapter.apps.cli.library_shown import list_entries, show
@@ -65,7 +65,7 @@ def add(
             "n_bytes": opened.path(name).stat().st_size,
             "n_entries": len(opened),
         }
-        write_document("library-add", document)
+        print_document("library-add", document)
         return
     console.result(
         f"{library}: {name} {'replaced' if was_there else 'added'}, {len(facts.classes)} classes "
@@ -93,7 +93,7 @@ def remove(
     opened.remove(name)
     if json_output:
         left = {"library": str(library), "name": name, "n_entries": len(opened)}
-        write_document("library-remove", left)
+        print_document("library-remove", left)
         return
     console.result(f"{library}: {name} removed; the library has {_entries(len(opened))}")
 
@@ -115,7 +115,7 @@ def rename(
     opened.rename(old, new)
     new = entry_name(new)
     if json_output:
-        write_document("library-rename", {"library": str(library), "old": old, "new": new})
+        print_document("library-rename", {"library": str(library), "old": old, "new": new})
         return
     console.result(f"{library}: {old} is now {new}")
 
@@ -155,7 +155,7 @@ def export(
             "n_keys": 0 if keys is None else len(keys),
             "n_bytes": n_bytes,
         }
-        write_document("library-export", document)
+        print_document("library-export", document)
         return
     what = "features and all" if has_features else "without its support"
     console.result(f"{file}: {name}, {what}, {n_bytes:,} bytes")
@@ -193,7 +193,7 @@ def import_files(
     if json_output:
         entries = [{"name": each, "file": str(file)} for each, file in added.items()]
         document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
-        write_document("library-import", document)
+        print_document("library-import", document)
         return
     console.result(
         *(f"{library}: {each} added from {file}" for each, file in added.items()),
@@ -236,7 +236,7 @@ def merge(
             "has_features": has_features,
             "n_entries": len(opened),
         }
-        write_document("library-merge", document)
+        print_document("library-merge", document)
         return
     console.result(
         f"{library}: {new} merged of {', '.join(names)}, {len(merged.config.classes)} classes from "

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_noticed import told_of_asked, warn_of_asked
-from metaadapter.apps.cli.table import print_table
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,13 +87,13 @@ def identify(
             "answers": [answer.to_dict() for answer in answers],
             **told_of_asked(asked),
         }
-        write_document("library-identify", document)
+        print_document("library-identify", document)
         return
     titles = ["picture", "entry", "probability", "runner-up", "probability"]
     for _ in range(top - 2):
         titles += ["next", "probability"]
     shown = [*titles[: 1 + 2 * top], "known"]
-    print_table(console, shown, [it.row(top) for it in answers], right=("probability", "known"))
+    console.table(shown, [it.row(top) for it in answers], right=("probability", "known"))
 
 
 class _Answer(NamedTuple):

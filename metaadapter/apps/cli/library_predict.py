@@ -10,9 +10,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_noticed import told_of_asked, warn_of_asked
-from metaadapter.apps.cli.table import print_table
 from metaadapter.data.plain_text import in_csv
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def predict(
             "predictions": found,
             **told_of_asked(asked),
         }
-        write_document("library-predict", document)
+        print_document("library-predict", document)
     elif csv_file is None:
         rows = [
             [
@@ -109,7 +108,7 @@ def predict(
             for it in found
         ]
         titles = ("picture", "label", "entry", *FRACTIONS, "")
-        print_table(console, titles, rows, right=FRACTIONS)
+        console.table(titles, rows, right=FRACTIONS)
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

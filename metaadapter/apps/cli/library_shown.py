@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
-from metaadapter.apps.cli.table import print_table
+from metaadapter.apps.cli.console import Console, print_document
 
 if TYPE_CHECKING:
     from metaadapter.adapter.config import AdapterConfig
@@ -40,7 +39,7 @@ def list_entries(
             }
             for entry in entries
         ]
-        write_document("library-list", {"library": str(library), "entries": told})
+        print_document("library-list", {"library": str(library), "entries": told})
     else:
         rows = [
             [
@@ -54,7 +53,7 @@ def list_entries(
             for entry in entries
         ]
         titles = ("name", "classes", "pictures", "encoder", "bytes", "")
-        print_table(console, titles, rows, right=("classes", "pictures", "bytes"))
+        console.table(titles, rows, right=("classes", "pictures", "bytes"))
         if not entries:
             console.note("the library is empty")
     console.warn_of(
@@ -97,12 +96,12 @@ def show(
             "n_bytes": entry.n_bytes,
             "bytes_a_class": round(entry.n_bytes / len(classes)),
         }
-        write_document("library-show", document)
+        print_document("library-show", document)
         return
     pool = f" and {facts.n_unlabelled} unlabelled ones" if facts.n_unlabelled else ""
     kept = "kept" if entry.has_features else "left out, so no class can be added"
     rows = [[each["label"], each["name"] or "", each["n_pictures"]] for each in classes]
-    print_table(console, ("class", "name", "pictures"), rows, right=("pictures",))
+    console.table(("class", "name", "pictures"), rows, right=("pictures",))
     console.note(
         f"{len(classes)} classes from {entry.n_pictures} pictures{pool}; mode {facts.mode}",
         f"encoder {facts.origin.encoder or 'not recorded'}, features {facts.width} wide",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.cli.console import Console, write_document
-from metaadapter.apps.cli.table import print_table
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +45,9 @@ def list_places(name: str, console: Console, *, json_output: bool) -> None:
                 for place in places
             ],
         }
-        write_document("places", document)
+        print_document("places", document)
         return
-    print_table(console, TITLES, [_row(place) for place in places])
+    console.table(TITLES, [_row(place) for place in places])
     counts = [f"{tower} {sum(it.tower == tower for it in places)}" for tower in ("image", "text")]
     console.note(f"{encoder.name}: {len(places)} places ({', '.join(counts)})")
 

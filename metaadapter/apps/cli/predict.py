@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Option
 
 from metaadapter.apps.cli import field_options, options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
 from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.apps.cli.predict_shown import Listing, show_predictions
@@ -188,7 +188,7 @@ def predict(
         document = prediction_document(
             adapter, questions, answered, listed, scores, warnings, together=together
         )
-        write_document("predict", document)
+        print_document("predict", document)
     elif csv_file is None:
         show_predictions(listed, rank, console, csv_raw=csv_raw)
     if scores is not None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from metaadapter.apps.cli.console import Console, write_document
-from metaadapter.apps.cli.table import print_table
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.data.plain_text import in_csv
 
 if TYPE_CHECKING:
@@ -150,10 +149,10 @@ def show(
         _write(csv_file, found)
         console.note(f"wrote the table {csv_file}")
     if document is not None:
-        write_document("rank", {**document, **found.document()})
+        print_document("rank", {**document, **found.document()})
         return
     if csv_file is None:
-        print_table(console, found.titles, [*found.rows()], right=found.right)
+        console.table(found.titles, [*found.rows()], right=found.right)
     console.note(*found.notes())
 
 

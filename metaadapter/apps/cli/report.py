@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 
 
 def report(
@@ -54,7 +54,7 @@ def report(
         replace_file(folder / "report.html", views.page())
     files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
     if json_output:
-        write_document("report", {"files": files, **views.document})
+        print_document("report", {"files": files, **views.document})
     else:
         console.result(*files)
 

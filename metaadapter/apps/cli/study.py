@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json, write_document
-from metaadapter.apps.cli.table import print_table
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def study(
     console.warn_of_pictures("the labelled", table.warnings, unreadable)
     if json_output:
         more = {"files": files, "quarantined": quarantined_json(unreadable)}
-        write_document("study", {**more, **document})
+        print_document("study", {**more, **document})
         return
     _show(console, result)
     console.note("wrote " + ", ".join(files))
@@ -99,4 +98,4 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _show(console: Console, result: StudyResult) -> None:
     from metaadapter.bench.scenes.page import f1_rows
 
-    print_table(console, ["macro-F1 in %", *map(str, result.shots)], f1_rows(result))
+    console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))

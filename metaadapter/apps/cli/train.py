@@ -16,7 +16,7 @@ from rich.text import Text
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, write_document
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.signals import stop_at_first_signal
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, UsageError
@@ -91,7 +91,7 @@ def train(
     if summary.ending == "interrupted":
         raise Interrupted(f"interrupted; step {summary.step} of {summary.n_steps} is kept. {go_on}")
     if json_output:
-        write_document("train", summary.to_dict())
+        print_document("train", summary.to_dict())
     else:
         console.result(*_report(summary))
 
