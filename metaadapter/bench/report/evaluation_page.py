@@ -1,4 +1,4 @@
-"""The result of an evaluation as one HTML page that needs no other file, no script, no network."""
+"""The result of an evaluation as one HTML page without other files, scripts or network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import figures, words
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.pool_figure import gain_by_pool
 from metaadapter.bench.report.template import render
 
 # Points of gain at which a cell has its full colour.
@@ -21,7 +20,7 @@ STRONGEST = 10
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; the same result gives the same page.
 
-    Thumbnails are JPEG by the hash of the picture's bytes; without one a mistake is told in words.
+    Thumbnails are JPEGs by the hash of the picture's bytes; a mistake without one shows its path.
 
     Raises:
         MissingPackage: matplotlib is not installed.
@@ -32,13 +31,13 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     return render(
         "evaluation_page.html.jinja",
         (
-            *(words.points, words.signed, words.signed_points, words.part_told, words.metric),
+            *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
         ),
         result=result,
         overall=overall,
-        judged=words.part_told(result.judged),
+        judged=words.part_suffix(result.judged),
         notes=words.method_notes(result.methods),
         stranger_notes=words.score_notes(result.strangers.methods if result.strangers else ()),
         stranger_metrics=STRANGER_METRICS,
@@ -67,7 +66,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
 def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
     for row, part in enumerate(result.parts):
         for number, (place, accuracy) in enumerate(part.accuracy.items()):
-            title, name = place + words.part_told(part.part), f"shots-{row}-{number}"
+            title, name = place + words.part_suffix(part.part), f"shots-{row}-{number}"
             yield title, Markup(figures.accuracy_by_shots(result, accuracy, name, title))
 
 
@@ -88,16 +87,18 @@ def _areas(
 
 
 def _by_pool(result: EvaluationResult) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:
-    for found in result.pool_gain:
+    for gain in result.pool_gain:
         drawings = []
         for n_shot, title in _few_shots(result):
-            name = f"pool-{found.by}-{n_shot}"
-            drawings.append((title, Markup(gain_by_pool(result, found, n_shot, name, title))))
-        yield words.POOL_VARIABLES[found.by], drawings
+            name = f"pool-{gain.by}-{n_shot}"
+            drawings.append(
+                (title, Markup(figures.gain_by_pool(result, gain, n_shot, name, title)))
+            )
+        yield words.POOL_VARIABLES[gain.by], drawings
 
 
 def _few_shots(result: EvaluationResult) -> Iterator[tuple[int, str]]:
-    """The fewest, a middle and the largest number of shots, each with a title."""
+    """The lowest, a middle and the highest number of shots, with a title each."""
     for n_shot in sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)}):
         yield n_shot, f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
 
@@ -112,7 +113,7 @@ def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
 
 
 def _tint(estimate: Estimate) -> str:
-    """Class and strength of a cell: which way a difference goes, as far as the draws can tell."""
+    """Class and strength of a cell, by the sign and size of a difference that excludes zero."""
     points = 100 * estimate.mean
     if not abs(points) > 100 * estimate.half:
         return ""
@@ -121,7 +122,7 @@ def _tint(estimate: Estimate) -> str:
 
 
 def _shade(count: int, total: int) -> Markup:
-    """Strength of a cell: the square root, so that a twentieth can be seen beside nine tenths."""
+    """Strength of a cell: the square root, so that 5 % is visible beside 90 %."""
     return Markup(f' style="--strength: {(count / total) ** 0.5 if total else 0:.2f}"')
 
 

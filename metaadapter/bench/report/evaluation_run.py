@@ -1,4 +1,4 @@
-"""The folder of a finished evaluation, read back: a report says what is in it and no more."""
+"""The folder of a finished evaluation, read back; a report uses nothing else."""
 
 from __future__ import annotations
 
@@ -23,31 +23,33 @@ from metaadapter.errors import DataError
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
-# Read where tasks have pools; but always checked: what a report says of its figures rests on it.
+# Read only if tasks have pools, but always checked, because the summary is computed from it.
 ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
+Row = Mapping[str, Any]
+"""Column → value."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRun:
-    """What was measured."""
+    """The configuration, tables and summary of an evaluation."""
 
     config: EvaluationConfig
     record: str
-    """Twelve hex digits of all that was asked for: methods and sets with their contents."""
+    """Twelve hex digits of the hash of the methods and of the contents of the sets."""
     means: pd.DataFrame
-    """As `evaluation.summary.means` has them."""
+    """A table as `evaluation.summary.means` makes it."""
     differences: pd.DataFrame
     """Each method less the reference."""
     ranks: Mapping[str, Ranks]
     """By part."""
     tables: Mapping[str, pd.DataFrame]
-    """Tidy rows of `bins`, and where tasks have pools, `rows`; of `classes`, `confusion` and
-    `mistakes`, those of the reference and of zero-shot with the most shots."""
+    """Tidy rows of `bins`, and of `rows` if tasks have pools; of `classes`, `confusion` and
+    `mistakes`, the rows of the reference and of zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
     """What the intervals cover."""
-    sets: Mapping[str, Mapping[str, Any]]
+    sets: Mapping[str, Row]
     """Pictures, classes and encoder, by name."""
     versions: Mapping[str, str]
 
@@ -56,25 +58,25 @@ class EvaluationRun:
         """Read the folder of an evaluation.
 
         Raises:
-            DataError: It holds none, one that did not end, or a damaged file.
-            IncompatibleArtifact: A later version wrote it.
+            DataError: The folder holds no evaluation, an unfinished one, or a damaged file.
+            IncompatibleArtifact: A later version wrote the folder.
         """
         if not folder.is_dir():
-            raise DataError(f"there is no folder {folder}; give the --out of an evaluation")
+            raise DataError(f"there is no folder {folder}; name the --out of an evaluation")
         if not (folder / RECORD_FILE).exists():
             raise DataError(f"{folder} holds no evaluation (there is no {RECORD_FILE})")
         record = read_record(folder)
-        unfinished = f"the evaluation {folder} did not end: give its command again"
+        unfinished = f"the evaluation {folder} is not finished: run its command again"
         if not (folder / SUMMARY_FILE).exists():
             raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
         summary, proof = read_document(
             folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY, without_proof=(SUMMARY_WITHOUT_PROOF,)
         )
         if record.get("config") != summary.get("config"):
-            raise DataError(f"{unfinished} (it was asked for more than its tables hold)")
+            raise DataError(f"{unfinished} (its tables hold less than its configuration asks for)")
         try:
             config = EvaluationConfig.model_validate(summary["config"])
-            # Tables of earlier versions are raw, and do not say so.
+            # Earlier versions wrote raw tables, without this entry.
             raw = summary.get("csv_raw", True)
             of_errors: dict[str, Any] = {
                 "method": {config.reference_name, ZERO_SHOT},
@@ -106,5 +108,5 @@ class EvaluationRun:
                 raise
             raise DataError(
                 f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
-                "give its command again, or measure again into another folder"
+                "run its command again, or evaluate into another folder"
             ) from error

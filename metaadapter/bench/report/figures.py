@@ -9,33 +9,35 @@ from typing import Any
 import numpy as np
 
 from metaadapter.bench.evaluation.summary import Ranks
-from metaadapter.bench.report.evaluation_result import ByShots, EvaluationResult, Row
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT
+from metaadapter.bench.report.by_shots import ByShots
+from metaadapter.bench.report.evaluation_result import EvaluationResult
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, Row
 from metaadapter.bench.report.panel import colour, panel
-from metaadapter.bench.report.words import short
+from metaadapter.bench.report.pool_gain import PoolGain
+from metaadapter.bench.report.words import POOL_VARIABLES, pool_value, short, signed_points
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 POINTS_SHOWN = 12
-"""Methods that are further below the best would press the others together: they are left out."""
-# Times that lie closer are not written twice.
+"""Methods further below the best, in points, are left out: they would crowd the others."""
+# Of two times closer than this, only the first has a label.
 LEAST_RATIO = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class MethodStyle:
-    """Colour and shape of a method."""
+    """The colour and the shape of a method."""
 
     variable: str
-    """The page's variable with its colour."""
+    """The variable of the page that holds the colour."""
     marker: str | None
     """None for a method without points."""
     dashed: bool = False
     is_named: bool = True
-    """Whether the legend has it; the others are drawn in grey behind."""
+    """Whether the legend lists the method; the others are grey lines behind."""
 
     @property
     def line(self) -> dict[str, Any]:
-        """As matplotlib's `plot` takes it."""
+        """Arguments for matplotlib's `plot`."""
         return {
             "color": colour(self.variable),
             "marker": self.marker,
@@ -57,7 +59,7 @@ def style_of(method: str, result: EvaluationResult) -> MethodStyle:
 
 
 def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) -> MethodStyle:
-    """The style of a method where those that are featured are told apart."""
+    """The style of a method: the featured ones have a colour and a shape of their own."""
     if method in featured:
         number = featured.index(method)
         return MethodStyle(f"method-{number}", MARKERS[number])
@@ -69,23 +71,25 @@ def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) 
 
 
 def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
-    """Of the methods that tell strangers: those that are featured anyway, then the best others."""
-    found = result.strangers
-    methods = found.methods if found else ()
-    areas = [result.quality[name] for name in found.metrics if "auroc" in name] if found else []
+    """The styles of the methods measured on strangers: the featured first, then the best others."""
+    strangers = result.strangers
+    if strangers is None:
+        return {}
+    areas = [result.quality[name] for name in strangers.metrics if "auroc" in name]
 
     def area(method: str) -> float:
-        return sum(each.mean for table in areas for each in table.get(method, {}).values())
+        return sum(estimate.mean for table in areas for estimate in table.get(method, {}).values())
 
-    others = [name for name in methods if name not in (*result.featured, *result.path, ZERO_SHOT)]
-    told = (*result.featured, *sorted(others, key=area, reverse=True))[: len(MARKERS)]
-    return {method: style_among(method, told, result.path) for method in methods}
+    usual = (*result.featured, *result.path, ZERO_SHOT)
+    others = [name for name in strangers.methods if name not in usual]
+    featured = (*result.featured, *sorted(others, key=area, reverse=True))[: len(MARKERS)]
+    return {method: style_among(method, featured, result.path) for method in strangers.methods}
 
 
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> str:
-    """Lines with 95 % bands over a doubling axis; methods that are not featured in grey.
+    """Lines with 95 % bands over a logarithmic axis; methods that are not featured are grey.
 
-    Of figures, names are unique in a page, and titles say in words what they are drawn for.
+    The name of a figure is unique in a page; its title describes it in words.
     """
     styles = {method: style_of(method, result) for method in result.methods}
     title = f"Accuracy by shots, {title}"
@@ -95,12 +99,11 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
 def areas_by_shots(
     result: EvaluationResult, metric: str, styles: Mapping[str, MethodStyle], name: str, title: str
 ) -> str:
-    """The same of an area under the curve, in %, of all methods that tell strangers."""
-    found = result.strangers
-    assert found is not None  # or there were no such figure
-    of_methods = {method: styles[method] for method in found.methods}
-    told = [method for method, style in of_methods.items() if style.marker]
-    return _by_shots(result.quality[metric], of_methods, result, told, name, title, "AUROC, %")
+    """An area under the ROC curve by shots, in %, of all methods measured on strangers."""
+    assert result.strangers is not None
+    of_methods = {method: styles[method] for method in result.strangers.methods}
+    marked = [method for method, style in of_methods.items() if style.marker]
+    return _by_shots(result.quality[metric], of_methods, result, marked, name, title, "AUROC, %")
 
 
 def _by_shots(
@@ -112,28 +115,28 @@ def _by_shots(
     title: str,
     axis: str,
 ) -> str:
-    shots = sorted({n_shot for found in table.values() for n_shot in found})
-    told = f"{title}: " + "; ".join(
+    shots = sorted({n_shot for estimates in table.values() for n_shot in estimates})
+    description = f"{title}: " + "; ".join(
         f"{method} " + ", ".join(f"{100 * table[method][n].mean:.1f} %" for n in shots)
         for method in featured
         if all(n in table.get(method, {}) for n in shots)
     )
-    with panel(name, told, height=300) as drawing:
+    with panel(name, description, height=300) as drawing:
         axes = drawing.axes
         for method in reversed(list(styles)):
-            found = sorted(table.get(method, {}).items())
+            estimates = dict(sorted(table.get(method, {}).items()))
             style = styles[method]
-            n_shots = np.array([n_shot for n_shot, _ in found])
-            mean = np.array([100 * each.mean for _, each in found])
-            half = np.array([100 * each.half for _, each in found])
+            n_shots = np.array(list(estimates))
+            mean = np.array([100 * estimate.mean for estimate in estimates.values()])
+            half = np.array([100 * estimate.half for estimate in estimates.values()])
             axes.plot(n_shots, mean, **style.line)
             if style.marker:
                 alpha = 0.25 if method == result.reference else 0.08
                 low, high = (mean - half).clip(0, 100), (mean + half).clip(0, 100)
-                own = colour(style.variable)
-                axes.fill_between(n_shots, low, high, color=own, alpha=alpha, lw=0)
+                shade = colour(style.variable)
+                axes.fill_between(n_shots, low, high, color=shade, alpha=alpha, lw=0)
                 if len(n_shots) == 1:
-                    axes.vlines(n_shots, low, high, color=own, linewidth=1)
+                    axes.vlines(n_shots, low, high, color=shade, linewidth=1)
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, labels=list(map(str, shots)))
         axes.minorticks_off()
@@ -145,10 +148,10 @@ def _by_shots(
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, title: str
 ) -> tuple[str, list[str]]:
-    """A point a method over a logarithmic axis of time; the gradient path is a line.
+    """A point for each method over a logarithmic axis of time; the gradient path is a line.
 
     Returns:
-        The figure, and the methods that lie too far below the best to be in it.
+        The figure, and the methods too far below the best to be in it.
     """
     measured = {
         method: (1000 * result.seconds[method][n_shot], 100 * accuracy[method][n_shot].mean)
@@ -156,16 +159,16 @@ def accuracy_by_time(
         if n_shot in accuracy.get(method, {}) and result.seconds[method][n_shot] > 0
     }
     best = max((percent for _, percent in measured.values()), default=0.0)
-    points = {name: at for name, at in measured.items() if at[1] > best - POINTS_SHOWN}
-    told = f"Accuracy by time, {title}: " + "; ".join(
+    points = {name: point for name, point in measured.items() if point[1] > best - POINTS_SHOWN}
+    description = f"Accuracy by time, {title}: " + "; ".join(
         f"{method} {percent:.1f} % in {time:.3g} ms" for method, (time, percent) in points.items()
     )
-    with panel(name, told) as drawing:
+    with panel(name, description) as drawing:
         from matplotlib.ticker import LogLocator, NullFormatter
 
         axes = drawing.axes
         path = {method: points[method] for method in result.path if method in points}
-        times, percents = ([at[axis] for at in path.values()] for axis in (0, 1))
+        times, percents = ([point[axis] for point in path.values()] for axis in (0, 1))
         axes.plot(times, percents, color=colour("muted"))
         last = 0.0
         for method, (time, percent) in path.items():
@@ -185,7 +188,7 @@ def accuracy_by_time(
         axes.set_xscale("log")
         times = [time for time, _ in points.values()]
         if times:
-            # Within two decades, powers of ten alone could be a single tick, or none.
+            # Two decades have one power of ten as a tick, or none.
             steps = (1, 2, 5) if max(times) < 100 * min(times) else (1,)
             axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter("{x:g}")
@@ -197,16 +200,18 @@ def accuracy_by_time(
 
 
 def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
-    """A row a method, the best first; the band is what cannot be told from the reference.
+    """A row for each method, the best first; in the band, methods do not differ from the reference.
 
-    How far apart two ranks must be is Demšar's (2006).
+    The band is the critical difference of Demšar (2006).
     """
     methods = list(ranks.mean)
-    told = "Mean ranks: " + "; ".join(f"{method} {rank:.1f}" for method, rank in ranks.mean.items())
-    with panel(name, told, height=18 * len(methods) + 60) as drawing:
+    description = "Mean ranks: " + "; ".join(
+        f"{method} {rank:.1f}" for method, rank in ranks.mean.items()
+    )
+    with panel(name, description, height=18 * len(methods) + 60) as drawing:
         axes = drawing.axes
-        if (own := ranks.mean.get(result.reference)) is not None:
-            low, high = own - ranks.critical_difference, own + ranks.critical_difference
+        if (centre := ranks.mean.get(result.reference)) is not None:
+            low, high = centre - ranks.critical_difference, centre + ranks.critical_difference
             axes.axvspan(max(low, 1), min(high, len(methods)), color=colour("line"), alpha=0.5)
         for row, (method, rank) in enumerate(ranks.mean.items()):
             axes.plot([rank], [row], **style_of(method, result).point)
@@ -219,20 +224,74 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
 
 
 def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> str:
-    """Fraction of correct answers against confidence; bars have that of all answers in each bin."""
-    n = sum(each["n"] for each in bins)
-    told = f"Reliability, {title}: " + "; ".join(
-        f"confidence {each['confidence']:.2f}, correct {each['correct']:.2f}" for each in bins
+    """Fraction of correct answers against confidence; bars show how many answers a bin has."""
+    n = sum(row["n"] for row in bins)
+    description = f"Reliability, {title}: " + "; ".join(
+        f"confidence {row['confidence']:.2f}, correct {row['correct']:.2f}" for row in bins
     )
-    with panel(name, told, height=230) as drawing:
+    with panel(name, description, height=230) as drawing:
         axes = drawing.axes
-        confidence = [100 * each["confidence"] for each in bins]
-        fractions = [100 * each["n"] / n for each in bins]
+        confidence = [100 * row["confidence"] for row in bins]
+        fractions = [100 * row["n"] / n for row in bins]
         axes.bar(confidence, fractions, width=5, color=colour("line"), zorder=2)
         axes.plot([0, 100], [0, 100], color=colour("muted"), linewidth=1, linestyle=(0, (2, 3)))
-        axes.plot(confidence, [100 * each["correct"] for each in bins], **style.line)
+        axes.plot(confidence, [100 * row["correct"] for row in bins], **style.line)
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
         axes.set_xlabel("confidence, %")
         drawing.show_percentages()
         return drawing.to_svg()
+
+
+def gain_by_pool(
+    result: EvaluationResult, pool_gain: PoolGain, n_shot: int, name: str, title: str
+) -> str:
+    """Points of accuracy that the pool adds, with 95 % bands, by a property of pools.
+
+    The vertical axis is the same for all numbers of shots.
+    """
+    variable = POOL_VARIABLES[pool_gain.by]
+    means = np.array([bin.mean for bin in pool_gain.bins])
+    ticks = [pool_value(mean, pool_gain.by) for mean in means.tolist()]
+    description = f"Gain from the pool by {variable}, {title}: " + "; ".join(
+        f"{method} "
+        + ", ".join(
+            f"{signed_points(bin.gain[method][n_shot].mean)} at {tick}"
+            for bin, tick in zip(pool_gain.bins, ticks, strict=True)
+        )
+        for method in pool_gain.methods
+    )
+    with panel(name, description) as drawing:
+        axes = drawing.axes
+        axes.axhline(0, color=colour("muted"), linewidth=1, linestyle=(0, (2, 3)))
+        for method in reversed(pool_gain.methods):
+            style = style_of(method, result)
+            gains = [bin.gain[method][n_shot] for bin in pool_gain.bins]
+            mean = np.array([100 * gain.mean for gain in gains])
+            half = np.array([100 * gain.half for gain in gains])
+            axes.plot(means, mean, **style.point)
+            alpha = 0.25 if method == result.reference else 0.12
+            shade = colour(style.variable)
+            axes.fill_between(means, mean - half, mean + half, color=shade, alpha=alpha, lw=0)
+        if pool_gain.by == "size" and means.min() > 0:
+            axes.set_xscale("log", base=2)
+            axes.minorticks_off()
+        axes.set_xticks(means, labels=ticks)
+        axes.set_xlabel(variable)
+        axes.set_ylim(*_limits_of_gains(pool_gain))
+        axes.set_title("points", loc="left")
+        return drawing.to_svg()
+
+
+def _limits_of_gains(pool_gain: PoolGain) -> tuple[float, float]:
+    """In points, of all methods and numbers of shots, zero among them, with a margin."""
+    gains = [
+        gain
+        for bin in pool_gain.bins
+        for by_shots in bin.gain.values()
+        for gain in by_shots.values()
+    ]
+    low = 100 * min(0.0, *(gain.mean - gain.half for gain in gains))
+    high = 100 * max(0.0, *(gain.mean + gain.half for gain in gains))
+    margin = max(0.05 * (high - low), 0.5)
+    return low - margin, high + margin

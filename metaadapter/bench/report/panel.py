@@ -1,4 +1,4 @@
-"""Small matplotlib figures that stand inside a page and take their colours from it."""
+"""Small matplotlib figures inside a page, in the page's colours."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# As wide as a phone, so that letters are readable there; a page puts several side by side.
+# As wide as a phone, so that text is readable there; a page puts several side by side.
 WIDTH = 380
-# Points of matplotlib, which are 1/72 inch, are the page's pixels.
+# A point of matplotlib, 1/72 inch, is a pixel of the page.
 DOTS_PER_INCH = 72
 FONT_SIZE = 12
-# What a page sets for light, dark and print. Matplotlib wants real colours: stand-ins.
+# The page sets these for light, dark and print. Matplotlib needs colours: it gets stand-ins.
 VARIABLES = (
     *("ink", "muted", "line", "faint"),
     *(f"method-{number}" for number in range(6)),
@@ -30,12 +30,12 @@ VARIABLES = (
 
 
 def colour(variable: str) -> str:
-    """The stand-in of one of the page's variables."""
+    """The stand-in for one of the page's variables."""
     return f"#fedc{VARIABLES.index(variable):02x}"
 
 
 class Panel:
-    """Axes to draw on, and the figure as text."""
+    """Axes to draw on, and the figure as SVG."""
 
     def __init__(self, figure: Figure, name: str, description: str) -> None:
         self.axes: Axes = figure.subplots()
@@ -43,17 +43,17 @@ class Panel:
         self._name, self._description = name, description
 
     def show_percentages(self, title: str = "% correct") -> None:
-        """Call the upright axis so: 2 points or more of what can be."""
+        """Title the vertical axis, in %, and let it span 2 points or more within 0 to 100."""
         low, high = self.axes.get_ylim()
         more = max(0.0, 2 - (high - low)) / 2
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
         self.axes.set_title(title, loc="left")
 
     def to_svg(self) -> str:
-        """An `<svg>` element: same drawing, same text; no script, no font, no other file."""
+        """An `<svg>` element without scripts, fonts or other files, always the same."""
         file = StringIO()
         with warnings.catch_warnings():
-            # A letter that matplotlib's own font lacks is drawn by the page's.
+            # The browser draws letters that matplotlib's own font lacks.
             warnings.filterwarnings("ignore", "Glyph", UserWarning)
             self._figure.savefig(
                 file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
@@ -65,8 +65,8 @@ class Panel:
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
     """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
 
-    The name is unique in a page, and no text from people; the description is for those who do not
-    see the figure.
+    The name is unique in a page and not user input; the description is for readers who cannot see
+    the figure.
 
     Raises:
         MissingPackage: matplotlib is not installed.
@@ -83,7 +83,7 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
     lines = ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color")
     labels = ("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
     settings: Any = {
-        # A class may be called $5, and no text here is a formula.
+        # A class may be called $5; no text here is a formula.
         "text.parse_math": False,
         "svg.fonttype": "none",
         "svg.hashsalt": name,
@@ -105,12 +105,12 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
 
 
 def _inline(document: str, name: str, description: str) -> str:
-    """Matplotlib's document as part of a page: variables for colours, names of its own."""
+    """Matplotlib's document as part of a page: variables for colours, unique names."""
     svg = document[document.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    # A rule for * would reach out of the drawing.
+    # A rule for * would change the page around the drawing.
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    # Within tags alone: a class may be called #fedc00.
+    # Only within tags: a class may be called #fedc00.
     svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
     _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
@@ -119,8 +119,8 @@ def _inline(document: str, name: str, description: str) -> str:
 
 
 def _inline_tag(tag: str, name: str) -> str:
-    tag = re.sub(r"#fedc(..)", lambda found: f"var(--{VARIABLES[int(found[1], 16)]})", tag)
-    # The page has its own font.
+    tag = re.sub(r"#fedc(..)", lambda match: f"var(--{VARIABLES[int(match[1], 16)]})", tag)
+    # The figure has the page's font.
     tag = re.sub(r'font-family: [^;"]*;? ?', "", tag)
     tag = re.sub(r'\bid="', f'id="{name}-', tag)
     return re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)

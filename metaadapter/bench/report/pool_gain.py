@@ -1,8 +1,9 @@
-"""What a pool of unlabelled pictures changes, against its size and against its evenness."""
+"""The gain from a pool of unlabelled pictures, by its size and by its evenness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,38 +11,67 @@ import pandas as pd
 from metaadapter.bench.evaluation.methods import LABELLED
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import CELL, POOL
-from metaadapter.bench.report.evaluation_result import PoolBin, PoolGain
+from metaadapter.bench.report.by_shots import ByShots
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 
 MOST_BINS = 4
-# Fewer tasks in the mean of a bin would say nothing.
+# The mean of a bin with fewer tasks would mean nothing.
 LEAST_TASKS = 5
 TASK = ["store", "seed", "task"]
 
 
-def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
-    """By size where each task drew its own, and by evenness where pools are skewed.
+@dataclass(frozen=True, slots=True)
+class PoolBin:
+    """Tasks with pools of about the same size, or of about the same evenness."""
 
-    Of methods that were measured with the pool and, as `NAME@labelled`, without.
+    low: float
+    high: float
+    mean: float
+    n_tasks: int
+    n_sets: int
+    gain: ByShots
+    """Each method with the pool less itself without, paired by task, in fractions of 1; the mean
+    over the sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolGain:
+    """Gains in accuracy from the pool, by bins of one property of pools."""
+
+    by: str
+    """"size", unlabelled pictures a class, or "evenness"."""
+    bins: tuple[PoolBin, ...]
+    """Two or more, from low to high."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that were measured with the pool and without."""
+        return tuple(self.bins[0].gain)
+
+
+def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
+    """By size if each task draws its own, and by evenness if pools are skewed.
+
+    These are the gains of methods that were measured with the pool and, as `NAME@labelled`,
+    without it.
     """
-    # Otherwise a pool is smaller or less even only where a class runs short of pictures.
-    config = run.config
-    is_drawn = {
-        "size": isinstance(config.pool_size, tuple),
-        "evenness": config.pool == "skewed",
-    }
-    variables = [name for name, is_so in is_drawn.items() if is_so]
+    # In other evaluations a pool is smaller or less even only where a class lacks pictures.
+    variables = []
+    if isinstance(run.config.pool_size, tuple):
+        variables.append("size")
+    if run.config.pool == "skewed":
+        variables.append("evenness")
     return gains_of_rows(run.tables["rows"], variables) if variables else ()
 
 
 def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGain, ...]:
-    """By each of the variables that has two bins or more; bins have about equally many tasks.
+    """The gains by each variable that has two bins or more; bins have about equally many tasks.
 
-    A set takes part in a bin where it has two tasks, for one has no interval.
+    A bin leaves out a set with a single task in it, for one task has no interval.
 
     Args:
-        rows: Rows of `evaluation.tables.all_tables`; those of an earlier version tell no pool.
-        variables: Of "size", the pictures of a pool over the number of classes, and "evenness".
+        rows: Rows of `evaluation.tables.all_tables`; earlier versions wrote no columns of pools.
+        variables: "size", the pictures of a pool over the number of classes, "evenness", or both.
     """
     if not {*POOL} <= {*rows}:
         return ()
@@ -54,8 +84,8 @@ def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGai
         size=paired["n_pool"].astype(float) / paired["n_way"].astype(float),
         evenness=paired["pool_evenness"],
     )
-    found = (PoolGain(name, _bins(paired.dropna(subset=[name]), name)) for name in variables)
-    return tuple(each for each in found if len(each.bins) > 1)
+    gains = (PoolGain(name, _bins(paired.dropna(subset=[name]), name)) for name in variables)
+    return tuple(gain for gain in gains if len(gain.bins) > 1)
 
 
 def _bins(paired: pd.DataFrame, variable: str) -> tuple[PoolBin, ...]:
@@ -63,11 +93,11 @@ def _bins(paired: pd.DataFrame, variable: str) -> tuple[PoolBin, ...]:
     n_bins = min(MOST_BINS, len(values) // LEAST_TASKS)
     if n_bins < 2:
         return ()
-    # Tasks alike stay together: then there are fewer bins, or unequal ones.
+    # Tasks with equal values share a bin, so that bins may be fewer or unequal.
     edges = np.unique(np.quantile(values, np.arange(1, n_bins) / n_bins))
     numbers = np.searchsorted(edges, paired[variable], side="right")
-    found = (_bin(each, variable) for _, each in paired.groupby(numbers))
-    return tuple(each for each in found if each is not None)
+    bins = (_bin(rows, variable) for _, rows in paired.groupby(numbers))
+    return tuple(bin for bin in bins if bin is not None)
 
 
 def _bin(paired: pd.DataFrame, variable: str) -> PoolBin | None:

@@ -1,4 +1,4 @@
-"""Small versions of pictures that a report shows, if they are still what was measured."""
+"""Small versions of pictures for a report, of files that have not changed since."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from metaadapter.bench.report.evaluation_result import Row
+from metaadapter.bench.report.evaluation_run import Row
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.inputs import UnreadableImage
 
@@ -15,22 +15,22 @@ QUALITY = 80
 
 
 def thumbnails(mistakes: Iterable[Row], folders: Sequence[Path]) -> dict[str, bytes]:
-    """JPEG of each picture that is found, by the hash of its bytes.
+    """A JPEG of each picture whose file is found, by the hash of its bytes.
 
-    Paths may begin in any of the folders, and those of two stores may be the same: the first file
-    of the `sha256` of a mistake is taken.
+    Paths may begin in any of the folders, and two stores may have the same paths: the first file
+    with the `sha256` of a mistake is taken.
     """
-    found = {}
+    jpegs = {}
     for mistake in mistakes:
         for folder in folders:
             if jpeg := _thumbnail(folder / mistake["path"], mistake["sha256"]):
-                found[mistake["sha256"]] = jpeg
+                jpegs[mistake["sha256"]] = jpeg
                 break
-    return found
+    return jpegs
 
 
 def _thumbnail(path: Path, sha256: str) -> bytes | None:
-    """None if the file is not the picture that was encoded; another one would tell a lie."""
+    """None unless the file is the picture that was encoded."""
     try:
         if content_hash(path) != sha256:
             return None

@@ -1,4 +1,4 @@
-"""Figures and names as a reader of a report sees them."""
+"""The words of a report: numbers, and the names of metrics and methods, as readers see them."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ METRIC_NAMES = {
     "set_coverage": "Sets that hold the right class, %",
     "set_size": "Classes in a set (small is good)",
 }
-"""Metrics beside accuracy; those in % are fractions in the rows."""
+"""The metrics beside accuracy; those in % are fractions in the rows."""
 
 METHOD_NOTES = {
     "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
     "pass, without gradients",
-    "finetune": "the prediction of default, refined by gradient steps as far as pictures left out "
-    "of the support gain",
+    "finetune": "the prediction of default, refined by as many gradient steps as help pictures "
+    "left out of the support",
     "closed-form": "the generator before any training",
     "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
-    "pictures, and the prediction of default from what the tower then sees",
+    "pictures, and the prediction of default from the features of that tower",
     "inside LoRA": "the same with low-rank changes of the tower's weights",
-    "soft prompt": "the prediction of default, names of classes without a picture read through "
-    "vectors that the other classes taught, where classes left out of them gain",
+    "soft prompt": "the prediction of default; names of classes without a picture are read through "
+    "vectors trained on the other classes, if that helps classes left out of the training",
     "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
     "the labelled pictures",
 }
-"""What is not called by the name of a publication."""
+"""The methods whose names are not those of a publication."""
 
 SUFFIX_NOTES = {
-    JOINT: "the method shown the joint feature of each look alone, without further blocks",
-    LABELLED: "the method shown the labelled pictures alone, without the pool",
+    JOINT: "the method with the joint feature of each look alone, without further blocks",
+    LABELLED: "the method with the labelled pictures alone, without the pool",
 }
 
 SCORE_NOTES = {
@@ -55,17 +55,17 @@ SCORE_NOTES = {
     "@mahalanobis": "the distance from the nearest class mean (Lee et al., 2018)",
     "@prototype": "the cosine with the nearest class mean",
 }
-"""By what a method tells strangers that has this behind its name."""
+"""Suffix of a method's name → the score that recognizes strangers."""
 
 POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
-"""The properties of pools that their gain is shown against, as the report calls them."""
+"""The properties of pools against which a report shows the gain."""
 
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 
 
 def method_notes(methods: Collection[str]) -> dict[str, str]:
-    """What to say of those methods that are not called by the name of a publication."""
+    """Notes on those methods whose names are not those of a publication."""
     notes = {name: note for name, note in METHOD_NOTES.items() if name in methods}
     for suffix, note in SUFFIX_NOTES.items():
         if any(name.endswith(suffix) for name in methods):
@@ -74,22 +74,22 @@ def method_notes(methods: Collection[str]) -> dict[str, str]:
 
 
 def score_notes(methods: Collection[str]) -> dict[str, str]:
-    """What to say of the scores that stand behind the names of methods."""
+    """Notes on the scores whose suffix one of the methods has."""
     return {
-        f"…{suffix}": f"the same answers, strangers told by {what}"
-        for suffix, what in SCORE_NOTES.items()
+        f"…{suffix}": f"the same answers, strangers recognized by {score}"
+        for suffix, score in SCORE_NOTES.items()
         if any(name.endswith(suffix) for name in methods)
     }
 
 
-def pool_told(kind: str | None, size: PoolSize) -> str:
-    """What methods saw besides labelled pictures; "" where that is nothing."""
+def pool_note(kind: str | None, size: PoolSize) -> str:
+    """The pool of each task, and who reads it; "" without pools."""
     if kind is None:
         return ""
-    told = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
+    number = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
     return (
-        f"Each task came with a pool of {told} unlabelled pictures a class ({kind}), as far as "
-        "there are so many, in neither its support nor its queries. The generators read it; peers "
+        f"Each task had a pool of {number} unlabelled pictures a class ({kind}), or as many as "
+        "there are, none of them in its support or its queries. The generators read it; peers "
         f"do not, and neither does a method with {LABELLED} behind its name."
     )
 
@@ -100,13 +100,13 @@ def pool_value(value: float, by: str) -> str:
 
 
 def short(name: str) -> str:
-    """A name that fits beside a figure: its end, where a path says most."""
+    """The end of a name, short enough for a figure; the end of a path says most."""
     name = one_line(name)
     return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
 
 
-def part_told(part: str) -> str:
-    """What a title adds for a part of the classes."""
+def part_suffix(part: str) -> str:
+    """The end of a title about a part of the classes."""
     return PARTS.get(part, f", {part} classes")
 
 
@@ -121,25 +121,25 @@ def signed(estimate: Estimate) -> str:
 
 
 def signed_points(difference: float) -> str:
-    """A difference of fractions, in percentage points; no sign where it rounds to nothing."""
+    """A difference of fractions, in percentage points; without a sign if it rounds to 0."""
     text = f"{100 * difference:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def metric_name(name: str) -> str:
-    """What a table of a metric is called; one of the user's own has its function's name."""
+    """The title of a metric; for a metric of the user's own, its function's name."""
     return METRIC_NAMES.get(name, name)
 
 
 def metric(value: float, name: str) -> str:
-    """The value of a metric, as `metric_name` announces it."""
+    """The value of a metric, in the unit that `metric_name` states."""
     if name not in METRIC_NAMES:
         return f"{value:.3g}"
     return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
 
 
 def metric_estimate(estimate: Estimate, name: str) -> str:
-    """The value of a metric with its interval; without one where there was one draw only."""
+    """The value of a metric with its interval, which a single draw does not have."""
     mean = metric(estimate.mean, name)
     if math.isnan(estimate.half):
         return mean
@@ -147,13 +147,13 @@ def metric_estimate(estimate: Estimate, name: str) -> str:
 
 
 def fraction(value: float | None) -> str:
-    """A fraction as a whole percentage; what is not quite all is not called all."""
+    """A fraction as a whole percentage; only 1 itself is called 100 %."""
     if value is None:
         return "–"
-    # No line ends between a number and its unit.
+    # A no-break space keeps the unit beside the number.
     return "over 99\u00a0%" if 0.995 <= value < 1 else f"{100 * value:.0f}\u00a0%"
 
 
 def _with_half(mean: str, estimate: Estimate) -> str:
-    """Without an interval where there was one draw only."""
+    """A single draw has no interval."""
     return mean if math.isnan(estimate.half) else f"{mean} ± {100 * estimate.half:.1f}"

@@ -16,7 +16,7 @@ from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.run import SUMMARY_FILE
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.bench.report.evaluation_result import ByShots
+from metaadapter.bench.report.by_shots import ByShots
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT
 from metaadapter.bench.report.words import points
 from metaadapter.bench.sequences.figures import matrix

@@ -8,7 +8,9 @@ from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.evaluation_result import ByShots, Row, plain
+from metaadapter.bench.report.by_shots import ByShots
+from metaadapter.bench.report.evaluation_result import plain
+from metaadapter.bench.report.evaluation_run import Row
 
 Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]
 """Learner → shots → a row for each number of tasks learned, a column a task; NaN: not asked."""

@@ -35,7 +35,7 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
         *("shots", "zero-shot"),
         *("shots", "zero-shot", "prototypes") * 2,  # log loss and calibration error
     ]
-    assert "What prototypes gains over each, in points, pets" in lines
+    assert "Gain of prototypes over each method, in points, pets" in lines
     assert sum(line.startswith("pass: ") for line in lines) == 4
 
 

@@ -9,7 +9,7 @@ def test_overview__terminal__has_tables_ranks_and_boxes(found):
     lines = overview(found)
 
     assert lines[0] == "Accuracy in %, mean over sets"
-    assert "What closed-form gains over each, in points, mean over sets" in lines
+    assert "Gain of closed-form over each method, in points, mean over sets" in lines
     tables = [line for line in lines if line.startswith("| ")]
     n_methods = len(found.methods)
     # Accuracy, gains, log loss and calibration error.

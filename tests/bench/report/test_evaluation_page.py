@@ -107,7 +107,7 @@ def test_page__one_method__has_no_section_without_a_table(make_store, read_page,
     ).words
 
     assert "prototypes on 1 set" in words
-    assert "What prototypes gains" not in words
+    assert "Gain of prototypes" not in words
     assert "names alone" not in words
 
 
@@ -249,7 +249,7 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, make_store, r
 
     words = read_page(page(find(EvaluationRun.read(tmp_path / "run")), {})).words
 
-    assert "May these figures be believed?" in words
+    assert "Are these figures sound?" in words
     assert ("AUROC of near strangers" in words) == ("unknown" in changes)
     assert ("The thin line is one path" in words) == ("finetune@2" in changes["methods"])
 
@@ -266,7 +266,7 @@ def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, rea
     html = page(found, {})
     told = "a pool of 2 unlabelled pictures a class (balanced)"
     assert told in read_page(html).words
-    assert "the method shown the labelled pictures alone" in html
+    assert "the method with the labelled pictures alone" in html
     assert "a pool of 2 unlabelled pictures a class" in markdown(found)
 
 

@@ -24,7 +24,7 @@ def test_read__folder_without_an_evaluation__says_so(tmp_path):
 def test_read__interrupted_evaluation__tells_how_to_go_on(copy):
     (copy / "summary.json").unlink()
 
-    with pytest.raises(DataError, match="did not end: give its command again"):
+    with pytest.raises(DataError, match="is not finished: run its command again"):
         EvaluationRun.read(copy)
 
 
@@ -32,7 +32,7 @@ def test_read__evaluation_that_was_to_grow__is_not_finished(copy, reseal):
     config = json.loads((copy / "evaluation.json").read_bytes())["config"]
     reseal(copy / "evaluation.json", config={**config, "seeds": config["seeds"] + 1})
 
-    with pytest.raises(DataError, match="asked for more than its tables hold"):
+    with pytest.raises(DataError, match="hold less than its configuration asks for"):
         EvaluationRun.read(copy)
 
 
@@ -92,7 +92,7 @@ def test_read__each_file__is_hashed_once(finished, monkeypatch):
 def test_read__summary_of_another_version__asks_to_measure_again(copy, reseal):
     reseal(copy / "summary.json", sets=None)
 
-    with pytest.raises(DataError, match="measure again"):
+    with pytest.raises(DataError, match="evaluate into another folder"):
         EvaluationRun.read(copy)
 
 

@@ -177,8 +177,8 @@ def test_report__has_a_figure_for_what_varies_by_the_draw(report_of, read_page, 
     assert [each.by for each in result.pool_gain] == variables
     names = re.findall(r'aria-labelledby="(pool-[\w-]+)-title"', html)
     assert names == [f"pool-{name}-{n_shot}" for name in variables for n_shot in (1, 2)]
-    assert ("What the pool changes" in read_page(html).words) == bool(variables)
-    assert text.count("## What the pool changes for closed-form, in points, by ") == len(variables)
+    assert ("Gain from the pool" in read_page(html).words) == bool(variables)
+    assert text.count("## Gain of closed-form from the pool, in points, by ") == len(variables)
     assert len(json.loads(json.dumps(result.to_dict()))["pool_gain"]) == len(variables)
 
 
@@ -193,7 +193,7 @@ def test_report__of_pools__has_the_numbers_in_a_table_and_names_only_what_read_t
 
     assert len(rows) == 1
     assert f"| {found.bins[0].n_tasks} | 1 |" in rows[0]
-    told = words.split("What the pool changes ")[1].split("Against unlabelled pictures")[0]
-    assert told.endswith("on the same tasks. closed-form ")
+    legend = words.split("Gain from the pool ")[1].split("Against unlabelled pictures")[0]
+    assert legend.endswith("on the same tasks. closed-form ")
     assert "a pool of 1 to 20 unlabelled pictures a class (balanced)" in words
-    assert "closed-form " in words.split("What the pool changes by unlabelled pictures a class")[1]
+    assert "closed-form " in words.split("Gain from the pool by unlabelled pictures a class")[1]

@@ -88,9 +88,9 @@ def test_overview__strangers__shows_a_terminal_the_areas_alone(found):
 def test_page__strangers__have_a_section_that_names_each_score(found, read_page):
     words = read_page(page(found, {})).words
 
-    section = words.split("None of these")[1].split("What it costs")[0]
+    section = words.split("None of these")[1].split("Time and memory")[0]
     assert "closed-form@prototype" in section
-    assert "the same answers, strangers told by the energy of the logits (Liu" in section
+    assert "the same answers, strangers recognized by the energy of the logits (Liu" in section
     assert "Classes in a set (small is good), ± 95 % interval" in section
     assert "…@mcm" not in words
 
