@@ -9,7 +9,7 @@ from .errors import UsageError as UsageError
 from .features.encoder import FrozenEncoder as FrozenEncoder
 from .features.image_encoder import ImageEncoder as ImageEncoder
 from .features.store.feature_store import FeatureStore as FeatureStore
-from .generator.base import AdapterGenerator as AdapterGenerator
+from .generator.adapter_generator import AdapterGenerator as AdapterGenerator
 from .generator.generator import Generator as Generator
 from .workflow.estimator import MetaAdapterClassifier as MetaAdapterClassifier
 

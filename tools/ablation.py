@@ -28,7 +28,7 @@ from rich.progress import Progress, TimeElapsedColumn
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.errors import DataError, UsageError
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import config_differences, load_config, open_run

@@ -17,7 +17,7 @@ from episodes import EpisodeRows, EpisodeSpec, TaskSource, cross_domain_draws, g
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import SourceConfig, SplitPart
 from metaadapter.training.sources import load_source
 

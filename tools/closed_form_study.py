@@ -24,8 +24,8 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.peers.by_name import PEERS, Peer
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.regression import ClosedForm
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 
 CHOSEN = ClosedForm()

@@ -24,8 +24,8 @@ from metaadapter.generator.pretrained import (
     load_generator,
     save_generator,
 )
-from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.config_file import RESOLVED, RUN_SCHEMA
+from metaadapter.training.training_record import read_training_record
 
 MOST_BYTES = 4_000_000
 # The output layers of the pool's network.

@@ -32,7 +32,7 @@ from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModal
 from metaadapter.labs.grounding.picture_tokens import dense_size
 from metaadapter.labs.grounding.pretrained import save_cross_modal
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
-from metaadapter.training.trainer import make_schedule
+from metaadapter.training.optimizer import make_schedule
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map
 from tools.grounding.objective import Losses, grounding_losses
 from tools.grounding.scene_set import SceneSet, coverage

@@ -1,6 +1,4 @@
 from .adapted_encoder import adapted_encoder as adapted_encoder
-from .answers import Answers as Answers
-from .answers import answer as answer
 from .config import AdapterConfig as AdapterConfig
 from .config import Origin as Origin
 from .files import load_adapter as load_adapter
@@ -8,6 +6,8 @@ from .files import store_adapter as store_adapter
 from .known import known_probabilities as known_probabilities
 from .known import known_threshold as known_threshold
 from .known import prediction_sets as prediction_sets
+from .logits import LogitFunction as LogitFunction
+from .logits import logits_of as logits_of
 from .signature import TaskSignature as TaskSignature
 from .stored import StoredAdapter as StoredAdapter
 from .support import Support as Support

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metaadapter.adapter.kinds import require_classes
-from metaadapter.adapter.place import CONFIG_FILE, REMEDY, adapter_place
+from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter, refuse_caption_adapter
 from metaadapter.data.places import Place
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.proof import Proof, read_document
@@ -139,14 +138,14 @@ def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfi
         IncompatibleArtifact: There is no adapter, or one whose schema or required keys are not
             those of this version, or one that orders captions.
     """
-    place = place or adapter_place(adapter, CONFIG_FILE)
+    place = place or open_adapter(adapter, CONFIG_FILE)
     path = adapter / CONFIG_FILE
     if not place.has(CONFIG_FILE):
         raise IncompatibleArtifact(
             f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
             "as written by `metaadapter adapt … --out ADAPTER`"
         )
-    require_classes(adapter, place)
+    refuse_caption_adapter(adapter, place)
     stored, proof = read_document(
         path,
         (SCHEMA, SCHEMA_WITH_TOWERS),

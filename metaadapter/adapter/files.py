@@ -8,16 +8,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
-from metaadapter.adapter.kinds import orders_captions
-from metaadapter.adapter.place import (
+from metaadapter.adapter.layout import (
     CARD_FILE,
     CONFIG_FILE,
     SIGNATURE_FILE,
     SUPPORT_FILE,
     TOWERS_FILE,
     WEIGHTS_FILE,
-    adapter_place,
+    is_caption_adapter,
     is_skill,
+    open_adapter,
 )
 from metaadapter.adapter.skill import renewed_card, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter, packed, unpacked
@@ -40,7 +40,7 @@ def require_adapter_folder(adapter: Path) -> None:
     Raises:
         DataError: It is a file or folder of something else, or lies where nothing may be written.
     """
-    if adapter.exists() and not adapter.is_dir() and not orders_captions(adapter):
+    if adapter.exists() and not adapter.is_dir() and not is_caption_adapter(adapter):
         try:
             read_config(adapter)
         except MetaAdapterError as error:
@@ -100,7 +100,7 @@ def read_card(adapter: Path) -> bytes:
     if adapter.is_dir():
         return (adapter / CARD_FILE).read_bytes() if is_regular(adapter / CARD_FILE) else b""
     try:
-        return adapter_place(adapter, CARD_FILE).read(CARD_FILE)
+        return open_adapter(adapter, CARD_FILE).read(CARD_FILE)
     except (MetaAdapterError, OSError):
         return b""
 
@@ -129,5 +129,5 @@ def load_adapter(adapter: Path) -> StoredAdapter:
         DataError: It is damaged, or a weight is not finite.
         IncompatibleArtifact: It is no adapter, or one of another version.
     """
-    config, proof = read_config(adapter, adapter_place(adapter))
+    config, proof = read_config(adapter, open_adapter(adapter))
     return unpacked({name: proof.read(name) for name in proof.files}, config, adapter)

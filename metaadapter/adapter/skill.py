@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metaadapter.adapter.config import AdapterConfig, card, read_config, stored_facts
-from metaadapter.adapter.kinds import CAPTION_SCHEMA, orders_captions
-from metaadapter.adapter.place import (
+from metaadapter.adapter.layout import (
+    CAPTION_SCHEMA,
     CARD_FILE,
     CONFIG_FILE,
     MEMBERS,
     REMEDY,
     SIGNATURE_FILE,
     SUPPORT_FILE,
+    is_caption_adapter,
     open_skill,
 )
 from metaadapter.adapter.signature import TaskSignature
@@ -86,7 +87,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
 
 def _proof(skill: Path, place: StoredZip) -> Proof:
     """Read the proof of the members; the adapter may be of either kind."""
-    if not orders_captions(skill, place):
+    if not is_caption_adapter(skill, place):
         return read_config(skill, place)[1]
     _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, place=place)
     if proof is None:

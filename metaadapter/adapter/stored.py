@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import KEPT
-from metaadapter.adapter.place import (
+from metaadapter.adapter.layout import (
     CONFIG_FILE,
     REMEDY,
     SIGNATURE_FILE,

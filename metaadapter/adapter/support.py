@@ -244,6 +244,14 @@ class Support(TensorFields):
             **parts,
         )
 
+    def zero_shot(self) -> AdapterWeights:
+        """Return zero-shot CLIP (Radford et al., 2021): logits s · x · t_c.
+
+        Raises:
+            UsageError: The encoder's temperature is not known.
+        """
+        return self.head(self.text_TND)
+
     def head_behind_adapter(
         self,
         classes_TND: Float[Tensor, "T N D"],

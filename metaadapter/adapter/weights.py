@@ -1,4 +1,4 @@
-"""What a generator predicts, CLIP-Adapter in its general form, and what it does to features."""
+"""The predicted weights: CLIP-Adapter in its general form, and the logits that it gives."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ Fields = TypeVar("Fields", bound="TensorFields")
 
 @dataclass(frozen=True, slots=True)
 class TensorFields:
-    """A value whose fields are tensors, some of which may be missing."""
+    """A value whose fields are tensors, some of which may be `None`."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors that are there, by field name."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
+        """Return the tensors by field name, without fields that are `None`."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
     def map(self: Fields, change: Callable[[Tensor], Tensor]) -> Fields:
-        """This value with `change` applied to every tensor."""
+        """Return this value with `change` applied to every tensor."""
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
 
     def to(
         self: Fields, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Fields:
-        """This value on another device, its floating-point numbers in another precision."""
+        """Return this value on a device, its floating-point tensors in a precision."""
         return self.map(
-            lambda each: each.to(device=device, dtype=dtype if each.is_floating_point() else None)
+            lambda tensor: tensor.to(
+                device=device, dtype=dtype if tensor.is_floating_point() else None
+            )
         )
 
 
 class KnownHead(NamedTuple):
-    """The fields of `AdapterWeights` that tell known pictures, all there or none."""
+    """The fields of `AdapterWeights` that predict whether a picture is known."""
 
     likeness: Tensor
     likeness_bias: Tensor
@@ -51,21 +53,23 @@ class KnownHead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AdapterWeights(TensorFields):
-    """One adapter, or T of them when every tensor has a leading task axis.
+    """One adapter, or T adapters if every tensor has a leading task axis.
 
-    Letters: N classes, D feature width, R bottleneck, M cache entries. With x a unit row,
+    Letters: N classes, D feature width, R bottleneck, M cache entries. For a unit row x,
 
         x' = normalise(x + visual_ratio · up σ(down (x − centre) + bias)),  σ = ReLU
         logits = logit_scale · classes x' + class_bias + α Σ_m exp(−β_m (1 − ⟨key_m, x'⟩)) value_m
 
     CLIP-Adapter (Gao et al. 2021), Tip-Adapter (Zhang et al. 2022), TaskRes (Yu et al. 2023), GDA
-    (Wang et al. 2024) and zero-shot CLIP are points in this space. The visual bottleneck and the
-    cache are left out (`None`) as a whole when an adapter has none, and so is the head that tells
-    known pictures.
+    (Wang et al. 2024) and zero-shot CLIP are special cases. The visual bottleneck, the cache and
+    the known head are optional: all fields of a part are tensors, or all are `None`.
+
+    Raises:
+        ValueError: Some fields of a part are missing.
     """
 
     classes: Float[Tensor, "*T N D"]
-    """Class vectors: the adapted text, of any length."""
+    """Class vectors (the adapted texts), of any length."""
     class_bias: Float[Tensor, "*T N"]
     logit_scale: Float[Tensor, "*T"]
     """The inverse temperature of the class vectors; it does not scale the cache."""
@@ -79,30 +83,30 @@ class AdapterWeights(TensorFields):
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
-    """How sharply the affinity to each key falls with the distance from the key."""
+    """How sharply the affinity to each key falls with the distance from it."""
     likeness: Float[Tensor, "*T N D"] | None = None
-    """What pictures of each class are like; this and the next five are the head that tells known
-    pictures from those of none of the classes (`adapter/known.py`)."""
+    """The mean picture of each class, scaled; with the next five fields the known head
+    (`adapter/known.py`)."""
     likeness_bias: Float[Tensor, "*T N"] | None = None
     known: Float[Tensor, "*T 3"] | None = None
-    """Weights of likeness and of doubt, and the constant, in the logit of being known."""
+    """Weight of likeness, weight of doubt, and constant, in the logit of known."""
     known_quantiles: Float[Tensor, "*T G"] | None = None
-    """Logits of being known above which the fractions `KEPT` of known pictures lie."""
+    """Logits of known that the fractions `KEPT` of known pictures exceed."""
     own_quantiles: Float[Tensor, "*T G"] | None = None
-    """Log-probabilities of their own class above which the same fractions lie."""
+    """Log-probabilities of the true class that the same fractions exceed."""
     reject_threshold: Float[Tensor, "*T"] | None = None
-    """A picture whose probability of being known lies below it belongs to none of the classes."""
+    """A picture with a lower probability of known is unknown."""
 
     def __post_init__(self) -> None:
         for part in (_VISUAL, _CACHE, KnownHead._fields):
-            there = [name for name in part if getattr(self, name) is not None]
-            if there and len(there) < len(part):
-                missing = ", ".join(name for name in part if name not in there)
-                raise ValueError(f"an adapter with {', '.join(there)} also needs {missing}")
+            given = [name for name in part if getattr(self, name) is not None]
+            if given and len(given) < len(part):
+                missing = ", ".join(name for name in part if name not in given)
+                raise ValueError(f"an adapter with {', '.join(given)} also needs {missing}")
 
     @classmethod
     def zero_shot(cls, text: Float[Tensor, "*T N D"], logit_scale: float) -> AdapterWeights:
-        """CLIP's own classifier: unit text rows and the encoder's temperature."""
+        """Return CLIP's own classifier: unit text rows and the encoder's inverse temperature."""
         return cls(
             classes=text,
             class_bias=text.new_zeros(text.shape[:-1]),
@@ -121,7 +125,7 @@ class AdapterWeights(TensorFields):
 
     @property
     def known_head(self) -> KnownHead | None:
-        """The fields that tell known pictures, or `None` without them."""
+        """The fields that predict known, or `None` without them."""
         head = self._part(KnownHead._fields)
         return None if head is None else KnownHead(*head)
 
@@ -136,13 +140,21 @@ class AdapterWeights(TensorFields):
         return self.classes.shape[-1]
 
     def task(self, index: int) -> AdapterWeights:
-        """The adapter of one task of a batch."""
+        """Return the adapter of one task of a batch."""
         return self.map(lambda tensor: tensor[index])
 
     def tempered(self, temperature: float) -> AdapterWeights:
-        """The adapter whose logits are these divided by `temperature`."""
+        """Return an adapter whose logits are those of this one divided by `temperature`."""
         names = {"class_bias", "logit_scale", "alpha"} & self.tensors().keys()
         return replace(self, **{name: getattr(self, name) / temperature for name in names})
+
+    def text_alone(self) -> AdapterWeights:
+        """Return the text adapter: class vectors and cache, without the visual bottleneck."""
+        return replace(self, centre=None, down=None, bias=None, up=None, visual_ratio=None)
+
+    def visual_alone(self, unadapted: AdapterWeights) -> AdapterWeights:
+        """Return the visual bottleneck of this adapter in front of unadapted class vectors."""
+        return replace(unadapted, **dict(zip(_VISUAL, self.visual or (), strict=False)))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
         tensors = self.tensors()
@@ -156,10 +168,10 @@ _CACHE = ("keys", "values", "alpha", "beta")
 def apply_adapter(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n D"]:
-    """Pass unit rows through the visual bottleneck; rows in and out have length 1.
+    """Pass unit rows through the visual bottleneck; the result has unit rows.
 
-    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)), CLIP-Adapter (Gao et al.
-    2021) without its outer ReLU. An adapter without a bottleneck gives the features back.
+    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)): CLIP-Adapter (Gao et al.
+    2021) without its outer ReLU. An adapter without a bottleneck returns the features unchanged.
     """
     if weights.visual is None:
         return features
@@ -170,7 +182,7 @@ def apply_adapter(
 
 
 def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
-    """Logits of unit rows; classes that a batch masks out have a bias of −∞."""
+    """Return the logits of unit rows, −∞ for a class that a batch masks out."""
     adapted = apply_adapter(features, weights)
     scale = weights.logit_scale[..., None, None]
     from_classes = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
@@ -180,7 +192,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
 def cache_logits(
     adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n N"] | float:
-    """The logits that the cache adds for rows that have passed the bottleneck; 0 without one."""
+    """Return what the cache adds to the logits of rows after the bottleneck; 0 without a cache."""
     if weights.cache is None:
         return 0.0
     keys, values, alpha, beta = weights.cache
@@ -191,32 +203,37 @@ def cache_logits(
 def probabilities(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n N"]:
-    """Class probabilities in float64, so that a row gets the same in whichever batch it comes.
+    """Return class probabilities in float64, so that they do not depend on the batch of a row.
 
     Raises:
-        DataError: They are no numbers, for the adapter's weights are out of all bounds.
+        DataError: The weights are so large that the logits overflow.
     """
     exact = weights.to(dtype=torch.float64)
-    found = classify(normalize(features.double(), dim=-1), exact).softmax(-1)
-    if not found.isfinite().all():
+    result = classify(normalize(features.double(), dim=-1), exact).softmax(-1)
+    if not result.isfinite().all():
         raise DataError(
             "the adapter gives no probabilities: its weights are so large that logits overflow; "
             "adapt again"
         )
-    return found
+    return result
 
 
-def require_adapters(found: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Check that what code gave for tasks are their adapters, (tasks, ways, width) in shape.
+def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
+    """Check that a generator or peer returned adapters for all tasks.
+
+    Args:
+        result: The returned value.
+        shape: (tasks, ways, width), the shape that their class vectors must have.
+        owner: Names the generator or peer in the message.
 
     Raises:
-        UsageError: It is something else, or of another shape. It names the `owner` of the code.
+        UsageError: The result is something else, or has another shape.
     """
-    got = type(found).__name__
-    if isinstance(found, AdapterWeights):
-        if found.classes.shape == shape:
-            return found
-        got = f"classes of shape {tuple(found.classes.shape)}"
+    got = type(result).__name__
+    if isinstance(result, AdapterWeights):
+        if result.classes.shape == shape:
+            return result
+        got = f"classes of shape {tuple(result.classes.shape)}"
     raise UsageError(
         f"{owner} must return AdapterWeights of all tasks, with classes of shape {tuple(shape)} "
         f"(tasks, ways, width); got {got}"

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport, Cosines, sum_blocks
-from metaadapter.generator.pairs import TINY, Pairs, directions
+from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
+from metaadapter.generator.class_pairs import TINY, ClassPairs, participation_ratio
+from metaadapter.generator.cosines import Cosines
 from metaadapter.generator.relations import shot_scalars, stacked
 
 N_BLOCK_SCALARS = 10
@@ -92,8 +93,8 @@ def _scalars(
     n_way_T = (part.text_mask_TN | part.image_mask_TN).sum(-1)
     log_way_T = n_way_T.clamp(min=2).to(dtype).log()
     _, means, cross = cosines.classes_3TNN
-    named = Pairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
-    pictured = Pairs(part.image_mask_TN.to(dtype))
+    named = ClassPairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
+    pictured = ClassPairs(part.image_mask_TN.to(dtype))
     own, rest = pictured.centred(means), pictured.centred(others_TNN)
     both = (pictured.others(own.square()) * pictured.others(rest.square())).sqrt()
     return {
@@ -106,7 +107,7 @@ def _scalars(
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
         # Whether classes that are alike in it are alike in the other blocks.
         "likeness_correlation": pictured.others(own * rest) / (both + TINY),
-        "log_mean_directions": directions(part.means_TND).clamp(min=1).log(),
+        "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }
 
 

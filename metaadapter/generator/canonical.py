@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 
@@ -122,42 +121,3 @@ def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
     """(T,) root mean square length of the rows that are there; 1 where it vanishes."""
     square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
     return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()
-
-
-@dataclass(frozen=True, slots=True)
-class Cosines:
-    """Cosines between the texts, the class means and the pictures of a task, each computed once.
-
-    Those with a text are over the root of the pictures' share of spread in blocks that have texts,
-    so that blocks without texts do not make texts look worse.
-    """
-
-    classes_3TNN: Float[Tensor, "3 T N N"]
-    """Texts against texts, means against means, and texts (rows) against means (columns)."""
-    pairs_3TNN: Bool[Tensor, "3 T N N"]
-    """Which of these entries are about two that are there."""
-    to_text_TNKN: Float[Tensor, "T N K N"]
-    """Each picture against each text."""
-    to_mean_TNKN: Float[Tensor, "T N K N"]
-    """Each picture against each mean; its own class's mean includes it."""
-
-    @classmethod
-    def of_support(cls, support: CanonicalSupport) -> Cosines:
-        """The cosines of a batch of tasks."""
-        text_TND = normalize(support.text_TND, dim=-1)
-        mean_TND = normalize(support.means_TND, dim=-1)
-        shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
-        rows_TXD = support.shots_TNKD.flatten(1, 2)
-        length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-        # Pictures are as long as their share in the blocks that have texts, beside a text.
-        seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
-        pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
-        texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
-        rows_3TN = torch.stack([texts_TN, means_TN, texts_TN])
-        columns_3TN = torch.stack([texts_TN, means_TN, means_TN])
-        return cls(
-            classes_3TNN=torch.stack([rows @ columns.mT for rows, columns in pairs]),
-            pairs_3TNN=rows_3TN[..., None] & columns_3TN[:, :, None],
-            to_text_TNKN=(rows_TXD @ seen_TND.mT / length_TX1).reshape(shape),
-            to_mean_TNKN=(rows_TXD @ mean_TND.mT / length_TX1).reshape(shape),
-        )

@@ -13,24 +13,20 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
-from metaadapter.generator.evidence import leave_one_out
-from metaadapter.generator.known import KnownNetwork
-from metaadapter.generator.left_out_answers import LeftOutAnswers, left_out_answers
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.known_network import KnownNetwork
+from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.left_out_predictions import LeftOutPredictions, left_out_predictions
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_rounds import PoolForm
-from metaadapter.generator.regression import (
-    ClosedForm,
-    Regression,
-    kernel_ridge,
-    regression,
-    ridge_towards_prior,
-)
+from metaadapter.generator.regression import Regression, regression
 from metaadapter.generator.relations import Relations, relate
+from metaadapter.generator.ridge import kernel_ridge, ridge_towards_prior
 
 POOL_FORM = PoolForm()
 # CLIP-Adapter's published default.
@@ -102,14 +98,14 @@ class Generator(AdapterGenerator):
             weights, problem, corrections = self._without_pool(support)
         return with_pool(problem, corrections, weights, self.pool, POOL_FORM)
 
-    def left_out(self, support: Support) -> LeftOutAnswers:
+    def left_out(self, support: Support) -> LeftOutPredictions:
         """What the adapter of one task says of each labelled picture without it.
 
         Unlabelled pictures are left aside. It takes about as long as one prediction.
         """
         with torch.no_grad():
             weights, problem, corrections = self._without_pool(support.with_pool(None).exact)
-            return left_out_answers(problem, corrections, weights)
+            return left_out_predictions(problem, corrections, weights)
 
     def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
         """The adapters, and what they were made of."""

@@ -15,7 +15,8 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import PoolForm, PoolMeans, assign_pool
-from metaadapter.generator.regression import Regression, kernel_ridge
+from metaadapter.generator.regression import Regression
+from metaadapter.generator.ridge import kernel_ridge
 
 
 def with_pool(

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
+from metaadapter.generator.pool_scalars import PoolState, evenness, pool_scalars
 from metaadapter.generator.regression import Regression
 
 

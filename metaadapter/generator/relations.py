@@ -13,8 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport, Cosines
-from metaadapter.generator.evidence import N_TASK_SCALARS, LeftOut, task_evidence
+from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.task_scalars import N_TASK_SCALARS, task_scalars
 
 N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10
 
@@ -31,7 +33,7 @@ class Relations(NamedTuple):
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
     """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
     cosines, mask_TN = Cosines.of_support(support), support.raw.class_mask_TN
-    task = task_evidence(support, cosines, left_out)
+    task = task_scalars(support, cosines, left_out)
     classes = _class_scalars(support, cosines)
     classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
     pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]

@@ -12,7 +12,7 @@ from episodes.perturb import Perturbations
 from episodes.pools import PoolSpec
 from metaadapter.data.own_code import own_code_and_folder
 from metaadapter.generator.generator import GeneratorConfig
-from metaadapter.training.objective import LossWeights
+from metaadapter.training.loss_weights import LossWeights
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

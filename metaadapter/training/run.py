@@ -18,7 +18,6 @@ from metaadapter.data.own_folder import open_after, require_no_link, write_error
 from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator.pretrained import SHIPPED, generator_id, save_generator
-from metaadapter.generator.training_record import read_training_record
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.run_conditions import (
@@ -30,6 +29,7 @@ from metaadapter.training.run_conditions import (
 from metaadapter.training.run_folder import hold_run, require_same, write_config
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData, load_training_data
+from metaadapter.training.training_record import read_training_record
 from metaadapter.training.validation import Moment, Validation
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,25 +11,28 @@ from typing import Any, cast, final
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
 from metaadapter.data.own_code import load_own_code
 from metaadapter.errors import DataError, UsageError
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.objective import adapt_steps, explained, objective, weighted_sum
-from metaadapter.training.validation import Moment, Validation, Validator
+from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.loss_weights import weighted_sum
+from metaadapter.training.objective import objective, own_code_errors
+from metaadapter.training.optimizer import make_optimizer, make_schedule
+from metaadapter.training.random_streams import stream
+from metaadapter.training.validation import Moment, Validation
+from metaadapter.training.validator import Validator
 
-WEIGHT_DECAY = 0.01
 MOST_GRADIENT = 1.0
 """The norm that longer gradients are cut to."""
-MOST_WARMUP, MOST_SKIPPED_IN_A_ROW = 100, 10
+MOST_SKIPPED_IN_A_ROW = 10
 
 
 @final
@@ -195,7 +197,7 @@ class Trainer:
         if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
-            with explained("generator", config.generator):
+            with own_code_errors("generator", config.generator):
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
@@ -233,7 +235,7 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            with explained("generator", self.config.generator):
+            with own_code_errors("generator", self.config.generator):
                 validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
@@ -243,41 +245,6 @@ class Trainer:
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
         return validation
-
-
-def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """AdamW; biases and the scales of norms do not decay."""
-    parameters = [each for each in network.parameters() if each.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [each for each in parameters if each.ndim >= 2]},
-        {"params": [each for each in parameters if each.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY)
-
-
-def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
-    """Rates of `n_steps` steps: a linear rise over 100, or a fifth of a shorter run, then a cosine.
-
-    The first rate is set at once; `step()` follows each step of the optimizer.
-    """
-    warmup = max(1, min(MOST_WARMUP, n_steps // 5))
-
-    # In one formula: torch before 2.8 warns of how its own SequentialLR joins two schedules.
-    def fraction(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
-
-    return LambdaLR(optimizer, fraction)
-
-
-def stream(seed: int, name: str) -> torch.Generator:
-    """A generator on the CPU, so that every device sees the same draws.
-
-    Uses do not disturb one another: one that draws more, or a new one, changes none of the rest.
-    """
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def _new_generator(config: TrainConfig) -> AdapterGenerator:

@@ -18,7 +18,8 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.sources import LoadedSource, load_source
-from metaadapter.training.validation import Kind, Validator
+from metaadapter.training.validation import Kind
+from metaadapter.training.validator import Validator
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.data.own_code import is_own_code
 from metaadapter.errors import UsageError
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.workflow.fine_tuning import fine_tune_adapter

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.gradient_steps import (
     MOVED,
     FineTune,

@@ -13,12 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.consistency import (
-    symmetric_divergences,
-    text_alone,
-    visual_alone,
-    zero_shot,
-)
+from metaadapter.adapter.divergence import symmetric_divergences
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_logits, classify
 from metaadapter.errors import UsageError
@@ -134,7 +129,7 @@ def support_objective(
     has_view_TX = mask_TM.repeat_interleave(n_views, -1)
     read_views = _reader(start, views_TNKVD.flatten(1, 3))
     read_pictures = _reader(start, rows_TMD) if settings.views and n_views > 1 else None
-    read_text = _reader(text_alone(start), rows_TMD) if settings.modalities else None
+    read_text = _reader(start.text_alone(), rows_TMD) if settings.modalities else None
     is_named_T1 = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1, keepdim=True)
 
     def loss_of(weights: AdapterWeights) -> Tensor:
@@ -145,8 +140,8 @@ def support_objective(
             apart_TX = symmetric_divergences(seen_TXN, whole_TXN)
             loss_T = loss_T + settings.views * _mean(apart_TX, has_view_TX)
         if read_text is not None:
-            visual_TMN = classify(rows_TMD, visual_alone(weights, zero_shot(support)))
-            apart_TM = symmetric_divergences(read_text(text_alone(weights)), visual_TMN)
+            visual_TMN = classify(rows_TMD, weights.visual_alone(support.zero_shot()))
+            apart_TM = symmetric_divergences(read_text(weights.text_alone()), visual_TMN)
             loss_T = loss_T + settings.modalities * _mean(apart_TM, mask_TM & is_named_T1)
         return loss_T
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 
 SAME = 0.9999

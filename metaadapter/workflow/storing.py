@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.given_arrays import label_array
 from metaadapter.workflow.labelled_support import descriptions, text_names
 

@@ -12,7 +12,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.data.code_identity import code_identity, modules_run_through
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -29,7 +29,7 @@ import json
 from os import path
 from typing import TYPE_CHECKING
 
-from metaadapter.adapter.consistency import zero_shot
+from metaadapter.adapter.divergence import symmetric_divergence
 
 import helper
 
@@ -42,7 +42,7 @@ def method(support):
     # As they are.
     import later
 
-    return helper.scaled(zero_shot(support), later.FACTOR)
+    return helper.scaled(support.zero_shot(), later.FACTOR)
 '''
 
 
@@ -143,7 +143,7 @@ def test_modules_run_through__own_file__are_its_helpers_and_the_project_alone(ow
 
     beside = {str(f.relative_to(own.parent)) for f in files if f.is_relative_to(own.parent)}
     assert beside == {f"{name}.py" for name in BESIDE}
-    assert "metaadapter/adapter/consistency.py" in names(files)
+    assert "metaadapter/adapter/divergence.py" in names(files)
     assert all(f.is_relative_to(own.parent) or f.is_relative_to(ROOT) for f in files)
 
 

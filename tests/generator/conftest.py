@@ -7,8 +7,9 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.regression import ClosedForm, regression
+from metaadapter.generator.regression import regression
 
 
 class Task:

@@ -12,8 +12,8 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.generator import Generator
+from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.regression import regression
 from metaadapter.generator.relations import Relations, relate
 

@@ -8,9 +8,10 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.canonical import Cosines
-from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out, task_evidence
+from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.task_scalars import N_TASK_SCALARS, task_scalars
 
 LEFT_OUT = slice(-4, None)
 ZERO_SHOT_ACCURACY = -5
@@ -20,7 +21,7 @@ ZERO_SHOT_ACCURACY = -5
 def evidence_of():
     def evidence_of(task):
         support = task.canonical
-        evidence = task_evidence(
+        evidence = task_scalars(
             support, Cosines.of_support(support), leave_one_out(task.regression)
         )
         return torch.stack(list(evidence.values()), -1)

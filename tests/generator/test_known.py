@@ -10,10 +10,10 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.known import KEPT, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.evidence import leave_one_out
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.known import BASE, BASE_KNOWN_QUANTILES, BASE_OWN_QUANTILES
-from metaadapter.generator.known_evidence import class_balanced, weighted_quantiles
+from metaadapter.generator.known_network import BASE, BASE_KNOWN_QUANTILES, BASE_OWN_QUANTILES
+from metaadapter.generator.known_scalars import class_balanced, weighted_quantiles
+from metaadapter.generator.leave_one_out import leave_one_out
 
 HEAD = ("known", "known_quantiles", "own_quantiles", "reject_threshold")
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}

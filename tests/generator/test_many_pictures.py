@@ -9,8 +9,8 @@ import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.regression import ClosedForm
 
 # A limit that the tasks here can pass.
 CONSTANTS = ClosedForm(most_kernel_rows=12)

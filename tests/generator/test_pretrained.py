@@ -8,6 +8,7 @@ import torch
 
 from metaadapter.data.proof import unsealed
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import (
     generator_id,
@@ -15,7 +16,6 @@ from metaadapter.generator.pretrained import (
     save_generator,
     shared_generator,
 )
-from metaadapter.generator.regression import ClosedForm
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.generator import blocks, pool_evidence, relations
+from metaadapter.generator import blocks, pool_scalars, relations
 from metaadapter.generator.blocks import block_evidence
 from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.evidence import N_TASK_SCALARS, leave_one_out
 from metaadapter.generator.generator import Generator
+from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
     N_SHOT_SCALARS,
     relate,
 )
+from metaadapter.generator.task_scalars import N_TASK_SCALARS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "scalars.md"
 N_OWN = N_CLASS_SCALARS - N_TASK_SCALARS
@@ -59,7 +60,7 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     task = make_task(1, 3, 2, 16)
     block_evidence(canonicalise(replace(task.support, blocks=(9, 7))))
     of_block = computed[-1]
-    monkeypatch.setattr(pool_evidence, "stacked", stacked)
+    monkeypatch.setattr(pool_scalars, "stacked", stacked)
     pool = task.pictures[:, :, 0]
     mask = torch.ones(pool.shape[:2], dtype=torch.bool)
     with_scale = task.with_scale(20.0)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from metaadapter.generator.regression import (
+from metaadapter.generator.ridge import (
     kernel_ridge,
     left_out_residuals,
     ridge_towards_prior,

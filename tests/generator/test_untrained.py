@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import canonical, regression
+from metaadapter.generator import cosines, regression
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.generator.regression import ClosedForm
 
 
 def slow_closed_form(support, text, query):
@@ -166,8 +166,8 @@ def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkey
 
     distances = counted("distances", regression.squared_distances)
     monkeypatch.setattr(regression, "squared_distances", distances)
-    cosines = counted("cosines", canonical.Cosines.of_support)
-    monkeypatch.setattr(canonical.Cosines, "of_support", cosines)
+    n_cosines = counted("cosines", cosines.Cosines.of_support)
+    monkeypatch.setattr(cosines.Cosines, "of_support", n_cosines)
 
     load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import normalize
 
 from episodes import TaskSource
-from metaadapter.generator.regression import ClosedForm
+from metaadapter.generator.closed_form import ClosedForm
 from tools.closed_form_study import accuracies, closed_form, print_balance, print_grid
 from tools.store_tasks import StoreTasks
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 
 
 class Blend(AdapterGenerator):

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, pad
 from metaadapter._compat import import_higher
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.training.objective import adapt_steps
+from metaadapter.training.inner_loop import adapt_steps
 
 LR, ANCHOR, N_STEPS = 0.3, 0.5, 3
 

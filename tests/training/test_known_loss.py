@@ -17,7 +17,7 @@ from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.known_loss import known_loss
-from metaadapter.training.validation import Validator
+from metaadapter.training.validator import Validator
 
 
 @pytest.fixture

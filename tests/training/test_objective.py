@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
-from metaadapter.adapter.consistency import text_alone
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.training.objective import LossWeights, objective, weighted_sum
+from metaadapter.training.loss_weights import LossWeights, weighted_sum
+from metaadapter.training.objective import objective
 from metaadapter.training.query_loss import query_loss
 
 TERMS = ["query", "draws", "views", "modalities", "off_class"]
@@ -153,7 +153,7 @@ def slow_objective(generator, episodes):
         pairs = {
             "draws": (logits, answers(predict(one.twin_TNKD, one.twin_mask_TNK))),
             "views": (logits, answers(predict(one.other_views_TNKD, batch.support_mask_TNK))),
-            "modalities": (answers(visual), answers(text_alone(predicted))),
+            "modalities": (answers(visual), answers(predicted.text_alone())),
         }
         if not one.twin_mask_TNK.any():
             del pairs["draws"]

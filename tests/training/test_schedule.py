@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from metaadapter.training.trainer import make_optimizer, make_schedule
+from metaadapter.training.optimizer import make_optimizer, make_schedule
 
 
 def rates(n_steps, lr=0.3):

@@ -18,9 +18,9 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.generator.regression import ClosedForm
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.fine_tuning import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune

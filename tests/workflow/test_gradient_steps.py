@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, normalize
 
 from metaadapter._compat import import_higher
-from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.adapter.weights import classify
 from metaadapter.workflow import gradient_steps as gradient_steps_module
 from metaadapter.workflow.gradient_steps import MOVED, FineTune, gradient_steps, support_loss
@@ -103,7 +102,7 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_ta
     )
     views = normalize(views, dim=-1)
     support = task.with_scale(20.0, views)
-    unadapted, start = zero_shot(support), shipped.predict(support)
+    unadapted, start = support.zero_shot(), shipped.predict(support)
 
     after = steps(start, support, views=0.4, modalities=0.3)
 
@@ -114,8 +113,8 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_ta
             rows, seen = support.flatten(0, 1), learner(views.flatten(0, 2))
             whole = learner(rows)[:, None].expand(-1, 5, -1).flatten(0, 1)
             weights = learner()
-            text = classify(rows, text_alone(weights))
-            visual = classify(rows, visual_alone(weights, unadapted))
+            text = classify(rows, weights.text_alone())
+            visual = classify(rows, weights.visual_alone(unadapted))
             return (
                 cross_entropy(seen, labels_of(views))
                 + 0.4 * torch_divergence(seen, whole)

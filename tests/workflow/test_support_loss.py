@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.consistency import text_alone, visual_alone, zero_shot
 from metaadapter.adapter.weights import classify
 from metaadapter.workflow.gradient_steps import (
     FineTune,
@@ -72,7 +71,7 @@ def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, v
 
     loss = support_objective(start, support, FineTune(views=0.4, modalities=0.3))(moved)
 
-    unadapted = zero_shot(support)
+    unadapted = support.zero_shot()
     for t, weights in enumerate(map(moved.task, range(2))):
         expected = 0.0
         for c, k in there(task, t):
@@ -81,8 +80,8 @@ def test_support_objective__all_terms__are_those_of_a_slow_loop(shipped, task, v
                 seen = log_probabilities(view, weights)
                 expected += (0.4 * divergence(seen, whole) - seen[c]) / N_VIEWS
             if t == 0:
-                text = log_probabilities(task.pictures[t, c, k], text_alone(weights))
-                alone = visual_alone(weights, unadapted.task(t))
+                text = log_probabilities(task.pictures[t, c, k], weights.text_alone())
+                alone = weights.visual_alone(unadapted.task(t))
                 visual = log_probabilities(task.pictures[t, c, k], alone)
                 expected += 0.3 * divergence(text, visual)
         assert float(loss[t]) == pytest.approx(expected / len(there(task, t)))

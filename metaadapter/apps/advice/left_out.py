@@ -17,9 +17,9 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.blocks import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.left_out_answers import LeftOutAnswers
+from metaadapter.generator.left_out_predictions import LeftOutPredictions
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.generator.regression import squared_distances
+from metaadapter.generator.ridge import squared_distances
 
 MAX_PICTURES = 2048
 """The most pictures about which the generator that ships has left-out answers."""
@@ -62,7 +62,7 @@ def evidence(support: Support) -> Evidence:
     )
 
 
-def answers(support: Support) -> LeftOutAnswers:
+def answers(support: Support) -> LeftOutPredictions:
     """What the adapter of the one task says of each picture without it, as the page tells too."""
     generator, _ = shared_generator("default")
     assert isinstance(generator, Generator)

@@ -134,7 +134,7 @@ def file_checks(place: Path) -> Iterator[Check]:
 
 
 def _files(place: Path) -> Iterator[tuple[Path, str | None]]:
-    from metaadapter.adapter.place import SKILL_SUFFIX
+    from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.page.history import HISTORY_FILE, read_contents
     from metaadapter.bench.evaluation.folder import JOURNAL_FILE, Journal

@@ -41,7 +41,7 @@ def add(
     """Add an adapter to a library, perhaps a new one."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.config import read_config
-    from metaadapter.adapter.place import SKILL_SUFFIX
+    from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.apps.library.content import require_shared_features
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name

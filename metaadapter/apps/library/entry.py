@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.place import CONFIG_FILE, SUPPORT_FILE, open_skill
+from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, open_skill
 from metaadapter.errors import MetaAdapterError
 
 

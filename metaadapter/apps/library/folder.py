@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.adapter.files import LOCK_OF_SKILLS, SECONDS_TO_WAIT
-from metaadapter.adapter.place import SKILL_SUFFIX
+from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.apps.library.names import fold
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.own_folder import hold_lock, require_no_link, write_errors

@@ -11,7 +11,7 @@ import numpy as np
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
-from metaadapter.adapter.place import SKILL_SUFFIX
+from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
@@ -40,7 +40,7 @@ from metaadapter.workflow.predictions import UNKNOWN
 if TYPE_CHECKING:
     from metaadapter.features.fingerprint import Fingerprint
     from metaadapter.features.image_encoder import ImageEncoder
-    from metaadapter.generator.base import AdapterGenerator
+    from metaadapter.generator.adapter_generator import AdapterGenerator
 
 
 @final

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from metaadapter.adapter.place import SKILL_SUFFIX
+from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.errors import UsageError
 
 MOST_CHARACTERS = 100

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.answers import Answers
 from metaadapter.adapter.known import known_logits, known_threshold, prediction_sets
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.peers.unknown.asked import Asked
@@ -20,7 +20,7 @@ COVERAGE = 0.9
 
 
 def known_answers(
-    method: Method, head: AdapterWeights | Answers, asked: Asked, way_Q: Int[Tensor, " Q"]
+    method: Method, head: AdapterWeights | LogitFunction, asked: Asked, way_Q: Int[Tensor, " Q"]
 ) -> dict[str, Float[Tensor, "T Q"]]:
     """The columns that `score_strangers` reads, as far as the method has them.
 

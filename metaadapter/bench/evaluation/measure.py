@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
-from metaadapter.adapter.answers import Answers, answer
+from metaadapter.adapter.logits import LogitFunction, logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
@@ -149,7 +149,7 @@ def _answer(
     if far.picture_TF.shape[1]:
         query_TQD = torch.cat([query_TQD, far.data.query_rows(far.picture_TF)], 1)
     query_TQD = query_TQD.to(device)
-    fit: Callable[[], AdapterWeights | Answers] = partial(method.fit, support)
+    fit: Callable[[], AdapterWeights | LogitFunction] = partial(method.fit, support)
     if method.fit_pictures is not None:
         fit = partial(_fit_pictures, method, data, rows, far, support)
     before = reset_peak(device)
@@ -157,7 +157,7 @@ def _answer(
         head, fit_seconds = timed(fit, device)
         peak = peak_mib(device, before)
     with torch.no_grad():
-        logits_TQN, predict_seconds = timed(lambda: answer(head, query_TQD), device)
+        logits_TQN, predict_seconds = timed(lambda: logits_of(head, query_TQD), device)
     if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
         raise DataError(
             f"{method.name} gave answers that are not numbers on {data.name} with {n_shot} "
@@ -190,7 +190,7 @@ def _answer(
 
 def _fit_pictures(
     method: Method, data: EvaluationSet, rows: EpisodeRows, far: FarStrangers, support: Support
-) -> Answers:
+) -> LogitFunction:
     """What answers the queries of the one task of `rows`, by a method that sees pictures."""
     assert method.fit_pictures is not None
     # Their encoder is on the CPU.

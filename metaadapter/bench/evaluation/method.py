@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.unknown.asked import Score
 from metaadapter.errors import DataError
-from metaadapter.generator.training_record import read_training_record
+from metaadapter.training.training_record import read_training_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Method:
     """As it was asked for, and as rows and reports call it."""
     identity: str
     """Changes when its answers may: with its program, its constants or its weights."""
-    fit: Callable[[Support], AdapterWeights | Answers]
+    fit: Callable[[Support], AdapterWeights | LogitFunction]
     """Not called where there is `fit_pictures`."""
     meta_training: MetaTraining | None
     """Data that the method itself was made with; None where nobody wrote it down."""

@@ -36,7 +36,7 @@ from metaadapter.data.code_identity import code_identity
 from metaadapter.data.own_code import explain, is_own_code, load_own_code, own_code_and_folder
 from metaadapter.data.refusals import is_shortage
 from metaadapter.errors import UsageError
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import SHIPPED, generator_id, load_generator
 from metaadapter.workflow.fine_tuning import fine_tune

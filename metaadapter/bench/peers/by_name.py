@@ -8,8 +8,7 @@ encoder. Those of `POOL_PEERS` read a pool of unlabelled pictures besides, and m
 
 from collections.abc import Callable
 
-from metaadapter.adapter.answers import Answers
-from metaadapter.adapter.consistency import zero_shot
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.ape import ape
@@ -33,11 +32,11 @@ from metaadapter.bench.peers.zs_lp import clap, zs_lp
 Peer = Callable[[Support], AdapterWeights]
 """A function from the support of T tasks to their adapters, with a leading task axis."""
 
-PoolPeer = Callable[[Support], AdapterWeights | Answers]
+PoolPeer = Callable[[Support], AdapterWeights | LogitFunction]
 """Likewise, and it reads the tasks' pools; a function that answers where no adapter does."""
 
 PEERS: dict[str, Peer] = {
-    "zero-shot": zero_shot,
+    "zero-shot": Support.zero_shot,
     "prototypes": prototypes,
     "text + mean": text_mean,
     "Tip-Adapter": tip_adapter,

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.task_by_task import neutral_text
 
@@ -23,7 +23,7 @@ EPSILON = 1e-15
 LEAST_MASS = 1e-12
 
 
-def em_dirichlet(support: Support) -> Answers:
+def em_dirichlet(support: Support) -> LogitFunction:
     """Logits log Dir(p(x); α_c) + log π_c, p(x) the softmax of 0.3 s · x · t.
 
     Twenty rounds fit α_c to labelled pictures and to the pool's in the shares that c has of them,

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
 
-def label_spreading(support: Support) -> Answers:
+def label_spreading(support: Support) -> LogitFunction:
     """Probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc, F the labels that pictures j have in the end.
 
     All settings are scikit-learn's. Neither texts nor temperature are read: a class without a

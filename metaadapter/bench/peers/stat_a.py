@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
 from metaadapter.bench.peers.task_by_task import Task, answers
@@ -24,7 +24,7 @@ TEXT_POWER = 0.5
 LEAST_VARIANCE = 1e-6
 
 
-def stat_a(support: Support) -> Answers:
+def stat_a(support: Support) -> LogitFunction:
     """Logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
 
     Ten rounds assign the pool as TransCLIP does, by these logits and its neighbours. Then, with n_c

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
@@ -81,8 +81,8 @@ def heads(
 def answers(
     support: Support,
     fit: Callable[[Task], Callable[[Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]],
-) -> Answers:
-    """Answers from what each task answers; its logits become log-probabilities."""
+) -> LogitFunction:
+    """A function from those of the tasks; their logits become log-probabilities."""
     class_mask_TN = support.class_mask_TN
     fitted = [fit(_task(support, index)) for index in range(support.n_tasks)]
 

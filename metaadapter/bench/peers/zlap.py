@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.answers import Answers
+from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
@@ -16,7 +16,7 @@ from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilitie
 N_NEIGHBOURS, TEXT_POWER, ALPHA = 5, 5.0, 0.3
 
 
-def zlap(support: Support) -> Answers:
+def zlap(support: Support) -> LogitFunction:
     """Probabilities ∝ Σ_k s_k F_kc over a new picture's neighbours k, F = (I − α D^-½ W D^-½)⁻¹ Y.
 
     W joins each picture with the four pictures and the five texts nearest to it, by its cosine to

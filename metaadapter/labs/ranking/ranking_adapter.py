@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from metaadapter.adapter.config import AdapterConfig, Origin
 from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.kinds import orders_captions
+from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.data.reader import read_images
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.device import Precision
@@ -127,7 +127,7 @@ def read_ranking_adapter(
     def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
         return load_base_encoder(adapter, config.origin, config.width, encoder, device, precision)
 
-    if not orders_captions(adapter):
+    if not is_caption_adapter(adapter):
         classes = load_adapter(adapter).config
         # What stands in its towers was learned for its classes and their names, not for sentences.
         loaded = load(classes)

@@ -16,15 +16,15 @@ from safetensors.torch import load
 
 from metaadapter.adapter.config import Origin
 from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_folder
-from metaadapter.adapter.kinds import CAPTION_SCHEMA
-from metaadapter.adapter.place import (
+from metaadapter.adapter.layout import (
+    CAPTION_SCHEMA,
     CARD_FILE,
     CONFIG_FILE,
     MEMBERS,
     REMEDY,
     WEIGHTS_FILE,
-    adapter_place,
     is_skill,
+    open_adapter,
 )
 from metaadapter.adapter.stored import UNUSABLE, pack
 from metaadapter.data.atomic_files import replace_file
@@ -98,13 +98,13 @@ def store_pairs(path: Path, stored: StoredPairs) -> None:
 
 
 def load_pairs(adapter: Path) -> StoredPairs:
-    """Read pairs; `orders_captions` tells whether an adapter is of this kind.
+    """Read pairs; `is_caption_adapter` tells whether an adapter is of this kind.
 
     Raises:
         DataError: It is damaged, or a feature is not finite.
         IncompatibleArtifact: It is of another version.
     """
-    place, path = adapter_place(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
+    place, path = open_adapter(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
     values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, place=place)
     values.pop("schema")
     try:

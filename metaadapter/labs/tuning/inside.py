@@ -19,7 +19,7 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import Progress, Stage
 from metaadapter.features.looks import n_looks
 from metaadapter.features.towers.config import Calibration, InsideConfig
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, ask_left_out, left_out_parts

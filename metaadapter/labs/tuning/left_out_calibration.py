@@ -17,7 +17,7 @@ from metaadapter.features.towers.config import Calibration
 N_TOLD = KEPT.index(0.95) + 1
 
 
-class LeftOutAnswers(NamedTuple):
+class LeftOutPredictions(NamedTuple):
     """Pictures that were left out, and the adapter that was predicted without them."""
 
     weights: AdapterWeights
@@ -31,7 +31,7 @@ class LeftOutAnswers(NamedTuple):
         return classify(self.rows, self.weights)
 
 
-def calibrate(parts: Sequence[LeftOutAnswers], temperature: float) -> Calibration:
+def calibrate(parts: Sequence[LeftOutPredictions], temperature: float) -> Calibration:
     """Find how far the quantiles of the adapters' heads are from those of left-out pictures.
 
     The tower was trained on the pictures that a head is predicted from, so that these look more

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from metaadapter.features.towers.config import Calibration
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import StepSettings, take_steps
-from metaadapter.labs.tuning.left_out_calibration import LeftOutAnswers, calibrate
+from metaadapter.labs.tuning.left_out_calibration import LeftOutPredictions, calibrate
 from metaadapter.labs.tuning.left_out_heads import IN_ALL, folds
 from metaadapter.labs.tuning.tuning_task import TuningTask
 
@@ -72,15 +72,15 @@ def ask_left_out(
     So many steps fewer are taken. The tower's adapters end as they began. `tell` is called after
     each step with a number up to that of the steps in `settings`, times that of the parts.
     """
-    answers: dict[float, list[LeftOutAnswers]] = {strength: [] for strength in STRENGTHS}
+    answers: dict[float, list[LeftOutPredictions]] = {strength: [] for strength in STRENGTHS}
     for number, left in enumerate(parts):
         fold = torch.full_like(task.labels_n, IN_ALL)
         fold[left] = 0
         learned = (fold == IN_ALL).nonzero()[:, 0]
 
-        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutAnswers:
+        def ask(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutPredictions:
             weights = task.left_out_heads(rows, fold).weights.task(0)
-            return LeftOutAnswers(weights, rows[left], task.labels_n[left])
+            return LeftOutPredictions(weights, rows[left], task.labels_n[left])
 
         answers[0.0].append(ask(task.rows_before))
         fewer = max(1, settings.n_steps * len(learned) // len(fold))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 
 IN_ALL, IN_NONE = -1, -2
 """In place of a fold: a picture that every adapter is predicted from, and one that none is."""

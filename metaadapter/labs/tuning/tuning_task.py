@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.left_out_heads import LeftOutHeads
 from metaadapter.labs.tuning.picture_looks import PictureLooks
 

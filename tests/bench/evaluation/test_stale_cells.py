@@ -20,9 +20,9 @@ from metaadapter.bench.evaluation.methods import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.data.code_identity import modules_run_through
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
-from metaadapter.generator.regression import ClosedForm
 from metaadapter.workflow.fine_tuning import fine_tune
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
@@ -148,7 +148,7 @@ def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, loa
         queries = data.look_up(rows.query_TNQ[task]).flatten(0, 1)[None]
         own = torch.arange(4).repeat_interleave(5)
         for each, support in ((name, bare.with_pool(pool)), (f"{name}@labelled", bare)):
-            logits = answer(load_method(name).fit(support), queries)[0]
+            logits = logits_of(load_method(name).fit(support), queries)[0]
             expected = torch.nn.functional.cross_entropy(logits, own)
             assert found[each][task] == pytest.approx(float(expected), rel=1e-3, abs=1e-6), each
     assert found[name] != found[f"{name}@labelled"]

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 from scipy.stats import dirichlet
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 
@@ -60,7 +60,7 @@ def test_em_dirichlet__fitted_by_scipy_and_written_out__agrees(
     def probabilities(pictures):
         return [softmax(0.3 * scale * text @ x) for x in pictures]
 
-    found = answer(POOL_PEERS["EM-Dirichlet"](support), query)[0]
+    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
 
     pool = probabilities(support.pool_TUD[0].numpy())
     alphas, shares = em_dirichlet(pool, probabilities(rows), labels, 3)
@@ -78,7 +78,7 @@ def test_em_dirichlet__no_pool__fits_the_pictures_with_even_shares(
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text = support.text_TND[0].numpy()
 
-    found = answer(POOL_PEERS["EM-Dirichlet"](support), query)[0]
+    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
 
     logs = np.log([softmax(0.3 * scale * text @ x) for x in rows])
     alphas = [likeliest(logs[labels == c].mean(0), np.ones(3)) for c in range(3)]
@@ -90,6 +90,6 @@ def test_em_dirichlet__names_alone__are_the_softmax_at_its_temperature(make_supp
     support = make_support((1, 1, 1))
     support.support_mask_TNK[:] = False
 
-    found = answer(POOL_PEERS["EM-Dirichlet"](support), query)
+    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)
 
     torch.testing.assert_close(found, (0.3 * scale * query @ support.text_TND.mT).log_softmax(-1))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.semi_supervised import LabelSpreading
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 
@@ -17,7 +17,7 @@ def test_label_spreading__scikit_learns_own__agrees(
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     known = np.concatenate([rows, support.pool_TUD[0].numpy()])
 
-    found = answer(POOL_PEERS["label spreading"](support), query)[0]
+    found = logits_of(POOL_PEERS["label spreading"](support), query)[0]
 
     spread = LabelSpreading().fit(known, np.concatenate([labels, np.full(9, -1)]))
     wanted = torch.zeros_like(found)
@@ -33,7 +33,7 @@ def test_label_spreading__the_kernel_written_out_for_no_pool__agrees(
     rows, labels = pictures_of(support)
     kernel = (-20 * torch.cdist(query[0], rows).square()).exp()
 
-    found = answer(POOL_PEERS["label spreading"](support), query)[0]
+    found = logits_of(POOL_PEERS["label spreading"](support), query)[0]
 
     near = kernel @ torch.eye(3, dtype=torch.float64)[labels]
     assert torch.equal(found.argmax(-1), near.argmax(-1))
@@ -41,18 +41,18 @@ def test_label_spreading__the_kernel_written_out_for_no_pool__agrees(
 
 def test_label_spreading__texts_and_temperature__do_not_matter(make_support, add_pool, query):
     support = add_pool(make_support((3, 1, 2)))
-    found = answer(POOL_PEERS["label spreading"](support), query)
+    found = logits_of(POOL_PEERS["label spreading"](support), query)
 
     support.text_TND.neg_()
     support.logit_scale_T.mul_(3)
 
-    assert torch.equal(answer(POOL_PEERS["label spreading"](support), query), found)
+    assert torch.equal(logits_of(POOL_PEERS["label spreading"](support), query), found)
 
 
 def test_label_spreading__no_picture__says_nothing(make_support, add_pool, query):
     support = add_pool(make_support((1, 1)))
     support.support_mask_TNK[:] = False
 
-    found = answer(POOL_PEERS["label spreading"](support), query)
+    found = logits_of(POOL_PEERS["label spreading"](support), query)
 
     torch.testing.assert_close(found.exp(), torch.full_like(found, 0.5))

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
@@ -54,10 +54,10 @@ def padded(tasks, n_way, n_shot):
 def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, query):
     tasks = [make_support((3, 1, 2), seed=1), make_support((2, 2), seed=2), make_support((0, 1))]
 
-    found = answer(peer(padded(tasks, n_way=4, n_shot=5)), query.expand(len(tasks), -1, -1))
+    found = logits_of(peer(padded(tasks, n_way=4, n_shot=5)), query.expand(len(tasks), -1, -1))
 
     for task, together in zip(tasks, found, strict=True):
-        alone = answer(peer(task), query)[0]
+        alone = logits_of(peer(task), query)[0]
         n_way = alone.shape[1]
         torch.testing.assert_close(together[:, :n_way], alone)
         assert together[:, n_way:].eq(-torch.inf).all()
@@ -69,7 +69,7 @@ def test_peer__pictures_of_a_class_that_is_not_there__do_not_matter(peer, make_s
     everything = replace(support, class_mask_TN=masked)
     nothing = everything.kept(masked[..., None])
 
-    torch.testing.assert_close(answer(peer(everything), query), answer(peer(nothing), query))
+    torch.testing.assert_close(logits_of(peer(everything), query), logits_of(peer(nothing), query))
 
 
 def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_support, query):
@@ -79,7 +79,7 @@ def test_peer__text_of_a_class_that_is_not_there__does_not_matter(peer, make_sup
         each.text_TND[:, :2] = each.text_TND[:, :2].flip(1)  # misleading, so that training goes on
     other.text_TND[:, 2] = 3 * support.text_TND[:, 0]
 
-    torch.testing.assert_close(answer(peer(other), query), answer(peer(support), query))
+    torch.testing.assert_close(logits_of(peer(other), query), logits_of(peer(support), query))
 
 
 @settings(max_examples=3)
@@ -95,8 +95,8 @@ def test_peer__classes_in_another_order__logits_follow(peer, make_support, order
     query = support.support_TNKD[:, 0]
 
     torch.testing.assert_close(
-        answer(peer(permuted), query),
-        answer(peer(support), query)[..., order],
+        logits_of(peer(permuted), query),
+        logits_of(peer(support), query)[..., order],
         rtol=1e-6,
         atol=1e-6,
     )
@@ -116,7 +116,7 @@ def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, s
 
     # A solver's last steps depend on the order of its sums.
     torch.testing.assert_close(
-        answer(peer(permuted), query), answer(peer(support), query), rtol=1e-6, atol=1e-6
+        logits_of(peer(permuted), query), logits_of(peer(support), query), rtol=1e-6, atol=1e-6
     )
 
 
@@ -130,7 +130,7 @@ def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
         support.text_TND[:, 3] = 0
     shots, labels = support.rows_TMD[:, :24], support.targets_TMN[:, :24].argmax(-1)
 
-    logits = answer(peer(support), shots)
+    logits = logits_of(peer(support), shots)
 
     assert logits.isfinite().all()
     correct = (logits.argmax(-1) == labels).double().mean()
@@ -143,7 +143,7 @@ def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(pee
     support = make_support((1, 1, 1)).to(dtype=torch.float32)
     support.logit_scale_T[:] = 100.0
 
-    logits = answer(peer(support), support.rows_TMD)
+    logits = logits_of(peer(support), support.rows_TMD)
 
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
@@ -154,7 +154,7 @@ def test_peer__no_picture_and_no_text__gives_finite_logits(peer, make_support, q
     support.text_TND[0, 0] = 0
     support.text_TND[0, 2] = 0
 
-    logits = answer(peer(support), query)
+    logits = logits_of(peer(support), query)
 
     assert logits.isfinite().all()
 
@@ -168,7 +168,7 @@ def test_peer__support_without_a_picture__gives_finite_logits(peer, make_support
         support_mask_TNK=torch.zeros_like(support.support_mask_TNK[:, :, :n_places]),
     )
 
-    assert answer(peer(empty), query).isfinite().all()
+    assert logits_of(peer(empty), query).isfinite().all()
 
 
 @pytest.mark.parametrize("recording", [False, True])
@@ -176,7 +176,7 @@ def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
     peer, make_support, query, recording
 ):
     with torch.inference_mode(False), torch.set_grad_enabled(recording):
-        logits = answer(peer(make_support((2, 1))), query)
+        logits = logits_of(peer(make_support((2, 1))), query)
 
     assert not logits.requires_grad
 
@@ -194,9 +194,9 @@ def test_peer__pictures_tell_the_classes__are_used(peer, make_support, request):
     name = request.node.callspec.params["peer"]
     shots, labels = support.rows_TMD, support.targets_TMN.argmax(-1)
 
-    correct = (answer(peer(support), shots).argmax(-1) == labels).double().mean()
+    correct = (logits_of(peer(support), shots).argmax(-1) == labels).double().mean()
 
-    by_text = answer(PEERS["zero-shot"](support), shots).argmax(-1) == labels
+    by_text = logits_of(PEERS["zero-shot"](support), shots).argmax(-1) == labels
     zero_shot = by_text.double().mean()
     if name in BESIDE_A_POOL:  # which is about nothing
         assert correct > zero_shot - 0.15

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
@@ -39,7 +39,7 @@ def test_pool_peer__pool_in_another_order__logits_stay(peer, pooled, order, seed
     query = support.support_TNKD[:, 0]
 
     torch.testing.assert_close(
-        answer(peer(permuted), query), answer(peer(support), query), rtol=1e-6, atol=1e-6
+        logits_of(peer(permuted), query), logits_of(peer(support), query), rtol=1e-6, atol=1e-6
     )
 
 
@@ -61,20 +61,20 @@ def test_pool_peer__batch_of_unlike_pools__equals_one_by_one(peer, pooled, make_
         pool_mask_TU=torch.arange(9) < torch.tensor([[7], [4], [0]]),
     )
 
-    found = answer(peer(together), query.expand(3, -1, -1))
+    found = logits_of(peer(together), query.expand(3, -1, -1))
 
     for row, task in zip(found, tasks, strict=True):
-        torch.testing.assert_close(row, answer(peer(task), query)[0])
+        torch.testing.assert_close(row, logits_of(peer(task), query)[0])
 
 
 @every_peer
 def test_pool_peer__new_pictures__do_not_depend_on_one_another(peer, pooled, query):
     found = peer(pooled((3, 1, 2)))
 
-    one_by_one = [answer(found, query[:, [q]]) for q in range(query.shape[1])]
+    one_by_one = [logits_of(found, query[:, [q]]) for q in range(query.shape[1])]
 
-    torch.testing.assert_close(answer(found, query), torch.cat(one_by_one, dim=1))
-    assert answer(found, query[:, :0]).shape == (1, 0, 3)
+    torch.testing.assert_close(logits_of(found, query), torch.cat(one_by_one, dim=1))
+    assert logits_of(found, query[:, :0]).shape == (1, 0, 3)
 
 
 @every_peer
@@ -85,7 +85,7 @@ def test_pool_peer__another_pool__changes_the_answers(peer, pooled, query):
     near = replace(support, pool_TUD=support.support_TNKD[:, :2, 0], pool_mask_TU=there_TU)
     other = replace(near, pool_TUD=near.pool_TUD.flip(-1))
 
-    assert not torch.allclose(answer(peer(near), query), answer(peer(other), query))
+    assert not torch.allclose(logits_of(peer(near), query), logits_of(peer(other), query))
 
 
 @every_peer
@@ -94,7 +94,7 @@ def test_pool_peer__another_pool__changes_the_answers(peer, pooled, query):
 def test_pool_peer__hardly_an_unlabelled_picture__gives_finite_logits(
     peer, pooled, query, shots, n_pool
 ):
-    assert answer(peer(pooled(shots, n_pool=n_pool)), query).isfinite().all()
+    assert logits_of(peer(pooled(shots, n_pool=n_pool)), query).isfinite().all()
 
 
 @every_peer
@@ -106,7 +106,7 @@ def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_s
         pool_mask_TU=torch.ones_like(support.rows_TMD[..., 0] > 0),
     )
 
-    assert answer(peer(copies), query).isfinite().all()
+    assert logits_of(peer(copies), query).isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["TransCLIP", "self-training"])
@@ -116,7 +116,7 @@ def test_pool_peer__linear_in_a_picture__is_an_adapter(name, pooled):
 
 @pytest.mark.parametrize("name", ["label spreading", "self-training"])
 def test_pool_peer__class_without_a_picture__is_never_the_answer(name, pooled, query):
-    logits = answer(POOL_PEERS[name](pooled((3, 0, 2))), query)[0]
+    logits = logits_of(POOL_PEERS[name](pooled((3, 0, 2))), query)[0]
 
     assert (logits[:, 1] < logits[:, [0, 2]].amin(1)).all()
 

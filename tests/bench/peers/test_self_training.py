@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 
@@ -31,7 +31,7 @@ def test_self_training__scikit_learns_own__agrees(make_support, pictures_of, sho
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     query = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 6, width)))
 
-    found = answer(POOL_PEERS["self-training"](support.with_pool(pool)), query)[0]
+    found = logits_of(POOL_PEERS["self-training"](support.with_pool(pool)), query)[0]
 
     probe = LogisticRegression(C=10.0, solver="newton-cg", tol=1e-8, max_iter=1000)
     own = SelfTrainingClassifier(probe)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 from tests.bench.peers.pulled_by_neighbours import (
     SCALE,
@@ -67,7 +67,7 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
     if sum(shots):
         rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
-    found = answer(POOL_PEERS["StatA"](support), query)[0]
+    found = logits_of(POOL_PEERS["StatA"](support), query)[0]
 
     means, variances, power = stat_a(pool, rows, labels, text, SCALE)
     wanted = [
@@ -85,6 +85,6 @@ def test_stat_a__class_without_a_text__has_the_mean_of_the_others(make_support, 
     support.text_TND[0, 2] = 0
     given.text_TND[0, 2] = given.text_TND[0, :2].mean(0)
 
-    found = answer(POOL_PEERS["StatA"](support), query)
+    found = logits_of(POOL_PEERS["StatA"](support), query)
 
-    torch.testing.assert_close(found, answer(POOL_PEERS["StatA"](given), query))
+    torch.testing.assert_close(found, logits_of(POOL_PEERS["StatA"](given), query))

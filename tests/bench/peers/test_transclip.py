@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 from tests.bench.peers.pulled_by_neighbours import (
     SCALE,
@@ -75,7 +75,7 @@ def test_transclip__written_out_picture_by_picture__agrees(
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
 
-    found = answer(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, power = transclip(pool, rows, labels, text, SCALE, gamma)
     wanted = [
@@ -92,7 +92,7 @@ def test_transclip__no_labelled_picture__is_the_zero_shot_form(
     support.support_mask_TNK[:] = False
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
 
-    found = answer(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, _ = transclip(pool, [], [], text, scale, 0.0)
     wanted = [
@@ -108,7 +108,7 @@ def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
     support = make_support((1, 1, 1))
     rows, text = pictures_of(support)[0].numpy(), support.text_TND[0].numpy()
 
-    found = answer(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     start = np.full(12, 1 / 12)
     wanted = [
@@ -123,7 +123,7 @@ def test_transclip__no_pool_and_no_picture_of_a_class__its_gaussian_is_the_mean_
 ):
     support = make_support((3, 0, 2))
 
-    logits = answer(POOL_PEERS["TransCLIP"](support), query)[0]
+    logits = logits_of(POOL_PEERS["TransCLIP"](support), query)[0]
 
     from_gaussians = logits - 0.5 * scale * query[0] @ support.text_TND[0].T
     torch.testing.assert_close(from_gaussians[:, 1], from_gaussians[:, [0, 2]].mean(1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.answers import answer
+from metaadapter.adapter.logits import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 
@@ -39,7 +39,7 @@ def test_zlap__a_spread_walked_step_by_step_for_each_new_picture__agrees(
     text, n_way = support.text_TND[0].numpy(), len(shots)
     points = [*support.pool_TUD[0].numpy(), *rows]
 
-    found = answer(POOL_PEERS["ZLaP"](support), query)[0]
+    found = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
 
     walk, wanted = walk_of(text, points), []
     for x in query[0].numpy():
@@ -64,7 +64,7 @@ def test_zlap__neither_pictures_nor_pool__five_nearest_texts_share_by_the_fifth_
     support = make_support((1,) * 7)
     support.support_mask_TNK[:] = False
 
-    found = answer(POOL_PEERS["ZLaP"](support), query)[0]
+    found = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
 
     cosines = (query @ support.text_TND.mT)[0].clamp(min=0)
     fifth = cosines.topk(5).values[:, -1:]
@@ -77,7 +77,7 @@ def test_zlap__class_without_picture_and_text__is_never_the_answer(make_support,
     support = add_pool(make_support((2, 0, 2)))
     support.text_TND[0, 1] = 0
 
-    logits = answer(POOL_PEERS["ZLaP"](support), query)[0]
+    logits = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
 
     assert (logits.argmax(-1) != 1).all()
     assert logits.isfinite().all()

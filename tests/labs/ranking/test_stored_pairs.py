@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.kinds import orders_captions
+from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.adapter.skill import check_skill
 from metaadapter.data.proof import check_files
 from metaadapter.errors import DataError, IncompatibleArtifact
@@ -37,7 +37,7 @@ def test_store_pairs__read_again__are_the_same(stored, tmp_path, name):
     assert found.picture_hashes == stored.picture_hashes
     np.testing.assert_array_equal(found.pictures, stored.pictures)
     np.testing.assert_array_equal(found.captions, stored.captions)
-    assert orders_captions(tmp_path / name)
+    assert is_caption_adapter(tmp_path / name)
 
 
 def test_store_pairs__skill_file_twice__is_the_same_to_the_byte(stored, tmp_path):
@@ -65,7 +65,7 @@ def test_store_pairs__over_an_adapter_of_classes_and_back__leaves_nothing_of_it(
     save_classifier(path)
 
     assert load_adapter(path).config.classes == ["a", "b"]
-    assert not orders_captions(path)
+    assert not is_caption_adapter(path)
 
 
 def test_store_pairs__own_words_on_the_card__stay(stored, tmp_path):

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from episodes import Episodes
-from metaadapter.adapter.consistency import symmetric_divergence
+from metaadapter.adapter.divergence import symmetric_divergence
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.base import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.query_loss import losses
 
 POOL_TERMS = ("pool", "pool_kept", "pool_halves")

@@ -9,14 +9,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.generator.evidence import LeftOut
-from metaadapter.generator.known_evidence import likeness, of_left_out
+from metaadapter.generator.known_scalars import likeness, of_left_out
+from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
+from metaadapter.generator.regression import Regression
+from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOutAnswers:
+class LeftOutPredictions:
     """Answers about the m labelled pictures of one task, each as if it had not been labelled.
 
     They are in the order of `Support.labelled_rows`.
@@ -30,9 +31,9 @@ class LeftOutAnswers:
     """Whether the picture's class has others. Of a class without any the name alone is left."""
 
 
-def left_out_answers(
+def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
-) -> LeftOutAnswers:
+) -> LeftOutPredictions:
     """Take each picture of one task out of the regression that its adapter is.
 
     What the network corrects stays as it is, so this is close to an adapter predicted from all the
@@ -61,7 +62,7 @@ def left_out_answers(
     left_out = LeftOut(
         logits_TMN.log_softmax(-1),
         is_own_TMN=targets_TMN > 0,
-        asked_TM=(targets_TMN @ several_TN1)[..., 0] > 0,
+        counts_TM=(targets_TMN @ several_TN1)[..., 0] > 0,
         scale_T=weights.logit_scale,
         base_scale_T=weights.logit_scale,
     )
@@ -71,5 +72,5 @@ def left_out_answers(
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
     # The places with a picture come first, class by class, as the labelled rows do.
     present_M = problem.present_TM[0].cpu()
-    parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.asked_TM
-    return LeftOutAnswers(*(each[0].cpu()[present_M] for each in parts))
+    parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.counts_TM
+    return LeftOutPredictions(*(each[0].cpu()[present_M] for each in parts))

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metaadapter.adapter.known import KEPT
-from metaadapter.generator.evidence import LeftOut
-from metaadapter.generator.known_evidence import (
+from metaadapter.generator.known_scalars import (
     N_KNOWN_SCALARS,
     class_balanced,
     likeness,
     of_left_out,
     weighted_quantiles,
 )
+from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.regression import Regression
 
 # Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.

@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from metaadapter.adapter.consistency import (
-    divergence,
-    symmetric_divergence,
-    text_alone,
-    visual_alone,
-    zero_shot,
-)
+from metaadapter.adapter.divergence import divergence, symmetric_divergence
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 
@@ -129,7 +123,7 @@ def dot(left, right):
 def test_text_alone__logits__are_the_scaled_class_vectors_on_unmoved_pictures(make_adapter):
     weights, _, _, query_TQD = make_adapter()
 
-    logits = classify(query_TQD, text_alone(weights))
+    logits = classify(query_TQD, weights.text_alone())
 
     for task, queries in enumerate(query_TQD.tolist()):
         scale, bias = float(weights.logit_scale[task]), weights.class_bias[task].tolist()
@@ -144,7 +138,7 @@ def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make
     text_TND = weights.classes.flip(1) + 1  # other vectors than those of the adapter
     mask_TN = torch.tensor([[True, True, True], [True, False, True]])
 
-    visual = visual_alone(weights, zero_shot(unpictured(text_TND, mask_TN)))
+    visual = weights.visual_alone(unpictured(text_TND, mask_TN).zero_shot())
 
     logits = classify(query_TQD, visual)
     for task, queries in enumerate(query_TQD.tolist()):
@@ -163,8 +157,8 @@ def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make
 
 def test_visual_alone__adapter_without_bottleneck__is_zero_shot(make_adapter):
     weights, _, _, query_TQD = make_adapter()
-    unadapted = zero_shot(unpictured(weights.classes))
+    unadapted = unpictured(weights.classes).zero_shot()
 
-    visual = visual_alone(text_alone(weights), unadapted)
+    visual = weights.text_alone().visual_alone(unadapted)
 
     assert torch.equal(classify(query_TQD, visual), classify(query_TQD, unadapted))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.evidence import LeftOut
+from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.regression import Regression
 
 N_KNOWN_SCALARS = 10
@@ -109,7 +109,7 @@ def of_left_out(
 
 def class_balanced(left_out: LeftOut) -> Float[Tensor, "T M"]:
     """Weights of the pictures that are left out in turn: all classes count alike."""
-    own_TMN = left_out.is_own_TMN & left_out.asked_TM[..., None]
+    own_TMN = left_out.is_own_TMN & left_out.counts_TM[..., None]
     n_TN = own_TMN.sum(1, keepdim=True).clamp(min=1)
     return (own_TMN / n_TN).sum(-1)
 

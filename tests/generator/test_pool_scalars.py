@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaadapter.generator.pool_evidence import PoolState, evenness, pool_scalars
 from metaadapter.generator.pool_network import (
     N_POOL_CLASS_SCALARS,
     N_POOL_PICTURE_SCALARS,
     N_POOL_TASK_SCALARS,
     PoolNetwork,
 )
+from metaadapter.generator.pool_scalars import PoolState, evenness, pool_scalars
 
 N_TASKS, N_POOL, N_WAY, N_SHOT = 2, 5, 3, 2
 

@@ -8,9 +8,9 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.generator.regression import ClosedForm
 from metaadapter.workflow.fine_tuning import leave_one_out
 
 N_WAY, WIDTH = 4, 24

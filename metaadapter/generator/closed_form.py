@@ -1,0 +1,53 @@
+"""The constants of the closed form: the formula that a generator starts from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+# Beyond these values a solution cannot be computed.
+SMALLEST, LARGEST = 1e-6, 1e6
+MAY_BE_ZERO = (
+    *("text_trust", "bare_text_trust", "balance", "scale_decay", "weakening"),
+    "most_kernel_rows",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """The constants of the closed form, which a generator's network corrects.
+
+    They belong to a generator's configuration, file and identity. The defaults were chosen on
+    training sets alone; docs/explanation/closed-form.md has the grids.
+
+    Raises:
+        ValueError: A constant is not within 1e-6 to 1e6 (or 0, for some).
+    """
+
+    ridge: float = 0.5
+    """The noise of the kernel ridge where all classes have equally many shots."""
+    linear_ridge: float = 1.0
+    """The noise of the linear ridge, for tasks with too many pictures for a kernel."""
+    sharpness: float = 0.6
+    """The sharpness β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
+    text_trust: float = 0.5
+    """The length of the prior vector of a class with pictures, in units of its canonical text."""
+    bare_text_trust: float = 3.0
+    """The same for a class without a picture, whose text alone must match its queries."""
+    balance: float = 2.0
+    """A class's noise grows with this power of its shots over the mean shots, so that a class with
+    many pictures does not outvote the others."""
+    scale_at_one_shot: float = 17.6
+    """The inverse temperature at one shot."""
+    scale_decay: float = 0.18
+    """The inverse temperature falls with this power of the mean shots, because ridge predictions
+    sharpen with more pictures."""
+    weakening: float = 0.45
+    """Left-out predictions about a class of K shots are weaker by this power of 1 − 1/K."""
+    most_kernel_rows: int = 2048
+    """With more pictures a kernel matrix is too large for a small machine."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            least = 0 if name in MAY_BE_ZERO else SMALLEST
+            if not least <= value <= LARGEST:
+                raise ValueError(f"{name} must be within {least:g} to {LARGEST:g}, got {value}")

@@ -1,0 +1,88 @@
+"""Leave-one-out predictions of the untrained closed form, and the temperature that fits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.regression import Regression
+from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
+
+# The inverse temperature has a log-normal prior around its base, and is sought on a grid of it.
+PRIOR_DEVIATION = 0.4
+FARTHEST, N_SCALES = 1.2, 25
+# So few that the predictions at all temperatures take less memory than a kernel.
+ROWS_AT_ONCE = 64
+# Single precision is enough here, but with less noise than this its factors would fail.
+LEAST_NOISE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Predictions for the pictures at the M places of T tasks, each by a fit without it."""
+
+    log_p_TMN: Float[Tensor, "T M N"]
+    """Log-probabilities of the classes, −∞ for classes that are masked out."""
+    is_own_TMN: Bool[Tensor, "T M N"]
+    """True at the class that the picture is labelled with."""
+    counts_TM: Bool[Tensor, "T M"]
+    """True for pictures of classes with several; of a class with one picture only the name is left
+    without it."""
+    scale_T: Float[Tensor, " T"]
+    """The inverse temperature that fits these predictions; the base where no picture counts."""
+    base_scale_T: Float[Tensor, " T"]
+    """The inverse temperature before these predictions are seen."""
+
+
+def leave_one_out(problem: Regression) -> LeftOut:
+    """Predict each picture without it by the closed form, and fit the temperature to that."""
+    support, base_T = problem.support, problem.base_scale_T
+    dtype = support.shots_TNKD.dtype
+    targets_TMN, prior_TND = problem.targets_TMN.to(dtype), problem.prior_TND()
+    values_and_factor = kernel_ridge(
+        problem.distance_TMM.to(dtype),
+        problem.present_TM,
+        problem.residual_TMN(prior_TND).to(dtype),
+        problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
+        problem.sharpness_T().to(dtype),
+    )
+    scores_TMN = targets_TMN - left_out_residuals(*values_and_factor)
+    scores_TMN = scores_TMN + problem.among_names_TMN(prior_TND).to(dtype)
+    scores_TMN = scores_TMN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
+    several_TN = (support.n_shot_TN > 1).to(dtype)
+    counts_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
+    is_own_TMN = targets_TMN > 0
+    weakening_T = _weakening(support, problem.constants.weakening)
+    scores_TMN = weakening_T[:, None, None] * scores_TMN
+    scale_T = _posterior_scale(scores_TMN, is_own_TMN, counts_TM, base_T)
+    log_p_TMN = (scale_T[:, None, None] * scores_TMN).log_softmax(-1)
+    return LeftOut(log_p_TMN, is_own_TMN, counts_TM, scale_T, base_T)
+
+
+def _weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
+    """Return (1 − 1/K)^power with K the mean shots of the classes with several pictures."""
+    several_TN = support.n_shot_TN > 1
+    total_T = (support.n_shot_TN * several_TN).sum(-1)
+    n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
+    return (1 - 1 / n_shot_T) ** power
+
+
+def _posterior_scale(
+    scores_TMN: Tensor, is_own_TMN: Tensor, counts_TM: Tensor, base_T: Tensor
+) -> Float[Tensor, " T"]:
+    """Return e to the posterior mean of the logarithm of the inverse temperature, over a grid."""
+    steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
+    scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]
+    log_sums = [
+        (scale_TS1[..., None] * chunk[:, None]).logsumexp(-1)
+        for chunk in torch.split(scores_TMN, ROWS_AT_ONCE, dim=1)
+    ]
+    own_TM = torch.where(is_own_TMN, scores_TMN, 0.0).sum(-1)
+    log_p_TSM = scale_TS1 * own_TM[:, None] - torch.cat(log_sums, -1)
+    likelihood_TS = torch.where(counts_TM[:, None], log_p_TSM, 0.0).sum(-1)
+    weights_TS = (likelihood_TS - 0.5 * (steps_S / PRIOR_DEVIATION) ** 2).softmax(-1)
+    return base_T * (weights_TS @ steps_S).exp()

@@ -1,0 +1,109 @@
+"""Scalars of a task as a whole: how far its texts and its pictures can be trusted.
+
+docs/reference/scalars.md describes each scalar.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.class_pairs import ClassPairs, participation_ratio
+from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.leave_one_out import LeftOut
+
+N_TASK_SCALARS = 20
+# Inverse temperatures of the zero-shot likelihood: near the best for `tiny`, and a third of it.
+SOFT, SHARP = 5.0, 15.0
+
+
+def task_scalars(
+    support: CanonicalSupport, cosines: Cosines, left_out: LeftOut
+) -> dict[str, Float[Tensor, " T"]]:
+    """Return the scalars of each task by name, unchanged by rotation, width, order and padding."""
+    texts, means, cross = cosines.classes_3TNN
+    pairs = ClassPairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
+    likeness = torch.stack([texts, means, (cross + cross.mT) / 2, cross])
+    centred = pairs.centred(likeness)
+    text, mean, _, between = sizes = pairs.size(centred)
+    first, second = [0, 0, 1], [1, 2, 2]
+    along = pairs.others(centred[first] * centred[second]) / (sizes[first] * sizes[second])
+    directions_T = participation_ratio(support.shots_TNKD.flatten(1, 2))
+    n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
+    n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
+    n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
+    log_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
+    return {
+        # How much closer texts are to their own mean than to others, in deviations; then the same
+        # without each text's and each mean's average.
+        "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / between,
+        "own_text_gap_centred": pairs.own_after_margins(cross),
+        # Whether classes with similar texts have similar pictures; and whether similar texts, or
+        # similar means, have similar cosines between text and mean.
+        "text_mean_correlation": along[0],
+        "text_cross_correlation": along[1],
+        "mean_cross_correlation": along[2],
+        # Spreads of the cosines among texts, among means, and of texts and means.
+        "text_spread": 3 * text,
+        "mean_spread": 3 * mean,
+        "cross_spread": 3 * between,
+        # The number of directions of the pictures, texts and means, over their number.
+        "picture_directions": directions_T / n_pictures_T,
+        "log_picture_directions": directions_T.clamp(min=1).log(),
+        "text_directions": participation_ratio(support.text_TND) / n_text_T,
+        "mean_directions": participation_ratio(support.means_TND) / n_mean_T,
+        "mean_energy": support.means_TND.square().sum((1, 2)) / n_mean_T,
+        **_zero_shot_scalars(support, cosines.to_text_TNKN, log_way_T),
+        **_left_out_scalars(left_out, log_way_T),
+    }
+
+
+def _zero_shot_scalars(
+    support: CanonicalSupport, to_text_TNKN: Tensor, log_way_T: Tensor
+) -> dict[str, Tensor]:
+    """Log-likelihood of the labels by the texts alone, in nats above guessing, and accuracy."""
+    n_way, n_shot = support.shot_mask_TNK.shape[1:]
+    cosines = to_text_TNKN.masked_fill(~support.raw.class_mask_TN[:, None, None], -torch.inf)
+    cosines_TXN, mask_TX = cosines.flatten(1, 2), support.shot_mask_TNK.flatten(1)
+    own_NN = torch.eye(n_way, dtype=torch.bool, device=cosines.device)
+    is_own_XN = own_NN.repeat_interleave(n_shot, 0)
+    soft_T, sharp_T = (
+        _mean_own((sharpness * cosines_TXN).log_softmax(-1), is_own_XN, mask_TX)
+        for sharpness in (SOFT, SHARP)
+    )
+    return {
+        "zero_shot_soft": soft_T + log_way_T,
+        "zero_shot_sharp": sharp_T + log_way_T,
+        "zero_shot_accuracy": log_way_T * _mean_own(_best(cosines_TXN), is_own_XN, mask_TX),
+    }
+
+
+def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]:
+    """The same of the leave-one-out predictions."""
+    log_p_TMN, is_own_TMN, counts_TM = left_out.log_p_TMN, left_out.is_own_TMN, left_out.counts_TM
+    has_any_T = counts_TM.any(-1).to(log_p_TMN.dtype)
+    return {
+        "left_out_gain": _mean_own(log_p_TMN, is_own_TMN, counts_TM) + log_way_T * has_any_T,
+        "left_out_accuracy": _mean_own(_best(log_p_TMN), is_own_TMN, counts_TM) * log_way_T,
+        "left_out_scale": (left_out.scale_T / left_out.base_scale_T).log(),
+        "has_left_out": has_any_T,
+    }
+
+
+def _mean_own(
+    values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
+) -> Float[Tensor, " T"]:
+    """Return the mean of the values at the own classes, over the pictures that count; or 0."""
+    own_TX = torch.where(is_own, values_TXN, 0.0).sum(-1)
+    return torch.where(counts, own_TX, 0.0).sum(-1) / counts.sum(-1).clamp(min=1)
+
+
+def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
+    """Return 1 for the largest value and 0 for the others; n equal ones get 1/n each.
+
+    Without texts all classes are equal, and the first must not count for more.
+    """
+    best = (values == values.max(-1, keepdim=True).values).to(values.dtype)
+    return best / best.sum(-1, keepdim=True)

@@ -1,0 +1,114 @@
+"""The weights of the loss terms that a generator is trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metaadapter.data.own_code import own_code_and_folder
+from metaadapter.errors import UsageError
+from metaadapter.training.pool_loss import POOL_TERMS
+
+_NO_QUERY = (
+    "the weight of the loss term query must be above 0; it may be 0 only if pool or known has a "
+    "weight and no other term has one: the other terms alone do not teach to classify, and not "
+    "every task has them"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """The weight of each loss term; a term with weight 0 is not computed.
+
+    `query` is above 0, unless only `known` and terms of pools have weights.
+
+    Raises:
+        UsageError: A weight is negative or not finite, no term teaches to classify, or a loss of
+            your own is not named as FILE.py:FUNCTION or has the name of another term.
+    """
+
+    query: float = 1.0
+    """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
+    draws: float = 0.0
+    """Divergence between predictions from two supports with different pictures, or of two domains
+    where the source draws the second support from another domain."""
+    views: float = 0.0
+    """Divergence between predictions from one support through two sets of views."""
+    modalities: float = 0.0
+    """Divergence between the visual adapter alone and the class vectors alone, in tasks whose
+    classes all have texts."""
+    off_class: float = 0.0
+    """Divergence from zero-shot on pictures of classes that are not in the task, in tasks whose
+    classes all have texts."""
+    pool: float = 0.0
+    """The losses of the queries and of the pool's own pictures by the adapters with a pool, each
+    over the loss without the pool, so that almost solved tasks count as much. The network that
+    reads pools learns from this term and the next two alone, and nothing else learns from them."""
+    pool_kept: float = 0.0
+    """Divergence between predictions with and without the pool."""
+    pool_halves: float = 0.0
+    """Divergence between predictions with one half of the pool and with the other."""
+    known: float = 0.0
+    """The loss of the known head: how well it separates queries from pictures of other classes and
+    other sources, and how well its quantiles are calibrated. The network of that head learns from
+    this term alone, and nothing else learns from it."""
+
+    own: Mapping[str, float] = field(default_factory=dict)
+    """Weights of losses of your own, by FILE.py:FUNCTION; each is logged as FUNCTION."""
+
+    def __post_init__(self) -> None:
+        shipped = [name for name in asdict(self) if name != "own"]
+        names = [*shipped, *map(_function, self.own)]
+        for name in self.own:
+            if own_code_and_folder(name) != (name, ""):
+                raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
+            if names.count(_function(name)) > 1:
+                raise UsageError(
+                    f"two loss terms are named {_function(name)}; rename the function in {name}"
+                )
+        for name, weight in self.by_name.items():
+            if not 0 <= weight < math.inf:
+                raise UsageError(
+                    f"the weight of the loss term {name} must be a number of at least 0, got "
+                    f"{weight}"
+                )
+        if self.query == 0 and not ((self.pool or self.known) and self.are_of_parts_alone):
+            raise UsageError(_NO_QUERY)
+
+    @property
+    def of_pools(self) -> frozenset[str]:
+        """The terms with a weight that need pools."""
+        return frozenset(name for name in POOL_TERMS if getattr(self, name))
+
+    @property
+    def are_of_parts_alone(self) -> bool:
+        """Whether only terms of pools and `known`, which train networks apart, have weights."""
+        parts = (*POOL_TERMS, "known")
+        return not any(weight for name, weight in self.by_name.items() if name not in parts)
+
+    @property
+    def is_of_known_alone(self) -> bool:
+        """Whether only `known` has a weight."""
+        return not any(weight for name, weight in self.by_name.items() if name != "known")
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """The weight of each term; losses of your own by the names of their functions."""
+        shipped = asdict(self)
+        own = shipped.pop("own")
+        return shipped | {_function(name): weight for name, weight in own.items()}
+
+
+def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: LossWeights) -> Float[Tensor, ""]:
+    """Return the loss: the sum of the terms, each times its weight."""
+    by_name = weights.by_name
+    return torch.stack([by_name[name] * term for name, term in terms.items()]).sum()
+
+
+def _function(name: str) -> str:
+    return name.rpartition(":")[2]
