@@ -18,9 +18,9 @@ from metaadapter.apps.page.contents import (
     add_pictures,
     label_pictures,
 )
-from metaadapter.apps.page.desk import Desk
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
+from metaadapter.apps.page.session import Session
 from metaadapter.features.encoder_by_name import load_encoder
 
 N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
@@ -52,35 +52,35 @@ def measure() -> dict[str, float]:
         names = {id_of(sha256): f"{sha256}.jpg" for sha256 in hashes}
         project.history.make("classes", add_classes(project.history.contents, classes))
         project.history.make("pictures", add_pictures(project.history.contents, names, labels))
-        with Desk(project) as desk:
-            desk.answered()
+        with Session(project) as session:
+            session.wait_for_results()
             encoded, known = [], []
             for number in range(REPEATS):
-                encoded.append(_seconds_to_add(desk, Path(folder, f"{number}.jpg"), rng))
-                known.append(_seconds_to_label(desk, id_of(hashes[-1 - number])))
+                encoded.append(_seconds_to_add(session, Path(folder, f"{number}.jpg"), rng))
+                known.append(_seconds_to_label(session, id_of(hashes[-1 - number])))
     return {
         "s_picture_added": statistics.median(encoded),
         "s_picture_labelled": statistics.median(known),
     }
 
 
-def _seconds_to_add(desk: Desk, file: Path, rng: np.random.Generator) -> float:
+def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> float:
     Image.fromarray(rng.integers(0, 256, (300, 400, 3), np.uint8)).save(file)
     start = time.perf_counter()
-    picture = desk.project.pictures.keep(file)
+    picture = session.project.pictures.keep(file)
 
     def changes(contents: Contents) -> tuple[Change, ...]:
         return add_pictures(contents, {picture: file.name}, {picture: "0"})
 
-    desk.edit("picture", changes)
-    while picture not in desk.answered().labelled:
+    session.edit("picture", changes)
+    while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start
 
 
-def _seconds_to_label(desk: Desk, picture: str) -> float:
+def _seconds_to_label(session: Session, picture: str) -> float:
     start = time.perf_counter()
-    desk.edit("label", lambda contents: label_pictures(contents, {picture: "0"}))
-    while picture not in desk.answered().labelled:
+    session.edit("label", lambda contents: label_pictures(contents, {picture: "0"}))
+    while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start

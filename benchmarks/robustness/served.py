@@ -16,10 +16,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
-from metaadapter.apps.page.guards import Access
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.receiving import Limits
 from metaadapter.apps.page.server import listening_socket, run_server
 from metaadapter.features.image_encoder import ImageEncoder
 
@@ -56,7 +56,7 @@ class Served:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         code = 1
         try:
-            with Projects(folder, encoder.name, lambda *_, **__: encoder).held() as projects:
+            with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
                 run_server(make_app(projects, self.access, limits), listening)
             code = 0
         except BaseException:

@@ -15,7 +15,7 @@ if not hasattr(os, "fork"):
 from benchmarks.robustness.hostile_requests import HOSTILE
 from benchmarks.robustness.serve import KILLS, Serve
 from benchmarks.robustness.served import Served
-from metaadapter.apps.page import connections
+from metaadapter.apps.page import server
 from metaadapter.features.image_encoder import ModelEncoder
 
 SEED, N_TRIALS = 3, 4
@@ -68,8 +68,8 @@ def test_server__killed_while_it_saves__has_all_that_was_shown(campaign):
 def test_connection__whose_head_does_not_come__is_closed_and_others_are_answered(
     tmp_path, encoder, monkeypatch, said
 ):
-    monkeypatch.setattr(connections, "SECONDS_FOR_A_HEAD", 0.2)
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 20)
     served = Served(tmp_path / "project", encoder)
     try:
         served.wait()

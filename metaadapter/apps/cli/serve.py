@@ -14,7 +14,7 @@ from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import MissingPackage
 
-NEEDED = ("fastapi", "uvicorn", "python_multipart")
+PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 
 
 def serve(
@@ -22,12 +22,12 @@ def serve(
         Path | None,
         Argument(
             metavar="[PROJECT]",
-            help="Folder of the project, or a new one; the one that was used last, by default.",
+            help="Folder of the project, or a new one; by default the project that was used last.",
             show_default=False,
         ),
     ] = None,
     *,
-    open_page: Annotated[bool, Option("--open", help="Show the page in the browser.")] = False,
+    open_page: Annotated[bool, Option("--open", help="Open the page in the browser.")] = False,
     port: Annotated[
         int,
         Option(
@@ -40,15 +40,15 @@ def serve(
 ) -> None:
     """Sort pictures into classes on a page in the browser.
 
-    The classifier, a table or sorted folders can be taken along. The page is on this machine alone,
-    at the address that is printed; nothing leaves the machine. Ctrl-C ends it, and everything is
-    kept in the project.
+    The page offers the classifier, a table and sorted folders as downloads. Only this machine can
+    open it, at the address that is printed, and nothing leaves the machine. Ctrl-C ends it;
+    everything is saved in the project.
     """
     console = Console(quiet=quiet)
     _require_packages()
+    from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.entrance import shown_in_browser
-    from metaadapter.apps.page.guards import Access
+    from metaadapter.apps.page.browser import open_in_browser
     from metaadapter.apps.page.projects import Projects, default_project
     from metaadapter.apps.page.server import listening_socket, run_server
     from metaadapter.features.encoder_by_name import load_encoder
@@ -58,24 +58,24 @@ def serve(
     folder = default_project() if project is None else project
     console.note(f"opening the project {folder} …")
     load = partial(load_encoder, device=device)
-    with listening, Projects(folder, encoder, load).held() as projects, ExitStack() as until_end:
+    with listening, Projects(folder, encoder, load).opened() as projects, ExitStack() as stack:
 
-        def tell() -> None:
+        def announce() -> None:
             console.result(access.address)
-            sys.stdout.flush()  # where it goes into a pipe, too, somebody is waiting for it
-            console.note("The page is at this address, on this machine alone. Ctrl-C ends it.")
+            sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
+            console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
             if open_page:
-                until_end.enter_context(shown_in_browser(access.address, folder))
+                stack.enter_context(open_in_browser(access.address, folder))
 
-        with suppress(KeyboardInterrupt):  # a signal is how a server ends
-            run_server(make_app(projects, access), listening, tell)
-    console.note("ended; everything is kept in the project")
+        with suppress(KeyboardInterrupt):  # a signal ends the server
+            run_server(make_app(projects, access), listening, announce)
+    console.note("ended; everything is saved in the project")
 
 
 def _require_packages() -> None:
     from importlib import import_module
 
-    for name in NEEDED:
+    for name in PACKAGES:
         try:
             import_module(name)
         except ImportError as error:

@@ -13,15 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from metaadapter.apps.page import forms
-from metaadapter.apps.page.guards import Access, Guard, error_response
-from metaadapter.apps.page.interface import project_routes
-from metaadapter.apps.page.one_off_routes import one_off_routes
+from metaadapter.apps.page import download_routes, forms, predict_routes, project_routes
+from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.dependencies import State
+from metaadapter.apps.page.guard import Guard, error_response
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.receiving import Limits
-from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.taking_routes import taking_routes
-from metaadapter.data.refusals import refusal as refused_by_machine
+from metaadapter.apps.page.refusal import Refusal, as_sentence
+from metaadapter.data.refusals import refusal as machine_refusal
 from metaadapter.errors import (
     DataError,
     IncompatibleArtifact,
@@ -31,10 +30,10 @@ from metaadapter.errors import (
 )
 
 MEDIA_TYPES = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
 }
 STATUSES: dict[type[MetaAdapterError], tuple[int, str]] = {
     UsageError: (422, "usage"),
@@ -46,84 +45,85 @@ KINDS = {400: "form", 404: "no-such-path", 405: "method"}
 
 
 def make_app(projects: Projects, access: Access, limits: Limits | None = None) -> ASGIApp:
-    """The application for the open project; only what `access` allows comes through."""
+    """The application for the open project; it serves only the requests that `access` allows."""
     limits = limits or Limits()
     errors: dict[int | str, dict[str, Any]] = {"default": {"model": forms.Error}}
     app = FastAPI(
         title="metaadapter serve",
         version="1",
-        description="Pictures of a few classes in, a classifier and its answers out.",
+        description="Pictures of a few classes in, a classifier and its predictions out.",
         docs_url=None,  # these pages would be loaded from another host
         redoc_url=None,
         responses=errors,
     )
-    app.include_router(project_routes(projects, limits))
-    app.include_router(taking_routes(projects))
-    app.include_router(one_off_routes(projects, limits))
+    app.state.shared = State(projects, limits)
+    for module in (project_routes, download_routes, predict_routes):
+        app.include_router(module.routes)
     _add_page(app)
-    app.add_exception_handler(MetaAdapterError, _refuse)
-    app.add_exception_handler(RequestValidationError, _refuse)
-    app.add_exception_handler(HTTPException, _refuse)
-    app.add_exception_handler(ClientDisconnect, _refuse)
-    app.add_exception_handler(Exception, _refuse)
+    for error in (
+        MetaAdapterError,
+        RequestValidationError,
+        HTTPException,
+        ClientDisconnect,
+        Exception,
+    ):
+        app.add_exception_handler(error, _respond_to_error)
     return Guard(app, access, limits)
 
 
 def _add_page(app: FastAPI) -> None:
-    """The files of the page, which are those that are there now: no path of a client is opened."""
-    folder = files("metaadapter.apps.page") / "static"
-    there = folder.iterdir() if folder.is_dir() else ()
-    contents = {
-        each.name: each
-        for each in there
-        if "." in each.name and each.name[each.name.rindex(".") :] in MEDIA_TYPES
+    # Only the files that exist now are served, so no path of a client is opened.
+    page_files = {
+        file.name: file
+        for file in (files("metaadapter.apps.page") / "static").iterdir()
+        if file.name.rpartition(".")[2] in MEDIA_TYPES
     }
 
     @app.get("/page/{name}", include_in_schema=False)
     def read_page_file(name: str) -> Response:
-        if name not in contents:
+        if name not in page_files:
             raise Refusal(404, "no-such-path", "There is nothing at this address.")
-        media_type = MEDIA_TYPES[name[name.rindex(".") :]]
+        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
         headers = {"Cache-Control": "no-cache"}
-        return Response(contents[name].read_bytes(), media_type=media_type, headers=headers)
+        return Response(page_files[name].read_bytes(), media_type=media_type, headers=headers)
 
     @app.get("/", include_in_schema=False)
     def read_page() -> Response:
         return read_page_file("index.html")
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+async def _respond_to_error(_: Request, error: Exception) -> Response:
     return error_response(_as_refusal(error))
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    # A body that is too long, or too slow, comes wrapped in what the framework makes of it.
+    # The framework wraps the refusal of a body that is too long or too slow in its own error.
     if isinstance(error.__cause__, Refusal):
         return error.__cause__
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ClientDisconnect):
-        return Refusal(400, "left", "The client has left before its request was whole.")
+        return Refusal(400, "left", "The client left before its request was complete.")
     if isinstance(error, RequestValidationError):
-        return Refusal(422, "invalid", _told(error))
+        return Refusal(422, "invalid", _first_fault(error))
     if isinstance(error, HTTPException):
         kind = KINDS.get(error.status_code, "invalid")
         return Refusal(error.status_code, kind, f"{str(error.detail).rstrip('.')}.")
-    for kind_of_error, (status, kind) in STATUSES.items():
-        if isinstance(error, kind_of_error):
-            return Refusal(status, kind, f"{str(error)[:1].upper()}{str(error)[1:]}.")
-    if (refused := refused_by_machine(error)) is not None:
-        return Refusal(503, "machine", f"{str(refused)[:1].upper()}{str(refused)[1:]}.")
+    for error_type, (status, kind) in STATUSES.items():
+        if isinstance(error, error_type):
+            return Refusal(status, kind, as_sentence(error))
+    if (shortage := machine_refusal(error)) is not None:
+        return Refusal(503, "machine", as_sentence(shortage))
     logging.getLogger(__name__).error("a request failed", exc_info=error)
     return Refusal(
         500,
         "unexpected",
-        f"Unexpected {type(error).__name__}. This is a fault of metaadapter: report it, with what "
-        "the terminal says.",
+        f"Unexpected {type(error).__name__}. This is a fault of metaadapter: report it, with the "
+        "message in the terminal.",
     )
 
 
-def _told(error: RequestValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part)[:60] for part in first["loc"] if part not in ("body", "query"))
-    return f"The request is not as it should be: {where or 'its body'}: {first['msg']}."
+def _first_fault(error: RequestValidationError) -> str:
+    fault = error.errors()[0]
+    where = ".".join(str(part)[:60] for part in fault["loc"] if part not in ("body", "query"))
+    return f"The request is not valid: {where or 'its body'}: {fault['msg']}."

@@ -1,4 +1,4 @@
-"""What goes into and comes out of the HTTP interface, as its OpenAPI document describes it."""
+"""The requests and responses of the HTTP interface, as its OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from metaadapter.data.plain_text import one_line
 
-LONGEST_NAME, LONGEST_DESCRIPTION = 120, 10_000
-MOST_PICTURES = 200_000
+MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
+MAX_PICTURES = 200_000
 
 
 def _plain(text: str) -> str:
@@ -19,61 +19,61 @@ def _plain(text: str) -> str:
     return plain
 
 
-Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
-Description = Annotated[str, Field(max_length=LONGEST_DESCRIPTION)]
-Picture = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH), AfterValidator(_plain)]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
+PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ClassId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
 
 
-class Form(BaseModel):
-    """What comes from a client: unknown keys are refused."""
+class RequestForm(BaseModel):
+    """A request of a client; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NewClass(Form):
-    """A class to be made."""
+class NewClass(RequestForm):
+    """A new class."""
 
     name: Name
     description: Description = ""
 
 
-class ClassChange(Form):
-    """What is to be changed of a class; what is left out stays."""
+class ClassChange(RequestForm):
+    """A change of a class; a part that is left out stays."""
 
     name: Name | None = None
     description: Description | None = None
 
 
-class Pictures(Form):
+class Pictures(RequestForm):
     """Some pictures, by their ids."""
 
-    pictures: Annotated[list[Picture], Field(max_length=MOST_PICTURES)]
+    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)]
 
 
-class Labels(Form):
+class Labels(RequestForm):
     """Pictures and the class of each, or pictures of one class; `null` is the tray."""
 
-    pictures: Annotated[list[Picture], Field(max_length=MOST_PICTURES)] = []
+    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = []
     class_id: Annotated[ClassId | None, Field(alias="class")] = None
-    labels: Annotated[dict[Picture, ClassId | None], Field(max_length=MOST_PICTURES)] = {}
+    labels: Annotated[dict[PictureId, ClassId | None], Field(max_length=MAX_PICTURES)] = {}
 
 
-class ProjectName(Form):
+class ProjectName(RequestForm):
     """The name of a project."""
 
     name: Name
 
 
 class Error(BaseModel):
-    """Why a request was not done."""
+    """The reason why a request was refused."""
 
     error: str
     kind: str
 
 
 class Revised(BaseModel):
-    """The number of the project's state after an edit."""
+    """The revision of the project after an edit."""
 
     revision: int
 
@@ -85,12 +85,12 @@ class ClassMade(Revised):
 
 
 class Undone(Revised):
-    """What was undone or made again."""
+    """The edit that was undone or redone."""
 
     undone: str
 
 
-class ClassForm(BaseModel):
+class ClassState(BaseModel):
     """A class and its pictures."""
 
     id: str
@@ -99,13 +99,13 @@ class ClassForm(BaseModel):
     pictures: list[str]
 
 
-class ProjectForm(BaseModel):
+class ProjectState(BaseModel):
     """The open project."""
 
     name: str
     encoder: str
     revision: int
-    classes: list[ClassForm]
+    classes: list[ClassState]
     tray: list[str]
     names: dict[str, str]
     unreadable: dict[str, str]
@@ -116,7 +116,7 @@ class ProjectForm(BaseModel):
     folder: str
 
 
-class ProjectListed(BaseModel):
+class ListedProject(BaseModel):
     """A project that can be opened."""
 
     name: str
@@ -125,29 +125,29 @@ class ProjectListed(BaseModel):
 
 
 class ProjectList(BaseModel):
-    """The projects that can be opened, and the name of the one that is open."""
+    """The projects that can be opened, and the name of the open one."""
 
-    projects: list[ProjectListed]
+    projects: list[ListedProject]
     current: str
 
 
 class RefusedFile(BaseModel):
-    """A file that was not taken, and why."""
+    """A file that was not added, and the reason."""
 
     name: str
     reason: str
 
 
 class Added(Revised):
-    """What became of the files that were sent."""
+    """The result of an upload."""
 
     added: list[str]
     known_already: list[str]
     refused: list[RefusedFile]
 
 
-class AnswerForm(BaseModel):
-    """What the classifier says of a picture; classes are told by their ids."""
+class PicturePrediction(BaseModel):
+    """The prediction for a picture of the project; classes are given by their ids."""
 
     class_id: Annotated[str, Field(serialization_alias="class")]
     probability: float
@@ -157,32 +157,34 @@ class AnswerForm(BaseModel):
     unfamiliar: bool
 
 
-class Answers(Revised):
-    """The answers of a revision; without them where they are the ones that the client has."""
+class PicturePredictions(Revised):
+    """The predictions of a revision, left out if the client has them."""
 
     ready: bool
     unchanged: bool | None = None
-    answers: dict[str, AnswerForm] | None = None
-    left_out: dict[str, AnswerForm] | None = None
+    answers: dict[str, PicturePrediction] | None = None
+    left_out: dict[str, PicturePrediction] | None = None
 
 
-class CostForm(BaseModel):
-    """What answering from a probability on keeps, and how much of that is expected to be wrong."""
+class Cost(BaseModel):
+    """The cost of a threshold: predictions with a lower probability do not count."""
 
     threshold: float
     kept: float
+    """The fraction of predictions that count."""
     errors: float | None
+    """The fraction of wrong ones among them; `None` if none counts."""
 
 
 class Costs(BaseModel):
-    """The cost at each threshold, and how many left-out pictures it was counted on."""
+    """The cost of each threshold, and the number of left-out pictures that it was counted on."""
 
-    points: list[CostForm]
+    points: list[Cost]
     n_pictures: int
 
 
 class AdviceItem(BaseModel):
-    """One piece of advice, and the classes and pictures that it is about."""
+    """One piece of advice, with the ids of its classes and pictures."""
 
     kind: str
     sentence: str
@@ -191,13 +193,13 @@ class AdviceItem(BaseModel):
 
 
 class AdviceList(BaseModel):
-    """Advice, what helps most first."""
+    """Advice, the most helpful first."""
 
     advice: list[AdviceItem]
 
 
-class WorkForm(Revised):
-    """What is being done behind the page."""
+class Work(Revised):
+    """The work in the background."""
 
     busy: bool
     what: str
@@ -207,7 +209,7 @@ class WorkForm(Revised):
     error: str | None
 
 
-class PredictionForm(BaseModel):
+class Prediction(BaseModel):
     """One prediction, with the keys of `metaadapter predict --json`."""
 
     path: str
@@ -225,5 +227,5 @@ class PredictionForm(BaseModel):
 class Predictions(BaseModel):
     """The predictions of a request, and the files that could not be read."""
 
-    predictions: list[PredictionForm]
+    predictions: list[Prediction]
     refused: list[RefusedFile]

@@ -1,6 +1,6 @@
 """The pictures of a project on disk, each under the hash of its content, with its thumbnail.
 
-No name that comes from a client is ever the name of a file.
+A name that comes from a client is never the name of a file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from metaadapter.data.proof import file_hash
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
 THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
-# How each kind of picture that `images.decode` reads begins, and what browsers call it.
+# The first bytes of each kind of picture that `decode_image` reads, and its media type.
 MEDIA_TYPES = (
     (b"\xff\xd8", "image/jpeg"),
     (b"\x89PNG", "image/png"),
@@ -34,12 +34,11 @@ MEDIA_TYPES = (
     (b"MM", "image/tiff"),
     (b"BM", "image/bmp"),
 )
-
-SHOWN_BY_BROWSERS = {"image/jpeg", "image/png", "image/webp", "image/gif"}
+BROWSER_TYPES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 
 
 def id_of(sha256: str) -> str:
-    """What a picture is called everywhere: the first 32 hexadecimal digits of its SHA-256."""
+    """The id of a picture: the first 32 hexadecimal digits of its SHA-256."""
     return sha256[:ID_DIGITS]
 
 
@@ -47,20 +46,20 @@ class PictureFolder:
     """Two folders, `pictures` and `thumbnails`, whose files are named by the ids of pictures."""
 
     def __init__(self, project: Path) -> None:
-        """Make the folders where they are not there."""
+        """Make the folders if they are missing."""
         self._pictures, self._thumbnails = project / "pictures", project / "thumbnails"
         for folder in (self._pictures, self._thumbnails):
             folder.mkdir(exist_ok=True)
-        self._writing = threading.Lock()  # two requests may bring the same picture
+        self._writing = threading.Lock()  # two requests may upload the same picture
 
     def path(self, picture: str) -> Path:
-        """The file of a picture, which need not be there; only an id is taken."""
+        """The file of a picture, which may be missing; a `ValueError` unless `picture` is an id."""
         if not ID.fullmatch(picture):
             raise ValueError(f"{picture[:80]!r} is not the id of a picture")
         return self._pictures / picture
 
     def thumbnail(self, picture: str) -> Path:
-        """The file of a picture's thumbnail, a JPEG; made where it is not there.
+        """The file of a picture's thumbnail, a JPEG; it is made if it is missing.
 
         Raises:
             UnreadableImage: The picture cannot be read.
@@ -72,13 +71,13 @@ class PictureFolder:
         return path
 
     def keep(self, file: Path) -> str:
-        """Move a file that is on the same drive in, if it is a picture; its id.
+        """Move a picture from the same drive into the folder, and return its id.
 
-        It is on the disk for good when this returns.
+        The picture is on the disk when this returns.
 
         Raises:
-            UnreadableImage: It is no picture that can be read.
-            DataError: It cannot be written.
+            UnreadableImage: The file is not a readable picture.
+            DataError: The picture cannot be written.
         """
         picture = id_of(file_hash(file))
         path = self._pictures / picture
@@ -94,8 +93,8 @@ class PictureFolder:
             sync_folder(self._pictures)
         return picture
 
-    def sweep(self, wanted: Container[str]) -> None:
-        """Remove files of pictures that are wanted no more, and what a kill has left behind."""
+    def remove_others(self, wanted: Container[str]) -> None:
+        """Remove the files of other pictures, and what a kill left behind."""
         for folder in (self._pictures, self._thumbnails):
             for path in folder.iterdir():
                 if path.name not in wanted:
@@ -104,10 +103,10 @@ class PictureFolder:
 
 
 def media_type(path: Path) -> str:
-    """What browsers call the kind of a picture, by the first bytes of its file."""
+    """The media type of a picture, by the first bytes of its file."""
     with path.open("rb") as file:
         start = file.read(16)
-    kinds = (kind for mark, kind in MEDIA_TYPES if start.startswith(mark))
+    kinds = (kind for magic, kind in MEDIA_TYPES if start.startswith(magic))
     return next(kinds, "image/x-portable-anymap")
 
 

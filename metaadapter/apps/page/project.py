@@ -1,4 +1,4 @@
-"""A project on disk: pictures by their hashes, the history of edits, and kept features."""
+"""A project on disk: its pictures by their hashes, the history of edits, and the features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.page.history import HISTORY_FILE, History
+from metaadapter.apps.page.history import HISTORY_FILE, INSTEAD, History
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import read_document, write_document
@@ -22,14 +22,13 @@ from metaadapter.features.store.journal import Journal
 PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
 REMEDY = "restore the project from a copy"
-INSTEAD = "choose another project"
-# Features that arrived a picture at a time are joined into one file when the project is opened.
-MOST_BLOCKS = 50
+# Opening a project joins features that were written in more files into one.
+MAX_BLOCKS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """What stays as it is in a project: its name and its encoder."""
+    """The facts of a project that never change: its name and its encoder's name."""
 
     name: str
     encoder: str
@@ -37,16 +36,16 @@ class ProjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project that this process holds open.
+    """A project that this process has open.
 
     Attributes:
-        folder: Where it is.
+        folder: Its folder.
         facts: Its name and its encoder's name.
         encoder: The encoder.
         history: Its contents, and the edits that led to them.
         pictures: The files of its pictures.
-        features: What the encoder gave for each picture, by SHA-256; each is encoded once.
-        incoming: A folder on the same drive for files that have not been looked at yet.
+        features: The features of each picture by its SHA-256; each picture is encoded once.
+        incoming: A folder on the same drive for uploads that have not been checked yet.
     """
 
     folder: Path
@@ -62,7 +61,7 @@ def read_facts(folder: Path) -> ProjectFacts:
     """The name and the encoder of the project in a folder.
 
     Raises:
-        DataError: There is none, or its document is damaged.
+        DataError: There is no project, or its document is damaged.
         IncompatibleArtifact: A later version made it.
     """
     values, _ = read_document(folder / PROJECT_FILE, SCHEMA, REMEDY)
@@ -76,16 +75,16 @@ def read_facts(folder: Path) -> ProjectFacts:
 def open_project(
     folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
 ) -> Iterator[Project]:
-    """Hold the project of a folder open, or make one there.
+    """Open the project of a folder, or make one, for the duration of the block.
 
     Args:
-        folder: Of the project, or a new or empty one.
-        name: What a new project is called.
+        folder: The folder of the project, or a new or empty one.
+        name: The name of a new project.
         encoder: The encoder's name as the user gave it; that of the project, or `tiny`, if `None`.
         load: `load_encoder`.
 
     Raises:
-        DataError: Another process holds it, the folder has other files, or it is damaged.
+        DataError: Another process has it open, the folder has other files, or it is damaged.
         IncompatibleArtifact: It was made with another encoder.
     """
     owner = f"the project {folder}"
@@ -98,20 +97,20 @@ def open_project(
         instead="name a new folder for the project, and drop your pictures on its page",
     )
     lock = hold_lock(
-        folder / LOCK_FILE, owner, instead="use the page that the other run has told the address of"
+        folder / LOCK_FILE, owner, instead="use the page at the address that the other run printed"
     )
     with lock:
         facts, loaded = _facts_and_encoder(folder, name, encoder, load)
         incoming = folder / INCOMING_FOLDER
         with write_errors(owner, instead=INSTEAD):
-            shutil.rmtree(incoming, ignore_errors=True)  # of a request that a kill has cut off
+            shutil.rmtree(incoming, ignore_errors=True)  # left by a request that a kill cut off
             incoming.mkdir()
             (folder / FEATURES_FOLDER).mkdir(exist_ok=True)
             pictures = PictureFolder(folder)
         features = _features(folder / FEATURES_FOLDER, loaded)
-        with History(folder / HISTORY_FILE).appending() as history:
-            pictures.sweep(history.pictures)
-            yield Project(folder, facts, loaded, history, pictures, features, incoming)
+        history = History(folder / HISTORY_FILE)
+        pictures.remove_others(history.pictures)
+        yield Project(folder, facts, loaded, history, pictures, features, incoming)
         features.flush()
 
 
@@ -132,7 +131,7 @@ def _facts_and_encoder(
 
 
 def _features(folder: Path, encoder: ImageEncoder) -> Journal:
-    """The features that are kept, in one file or few."""
+    """The stored features, in one file or few."""
     recipe = Recipe(
         encoder.name,
         encoder.fingerprint,
@@ -144,11 +143,11 @@ def _features(folder: Path, encoder: ImageEncoder) -> Journal:
         dict(encoder.look_blocks),
     )
     journal = Journal(folder, recipe, {})
-    if sum(1 for _ in folder.glob("*/block-*")) <= MOST_BLOCKS:
+    if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return journal
-    together = {sha256: np.array(rows) for sha256, rows in journal.features.items()}
-    journal.remove()  # a kill before the end costs an encoding, and nothing that was shown as saved
+    features = {sha256: np.array(rows) for sha256, rows in journal.features.items()}
+    journal.remove()  # a kill before the end costs an encoding, but nothing shown as saved
     journal = Journal(folder, recipe, {})
-    journal.add(together)
+    journal.add(features)
     journal.flush()
     return journal

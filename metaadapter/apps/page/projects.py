@@ -9,43 +9,36 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import final
 
 from metaadapter.apps.page.contents import Contents
-from metaadapter.apps.page.desk import Desk
+from metaadapter.apps.page.forms import ListedProject
 from metaadapter.apps.page.history import HISTORY_FILE, read_contents
 from metaadapter.apps.page.project import PROJECT_FILE, open_project, read_facts
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
 
 DEFAULT_NAME = "My pictures"
-FOLDER_NAME = "metaadapter projects"
+PROJECTS_FOLDER = "metaadapter projects"
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
-LONGEST_NAME = 40
-
-
-class ListedProject(NamedTuple):
-    """A project of the folder; names are unique in it."""
-
-    name: str
-    n_pictures: int
-    n_classes: int
+MAX_FOLDER_NAME = 40
 
 
 def default_project() -> Path:
-    """The project that was used last of those in the user's projects folder, or a first one."""
-    folder = Path.home() / FOLDER_NAME
+    """The project in the user's projects folder that was used last, or a first one."""
+    folder = Path.home() / PROJECTS_FOLDER
     used = {path: _last_used(path) for path in _folders(folder)}
     return max(used, key=used.__getitem__, default=folder / DEFAULT_NAME)
 
 
 @final
 class Projects:
-    """The open project, and those beside it that could take its place.
+    """The open project, and the other projects of its folder, which can be opened instead.
 
     Args:
-        folder: Of the project to open first, or to make; others are looked for beside it.
+        folder: The folder of the project to open or make; the others are in its parent folder.
         encoder: The encoder's name as the user gave it; `None` for that of each project.
         load: `load_encoder`.
     """
@@ -58,92 +51,91 @@ class Projects:
         self._loaded: dict[str, ImageEncoder] = {}
         self._open = ExitStack()
         self._switching = threading.Lock()
-        self._desk: Desk | None = None
-        self._n_revisions = 0
+        self._session: Session | None = None
+        self._revision = 0
 
     @contextmanager
-    def held(self) -> Iterator[Projects]:
-        """Open the project, and close the one that is open in the end."""
-        self._take(self._folder, self._folder.name, self._encoder)
+    def opened(self) -> Iterator[Projects]:
+        """Open the project; at the end of the block close the one that is open then."""
+        self._start(self._folder, self._folder.name, self._encoder)
         try:
             yield self
         finally:
             self._open.close()
 
     @property
-    def desk(self) -> Desk:
-        """The open project.
+    def session(self) -> Session:
+        """The session of the open project.
 
         Raises:
-            Refusal: Another one is being opened right now.
+            Refusal: Another project is being opened.
         """
-        desk = self._desk
-        if desk is None:
+        session = self._session
+        if session is None:
             raise Refusal(503, "busy", "A project is being opened. Try again in a moment.")
-        return desk
+        return session
 
     def listed(self) -> list[ListedProject]:
-        """The projects, by their names; one that cannot be read is left out."""
-        found = []
-        current = self.desk
-        for folder, name in self._named().items():
-            if folder == current.project.folder:
-                found.append(current.look(partial(_listed, name)))
+        """The projects by their names; one that cannot be read is left out."""
+        projects = []
+        session = self.session
+        for folder, name in self._names().items():
+            if folder == session.project.folder:
+                projects.append(session.read(partial(_listed, name)))
                 continue
             try:
-                found.append(_listed(name, read_contents(folder / HISTORY_FILE)))
+                projects.append(_listed(name, read_contents(folder / HISTORY_FILE)))
             except MetaAdapterError:
                 continue
-        return sorted(found, key=lambda each: each.name.casefold())
+        return sorted(projects, key=lambda project: project.name.casefold())
 
     def open(self, name: str) -> None:
-        """Close the open project and open the one of this name.
+        """Close the open project and open the one with this name.
 
         Raises:
-            Refusal: There is none of this name.
+            Refusal: There is no such project.
             MetaAdapterError: It cannot be opened; the one before stays open.
         """
-        found = [folder for folder, each in self._named().items() if each == name]
-        if not found:
+        folders = [folder for folder, other in self._names().items() if other == name]
+        if not folders:
             raise Refusal(404, "no-such-project", f"There is no project {name!r}.")
-        self._switch(found[0], name)
+        self._switch(folders[0], name)
 
     def make(self, name: str) -> None:
-        """Close the open project and make a new one; errors are those of `open`."""
-        if name in self._named().values():
-            raise Refusal(409, "name-taken", f"There is a project {name!r} already.")
-        folder = self._folder.parent / _plain(name)
+        """Close the open project and make a new one; the errors are those of `open`."""
+        if name in self._names().values():
+            raise Refusal(409, "name-taken", f"There is already a project {name!r}.")
+        folder = self._folder.parent / _folder_name(name)
         if folder.exists():
             folder = folder.with_name(f"{folder.name}-{secrets.token_hex(3)}")
         self._switch(folder, name)
 
-    def encoder(self, name: str, **options: object) -> ImageEncoder:
-        """Load an encoder once, for all projects that use it."""
+    def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:
             self._loaded[name] = self._load(name, **options)
         return self._loaded[name]
 
     def _switch(self, folder: Path, name: str) -> None:
         with self._switching:
-            before, self._n_revisions = self.desk.project, self.desk.revision + 1
+            before, self._revision = self.session.project, self.session.revision + 1
             if folder == before.folder:
                 return
-            self._desk = None
+            self._session = None
             try:
                 self._open.close()
-                self._take(folder, name, None)
+                self._start(folder, name, None)
             except BaseException:
-                self._take(before.folder, before.facts.name, before.facts.encoder)
+                self._start(before.folder, before.facts.name, before.facts.encoder)
                 raise
 
-    def _take(self, folder: Path, name: str, encoder: str | None) -> None:
+    def _start(self, folder: Path, name: str, encoder: str | None) -> None:
         with ExitStack() as stack:
-            project = stack.enter_context(open_project(folder, name, encoder, self.encoder))
-            desk = stack.enter_context(Desk(project, self._n_revisions))
+            project = stack.enter_context(open_project(folder, name, encoder, self._load_once))
+            session = stack.enter_context(Session(project, self._revision))
             self._open = stack.pop_all()
-        self._desk = desk
+        self._session = session
 
-    def _named(self) -> dict[Path, str]:
+    def _names(self) -> dict[Path, str]:
         names: dict[Path, str] = {}
         for folder in _folders(self._folder.parent):
             try:
@@ -157,11 +149,13 @@ def _folders(folder: Path) -> list[Path]:
     try:
         return sorted(path.parent for path in folder.glob(f"*/{PROJECT_FILE}"))
     except OSError as error:
-        raise DataError(f"cannot look into the folder {folder}: {error.strerror}") from error
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
 def _listed(name: str, contents: Contents) -> ListedProject:
-    return ListedProject(name, len(contents.pictures), len(contents.classes))
+    return ListedProject(
+        name=name, n_pictures=len(contents.pictures), n_classes=len(contents.classes)
+    )
 
 
 def _last_used(project: Path) -> float:
@@ -169,6 +163,6 @@ def _last_used(project: Path) -> float:
     return history.stat().st_mtime if history.exists() else 0.0
 
 
-def _plain(name: str) -> str:
-    """A name for a folder, of small letters, digits and hyphens alone."""
-    return NOT_PLAIN.sub("-", name.lower()).strip("-")[:LONGEST_NAME] or "project"
+def _folder_name(name: str) -> str:
+    """A name for a folder, of lower-case letters, digits and hyphens alone."""
+    return NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME] or "project"

@@ -1,4 +1,4 @@
-"""What the HTTP interface answers in place of a result: a status, a kind and a full sentence."""
+"""The answer of the HTTP interface to a request that is not carried out."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from metaadapter.errors import DataError, MetaAdapterError
 
 
 class Refusal(MetaAdapterError):
-    """A request that is not done, and why.
+    """A request that is not carried out; the text is a full sentence for a person.
 
     Attributes:
-        status: The status of HTTP.
+        status: The HTTP status.
         kind: A word or two for programs.
-        sentence: What was expected, what came and what to do, for a person.
     """
 
     def __init__(self, status: int, kind: str, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
         self.kind = kind
-        self.sentence = sentence
+
+
+def as_sentence(error: MetaAdapterError) -> str:
+    """The message of an error, with a capital letter and a full stop."""
+    message = str(error)
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
 @contextmanager
-def told_as_unsaved() -> Iterator[None]:
-    """What cannot be written is no fault of the request: it may be sent again."""
+def refuse_if_unsaved() -> Iterator[None]:
+    """Turn a failed write into a `Refusal`: the request is valid and may be sent again."""
     try:
         yield
     except DataError as error:
-        raise Refusal(503, "not-saved", f"{str(error)[0].upper()}{str(error)[1:]}") from error
+        raise Refusal(503, "not-saved", as_sentence(error)) from error

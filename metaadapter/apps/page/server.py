@@ -1,39 +1,44 @@
-"""Runs the server on this machine until it is told to end."""
+"""The server: it listens on this machine alone and limits connections and their waiting times."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from metaadapter.apps.page.connections import MOST_CONNECTIONS, PromptConnection
 from metaadapter.errors import UsageError
 
 HOST = "127.0.0.1"
 WAITING_CONNECTIONS = 64
+# Each connection takes one of the open files that the process may have.
+MAX_CONNECTIONS = 200
+HEADER_SECONDS = 10.0
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on this machine alone; for port 0 on one that is free.
+    """A socket that listens on this machine alone, on a free port if `port` is 0.
 
     Raises:
-        UsageError: The port is taken, or may not be used.
+        UsageError: The port is taken or reserved.
     """
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # A server that has just ended leaves its port closed for a minute else.
+        # Without it, the port of a server that has just ended stays closed for a minute.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((HOST, port))
         opened.listen(WAITING_CONNECTIONS)
     except OSError as error:
         opened.close()
         raise UsageError(
-            f"--port {port} cannot be used ({error.strerror}); another program has it, or it is "
-            "reserved: give another one, or leave --port out for one that is free"
+            f"--port {port} cannot be used ({error.strerror}); another program uses it, or it is "
+            "reserved: give another port, or leave --port out for a free one"
         ) from error
     return opened
 
@@ -41,34 +46,34 @@ def listening_socket(port: int) -> socket.socket:
 def run_server(
     app: ASGIApp, listening: socket.socket, ready: Callable[[], None] | None = None
 ) -> None:
-    """Answer requests until Ctrl-C or another signal; requests that have begun are answered.
+    """Serve until Ctrl-C or another signal; requests in progress are completed.
 
     Args:
         app: The application.
-        listening: The socket; it is closed in the end.
-        ready: Called once requests are answered.
+        listening: The socket; it is closed at the end.
+        ready: Called once the server accepts requests.
     """
     config = uvicorn.Config(
         app,
-        http=PromptConnection,
+        http=TimedConnection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
-    # What clients do wrong is told to them, not to the person at the terminal.
+    # The mistakes of a client concern the client, not the person at the terminal.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with closing(listening):
         _Server(config, ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that calls a function when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
         super().__init__(config)
@@ -78,3 +83,52 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self._ready is not None:
             self._ready()
+
+
+class TimedConnection(H11Protocol):
+    """A connection that is closed if the header of a request takes longer than `HEADER_SECONDS`.
+
+    Uvicorn alone waits forever for the rest of a header, so that a few hundred such connections
+    would use up all that the process may have.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first header."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+        self._start_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the timer at the end of a header; start it at the beginning of the next one."""
+        super().data_received(data)
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering:
+            self._stop_timer()
+        elif self._deadline is None:
+            self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Stop the timer: uvicorn's own time limit applies to an idle connection."""
+        self._stop_timer()
+        super().on_response_complete()
+
+    def _start_timer(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._time_out)
+
+    def _stop_timer(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _time_out(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()

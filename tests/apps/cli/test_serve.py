@@ -43,7 +43,7 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
     done = run("serve", tmp_path / "animals", "--open", "--encoder", encoder, "--device", "cpu")
 
     assert done.code == 0, done.err
-    assert "everything is kept" in done.err
+    assert "everything is saved" in done.err
     assert asked[0] == done.out.strip()
     assert done.out.startswith("http://127.0.0.1:")
     assert b"<!doctype html>" in asked[1].lower()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metaadapter.apps.page.receiving import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.features.image_encoder import ModelEncoder
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 220)}
@@ -85,13 +85,13 @@ def limits():
 def served(tmp_path_factory, colour_encoder):
     """A project behind its whole application, asked as a browser of this machine would."""
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+    from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.guards import Access
     from metaadapter.apps.page.projects import Projects
 
     folder = tmp_path_factory.mktemp("projects") / "colours"
     access = Access("a-token", PORT)
-    with Projects(folder, "colours", lambda *_, **__: colour_encoder).held() as projects:
+    with Projects(folder, "colours", lambda *_, **__: colour_encoder).opened() as projects:
         app = make_app(projects, access, LIMITS)
         with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
             client.headers["Authorization"] = f"Bearer {access.token}"
@@ -115,8 +115,8 @@ class Filled:
         self.client, self.projects = client, projects
 
     @property
-    def desk(self):
-        return self.projects.desk
+    def session(self):
+        return self.projects.session
 
     @property
     def state(self):
@@ -143,7 +143,7 @@ class Filled:
 
     def answers(self):
         """The answers to what was changed last, once every picture is encoded."""
-        self.desk.answered()
+        self.session.wait_for_results()
         return self.client.get("/answers").json()
 
     def class_of(self, name):

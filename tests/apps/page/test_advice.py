@@ -9,7 +9,8 @@ import pytest
 
 from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.contents import ClassEntry, PictureEntry
-from metaadapter.apps.page.published import Published, Snapshot, answered
+from metaadapter.apps.page.results import Results, updated
+from metaadapter.apps.page.snapshot import Snapshot
 
 WIDTH = 24
 COUNTS = {
@@ -42,7 +43,7 @@ def publish(colour_encoder):
             sha256={each: f"{place:064x}" for place, each in enumerate(ids)},
             features=dict(zip(ids, rows, strict=True)),
         )
-        return answered(Published(), now, colour_encoder)
+        return updated(Results(), now, colour_encoder)
 
     return make
 

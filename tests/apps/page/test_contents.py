@@ -18,7 +18,7 @@ def contents():
 
 
 def make(contents, changes):
-    contents.make(Edit(said="", changes=changes))
+    contents.make(Edit.of("", changes))
 
 
 def entries(contents):
@@ -77,5 +77,5 @@ def test_new_edit__after_undo__forgets_what_could_be_made_again(contents):
     ],
 )
 def test_edit__of_what_is_not_there_or_taken__is_refused(contents, edit):
-    with pytest.raises(Refusal, match=r"^There is .*\.|^A project has at most"):
+    with pytest.raises(Refusal, match=r"^(There is|This) .*\.|^A project has at most"):
         edit(contents)

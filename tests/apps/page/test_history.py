@@ -28,11 +28,11 @@ def fill(history):
 
 
 def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
-    with History(path).appending() as history:
-        fill(history)
-        before, size = entries(history.contents), path.stat().st_size
-        history.make("label", label_pictures(history.contents, {"2": "b"}))
-        after = entries(history.contents)
+    history = History(path)
+    fill(history)
+    before, size = entries(history.contents), path.stat().st_size
+    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    after = entries(history.contents)
     whole = path.read_bytes()
 
     for end in (*range(size, len(whole), 5), len(whole) - 1):
@@ -43,32 +43,32 @@ def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
 
 
 def test_history__taken_up_after_a_cut__goes_on_behind_the_last_whole_line(path):
-    with History(path).appending() as history:
-        fill(history)
+    history = History(path)
+    fill(history)
     with path.open("ab") as file:
         file.write(b'{"edit": {"said": "half')
 
-    with History(path).appending() as history:
-        history.make("label", label_pictures(history.contents, {"2": "b"}))
+    history = History(path)
+    history.make("label", label_pictures(history.contents, {"2": "b"}))
 
     assert read_contents(path).pictures["2"].label == "b"
 
 
 def test_undo_and_redo__are_kept_too(path):
-    with History(path).appending() as history:
-        fill(history)
-        assert history.undo() == "pictures"
-    with History(path).appending() as history:
-        assert history.contents.pictures == {}
-        assert history.redo() == "pictures"
+    history = History(path)
+    fill(history)
+    assert history.undo() == "pictures"
+    history = History(path)
+    assert history.contents.pictures == {}
+    assert history.redo() == "pictures"
 
     assert set(read_contents(path).pictures) == {"1", "2"}
 
 
 @pytest.mark.parametrize("part", ["lynx", '"sha256"'])
 def test_line__changed_on_the_disk__is_named(path, part):
-    with History(path).appending() as history:
-        fill(history)
+    history = History(path)
+    fill(history)
     path.write_text(path.read_text().replace(part, part[::-1], 1))
 
     with pytest.raises(DataError, match=r"line 1 of .*history\.jsonl is damaged .*; restore"):
@@ -82,39 +82,39 @@ def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(path, 
         write(file, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with History(path).appending() as history:
-        fill(history)
-        before = entries(history.contents)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", write_half)
-            with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
-                history.make("label", label_pictures(history.contents, {"2": "b"}))
-        assert not history.saved
-        assert entries(history.contents) == entries(read_contents(path)) == before
+    history = History(path)
+    fill(history)
+    before = entries(history.contents)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_half)
+        with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
+            history.make("label", label_pictures(history.contents, {"2": "b"}))
+    assert not history.saved
+    assert entries(history.contents) == entries(read_contents(path)) == before
 
-        history.make("label", label_pictures(history.contents, {"2": "b"}))
-        assert history.saved
+    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    assert history.saved
     assert read_contents(path).pictures["2"].label == "b"
 
 
 def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(path, monkeypatch):
-    with History(path).appending() as history:
-        fill(history)
-        for label in ("b", "a") * 20:
-            history.make(f"to {label}", label_pictures(history.contents, {"2": label}))
-        history.undo()
-        history.undo()
-        before = entries(history.contents)
+    history = History(path)
+    fill(history)
+    for label in ("b", "a") * 20:
+        history.make(f"to {label}", label_pictures(history.contents, {"2": label}))
+    history.undo()
+    history.undo()
+    before = entries(history.contents)
     size = path.stat().st_size
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
     monkeypatch.setattr(module, "KEPT_EDITS", 5)
 
-    with History(path).appending() as history:
-        assert path.stat().st_size < size / 2
-        assert entries(history.contents) == before
-        assert [history.redo(), history.redo()] == ["to b", "to a"]
-        assert [history.undo() for _ in range(4)] == ["to a", "to b", "to a", "to b"]
-        assert len(history.contents.done) == 3
+    history = History(path)
+    assert path.stat().st_size < size / 2
+    assert entries(history.contents) == before
+    assert [history.redo(), history.redo()] == ["to b", "to a"]
+    assert [history.undo() for _ in range(4)] == ["to a", "to b", "to a", "to b"]
+    assert len(history.contents.done) == 3
     assert set(read_contents(path).pictures) == {"1", "2"}
 
 
@@ -124,14 +124,14 @@ def test_failing_drive__that_keeps_a_part_of_a_line__makes_no_later_edit_unreada
     def fail(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    with History(path).appending() as history:
-        fill(history)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", fail)
-            patch.setattr(os, "truncate", lambda *_: None)
-            with pytest.raises(DataError, match="Input/output error"):
-                history.undo()
-        history.make("label", label_pictures(history.contents, {"2": "b"}))
-        now = entries(history.contents)
+    history = History(path)
+    fill(history)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        patch.setattr(os, "truncate", lambda *_: None)
+        with pytest.raises(DataError, match="Input/output error"):
+            history.undo()
+    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    now = entries(history.contents)
 
     assert entries(read_contents(path)) == now

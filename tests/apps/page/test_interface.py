@@ -45,7 +45,7 @@ def test_answers__of_the_tray__are_those_of_predict_with_the_adapter_taken_along
         (tmp_path / f"{number}.png").write_bytes(content)
 
     rows = [ImageRow(tmp_path / f"{number}.png", None) for number in range(len(tray))]
-    pictures = encode_rows(rows, project.desk.project.encoder, views=1, seed=0)
+    pictures = encode_rows(rows, project.session.project.encoder, views=1, seed=0)
     expected = predict_pictures(load_adapter(skill), pictures)
 
     names = {each["id"]: each["name"] for each in project.state["classes"]}
@@ -112,7 +112,7 @@ def test_class__renamed_and_described__keeps_its_pictures_and_changes_the_adapte
     project.client.patch(f"/classes/{red}", json={"name": "crimson", "description": "dark red"})
 
     project.answers()
-    stored = project.desk.answered().stored
+    stored = project.session.wait_for_results().stored
     assert [str(each) for each in stored.config.classes] == ["blue", "crimson", "green"]
     assert stored.config.texts["crimson"] == ["crimson", "dark red"]
 
@@ -180,16 +180,16 @@ def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, i
 def test_pictures__whose_class_is_removed_while_they_are_on_their_way__go_to_the_tray(
     project, picture, monkeypatch
 ):
-    from metaadapter.apps.page import sending
+    from metaadapter.apps.page import uploads
 
     label = project.client.post("/classes", json={"name": "red"}).json()["id"]
 
-    def take_in(*given):
+    def keep_and_remove_class(*arguments):
         project.client.delete(f"/classes/{label}")
-        return sending_before(*given)
+        return keep_pictures(*arguments)
 
-    sending_before = sending.take_in
-    monkeypatch.setattr(sending, "take_in", take_in)
+    keep_pictures = uploads.keep_pictures
+    monkeypatch.setattr(uploads, "keep_pictures", keep_and_remove_class)
     sent = project.send(("a.png", picture("red")), into=label)
 
     assert project.state["tray"] == sent["added"]
@@ -274,7 +274,7 @@ def test_projects__are_listed_opened_and_made_beside_one_another(project, pictur
     assert back.json()["current"] == name
     assert project.state["revision"] > revision
     assert len(project.state["classes"]) == 1
-    folders = {path.name for path in project.desk.project.folder.parent.iterdir()}
+    folders = {path.name for path in project.session.project.folder.parent.iterdir()}
     assert all(set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for each in folders)
 
 
@@ -359,7 +359,7 @@ def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
     from metaadapter.apps.page.projects import Projects
     from metaadapter.features.encoder_by_name import load_encoder
 
-    with Projects(tmp_path / "project", "tiny", load_encoder).held() as projects:
+    with Projects(tmp_path / "project", "tiny", load_encoder).opened() as projects:
         app = make_app(projects, served.access)
         with TestClient(app, base_url=f"http://127.0.0.1:{served.access.port}") as client:
             client.headers["Authorization"] = f"Bearer {served.access.token}"

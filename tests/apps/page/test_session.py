@@ -8,11 +8,11 @@ import os
 import numpy as np
 import pytest
 
-from metaadapter.apps.page import desk as module
+from metaadapter.apps.page import session as module
 from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
-from metaadapter.apps.page.desk import Desk
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def fill(picture):
 def test_picture__is_encoded_once__also_when_the_project_is_opened_again(opened, fill, monkeypatch):
     with opened() as project:
         fill(project, shots=2, tray=3)
-        with Desk(project) as desk:
-            first = desk.answered()
+        with Session(project) as session:
+            first = session.wait_for_results()
     encoded = []
     monkeypatch.setattr(module, "encode_new", lambda *given, **_: encoded.append(given))
 
-    with opened() as project, Desk(project) as desk:
-        again = desk.answered()
+    with opened() as project, Session(project) as session:
+        again = session.wait_for_results()
 
     assert encoded == []
     assert again.answers.keys() == first.answers.keys()
@@ -63,23 +63,23 @@ def test_picture__is_encoded_once__also_when_the_project_is_opened_again(opened,
 def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_do_not(opened, fill):
     with opened() as project:
         tray = fill(project, shots=1, tray=4)
-        with Desk(project) as desk:
-            with desk._state:
-                assert desk._state.wait_for(lambda: desk.published.learned_from, timeout=60)
-            assert sorted(desk.published.learned_from) == sorted(tray)
-            assert desk.published.stored.config.n_unlabelled == 4
+        with Session(project) as session:
+            with session._state:
+                assert session._state.wait_for(lambda: session.results.pool, timeout=60)
+            assert sorted(session.results.pool) == sorted(tray)
+            assert session.results.stored.config.n_unlabelled == 4
 
 
 def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture):
     with opened() as project:
         fill(project, shots=9, tray=1)
-        with Desk(project) as desk:
-            before = desk.answered()
+        with Session(project) as session:
+            before = session.wait_for_results()
             file = project.incoming / "new"
             file.write_bytes(picture("blue"))
             new = project.pictures.keep(file)
-            desk.edit("one more", lambda it: add_pictures(it, {new: "new.png"}, {}))
-            after = desk.answered()
+            session.edit("one more", lambda it: add_pictures(it, {new: "new.png"}, {}))
+            after = session.wait_for_results()
 
     assert after.stored is before.stored
     assert set(after.answers) == {*before.answers, new}
@@ -88,10 +88,10 @@ def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture
 def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill):
     with opened() as project:
         (loose,) = fill(project, shots=9, tray=1)
-        with Desk(project) as desk:
-            before = desk.answered()
-            desk.edit("label", lambda it: label_pictures(it, {loose: "a"}))
-            after = desk.answered()
+        with Session(project) as session:
+            before = session.wait_for_results()
+            session.edit("label", lambda it: label_pictures(it, {loose: "a"}))
+            after = session.wait_for_results()
 
     assert loose in before.answers
     assert after.answers == {}
@@ -102,14 +102,14 @@ def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill
 def test_work__that_was_stopped__goes_on_with_the_next_edit(opened, fill):
     with opened() as project:
         fill(project, shots=1, tray=1)
-        desk = Desk(project)
-        assert (desk.work().busy, desk.work().total) == (True, 3)
-        desk.stop()
-        assert not desk.work().busy
-        with desk:
-            desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
-            assert len(desk.answered().answers) == 1
-            assert not desk.work().busy
+        session = Session(project)
+        assert (session.work().busy, session.work().total) == (True, 3)
+        session.stop()
+        assert not session.work().busy
+        with session:
+            session.edit("class", lambda it: add_classes(it, {"c": "green"}))
+            assert len(session.wait_for_results().answers) == 1
+            assert not session.work().busy
 
 
 def test_encoding__that_fails__is_told_and_tried_again_after_the_next_edit(
@@ -123,40 +123,40 @@ def test_encoding__that_fails__is_told_and_tried_again_after_the_next_edit(
 
         with monkeypatch.context() as patch:
             patch.setattr(module, "encode_new", full)
-            desk = Desk(project)
-            desk.__enter__()
-            with desk._state:
-                assert desk._state.wait_for(lambda: desk._error, timeout=60)
-            assert "No space left" in desk.work().error
-        desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
-        assert len(desk.answered().answers) == 1
-        assert desk.work().error is None
-        desk.__exit__(None, None, None)
+            session = Session(project)
+            session.__enter__()
+            with session._state:
+                assert session._state.wait_for(lambda: session._error, timeout=60)
+            assert "No space left" in session.work().error
+        session.edit("class", lambda it: add_classes(it, {"c": "green"}))
+        assert len(session.wait_for_results().answers) == 1
+        assert session.work().error is None
+        session.__exit__(None, None, None)
 
 
 def test_file__that_was_changed_on_the_disk__is_told_and_has_no_answer(opened, fill, picture):
     with opened() as project:
         tray = fill(project, shots=1, tray=2)
         project.pictures.path(tray[0]).write_bytes(picture("blue"))
-        with Desk(project) as desk:
-            found = desk.answered()
+        with Session(project) as session:
+            found = session.wait_for_results()
 
     assert set(found.answers) == {tray[1]}
-    assert "not the one that was added" in desk.unreadable[tray[0]]
+    assert "has changed since it was added" in session.unreadable[tray[0]]
 
 
 def test_answers__without_two_classes__are_refused_with_what_to_do(opened):
     told = pytest.raises(Refusal, match=r"give two classes a picture each")
-    with opened() as project, Desk(project) as desk, told:
-        desk.answered()
+    with opened() as project, Session(project) as session, told:
+        session.wait_for_results()
 
 
 def test_edit__of_a_project_that_was_closed_meanwhile__is_refused(opened):
     with opened() as project:
-        with Desk(project) as desk:
+        with Session(project) as session:
             pass
         with pytest.raises(Refusal, match=r"was closed"):
-            desk.edit("class", lambda it: add_classes(it, {"c": "green"}))
+            session.edit("class", lambda it: add_classes(it, {"c": "green"}))
 
 
 def test_project__open_in_another_process__is_not_opened_twice(opened):
@@ -193,7 +193,7 @@ def test_features__of_many_small_blocks__are_joined_and_stay_the_same(
             project.features.add({f"{number:064x}": rows})
             project.features.flush()
         before = {key: np.array(rows) for key, rows in project.features.features.items()}
-    monkeypatch.setattr(project_module, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(project_module, "MAX_BLOCKS", 2)
 
     with opened() as project:
         after = project.features.features

@@ -7,22 +7,23 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.archives import is_archive, unpack
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.uploaded_zip import is_zip, unpack
 
-LIMITS = {"most_files": 5, "most_bytes": 3_000_000, "most_bytes_of_one": 2_000_000}
+LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_000)
 
 
 @pytest.fixture
 def opened(tmp_path, zip_of):
     """Unpacks the bytes of an archive; name → content, or the reason."""
 
-    def open_(content, **limits):
+    def open_(content):
         path = tmp_path / "sent"
         path.write_bytes(content)
-        found = {}
-        for each in unpack(path, tmp_path / "one", **{**LIMITS, **limits}):
-            found[each.name] = each.reason if each.path is None else each.path.read_bytes()
-        return found
+        return {
+            file.name: file.reason if file.path is None else file.path.read_bytes()
+            for file in unpack(path, tmp_path / "one", LIMITS)
+        }
 
     return open_
 
@@ -69,7 +70,7 @@ def test_archive__of_too_much_in_all__ends_with_the_limit(opened, zip_of):
 def test_archive__of_too_many_files__is_refused(opened, zip_of):
     files = [(str(number), b"x") for number in range(6)]
 
-    with pytest.raises(ValueError, match=r"6 files, and at most 5"):
+    with pytest.raises(ValueError, match=r"6 files; the limit is 5"):
         opened(zip_of(files))
 
 
@@ -78,7 +79,7 @@ def test_archive__with_a_directory_of_many_entries__is_refused_before_it_is_read
     at = content.rindex(b"PK\x05\x06")
     content[at + 8 : at + 12] = b"\xff\xff\xff\xff"
 
-    with pytest.raises(ValueError, match=r"more files than are read"):
+    with pytest.raises(ValueError, match=r"list of files is too long"):
         opened(bytes(content))
 
 
@@ -90,13 +91,13 @@ def test_archive__cut_off_at_any_place__is_damaged(opened, zip_of):
             opened(whole[:end])
 
 
-def test_is_archive__looks_at_the_content_alone(tmp_path, zip_of):
+def test_is_zip__looks_at_the_content_alone(tmp_path, zip_of):
     path = tmp_path / "picture.jpg"
     path.write_bytes(zip_of([("a", b"x")]))
 
-    assert is_archive(path)
+    assert is_zip(path)
     path.write_bytes(b"\xff\xd8\xff")
-    assert not is_archive(path)
+    assert not is_zip(path)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -120,7 +121,7 @@ def test_archive__with_a_second_end__is_read_and_its_directory_is_looked_at(open
     (length,) = struct.unpack_from("<L", content, content.rfind(b"PK\x05\x06") + 12)
 
     assert opened(with_second_end(content, length, 0)) == {"a.png": b"one"}
-    with pytest.raises(ValueError, match="more files than are read"):
+    with pytest.raises(ValueError, match="list of files is too long"):
         opened(with_second_end(content, 2**33, 0))
     with pytest.raises(ValueError, match="two ends"):
         opened(with_second_end(content, length, -5))

@@ -11,10 +11,10 @@ import pytest
 
 from metaadapter.apps.page.answers import Answer
 from metaadapter.apps.page.contents import Contents, Edit, add_classes, add_pictures
-from metaadapter.apps.page.take_along import (
-    answer_table,
+from metaadapter.apps.page.downloads import (
     folder_name,
     move_script,
+    prediction_table,
     sorted_pictures,
     zip_pieces,
 )
@@ -33,9 +33,9 @@ NAMES = {
 def contents():
     found = Contents()
     classes = add_classes(found, {"f": "red fox", "c": 'a/b: "c"'})
-    found.make(Edit(said="", changes=classes))
+    found.make(Edit.of("", classes))
     pictures = add_pictures(found, NAMES, {"1": "f", "2": "f"})
-    found.make(Edit(said="", changes=pictures))
+    found.make(Edit.of("", pictures))
     return found
 
 
@@ -51,7 +51,7 @@ def pictures(contents):
 
 
 def test_sorted__labels_come_first_and_what_is_not_sure_is_told_apart(pictures):
-    assert [(each.picture, each.answer) for each in pictures] == [
+    assert [(each.id, each.answer) for each in pictures] == [
         ("1", "red fox"),
         ("2", "red fox"),
         ("3", 'a/b: "c"'),
@@ -62,7 +62,7 @@ def test_sorted__labels_come_first_and_what_is_not_sure_is_told_apart(pictures):
 
 
 def test_table__reads_back_and_holds_no_formula(pictures, contents):
-    rows = list(csv.DictReader(io.StringIO(answer_table(pictures, contents))))
+    rows = list(csv.DictReader(io.StringIO(prediction_table(pictures, contents))))
 
     assert [row["picture"] for row in rows][4] == "'=1+1.jpg"
     assert rows[2]["runner_up"] == "red fox"

@@ -1,4 +1,4 @@
-"""How a browser is shown the page: through a file, for the token is nobody else's business."""
+"""Opening the page in a browser without showing its token to other users."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 
 from metaadapter.data.own_folder import write_errors
 
-ENTRANCE_FILE = "open.html"
+REDIRECT_FILE = "open.html"
 
 
 @contextmanager
-def shown_in_browser(address: str, folder: Path) -> Iterator[None]:
-    """Show an address in the browser; a file in a folder leads there while the block runs.
+def open_in_browser(address: str, folder: Path) -> Iterator[None]:
+    """Open an address in the browser through a file in a folder, which exists during the block.
 
-    A browser is started with what it is to show on its command line, which every user of the
-    machine can read. There stands the file, which this user alone can read.
+    Every user of the machine can read the command line of the browser. It names the file, which
+    only this user can read, instead of the address with the token.
 
     Raises:
         DataError: The file cannot be written.
     """
-    file = folder / ENTRANCE_FILE
+    file = folder / REDIRECT_FILE
     link = escape(address)
     content = (
         '<!doctype html><meta charset="utf-8"><title>metaadapter</title>'

@@ -10,7 +10,7 @@ import torch
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import store_adapter
-from metaadapter.apps.page.last_adapted import LastAdapted
+from metaadapter.apps.page.adapted_encoders import AdaptedEncoders
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import encode_rows
@@ -42,8 +42,8 @@ def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_c
     clip, n_built, picture, tmp_path
 ):
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+    from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.guards import Access
     from metaadapter.apps.page.projects import Projects
 
     content, skill = picture("red"), tmp_path / "it.adapter"
@@ -56,7 +56,9 @@ def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_c
     ]
     before, found, n = n_built(), [], []
 
-    with Projects(tmp_path / "projects" / "it", "small", lambda *_, **__: clip).held() as projects:
+    with Projects(
+        tmp_path / "projects" / "it", "small", lambda *_, **__: clip
+    ).opened() as projects:
         app = make_app(projects, Access("a-token", 8000))
         with starlette.TestClient(app, base_url="http://127.0.0.1:8000") as client:
             client.headers["Authorization"] = "Bearer a-token"
@@ -75,7 +77,7 @@ def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_c
 
 
 def test_encoder__of_the_same_parts_over_another_base__is_built_anew_or_refused(clip):
-    stored, last, same = stored_with(clip, 0), LastAdapted(), small_clip()
+    stored, last, same = stored_with(clip, 0), AdaptedEncoders(), small_clip()
     kept = last.encoder(clip, stored)
 
     assert last.encoder(clip, stored) is kept
@@ -85,7 +87,7 @@ def test_encoder__of_the_same_parts_over_another_base__is_built_anew_or_refused(
 
 
 def test_encoder__of_one_number_that_has_changed__is_another(clip):
-    stored, last = stored_with(clip, 0), LastAdapted()
+    stored, last = stored_with(clip, 0), AdaptedEncoders()
     kept = last.encoder(clip, stored)
     name = next(iter(stored.towers))
     towers = {**stored.towers, name: torch.nextafter(stored.towers[name], torch.tensor(9.0))}
@@ -100,4 +102,4 @@ def test_encoder__of_an_adapter_without_parts__is_the_base(clip):
     stored = stored_with(clip, 0)
     plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
 
-    assert LastAdapted().encoder(clip, plain) is clip
+    assert AdaptedEncoders().encoder(clip, plain) is clip

@@ -1,7 +1,7 @@
-"""Files that come with a request, from the network onto the disk, a piece at a time.
+"""Multipart forms, written from the network to the disk piece by piece.
 
-The parser of Starlette keeps a file open for every part and a megabyte of each in memory. Here one
-file is open at a time, and the memory that a request takes does not grow with it.
+The parser of Starlette keeps a file open for every part and a megabyte of each in memory. This one
+keeps one file open at a time, and its memory does not grow with the request.
 """
 
 from __future__ import annotations
@@ -11,26 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
 
-MOST_TEXT_BYTES = 65_536
+MAX_TEXT_BYTES = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request, and what is in it, may hold at most."""
-
-    request_bytes: int = 2**32
-    json_bytes: int = 2**23
-    files: int = 5000
-    archive_bytes: int = 2**32
-    picture_bytes: int = 2**26
-    archived_files: int = 20_000
-    unpacked_bytes: int = 2**33
-
-
-class ReceivedFile(NamedTuple):
-    """A file that has arrived: the field it came in, its name as given, and where it is."""
+class FormFile(NamedTuple):
+    """A file of a form: its field, its name as the client gave it, and its content on disk."""
 
     field: str
     name: str
@@ -38,26 +26,26 @@ class ReceivedFile(NamedTuple):
 
 
 @dataclass(slots=True)
-class ReceivedForm:
-    """What a form of a request held."""
+class Form:
+    """The texts of a form by their fields, and its files."""
 
     texts: dict[str, str] = field(default_factory=dict)
-    files: list[ReceivedFile] = field(default_factory=list)
+    files: list[FormFile] = field(default_factory=list)
 
 
 async def receive_form(
     content_type: str, stream: AsyncIterator[bytes], folder: Path, limits: Limits
-) -> ReceivedForm:
+) -> Form:
     """Receive a form of type multipart/form-data.
 
     Args:
         content_type: The header of the request.
         stream: Its body, in pieces.
-        folder: Where the files are put, under numbers.
-        limits: How many files there may be, and how large one may be.
+        folder: Where the files are written, named by numbers.
+        limits: The number and the size of files.
 
     Raises:
-        Refusal: It is no such form, is cut off, or goes beyond a limit.
+        Refusal: The body is another type, incomplete, or beyond a limit.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -98,15 +86,15 @@ async def receive_form(
 
 
 class _Parts:
-    """What the parser calls, one part after the other."""
+    """The callbacks of the parser, which receive one part after the other."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self.form = ReceivedForm()
+        self.form = Form()
         self.finished = False
         self._folder, self._limits = folder, limits
         self._file: IO[bytes] | None = None
         self._text = bytearray()
-        self._size = self._head_size = self._n_parts = 0
+        self._size = self._header_size = self._n_parts = 0
         self._field = ""
         self._header: tuple[bytes, bytes] = (b"", b"")
         self._disposition = b""
@@ -121,21 +109,21 @@ class _Parts:
                 "requests, or in a zip file.",
             )
         self._header, self._disposition = (b"", b""), b""
-        self._size = self._head_size = 0
+        self._size = self._header_size = 0
         self._text.clear()
 
     def header_name(self, data: bytes, start: int, end: int) -> None:
-        self._count_head(end - start)
+        self._count_header(end - start)
         self._header = self._header[0] + data[start:end], self._header[1]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._count_head(end - start)
+        self._count_header(end - start)
         self._header = self._header[0], self._header[1] + data[start:end]
 
-    def _count_head(self, n_bytes: int) -> None:
-        self._head_size += n_bytes
-        if self._head_size > MOST_TEXT_BYTES:
-            raise Refusal(413, "too-large", "A part of the form has a head that is too long.")
+    def _count_header(self, n_bytes: int) -> None:
+        self._header_size += n_bytes
+        if self._header_size > MAX_TEXT_BYTES:
+            raise Refusal(413, "too-large", "The header of a part of the form is too long.")
 
     def header_end(self) -> None:
         name, value = self._header
@@ -153,13 +141,13 @@ class _Parts:
         if b"filename" in options:
             path = self._folder / str(len(self.form.files))
             name = options[b"filename"].decode(errors="replace")
-            self.form.files.append(ReceivedFile(self._field, name, path))
+            self.form.files.append(FormFile(self._field, name, path))
             self._file = path.open("wb")
 
     def data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._file is None:
-            if self._size > MOST_TEXT_BYTES:
+            if self._size > MAX_TEXT_BYTES:
                 raise Refusal(413, "too-large", f"The field {self._field[:80]!r} is too long.")
             self._text += data[start:end]
         elif self._size > self._limits.archive_bytes:

@@ -1,0 +1,86 @@
+"""Permission to send requests: the token, this host, and no other origin.
+
+A page of another site that is open in the same browser can send requests to this machine, and
+under a host name of its own that leads here (DNS rebinding) it could read the responses. So a
+request needs the token, must name this host, and must not come from another origin.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+
+from metaadapter.apps.page.refusal import Refusal
+
+# The values of Sec-Fetch-Site of requests that no other page, perhaps on another port, has caused.
+SAME_SITE = ("same-origin", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Permission for clients that have the token, at one port of this machine."""
+
+    token: str
+    port: int
+
+    @classmethod
+    def at(cls, port: int) -> Access:
+        """Access with a new token."""
+        return cls(secrets.token_urlsafe(32), port)
+
+    @property
+    def address(self) -> str:
+        """The address to open in a browser."""
+        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie; browsers share cookies among the ports of a machine."""
+        return f"metaadapter-{self.port}"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names that a client may use for this host."""
+        return tuple(f"{host}:{self.port}" for host in ("127.0.0.1", "localhost", "[::1]"))
+
+    def is_token(self, text: str) -> bool:
+        """Return whether a text is the token, in a time that does not depend on the text."""
+        return secrets.compare_digest(text.encode(), self.token.encode())
+
+    def require_same_origin(self, headers: Headers, path: str) -> None:
+        """Raise a `Refusal` unless a request names this host and comes from no other origin."""
+        if (host := headers.get("host", "")) not in self.hosts:
+            raise Refusal(403, "host", f"This server is {self.hosts[0]} and not {host[:100]!r}.")
+        origin = headers.get("origin")
+        if origin is not None and origin not in {f"http://{name}" for name in self.hosts}:
+            raise Refusal(
+                403, "origin", f"Requests from another page, {origin[:100]!r}, are refused."
+            )
+        # A person may follow a link to the page from anywhere, but to no other address.
+        if headers.get("sec-fetch-site", "none") not in SAME_SITE and path != "/":
+            raise Refusal(403, "origin", "Requests from another page are refused.")
+
+    def require_token(self, headers: Headers) -> None:
+        """Raise a `Refusal` unless a request has the cookie or the token itself."""
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.is_token(credentials.strip()):
+            return
+        if self.is_token(_cookies(headers).get(self.cookie, "")):
+            return
+        raise Refusal(
+            401,
+            "token",
+            "Open the address with the token that `metaadapter serve` has printed, or send the "
+            "token as `Authorization: Bearer TOKEN`.",
+        )
+
+
+def _cookies(headers: Headers) -> dict[str, str]:
+    try:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in cookies.items()}

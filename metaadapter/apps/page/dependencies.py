@@ -1,0 +1,137 @@
+"""Values that the routes need: the open session, limits, and the form of an upload."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from metaadapter.apps.page.adapted_encoders import AdaptedEncoders
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Form, receive_form
+from metaadapter.apps.page.projects import Projects
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
+
+FILE_FIELDS = {"pictures", "adapter"}
+# The OpenAPI description of an upload, whose body FastAPI does not read.
+UPLOAD_SCHEMA = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "pictures": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "Pictures, or zip files of pictures.",
+                        },
+                        "class": {
+                            "type": "string",
+                            "description": "The id of a class; empty for the tray; `folders` to "
+                            "make a class of each folder.",
+                        },
+                    },
+                    "required": ["pictures"],
+                }
+            }
+        },
+    }
+}
+# How long a request waits for the request before it.
+MAX_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of the app, which all its requests share."""
+
+    projects: Projects
+    limits: Limits
+    encoders: AdaptedEncoders = field(default_factory=AdaptedEncoders)
+    turn: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
+
+    @asynccontextmanager
+    async def my_turn(self) -> AsyncIterator[None]:
+        """Let one request after the other use the whole machine.
+
+        Waiting in a thread would occupy the threads that serve the page.
+        """
+        try:
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                await self.turn.acquire()
+        except TimeoutError:
+            raise Refusal(
+                429, "busy", "Other requests are in progress. Try again in a minute."
+            ) from None
+        try:
+            yield
+        finally:
+            self.turn.release()
+
+
+async def app_state(request: Request) -> State:
+    """The state of the app."""
+    state: State = request.app.state.shared
+    return state
+
+
+AppState = Annotated[State, Depends(app_state)]
+
+
+async def open_session(state: AppState) -> Session:
+    """The session of the open project; a `Refusal` while another one is being opened."""
+    return state.projects.session
+
+
+OpenSession = Annotated[Session, Depends(open_session)]
+
+
+def upload_folder(session: OpenSession) -> Iterator[Path]:
+    """A folder for the files of one request, which is removed after it."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=session.project.incoming))
+    except OSError as error:
+        raise Refusal(
+            503, "not-saved", f"The project cannot be written to: {error.strerror}."
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+UploadFolder = Annotated[Path, Depends(upload_folder)]
+
+
+async def uploaded_form(request: Request, folder: UploadFolder, state: AppState) -> Form:
+    """The form of a request, its files in the folder; a `Refusal` without files."""
+    content_type = request.headers.get("content-type", "")
+    try:
+        form = await receive_form(content_type, request.stream(), folder, state.limits)
+    except OSError as error:
+        raise Refusal(
+            503, "not-saved", f"The files cannot be written: {error.strerror}. Free some space."
+        ) from error
+    if not form.files:
+        raise Refusal(422, "invalid", "Expected files in the field `pictures`, but none came.")
+    if others := {file.field for file in form.files} - FILE_FIELDS:
+        field_name = sorted(others)[0][:80]
+        raise Refusal(
+            422,
+            "invalid",
+            f"Expected files in the field `pictures`, but some came in {field_name!r}.",
+        )
+    return form
+
+
+UploadedForm = Annotated[Form, Depends(uploaded_form)]

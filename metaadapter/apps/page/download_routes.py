@@ -1,0 +1,107 @@
+"""The routes of downloads: the adapter, the predictions, and the pictures sorted into folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response, StreamingResponse
+
+from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.downloads import (
+    SortedPicture,
+    move_script,
+    prediction_table,
+    sorted_pictures,
+    zip_pieces,
+)
+from metaadapter.apps.page.session import Session
+from metaadapter.data.table import ImageRow
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
+from metaadapter.features.image_encoder import ImageEncoder
+
+# An ONNX file is checked on so many pictures; more would keep the user waiting.
+MAX_CHECKED = 20
+Threshold = Annotated[float, Query(alias="sure", ge=0, le=1, allow_inf_nan=False)]
+
+routes = APIRouter(prefix="/take")
+
+
+@routes.get("/adapter", response_class=Response)
+def download_adapter(session: OpenSession) -> Response:
+    """The classifier as a skill file."""
+    stored = session.wait_for_results().stored
+    assert stored is not None
+    return _file(skill_bytes(stored), "classifier.adapter", "application/octet-stream")
+
+
+@routes.get("/answers.csv", response_class=Response)
+def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """The predictions as a table."""
+    pictures = _sorted(session, threshold)
+    table = session.read(lambda contents: prediction_table(pictures, contents))
+    return _file(table.encode(), "answers.csv", "text/csv; charset=utf-8")
+
+
+@routes.get("/pictures.zip", response_class=StreamingResponse)
+def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """The pictures in folders named by class."""
+    pictures = _sorted(session, threshold)
+    files = {picture.id: session.project.pictures.path(picture.id) for picture in pictures}
+    return StreamingResponse(
+        zip_pieces(pictures, files), media_type="application/zip", headers=_headers("pictures.zip")
+    )
+
+
+@routes.get("/moves.sh", response_class=Response)
+def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """A shell script that moves the user's own files."""
+    script = move_script(_sorted(session, threshold))
+    return _file(script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
+
+
+@routes.get("/onnx", response_class=Response)
+def download_onnx(session: OpenSession) -> Response:
+    """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
+    stored = session.wait_for_results().stored
+    assert stored is not None
+    content = onnx_bytes(stored, session.project.encoder, session.picture_files())
+    return _file(content, "classifier.onnx", "application/octet-stream")
+
+
+def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
+    predictions = session.wait_for_results().answers
+    return session.read(lambda contents: sorted_pictures(contents, predictions, threshold))
+
+
+def _file(content: bytes, name: str, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers=_headers(name))
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def onnx_bytes(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[Path]) -> bytes:
+    """An ONNX file that was checked on some pictures.
+
+    Raises:
+        MissingPackage: The packages for ONNX files are missing.
+        UsageError: The encoder cannot be exported.
+        IncompatibleArtifact: The file predicts differently from this library.
+    """
+    from metaadapter.apps.export.exporting import ExportModel, export_onnx
+    from metaadapter.apps.export.onnx_model import require_onnx
+
+    require_onnx()
+
+    def read() -> EncodedPictures:
+        rows = [ImageRow(path, None) for path in pictures[:MAX_CHECKED]]
+        return encode_rows(rows, encoder, views=1, seed=0)
+
+    model = ExportModel.with_encoder(stored, encoder, read)
+    return export_onnx(model, lambda _: None, owner="the ONNX file").content

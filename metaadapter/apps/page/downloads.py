@@ -1,0 +1,159 @@
+"""The files to download: predictions as a table, and pictures sorted into folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from shlex import quote
+from typing import NamedTuple
+
+from metaadapter.apps.page.answers import Answer
+from metaadapter.apps.page.contents import Contents
+from metaadapter.data.plain_text import in_csv
+
+UNSURE, NONE_OF_THESE = "unsure", "none of these"
+HEADER = (
+    *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
+    *("unfamiliar", "labelled", "id"),
+)
+NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
+PIECE_BYTES = 2**20
+
+
+class SortedPicture(NamedTuple):
+    """A picture with the class that it is sorted into."""
+
+    id: str
+    name: str
+    answer: str
+    """The name of the class, `UNSURE` or `NONE_OF_THESE`."""
+    prediction: Answer | None
+    """`None` for a labelled picture."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a person has given the class."""
+        return self.prediction is None
+
+
+def sorted_pictures(
+    contents: Contents, predictions: Mapping[str, Answer], threshold: float
+) -> list[SortedPicture]:
+    """Every picture with a label or a prediction, in the order of the classes, then of the tray.
+
+    A prediction with a probability below the threshold is `UNSURE`, that of an unfamiliar picture
+    is `NONE_OF_THESE`. Labels stay as they are.
+    """
+    pictures = []
+    for label in (*contents.ordered_classes, None):
+        for key in contents.pictures_of(label):
+            name, prediction = contents.pictures[key].name, predictions.get(key)
+            if label is not None:
+                pictures.append(SortedPicture(key, name, contents.classes[label].name, None))
+            elif prediction is not None and prediction.label in contents.classes:
+                answer = contents.classes[prediction.label].name
+                if prediction.unfamiliar:
+                    answer = NONE_OF_THESE
+                elif prediction.probability < threshold:
+                    answer = UNSURE
+                pictures.append(SortedPicture(key, name, answer, prediction))
+    return pictures
+
+
+def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
+    """A CSV with one row per picture; no name in it is a formula for a spreadsheet."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    for picture in pictures:
+        prediction = picture.prediction
+        numbers: tuple[object, ...] = ("", "", "", "", "")
+        if prediction is not None:
+            runner_up = contents.classes.get(prediction.runner_up or "")
+            numbers = (
+                prediction.probability,
+                "" if runner_up is None else runner_up.name,
+                prediction.runner_up_probability,
+                "" if prediction.known is None else prediction.known,
+                "yes" if prediction.unfamiliar else "",
+            )
+        labelled = "yes" if picture.labelled else ""
+        row = (picture.name, picture.answer, *numbers, labelled, picture.id)
+        writer.writerow(map(in_csv, row))
+    return text.getvalue()
+
+
+def move_script(pictures: list[SortedPicture]) -> str:
+    """A shell script that moves the user's own files into folders named by class."""
+    lines = [
+        "#!/bin/sh",
+        "# Moves pictures into one folder per class. Run it in the folder that you added the",
+        "# pictures from. A file that is missing, or would replace another one, stays.",
+        "set -u",
+    ]
+    folders = dict.fromkeys(folder_name(picture.answer) for picture in pictures)
+    lines += [f"mkdir -p -- {quote('./' + folder)}" for folder in folders]
+    for picture in pictures:
+        folder, (*parents, _) = folder_name(picture.answer), picture.name.split("/")
+        if parents == [folder]:  # the picture is already there
+            continue
+        source, target = quote(f"./{picture.name}"), quote(f"./{folder}/")
+        lines.append(f"[ -f {source} ] && mv -n -- {source} {target}")
+    return "\n".join([*lines, "exit 0", ""])
+
+
+def zip_pieces(pictures: list[SortedPicture], files: Mapping[str, Path]) -> Iterator[bytes]:
+    """A zip file of the pictures in folders named by class, in pieces, never whole in memory."""
+    pipe = _Pipe()
+    taken: set[str] = set()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
+        for picture in pictures:
+            entry = zipfile.ZipInfo(_free_name(picture, taken))
+            with files[picture.id].open("rb") as file, archive.open(entry, "w") as packed:
+                while piece := file.read(PIECE_BYTES):
+                    packed.write(piece)
+                    yield pipe.take()
+            yield pipe.take()
+    yield pipe.take()
+
+
+def folder_name(answer: str) -> str:
+    """A class as the name of a folder that any system allows."""
+    plain = "".join("_" if letter in NOT_IN_FOLDER_NAMES else letter for letter in answer)
+    return plain.strip(" .") or "_"
+
+
+def _free_name(picture: SortedPicture, taken: set[str]) -> str:
+    """A name in the folder of the class that no other picture has."""
+    folder, file = folder_name(picture.answer), folder_name(picture.name.split("/")[-1])
+    name, number = f"{folder}/{file}", 1
+    stem, dot, suffix = file.rpartition(".")
+    while name.casefold() in taken:
+        number += 1
+        numbered = f"{stem} ({number}){dot}{suffix}" if stem else f"{file} ({number})"
+        name = f"{folder}/{numbered}"
+    taken.add(name.casefold())
+    return name
+
+
+class _Pipe(io.RawIOBase):
+    """A file that cannot be rewound and hands over what was written to it."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        content = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(content)
+        return len(content)
+
+    def take(self) -> bytes:
+        """The bytes that were written since the last call."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

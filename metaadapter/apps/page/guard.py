@@ -1,0 +1,162 @@
+"""Middleware that checks the permission, size and pace of each request before the app."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import final
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.refusal import Refusal
+
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+UPLOAD_PATHS = ("/pictures", "/predict", "/adapt")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+# The time in which a client must send, or receive, the next piece.
+PIECE_SECONDS = 20.0
+# The part of the body of a refused request that is still read.
+DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
+
+
+@final
+class Guard:
+    """Pass a request on to the app, or refuse it; add the security headers to every response."""
+
+    def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
+        self._app, self._access, self._limits = app, access, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        headers = Headers(scope=scope)
+        body = _Body(receive, self._max_bytes(scope["path"], headers))
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if message["status"] >= 400:
+                    await body.discard()
+                response_headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    response_headers[name] = value
+                response_headers.setdefault("Cache-Control", "no-store")
+            try:
+                async with asyncio.timeout(PIECE_SECONDS):
+                    await send(message)
+            except TimeoutError as error:
+                raise ClientDisconnect from error
+
+        try:
+            login = self._check(scope, headers)
+        except Refusal as refusal:
+            for_person = scope["path"] == "/" and "text/html" in headers.get("accept", "")
+            response = plain_response(refusal) if for_person else error_response(refusal)
+            await response(scope, receive, send_guarded)
+            return
+        if login is not None:
+            await login(scope, receive, send_guarded)
+            return
+        await self._app(scope, body.receive, send_guarded)
+
+    def _check(self, scope: Scope, headers: Headers) -> Response | None:
+        """Raise a `Refusal` unless the request is allowed; return the response to a login."""
+        access, path = self._access, scope["path"]
+        if scope["method"] not in METHODS:
+            raise Refusal(405, "method", f"The methods are {', '.join(METHODS)}.")
+        if any(ord(character) < 32 for character in path):
+            raise Refusal(404, "no-such-path", "There is nothing at this address.")
+        access.require_same_origin(headers, path)
+        tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+        if path == "/" and tokens and scope["method"] == "GET" and access.is_token(tokens[0]):
+            response = RedirectResponse("/", status_code=303)
+            # With `strict`, browsers would not send the cookie after a link on another page;
+            # `require_same_origin` refuses what other pages send.
+            response.set_cookie(
+                access.cookie, access.token, httponly=True, samesite="lax", path="/"
+            )
+            return response
+        access.require_token(headers)
+        if (most := self._max_bytes(path, headers)) < int(headers.get("content-length") or 0):
+            raise _too_large(most)
+        return None
+
+    def _max_bytes(self, path: str, headers: Headers) -> int:
+        # Other paths read the body into memory, whatever type it claims.
+        is_form = headers.get("content-type", "").lower().startswith("multipart/")
+        is_upload = path in UPLOAD_PATHS and is_form
+        return self._limits.request_bytes if is_upload else self._limits.json_bytes
+
+
+class _Body:
+    """The body of a request, with limits on its size and pace."""
+
+    def __init__(self, receive: Receive, max_bytes: int) -> None:
+        self._receive, self._max_bytes = receive, max_bytes
+        self._size, self._complete = 0, False
+
+    async def receive(self) -> Message:
+        """The next piece.
+
+        Raises:
+            Refusal: The piece does not come in time, or the body is too large.
+        """
+        try:
+            async with asyncio.timeout(PIECE_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refusal(
+                408, "slow", f"Nothing came for {PIECE_SECONDS:.0f} seconds. Send it again."
+            ) from None
+        self._size += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._size > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        return message
+
+    async def discard(self) -> None:
+        """Read some of the rest and drop it.
+
+        A client that is still sending when the connection ends would not read the refusal.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                left = DISCARD_BYTES
+                while not self._complete and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self._complete = not message.get("more_body", False)
+
+
+def error_response(refusal: Refusal) -> JSONResponse:
+    """A refusal as JSON; the connection ends if the body may not have been read."""
+    content = {"error": str(refusal), "kind": refusal.kind}
+    headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
+    return JSONResponse(content, refusal.status, headers)
+
+
+def plain_response(refusal: Refusal) -> Response:
+    """The sentence of a refusal alone, for a person with a browser."""
+    return PlainTextResponse(str(refusal), refusal.status, {"Connection": "close"})
+
+
+def _too_large(max_bytes: int) -> Refusal:
+    return Refusal(413, "too-large", f"This request may have at most {max_bytes:,} bytes.")

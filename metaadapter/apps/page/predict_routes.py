@@ -1,0 +1,134 @@
+"""The routes for programs, `/predict` and `/adapt`, which keep nothing in the project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.page import forms
+from metaadapter.apps.page.answers import LabelledTask, fit
+from metaadapter.apps.page.contents import ClassEntry
+from metaadapter.apps.page.dependencies import (
+    UPLOAD_SCHEMA,
+    AppState,
+    OpenSession,
+    UploadedForm,
+    UploadFolder,
+)
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Form
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
+from metaadapter.apps.page.uploads import plain_name, uploaded_files
+from metaadapter.data.table import ImageRow
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.predictions import predict_pictures
+
+routes = APIRouter()
+
+
+@routes.post("/predict", openapi_extra=UPLOAD_SCHEMA)
+async def predict(
+    session: OpenSession, folder: UploadFolder, form: UploadedForm, state: AppState
+) -> forms.Predictions:
+    """Predict pictures with the open project's adapter, or with the one in the field `adapter`."""
+
+    def work() -> forms.Predictions:
+        stored = _adapter(form, session)
+        encoder = state.encoders.encoder(session.project.encoder, stored)
+        pictures, refused = _encode(form, folder, encoder, state.limits)
+        predictions = predict_pictures(stored, pictures)
+        return forms.Predictions(
+            predictions=[forms.Prediction(**each.to_dict()) for each in predictions],
+            refused=refused,
+        )
+
+    async with state.my_turn():
+        return await run_in_threadpool(work)
+
+
+@routes.post("/adapt", openapi_extra=UPLOAD_SCHEMA, response_class=Response)
+async def adapt(
+    session: OpenSession, folder: UploadFolder, form: UploadedForm, state: AppState
+) -> Response:
+    """Predict an adapter from pictures named CLASS/FILE, and return it as a skill file."""
+
+    def work() -> Response:
+        encoder = session.project.encoder
+        pictures, refused = _encode(form, folder, encoder, state.limits)
+        content = skill_bytes(_fit(pictures, refused, encoder))
+        headers = {"Content-Disposition": 'attachment; filename="classifier.adapter"'}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async with state.my_turn():
+        return await run_in_threadpool(work)
+
+
+def _adapter(form: Form, session: Session) -> StoredAdapter:
+    files = [file for file in form.files if file.field == "adapter"]
+    if not files:
+        stored = session.wait_for_results().stored
+        assert stored is not None
+        return stored
+    if len(files) > 1:
+        raise Refusal(422, "invalid", "Expected one file in the field `adapter`, but several came.")
+    stored = load_adapter(files[0].path)
+    stored.config.origin.require_encoder(
+        session.project.encoder.fingerprint, owner=f"the adapter {plain_name(files[0].name)}"
+    )
+    return stored
+
+
+def _encode(
+    form: Form, folder: Path, encoder: ImageEncoder, limits: Limits
+) -> tuple[EncodedPictures, list[forms.RefusedFile]]:
+    """The pictures of a form, under the names that the client gave, and the refused files."""
+    names: dict[str, str] = {}
+    refused = []
+    uploaded = [file for file in form.files if file.field == "pictures"]
+    for number, file in enumerate(uploaded_files(uploaded, limits)):
+        if file.path is None:
+            refused.append(forms.RefusedFile(name=file.name, reason=file.reason))
+            continue
+        path = file.path.rename(folder / f"picture-{number}")
+        names[str(path)] = file.name
+    rows = [ImageRow(Path(path), None) for path in names]
+    encoded = encode_rows(rows, encoder, views=1, seed=0)
+    refused += [
+        forms.RefusedFile(name=names[str(picture.path)], reason=picture.reason)
+        for picture in encoded.quarantined
+    ]
+    pictures = tuple(picture._replace(path=names[picture.path]) for picture in encoded.pictures)
+    return replace(encoded, pictures=pictures, quarantined=()), refused
+
+
+def _fit(
+    pictures: EncodedPictures, refused: list[forms.RefusedFile], encoder: ImageEncoder
+) -> StoredAdapter:
+    folders = [path.split("/")[-2] if "/" in path else "" for path in pictures.paths]
+    if "" in folders:
+        path = pictures.paths[folders.index("")]
+        raise Refusal(
+            422, "invalid", f"Expected pictures named CLASS/FILE, but one is named {path!r}."
+        )
+    classes = {
+        name: ClassEntry(name=name, place=place)
+        for place, name in enumerate(dict.fromkeys(folders))
+    }
+    task = LabelledTask.of_pictures(
+        classes, folders, pictures.sha256, pictures.paths, pictures.features
+    )
+    if task is None:
+        unread = f" {len(refused)} files could not be read." if refused else ""
+        raise Refusal(
+            422, "invalid", f"Expected pictures of two classes or more, named CLASS/FILE.{unread}"
+        )
+    return fit(task, encoder)

@@ -1,0 +1,244 @@
+"""The routes of the page: the open project, its edits, pictures and predictions, other projects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter
+from fastapi import Path as PathPart
+from fastapi.responses import FileResponse, Response
+
+from metaadapter.apps.page import forms
+from metaadapter.apps.page.answers import Answer
+from metaadapter.apps.page.contents import (
+    Contents,
+    add_classes,
+    change_class,
+    label_pictures,
+    remove_class,
+    remove_pictures,
+)
+from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
+from metaadapter.apps.page.picture_folder import BROWSER_TYPES, as_jpeg, media_type
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.thresholds import costs
+from metaadapter.apps.page.uploads import add_uploads, n_pictures
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.plain_text import one_line
+from metaadapter.data.strict_json import json_text
+
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+ClassId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{1,32}$")]
+PictureId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{32}$")]
+
+routes = APIRouter()
+
+
+@routes.get("/project")
+def read_project(session: OpenSession) -> forms.ProjectState:
+    """The classes, the tray and the names of all pictures."""
+    project = session.project
+
+    def state(contents: Contents) -> forms.ProjectState:
+        return forms.ProjectState(
+            name=project.facts.name,
+            encoder=project.facts.encoder,
+            revision=session.revision,
+            classes=[
+                forms.ClassState(
+                    id=label,
+                    name=contents.classes[label].name,
+                    description=contents.classes[label].description,
+                    pictures=contents.pictures_of(label),
+                )
+                for label in contents.ordered_classes
+            ],
+            tray=contents.pictures_of(None),
+            names={picture: entry.name for picture, entry in contents.pictures.items()},
+            unreadable={
+                picture: reason
+                for picture, reason in session.unreadable.items()
+                if picture in contents.pictures
+            },
+            ready=session.results.stored is not None,
+            can_undo=bool(contents.done),
+            can_redo=bool(contents.undone),
+            saved=project.history.saved,
+            folder=one_line(project.folder),
+        )
+
+    return session.read(state)
+
+
+@routes.post("/classes", status_code=201)
+def add_class(session: OpenSession, new: forms.NewClass) -> forms.ClassMade:
+    """Add a class."""
+    label = token_hex(6)
+    revision = session.edit(
+        f"Added the class {new.name}",
+        lambda contents: add_classes(contents, {label: new.name}, new.description),
+    )
+    return forms.ClassMade(id=label, revision=revision)
+
+
+@routes.patch("/classes/{label}")
+def edit_class(session: OpenSession, label: ClassId, change: forms.ClassChange) -> forms.Revised:
+    """Rename or describe a class."""
+    revision = session.edit(
+        "Renamed a class" if change.name is not None else "Described a class",
+        lambda contents: change_class(contents, label, change.name, change.description),
+    )
+    return forms.Revised(revision=revision)
+
+
+@routes.delete("/classes/{label}")
+def delete_class(session: OpenSession, label: ClassId) -> forms.Revised:
+    """Remove a class; its pictures go to the tray."""
+    name = session.read(lambda contents: contents.require_class(label).name)
+    revision = session.edit(
+        f"Removed the class {name}", lambda contents: remove_class(contents, label)
+    )
+    return forms.Revised(revision=revision)
+
+
+@routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
+def upload_pictures(session: OpenSession, form: UploadedForm, state: AppState) -> forms.Added:
+    """Add pictures and zip files of pictures."""
+    return add_uploads(session, form, state.limits)
+
+
+@routes.post("/labels")
+def set_labels(session: OpenSession, labels: forms.Labels) -> forms.Revised:
+    """Move pictures to classes or to the tray."""
+    if labels.labels and labels.pictures:
+        raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`; both came.")
+    new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
+    revision = session.edit(
+        f"Sorted {n_pictures(len(new))}", lambda contents: label_pictures(contents, new)
+    )
+    return forms.Revised(revision=revision)
+
+
+@routes.delete("/pictures")
+def delete_pictures(session: OpenSession, pictures: forms.Pictures) -> forms.Revised:
+    """Remove pictures."""
+    revision = session.edit(
+        f"Removed {n_pictures(len(pictures.pictures))}",
+        lambda contents: remove_pictures(contents, pictures.pictures),
+    )
+    return forms.Revised(revision=revision)
+
+
+@routes.post("/undo")
+def undo(session: OpenSession) -> forms.Undone:
+    """Undo the latest edit."""
+    revision, message = session.undo()
+    return forms.Undone(revision=revision, undone=f"Undone: {message}.")
+
+
+@routes.post("/redo")
+def redo(session: OpenSession) -> forms.Undone:
+    """Redo the edit that was undone last."""
+    revision, message = session.redo()
+    return forms.Undone(revision=revision, undone=f"Redone: {message}.")
+
+
+@routes.get("/pictures/{picture}", response_class=FileResponse)
+def read_picture(
+    session: OpenSession, picture: PictureId, size: Literal["thumbnail", "whole"] = "thumbnail"
+) -> Response:
+    """A picture or its thumbnail, of a kind that browsers show."""
+    session.read(lambda contents: contents.require_pictures([picture]))
+    folder = session.project.pictures
+    try:
+        if size == "thumbnail":
+            path = folder.thumbnail(picture)
+            return FileResponse(path, media_type="image/jpeg", headers=FOREVER)
+        path = folder.path(picture)
+        if (kind := media_type(path)) in BROWSER_TYPES:
+            return FileResponse(path, media_type=kind, headers=FOREVER)
+        return Response(as_jpeg(path), media_type="image/jpeg", headers=FOREVER)
+    except UnreadableImage as error:
+        raise Refusal(
+            404, "no-such-picture", f"The picture cannot be read: {error.reason}."
+        ) from error
+
+
+@routes.get("/answers", responses={200: {"model": forms.PicturePredictions}})
+def read_predictions(session: OpenSession, since: int = -1) -> Response:
+    """The predictions, unless the client has those of this revision."""
+    results = session.results
+    content: dict[str, Any] = {"revision": results.revision, "ready": results.stored is not None}
+    if results.revision <= since:
+        content |= {"revision": since, "unchanged": True}
+    else:
+        content["answers"] = _json(results.answers)
+        content["left_out"] = _json(results.left_out)
+    return Response(json_text(content), media_type="application/json")
+
+
+@routes.get("/sure")
+def read_costs(session: OpenSession) -> forms.Costs:
+    """The cost of each threshold on the probability, counted on the left-out pictures."""
+    left_out = session.results.left_out
+    correct = session.read(
+        lambda contents: [
+            picture in contents.pictures and contents.pictures[picture].label == prediction.label
+            for picture, prediction in left_out.items()
+        ]
+    )
+    probabilities = [prediction.probability for prediction in left_out.values()]
+    points = costs(np.array(probabilities), np.array(correct))
+    return forms.Costs(points=points, n_pictures=len(correct))
+
+
+@routes.get("/advice")
+def read_advice(session: OpenSession) -> forms.AdviceList:
+    """Advice on the labelled pictures."""
+    return forms.AdviceList(advice=session.advice())
+
+
+@routes.get("/work")
+def read_work(session: OpenSession) -> forms.Work:
+    """The work in the background."""
+    return session.work()
+
+
+@routes.post("/work/stop")
+def stop_work(session: OpenSession) -> forms.Work:
+    """Stop encoding until the next edit."""
+    session.stop()
+    return session.work()
+
+
+@routes.get("/projects")
+def list_projects(state: AppState) -> forms.ProjectList:
+    """The projects that can be opened."""
+    projects = state.projects
+    return forms.ProjectList(
+        projects=projects.listed(), current=projects.session.project.facts.name
+    )
+
+
+@routes.post("/projects", status_code=201)
+def make_project(state: AppState, new: forms.ProjectName) -> forms.ProjectList:
+    """Make a project and open it."""
+    state.projects.make(new.name)
+    return list_projects(state)
+
+
+@routes.post("/projects/open")
+def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectList:
+    """Open another project."""
+    state.projects.open(project.name)
+    return list_projects(state)
+
+
+def _json(predictions: Mapping[str, Answer]) -> dict[str, dict[str, Any]]:
+    return {
+        picture: {"class": prediction.label, **dict(list(prediction._asdict().items())[1:])}
+        for picture, prediction in predictions.items()
+    }

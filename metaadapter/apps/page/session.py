@@ -1,0 +1,284 @@
+"""The running state of an open project: edits are saved, pictures encoded, predictions renewed.
+
+Two threads work in the background, and requests never wait for them unless they ask to: one encodes
+pictures, the other predicts the adapter and applies it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, final
+
+import numpy as np
+
+from metaadapter.apps.page.advice import advice_on
+from metaadapter.apps.page.answers import LabelledTask, remembering_texts
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.encoded_rows import EncodedRows
+from metaadapter.apps.page.forms import AdviceItem, Work
+from metaadapter.apps.page.project import Project
+from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
+from metaadapter.apps.page.results import Results, updated, updated_with_pool
+from metaadapter.apps.page.snapshot import Snapshot
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.refusals import refusal
+from metaadapter.errors import MetaAdapterError
+from metaadapter.features.encoding_loop import encode_new
+
+# Encoding pauses after so many pictures to see which ones are the most urgent now.
+PICTURES_AT_ONCE = 8
+# The longest time that a request waits for the results of the latest edit.
+MAX_WAIT_SECONDS = 60.0
+
+Value = TypeVar("Value")
+
+
+@final
+class Session:
+    """One open project, its threads, and the lock that everything takes that changes it.
+
+    `revision` grows with every edit, and whenever new results are possible: when pictures were
+    encoded, or an adapter was predicted with the tray as its pool.
+    """
+
+    def __init__(self, project: Project, revision: int = 0) -> None:
+        """Begin a session; `with` starts and ends its threads.
+
+        Args:
+            project: The project.
+            revision: The first revision, larger than any that a client may have seen.
+        """
+        self.project = project
+        self.revision = revision
+        self.results = Results(revision - 1)
+        self.unreadable: dict[str, str] = {}
+        self._encoder = remembering_texts(project.encoder)
+        self._state = threading.Condition()
+        self._encoded = EncodedRows()
+        self._encoded.enter(dict(project.features.features))
+        self._advice: tuple[LabelledTask | None, list[AdviceItem]] = None, []
+        self._ending = self._stopped = False
+        self._error: str | None = None
+        self._started, self._n_done = 0.0, 0
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(work,), name=work.__name__, daemon=True)
+            for work in (self._encode, self._predict)
+        ]
+
+    def __enter__(self) -> Session:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        with self._state:
+            self._ending = True
+            self._state.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def read(self, reader: Callable[[Contents], Value]) -> Value:
+        """Call a function with the contents while nothing changes them."""
+        with self._state:
+            return reader(self.project.history.contents)
+
+    def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> int:
+        """Make and save an edit; return the new revision."""
+        with self._state:
+            self._require_open()
+            edit = changes(self.project.history.contents)
+            with refuse_if_unsaved():
+                self.project.history.make(message, edit)
+            return self._edited()
+
+    def undo(self) -> tuple[int, str]:
+        """Undo the latest edit; return the new revision and the message of the edit."""
+        with self._state:
+            self._require_open()
+            if not self.project.history.contents.done:
+                raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
+            with refuse_if_unsaved():
+                message = self.project.history.undo()
+            return self._edited(), message
+
+    def redo(self) -> tuple[int, str]:
+        """Redo the edit that was undone last; return the new revision and its message."""
+        with self._state:
+            self._require_open()
+            if not self.project.history.contents.undone:
+                raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
+            with refuse_if_unsaved():
+                message = self.project.history.redo()
+            return self._edited(), message
+
+    def wait_for_results(self) -> Results:
+        """The results of the latest edit, once they are ready and all pictures are encoded.
+
+        Raises:
+            Refusal: There are none, because they need two classes with a picture each; or they
+                take longer than a request may wait.
+        """
+        with self._state:
+            self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS)
+            if not self._is_up_to_date() and not self._ending:
+                n_left = len(self._waiting())
+                raise Refusal(
+                    503,
+                    "busy",
+                    f"{n_left} pictures are not encoded yet. Try again when they are."
+                    if n_left
+                    else "The predictions are not ready yet. Try again in a moment.",
+                )
+            results = self.results
+        if results.stored is None:
+            raise Refusal(
+                409, "no-adapter", "There is no classifier yet: give two classes a picture each."
+            )
+        return results
+
+    def _is_up_to_date(self) -> bool:
+        encoded = self._stopped or not self._waiting()
+        return self._ending or (encoded and self.results.revision >= self.revision)
+
+    def picture_files(self) -> list[Path]:
+        """The files of the encoded pictures, the labelled ones first."""
+        with self._state:
+            entries = self.project.history.contents.pictures
+            pictures = [picture for picture in entries if picture in self._encoded]
+        pictures.sort(key=lambda picture: entries[picture].label is None)
+        return [self.project.pictures.path(picture) for picture in pictures]
+
+    def advice(self) -> list[AdviceItem]:
+        """Advice on the labelled pictures, computed once for the same pictures and labels."""
+        results = self.results
+        task, advice = self._advice
+        if task is not results.task:
+            advice = advice_on(results)
+            self._advice = results.task, advice
+        return advice
+
+    def work(self) -> Work:
+        """The work in the background and the time that is left for it."""
+        with self._state:
+            n_left = 0 if self._stopped else len(self._waiting())
+            done = self._n_done if n_left else 0
+            seconds_left = None
+            if n_left and done:
+                seconds_left = n_left * (time.monotonic() - self._started) / done
+            return Work(
+                revision=self.revision,
+                busy=n_left > 0,
+                what="encoding pictures" if n_left else "",
+                done=done,
+                total=done + n_left,
+                seconds_left=seconds_left,
+                error=self._error,
+            )
+
+    def stop(self) -> None:
+        """Stop encoding until the next edit."""
+        with self._state:
+            self._stopped = True
+
+    def _require_open(self) -> None:
+        if self._ending:
+            raise Refusal(503, "busy", "The project was closed. Load the page again.")
+
+    def _edited(self) -> int:
+        self._stopped, self._error = False, None
+        return self._new_revision()
+
+    def _new_revision(self) -> int:
+        self.revision += 1
+        self._state.notify_all()
+        return self.revision
+
+    def _waiting(self) -> list[str]:
+        """The pictures to encode, the labelled ones first, since they change the most."""
+        entries = self.project.history.contents.pictures
+        new = [
+            picture
+            for picture in entries
+            if picture not in self._encoded and picture not in self.unreadable
+        ]
+        return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
+
+    def _repeat(self, work: Callable[[], None]) -> None:
+        """Work until the end; show an error, and try again after the next edit."""
+        while not self._ending:
+            try:
+                work()
+            except Exception as error:  # a thread that ended would leave the page waiting
+                known = error if isinstance(error, MetaAdapterError) else refusal(error)
+                with self._state:
+                    self._error = str(known or f"unexpected {type(error).__name__}: {error}")
+                    self._wait_for_revision_after(self.revision)
+
+    def _wait_for_revision_after(self, revision: int) -> None:
+        self._state.wait_for(lambda: self.revision > revision or self._ending)
+
+    def _encode(self) -> None:
+        features = self.project.features
+        while True:
+            with self._state:
+                self._state.wait_for(
+                    lambda: self._ending or (not self._stopped and self._waiting())
+                )
+                if self._ending:
+                    return
+                batch = self._waiting()[:PICTURES_AT_ONCE]
+                if not self._n_done:
+                    self._started = time.monotonic()
+            new: dict[str, np.ndarray] = {}
+            outcomes, _, _ = encode_new(
+                [self.project.pictures.path(picture) for picture in batch],
+                self.project.encoder,
+                views=1,
+                seed=0,
+                batch_size=None,
+                known=features.features,
+                keep=new.update,
+            )
+            features.add(new)
+            with self._state:
+                self._encoded.enter(new)
+                for picture, outcome in zip(batch, outcomes, strict=True):
+                    if isinstance(outcome, UnreadableImage):
+                        self.unreadable[picture] = outcome.reason
+                    elif picture not in self._encoded:
+                        self.unreadable[picture] = "its file has changed since it was added"
+                is_last = not self._waiting()
+                self._n_done = 0 if is_last else self._n_done + len(batch)
+                self._new_revision()
+            if is_last:
+                features.flush()
+
+    def _predict(self) -> None:
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: self._ending or self.results.revision < self.revision)
+                if self._ending:
+                    return
+                contents = self.project.history.contents
+                snapshot = Snapshot.of(self.revision, contents, self._encoded)
+            self._publish(updated(self.results, snapshot, self._encoder))
+            with self._state:
+                if self.revision != snapshot.revision or (self._waiting() and not self._stopped):
+                    continue
+            better = updated_with_pool(self.results, snapshot, self._encoder)
+            if better is not None:
+                with self._state:
+                    if self.revision == snapshot.revision:  # nothing has changed in the meantime
+                        self._publish(replace(better, revision=self._new_revision()))
+
+    def _publish(self, results: Results) -> None:
+        with self._state:
+            self.results = results
+            self._state.notify_all()

@@ -1,0 +1,166 @@
+"""Uploaded pictures: read from files and zip files, and added to the open project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from secrets import token_hex
+from typing import NamedTuple
+
+from metaadapter.apps.page.contents import (
+    Change,
+    Contents,
+    add_classes,
+    add_pictures,
+    move_pictures,
+)
+from metaadapter.apps.page.forms import Added, RefusedFile
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Form, FormFile
+from metaadapter.apps.page.picture_folder import PictureFolder
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
+from metaadapter.apps.page.uploaded_zip import UploadedFile, is_zip, unpack
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.plain_text import one_line
+from metaadapter.errors import DataError
+
+FOLDERS = "folders"
+"""The value of the field `class` that makes a class of each folder."""
+MAX_PART_LENGTH, MAX_PARTS = 120, 16
+DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+class KeptPicture(NamedTuple):
+    """A picture that is stored in the folder of the project."""
+
+    id: str
+    name: str
+
+    @property
+    def folder(self) -> str | None:
+        """The name of the folder that holds the picture; `None` without one."""
+        return self.name.split("/")[-2] if "/" in self.name else None
+
+
+def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
+    """Add the pictures of a form to the tray, to one class, or to the classes of their folders.
+
+    Pictures of the project keep their class, but those in the tray move to the given class.
+    """
+    target = form.texts.get("class", "")
+    if target not in ("", FOLDERS):
+        session.read(lambda contents: contents.require_class(target))
+    try:
+        kept, refused = keep_pictures(form.files, session.project.pictures, limits)
+    except DataError as error:
+        raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
+    uploaded = {picture.id: picture for picture in kept}
+    added: list[str] = []
+    known: list[str] = []
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        new = {
+            key: picture.name for key, picture in uploaded.items() if key not in contents.pictures
+        }
+        added.extend(new)
+        known.extend(key for key in uploaded if key not in new)
+        new_classes, ids = _new_classes(contents, kept if target == FOLDERS else ())
+        # The class may have been removed during the upload.
+        label = target if target in contents.classes else None
+        labels: dict[str, str | None] = {
+            key: ids.get(picture.folder or "") if target == FOLDERS else label
+            for key, picture in uploaded.items()
+        }
+        from_tray = {
+            key: labels[key]
+            for key in known
+            if labels[key] is not None and contents.pictures[key].label is None
+        }
+        return (
+            *new_classes,
+            *add_pictures(contents, new, labels),
+            *move_pictures(contents, from_tray),
+        )
+
+    revision = session.edit(f"Added {n_pictures(len(uploaded))}", changes)
+    return Added(added=added, known_already=known, refused=refused, revision=revision)
+
+
+def keep_pictures(
+    files: Sequence[FormFile], folder: PictureFolder, limits: Limits
+) -> tuple[list[KeptPicture], list[RefusedFile]]:
+    """Move the pictures among uploaded files, and in zip files among them, into a folder."""
+    kept, refused = [], []
+    for file in uploaded_files(files, limits):
+        if file.path is None:
+            refused.append(RefusedFile(name=file.name, reason=file.reason))
+            continue
+        try:
+            kept.append(KeptPicture(folder.keep(file.path), file.name))
+        except UnreadableImage as error:
+            refused.append(RefusedFile(name=file.name, reason=error.reason))
+    return kept, refused
+
+
+def uploaded_files(files: Sequence[FormFile], limits: Limits) -> Iterator[UploadedFile]:
+    """The files of a form and of zip files in it; use each before asking for the next.
+
+    A file that is larger than the limit has a reason and no path.
+    """
+    for file in files:
+        name = plain_name(file.name)
+        if is_zip(file.path):
+            yield from _unpacked(name, file.path, limits)
+            file.path.unlink(missing_ok=True)
+        elif file.path.stat().st_size > limits.picture_bytes:
+            yield UploadedFile(name, None, f"it has more than {limits.picture_bytes:,} bytes")
+        else:
+            yield UploadedFile(name, file.path)
+
+
+def _unpacked(zip_name: str, path: Path, limits: Limits) -> Iterator[UploadedFile]:
+    try:
+        for file in unpack(path, path.with_name(f"{path.name}-unpacked"), limits):
+            name = plain_name(file.name)
+            if file.path is not None and is_zip(file.path):
+                reason = "it is a zip file within a zip file; unpack it first"
+                yield UploadedFile(name, None, reason)
+            else:
+                yield file._replace(name=name)
+    except ValueError as error:
+        yield UploadedFile(zip_name, None, str(error))
+
+
+def plain_name(name: str) -> str:
+    """A client's file name as a relative path without `..`, its parts one visible line each.
+
+    The name is shown on the page, and is written to tables and scripts that people download.
+    """
+    parts = DRIVE.sub("", name.replace("\\", "/")).split("/")
+    kept = [one_line(part.strip()) for part in parts if part.strip() not in ("", ".", "..")]
+    return "/".join([_shortened(part) for part in kept][-MAX_PARTS:]) or "picture"
+
+
+def n_pictures(n: int) -> str:
+    """A number of pictures in words."""
+    return "1 picture" if n == 1 else f"{n} pictures"
+
+
+def _new_classes(
+    contents: Contents, pictures: Iterable[KeptPicture]
+) -> tuple[tuple[Change, ...], dict[str, str]]:
+    """The changes that make classes of folders, and the id of each class by its name."""
+    ids = {entry.name: label for label, entry in contents.classes.items()}
+    folders = dict.fromkeys(picture.folder for picture in pictures if picture.folder)
+    new = {token_hex(6): name for name in folders if name not in ids}
+    return add_classes(contents, new), ids | {name: label for label, name in new.items()}
+
+
+def _shortened(part: str) -> str:
+    if len(part) <= MAX_PART_LENGTH:
+        return part
+    stem, dot, suffix = part.rpartition(".")
+    end = f"{dot}{suffix}" if stem and len(suffix) <= 8 else ""
+    return part[: MAX_PART_LENGTH - len(end)] + end
