@@ -1,4 +1,4 @@
-"""The `metaadapter` program: its commands, and how they end."""
+"""The `metaadapter` program: its commands and exit codes."""
 
 from __future__ import annotations
 
@@ -65,28 +65,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Args:
-        argv: arguments without the program's name; those of the process by default, which then
-            hears SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+        argv: The arguments without the program's name; by default those of the process, which
+            then handles SIGINT (Ctrl-C), SIGTERM and SIGHUP.
 
     Returns:
-        0 fine · 1 unexpected · 2 usage · 3 bad data or configuration, or the machine refuses
-        something · 4 incompatible artifact · 5 optional package missing · 130 interrupted ·
+        0 success · 1 unexpected error · 2 usage · 3 bad data or configuration, or the machine
+        refuses something · 4 incompatible artifact · 5 optional package missing · 130 interrupted ·
         143 terminated · 129 hung up. Never 0 if a part of the result could not be written, unless
         its reader has left, as `head` does.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     hear_signals(of_process=argv is None)
-    # Each collection walks all that imports have made, thousands of times, to find nothing: a fifth
-    # of the start-up time.
+    # Imports create many objects and no garbage, and collections would take a fifth of the start-up
+    # time.
     gc.set_threshold(50_000)
     with lasting_streams() as output_failure, calm_warnings():
         code = None
         try:
             code = _run(arguments)
-        except MemoryError:  # it may come again while it is told
+        except MemoryError:  # reporting it needs memory as well
             if _is_debugged(arguments):
                 raise
-        if code is None:  # what the run held is free by now
+        if code is None:  # the memory of the run is free by now
             code = _failed(str(refusal(MemoryError())), DataError.exit_code, arguments)
         failure = output_failure()
         if code or failure is None or reader_left(failure):
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments in ([], [library.info.name]):  # what only holds commands shows them
+    if arguments in ([], [library.info.name]):  # a group of commands lists them
         arguments = [*arguments, "--help"]
     try:
         code = app(arguments, prog_name="metaadapter", standalone_mode=False)
@@ -115,9 +115,8 @@ def _run(arguments: list[str]) -> int:
         if (refused := refusal(error)) is not None:
             return _failed(str(refused), refused.exit_code, arguments)
         message = (
-            f"unexpected {type(error).__name__}: {error}. This is a fault of metaadapter: run "
-            "it as `metaadapter --debug …` (or with METAADAPTER_DEBUG=1) to see where, and "
-            "report it"
+            f"unexpected {type(error).__name__}: {error}. This is a bug of metaadapter: report it, "
+            "with the traceback that `metaadapter --debug …` (or METAADAPTER_DEBUG=1) prints"
         )
         return _failed(message, 1, arguments)
 
@@ -126,11 +125,11 @@ def _is_debugged(arguments: Sequence[str]) -> bool:
     return "--debug" in arguments or os.environ.get("METAADAPTER_DEBUG", "0") not in ("", "0")
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
+def _print_version(is_given: bool) -> bool:
+    if is_given:
         sys.stdout.write(f"metaadapter {metadata.version('metaadapter')}\n")
         raise Exit
-    return wanted
+    return is_given
 
 
 @app.callback()
@@ -139,11 +138,9 @@ def _options(
     version: Annotated[
         bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[
-        bool, Option("--debug", help="Show where in the code an error arose.")
-    ] = False,
+    debug: Annotated[bool, Option("--debug", help="Print the traceback of an error.")] = False,
 ) -> None:
-    """`main` looks for --debug itself: an error may arise before options are parsed."""
+    """`main` finds --debug itself, because an error may occur before options are parsed."""
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
@@ -158,11 +155,11 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     from pydantic import ValidationError
 
     context = getattr(error, "ctx", None)
-    # An option without its value comes without a context.
-    named = [each.__name__ for each in COMMANDS if [each.__name__] == [*arguments[:1]]]
-    path = " ".join(["metaadapter", *named]) if context is None else context.command_path
+    # The error of an option without its value has no context.
+    names = [name for name in arguments[:1] if name in {command.__name__ for command in COMMANDS}]
+    path = " ".join(["metaadapter", *names]) if context is None else context.command_path
     message = error.format_message().replace("Value error, ", "").rstrip(".")
-    # What the number out of range was, typer leaves out.
+    # typer leaves out the value that is out of range.
     cause = error.__cause__
     value = f", got {cause.errors()[0]['input']!r}" if isinstance(cause, ValidationError) else ""
     return f"{message}{value}. See `{path} --help`."
@@ -170,11 +167,11 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
 
 def _interrupted(arguments: Sequence[str]) -> str:
     cells = "cells measured so far"
-    kept = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
-    what = next((kept[word] for word in arguments[:2] if word in kept), None)
-    if what is None:
+    saved = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
+    work = next((saved[word] for word in arguments[:2] if word in saved), None)
+    if work is None:
         return "interrupted"
     return (
-        f"interrupted; the {what} are kept. The same command goes on there:\n"
+        f"interrupted; the {work} are kept. To continue, give the same command again:\n"
         f"  {shlex.join(['metaadapter', *arguments])}"
     )

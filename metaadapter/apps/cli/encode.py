@@ -1,11 +1,12 @@
-"""`metaadapter encode`: pictures into a feature store."""
+"""`metaadapter encode`: turn pictures into a feature store."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -19,57 +20,61 @@ if TYPE_CHECKING:
     from metaadapter.features.extraction import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
 
+Images = Annotated[
+    Path,
+    Argument(
+        metavar="IMAGES",
+        help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet) or "
+        "CoOp split (.json).",
+    ),
+]
+Store = Annotated[Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")]
+Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the source.")]
+Shard = Annotated[
+    str | None,
+    Option(metavar="I/N", help="Encode only the I-th of N parts, to share work among N machines."),
+]
+DropDuplicates = Annotated[
+    bool,
+    Option("--drop-duplicates", help="Of pictures with equal bytes, keep only the first by path."),
+]
+BatchSize = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Number of looks that the encoder takes at a time.",
+        show_default="a fast number for the device",
+    ),
+]
+Workers = Annotated[
+    int | None, Option(min=1, help="Threads that read and encode; by default one for each core.")
+]
+
 
 def encode(
-    images: Annotated[
-        Path,
-        Argument(
-            metavar="IMAGES",
-            help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, "
-            ".parquet) or CoOp split (.json).",
-        ),
-    ],
-    out: Annotated[
-        Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")
-    ],
+    images: Images,
+    out: Store,
     encoder: options.Encoder = "tiny",
     zoom: options.Zoom = None,
     blocks: options.Blocks = None,
     views: options.Views = 1,
     seed: options.Seed = 0,
     split: options.Split = None,
-    labels: Annotated[
-        bool, Option("--labels/--no-labels", help="Take classes from the source.")
-    ] = True,
+    labels: Labels = True,
     templates: options.Templates = None,
-    shard: Annotated[
-        str | None, Option(metavar="I/N", help="Encode only the I-th of N parts, for N machines.")
-    ] = None,
-    drop_duplicates: Annotated[
-        bool,
-        Option("--drop-duplicates", help="Keep one of pictures of equal bytes, the first by path."),
-    ] = False,
+    shard: Shard = None,
+    drop_duplicates: DropDuplicates = False,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
-    batch_size: Annotated[
-        int | None,
-        Option(
-            min=1,
-            help="Looks at pictures that the encoder takes at a time.",
-            show_default="what is fast on the device",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        Option(min=1, help="Threads that read and encode; as many as there are cores by default."),
-    ] = None,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Turn pictures into frozen features, once.
 
-    A second run encodes only what is new; pictures are known by their bytes. An interrupted run
-    goes on where it stopped when the same command is given again.
+    A second run encodes only new pictures, which it recognizes by their bytes. To continue an
+    interrupted run, give the same command again.
     """
     part = _shard(shard)
     share_one_heap()
@@ -77,7 +82,6 @@ def encode(
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.extraction import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
-    from metaadapter.features.store.rows import contradictions
 
     table = _read(images, labelled=labels, split=split, console=console)
     loaded = load_encoder(
@@ -101,47 +105,29 @@ def encode(
             drop_duplicates=drop_duplicates,
             progress=progress,
         )
-    store = FeatureStore.open(out)
-    warnings = [*table.warnings, *contradictions(report.duplicates)]
-    if table.descriptions:
-        warnings.append(
-            f"sentences on {len(table.descriptions)} class(es) are not kept in a feature store; "
-            "adapt from the pictures, or give them to adapt with --describe"
-        )
+    store, warnings = FeatureStore.open(out), _warnings(table, report)
     console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
-    if not json_output:
+    if json_output:
+        print_document("encode", _document(table, report, store, warnings))
+    else:
         console.result(_summary(report, store))
-        return
-    document = {
-        "store": str(store.folder),
-        "source": table.source,
-        "encoder": store.encoder,
-        "fingerprint": asdict(store.fingerprint),
-        "zoom": store.header.recipe.zoom,
-        "blocks": store.header.recipe.blocks,
-        "n_views": store.n_views,
-        "seed": store.header.recipe.seed,
-        "counts": store.header.counts,
-        "n_new": report.n_new,
-        "n_reused": report.n_reused,
-        "n_removed": report.n_removed,
-        "n_total": report.n_total,
-        "n_dropped": report.n_dropped,
-        "duplicates": [
-            [{"path": picture.path, "label": picture.label} for picture in group]
-            for group in report.duplicates
-        ],
-        "quarantined": quarantined_json(report.quarantined),
-        "warnings": warnings,
-        "seconds": report.seconds,
-        "images_per_second": report.images_per_second,
-    }
-    print_document("encode", document)
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(
+            f"--shard expects I/N with I from 1 to N, got {text!r}; on the first of four machines "
+            "give --shard 1/4, on the second 2/4, and so on"
+        )
+    return int(match[1]), int(match[2])
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
-    """The pictures with their labels; without, where the source clearly has none."""
+    """Read the pictures with their labels, or without if the source clearly has none."""
     from metaadapter.data.reader import read_images
 
     try:
@@ -157,29 +143,60 @@ def _read(images: Path, *, labelled: bool, split: str | None, console: Console) 
         return table
 
 
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise UsageError(
-            f"--shard expects I/N with I from 1 to N, got {text!r}; on the first of four machines "
-            "give --shard 1/4, on the second 2/4, and so on"
+def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
+    from metaadapter.features.store.rows import contradictions
+
+    warnings = [*table.warnings, *contradictions(report.duplicates)]
+    if table.descriptions:
+        warnings.append(
+            f"a feature store does not keep the descriptions of {len(table.descriptions)} "
+            "class(es); adapt from the pictures, or give the descriptions with adapt --describe"
         )
-    return int(match[1]), int(match[2])
+    return warnings
 
 
 def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
     if report.n_dropped:
-        heading = f"left out, because their bytes are those of another picture: {report.n_dropped}"
+        heading = f"left out, because another picture has the same bytes: {report.n_dropped}"
     else:
         n_copies = sum(len(group) - 1 for group in report.duplicates)
         heading = (
-            f"pictures whose bytes are those of another one: {n_copies}; evaluations of this store "
-            "will fail their check of support and queries; to keep one of each: --drop-duplicates"
+            f"pictures with the same bytes as another one: {n_copies}; evaluations of this store "
+            "will fail, because support and queries must not share a picture; to keep one of each: "
+            "--drop-duplicates"
         )
     equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
     console.warn_of(heading, equal)
+
+
+def _document(
+    table: ImageTable, report: EncodeReport, store: FeatureStore, warnings: Sequence[str]
+) -> dict[str, Any]:
+    recipe = store.header.recipe
+    return {
+        "store": str(store.folder),
+        "source": table.source,
+        "encoder": store.encoder,
+        "fingerprint": asdict(store.fingerprint),
+        "zoom": recipe.zoom,
+        "blocks": recipe.blocks,
+        "n_views": store.n_views,
+        "seed": recipe.seed,
+        "counts": store.header.counts,
+        "n_new": report.n_new,
+        "n_reused": report.n_reused,
+        "n_removed": report.n_removed,
+        "n_total": report.n_total,
+        "n_dropped": report.n_dropped,
+        "duplicates": [
+            [{"path": picture.path, "label": picture.label} for picture in group]
+            for group in report.duplicates
+        ],
+        "quarantined": quarantined_json(report.quarantined),
+        "warnings": warnings,
+        "seconds": report.seconds,
+        "images_per_second": report.images_per_second,
+    }
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
@@ -187,11 +204,10 @@ def _summary(report: EncodeReport, store: FeatureStore) -> str:
 
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
-    recipe = store.header.recipe
-    seen = looks_in_words(recipe.zoom, recipe.blocks)
+    looks = looks_in_words(store.header.recipe.zoom, store.header.recipe.blocks)
     dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
         f"{report.n_reused} reused, {report.n_removed} removed, {len(report.quarantined)} "
-        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){seen}{speed}"
+        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){looks}{speed}"
     )

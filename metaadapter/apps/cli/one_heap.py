@@ -5,16 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
+M_ARENA_MAX = -8  # from glibc's malloc.h
 
 
 def share_one_heap() -> None:
-    """Let the threads that are started from now on share the heap of the first.
+    """Let all threads that start later share the heap of the first.
 
-    By default glibc gives threads heaps of their own, up to eight for each core. Those that decode
-    and encode free one heap's blocks while another grows, so that what the process holds creeps up
-    with the number of pictures although no more is in use. `MALLOC_ARENA_MAX`, where it is set, has
-    the last word; other C libraries have one heap anyway, or none that can be told.
+    By default glibc gives threads their own heaps, up to eight for each core. The threads that
+    decode and encode free blocks of one heap while another grows, so that the memory of the process
+    grows with the number of pictures although no more is in use. The environment variable
+    `MALLOC_ARENA_MAX` takes precedence. Other C libraries have one heap, or no such setting.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return

@@ -1,6 +1,6 @@
-"""Signals that end the program: each saves what Ctrl-C saves, and has its exit code.
+"""Signals that end the program: each saves the same work as Ctrl-C, and has its own exit code.
 
-Ctrl-C is SIGINT; `kill`, schedulers and containers send SIGTERM, a terminal that closes SIGHUP.
+Ctrl-C is SIGINT; `kill`, schedulers and containers send SIGTERM; a closing terminal sends SIGHUP.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-# Exit code, which is 128 + the signal, as shells have it → kind of the error.
+# Exit code (128 + the signal, as in shells) → kind of the error.
 KINDS = {130: "interrupted", 143: "terminated", 129: "hung-up"}
-ENDING = [each for each in signal.Signals if 128 + each in KINDS]  # Windows has no SIGHUP
+ENDING = [number for number in signal.Signals if 128 + number in KINDS]  # no SIGHUP on Windows
 
 _latest: int = signal.SIGINT
 
 
 def ending_code() -> int:
-    """The exit code of a program that the latest signal has ended."""
+    """The exit code of a program that the latest signal ends."""
     return 128 + _latest
 
 
 def hear_signals(*, of_process: bool) -> None:
-    """Begin a run of the program; one that is a process hears the signals from now on.
+    """Begin a run of the program; with `of_process`, handle the signals from now on.
 
-    The first is a KeyboardInterrupt. While the program is tidying up then, one more Ctrl-C changes
-    nothing; the next one, SIGTERM or SIGHUP ends the process at once. Those that whoever started
-    the process ignores, as `nohup` does SIGHUP, stay ignored.
+    The first signal raises KeyboardInterrupt. While the program cleans up, one more Ctrl-C is
+    ignored; the next one, or SIGTERM or SIGHUP, ends the process at once. Signals that the parent
+    process ignores, as `nohup` ignores SIGHUP, stay ignored.
     """
     global _latest
     _latest = signal.SIGINT
@@ -40,11 +40,18 @@ def hear_signals(*, of_process: bool) -> None:
 
 
 @contextmanager
-def stop_at_first_signal(tell: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within the block, the first signal is told and asked for; the second one is as before."""
-    asked = threading.Event()
+def stop_at_first_signal(announce: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Within the block, the first signal only asks to stop; the second one acts as outside.
+
+    Args:
+        announce: Called at the first signal.
+
+    Yields:
+        Whether the first signal has come.
+    """
+    should_stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # signals reach the main thread only
+        yield should_stop.is_set  # signals reach the main thread only
         return
     handlers = {number: signal.getsignal(number) for number in ENDING}
     before = {number: handler for number, handler in handlers.items() if callable(handler)}
@@ -56,31 +63,31 @@ def stop_at_first_signal(tell: Callable[[], None]) -> Iterator[Callable[[], bool
     def stop(number: int, _frame: FrameType | None) -> None:
         global _latest
         _latest = number
-        asked.set()
+        should_stop.set()
         restore()
-        tell()
+        announce()
 
     for number in before:
         signal.signal(number, stop)
     try:
-        yield asked.is_set
+        yield should_stop.is_set
     finally:
-        if not asked.is_set():
+        if not should_stop.is_set():
             restore()
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     global _latest
     _latest = number
-    for each in ENDING:
-        if signal.getsignal(each) is _end:
-            # Raising again while threads are waited for would abort the process within PyTorch.
-            signal.signal(each, _spare if each == signal.SIGINT else _end_at_once)
+    for ending in ENDING:
+        if signal.getsignal(ending) is _end:
+            # A second KeyboardInterrupt while threads are joined would abort within PyTorch.
+            signal.signal(ending, _ignore_once if ending == signal.SIGINT else _end_at_once)
     raise KeyboardInterrupt
 
 
-def _spare(number: int, _frame: FrameType | None) -> None:
-    """Let one Ctrl-C pass; should the interruption have been lost, the next one is heard."""
+def _ignore_once(number: int, _frame: FrameType | None) -> None:
+    """Ignore one Ctrl-C; the next one ends the process, in case the interruption was lost."""
     signal.signal(number, _end_at_once)
 
 

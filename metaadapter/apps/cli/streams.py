@@ -1,4 +1,4 @@
-"""Where a command writes: a result that is cut off is never taken for whole."""
+"""The streams of a command: a result that is cut off never passes for a complete one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     """Within the block, writing to stdout and stderr never raises; any text can be printed.
 
     Yields:
-        Why the result on stdout is not whole, or None if all that was written until now is. What
-        stderr does not take is lost: there is nobody to tell.
+        The error that cut off the result on stdout, or None if all of it was written. Text that
+        stderr does not take is lost, for there is no other place to report it.
     """
     lasting = {name: _Lasting(getattr(sys, name)) for name in ("stdout", "stderr")}
     for name, stream in lasting.items():
@@ -32,24 +32,24 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     finally:
         for name, stream in lasting.items():
             stream.end()
-            # In another thread a block may have begun within this one, and end after it.
+            # A block in another thread may begin within this one and end after it.
             while isinstance(current := getattr(sys, name), _Lasting) and current.ended:
                 setattr(sys, name, current.before)
 
 
 def reader_left(error: OSError) -> bool:
-    """Whether a stream takes no more because its reader has left, as `head` does."""
-    # Windows says of a closed pipe that the argument is invalid.
+    """Whether a write fails because the reader has left, as `head` does."""
+    # Windows reports a closed pipe as an invalid argument.
     windows = sys.platform == "win32" and error.errno == errno.EINVAL
     return isinstance(error, BrokenPipeError) or windows
 
 
 class _Lasting:
-    """A stream that drops what is written after the first failure, which it remembers.
+    """A stream that keeps its first failure and drops all text after it.
 
     Args:
-        stream: of the process, or what somebody has put in its place; None if it was closed before
-            the program began.
+        stream: The stream of the process or its replacement; None if it was closed before the
+            program began.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -62,7 +62,7 @@ class _Lasting:
         elif (
             type(stream) is io.TextIOWrapper
             and stream in (sys.__stdout__, sys.__stderr__)
-            and "write" not in vars(stream)  # as programs that log what is printed set it
+            and "write" not in vars(stream)  # set by programs that log the output
         ):
             self.flush()
             self._stream = _without_its_buffer(stream)
@@ -93,7 +93,7 @@ class _Lasting:
                 self.failure = error
 
     def end(self) -> None:
-        """Leave the stream to those who had it before."""
+        """Flush, and stop using the stream."""
         self.flush()
         self.ended = True
         if isinstance(self._stream, _Closed):
@@ -101,9 +101,10 @@ class _Lasting:
 
 
 def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A writer to what is beneath the buffer, which would try again as the interpreter ends.
+    """A writer to the raw file below the buffer.
 
-    A stream without a buffer, as with PYTHONUNBUFFERED, would drop what is not taken at once.
+    The buffer would write again when the interpreter exits. A stream without a buffer, as with
+    PYTHONUNBUFFERED, would drop the bytes that are not written at once.
     """
     sink = getattr(stream.buffer, "raw", stream.buffer)
     return io.TextIOWrapper(
@@ -115,7 +116,7 @@ def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
 
 class _Sink(io.RawIOBase):
-    """Bytes on their way to a file of the process, which stays open; none after a failure."""
+    """A writer to a file of the process, which stays open; it drops bytes after a failure."""
 
     def __init__(self, file: Any) -> None:
         self._file, self._failed = file, False
@@ -135,19 +136,19 @@ class _Sink(io.RawIOBase):
         if self._failed:
             return len(content)
         try:
-            taken: int | None = self._file.write(content)
-            if taken is None:
+            n_written: int | None = self._file.write(content)
+            if n_written is None:
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         except OSError:
             self._failed = True
             raise
-        return taken
+        return n_written
 
 
 class _Closed(io.TextIOBase):
-    """In the place of a stream that was closed before the program began.
+    """The replacement of a stream that was closed before the program began.
 
-    It holds the number of the stream, so that no file of ours gets it, which others may write to.
+    It occupies the file descriptor, so that no other file gets it and receives the output.
     """
 
     def __init__(self) -> None:

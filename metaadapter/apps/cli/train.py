@@ -1,4 +1,4 @@
-"""`metaadapter train`: a generator from feature stores, by very many small tasks."""
+"""`metaadapter train`: train a generator on many small tasks drawn from feature stores."""
 
 from __future__ import annotations
 
@@ -27,79 +27,79 @@ if TYPE_CHECKING:
     from metaadapter.training.validation import Moment, Validation
 
 
+Config = Annotated[
+    Path | None,
+    Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
+]
+Changes = Annotated[
+    list[str] | None,
+    Option("--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002. Repeatable."),
+]
+Out = Annotated[
+    Path | None,
+    Option("--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"),
+]
+Resume = Annotated[Path | None, Option(metavar="RUN", help="Continue the run in this folder.")]
+Device = Annotated[str, Option(metavar="NAME", help="Where to train: auto, cpu, cuda, cuda:1, …")]
+
+
 def train(
-    config: Annotated[
-        Path | None,
-        Argument(metavar="[CONFIG]", help="Configuration (.toml); optional with --resume."),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        Option(
-            "--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002; repeatable."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        Option(
-            "--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None, Option(metavar="RUN", help="Go on with the run in this folder.")
-    ] = None,
-    device: Annotated[
-        str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, …: where to train.")
-    ] = "auto",
+    config: Config = None,
+    changes: Changes = None,
+    out: Out = None,
+    resume: Resume = None,
+    device: Device = "auto",
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a generator on tasks drawn from feature stores.
 
-    The run's folder holds the configuration, a log, the state to go on from, and in best/ the
-    generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints how
-    to go on.
+    The folder of the run holds the configuration, a log, the state of the run, and in best/ the
+    generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints the
+    command that continues the run.
     """
     if config is None and resume is None:
-        raise UsageError("give a configuration, or a run to go on with: --resume RUN")
+        raise UsageError("give a configuration, or a run to continue: --resume RUN")
     if resume is not None and out is not None:
-        raise UsageError("a run goes on in its own folder: give --resume or --out, not both")
+        raise UsageError("--resume continues a run in its folder: give --resume or --out, not both")
     from metaadapter.training.run import train as meta_train
 
     console = Console(quiet=quiet, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
     command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
-    go_on = f"To go on from there:\n  {shlex.join(command)}"
+    how_to_continue = f"To continue:\n  {shlex.join(command)}"
     display = Display(console, settings.optim.steps)
     try:
         with (
-            display.shown(),
-            stop_at_first_signal(partial(_tell_stopping, console)) as should_stop,
+            display.live(),
+            stop_at_first_signal(partial(_announce_stop, console)) as should_stop,
         ):
             summary = meta_train(
                 folder,
                 settings,
                 config_text=config.read_text(encoding="utf-8") if config and not resume else None,
                 device=device,
-                tell=display.tell,
+                tell=display.update,
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
         if not (folder / "resolved.json").exists():
             raise Interrupted("interrupted before the first step") from None
-        raise Interrupted(f"interrupted; what was saved last is kept. {go_on}") from None
+        raise Interrupted(f"interrupted; the last saved state is kept. {how_to_continue}") from None
     if summary.ending == "interrupted":
-        raise Interrupted(f"interrupted; step {summary.step} of {summary.n_steps} is kept. {go_on}")
+        reached = f"step {summary.step} of {summary.n_steps}"
+        raise Interrupted(f"interrupted; {reached} is kept. {how_to_continue}")
     if json_output:
         print_document("train", summary.to_dict())
     else:
-        console.result(*_report(summary))
+        console.result(*_summary_lines(summary))
 
 
 def _open(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
 ) -> tuple[Path, TrainConfig]:
-    """The folder of the run and what it is to do."""
+    """The folder of the run, and its configuration."""
     from metaadapter.training.config_file import load_config, open_run
 
     if config is not None:
@@ -108,26 +108,26 @@ def _open(
     settings = open_run(resume, changes)
     if settings.own_code:
         raise UsageError(
-            f"the run {resume} is of code of one's own, {', '.join(settings.own_code)}, and no "
-            "folder makes code run by itself. If you trust that code, give the configuration "
-            f"that names it too: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
+            f"the run {resume} uses code outside metaadapter, {', '.join(settings.own_code)}, and "
+            "the folder of a run never runs code. If you trust that code, give the configuration "
+            f"that names it as well: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
         )
     return resume, settings
 
 
-def _tell_stopping(console: Console) -> None:
-    # It may have come while the same stream was being written to.
+def _announce_stop(console: Console) -> None:
+    # The signal may interrupt a write to the same stream.
     with suppress(RuntimeError):
-        console.say("stopping: the step at hand is finished and saved; Ctrl-C again stops at once")
+        console.say("stopping after this step, which is saved; Ctrl-C again stops at once")
 
 
 @final
 class Display:
-    """A table on a terminal; where stderr is none, one line for each validation.
+    """A live table if stderr is a terminal, otherwise one line for each validation.
 
     Args:
-        console: shows neither of them if it is silent.
-        n_steps: the number of steps of the whole run.
+        console: The output; a silent one shows nothing.
+        n_steps: The number of steps of the run.
     """
 
     def __init__(self, console: Console, n_steps: int) -> None:
@@ -138,15 +138,15 @@ class Display:
         self._latest: Moment | None = None
         self._validation: Validation | None = None
 
-    def shown(self) -> AbstractContextManager[Any]:
+    def live(self) -> AbstractContextManager[Any]:
         """Keep the table up to date while the block runs."""
         stderr = self._console.stderr
         if self._console.silent or not stderr.is_terminal:
             return nullcontext()
         return Live(get_renderable=self._table, console=stderr, refresh_per_second=4)
 
-    def tell(self, moment: Moment) -> None:
-        """Take what the run tells."""
+    def update(self, moment: Moment) -> None:
+        """Show a new moment of the run."""
         self._first = self._first or moment
         self._latest = moment
         self._validation = moment.validation or self._validation
@@ -155,7 +155,7 @@ class Display:
 
     def _line(self, moment: Moment, validation: Validation) -> str:
         terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
-        by_shots = ", ".join(f"{n}: {each:.1%}" for n, each in validation.by_shots.items())
+        by_shots = ", ".join(f"{n}: {mean:.1%}" for n, mean in validation.by_shots.items())
         parts = (
             f"step {moment.step} of {self._n_steps}",
             terms and f"loss {terms}",
@@ -168,7 +168,7 @@ class Display:
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         if (moment := self._latest) is None or self._first is None:
-            table.add_row("reading the feature stores and validating the generator as it starts …")
+            table.add_row("reading the feature stores and validating the initial generator …")
             return table
         step = f"{moment.step} of {self._n_steps}"
         table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
@@ -179,37 +179,34 @@ class Display:
             table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
             for n_shot, accuracy in self._validation.by_shots.items():
                 gain = 100 * (accuracy - before.by_shots[n_shot]) if before else None
-                told = "" if gain is None else f"{gain:+.1f} points since step 0"
-                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", told)
+                change = "" if gain is None else f"{gain:+.1f} points since step 0"
+                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", change)
         if speed := self._speed(moment):
             table.add_row("", speed)
         if moment.n_skipped:
-            table.add_row("", f"{moment.n_skipped} step(s) skipped: not finite, or no pool")
+            table.add_row("", f"{moment.n_skipped} step(s) skipped: loss not finite, or no pool")
         return table
 
     def _speed(self, moment: Moment) -> str:
-        """Tasks a second, and time left; nothing before the first step."""
+        """Tasks per second and the time left; "" before the first step."""
         if moment.step == 0 or self._first is None:
             return ""
         n_done = moment.step - max(0, self._first.step - 1)
-        each = (time.monotonic() - self._started) / n_done
-        left = int(each * (self._n_steps - moment.step))
+        seconds_per_step = (time.monotonic() - self._started) / n_done
+        left = int(seconds_per_step * (self._n_steps - moment.step))
         return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
 
 
-def _report(summary: RunSummary) -> list[str]:
+def _summary_lines(summary: RunSummary) -> list[str]:
     lines = [f"{summary.run}: {summary.ending} at step {summary.step} of {summary.n_steps}"]
     if summary.n_skipped:
-        lines.append(
-            f"{summary.n_skipped} step(s) had no finite loss, or no pool, and were skipped"
-        )
+        lines.append(f"{summary.n_skipped} step(s) were skipped: loss not finite, or no pool")
     if summary.best and summary.before:
-        lines.append(f"best at step {summary.best.step}; validation chooses by mean loss:")
-        for name, found in (("best", summary.best), ("at the start", summary.before)):
-            lines.append(
-                f"  {name}: loss {found.mean_loss:.3f}, accuracy {found.mean_accuracy:.1%}"
-            )
-        lines.append("accuracy of the best, and at the start:")
+        lines.append(f"best at step {summary.best.step}, with the lowest mean validation loss:")
+        for name, of_all in (("best", summary.best), ("at the start", summary.before)):
+            loss, accuracy = of_all.mean_loss, of_all.mean_accuracy
+            lines.append(f"  {name}: loss {loss:.3f}, accuracy {accuracy:.1%}")
+        lines.append("accuracy of the best (and at the start):")
         for kind, sets in summary.best.accuracy.items():
             for name, table in sets.items():
                 untrained = summary.before.accuracy[kind][name]

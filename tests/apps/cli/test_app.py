@@ -361,7 +361,7 @@ def test_main__machine_refuses__is_no_fault_of_the_program(run, monkeypatch, err
     result = run("doctor", "--json")
 
     assert result.document["error"]["exit_code"] == result.code == 3
-    assert "fault of metaadapter" not in result.err
+    assert "bug of metaadapter" not in result.err
 
 
 @pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "no"), MemoryError()])

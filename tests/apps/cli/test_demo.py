@@ -123,7 +123,7 @@ def test_demo__page_of_someone_else__is_not_overwritten(tmp_path, capsys, encode
     code, _, err = demo(capsys, "--out", tmp_path)
 
     assert code == 3
-    assert "is a file of yours, not a page of metaadapter, and would be overwritten; choose" in err
+    assert "is not a page of metaadapter, and would be overwritten; choose" in err
     assert (tmp_path / "index.html").read_text() == "<h1>My thesis</h1>"
     assert not (tmp_path / "adapter").exists()
 

@@ -188,7 +188,7 @@ def test_encode__equal_pictures__are_pointed_out_with_their_labels(encode, with_
 
     assert told.code == 0
     message = " ".join(told.err.split())
-    assert "pictures whose bytes are those of another one: 2; evaluations of this store" in message
+    assert "pictures with the same bytes as another one: 2; evaluations of this store" in message
     assert "to keep one of each: --drop-duplicates" in message
     copies = [with_copies / name for name in ("heron/0-copy.png", "heron/1.png", "lynx/copy.png")]
     assert " = ".join(map(str, copies)) in message
@@ -210,7 +210,7 @@ def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, t
 
     assert "9 pictures, 3 classes (9 new, " in result.out
     assert "0 unreadable, 2 duplicates dropped)" in result.out
-    assert "left out, because their bytes are those of another picture: 2" in result.err
+    assert "left out, because another picture has the same bytes: 2" in result.err
     store = FeatureStore.open(tmp_path / "store")
     names = [picture.path.removeprefix(str(with_copies)) for picture in store.rows.pictures()]
     assert len(set(store.rows.sha256)) == len(names) == 9

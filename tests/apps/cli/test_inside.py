@@ -443,4 +443,4 @@ def test_places__of_an_encoder_of_ones_own__are_refused(run, tmp_path):
     done = run("doctor", "--places", f"{file}:make")
 
     assert done.code == 2
-    assert "places are found in the models of open_clip" in done.err
+    assert "only models of open_clip have places for" in done.err

@@ -90,7 +90,7 @@ def test_train__configuration__leaves_a_generator_and_says_how_good_it_is(train,
 
     assert result.code == 0
     assert "finished at step 4 of 4" in result.out
-    assert "; validation chooses by mean loss:" in result.out
+    assert ", with the lowest mean validation loss:" in result.out
     best_and_start = r"  best: loss \d\.\d{3}, accuracy [\d.]+%\n  at the start: loss \d"
     assert re.search(best_and_start, result.out)
     assert "held-out classes, others, by shots 1: " in result.out
@@ -181,9 +181,9 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     finished = run(*command[1:], "--json")
 
     assert stopped.code == 130
-    assert "stopping: the step at hand is finished and saved; Ctrl-C again" in stopped.err
+    assert "stopping after this step, which is saved; Ctrl-C again" in stopped.err
     assert stopped.err.splitlines()[-2:] == [
-        "error: interrupted; step 3 of 4 is kept. To go on from there:",
+        "error: interrupted; step 3 of 4 is kept. To continue:",
         f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
     ]
     assert finished.document["ending"] == "finished"
@@ -202,7 +202,7 @@ def test_train__interrupted_twice__ends_at_once_and_the_command_goes_on(
 
     assert stopped.code == 130
     assert stopped.err.splitlines()[-2:] == [
-        "error: interrupted; what was saved last is kept. To go on from there:",
+        "error: interrupted; the last saved state is kept. To continue:",
         f"  metaadapter train --resume {tmp_path / 'run'} --device cpu",
     ]
     assert finished.document["ending"] == "finished"
@@ -254,7 +254,7 @@ def test_train__resume_of_code_of_one_s_own__wants_the_configuration_that_names_
     alone = run("train", "--resume", tmp_path / "run", "--device", "cpu")
 
     assert alone.code == 2
-    assert "no folder makes code run by itself" in alone.err
+    assert "the folder of a run never runs code" in alone.err
     assert not (tmp_path / "mine.ran").exists()
     assert run("train", config, "--resume", tmp_path / "run", "--device", "cpu").code == 0
 
@@ -273,7 +273,7 @@ def test_train__resume_with_another_configuration__ends_with_2_and_shows_what_di
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give a configuration, or a run to go on with"),
+        ((), "give a configuration, or a run to continue"),
         (("--resume", "run", "--out", "other"), "give --resume or --out, not both"),
     ],
 )
@@ -325,7 +325,7 @@ def test_train__interrupted_on_a_terminal__says_so_beside_the_table(
         monkeypatch.setenv(name, value)
     interrupt_at(1)
 
-    assert "stopping: the step at hand is finished and saved" in train().err
+    assert "stopping after this step, which is saved" in train().err
 
 
 def test_train__terminal__shows_terms_accuracy_by_shots_and_time_left(train, monkeypatch):

@@ -1,0 +1,132 @@
+"""The checks of `metaadapter doctor`: packages, devices, caches and the embedded encoder."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from metaadapter.errors import MetaAdapterError, MissingPackage
+
+# Package → the only feature that needs it.
+OPTIONAL = {
+    "pyarrow": "Parquet manifests and tables",
+    "matplotlib": "the figures of `metaadapter report`",
+    "fastapi": "the page of `metaadapter serve`",
+    "uvicorn": "the page of `metaadapter serve`",
+    "python-multipart": "the page of `metaadapter serve`",
+    "onnx": "`metaadapter export --onnx`",
+    "onnxscript": "`metaadapter export --onnx`",
+    "onnxruntime": "`metaadapter export --onnx`",
+}
+# Two dormant packages that only `tools/`, `benchmarks/` and tests use.
+WITNESSES = ("learn2learn", "higher")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of one check; the detail says what to do if the status is not "ok"."""
+
+    name: str
+    status: Literal["ok", "note", "problem"]
+    """A "note" is worth knowing; a "problem" prevents pictures from being classified."""
+    detail: str
+
+
+def all_checks() -> Iterator[Check]:
+    """Check versions, optional packages, devices, caches and the embedded encoder."""
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    required = list(_required())
+    yield from required
+    yield from map(_optional, OPTIONAL)
+    yield from map(_witness, WITNESSES)
+    if all(check.status != "problem" for check in required):  # the rest needs these packages
+        yield from _machine()
+
+
+def _required() -> Iterator[Check]:
+    """Check the packages that pyproject.toml requires without an extra, with their versions."""
+    for requirement in metadata.requires("metaadapter") or ():
+        plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
+        if plain is not None and plain[1] not in WITNESSES:
+            yield _at_least(plain[1], plain[2])
+
+
+def _at_least(name: str, oldest: str) -> Check:
+    if (installed := _version(name)) is None:
+        return Check(name, "problem", f"missing; install it with `pip install {name}`")
+    if _numbers(installed) < _numbers(oldest):
+        detail = f"{installed} is too old: `pip install -U '{name}>={oldest}'`"
+        return Check(name, "problem", detail)
+    if name == "numpy" and _numbers(installed) < (2,) and _version("qpth") is not None:
+        return Check(
+            name,
+            "note",
+            f"{installed}: held below 2 by qpth, which a plain `pip install learn2learn` installs. "
+            "It works; for numpy 2: `pip uninstall qpth`, then `pip install -U numpy`",
+        )
+    return Check(name, "ok", installed)
+
+
+def _optional(name: str) -> Check:
+    if (installed := _version(name)) is None:
+        return Check(name, "note", f"missing; only for {OPTIONAL[name]}: pip install {name}")
+    return Check(name, "ok", installed)
+
+
+def _witness(name: str) -> Check:
+    from metaadapter import _compat
+
+    try:
+        getattr(_compat, f"import_{name}")()
+    except MissingPackage as error:
+        return Check(name, "note", f"not needed to adapt and predict. {error}")
+    return Check(name, "ok", _version(name) or "")
+
+
+def _machine() -> Iterator[Check]:
+    """Check the devices, then the cache, then the encoder: a later import may fail."""
+    import torch
+    from joblib import cpu_count
+
+    devices = [f"cpu ({platform.processor() or platform.machine()})"]
+    for number in range(torch.cuda.device_count()):
+        devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    yield Check("devices", "ok", ", ".join(devices))
+    threads, cores = torch.get_num_threads(), cpu_count()
+    if threads <= cores:
+        yield Check("threads", "ok", f"{threads} of {cores} core(s)")
+    else:
+        slow = f"torch uses {threads} threads on {cores} core(s), which is slow"
+        yield Check("threads", "note", f"{slow}: set OMP_NUM_THREADS={cores}")
+    from huggingface_hub import constants
+
+    offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
+    yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
+    from metaadapter.features.encoder import FrozenEncoder
+
+    try:
+        # Loading computes the fingerprint, which takes both towers and every weight.
+        encoder = FrozenEncoder.load("tiny", device="cpu")
+    except MetaAdapterError as error:
+        yield Check("encoder tiny", "problem", f"{error}; install metaadapter again")
+    else:
+        yield Check("encoder tiny", "ok", f"{encoder.dim} wide, {encoder.fingerprint.digest}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """(2, 13) for "2.13.0+cpu", and (2, 6) for "2.6+cpu": the part after + names a build."""
+    public = version.partition("+")[0]
+    return tuple(int(part) for part in public.split(".")[:2] if part.isdigit())
