@@ -39,7 +39,7 @@ FeatureStore.create(sys.argv[1], parts)
 SAMPLE = """
 import resource, sys, time
 from pathlib import Path
-from metaadapter.adapter import Origin
+from metaadapter.features import Origin
 from metaadapter.workflow.pool import as_pool, read_pool
 start = time.perf_counter()
 pictures = read_pool(Path(sys.argv[1]), Origin(), None, None, seed=0, progress=lambda _: None)

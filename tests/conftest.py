@@ -132,8 +132,10 @@ def store_in():
     has a column of the table for each picture: `split`, `group` or `sha256`.
     """
     from metaadapter.features.fingerprint import Fingerprint
+    from metaadapter.features.origin import Origin
     from metaadapter.features.store.feature_store import FeatureStore
-    from metaadapter.features.store.header import Recipe, StoreHeader
+    from metaadapter.features.store.header import StoreHeader
+    from metaadapter.features.store.recipe import Recipe
     from metaadapter.features.store.rows import StoredPicture
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows
@@ -151,7 +153,8 @@ def store_in():
         )
         classes = tuple(sorted(set(counts) - {""}))
         fingerprint = Fingerprint(encoder, "none", width, False, encoder, (0.0,) * 32)
-        recipe = Recipe(encoder, fingerprint, "fp32", 20.0, n_views, 0)
+        origin = Origin(encoder=encoder, fingerprint=fingerprint, n_views=n_views)
+        recipe = Recipe(origin, "fp32", 20.0)
         features = rng.standard_normal((len(labels) * n_views, width))
         texts = unit_rows(rng.standard_normal((len(classes), width)).astype(np.float32))
         if spread is not None:

@@ -54,7 +54,7 @@ def main() -> None:
     known = {tuple(each.get(key) for key in KEY) for each in there}
     for folder in given.stores:
         store = FeatureStore.open(folder)
-        recipe = store.header.recipe
+        recipe = store.origin
         encoder = FrozenEncoder.load(store.encoder, zoom=recipe.zoom, blocks=recipe.block_names)
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):

@@ -15,13 +15,15 @@ from torch.nn.functional import normalize
 
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
-from metaadapter.features.folding import fold_batch_norms
 from metaadapter.features.looks import look_at
+from metaadapter.features.networks import fold_batch_norms
 from metaadapter.features.open_clip_model import build_model, resolve_encoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import Recipe, StoreHeader
+from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import write_store
 from metaadapter.features.views import unit_rows
@@ -81,7 +83,8 @@ def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collec
     to_features = _geometry(geometry, next(iter(rows.values())), random)
     probe = to_features(pooled.encode_images([probe_picture()]))[0]
     fingerprint = _fingerprint(pooled, f"tiny@{geometry}", probe)
-    recipe = Recipe(fingerprint.encoder, fingerprint, pooled.precision, LOGIT_SCALE, 1, 0)
+    origin = Origin(encoder=fingerprint.encoder, fingerprint=fingerprint)
+    recipe = Recipe(origin, pooled.precision, LOGIT_SCALE)
 
     features = {name: to_features(pooled_rows) for name, pooled_rows in rows.items()}
     classes = [(name, label) for name, store in stores.items() for label in store.classes]

@@ -58,7 +58,7 @@ def read_domain(source: str) -> Domain:
     names = sorted(texts)[PARTS.get(part, 0) :: 2 if part in PARTS else 1]
     numbers = {name: number for number, name in enumerate(names)}
     chosen = [row for row, label in enumerate(labels) if label in numbers]
-    recipe = store.header.recipe
+    recipe = store.origin
     caption_of = np.array([numbers[labels[row]] for row in chosen])
     return Domain(
         Path(place).name + ("" if not part else f", {part}"),

@@ -14,7 +14,7 @@ from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
 from metaadapter.apps.library import folder as library_folder
 from metaadapter.data.proof import check_files
-from metaadapter.features.store import journal
+from metaadapter.features.store import feature_cache
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -106,7 +106,7 @@ def do_not_wait() -> None:
 
     Nor must a writer wait long for another one, which is stopped.
     """
-    journal.BLOCK_SECONDS = 0.0
+    feature_cache.FILE_SECONDS = 0.0
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 

@@ -1,6 +1,5 @@
 from .adapted_encoder import adapted_encoder as adapted_encoder
 from .config import AdapterConfig as AdapterConfig
-from .config import Origin as Origin
 from .files import load_adapter as load_adapter
 from .files import store_adapter as store_adapter
 from .known import known_probabilities as known_probabilities

@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter, refuse_caption_adapter
 from metaadapter.data.places import Place
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.proof import Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
@@ -25,37 +25,14 @@ MOST_VIEWS = 10_000
 BEGIN, END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 
 
-class Origin(BaseModel):
-    """Where an adapter's features come from, and so what it may be used with."""
+def _require_few_views(origin: Origin) -> Origin:
+    if origin.n_views > MOST_VIEWS:
+        raise ValueError(f"expected at most {MOST_VIEWS} views, got {origin.n_views}")
+    return origin
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    encoder: str | None = None
-    """Name of the frozen encoder, as `FrozenEncoder.load` takes it."""
-    fingerprint: Fingerprint | None = None
-    """Tells whether another encoder computes the same features."""
-    n_views: Annotated[int, Field(ge=1, le=MOST_VIEWS)] = 1
-    """The number of views of each picture that are averaged, in the support and in queries."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """The seed that the views were drawn with."""
-    zoom: bool = False
-    """Whether the encoder looks at each picture twice, the whole of it and its middle."""
-    blocks: dict[str, Annotated[int, Field(gt=0)]] = {}
-    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
-
-    @property
-    def block_names(self) -> tuple[str, ...]:
-        """The names of the blocks, as `load_encoder` takes them."""
-        return tuple(self.blocks) or ("joint",)
-
-    def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that features of an encoder are those that `owner` ("the adapter …") was made for.
-
-        Raises:
-            IncompatibleArtifact: They differ. An adapter without a fingerprint takes any.
-        """
-        if self.fingerprint is not None:
-            self.fingerprint.require_match(other, owner=owner)
+StoredOrigin: TypeAlias = Annotated[Origin, AfterValidator(_require_few_views)]
+"""An origin that was read from a file."""
 
 
 class AdapterConfig(BaseModel):
@@ -86,7 +63,7 @@ class AdapterConfig(BaseModel):
     """The names that the text features were made of; "" where a class came with a vector."""
     descriptions: list[list[str]] | None = None
     """The sentences of each class that were read beside its name; `None` if there were none."""
-    origin: Origin = Origin()
+    origin: StoredOrigin = Origin()
     """The encoder, without the parts that stand in its towers."""
     inside: InsideConfig | None = None
     """The adapters in the blocks of the encoder's towers, if there are any."""

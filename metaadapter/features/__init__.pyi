@@ -11,8 +11,9 @@ from .extraction import merge_stores as merge_stores
 from .fingerprint import Fingerprint as Fingerprint
 from .image_encoder import ImageEncoder as ImageEncoder
 from .image_encoder import ModelEncoder as ModelEncoder
+from .networks import shared_copy as shared_copy
+from .origin import Origin as Origin
 from .prompts import readable_name as readable_name
-from .shared_copy import shared_copy as shared_copy
 from .store.feature_store import FeatureStore as FeatureStore
 from .towers.config import InsideConfig as InsideConfig
 from .towers.inside import insert_inside as insert_inside

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
-from metaadapter.data.inputs import ImageInput, UnreadableImage
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.regular_files import is_regular
 from metaadapter.data.table import ImageRow
-from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoding_loop import OnError, Progress, encode_new
+from metaadapter.errors import DataError
+from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
-from metaadapter.features.views import mean_of_views
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,39 +95,6 @@ def encode_rows(
     there = zip(rows, contents, strict=True)
     read = tuple(row for row, content in there if isinstance(content, str))
     return EncodedPictures(pictures, features, quarantined, warnings, read)
-
-
-def encode_pictures(
-    images: Iterable[ImageInput] | np.ndarray,
-    encoder: ImageEncoder,
-    *,
-    views: int = 1,
-    seed: int = 0,
-    batch_size: int | None = None,
-    on_error: OnError = "skip",
-    progress: Callable[[Progress], None] | None = None,
-) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
-    """Encode a list of pictures in memory, to the last bit as `encode_to_store` does.
-
-    The arguments and errors are those of `encode_images`. One unit row comes back for each picture
-    that was read, the mean of its views; and for each picture its hash, or why it was not read.
-    """
-    if on_error not in ("raise", "skip"):
-        raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    known: dict[str, np.ndarray] = {}
-    contents, _, _ = encode_new(
-        images,
-        encoder,
-        views=views,
-        seed=seed,
-        batch_size=batch_size,
-        known=known,
-        keep=known.update,
-        on_error=on_error,
-        progress=progress,
-    )
-    rows = [known[content] for content in contents if isinstance(content, str)]
-    return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
 
 
 def part_readable(

@@ -30,9 +30,8 @@ from metaadapter.features.fingerprint import (
     probe_picture,
     uses_quick_gelu,
 )
-from metaadapter.features.folding import fold_batch_norms
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.image_network import ImageNetwork
+from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
 from metaadapter.features.open_clip_model import (
     EMBEDDED,
     EncoderSource,
@@ -42,7 +41,6 @@ from metaadapter.features.open_clip_model import (
 )
 from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
 from metaadapter.features.second_tower import SEPARATOR
-from metaadapter.features.shared_copy import shared_copy
 from metaadapter.features.whitening import read_whitening
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

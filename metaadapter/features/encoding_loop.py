@@ -1,4 +1,8 @@
-"""The two long loops over pictures, hashing and encoding, each in several threads."""
+"""The loops over pictures: their content is hashed, then each new content is encoded once.
+
+Both run in threads, not in processes: pictures are decoded and features computed outside the
+interpreter's lock, and threads share the encoder's weights.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,27 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float16, Float32
+from jaxtyping import Float, Float16, Float32
+from PIL import Image
 from torch import Tensor
 
 from metaadapter.data.decode import content_hash, decode_image, is_large
 from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture, name_of
 from metaadapter.data.refusals import is_shortage
 from metaadapter.errors import UsageError
-from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import n_looks
-from metaadapter.features.views import view_pixels
+from metaadapter.features.views import mean_of_views, view_pixels
 
 Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
-"""Content hash → features, and content hash → why it could not be read. Not the errors: each would
-hold the frames that it came through, and with them the pixels of its batch."""
+"""Content hash → features, and content hash → why the picture cannot be read. An error in place of
+the reason would keep the pixels of its whole batch in memory."""
 
 HASHES_AT_ONCE = 256
 ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
@@ -36,13 +40,15 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run over pictures is; showing it is the caller's job.
+    """How far a run over pictures is; the caller shows it.
 
-    First pictures are compared with what the store holds ("hash"), then those that it does not hold
-    yet are encoded; before, the times may be read at which they were taken, and behind it steps of
-    training may be taken ("tune"). Captions are encoded, and features of a store read, in stages of
-    their own ("captions", "read"). Of the `total` of a stage some are done, at a `rate` a second,
-    which is 0 where it is not known.
+    Attributes:
+        stage: "times" reads when the pictures were taken, "hash" compares them with the store,
+            "encode" encodes those that it lacks, "captions" encodes captions, "read" reads the
+            features of a store, and "tune" takes training steps.
+        done: The number of items that are finished in this stage.
+        total: The number of items in this stage.
+        rate: Items a second; 0 if unknown.
     """
 
     stage: Stage
@@ -51,9 +57,64 @@ class Progress:
     rate: float
 
 
+@runtime_checkable
+class LookEncoder(Protocol):
+    """The part of an `ImageEncoder` that the loops need."""
+
+    zoom: bool
+
+    @property
+    def dim(self) -> int:
+        """The width of the features."""
+
+    def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
+        """The preprocessed looks at an upright RGB picture."""
+
+    def encode_looks(
+        self, batch: Float[Tensor, "batch looks 3 height width"]
+    ) -> Float32[np.ndarray, "batch dim"]:
+        """Unit rows of pictures, each given by its looks."""
+
+
+def encode_pictures(
+    images: Iterable[ImageInput] | np.ndarray,
+    encoder: LookEncoder,
+    *,
+    views: int = 1,
+    seed: int = 0,
+    batch_size: int | None = None,
+    on_error: OnError = "skip",
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
+    """Encode a list of pictures in memory, bit for bit as `encode_to_store` does.
+
+    The arguments and errors are those of `ImageEncoder.encode_images`.
+
+    Returns:
+        One unit row for each picture that could be read, the mean of its views; and for each
+        picture its content hash, or why it could not be read.
+    """
+    if on_error not in ("raise", "skip"):
+        raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    known: dict[str, np.ndarray] = {}
+    contents, _, _ = encode_new(
+        images,
+        encoder,
+        views=views,
+        seed=seed,
+        batch_size=batch_size,
+        known=known,
+        keep=known.update,
+        on_error=on_error,
+        progress=progress,
+    )
+    rows = [known[content] for content in contents if isinstance(content, str)]
+    return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
+
+
 def encode_new(
     images: Iterable[ImageInput] | np.ndarray,
-    encoder: ImageEncoder,
+    encoder: LookEncoder,
     *,
     views: int,
     seed: int,
@@ -64,15 +125,16 @@ def encode_new(
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
-    """Encode those pictures of a list whose content is not known yet, each content once.
+    """Encode the pictures whose content is not known yet, each content once.
 
     `known` holds the content hashes that need no features, and `keep` takes the features of each
-    finished batch by content hash. The encoder runs in the `workers`, as many threads as torch uses
-    if None; `progress` is called after each batch. All else is as for `ImageEncoder.encode_images`.
+    finished batch by content hash. `workers` threads run the encoder; if None, as many as torch
+    uses. `progress` is called after each batch. The other arguments and the errors are those of
+    `ImageEncoder.encode_images`.
 
     Returns:
         For each picture its content hash, or why it could not be read; the number of contents that
-        were encoded; and how many a second, without the comparison before.
+        were encoded; and how many a second, without the time of hashing.
     """
     workers = torch.get_num_threads() if workers is None else workers
     batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
@@ -80,22 +142,7 @@ def encode_new(
         if value < 1:
             raise UsageError(f"{option} must be 1 or more, got {value}")
     pictures = _as_pictures(images)
-
-    def hash_or_error(picture: Picture) -> str | UnreadableImage:
-        try:
-            return content_hash(picture)
-        except UnreadableImage as error:
-            if on_error == "raise":
-                raise
-            return UnreadableImage(error.path, error.reason)
-
-    contents: list[str | UnreadableImage] = []
-    advance = _meter("hash", len(pictures), progress)
-    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
-        for start in range(0, len(pictures), HASHES_AT_ONCE):
-            some = pictures[start : start + HASHES_AT_ONCE]
-            contents += executor.map(hash_or_error, some)
-            advance(len(some))
+    contents = _hash_contents(pictures, workers, on_error, progress)
     new: dict[str, list[Picture]] = {}
     for picture, content in zip(pictures, contents, strict=True):
         if isinstance(content, str) and content not in known:
@@ -119,12 +166,12 @@ def encode_new(
     advance, rate = _meter("encode", len(new), progress), 0.0
     failures: dict[str, str] = {}
     size = max(1, batch_size // (views * n_looks(encoder.zoom)))
-    for features, failed in _side_by_side(encode, list(new), size, workers):
+    for features, failed in _in_threads(encode, list(new), size, workers):
         keep(features)
         failures |= failed
         rate = advance(len(features) + len(failed))
     outcomes = tuple(
-        # Of equal pictures each has its own name.
+        # Equal pictures have names of their own.
         UnreadableImage(name_of(picture), failures[content])
         if isinstance(content, str) and content in failures
         else content
@@ -133,18 +180,42 @@ def encode_new(
     return outcomes, len(new) - len(failures), rate
 
 
-def fast_batch_size(encoder: ImageEncoder) -> int:
-    """How many looks at a time are fast: on a CPU so few that what a layer gives stays in cache."""
+def fast_batch_size(encoder: LookEncoder) -> int:
+    """A fast number of looks at a time; on a CPU the output of a layer then fits its cache."""
     device = getattr(encoder, "device", None)
     if not isinstance(device, torch.device):
         return ELSEWHERE
     return ON_CPU if device.type == "cpu" else ON_GPU
 
 
+def _hash_contents(
+    pictures: Sequence[Picture],
+    workers: int,
+    on_error: OnError,
+    progress: Callable[[Progress], None] | None,
+) -> list[str | UnreadableImage]:
+    def hash_or_error(picture: Picture) -> str | UnreadableImage:
+        try:
+            return content_hash(picture)
+        except UnreadableImage as error:
+            if on_error == "raise":
+                raise
+            return UnreadableImage(error.path, error.reason)
+
+    contents: list[str | UnreadableImage] = []
+    advance = _meter("hash", len(pictures), progress)
+    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
+        for start in range(0, len(pictures), HASHES_AT_ONCE):
+            chunk = pictures[start : start + HASHES_AT_ONCE]
+            contents += executor.map(hash_or_error, chunk)
+            advance(len(chunk))
+    return contents
+
+
 def _meter(
     stage: Stage, total: int, listener: Callable[[Progress], None] | None
 ) -> Callable[[int], float]:
-    """A function that counts pictures as finished, tells a listener and returns the rate."""
+    """A function that counts pictures as finished, tells the listener and returns the rate."""
     started, done = time.monotonic(), 0
 
     def advance(n_pictures: int) -> float:
@@ -173,24 +244,24 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
     return pictures
 
 
-def _side_by_side(
+def _in_threads(
     encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
 ) -> Iterator[Encoded]:
-    """Encode pictures in their order, in batches of this size.
+    """Encode pictures in order, in batches of this size, several batches at a time.
 
-    Decoding one batch overlaps with the forward pass of another. On a CPU the workers part torch's
+    Decoding one batch overlaps with the forward pass of another. On a CPU the workers share torch's
     threads among themselves: whole batches side by side are a third faster than one batch on all
-    threads, which wait for each other at every layer. A single batch has all threads.
+    threads, which wait for one another at every layer. A single batch gets all threads.
     """
     batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
     workers = min(workers, len(batches))
     if workers <= 1:
         yield from map(encode, batches)
         return
-    threads = torch.get_num_threads()
-    part = partial(torch.set_num_threads, max(1, threads // workers))
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=part)
-    # Unlike `Executor.map` this is but a few batches in front of the reader.
+    n_threads = torch.get_num_threads()
+    share_threads = partial(torch.set_num_threads, max(1, n_threads // workers))
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=share_threads)
+    # Unlike `Executor.map` this runs only a few batches ahead of the reader.
     waiting: deque[Future[Encoded]] = deque()
     try:
         for batch in batches:
@@ -201,13 +272,13 @@ def _side_by_side(
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(n_threads)
 
 
 def _pixels_of_first(
-    pictures: Sequence[Picture], encoder: ImageEncoder, views: int, seed: int
+    pictures: Sequence[Picture], encoder: LookEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views looks 3 height width"]:
-    """The views of the first that can be read of equal files, some of which may be gone by now."""
+    """The views of the first readable picture among equal ones; some files may be gone by now."""
     failures = []
     for picture in pictures:
         try:
@@ -217,9 +288,9 @@ def _pixels_of_first(
             continue
         try:
             return view_pixels(upright, encoder.look, views, seed)
-        except Exception as error:  # one picture that is too much must not end a run over millions
-            of_the_machine = is_shortage(error) and not is_large(upright)
-            if isinstance(error, OSError) or of_the_machine:
+        except Exception as error:  # one picture that is too large must not end a run over millions
+            machine_is_short = is_shortage(error) and not is_large(upright)
+            if isinstance(error, OSError) or machine_is_short:
                 raise
             reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
             failures.append(UnreadableImage(name_of(picture), reason))
@@ -227,4 +298,4 @@ def _pixels_of_first(
     try:
         raise failures[0]
     finally:
-        failures.clear()  # or the error and this frame would hold each other until a collection
+        failures.clear()  # the error and this frame would keep each other alive

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float16, Float32
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.own_folder import write_errors
@@ -18,10 +18,11 @@ from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.feature_cache import FeatureCache
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import Quarantined, Recipe, StoreHeader
-from metaadapter.features.store.journal import Journal
+from metaadapter.features.store.header import Quarantined, StoreHeader
+from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
 
@@ -88,33 +89,17 @@ def encode_to_store(
 
     Raises:
         UsageError: An argument is out of range.
-        DataError: No picture can be read; the folder cannot be written, holds other files, or is
-            being written by another run.
+        DataError: No picture can be read, or the folder cannot be written or is not free.
         IncompatibleArtifact: The store is of another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
-    if drop_duplicates and shard is not None:
-        raise UsageError(
-            "--drop-duplicates goes without --shard, for equal pictures may lie in two shards; "
-            "encode without shards, or keep the duplicates"
-        )
-    pictures = pick_shard(table.rows, shard)
-    recipe = Recipe(
-        encoder.name,
-        encoder.fingerprint,
-        encoder.precision,
-        encoder.logit_scale,
-        views,
-        seed,
-        encoder.zoom,
-        dict(encoder.look_blocks),
-    )
+    pictures = pick_shard(table.rows, shard, drop_duplicates=drop_duplicates)
+    recipe = Recipe.of(encoder, views, seed)
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-        journal = Journal(out, recipe, {} if before is None else before.by_content())
-        try:
+        with FeatureCache(out, recipe, {} if before is None else before.by_content()) as cache:
             contents, n_new, rate = encode_new(
                 [picture.picture for picture in pictures],
                 encoder,
@@ -122,12 +107,10 @@ def encode_to_store(
                 seed=seed,
                 batch_size=batch_size,
                 workers=workers,
-                known=journal.features,
-                keep=journal.add,
+                known=cache.features,
+                keep=cache.add,
                 progress=progress,
             )
-        finally:
-            journal.flush()
         stored, quarantined = part_readable(pictures, contents)
         require_some(len(pictures), quarantined)
         duplicates = equal_pictures(stored)
@@ -135,34 +118,47 @@ def encode_to_store(
         stored = tuple(picture for picture in stored if picture not in dropped)
         header = StoreHeader.of_pictures(
             stored,
-            recipe if before is None else before.header.recipe,
+            recipe,
             table.classes,
             tuple(encoder.templates),
-            tuple(Quarantined(str(entry.path), entry.reason) for entry in quarantined),
-            generation=0 if before is None else before.header.generation,
+            tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
         )
-        held = () if before is None else tuple(before.rows.pictures())
-        # A store of an earlier version is written anew, with a proof.
-        if before is None or not before.proof or (header, stored) != (before.header, held):
-            header = replace(header, generation=header.generation + 1)
-            texts = _class_texts(encoder, header, before)
-            with write_errors(f"the feature store {out}", ALL_KEPT):
-                write_store(out, header, stored, journal.features, texts)
-        else:
-            tidy_up(out, before.header)  # a writer killed at its end has left a whole store's files
-        journal.remove()
-    kept = {picture.sha256 for picture in stored}
+        _update_store(out, before, header, stored, cache.features, encoder)
+        cache.remove()
+    hashes_before = set() if before is None else set(before.rows.sha256)
     return EncodeReport(
         n_new=n_new,
         n_reused=len(stored) - n_new,
-        n_removed=len({picture.sha256 for picture in held} - kept),
+        n_removed=len(hashes_before - {picture.sha256 for picture in stored}),
         n_total=len(stored),
-        n_dropped=sum(len(group) - 1 for group in duplicates) if drop_duplicates else 0,
+        n_dropped=len(dropped),
         duplicates=duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
         images_per_second=rate,
     )
+
+
+def _update_store(
+    folder: Path,
+    before: FeatureStore | None,
+    header: StoreHeader,
+    pictures: tuple[StoredPicture, ...],
+    features: Mapping[str, Float16[np.ndarray, "views dim"]],
+    encoder: ImageEncoder,
+) -> None:
+    """Write the next generation of a store, unless it already holds exactly these pictures."""
+    if before is not None:
+        old = before.header
+        header = replace(header, recipe=old.recipe, generation=old.generation)
+        # A store of an earlier version has no proof, and is written again to get one.
+        if before.proof and (header, pictures) == (old, tuple(before.rows.pictures())):
+            tidy_up(folder, old)  # a writer that was killed at its end has left the older files
+            return
+        header = replace(header, generation=old.generation + 1)
+    texts = _class_texts(encoder, header, before)
+    with write_errors(f"the feature store {folder}", ALL_KEPT):
+        write_store(folder, header, pictures, features, texts)
 
 
 def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
@@ -206,15 +202,26 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
     return FeatureStore.open(out)
 
 
-def pick_shard(pictures: Sequence[ImageRow], shard: tuple[int, int] | None) -> tuple[ImageRow, ...]:
-    """Every n-th picture by path, from the i-th on, for a shard (i, n); all without one."""
+def pick_shard(
+    pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
+) -> tuple[ImageRow, ...]:
+    """For a shard (i, n) every n-th picture by path, from the i-th on; without one all pictures.
+
+    Raises:
+        UsageError: There is no such shard, or duplicates cannot be dropped with shards.
+    """
     if shard is None:
         return tuple(pictures)
+    if drop_duplicates:
+        raise UsageError(
+            "--drop-duplicates cannot be used with --shard, since equal pictures may lie in two "
+            "shards; encode without shards, or keep the duplicates"
+        )
     number, n_shards = shard
     if not 1 <= number <= n_shards:
         raise UsageError(
-            f"a shard is given as i/n with i from 1 to n, and {number}/{n_shards} came; "
-            "for four machines use --shard 1/4 on the first, 2/4 on the second and so on"
+            f"expected a shard i/n with i from 1 to n, got {number}/{n_shards}; for four machines "
+            "use --shard 1/4 on the first, 2/4 on the second and so on"
         )
     return tuple(sorted(pictures, key=lambda picture: str(picture.path)))[number - 1 :: n_shards]
 

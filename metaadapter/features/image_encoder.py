@@ -20,15 +20,16 @@ from torch.nn.functional import normalize
 from metaadapter.data.inputs import ImageInput, UnreadableImage
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
+from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
     digest_weights,
     probe_picture,
 )
-from metaadapter.features.image_network import ImageNetwork
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.looks import join_looks, look_at, look_widths, n_looks
+from metaadapter.features.networks import ImageNetwork
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import unit_rows
 
@@ -169,8 +170,6 @@ class ImageEncoder(Protocol):
             UnreadableImage: A picture cannot be read.
             UsageError: `images` is not a list of pictures, or an argument is out of range.
         """
-        from metaadapter.features.encoded_pictures import encode_pictures
-
         features, contents = encode_pictures(
             images, self, views=views, seed=seed, batch_size=batch_size, on_error=on_error
         )

@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
 from metaadapter.adapter.calibration import calibrated, with_calibrated_head
-from metaadapter.adapter.config import Origin
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
 from metaadapter.data.own_code import is_own_code
 from metaadapter.errors import UsageError
+from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from metaadapter.adapter.config import Origin
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 
 
@@ -98,7 +98,7 @@ def read_support(
             f"--detections needs pictures to cut boxes out of, but {source} is a feature store"
         )
     store, loaded = FeatureStore.open(source), None
-    recipe = store.header.recipe
+    recipe = store.origin
     look = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)
     if encoder is not None:
         loaded = look(encoder)
@@ -123,7 +123,7 @@ def without_pictures(
     if unlabelled is not None and is_store(unlabelled):
         store = FeatureStore.open(unlabelled)
         _require_as_stored(selection, store)
-        recipe, views = store.header.recipe, store.n_views
+        recipe, views = store.origin, store.n_views
         zoom, blocks = recipe.zoom, recipe.block_names
         if encoder is None:
             name, by = store.encoder, f"the feature store {unlabelled}"
@@ -172,7 +172,7 @@ def _encode(
 
 def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
     """Raise a `UsageError` if other views, looks or blocks are asked for than the store holds."""
-    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.header.recipe
+    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
     if selection.views not in (None, n_views):
         raise UsageError(
             f"--views {selection.views} was given, but {owner} holds {n_views} view(s) of each "
@@ -194,7 +194,7 @@ def _take(
     store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
 ) -> LabelledPictures:
     _require_as_stored(selection, store)
-    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.header.recipe
+    owner = f"the feature store {store.folder}"
     if encoder is not None:
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
@@ -206,14 +206,7 @@ def _take(
         )
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
-        Origin(
-            encoder=store.encoder,
-            fingerprint=store.fingerprint,
-            n_views=n_views,
-            seed=recipe.seed,
-            zoom=recipe.zoom,
-            blocks=recipe.blocks,
-        ),
+        store.origin,
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.calibration import calibrated
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
@@ -24,6 +24,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.reader import read_images
@@ -25,6 +25,7 @@ from metaadapter.features.encoded_pictures import (
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 
 # An interrupted run loses this many pictures at most, and several batches still overlap in it.

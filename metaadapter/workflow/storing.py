@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.given_arrays import label_array
 from metaadapter.workflow.labelled_support import descriptions, text_names

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.skill import check_skill
@@ -24,8 +24,9 @@ from metaadapter.data.proof import check_files, read_document, unsealed, write_d
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ModelEncoder
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.origin import Origin
 from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
 from metaadapter.features.towers.config import Calibration, InsideConfig, PromptConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors

@@ -13,13 +13,14 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import hold_adapter, load_adapter, save_adapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.origin import Origin
 
 
 def config(**changes):

@@ -14,7 +14,7 @@ from conftest import MeanColourEncoder, table_of
 from torch import Tensor
 
 from metaadapter.features.extraction import encode_to_store
-from metaadapter.features.store import journal
+from metaadapter.features.store import feature_cache
 
 SECONDS_PER_BATCH = 0.02
 
@@ -28,7 +28,7 @@ class SlowEncoder(MeanColourEncoder):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    journal.BLOCK_SECONDS = 0.03
+    feature_cache.FILE_SECONDS = 0.03
     pictures, out = Path(sys.argv[1]), Path(sys.argv[2])
     report = encode_to_store(table_of(pictures), SlowEncoder(), out, views=2, batch_size=4)
     print(report.n_new)

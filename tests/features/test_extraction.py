@@ -20,7 +20,7 @@ from metaadapter.features.store.header import StoreHeader
 
 @pytest.fixture
 def write_at_once(monkeypatch):
-    monkeypatch.setattr("metaadapter.features.store.journal.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("metaadapter.features.store.feature_cache.FILE_SECONDS", 0.0)
 
 
 def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:

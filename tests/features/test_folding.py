@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import nn
 
-from metaadapter.features.folding import fold_batch_norms
+from metaadapter.features.networks import fold_batch_norms
 
 PROBE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

@@ -6,7 +6,7 @@ import open_clip
 import pytest
 import torch
 
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 
 TEXT = {"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1}
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}

@@ -13,11 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.config import Origin
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.origin import Origin
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator

@@ -172,7 +172,7 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
 def _document(
     table: ImageTable, report: EncodeReport, store: FeatureStore, warnings: Sequence[str]
 ) -> dict[str, Any]:
-    recipe = store.header.recipe
+    recipe = store.origin
     return {
         "store": str(store.folder),
         "source": table.source,
@@ -204,7 +204,7 @@ def _summary(report: EncodeReport, store: FeatureStore) -> str:
 
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
-    looks = looks_in_words(store.header.recipe.zoom, store.header.recipe.blocks)
+    looks = looks_in_words(store.origin.zoom, store.origin.blocks)
     dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "

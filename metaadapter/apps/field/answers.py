@@ -14,8 +14,8 @@ from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.species import EMPTY, Species, is_nothing
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow
-from metaadapter.features.encoded_pictures import EncodedPictures, encode_pictures
-from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 from metaadapter.workflow.predictions import Asked, Prediction, Shares, predict_pictures

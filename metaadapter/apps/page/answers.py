@@ -13,13 +13,13 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.config import Origin
 from metaadapter.adapter.known import known_of_answers, known_threshold
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import classify
 from metaadapter.apps.page.contents import ClassEntry
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator

@@ -16,8 +16,8 @@ from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_e
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.header import Recipe
-from metaadapter.features.store.journal import Journal
+from metaadapter.features.store.feature_cache import FeatureCache
+from metaadapter.features.store.recipe import Recipe
 
 PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
@@ -53,7 +53,7 @@ class Project:
     encoder: ImageEncoder
     history: History
     pictures: PictureFolder
-    features: Journal
+    features: FeatureCache
     incoming: Path
 
 
@@ -130,24 +130,15 @@ def _facts_and_encoder(
     return facts, load(facts.encoder, remembered_by=f"the project {folder}")
 
 
-def _features(folder: Path, encoder: ImageEncoder) -> Journal:
+def _features(folder: Path, encoder: ImageEncoder) -> FeatureCache:
     """The stored features, in one file or few."""
-    recipe = Recipe(
-        encoder.name,
-        encoder.fingerprint,
-        encoder.precision,
-        encoder.logit_scale,
-        1,
-        0,
-        encoder.zoom,
-        dict(encoder.look_blocks),
-    )
-    journal = Journal(folder, recipe, {})
+    recipe = Recipe.of(encoder)
+    cache = FeatureCache(folder, recipe, {})
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
-        return journal
-    features = {sha256: np.array(rows) for sha256, rows in journal.features.items()}
-    journal.remove()  # a kill before the end costs an encoding, but nothing shown as saved
-    journal = Journal(folder, recipe, {})
-    journal.add(features)
-    journal.flush()
-    return journal
+        return cache
+    features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}
+    cache.remove()  # a kill before the end costs an encoding, but nothing shown as saved
+    cache = FeatureCache(folder, recipe, {})
+    cache.add(features)
+    cache.flush()
+    return cache

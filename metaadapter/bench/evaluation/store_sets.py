@@ -131,8 +131,8 @@ def _of_stores(
         encoder=stores[0].encoder,
         fingerprint=str(stores[0].fingerprint),
         n_views=max(store.n_views for store in stores),
-        zoom=stores[0].header.recipe.zoom,
-        look_blocks=stores[0].header.recipe.blocks,
+        zoom=stores[0].origin.zoom,
+        look_blocks=stores[0].origin.blocks,
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
     )

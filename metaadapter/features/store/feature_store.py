@@ -19,6 +19,7 @@ from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import look_widths
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import StoreRows
@@ -148,7 +149,7 @@ class FeatureStore:
             raise _damaged(folder, str(error)) from error
         features = _load(paths["features"], folder, np.float16)
         texts = _load(paths["texts"], folder, np.float32) if header.classes else None
-        dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
+        dim, n_rows, n_classes = header.recipe.dim, header.n_rows, len(header.classes)
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             raise _damaged(
                 folder,
@@ -174,8 +175,13 @@ class FeatureStore:
 
     @property
     def encoder(self) -> str:
-        """Name of the encoder, as `FrozenEncoder.load` takes it."""
-        return self.header.recipe.encoder
+        """The name of the encoder, as `load_encoder` takes it."""
+        return str(self.origin.encoder)
+
+    @property
+    def origin(self) -> Origin:
+        """The encoder and the views of the features."""
+        return self.header.recipe.origin
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -190,13 +196,13 @@ class FeatureStore:
     @property
     def blocks(self) -> tuple[int, ...]:
         """Widths of the blocks that the features consist of; () for one."""
-        recipe = self.header.recipe
-        return look_widths(recipe.fingerprint.dim, recipe.zoom, tuple(recipe.blocks.values()))
+        origin = self.origin
+        return look_widths(self.header.recipe.dim, origin.zoom, tuple(origin.blocks.values()))
 
     @property
     def n_views(self) -> int:
         """Rows per picture."""
-        return self.header.recipe.n_views
+        return self.origin.n_views
 
     @property
     def n_pictures(self) -> int:

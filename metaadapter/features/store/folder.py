@@ -9,7 +9,7 @@ from pathlib import Path
 from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
 
 HEADER_FILE = "store.json"
-JOURNAL_FOLDER = ".partial"
+CACHE_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 
 REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
@@ -23,6 +23,6 @@ def hold_folder(folder: Path) -> Iterator[None]:
     """
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(folder, (HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE), "feature store")
+        require_own_or_empty(folder, (HEADER_FILE, CACHE_FOLDER, LOCK_FILE), "feature store")
     with hold_lock(folder / LOCK_FILE, f"the feature store {folder}"):
         yield

@@ -4,84 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from metaadapter.data.proof import Proof, read_document, write_document
-from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.store.folder import HEADER_FILE, JOURNAL_FOLDER, LOCK_FILE, REMEDY
+from metaadapter.errors import DataError
+from metaadapter.features.store.folder import CACHE_FOLDER, HEADER_FILE, LOCK_FILE, REMEDY
+from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that decides what the features of a picture are, so that unlike ones never mix.
-
-    That is the encoder: its name and precision as `FrozenEncoder.load` takes them, what it computes
-    and its inverse temperature, None if unknown; how many views a picture has, of which all but
-    the first are random crops by the seed; whether the encoder also zooms into each; and
-    the names and widths of the blocks of features of each look, empty for the joint one alone.
-    """
-
-    encoder: str
-    fingerprint: Fingerprint
-    precision: str
-    logit_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
-    n_views: Annotated[int, Field(ge=1)]
-    seed: Annotated[int, Field(ge=0)]
-    zoom: bool = False
-    blocks: dict[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
-
-    @property
-    def block_names(self) -> tuple[str, ...]:
-        """The names of the blocks, as `load_encoder` takes them."""
-        return tuple(self.blocks) or ("joint",)
-
-    def require_same(self, stored: Recipe, folder: Path) -> None:
-        """Raise `IncompatibleArtifact` unless features so made may join those of a store."""
-        store = f"the feature store {folder}"
-        if self.zoom != stored.zoom:
-            difference = (
-                f"{store} was made {'with' if stored.zoom else 'without'} a zoom on the middle of "
-                f"each picture, and {'one' if self.zoom else 'none'} was"
-            )
-            option = "--zoom" if stored.zoom else "--no-zoom"
-            raise IncompatibleArtifact(_asked(difference, option))
-        if self.blocks != stored.blocks:
-            names, wanted = (",".join(it.block_names) for it in (stored, self))
-            difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
-            raise IncompatibleArtifact(_asked(difference, f"--blocks {names}"))
-        stored.fingerprint.require_match(self.fingerprint, owner=store)
-        if self.precision != stored.precision:
-            difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"
-            option = f"--precision {stored.precision}"
-        elif self.n_views != stored.n_views:
-            difference = (
-                f"{store} holds {stored.n_views} view(s) of each picture, and {self.n_views} were"
-            )
-            option = f"--views {stored.n_views}"
-        elif self.n_views > 1 and self.seed != stored.seed:
-            difference = (
-                f"the random views in {store} were drawn with seed {stored.seed}, and seed "
-                f"{self.seed} was"
-            )
-            option = f"--seed {stored.seed}"
-        else:
-            return
-        raise IncompatibleArtifact(_asked(difference, option))
-
-
-def _asked(difference: str, option: str) -> str:
-    return f"{difference} asked for; use {option}, or choose another --out"
 
 
 class Quarantined(NamedTuple):
@@ -137,8 +76,8 @@ class StoreHeader:
         values = {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
-            **asdict(self.recipe),
-            "dim": self.recipe.fingerprint.dim,
+            **self.recipe.entries(),
+            "dim": self.recipe.dim,
             "dtype": "float16",
             "unit_rows": True,
             "generation": self.generation,
@@ -165,7 +104,7 @@ class StoreHeader:
             raise DataError(_absent(folder))
         values, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
         try:
-            return read_entries(cls, {**values, "recipe": values}), proof
+            return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
         except ValueError as error:
             raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 
@@ -183,18 +122,20 @@ def read_entries(kind: type[Value], values: Any) -> Value:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        wrong = (
-            ".".join(map(str, item["loc"])) + " is "
-            f"{'missing' if item['type'] == 'missing' else 'of the wrong kind'}"
-            for item in error.errors()
-        )
-        raise ValueError(", ".join(wrong)) from None
+        raise ValueError(", ".join(map(_fault, error.errors()))) from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    fault = "missing" if error["type"] == "missing" else "of the wrong kind"
+    return f"{'.'.join(map(str, error['loc']))} is {fault}"
 
 
 def _absent(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no feature store {folder}; make one with `metaadapter encode`"
-    if (folder / JOURNAL_FOLDER).is_dir():
+    if (folder / CACHE_FOLDER).is_dir():
         return (
             f"the feature store {folder} is not finished: its `metaadapter encode` runs or was "
             "interrupted. Run the same command again; it goes on where it stopped"

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from numbers import Integral
 from pathlib import Path
@@ -25,8 +26,10 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import Recipe, StoreHeader, features_file
+from metaadapter.features.store.header import StoreHeader, features_file
+from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
@@ -54,7 +57,7 @@ def write_store(
     def write(file: IO[bytes]) -> None:
         # Written in sequence, not through a memory map: a full disk kills a process that writes
         # through a map, without an error that could be told.
-        _write_head(file, header.n_rows, header.recipe.fingerprint.dim)
+        _write_head(file, header.n_rows, header.recipe.dim)
         for start in range(0, len(pictures), CHUNK_PICTURES):
             chunk = pictures[start : start + CHUNK_PICTURES]
             rows = np.stack([features[picture.sha256] for picture in chunk])
@@ -117,7 +120,7 @@ def _commit(
     files, recipe = header.files, header.recipe
     replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
     if header.classes:
-        none = np.zeros(recipe.fingerprint.dim, dtype=np.float32)
+        none = np.zeros(recipe.dim, dtype=np.float32)
         rows_of_text = np.stack([texts.get(name, none) for name in header.classes])
         # Into a file on a full disk, numpy would raise an error that does not say so.
         np.save(content := io.BytesIO(), rows_of_text)
@@ -251,21 +254,12 @@ def _recipe(
         if not is_text(encoder):
             raise DataError(f"the encoder {encoder!r} has half a character; give another name")
         fingerprint = Fingerprint.of_name(encoder, dim)
-        return Recipe(encoder, fingerprint, "unknown", logit_scale, n_views, seed=0)
+        origin = Origin(encoder=encoder, fingerprint=fingerprint, n_views=n_views)
+        return Recipe(origin, "unknown", logit_scale)
     if encoder.dim != dim:
         raise DataError(
             f"expected features of the encoder {encoder.name}, which are {encoder.dim} wide, got "
             f"{dim}"
         )
-    scale = encoder.logit_scale if logit_scale is None else logit_scale
-    name, fingerprint, precision = encoder.name, encoder.fingerprint, encoder.precision
-    return Recipe(
-        name,
-        fingerprint,
-        precision,
-        scale,
-        n_views,
-        seed=0,
-        zoom=encoder.zoom,
-        blocks=dict(encoder.look_blocks),
-    )
+    recipe = Recipe.of(encoder, n_views)
+    return recipe if logit_scale is None else replace(recipe, logit_scale=logit_scale)

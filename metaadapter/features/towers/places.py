@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import TowerName
 
 LISTS = (nn.Sequential, nn.ModuleList)

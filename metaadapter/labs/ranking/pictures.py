@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.adapter.config import Origin
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageTable
-from metaadapter.features.encoded_pictures import encode_pictures, read_store, require_some
-from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.encoded_pictures import read_store, require_some
+from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.data.reader import read_images
@@ -21,6 +21,7 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
+from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
 from metaadapter.labs.ranking.pictures import Pictures, encode_table, pictures_of_store

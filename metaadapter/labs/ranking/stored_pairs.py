@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load
 
-from metaadapter.adapter.config import Origin
+from metaadapter.adapter.config import StoredOrigin
 from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_folder
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
@@ -34,6 +34,7 @@ from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.pairs_card import pairs_card
 
 
@@ -50,7 +51,7 @@ class PairsConfig(BaseModel):
     """The caption of each pair."""
     templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
     """What captions are put into before they are encoded, those of pairs and new ones alike."""
-    origin: Origin = Origin()
+    origin: StoredOrigin = Origin()
     """The encoder of pictures and captions."""
 
 

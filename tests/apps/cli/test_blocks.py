@@ -37,7 +37,7 @@ def test_encode__all_blocks__are_in_the_store_in_their_order(run, labelled, enco
     assert result.code == 0
     assert "with zoom, blocks joint and trunk and stages" in result.out
     store = FeatureStore.open(tmp_path / "store")
-    assert store.header.recipe.blocks == WIDTHS
+    assert store.origin.blocks == WIDTHS
     assert store.blocks == (32, 32, 64) * 2
     assert store.features.shape[1] == 2 * sum(WIDTHS.values())
 

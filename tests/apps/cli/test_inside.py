@@ -23,7 +23,7 @@ from metaadapter.adapter.weights import probabilities as probabilities_of
 from metaadapter.apps.cli.adapt_inside import inside_told
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder_by_name import load_encoder
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from metaadapter.apps.field import answers, asking
-from metaadapter.features.encoded_pictures import encode_pictures
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 KEYS = {

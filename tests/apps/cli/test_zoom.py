@@ -76,5 +76,5 @@ def test_store__of_a_version_that_knew_no_zoom__is_one_without(
 
     reseal(tmp_path / "store" / "store.json", zoom=None)
 
-    assert not FeatureStore.open(tmp_path / "store").header.recipe.zoom
+    assert not FeatureStore.open(tmp_path / "store").origin.zoom
     assert run("adapt", tmp_path / "store", "--out", tmp_path / "adapter").code == 0

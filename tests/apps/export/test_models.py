@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.config import AdapterConfig, Origin
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.errors import UsageError
+from metaadapter.features.origin import Origin
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
-from metaadapter.adapter.config import Origin
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.origin import Origin
 
 WIDTH = 12
 

@@ -22,7 +22,7 @@ def test_pick_shard__all_parts__hold_each_picture_once_in_any_order(pictures, re
 
 @pytest.mark.parametrize("shard", [(0, 4), (5, 4), (1, 0), (-1, 2)])
 def test_pick_shard__outside__shows_the_numbering(shard):
-    with pytest.raises(UsageError, match=rf"{shard[0]}/{shard[1]} came.*use --shard 1/4"):
+    with pytest.raises(UsageError, match=rf"{shard[0]}/{shard[1]}; .*use --shard 1/4"):
         pick_shard((), shard)
 
 

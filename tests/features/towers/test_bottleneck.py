@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import gelu
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import inside_tensors, restore_inside

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors, restore_inside
 from metaadapter.features.towers.places import find_places

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import inside_tensors, restore_inside
 from metaadapter.features.towers.lora import LowRank, insert_lora, merge_lora

@@ -7,7 +7,7 @@ import torch
 from open_clip import convert_weights_to_lp
 
 from metaadapter.features.blocks import tower_blocks
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.bottleneck import insert_bottlenecks
 from metaadapter.features.towers.places import find_places
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.shared_copy import shared_copy
+from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.soft_prompt import (
     PromptedTexts,
     prompt_tokens,

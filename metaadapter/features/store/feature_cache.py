@@ -1,0 +1,121 @@
+"""Features by the content of their pictures, in a folder that grows while pictures are encoded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float16
+
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.own_folder import require_no_link, write_errors
+from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.features.store.folder import CACHE_FOLDER
+from metaadapter.features.store.header import read_entries
+from metaadapter.features.store.recipe import Recipe
+
+RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
+REMEDY = "delete that folder and run the same command again, which encodes those pictures again"
+# The time between two files: a killed run loses this much work at most.
+FILE_SECONDS = 2.0
+
+
+class FeatureCache:
+    """Files of features in a hidden folder of a store; each file is whole or absent.
+
+    A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map; its
+    name ends in the first digits of its own SHA-256. Use the cache as a context manager, or call
+    `flush` at the end: features that were just added are only in memory.
+
+    Args:
+        store: The folder of the store, whose cache of an earlier run is taken up.
+        recipe: How the features are made.
+        features: Features on disk by content hash, to which those of the cache are added.
+
+    Raises:
+        IncompatibleArtifact: The cache is of another recipe.
+        DataError: The cache is damaged, or a link stands in its place. Writes raise it as well.
+    """
+
+    def __init__(
+        self, store: Path, recipe: Recipe, features: dict[str, Float16[np.ndarray, "views dim"]]
+    ) -> None:
+        self.features = features
+        self._store = store
+        self._folder = store / CACHE_FOLDER
+        self._recipe = recipe
+        self._n_files = 0
+        self._waiting: dict[str, np.ndarray] = {}
+        self._flushed_at = time.monotonic()
+        require_no_link(self._folder)
+        recipe_file = self._folder / RECIPE_FILE
+        try:
+            if recipe_file.exists():
+                values, _ = read_document(recipe_file, SCHEMA, REMEDY)
+                recipe.require_same(read_entries(Recipe, {**values, "origin": values}), store)
+                while file := next(self._folder.glob(f"block-{self._n_files:06d}-*.npy"), None):
+                    self._read(file)
+        except MetaAdapterError:
+            raise
+        except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
+            raise DataError(
+                f"the features of an interrupted run in {self._folder} are damaged ({error}); "
+                f"{REMEDY}"
+            ) from error
+
+    def __enter__(self) -> FeatureCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
+        """Add features by content hash, and write a file if the last one is old enough."""
+        self._waiting |= features
+        if time.monotonic() - self._flushed_at >= FILE_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the added features to disk, and enter them into `features`."""
+        # Forgotten first: when the disk is full, the flush on the way out must not try again.
+        waiting, self._waiting = self._waiting, {}
+        if waiting:
+            rows = np.stack(list(waiting.values()))
+            kind = [("sha256", "S64"), ("features", np.float16, rows.shape[1:])]
+            records = np.empty(len(waiting), dtype=kind)
+            records["sha256"], records["features"] = list(waiting), rows
+            n_kept = len(self.features)
+            kept = f"{n_kept} pictures are finished and kept; the same command continues there"
+            with write_errors(f"the feature store {self._store}", kept):
+                if self._n_files == 0:
+                    self._folder.mkdir(exist_ok=True)
+                    document = {"schema": SCHEMA, **self._recipe.entries()}
+                    write_document(self._folder / RECIPE_FILE, document)
+                np.save(content := io.BytesIO(), records)
+                name = f"block-{self._n_files:06d}-{_digits(content.getvalue())}.npy"
+                replace_file(self._folder / name, content.getvalue())
+            self._read(self._folder / name)
+        self._flushed_at = time.monotonic()
+
+    def remove(self) -> None:
+        """Delete the cache, once its features are in the store."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self, file: Path) -> None:
+        if _digits(regular(file).read_bytes()) != file.stem.rpartition("-")[2]:
+            raise ValueError(f"the content of {file.name} does not match its name")
+        records = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        hashes = records["sha256"].astype(str).tolist()
+        self.features |= zip(hashes, records["features"], strict=True)
+        self._n_files += 1
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
