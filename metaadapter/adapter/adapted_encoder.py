@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, pack
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder import FrozenEncoder

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter, refuse_caption_adapter
-from metaadapter.data.places import Place
+from metaadapter.data.file_source import FileSource
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.proof import Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
@@ -100,7 +100,7 @@ def stored_facts(config: AdapterConfig) -> dict[str, Any]:
     return {"schema": schema, **config.model_dump(mode="json", exclude=unused)}
 
 
-def read_config(adapter: Path, place: Place | None = None) -> tuple[AdapterConfig, Proof]:
+def read_config(adapter: Path, place: FileSource | None = None) -> tuple[AdapterConfig, Proof]:
     """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
 
     Args:

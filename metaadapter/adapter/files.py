@@ -24,7 +24,7 @@ from metaadapter.adapter.stored import StoredAdapter, packed, unpacked
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import write_document
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, MetaAdapterError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaadapter.data.places import Folder, Place
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.file_source import FileSource, Folder
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
@@ -35,7 +35,7 @@ def is_skill(path: Path) -> bool:
     return path.suffix == SKILL_SUFFIX or path.exists()
 
 
-def open_adapter(path: Path, *names: str) -> Place:
+def open_adapter(path: Path, *names: str) -> FileSource:
     """Open a folder or a skill file to read the files of an adapter from it.
 
     Args:
@@ -69,7 +69,7 @@ def open_skill(path: Path, *names: str) -> StoredZip:
         raise DataError(f"{path} is damaged or was changed: {error}; {REMEDY}") from error
 
 
-def is_caption_adapter(path: Path, place: Place | None = None) -> bool:
+def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
     """Return whether an adapter ranks captions; `False` also if it cannot be read.
 
     The proof of its files is not checked.
@@ -81,7 +81,7 @@ def is_caption_adapter(path: Path, place: Place | None = None) -> bool:
     return isinstance(facts, dict) and facts.get("schema") == CAPTION_SCHEMA
 
 
-def refuse_caption_adapter(path: Path, place: Place) -> None:
+def refuse_caption_adapter(path: Path, place: FileSource) -> None:
     """Raise `IncompatibleArtifact` for an adapter that ranks captions and has no classes."""
     if is_caption_adapter(path, place):
         raise IncompatibleArtifact(

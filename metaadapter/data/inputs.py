@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from metaadapter.data.crop import Crop
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, UsageError
 

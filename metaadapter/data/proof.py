@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.data.atomic_files import Content, replace_file
-from metaadapter.data.places import Folder, Place
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.file_source import FileSource, Folder
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
@@ -41,7 +41,7 @@ class Proof:
     document: Path
     files: Mapping[str, str]
     remedy: str
-    place: Place | None = None
+    place: FileSource | None = None
 
     def find(self, name: str) -> Path:
         """Where a file of a folder is, of any size; its content is checked.
@@ -125,7 +125,7 @@ def read_document(
     remedy: str,
     *,
     without_proof: tuple[str | None, ...] = (),
-    place: Place | None = None,
+    place: FileSource | None = None,
 ) -> tuple[dict[str, Any], Proof | None]:
     """Read what `write_document` wrote.
 

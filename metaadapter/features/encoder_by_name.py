@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.data.own_code import explain, is_own_code, load_own_code
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
@@ -46,7 +46,7 @@ def load_encoder(
         DataError: The weights are not on this machine and cannot be fetched.
         IncompatibleArtifact: The weights do not fit the architecture.
     """
-    if not is_own_code(name):
+    if not is_user_code(name):
         if remembered_by is not None:
             _require_there(name, remembered_by)
         return FrozenEncoder.load(
@@ -94,7 +94,7 @@ def _require_there(name: str, remembered_by: str) -> None:
 
 
 def _call(name: str) -> ImageEncoder:
-    factory = load_own_code(name, kind="encoder")
+    factory = load_user_code(name, kind="encoder")
     try:
         encoder = factory()
     except MetaAdapterError:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float16, Float32
 
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import part_readable, require_some

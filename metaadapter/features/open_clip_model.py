@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import is_regular
 from metaadapter.data.silence import silence
 from metaadapter.errors import (

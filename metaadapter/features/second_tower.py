@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 

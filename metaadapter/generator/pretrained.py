@@ -14,10 +14,10 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.own_code import explain, load_own_code, own_code_and_folder
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.user_code import explain, load_user_code, user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
@@ -63,7 +63,7 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     """
     if name == "closed-form":
         return _seeded(Generator).eval()
-    code, place = own_code_and_folder(str(name))
+    code, place = user_code_and_folder(str(name))
     if code:
         return _own(code, Path(place) if place else None).eval()
     folder = SHIPPED if name == "default" else Path(name)
@@ -94,7 +94,7 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     """
     if isinstance(name, AdapterGenerator):
         return name, generator_id(name)
-    code, place = own_code_and_folder(str(name))
+    code, place = user_code_and_folder(str(name))
     folder = SHIPPED if name == "default" else Path(place or name)
     files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
@@ -187,7 +187,7 @@ def _with_weights(
 
 
 def _own(code: str, folder: Path | None) -> AdapterGenerator:
-    kind = load_own_code(code, kind="generator")
+    kind = load_user_code(code, kind="generator")
     if not (isinstance(kind, type) and issubclass(kind, AdapterGenerator)):
         raise UsageError(f"generator {code!r} must be a subclass of AdapterGenerator, got {kind!r}")
     try:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from episodes.pools import PoolSpec
-from metaadapter.data.own_code import own_code_and_folder
+from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.loss_weights import LossWeights
 
@@ -166,7 +166,7 @@ class TrainConfig(Strict):
             raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
         if self.generator is None:
             return self
-        if own_code_and_folder(self.generator) != (self.generator, ""):
+        if user_code_and_folder(self.generator) != (self.generator, ""):
             raise ValueError(
                 f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
                 "train the network that ships"

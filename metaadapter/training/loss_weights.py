@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.data.own_code import own_code_and_folder
+from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import UsageError
 from metaadapter.training.pool_loss import POOL_TERMS
 
@@ -65,7 +65,7 @@ class LossWeights:
         shipped = [name for name in asdict(self) if name != "own"]
         names = [*shipped, *map(_function, self.own)]
         for name in self.own:
-            if own_code_and_folder(name) != (name, ""):
+            if user_code_and_folder(name) != (name, ""):
                 raise UsageError(f"expected loss.own by FILE.py:FUNCTION, got {name!r}")
             if names.count(_function(name)) > 1:
                 raise UsageError(

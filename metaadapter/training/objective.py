@@ -15,8 +15,8 @@ from episodes import Episodes
 from metaadapter.adapter.divergence import divergence, symmetric_divergence
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.own_code import explain
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.known_loss import known_loss

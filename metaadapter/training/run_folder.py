@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.own_code import load_own_code
-from metaadapter.data.own_folder import hold_lock, write_errors
+from metaadapter.data.output_folder import hold_lock, write_errors
 from metaadapter.data.proof import write_document
 from metaadapter.data.strict_json import parse_json
+from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.training.config import TrainConfig
@@ -77,7 +77,7 @@ def require_same(folder: Path, config: TrainConfig) -> None:
 
 def _identities(config: TrainConfig) -> dict[str, str]:
     return {
-        name: code_identity(load_own_code(name, kind=kind))
+        name: code_identity(load_user_code(name, kind=kind))
         for name, kind in config.own_code.items()
     }
 

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
-from metaadapter.data.own_code import load_own_code
+from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
@@ -62,7 +62,7 @@ class Trainer:
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
         self._network = _new_generator(config).to(device)
         self._own_losses = {
-            name.rpartition(":")[2]: load_own_code(name, kind="loss")
+            name.rpartition(":")[2]: load_user_code(name, kind="loss")
             for name, kind in config.own_code.items()
             if kind == "loss"
         }

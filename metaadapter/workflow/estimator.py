@@ -17,7 +17,7 @@ from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
-from metaadapter.data.own_code import is_own_code
+from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
@@ -282,7 +282,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             else:
                 config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
-            generator = CUSTOM if is_own_code(config.generator) else config.generator
+            generator = CUSTOM if is_user_code(config.generator) else config.generator
         classifier = cls(
             class_texts=config.texts or None,
             mode=cast("Mode", config.mode),

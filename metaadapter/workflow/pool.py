@@ -18,8 +18,8 @@ from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
-from metaadapter.data.own_code import is_own_code
 from metaadapter.data.reader import read_images
+from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
 from metaadapter.features.encoding_loop import Progress
@@ -217,7 +217,7 @@ def require_together(stored: StoredAdapter, adapter: Path) -> AdapterGenerator:
             f"the adapter {adapter} was saved without its support features, so nothing can be "
             "learned from the pictures; leave --together out, or adapt again"
         )
-    if config.generator == "custom" or is_own_code(config.generator):
+    if config.generator == "custom" or is_user_code(config.generator):
         raise UsageError(
             f"the adapter {adapter} was predicted by a generator of your own, which is code and "
             "never runs by itself; leave --together out, or use adapt --unlabelled"

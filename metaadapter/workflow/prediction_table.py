@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, final
 
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.own_folder import hold_lock, require_no_link
+from metaadapter.data.output_folder import hold_lock, require_no_link
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from metaadapter.data.own_folder import open_after
+from metaadapter.data.output_folder import open_after
 from metaadapter.training.validation import Moment
 
 

@@ -45,7 +45,7 @@ def require_for_inside(
         UsageError: A source is a feature store, the encoder is one of one's own, or its precision
             is not that of training.
     """
-    from metaadapter.data.own_code import is_own_code
+    from metaadapter.data.user_code import is_user_code
     from metaadapter.features.encoded_pictures import is_store
 
     for name, source in sources:
@@ -54,7 +54,7 @@ def require_for_inside(
                 f"{name} {source} is a feature store, and --inside changes what the encoder sees: "
                 "give the pictures"
             )
-    if encoder is not None and is_own_code(encoder):
+    if encoder is not None and is_user_code(encoder):
         raise UsageError(
             f"--inside trains adapters inside the models of open_clip, and the encoder {encoder} "
             "is of your own; leave --inside out, or name another encoder"

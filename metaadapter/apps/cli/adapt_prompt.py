@@ -33,13 +33,13 @@ def require_for_prompt(*, no_text: bool, names: bool, encoder: str | None) -> No
     Raises:
         UsageError: There are no names, or no pictures, or the encoder is one of one's own.
     """
-    from metaadapter.data.own_code import is_own_code
+    from metaadapter.data.user_code import is_user_code
 
     if no_text:
         raise UsageError("--prompt is about the names of classes, and --no-text leaves these out")
     if names:
         raise UsageError("--prompt is learned from labelled pictures, and --names comes with none")
-    if encoder is not None and is_own_code(encoder):
+    if encoder is not None and is_user_code(encoder):
         raise UsageError(
             f"--prompt learns vectors for a text tower of open_clip, and the encoder {encoder} is "
             "of your own; leave --prompt out, or name another encoder"

@@ -81,7 +81,7 @@ def _lines(source: Path, found: AdvisedPictures) -> list[str]:
 def _write_page(page_file: Path, source: Path, found: AdvisedPictures) -> None:
     from metaadapter.apps.cli.advice_page import advice_page
     from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.own_folder import write_errors
+    from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)

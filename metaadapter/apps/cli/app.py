@@ -32,7 +32,7 @@ from metaadapter.apps.cli.signals import ending_code, hear_signals
 from metaadapter.apps.cli.streams import lasting_streams, reader_left
 from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
-from metaadapter.data.refusals import refusal
+from metaadapter.data.machine_errors import refusal
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 
 KINDS = {

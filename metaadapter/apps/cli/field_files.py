@@ -67,7 +67,7 @@ class FieldFiles:
         from metaadapter.apps.field.false_triggers import false_triggers, write_false_triggers
         from metaadapter.apps.field.megadetector_file import MegaDetectorFile
         from metaadapter.apps.field.timelapse_file import write_timelapse
-        from metaadapter.data.own_folder import write_errors
+        from metaadapter.data.output_folder import write_errors
 
         options, predictions = questions.options, answered.predictions
         folder = common_folder(questions.queries.rows)

@@ -147,7 +147,7 @@ def ground(
 
 
 def _draw(picture: Image.Image, found: Found, file: Path, phrase: str) -> None:
-    from metaadapter.data.own_folder import write_errors
+    from metaadapter.data.output_folder import write_errors
     from metaadapter.labs.grounding.heat_map_file import save_heat_map
     from metaadapter.labs.grounding.overlay import overlay
 

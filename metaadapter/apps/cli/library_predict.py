@@ -113,7 +113,7 @@ def predict(
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.own_folder import write_errors
+    from metaadapter.data.output_folder import write_errors
 
     def write(file: IO[bytes]) -> None:
         text = io.StringIO(newline="")

@@ -158,7 +158,7 @@ def show(
 
 def _write(csv_file: Path, found: Lists | Answered) -> None:
     from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.own_folder import write_errors
+    from metaadapter.data.output_folder import write_errors
 
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")

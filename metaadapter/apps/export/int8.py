@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import Case
-from metaadapter.data.own_code import is_own_code
 from metaadapter.data.silence import silence
+from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.fine_tuning import LeftOut, leave_one_out
@@ -95,7 +95,7 @@ def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
             f"the adapter {owner} was saved without the features of its pictures, and --int8 "
             "measures the loss of 8 bits on these; adapt again"
         )
-    if is_own_code(stored.config.generator):
+    if is_user_code(stored.config.generator):
         raise UsageError(
             f"the generator of the adapter {owner} is your own code, {stored.config.generator}. "
             "--int8 would have to run it to measure the loss of 8 bits, and an adapter never runs "

@@ -15,7 +15,7 @@ from torch.export import Dim
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.facts import KEY
 from metaadapter.apps.export.models import FeatureModel, PictureModel
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.silence import silence
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact

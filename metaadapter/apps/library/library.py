@@ -32,7 +32,7 @@ from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.names import entry_name, fold, not_there
 from metaadapter.apps.library.route import Identified, Routed
 from metaadapter.data.atomic_files import replace_file, sync_folder
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.predictions import UNKNOWN

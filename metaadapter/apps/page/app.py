@@ -20,7 +20,7 @@ from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal, as_sentence
-from metaadapter.data.refusals import refusal as machine_refusal
+from metaadapter.data.machine_errors import refusal as machine_refusal
 from metaadapter.errors import (
     DataError,
     IncompatibleArtifact,

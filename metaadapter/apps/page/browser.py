@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 
 REDIRECT_FILE = "open.html"
 

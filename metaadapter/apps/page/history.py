@@ -11,7 +11,7 @@ from typing import Any
 
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.data.journal import Journal
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import sealed, unsealed
 
 HISTORY_FILE = "history.jsonl"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from metaadapter.data.atomic_files import replace_file, sync_folder
 from metaadapter.data.decode import decode_image
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import file_hash
 
 ID_DIGITS = 32

@@ -12,7 +12,7 @@ import numpy as np
 
 from metaadapter.apps.page.history import HISTORY_FILE, INSTEAD, History
 from metaadapter.apps.page.picture_folder import PictureFolder
-from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder

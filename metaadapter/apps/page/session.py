@@ -26,7 +26,7 @@ from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
 from metaadapter.apps.page.results import Results, updated, updated_with_pool
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.refusals import refusal
+from metaadapter.data.machine_errors import refusal
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoding_loop import encode_new
 

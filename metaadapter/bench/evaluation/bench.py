@@ -35,8 +35,8 @@ from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.own_code import explain, is_own_code, load_own_code
-from metaadapter.data.refusals import refusal
+from metaadapter.data.machine_errors import refusal
+from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
 _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(draw_far)
@@ -221,9 +221,9 @@ def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
     """
     found: dict[str, Metric] = {}
     for name in names:
-        if not is_own_code(name):
+        if not is_user_code(name):
             raise UsageError(f"metric {name!r}: expected FILE.py:FUNCTION")
-        function = load_own_code(name, kind="metric")
+        function = load_user_code(name, kind="metric")
         column = name.rpartition(":")[2]
         if not callable(function):
             raise UsageError(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from metaadapter.bench.evaluation.config import Cell, EvaluationConfig
 from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.sequences.setting import SequenceConfig
-from metaadapter.data.own_folder import hold_lock, open_after, require_own_or_empty, write_errors
+from metaadapter.data.output_folder import hold_lock, open_after, require_own_or_empty, write_errors
 from metaadapter.data.proof import PROOF, read_document, sealed, unsealed, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json

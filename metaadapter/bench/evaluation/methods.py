@@ -33,8 +33,8 @@ from metaadapter.bench.peers.meta_trained import (
 )
 from metaadapter.bench.peers.unknown.by_name import READ_WORDS, SCORES
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.own_code import explain, is_own_code, load_own_code, own_code_and_folder
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.user_code import explain, is_user_code, load_user_code, user_code_and_folder
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
@@ -128,7 +128,7 @@ def load_method(name: str) -> Method:
             sees_labelled_alone=name in LABELLED_ALONE,
             fit_pictures=fit,
         )
-    if is_own_code(name):
+    if is_user_code(name):
         return _own_method(name)
     try:
         generator = load_generator(name)
@@ -225,8 +225,8 @@ def _own_method(name: str) -> Method:
 
     After the name of a class @FOLDER may follow with its weights.
     """
-    code, _ = own_code_and_folder(name)
-    function = found = load_own_code(code, kind="method")
+    code, _ = user_code_and_folder(name)
+    function = found = load_user_code(code, kind="method")
     if isinstance(found, type) and issubclass(found, AdapterGenerator):
         generator = load_generator(name)
         function, identity = generator.predict, generator_id(generator)

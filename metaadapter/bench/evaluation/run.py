@@ -21,7 +21,7 @@ from metaadapter.bench.evaluation.methods import answering
 from metaadapter.bench.evaluation.summary import Ranks, differences, means, rank_methods, records
 from metaadapter.bench.evaluation.tables import all_tables, draw_table, table_files
 from metaadapter.data.atomic_files import Content
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import write_document
 from metaadapter.data.strict_json import json_text
 from metaadapter.features.device import choose_device

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.bench.scenes.figures import Figures
-from metaadapter.data.own_folder import require_no_link
+from metaadapter.data.output_folder import require_no_link
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text, parse_json
 

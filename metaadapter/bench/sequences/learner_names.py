@@ -22,7 +22,7 @@ from metaadapter.bench.sequences.learners.ranpac import RanPAC
 from metaadapter.bench.sequences.learners.zero_shot import ZeroShot
 from metaadapter.bench.sequences.named_learner import NamedLearner
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.own_code import explain, is_own_code, load_own_code
+from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
 LEARNERS: dict[str, Callable[[], Learner[Any]]] = {
@@ -76,7 +76,7 @@ def load_learner(name: str) -> NamedLearner:
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = _digest(code_identity(type(learner)) + method.identity)
         return NamedLearner(name, identity, learner, method.meta_training)
-    if is_own_code(name):
+    if is_user_code(name):
         return _own_learner(name)
     known = ", ".join([*LEARNERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
     raise UsageError(
@@ -94,7 +94,7 @@ def _fit_of(name: str, fit: Callable[[Support], Any]) -> Fit:
 
 def _own_learner(name: str) -> NamedLearner:
     """A subclass of `Learner` in a file of one's own, its faults told as its own."""
-    kind = load_own_code(name, kind="learner")
+    kind = load_user_code(name, kind="learner")
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
         raise UsageError(
             f"learner {name!r} must be a subclass of metaadapter.bench.Learner, got {kind!r}"

@@ -15,8 +15,8 @@ from metaadapter.bench.sequences.learners.questions import Questions
 from metaadapter.bench.sequences.named_learner import NamedLearner
 from metaadapter.bench.sequences.sequence import Task
 from metaadapter.bench.sequences.setting import Setting
-from metaadapter.data.own_code import explain
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
 COLUMNS = ("after", "task", "n_way", "n_query", "accuracy", "identified", "n_classes", "n_bytes")

@@ -22,7 +22,7 @@ from metaadapter.bench.evaluation.summary import records
 from metaadapter.bench.evaluation.tables import draw_table, table, table_files
 from metaadapter.bench.sequences.bench import ContinualBench
 from metaadapter.bench.sequences.figures import draw_figures, estimates, paired
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import write_document
 from metaadapter.features.device import choose_device
 

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.proof import Proof, file_hash
-from metaadapter.data.refusals import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metaadapter.data.own_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 
 HEADER_FILE = "store.json"
 CACHE_FOLDER = ".partial"

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float16, Float32
 
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.plain_text import is_text
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint

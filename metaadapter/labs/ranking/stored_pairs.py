@@ -28,7 +28,7 @@ from metaadapter.adapter.layout import (
 )
 from metaadapter.adapter.stored import UNUSABLE, pack
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.own_folder import write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import read_document, sealed, write_document
 from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.stored_zip import zip_bytes

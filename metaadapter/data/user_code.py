@@ -16,18 +16,18 @@ from metaadapter.errors import UsageError
 PACKAGE = Path(__file__).parents[1]
 
 
-def is_own_code(name: str) -> bool:
+def is_user_code(name: str) -> bool:
     """Whether a name is FILE.py:NAME or FILE.py:NAME@FOLDER."""
-    return bool(own_code_and_folder(name)[0])
+    return bool(user_code_and_folder(name)[0])
 
 
-def own_code_and_folder(name: str) -> tuple[str, str]:
+def user_code_and_folder(name: str) -> tuple[str, str]:
     """FILE.py:NAME and FOLDER of FILE.py:NAME@FOLDER; "" for what a name lacks."""
     match = re.fullmatch(r"(.+\.py:\w+)(?:@(.+))?", name)
     return (match[1], match[2] or "") if match else ("", "")
 
 
-def load_own_code(name: str, *, kind: str) -> Any:
+def load_user_code(name: str, *, kind: str) -> Any:
     """The function or class that FILE.py:NAME names.
 
     Modules are looked for in its folder too, but last: a file of the user's that is called copy.py

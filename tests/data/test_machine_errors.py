@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metaadapter.data.inputs import UnreadableImage, open_readable
-from metaadapter.data.refusals import is_shortage, refusal
+from metaadapter.data.machine_errors import is_shortage, refusal
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from metaadapter.data.regular_files import regular
 
 
 @runtime_checkable
-class Place(Protocol):
+class FileSource(Protocol):
     """A few files, known by their names; what is read is not checked."""
 
     @property

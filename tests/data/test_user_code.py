@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from metaadapter.data.own_code import is_own_code, load_own_code, own_code_and_folder
+from metaadapter.data.user_code import is_user_code, load_user_code, user_code_and_folder
 from metaadapter.errors import UsageError
 
 
@@ -22,13 +22,13 @@ def test_load_own_code__function_with_a_helper_beside_it__can_be_called(write):
     write("FACTOR = 3\n", name="helper_of_mine.py")
     file = write("import helper_of_mine\n\ndef times(x):\n    return helper_of_mine.FACTOR * x\n")
 
-    assert load_own_code(f"{file}:times", kind="method")(2) == 6
+    assert load_user_code(f"{file}:times", kind="method")(2) == 6
 
 
 def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write):
     file = write("def f():\n    return 1\n", name="copy.py")
 
-    load_own_code(f"{file}:f", kind="method")
+    load_user_code(f"{file}:f", kind="method")
 
     found = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
@@ -39,11 +39,11 @@ def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write)
 
 def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
     file = write("class Mine:\n    size = 1\n")
-    first = load_own_code(f"{file}:Mine", kind="method")
+    first = load_user_code(f"{file}:Mine", kind="method")
 
-    assert load_own_code(f"{file}:Mine", kind="method") is first
+    assert load_user_code(f"{file}:Mine", kind="method") is first
     write("class Mine:\n    size = 2\n")
-    assert load_own_code(f"{file}:Mine", kind="method").size == 2
+    assert load_user_code(f"{file}:Mine", kind="method").size == 2
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text,
     modules = set(sys.modules)
 
     with pytest.raises(UsageError, match=message):
-        load_own_code(str(tmp_path / name), kind="encoder")
+        load_user_code(str(tmp_path / name), kind="encoder")
 
     assert not {each for each in set(sys.modules) - modules if name != "mine.py:f"}
 
@@ -76,5 +76,5 @@ def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text,
     ],
 )
 def test_own_code_and_folder__of_a_name__are_what_it_has(name, expected):
-    assert own_code_and_folder(name) == expected
-    assert is_own_code(name) is bool(expected[0])
+    assert user_code_and_folder(name) == expected
+    assert is_user_code(name) is bool(expected[0])

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from metaadapter.data.refusals import is_shortage
+from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 
