@@ -147,7 +147,7 @@ def test_doctor__options_of_advise_without_it__are_refused(run, option):
     result = run("doctor", option, "x")
 
     assert result.code == 2
-    assert "--page, --encoder and --split go with --advise alone" in result.err
+    assert "--page, --encoder and --split need --advise" in result.err
 
 
 def test_doctor__advise_and_verify__are_refused_together(run, labelled):

@@ -134,7 +134,7 @@ def test_demo__out_is_a_file__says_so(tmp_path, capsys, encoder):
     code, _, err = demo(capsys, "--out", tmp_path / "demo")
 
     assert code == 3
-    assert "is a file, and no folder; choose another folder with --out" in err
+    assert "is a file, not a folder; choose another folder with --out" in err
 
 
 def test_demo__open__shows_the_page(tmp_path, capsys, encoder, monkeypatch):
