@@ -1,7 +1,8 @@
-"""Zip files of one strict form: a few known names, nothing compressed, not a byte besides.
+"""Zip files of one strict form: a few known names, nothing compressed, and no other byte.
 
-Any program for zip files opens them. The other way round only this form is read, so that what
-somebody else made can neither grow when it is unpacked, nor hide anything, nor name a place.
+Any zip program opens them. Only this form is read, so that a file from elsewhere cannot grow when
+it is unpacked, hide anything, or name a path outside. `zipfile` reads the directory; its tolerance
+of gaps, comments and other differences is undone by comparing the bytes.
 """
 
 from __future__ import annotations
@@ -12,42 +13,20 @@ import os
 import stat
 import struct
 import zipfile
-import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO
 
 from metaadapter.data.regular_files import regular
 
-# APPNOTE.TXT of PKWARE, 4.3.7, 4.3.12 and 4.3.16: what stands before a member, in the directory,
-# and at the end. The first two agree from the flags to the length of the extra field.
-LOCAL, ENTRY, END = (
-    struct.Struct(form) for form in ("<4sHHH4sLLLHH", "<4sHHHH4sLLLHHHHHLL", "<4sHHHHLLH")
-)
-LONGEST_ENTRY = 1024
-LOCAL_MARK, ENTRY_MARK, END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-# The earliest moment that a zip file can tell: the same content is the same bytes at any time.
+# APPNOTE.TXT of PKWARE, 4.3.7, 4.3.12 and 4.3.16: the header of a member, its directory entry
+# without the name, and the end of the file.
+HEADER, HEADER_MARK = struct.Struct("<4sHHH4sLLLHH"), b"PK\x03\x04"
+ENTRY_BYTES, LONGEST_ENTRY = 46, 1024
+END, END_MARK = struct.Struct("<4sHHHHLLH"), b"PK\x05\x06"
+# The earliest time of a zip file: the same content gives the same bytes at any time.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
-
-
-class _Member(NamedTuple):
-    """A member by its entry in the directory."""
-
-    name: str
-    size: int
-    crc: int
-    common: tuple[int | bytes, ...]
-    """What its local header has to repeat."""
-    offset: int
-    """Where its local header begins."""
-    length: int
-    """Of its entry."""
-
-    @property
-    def start(self) -> int:
-        """Where its content begins."""
-        return self.offset + LOCAL.size + len(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,120 +50,115 @@ class StoredZip:
         """Check the form of a file, then read members.
 
         Args:
-            path: Of the file.
-            limits: The names that members may have, and how many bytes.
-            names: Those to read, where they are there; all of them by default.
+            path: The file.
+            limits: The names that members may have, and their largest sizes in bytes.
+            names: The members to read, if they exist; all members by default.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: It is no zip file of this form, or a member that was read is damaged.
+            ValueError: It is no zip file of this form, or a member to read is damaged.
         """
         with regular(path).open("rb") as file:
-            members = _members(file, limits)
-            contents = {
-                member.name: _content(file, member)
-                for member in members
-                if names is None or member.name in names
-            }
-        return cls(path, {member.name: member.size for member in members}, contents)
+            _require_end(file, len(limits))
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    members = archive.infolist()
+                    _require_members(members, limits)
+                    _require_no_other_bytes(file, members)
+                    contents = {
+                        member.filename: _content(archive, member)
+                        for member in members
+                        if names is None or member.filename in names
+                    }
+            except (zipfile.BadZipFile, NotImplementedError, struct.error) as error:
+                raise ValueError(
+                    f"it is no zip file, or its directory is damaged: {error}"
+                ) from error
+        return cls(path, {member.filename: member.file_size for member in members}, contents)
 
     def has(self, name: str) -> bool:
-        """Whether there is a member of this name."""
+        """Return whether there is a member of this name."""
         return name in self.sizes
 
     def read(self, name: str) -> bytes:
-        """The content of a member; an OSError if it is not there."""
+        """Return the content of a member that was read; any other name is an `OSError`."""
         if name not in self.contents:
             raise FileNotFoundError(errno.ENOENT, "it is not in there", str(self.path / name))
         return self.contents[name]
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """A zip file of files, in their order, which depends on nothing but them."""
+    """Make a zip file of files, in their order, that depends on nothing but them."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, NO_TIME)
-            entry.create_system = 3  # Unix, wherever this runs
+            entry.create_system = 3  # Unix, on every system
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             archive.writestr(entry, content)
     return buffer.getvalue()
 
 
-def _members(file: IO[bytes], limits: Mapping[str, int]) -> list[_Member]:
-    """The members by the directory at the end of the file, which fill it from its first byte on."""
+def _require_end(file: IO[bytes], n_most: int) -> None:
+    """Check the end of the file before `zipfile` reads a directory that may be enormous."""
     size = os.fstat(file.fileno()).st_size
-    end = _unpack(END, _at(file, size - END.size, END.size), END_MARK)
-    disk, first_disk, n_here, n_members, length, start, n_comment = end
-    if disk or first_disk or n_here != n_members or n_comment:
+    if size < END.size:
+        raise ValueError("it is too short for a zip file")
+    file.seek(size - END.size)
+    content = file.read()
+    if not content.startswith(END_MARK):
+        raise ValueError("it is no zip file, or its end is damaged")
+    *_, n_members, length, start, _ = END.unpack(content)
+    if content != END.pack(END_MARK, 0, 0, n_members, n_members, length, start, 0):
         raise ValueError("the end of the zip file is not as it should be")
-    if n_members > len(limits):
-        raise ValueError(f"expected {len(limits)} files in it at most, found {n_members}")
+    if n_members > n_most:
+        raise ValueError(f"expected {n_most} files in it at most, found {n_members}")
     if start + length + END.size != size or length > n_members * LONGEST_ENTRY:
         raise ValueError("the zip file is cut short, or holds more than its directory says")
-    directory = _at(file, start, length)
-    members: list[_Member] = []
-    at = position = 0
-    for _ in range(n_members):
-        member = _member(directory[at:], limits)
-        if member.name in (each.name for each in members):
-            raise ValueError(f"{member.name} is in it twice")
-        _require_head(file, member, position)
-        members.append(member)
-        at, position = at + member.length, member.start + member.size
-    if at != length or position != start:
+
+
+def _require_members(members: Iterable[zipfile.ZipInfo], limits: Mapping[str, int]) -> None:
+    """Check by the directory that all members are plain files of the allowed names."""
+    names: set[str] = set()
+    for member in members:
+        name = member.filename
+        if name not in limits or member.orig_filename != name:
+            raise ValueError(f"expected {', '.join(limits)} in it, found {name[:60]!r}")
+        if name in names:
+            raise ValueError(f"{name} is in it twice")
+        names.add(name)
+        has_more = member.flag_bits or member.extra or member.comment or member.volume
+        if member.compress_type or has_more or member.compress_size != member.file_size:
+            raise ValueError(f"{name} is compressed, encrypted, or has more than its content")
+        # The kind of file stands above the permissions; some systems write none.
+        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise ValueError(f"{name} is a link, a folder or the like, not a file")
+        if member.file_size > limits[name]:
+            raise ValueError(
+                f"{name} is too large: {member.file_size:,} bytes, of {limits[name]:,} at most"
+            )
+
+
+def _require_no_other_bytes(file: IO[bytes], members: Iterable[zipfile.ZipInfo]) -> None:
+    """Check that the members and their directory fill the file, with equal facts in both."""
+    position = length = 0
+    for member in members:
+        name, size = member.filename.encode(), member.file_size
+        file.seek(position)
+        # The version and the time of a member change nothing.
+        mark, _, flags, method, _, *facts = HEADER.unpack(file.read(HEADER.size))
+        expected = (HEADER_MARK, 0, 0, member.CRC, size, size, len(name), 0)
+        is_same = (mark, flags, method, *facts) == expected and file.read(len(name)) == name
+        if member.header_offset != position or not is_same:
+            raise ValueError(f"the bytes before {member.filename} are not what the directory says")
+        position += HEADER.size + len(name) + size
+        length += ENTRY_BYTES + len(name)
+    if position + length + END.size != os.fstat(file.fileno()).st_size:
         raise ValueError("the zip file has gaps, or holds more than its directory says")
-    return members
 
 
-def _member(entry: bytes, limits: Mapping[str, int]) -> _Member:
-    """The member of an entry, with which the given bytes begin, if it is a plain file."""
-    # Who made it and when change nothing; the flags are those of encryption and the like.
-    _, _, *common, n_comment, disk, _, attributes, offset = _unpack(
-        ENTRY, entry[: ENTRY.size], ENTRY_MARK
-    )
-    flags, method, _, crc, packed, size, n_name, n_extra = common
-    name = entry[ENTRY.size : ENTRY.size + n_name].decode("ascii", "replace")
-    if name not in limits:
-        raise ValueError(f"expected {', '.join(limits)} in it, found {name[:60]!r}")
-    if flags or method or n_extra or n_comment or disk or packed != size:
-        raise ValueError(f"{name} is compressed, encrypted, or has more than its content")
-    # Above the rights stands the kind of file, or nothing where a system has no such thing.
-    if stat.S_IFMT(attributes >> 16) not in (0, stat.S_IFREG):
-        raise ValueError(f"{name} is a link, a folder or the like, not a file")
-    if size > limits[name]:
-        raise ValueError(f"{name} is too large: {size:,} bytes, of {limits[name]:,} at most")
-    return _Member(name, size, crc, tuple(common), offset, ENTRY.size + n_name)
-
-
-def _require_head(file: IO[bytes], member: _Member, position: int) -> None:
-    """Check that a member begins where the one before ends, with what its entry says."""
-    head = _at(file, position, LOCAL.size + len(member.name))
-    _, *common = _unpack(LOCAL, head[: LOCAL.size], LOCAL_MARK)
-    is_same = tuple(common) == member.common and head[LOCAL.size :] == member.name.encode()
-    if member.offset != position or not is_same:
-        raise ValueError(f"what stands before {member.name} is not what the directory says")
-
-
-def _content(file: IO[bytes], member: _Member) -> bytes:
-    content = _at(file, member.start, member.size)
-    if zlib.crc32(content) != member.crc:
-        raise ValueError(f"{member.name} in it is damaged: its CRC-32 is another one")
-    return content
-
-
-def _at(file: IO[bytes], position: int, size: int) -> bytes:
-    if position < 0:
-        raise ValueError("it is too short for a zip file")
-    file.seek(position)
-    content = file.read(size)
-    if len(content) != size:
-        raise ValueError("the zip file is cut short")
-    return content
-
-
-def _unpack(form: struct.Struct, content: bytes, mark: bytes) -> tuple[Any, ...]:
-    """The numbers behind a mark."""
-    if len(content) != form.size or not content.startswith(mark):
-        raise ValueError("it is no zip file, or its directory is damaged")
-    return form.unpack(content)[1:]
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(member)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{member.filename} in it is damaged: {error}") from error

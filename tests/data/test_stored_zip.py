@@ -115,7 +115,7 @@ def linked(name):
 def test_open__hostile_or_damaged_zip__is_refused_before_a_member_is_read(
     opened, content, expected, monkeypatch
 ):
-    monkeypatch.setattr("zlib.crc32", lambda _: pytest.fail("a member was read"))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("a member was read"))
 
     with pytest.raises(ValueError, match=expected):
         opened(content)
@@ -136,9 +136,9 @@ ENTRY = zip_bytes(FILES).index(b"PK\x01\x02") - len(zip_bytes(FILES))
     [
         (ENTRY + 20, "<L", 1, "is compressed"),  # packed size
         (ENTRY + 8, "<H", 1, "encrypted"),  # flags
-        (ENTRY + 42, "<L", 1, "before a.json is not what the directory says"),  # offset
-        (ENTRY + 16, "<L", 0, "before a.json is not what the directory says"),  # CRC-32
-        (22, "<L", 3, "before a.json is not what the directory says"),  # size, in its own header
+        (ENTRY + 42, "<L", 1, "before a.json are not what the directory says"),  # offset
+        (ENTRY + 16, "<L", 0, "before a.json are not what the directory says"),  # CRC-32
+        (22, "<L", 3, "before a.json are not what the directory says"),  # size, in its own header
         (-12, "<H", 1, "the end of the zip file"),  # members here
         (-6, "<L", 0, "cut short, or holds more"),  # where the directory begins
         (-10, "<L", 0xFFFFFFFF, "cut short, or holds more"),  # its length
