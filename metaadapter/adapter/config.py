@@ -155,11 +155,16 @@ def warn_of_unknown(path: Path, unknown: list[str]) -> None:
 
 
 def card(config: AdapterConfig, old: str) -> str:
-    """The text of the card: facts put into the `old` one where it has their marks."""
-    facts = f"{BEGIN}\n{_facts(config)}\n{END}"
+    """The model card, which keeps the user's words on the `old` one."""
+    return card_text(_HEAD, _facts(config), old)
+
+
+def card_text(head: str, facts: str, old: str) -> str:
+    """A model card with facts between marks: in place of those of the `old` card, or above it."""
+    facts = f"{BEGIN}\n{facts}\n{END}"
     if BEGIN in old and END in old:
         return old.split(BEGIN, 1)[0] + facts + old.split(END, 1)[1]
-    return f"{_HEAD}\n{facts}\n" + (f"\n{old}" if old else "")
+    return f"{head}\n{facts}\n" + (f"\n{old}" if old else "")
 
 
 _HEAD = """---

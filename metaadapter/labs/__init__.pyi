@@ -1,6 +1,6 @@
 from .grounding.class_examples import class_examples as class_examples
 from .grounding.cross_modal import CrossModalAdapter as CrossModalAdapter
-from .grounding.ground import Found as Found
+from .grounding.ground import Grounding as Grounding
 from .grounding.ground import ground as ground
 from .grounding.overlay import overlay as overlay
 from .grounding.pretrained import shipped_for as shipped_for

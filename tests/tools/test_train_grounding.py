@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch.nn.utils import clip_grad_norm_
 
-from metaadapter.labs.grounding.cross_modal import Grounded
+from metaadapter.labs.grounding.cross_modal import GroundingMaps
 from metaadapter.labs.grounding.phrase_tokens import EXAMPLE
 from metaadapter.labs.grounding.picture_tokens import PictureTokens, dense_size
 from tests.labs.grounding.test_ground import encoder_of
@@ -119,8 +119,8 @@ def test_overlap_is_that_of_painted_boxes():
 def test_losses_vanish_where_everything_is_right():
     box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
     inside = coverage(box[0].tolist(), 4, 4)[None]
-    right = Grounded(torch.where(inside > 0, 30.0, -30.0), box.expand(1, 4, 4, 4))
-    wrong = Grounded(-right.heat_Thw, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3)
+    right = GroundingMaps(torch.where(inside > 0, 30.0, -30.0), box.expand(1, 4, 4, 4))
+    wrong = GroundingMaps(-right.heat_Thw, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3)
 
     good, bad = (grounding_losses(each, box, inside) for each in (right, wrong))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metaadapter.labs.grounding.cross_modal import Grounded
+from metaadapter.labs.grounding.cross_modal import GroundingMaps
 
 # Of an even spread of heat over the box, beside the share of heat within it.
 SPREAD_WEIGHT = 0.3
@@ -27,7 +27,7 @@ class Losses(NamedTuple):
         return self.place + SPREAD_WEIGHT * self.spread + self.box
 
 
-def grounding_losses(grounded: Grounded, boxes: Tensor, inside: Tensor) -> Losses:
+def grounding_losses(grounded: GroundingMaps, boxes: Tensor, inside: Tensor) -> Losses:
     """The losses of tasks.
 
     Args:

@@ -12,7 +12,7 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 
 if TYPE_CHECKING:
     from metaadapter.features.device import Precision
-    from metaadapter.labs.ranking.fit import LeftOutPairs
+    from metaadapter.labs.ranking.pairs import LeftOutPairs
     from metaadapter.workflow.predictions import Proportion
 
 
@@ -41,7 +41,7 @@ def adapt_captions(
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.features.prompts import resolve_templates
-    from metaadapter.labs.ranking.fit import estimate_pairs, read_pairs
+    from metaadapter.labs.ranking.pairs import estimate_pairs, read_pairs
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 
     require_adapter_folder(out)

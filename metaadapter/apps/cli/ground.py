@@ -1,8 +1,7 @@
-"""`metaadapter ground`: where in pictures a phrase is."""
+"""`metaadapter ground`: the place of a phrase in pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,20 +9,19 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.apps.cli.ground_shown import FoundList
+from metaadapter.apps.cli.ground_files import heat_map_files
+from metaadapter.apps.cli.ground_output import GroundingList
 from metaadapter.apps.cli.one_heap import share_one_heap
-from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from metaadapter.labs.grounding.ground import Found
+    from metaadapter.data.inputs import UnreadableImage
+    from metaadapter.labs.grounding.phrase_grounder import PhraseGrounder
 
 WITHOUT_TRAINING = (
     "the cross-modal adapter that ships was trained with the encoder tiny, and this adapter has "
-    "the encoder {encoder}: these are its own similarities, place by place, without training. They "
-    "know names alone, no colours, places or relations"
+    "the encoder {encoder}: the maps are its similarities at each place, without training. They "
+    "know only names, not colours, places or relations"
 )
 
 
@@ -33,9 +31,7 @@ def ground(
         list[Path],
         Argument(metavar="PICTURES", help="Pictures, folders (with all folders in them), lists."),
     ],
-    phrase: Annotated[
-        str, Argument(metavar="PHRASE", help="What to look for, as in 'the red mug'.")
-    ],
+    phrase: Annotated[str, Argument(metavar="PHRASE", help="What to find, as in 'the red mug'.")],
     out: Annotated[
         Path | None,
         Option(
@@ -55,77 +51,36 @@ def ground(
 
     A box, a score and, with --out, a heat map.
 
-    The adapter says which encoder reads pictures and words. Something is always found: the score
-    is the share of all heat that lies in the box, and no probability that the thing is there.
+    The encoder of the adapter reads pictures and words. A box is always given: the score is the
+    fraction of all heat that lies in it, not a probability that the thing is there.
 
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
     upright picture), score.
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter.files import load_adapter
-    from metaadapter.data.decode import decode_image
-    from metaadapter.data.inputs import UnreadableImage
-    from metaadapter.data.reader import read_images
-    from metaadapter.features.encoded_pictures import is_store
-    from metaadapter.features.encoder import FrozenEncoder
-    from metaadapter.labs.grounding.class_examples import class_examples
-    from metaadapter.labs.grounding.ground import ground as find
+    from metaadapter.labs.grounding.phrase_grounder import read_grounder
     from metaadapter.labs.grounding.phrase_tokens import phrase_pieces
-    from metaadapter.labs.grounding.pretrained import shipped_for
-    from metaadapter.workflow.queries import load_base_encoder
 
-    phrase_pieces(phrase)  # better told now than after loading
-    if stores := [source for source in images if is_store(source)]:
-        raise UsageError(
-            f"{stores[0]} is a feature store, and what it keeps of a picture does not tell where "
-            "a thing is in it: give the pictures"
-        )
-    stored = load_adapter(adapter)
-    config = stored.config
-    rows = [row for source in images for row in read_images(source, labelled=False).rows]
-    paths = list(dict.fromkeys(row.path for row in rows))
-    files = _files(out, paths, phrase)
-    # The network that ships was trained on tokens of the frozen towers.
-    loaded = load_base_encoder(adapter, config.origin, config.width, encoder, device, "fp32")
-    if not isinstance(loaded, FrozenEncoder):
-        raise UsageError(
-            f"the encoder {loaded.name} is of your own, and only models of open_clip give tokens "
-            "of places and words; make an adapter with one of those, such as tiny"
-        )
-    cross_modal = shipped_for(loaded)
-    # With parts in its image tower, the adapter's pictures have features of another encoder.
-    comparable = cross_modal is not None and config.inside is None
-    shown = class_examples(stored, loaded, phrase) if comparable else None
-    warnings = [] if cross_modal else [WITHOUT_TRAINING.format(encoder=loaded.name)]
-    if any(row.box is not None for row in rows):
-        warnings.append("their boxes are left aside: a phrase is looked for in whole pictures")
-    console.warn_of("about the pictures:", warnings)
-    if shown is not None:
-        console.note(f"the adapter's pictures of {shown.label} serve as examples")
-    elif cross_modal is not None and config.inside is not None:
-        console.note(
-            "the adapter's pictures serve as no examples, as they are features of an encoder with "
-            "adapters inside: those of an adapter without --inside do"
-        )
-    listed = None if json_output else FoundList(console, paths)
-    found: list[dict[str, Any]] = []
+    phrase_pieces(phrase)  # a phrase without words is refused before the encoder is loaded
+    paths, has_boxes = _read_paths(images)
+    files = heat_map_files(out, paths, phrase)
+    grounder = read_grounder(adapter, phrase, encoder, device)
+    warnings = _warn(console, grounder, has_boxes=has_boxes)
+    listed = None if json_output else GroundingList(console, paths)
+    entries: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
-    with console.counting("looking", below_results=True) as tell:
+    with console.counting("searching", below_results=True) as show:
         for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
-            try:
-                picture = decode_image(path)
-            except UnreadableImage as error:
-                unreadable.append(error)
-            else:
-                (each,) = find(loaded, [picture], phrase, cross_modal, shown and shown.vectors)
-                if file is not None:
-                    _draw(picture, each, file, phrase)
-                found.append(_told(path, each, file))
+            result = _ground(grounder, path, file)
+            if isinstance(result, dict):
+                entries.append(result)
                 if listed is not None:
-                    listed.add(found[-1])
-            tell(number, len(paths))
-    if not found:
+                    listed.add(result)
+            else:
+                unreadable.append(result)
+            show(number, len(paths))
+    if not entries:
         raise DataError(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
         )
@@ -135,74 +90,71 @@ def ground(
     if json_output:
         document = {
             "adapter": str(adapter),
-            "encoder": loaded.name,
+            "encoder": grounder.encoder.name,
             "phrase": phrase,
-            "trained": cross_modal is not None,
-            "examples": shown and shown.label,
-            "found": found,
+            "trained": grounder.cross_modal is not None,
+            "examples": grounder.examples and grounder.examples.label,
+            "found": entries,
             "warnings": warnings,
             "quarantined": quarantined_json(unreadable),
         }
         print_document("ground", document)
 
 
-def _draw(picture: Image.Image, found: Found, file: Path, phrase: str) -> None:
+def _read_paths(images: list[Path]) -> tuple[list[Path], bool]:
+    """The paths of all pictures, each once, and whether a manifest has boxes."""
+    from metaadapter.data.reader import read_images
+    from metaadapter.features.encoded_pictures import is_store
+
+    if stores := [source for source in images if is_store(source)]:
+        raise UsageError(
+            f"{stores[0]} is a feature store, which does not keep where things are in a picture; "
+            "give the pictures themselves"
+        )
+    rows = [row for source in images for row in read_images(source, labelled=False).rows]
+    return list(dict.fromkeys(row.path for row in rows)), any(row.box is not None for row in rows)
+
+
+def _warn(console: Console, grounder: PhraseGrounder, *, has_boxes: bool) -> list[str]:
+    """Print warnings and notes about the pictures, and return the warnings."""
+    warnings = []
+    if grounder.cross_modal is None:
+        warnings.append(WITHOUT_TRAINING.format(encoder=grounder.encoder.name))
+    if has_boxes:
+        warnings.append("their boxes are ignored: a phrase is searched for in whole pictures")
+    console.warn_of("about the pictures:", warnings)
+    if grounder.examples is not None:
+        console.note(f"the adapter's pictures of {grounder.examples.label} are used as examples")
+    elif grounder.has_other_features:
+        console.note(
+            "the adapter's pictures are not used as examples, because their features come from an "
+            "encoder with adapters inside; those of an adapter without --inside are used"
+        )
+    return warnings
+
+
+def _ground(
+    grounder: PhraseGrounder, path: Path, file: Path | None
+) -> dict[str, Any] | UnreadableImage:
+    """Find the phrase in one picture, and draw the heat map; the result is its JSON form."""
+    from metaadapter.data.decode import decode_image
+    from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors
     from metaadapter.labs.grounding.heat_map_file import save_heat_map
     from metaadapter.labs.grounding.overlay import overlay
 
-    with write_errors(f"the heat map {file}"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_heat_map(file, overlay(picture, found), phrase)
-
-
-def _told(path: Path, found: Found, file: Path | None) -> dict[str, Any]:
-    """The JSON form of what was found in one picture."""
+    try:
+        picture = decode_image(path)
+    except UnreadableImage as error:
+        return error
+    grounding = grounder.ground(picture)
+    if file is not None:
+        with write_errors(f"the heat map {file}"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_heat_map(file, overlay(picture, grounding), grounder.phrase)
     return {
         "path": str(path),
-        "box": [round(side, 4) for side in found.box],
-        "score": round(found.score, 4),
+        "box": [round(side, 4) for side in grounding.box],
+        "score": round(grounding.score, 4),
         "heat_map": None if file is None else str(file),
     }
-
-
-def _files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | None]:
-    """The file of each picture; where two have one name, all get the numbers of their places.
-
-    Raises:
-        UsageError: `out` is no place for them, or something would be replaced that is no heat map
-            of this phrase.
-    """
-    if out is None:
-        return [None] * len(paths)
-    from metaadapter.data.folder import PICTURE_SUFFIXES
-    from metaadapter.labs.grounding.heat_map_file import phrase_of
-
-    suffix = out.suffix.lower()
-    is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())
-    if is_file and len(paths) > 1:
-        raise UsageError(
-            f"{len(paths)} pictures make as many files, and --out {out} is one file; name a folder"
-        )
-    if is_file and suffix != ".png":
-        raise UsageError(f"--out {out} should end in .png, for that is what is written")
-    if is_file:
-        files: list[Path] = [out]
-    else:
-        stems = [path.stem for path in paths]
-        # Some file systems take capitals and small letters for the same.
-        if len({stem.casefold() for stem in stems}) < len(stems):
-            stems = [f"{stem}-{number}" for number, stem in enumerate(stems, start=1)]
-        files = [out / f"{stem}.png" for stem in stems]
-    pictures = {path.resolve() for path in paths}
-    if replaced := [file for file in files if file.resolve() in pictures]:
-        raise UsageError(
-            f"--out {out} would replace the picture {replaced[0]} itself; name another place"
-        )
-    for file in files:
-        if file.exists() and (other := phrase_of(file)) != one_line(phrase):
-            is_what = "no heat map" if other is None else f"the heat map of {other!r}"
-            raise UsageError(
-                f"--out {out} would replace {file}, which is {is_what}; name another place"
-            )
-    return [*files]

@@ -1,7 +1,8 @@
-"""`metaadapter rank`: captions in order for pictures, and pictures for captions."""
+"""`metaadapter rank`: captions in order for each picture, and pictures for each caption."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +10,12 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
-from metaadapter.apps.cli.rank_shown import Answered, Lists, show
+from metaadapter.apps.cli.rank_output import QuestionAnswers, RankedLists, show
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.labs.ranking.ranking_adapter import Asked
+    from metaadapter.labs.ranking.captions import Captions
+    from metaadapter.labs.ranking.ranking_adapter import RankingTask
 
 
 def rank(
@@ -30,38 +32,41 @@ def rank(
         Path | None,
         Argument(
             metavar="[TEXTS]",
-            help="Captions: a text file with one a line, or a manifest with a column `caption`. By "
-            "default those of the manifest PICTURES.",
+            help="Captions: a text file with one caption a line, or a manifest with a column "
+            "`caption`. By default the captions of the manifest PICTURES.",
             show_default=False,
         ),
     ] = None,
     text: Annotated[
-        list[str] | None, Option(metavar="CAPTION", help="A caption, in place of TEXTS. Repeat.")
+        list[str] | None,
+        Option(metavar="CAPTION", help="A caption, in place of TEXTS; repeatable."),
     ] = None,
-    top: Annotated[int, Option(min=1, help="Of each list, the best N.")] = 5,
+    top: Annotated[int, Option(min=1, help="How many of each list to show, the best first.")] = 5,
     together: Annotated[
         bool,
         Option(
             "--together",
-            help="Learn from all these pictures and captions what the domain is like, before they "
-            "are ordered: mostly better, most after few pairs. Scores then depend on one another.",
+            help="Also take means and hubs from all these pictures and captions. Mostly better, "
+            "most of all with few pairs; scores then depend on one another.",
         ),
     ] = False,
     question: Annotated[
         str | None,
         Option(
-            metavar="QUESTION", help="Ask each picture, in place of TEXTS. It needs --answers too."
+            metavar="QUESTION",
+            help="A question about each picture, in place of TEXTS; it needs --answers.",
         ),
     ] = None,
     answers: Annotated[
-        str | None, Option(metavar="ANSWER,…", help="The answers to choose from.")
+        str | None,
+        Option(metavar="ANSWER,…", help="The answers to choose from."),
     ] = None,
     sentence: Annotated[
         str | None,
         Option(
             metavar="SENTENCE",
             help="The answer as a sentence, with {} for it, as in 'the car is {}'.",
-            show_default="made of the question",
+            show_default="made from the question",
         ),
     ] = None,
     csv_file: Annotated[
@@ -76,66 +81,92 @@ def rank(
 ) -> None:
     """Order captions and pictures, or answer a question.
 
-    ADAPTER is one of pictures with captions (`metaadapter adapt --captions`); with one of classes
-    its frozen encoder orders alone. Without a terminal the list is tab-separated: what is asked
-    about, whether it is a picture or a caption, the place in its list, the answer, its score.
+    ADAPTER is made from pictures with captions (`metaadapter adapt --captions`); of an adapter of
+    classes only the frozen encoder is used. Without a terminal the list is tab-separated: the name
+    of a picture or the caption, which of the two it is, the place in its list, the answer, its
+    score.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    if (question is None) != (answers is None):
-        raise UsageError("--question and --answers go together: give both, or neither")
-    if sentence is not None and question is None:
-        raise UsageError("--sentence says how an answer is read, but there is no --question")
-    if sum(each is not None for each in (texts, text, question)) > 1:
+    choices = tuple(answer.strip() for answer in (answers or "").split(","))
+    sentences = _sentences(question, answers and choices, sentence)
+    if sum(given is not None for given in (texts, text, question)) > 1:
         raise UsageError("give the captions once: as TEXTS, with --text, or as --question")
     from metaadapter.labs.ranking.captions import list_captions
-    from metaadapter.labs.ranking.questions import answer_probabilities, answer_sentences
-    from metaadapter.labs.ranking.ranked import RECALL_AT, recall_of
-    from metaadapter.labs.ranking.ranked import rank as rank_rows
     from metaadapter.labs.ranking.ranking_adapter import read_ranking_adapter
 
-    candidates = tuple(each.strip() for each in (answers or "").split(","))
-    sentences = None if question is None else answer_sentences(question, candidates, sentence)
     captions = list_captions(pictures, texts, sentences or text, split=split)
-    ready = read_ranking_adapter(adapter, encoder, device, precision)
+    ranking = read_ranking_adapter(adapter, encoder, device, precision)
     with console.progress() as progress:
-        asked = ready.ask(pictures, captions, together=together, split=split, progress=progress)
-    warnings = _warn(console, adapter, asked, n_pairs=ready.n_pairs)
-    if together:
-        console.note("these scores depend on one another: other candidates beside may change them")
-    paths = asked.pictures.paths
-    shared = {
+        task = ranking.encode(pictures, captions, together=together, split=split, progress=progress)
+    document = {
         "adapter": str(adapter),
-        "encoder": ready.origin.encoder,
-        "n_pairs": ready.n_pairs,
+        "encoder": ranking.origin.encoder,
+        "n_pairs": ranking.n_pairs,
         "together": together,
-        "n_pictures": len(paths),
-        "warnings": warnings,
-        "quarantined": quarantined_json(asked.pictures.quarantined),
+        "n_pictures": len(task.pictures.paths),
+        "warnings": _warn(console, adapter, task, n_pairs=ranking.n_pairs, together=together),
+        "quarantined": quarantined_json(task.pictures.quarantined),
     }
-    found: Answered | Lists
+    result: QuestionAnswers | RankedLists
     if question is not None:
-        scores = asked.picture_rows @ asked.caption_rows.T
-        probabilities = answer_probabilities(scores, ready.logit_scale)
-        found = Answered(question, candidates, captions.texts, paths, probabilities)
+        result = _answer(task, question, choices, captions, ranking.logit_scale)
     else:
-        ranked = rank_rows(asked.picture_rows, asked.caption_rows, max(top, *RECALL_AT))
-        recall = recall_of(ranked, asked.pictures, captions)
-        found = Lists(paths, captions.texts, ranked, top, recall)
-    show(console, found, csv_file, shared if json_output else None)
+        result = _rank(task, captions, top)
+    show(console, result, csv_file, document if json_output else None)
 
 
-def _warn(console: Console, adapter: Path, asked: Asked, *, n_pairs: int) -> list[str]:
-    """Tell what is to be known of the scores; the warnings among it come back."""
-    warnings = [*asked.pictures.warnings]
+def _sentences(
+    question: str | None, answers: Sequence[str] | None, sentence: str | None
+) -> tuple[str, ...] | None:
+    if (question is None) != (answers is None):
+        raise UsageError("--question and --answers go together: give both, or neither")
+    if question is None or answers is None:
+        if sentence is not None:
+            raise UsageError("--sentence is for the answers to a --question; give --question too")
+        return None
+    from metaadapter.labs.ranking.questions import answer_sentences
+
+    return answer_sentences(question, answers, sentence)
+
+
+def _answer(
+    task: RankingTask,
+    question: str,
+    answers: Sequence[str],
+    sentences: Captions,
+    logit_scale: float,
+) -> QuestionAnswers:
+    from metaadapter.labs.ranking.questions import answer_probabilities
+
+    scores = task.picture_rows @ task.caption_rows.T
+    probabilities = answer_probabilities(scores, logit_scale)
+    return QuestionAnswers(question, answers, sentences.texts, task.pictures.paths, probabilities)
+
+
+def _rank(task: RankingTask, captions: Captions, top: int) -> RankedLists:
+    from metaadapter.labs.ranking.rankings import RECALL_AT, rank, recall_of
+
+    rankings = rank(task.picture_rows, task.caption_rows, max(top, *RECALL_AT))
+    recall = recall_of(rankings, task.pictures, captions)
+    return RankedLists(task.pictures.paths, captions.texts, rankings, top, recall)
+
+
+def _warn(
+    console: Console, adapter: Path, task: RankingTask, *, n_pairs: int, together: bool
+) -> list[str]:
+    """Print notes and warnings about the scores, and return the warnings."""
+    warnings = [*task.pictures.warnings]
     if not n_pairs:
         console.note(
-            f"{adapter} was made of classes: its frozen encoder orders alone; with pairs of your "
-            "domain, `metaadapter adapt PAIRS.csv --captions` makes an adapter that does it better"
+            f"{adapter} was made from classes, so only its frozen encoder is used; with pairs of "
+            "your domain, `metaadapter adapt PAIRS.csv --captions` makes a better adapter for this"
         )
-    if asked.n_of_pairs:
+    if task.n_of_pairs:
         warnings.append(
-            f"the adapter was fitted to {asked.n_of_pairs} of these very pictures, so their places "
-            "show memory, not skill"
+            f"the adapter was fitted to {task.n_of_pairs} of these pictures, so their places are "
+            "better than those of new pictures"
         )
-    console.warn_of_pictures("these", warnings, asked.pictures.quarantined)
+    console.warn_of_pictures("these", warnings, task.pictures.quarantined)
+    if together:
+        console.note("these scores depend on one another: they change with the other candidates")
     return warnings

@@ -1,4 +1,4 @@
-"""Attention between tokens whose similarity is known from a frozen encoder."""
+"""Attention between tokens, guided by their similarity in a frozen encoder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MASKED = -1e4
 
 @final
 class GuidedAttention(nn.Module):
-    """Attention of several heads, to whose logits known similarity is added.
+    """Attention of several heads, whose logits include the known similarity of tokens.
 
     Args:
         width: The width of the tokens on both sides.
         heads: The number of heads.
-        guided: Whether similarity is added, in each head as far as it has learned to trust it.
-        with_maps: Whether the logits themselves are given on as well, weighted over the tokens by
-            what each of them is: a softmax tells which token fits best and not how well it does.
+        guided: Whether similarity is added to the logits, by a learned weight for each head.
+        with_maps: Whether the output also has the logits themselves, in a learned weighting of the
+            tokens: a softmax shows which token fits best, but not how well.
     """
 
     def __init__(
@@ -37,22 +37,22 @@ class GuidedAttention(nn.Module):
 
     def forward(
         self,
-        asking: Float[Tensor, "tasks a width"],
-        asked: Float[Tensor, "tasks b width"],
-        alike: Float[Tensor, "tasks a b"] | None = None,
+        queries: Float[Tensor, "tasks a width"],
+        keys: Float[Tensor, "tasks b width"],
+        similarity: Float[Tensor, "tasks a b"] | None = None,
         mask: Bool[Tensor, "tasks b"] | None = None,
     ) -> Float[Tensor, "tasks a width"]:
-        """What each asking token takes from the tokens asked that the mask leaves."""
+        """The attention of each query token to the key tokens that the mask keeps."""
         q, k, v = (
-            each.reshape(*each.shape[:2], self.heads, -1).transpose(1, 2)
-            for each in (self.query(asking), self.key(asked), self.value(asked))
+            rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
+            for rows in (self.query(queries), self.key(keys), self.value(keys))
         )
         logits = q @ k.mT / math.sqrt(q.shape[-1])
-        if self.trust is not None and alike is not None:
-            logits = logits + self.trust[:, None, None] * alike[:, None]
+        if self.trust is not None and similarity is not None:
+            logits = logits + self.trust[:, None, None] * similarity[:, None]
         hidden = torch.zeros(()) if mask is None else torch.where(mask, 0.0, MASKED)[:, None, None]
-        found: Tensor = self.out(((logits + hidden).softmax(3) @ v).transpose(1, 2).flatten(2))
+        output: Tensor = self.out(((logits + hidden).softmax(3) @ v).transpose(1, 2).flatten(2))
         if self.salience is not None and self.map_out is not None:
-            weight = (self.salience(asked).mT[:, :, None] + hidden).softmax(3)
-            found = found + self.map_out((logits * weight).sum(3).transpose(1, 2))
-        return found
+            weight = (self.salience(keys).mT[:, :, None] + hidden).softmax(3)
+            output = output + self.map_out((logits * weight).sum(3).transpose(1, 2))
+        return output

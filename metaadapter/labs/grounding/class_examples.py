@@ -1,4 +1,4 @@
-"""Examples of what a phrase names among the labelled pictures that an adapter keeps."""
+"""Examples of a phrase among the labelled pictures that an adapter keeps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.prompts import readable_name
 from metaadapter.labs.grounding.phrase_tokens import joint_of_first_look, phrase_words
 
-# It learned with no more.
+# The cross-modal adapter was trained with at most this many.
 MOST_EXAMPLES = 4
 
 
 class ClassExamples(NamedTuple):
-    """Examples from a class of an adapter.
+    """Pictures of a class of an adapter.
 
     Attributes:
         label: The class.
@@ -31,18 +31,18 @@ class ClassExamples(NamedTuple):
 def class_examples(
     stored: StoredAdapter, encoder: FrozenEncoder, phrase: str
 ) -> ClassExamples | None:
-    """The class that a phrase names first, with up to four of its pictures.
+    """The first class that a phrase names, with up to four of its pictures.
 
-    Of several classes that begin at the same word the one of the longest name is taken.
-    `None` where no class is named, or the adapter keeps no features.
+    Of several class names that begin at the same word, the longest is taken. `None` if the phrase
+    names no class, or the adapter keeps no features.
     """
     if stored.support is None:
         return None
     words = phrase_words(phrase)
     named = []
-    told = stored.config.class_names or [""] * len(stored.config.classes)
+    class_names = stored.config.class_names or [""] * len(stored.config.classes)
     for number, label in enumerate(stored.config.classes):
-        names = {readable_name(str(label)), told[number]}
+        names = {readable_name(str(label)), class_names[number]}
         for name in filter(None, map(phrase_words, names)):
             places = [n for n in range(len(words)) if words[n : n + len(name)] == name]
             named += [(place, -len(name), number) for place in places]

@@ -1,4 +1,4 @@
-"""The cross-modal adapter: places of a picture attend to the words of a phrase, and back."""
+"""The cross-modal adapter: places of a picture attend to the words of a phrase, and the reverse."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class CrossModalConfig:
     """The encoder and the shape of a cross-modal adapter.
 
     Attributes:
-        encoder: The name of the encoder that it was trained with.
+        encoder: The name of the encoder that the adapter was trained with.
         digest: The hash of that encoder's weights.
-        size: Width and height in pixels at which whole pictures are looked at.
+        size: Width and height in pixels of the whole pictures that the encoder reads.
         dim: The width of the space of pictures and texts.
         stage_dim: The width of the finer stage.
-        width: The width that both are projected down to.
+        width: The width to which both are projected.
         heads: The number of heads of attention.
-        rounds: How often words look at places and places at words.
+        rounds: How often words attend to places and places to words.
         logit_scale: The inverse temperature of the encoder.
     """
 
@@ -45,19 +45,19 @@ class CrossModalConfig:
     rounds: int = 2
 
 
-class Grounded(NamedTuple):
-    """Where the phrases of tasks are.
+class GroundingMaps(NamedTuple):
+    """The places of the phrases of tasks.
 
     Attributes:
-        heat_Thw: A logit for each place of the finer grid; its softmax is where the thing is.
-        boxes_Thw4: The box that each place would give: left, top, right, bottom in fractions.
+        heat_Thw: A logit for each place of the finer grid; the softmax is the heat.
+        boxes_Thw4: The box predicted at each place: left, top, right, bottom in fractions.
     """
 
     heat_Thw: Float[Tensor, "tasks height width"]
     boxes_Thw4: Float[Tensor, "tasks height width 4"]
 
     def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
-        """One box a task: the mean, by heat, over the places in the box of the hottest one."""
+        """One box a task: the mean box, weighted by heat, over the hottest place's box."""
         heat, boxes = self.heat_Thw.flatten(1).softmax(1), self.boxes_Thw4.flatten(1, 2)
         peak = boxes[torch.arange(len(heat)), heat.argmax(1)][:, None]
         centres = _centres(*self.heat_Thw.shape[1:]).to(heat).flatten(0, 1)
@@ -72,25 +72,25 @@ def frozen_map(
     logit_scale: float,
     size: tuple[int, int],
 ) -> Float[Tensor, "tasks height width"]:
-    """The frozen encoder's own map: logits of each place and the phrase, drawn to a size."""
+    """The map of the frozen encoder: logits of each place and the phrase, resized."""
     cosines = torch.einsum("thwd,td->thw", normalize(joint_THWD, dim=-1), phrase_TD)
     return logit_scale * interpolate(cosines[:, None], size, mode="bilinear")[:, 0]
 
 
 @final
 class CrossModalAdapter(nn.Module):
-    """Corrects the frozen map by what places and words tell one another.
+    """Corrects the frozen map by attention between places and words.
 
-    Both are projected down to one width. In each round the words look at all places, weighted by
-    their similarity, and at one another; then the places look at the words. The last projection,
-    up to the map, begins at zero: an untrained adapter gives the frozen map to the bit.
+    Both are projected to one width. In each round the words attend to all places, guided by their
+    similarity, and to one another; then the places attend to the words. The last projection, to the
+    map, starts at zero: an untrained adapter gives exactly the frozen map.
     """
 
     def __init__(self, config: CrossModalConfig) -> None:
         super().__init__()
         self.config = config
         width = config.width
-        # What all places of all pictures have in common; examples are read without it.
+        # The mean of all places of all pictures, which is subtracted from examples.
         self.centre: Tensor
         self.register_buffer("centre", torch.zeros(config.dim))
         self.patch_down = nn.Linear(config.dim, width)
@@ -112,8 +112,8 @@ class CrossModalAdapter(nn.Module):
 
     def forward(
         self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
-    ) -> Grounded:
-        """Ground each phrase in the picture with its number."""
+    ) -> GroundingMaps:
+        """Ground each phrase in the picture whose number it has."""
         high, wide = pictures.joint_NHWD.shape[1:3]
         fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
         joint = normalize(pictures.joint_NHWD, dim=-1)
@@ -128,9 +128,11 @@ class CrossModalAdapter(nn.Module):
         words = words + self.kind(phrases.kinds_TL) + self.place(phrases.places_TL)
         cosines = phrases.vectors_TLD @ joint.flatten(1, 2)[of_picture_T].mT
         spread = cosines.std(2, keepdim=True) + 1e-4
-        alike_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
-        for each in self.rounds:
-            words, patches_TPW = each(words, patches_TPW, alike_TLP, phrases.mask_TL, (high, wide))
+        similarity_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
+        for attend in self.rounds:
+            words, patches_TPW = attend(
+                words, patches_TPW, similarity_TLP, phrases.mask_TL, (high, wide)
+            )
         coarse = self.to_fine(patches_TPW).reshape(len(patches_TPW), high, wide, -1)
         fine = _resized(coarse, (fine_high, fine_wide))
         fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
@@ -142,11 +144,11 @@ class CrossModalAdapter(nn.Module):
             self.config.logit_scale,
             (fine_high, fine_wide),
         )
-        return Grounded(frozen + change[..., 0], _boxes(change[..., 1:]))
+        return GroundingMaps(frozen + change[..., 0], _boxes(change[..., 1:]))
 
 
 class _Round(nn.Module):
-    """Words look at places and at one another, then places at words."""
+    """Words attend to places and to one another, then places to words."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -163,17 +165,16 @@ class _Round(nn.Module):
         self,
         words: Float[Tensor, "tasks length width"],
         patches: Float[Tensor, "tasks places width"],
-        alike: Float[Tensor, "tasks length places"],
+        similarity: Float[Tensor, "tasks length places"],
         mask: Bool[Tensor, "tasks length"],
         grid: tuple[int, int],
     ) -> tuple[Float[Tensor, "tasks length width"], Float[Tensor, "tasks places width"]]:
-        seen = self.patch_norm(patches)
-        words = words + self.words_to_patches(self.word_norm(words), seen, alike)
-        bare = self.self_norm(words)
-        words = words + self.among_words(bare, bare, mask=mask)
+        keys = self.patch_norm(patches)
+        words = words + self.words_to_patches(self.word_norm(words), keys, similarity)
+        normed = self.self_norm(words)
+        words = words + self.among_words(normed, normed, mask=mask)
         words = words + self.word_mlp(words)
-        found = self.patches_to_words(seen, self.word_norm(words), alike.mT, mask)
-        patches = patches + found
+        patches = patches + self.patches_to_words(keys, self.word_norm(words), similarity.mT, mask)
         maps = patches.mT.reshape(*patches.mT.shape[:2], *grid)
         patches = patches + self.around(maps).flatten(2).mT
         return words, patches + self.patch_mlp(patches)
@@ -196,7 +197,7 @@ def _resized(
 
 
 def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:
-    """Across and down, in fractions."""
+    """The centre of each place, across and down, in fractions."""
     down, across = (torch.arange(n) + 0.5 for n in (high, wide))
     return torch.stack(torch.meshgrid(across / wide, down / high, indexing="xy"), -1)
 
@@ -207,8 +208,8 @@ def _waves(high: int, wide: int) -> Float[Tensor, "high wide waves"]:
 
 
 def _boxes(sides: Float[Tensor, "tasks h w 4"]) -> Float[Tensor, "tasks h w 4"]:
-    """From the distances of each place to the four sides, before softplus, to boxes."""
+    """Boxes from the distances of each place to the four sides, before softplus."""
     centres = _centres(*sides.shape[1:3]).to(sides)
     # An untrained adapter gives boxes of a third of the picture.
-    away = softplus(sides - 1.7)
-    return torch.cat([centres - away[..., :2], centres + away[..., 2:]], -1)
+    distances = softplus(sides - 1.7)
+    return torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], -1)

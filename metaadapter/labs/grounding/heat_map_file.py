@@ -1,4 +1,4 @@
-"""The file of a drawn heat map, which tells of the phrase that it was made for."""
+"""The PNG file of a heat map, which records the phrase."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KEYWORD = "Description"
 
 
 def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
-    """Write what `overlay` has drawn as a PNG file, in a folder that exists, whole or not at all.
+    """Write the drawing of `overlay` as a PNG file into a folder that exists, whole or not at all.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     info = PngInfo()
     info.add_itxt(KEYWORD, one_line(phrase))
@@ -29,10 +29,10 @@ def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
 
 
 def phrase_of(file: Path) -> str | None:
-    """The phrase of the heat map in a file, as `one_line` has it; `None` if it holds none."""
+    """The phrase of the heat map in a file, as `one_line` writes it; `None` if there is none."""
     try:
         with open_readable(file) as opened:
             phrase = open_image(file, opened).info.get(KEYWORD)
-    except Exception:  # damaged files surface as nearly any type of error
+    except Exception:  # a damaged file may raise nearly any type of error
         return None
     return None if phrase is None else str(phrase)

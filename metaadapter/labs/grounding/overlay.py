@@ -1,4 +1,4 @@
-"""A picture with a heat map over it and a box around what was found."""
+"""A picture with the heat map and the box of a phrase drawn over it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 
-from metaadapter.labs.grounding.ground import Box, Found
+from metaadapter.labs.grounding.ground import Box, Grounding
 
-# From cold to hot: dark blue, violet, orange, yellow. They differ in lightness too, for readers
-# who see no colours and for prints without any.
+# From cold to hot: dark blue, violet, orange, yellow. Their lightness rises, for readers who see no
+# colours and for prints in grey.
 RAMP = ((12, 8, 60), (120, 28, 120), (240, 110, 30), (252, 240, 120))
-# How much of the colour covers the picture, where it is cold and where it is hot.
+# The opacity of the colour where the map is cold and where it is hot.
 COVER = (0.3, 0.65)
 LINE = 120
 LONGEST = 1600
 
 
-def overlay(picture: Image.Image, found: Found) -> Image.Image:
+def overlay(picture: Image.Image, grounding: Grounding) -> Image.Image:
     """Draw the heat map, the hotter the brighter, and the box; at most 1,600 pixels long."""
-    shown = picture.copy()
-    shown.thumbnail((LONGEST, LONGEST))
-    heat = Image.fromarray(_stretched(found.heat)).resize(shown.size, Image.Resampling.BICUBIC)
+    small = picture.copy()
+    small.thumbnail((LONGEST, LONGEST))
+    heat = Image.fromarray(_stretched(grounding.heat)).resize(small.size, Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(heat), 0, 1)
     stops = np.linspace(0, 1, len(RAMP))
-    colours = [np.interp(level, stops, [each[channel] for each in RAMP]) for channel in range(3)]
+    colours = [np.interp(level, stops, [stop[channel] for stop in RAMP]) for channel in range(3)]
     cover = np.interp(level, (0, 1), COVER)[..., None]
-    mixed = (1 - cover) * np.asarray(shown) + cover * np.stack(colours, -1)
+    mixed = (1 - cover) * np.asarray(small) + cover * np.stack(colours, -1)
     result = Image.fromarray(mixed.round().astype(np.uint8))
-    _draw_box(result, found.box)
+    _draw_box(result, grounding.box)
     return result
 
 
@@ -46,6 +46,6 @@ def _draw_box(picture: Image.Image, box: Box) -> None:
     corners = [left, top, max(left, box[2] * width - 1), max(top, box[3] * height - 1)]
     line = max(2, max(picture.size) // LINE)
     draw = ImageDraw.Draw(picture)
-    # A dark line within a light one is seen on any ground.
+    # A dark line within a light one is visible on any background.
     draw.rectangle(corners, outline=(255, 255, 255), width=line)
     draw.rectangle(corners, outline=(0, 0, 0), width=max(1, line // 3))

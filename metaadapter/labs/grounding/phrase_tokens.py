@@ -17,23 +17,23 @@ from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.looks import text_places
 
-# What a token stands for.
+# The kinds of tokens.
 PHRASE, WORD, PAIR, EXAMPLE = range(4)
 # Letters and digits, with hyphens and apostrophes within.
 WORDS = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
 ARTICLES = {"a", "an", "the"}
-# No more words of a phrase are read: a longer one is a sentence, and not the name of a thing.
+# Further words are not read: a longer phrase is a sentence, not the name of a thing.
 MOST_WORDS = 16
 
 
 class PhraseTokens(NamedTuple):
-    """Tokens that say what is looked for, in several tasks.
+    """The tokens of the phrases of several tasks.
 
     Attributes:
         vectors_TLD: Unit vectors in the space of pictures; the first is the whole phrase.
         kinds_TL: `PHRASE`, `WORD`, `PAIR` of neighbouring words or `EXAMPLE`, a part of a picture.
         places_TL: The place of a word or of a pair's first word in the phrase, from 0.
-        mask_TL: False for places that a shorter task leaves empty.
+        mask_TL: False for places that a shorter phrase leaves empty.
     """
 
     vectors_TLD: Float[Tensor, "tasks length dim"]
@@ -43,15 +43,15 @@ class PhraseTokens(NamedTuple):
 
 
 def phrase_words(phrase: str) -> list[str]:
-    """The words of a phrase in small letters, without articles: they name nothing."""
+    """The words of a phrase in lower case, without articles."""
     return [word for word in WORDS.findall(phrase.lower()) if word not in ARTICLES]
 
 
 def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
-    """Text, kind and place of the pieces of a phrase: all of it, its words, pairs of neighbours.
+    """Text, kind and place of the pieces of a phrase: the whole, its words, and pairs of words.
 
     Raises:
-        UsageError: There is no word in it.
+        UsageError: The phrase has no word.
     """
     words = phrase_words(phrase)[:MOST_WORDS]
     if not words:
@@ -69,13 +69,14 @@ def phrase_tokens(
     phrases: Sequence[str],
     examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
 ) -> PhraseTokens:
-    """Read phrases, each with vectors of examples of what it names, if there are any."""
+    """Encode phrases, each with the vectors of its examples, if there are any."""
     pieces = [phrase_pieces(phrase) for phrase in phrases]
-    texts = sorted({text for each in pieces for text, _, _ in each})
+    texts = sorted({text for phrase in pieces for text, _, _ in phrase})
     rows = torch.from_numpy(np.asarray(encoder.encode_texts(texts)))
     vectors = dict(zip(texts, joint_of_first_look(encoder, rows), strict=True))
     return join_tokens(
-        [[(vectors[text], kind, place) for text, kind, place in each] for each in pieces], examples
+        [[(vectors[text], kind, place) for text, kind, place in phrase] for phrase in pieces],
+        examples,
     )
 
 
@@ -83,11 +84,11 @@ def join_tokens(
     pieces: Sequence[Sequence[tuple[Tensor, int, int]]],
     examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
 ) -> PhraseTokens:
-    """Put the pieces of several phrases, with their vectors, and examples into one batch."""
+    """Put the pieces and examples of several phrases, as vectors, into one batch."""
     all_examples = examples or [torch.empty(0)] * len(pieces)
     rows = [
-        [*some, *((vector, EXAMPLE, 0) for vector in shown)]
-        for some, shown in zip(pieces, all_examples, strict=True)
+        [*phrase, *((vector, EXAMPLE, 0) for vector in vectors)]
+        for phrase, vectors in zip(pieces, all_examples, strict=True)
     ]
     length = max(map(len, rows))
     vectors = torch.zeros(len(rows), length, rows[0][0][0].shape[-1])
@@ -105,6 +106,6 @@ def join_tokens(
 def joint_of_first_look(
     encoder: FrozenEncoder, rows: Float[Tensor, "n dim"]
 ) -> Float[Tensor, "n joint"]:
-    """Unit vectors of the part of features that is in the space of both, of the first look."""
+    """Unit vectors of the first look's joint block, which pictures and texts share."""
     first, *_ = text_places(encoder.dim, encoder.zoom, encoder.look_blocks)
     return normalize(rows[:, first[0]], dim=-1)

@@ -1,4 +1,4 @@
-"""What a frozen encoder says of each place of whole pictures, with their colours."""
+"""Tokens of a frozen encoder for each place of whole pictures, with their colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.tokens import patch_tokens
 
-# Convolutions take any size: this many times the encoder's own shows smaller things (measured in
+# Convolutions take any size: this many times the encoder's own shows smaller things (see
 # docs/explanation/grounding.md). Towers with codes of positions keep their own size.
 CLOSER = 12 / 7
 STRIDE = 32
@@ -38,22 +38,23 @@ class PictureTokens(NamedTuple):
 def picture_tokens(
     encoder: FrozenEncoder, pictures: Sequence[Image.Image], size: tuple[int, int]
 ) -> PictureTokens:
-    """Read upright RGB pictures, each squeezed to width and height, so that nothing is cut off.
+    """Encode upright RGB pictures, resized to width and height without cropping.
 
     Raises:
         UsageError: The encoder's image tower gives no patches.
     """
     tower: Any = encoder.network.visual
     width, height = size
-    shapes = [
-        np.asarray(each.resize((width, height), Image.Resampling.BICUBIC)) for each in pictures
+    pixels = [
+        np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+        for picture in pictures
     ]
-    rgb = torch.from_numpy(np.stack(shapes)).permute(0, 3, 1, 2).float() / 255
-    seen = tower.preprocess_cfg
-    mean, std = (torch.tensor(seen[name]).view(3, 1, 1) for name in ("mean", "std"))
+    rgb = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255
+    config = tower.preprocess_cfg
+    mean, std = (torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std"))
     with torch.inference_mode():
         tokens = patch_tokens(tower, ((rgb - mean) / std).to(encoder.device))
-    joint, stage = (each.float().cpu().clone() for each in tokens)
+    joint, stage = (token.float().cpu().clone() for token in tokens)
     grid = (stage.shape[1], stage.shape[2])
     means = adaptive_avg_pool2d(rgb, grid)
     spread = (adaptive_avg_pool2d(rgb**2, grid) - means**2).clamp(min=0).sqrt()
@@ -61,10 +62,10 @@ def picture_tokens(
 
 
 def dense_size(encoder: FrozenEncoder) -> tuple[int, int]:
-    """Width and height in pixels at which an encoder looks at whole pictures for their places."""
+    """Width and height in pixels of the whole pictures that an encoder reads for their places."""
     tower: Any = encoder.network.visual
-    given = tower.preprocess_cfg["size"]
-    height, width = (given, given) if isinstance(given, int) else given
+    size = tower.preprocess_cfg["size"]
+    height, width = (size, size) if isinstance(size, int) else size
     trunk = getattr(tower, "trunk", None)
     if trunk is None or getattr(trunk, "pos_embed", None) is not None:
         return width, height

@@ -1,4 +1,4 @@
-"""Cross-modal adapters on disk, and the one that ships."""
+"""Cross-modal adapters on disk, and the one that ships with metaadapter."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
     """A cross-modal adapter in evaluation mode, from a folder that `save_cross_modal` wrote.
 
     Raises:
-        UsageError: There is none in the folder.
+        UsageError: The folder has no cross-modal adapter.
         DataError: A file is damaged.
-        IncompatibleArtifact: The files do not fit this version.
+        IncompatibleArtifact: The files are of another version.
     """
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
@@ -42,11 +42,11 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
         )
     stored, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
     try:
-        known = {each.name for each in fields(CrossModalConfig)}
+        known = {field.name for field in fields(CrossModalConfig)}
         given = {name: value for name, value in stored.items() if name in known}
         config = TypeAdapter(CrossModalConfig).validate_python(given)
         content = proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes()
-        # Without memory: what the configuration declares may be more than the file holds.
+        # Without memory, as the configuration may declare more than the file holds.
         with torch.device("meta"):
             adapter = CrossModalAdapter(config)
         weights = {name: tensor.float() for name, tensor in load(content).items()}
@@ -60,9 +60,9 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
 
 
 def save_cross_modal(adapter: CrossModalAdapter, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` in one step; in half precision, and no pickle."""
+    """Write `config.json` and `model.safetensors` in one step, in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = {name: each.half().contiguous() for name, each in adapter.state_dict().items()}
+    half = {name: weights.half().contiguous() for name, weights in adapter.state_dict().items()}
     document = {"schema": SCHEMA, **asdict(adapter.config)}
     write_document(
         folder / CONFIG_FILE, document, {WEIGHTS_FILE: save(half, metadata={"format": "pt"})}

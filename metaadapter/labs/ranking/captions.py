@@ -1,4 +1,4 @@
-"""The captions that pictures are ordered by: lines of a text file, a manifest, or given ones."""
+"""The captions of a ranking: lines of a text file, a column of a manifest, or given texts."""
 
 from __future__ import annotations
 
@@ -28,30 +28,27 @@ CAPTIONS_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Captions that differ, in the order in which they were met.
-
-    `of_pictures` has the captions of each picture that a manifest tells of, by the absolute path of
-    its file and the part of it that counts.
-    """
+    """Different captions, in the order in which they were read."""
 
     texts: tuple[str, ...]
     of_pictures: Mapping[PictureKey, frozenset[str]] = field(default_factory=dict)
+    """The captions of each picture of a manifest, by its absolute path and box."""
 
 
 def list_captions(
     pictures: Path, source: Path | None, given: Sequence[str] | None, *, split: str | None = None
 ) -> Captions:
-    """The captions that pictures are held against.
+    """Read the captions to compare pictures with.
 
     Args:
-        pictures: The source of the pictures, whose captions are taken where there are no others.
+        pictures: The source of the pictures; a manifest with captions if there is no other source.
         source: A manifest with a column caption, or a text file with one caption a line.
         given: The captions themselves, in place of a source.
-        split: The split of a manifest to read; all of it by default.
+        split: The split of a manifest to read; by default the whole manifest.
 
     Raises:
         DataError: A file is missing, cannot be read, or has no caption.
-        UsageError: There are no captions at all.
+        UsageError: There are no captions.
     """
     if given is not None:
         texts = distinct(text.strip() for text in given)
@@ -63,7 +60,7 @@ def list_captions(
     if not (pictures.is_file() and is_manifest(pictures)):
         raise UsageError(
             f"there are no captions for the pictures of {pictures}: give TEXTS, a text file with "
-            "one a line, or --text, or a manifest with a column caption"
+            "one caption a line, or --text, or a manifest with a column caption"
         )
     return _read(pictures, split)
 
@@ -79,22 +76,22 @@ def captions_of(table: ImageTable, source: Path) -> Captions:
         more = f" and {len(empty) - MAX_NAMED} more" if len(empty) > MAX_NAMED else ""
         raise DataError(
             f"expected a manifest (.csv, .jsonl, .parquet) with a caption for each picture, but "
-            f"{source} has none for {', '.join(empty[:MAX_NAMED])}{more}; write a column caption"
+            f"{source} has none for {', '.join(empty[:MAX_NAMED])}{more}; add a column caption"
         )
-    told: dict[PictureKey, set[str]] = {}
+    of_pictures: dict[PictureKey, set[str]] = {}
     for row in table.rows:
-        told.setdefault(picture_key(row.path, row.box), set()).add(row.caption or "")
+        of_pictures.setdefault(picture_key(row.path, row.box), set()).add(row.caption or "")
     texts = distinct(row.caption or "" for row in table.rows)
-    return Captions(texts, {key: frozenset(each) for key, each in told.items()})
+    return Captions(texts, {key: frozenset(captions) for key, captions in of_pictures.items()})
 
 
 def picture_key(path: Path | str, box: Box | None) -> PictureKey:
-    """What tells a picture of a manifest from others, however its path is written."""
+    """The identity of a picture of a manifest, however its path is written."""
     return str(Path(path).absolute()), box
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts that are not empty, each once, in their order."""
+    """The texts that are not empty, without repetitions, in their order."""
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -104,25 +101,24 @@ def encode_captions(
     templates: Sequence[str],
     progress: Callable[[Progress], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
-    """Unit rows of captions, put into templates; an encoder of your own has its own way.
+    """Unit rows of captions put into templates; an encoder of the user's own has no templates.
 
     Raises:
-        UsageError: The encoder knows no texts.
+        UsageError: The encoder reads no texts.
     """
     parts = []
     for start in range(0, len(texts), CAPTIONS_AT_ONCE):
-        some = texts[start : start + CAPTIONS_AT_ONCE]
+        batch = texts[start : start + CAPTIONS_AT_ONCE]
         if isinstance(encoder, FrozenEncoder):
-            parts.append(encoder.encode_texts(some, templates=templates))
+            parts.append(encoder.encode_texts(batch, templates=templates))
         else:
-            parts.append(encoder.encode_texts(some))
+            parts.append(encoder.encode_texts(batch))
         if progress is not None:
-            progress(Progress("captions", start + len(some), len(texts), 0.0))
+            progress(Progress("captions", start + len(batch), len(texts), 0.0))
     rows = np.concatenate(parts)
     if not rows.any():
         raise UsageError(
-            f"captions need an encoder that reads texts, and {encoder.name} has features of "
-            "pictures alone"
+            f"captions need an encoder that reads texts, and {encoder.name} reads only pictures"
         )
     return rows.astype(np.float32, copy=False)
 
@@ -136,8 +132,8 @@ def _read(source: Path, split: str | None) -> Captions:
         raise DataError(f"cannot read the captions of {source}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(
-            f"expected captions in UTF-8 in {source}, one a line, but byte {error.start + 1} is no "
-            "such text; is it a picture? Give a text file, or a manifest with a column caption"
+            f"expected captions in UTF-8 in {source}, one a line, but byte {error.start + 1} is "
+            "not UTF-8; is it a picture? Give a text file, or a manifest with a column caption"
         ) from error
     texts = distinct(line.strip() for line in lines)
     if not texts:

@@ -1,4 +1,4 @@
-"""The rows with the highest products: exact, a block of rows at a time."""
+"""Exact search for the rows with the highest products, a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -7,64 +7,61 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-# Products that are held at a time: 64 MB.
+# The number of products in memory at a time: 64 MB.
 PRODUCTS_AT_ONCE = 2**24
 
 
-class Found(NamedTuple):
-    """The best rows of each question, best first.
+class Matches(NamedTuple):
+    """The best rows for each query, the best first; of equal ones the earlier row is first."""
 
-    Of two alike the earlier row comes first.
-    """
-
-    rows: Int[np.ndarray, "questions k"]
-    scores: Float32[np.ndarray, "questions k"]
+    rows: Int[np.ndarray, "queries k"]
+    scores: Float32[np.ndarray, "queries k"]
 
 
 def search(
-    questions: Float32[np.ndarray, "questions width"],
+    queries: Float32[np.ndarray, "queries width"],
     rows: Float32[np.ndarray, "n width"],
     k: int,
-) -> Found:
-    """Find the `k` rows with the highest products with each question, or all where there are fewer.
+) -> Matches:
+    """Find the `k` rows with the highest products with each query, or all if there are fewer.
 
-    Nothing is approximated. It takes as long as it takes to read the rows: 100,000 of them, 600
-    wide, some 20 milliseconds.
+    Nothing is approximated. The search takes as long as reading the rows: about 20 milliseconds
+    for 100,000 rows, 600 wide.
 
     Args:
-        questions: Rows of captions, as `PairAdapter.caption_rows` makes them, or of pictures.
-        rows: Rows of pictures, as `PairAdapter.picture_rows` makes them, or of captions.
-        k: How many are wanted.
+        queries: Rows of captions, from `PairAdapter.caption_rows`, or of pictures.
+        rows: Rows of pictures, from `PairAdapter.picture_rows`, or of captions.
+        k: The number of rows to find for each query.
     """
     k = min(k, len(rows))
-    best = Found(np.empty((len(questions), 0), np.int64), np.empty((len(questions), 0), np.float32))
-    size = max(k, PRODUCTS_AT_ONCE // max(1, len(questions)))
+    best = Matches(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
+    size = max(k, PRODUCTS_AT_ONCE // max(1, len(queries)))
     for start in range(0, len(rows), size):
-        # The rows stand first: a product of a large matrix with few vectors runs faster so.
-        products = (rows[start : start + size] @ questions.T).T
+        # A product of a large matrix with few vectors is faster in this order.
+        products = (rows[start : start + size] @ queries.T).T
         best = _best_of(best, products, start, k)
     return best
 
 
-def _best_of(best: Found, products: Float32[np.ndarray, "q m"], start: int, k: int) -> Found:
-    """The best of what was found before and of a further block."""
+def _best_of(best: Matches, products: Float32[np.ndarray, "q m"], start: int, k: int) -> Matches:
+    """The best of the matches so far and of one more block."""
     columns = np.argpartition(-products, min(k, products.shape[1]) - 1, axis=1)[:, :k]
-    # What is as good as the last that was taken may lie at an earlier place.
+    # A row as good as the last one chosen may be at an earlier place.
     columns = _earliest(products, columns)
     rows = np.concatenate([best.rows, columns + start], axis=1)
     scores = np.concatenate([best.scores, np.take_along_axis(products, columns, 1)], axis=1)
     order = np.lexsort((rows, -scores), axis=1)[:, :k]
-    return Found(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))
+    return Matches(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))
 
 
 def _earliest(
     products: Float32[np.ndarray, "q m"], columns: Int[np.ndarray, "q k"]
 ) -> Int[np.ndarray, "q k"]:
-    """The chosen columns, those that are level with the lowest of them the first of their kind."""
+    """The chosen columns, where those equal to the lowest are the earliest of that value."""
     chosen = columns.copy()
     lowest = np.take_along_axis(products, columns, 1).min(1)
-    for question in np.flatnonzero((products >= lowest[:, None]).sum(1) > columns.shape[1]):
-        level = np.flatnonzero(products[question] == lowest[question])
-        above = columns[question][products[question, columns[question]] > lowest[question]]
-        chosen[question] = np.concatenate([above, level[: columns.shape[1] - len(above)]])
+    for query in np.flatnonzero((products >= lowest[:, None]).sum(1) > columns.shape[1]):
+        equal = np.flatnonzero(products[query] == lowest[query])
+        above = columns[query][products[query, columns[query]] > lowest[query]]
+        chosen[query] = np.concatenate([above, equal[: columns.shape[1] - len(above)]])
     return chosen

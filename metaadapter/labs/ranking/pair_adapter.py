@@ -1,10 +1,10 @@
-"""A few pairs of a picture and its caption into a map that brings the two together.
+"""A map from captions to pictures, fitted to a few pairs.
 
-Pictures and captions of an encoder lie in two cones, apart from one another and, in a domain of its
-own, each narrower than the encoder was trained for. So both are centred; then a caption becomes the
-picture that it is expected to look like: itself, corrected by kernel ridge regression on the pairs.
-The cosine of a picture with that is lowered by how alike either is to everything, for some pictures
-and captions come first in every list (hubs; Radovanović et al., 2010; CSLS, Conneau et al., 2018).
+The features of pictures and of captions lie in two separate cones, which are narrower in a special
+domain than in the encoder's training. So both are centred. Then a caption is mapped to its expected
+picture: the caption's feature, corrected by kernel ridge regression on the pairs. The score of a
+picture is the cosine with the expected picture, less a correction for hubs, the pictures and
+captions that are similar to everything (Radovanović et al., 2010; CSLS, Conneau et al., 2018).
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ from jaxtyping import Float, Float32
 from metaadapter.errors import UsageError
 from metaadapter.features.looks import text_places
 
-# docs/explanation/captions.md tells how these four were chosen, and on what.
+# docs/explanation/captions.md describes how these four were chosen, and on which data.
 MEAN_SHRINKAGE = 6.0
-"""As many rows of zeros as count for the mean, so that few pairs do not tell all of it."""
+"""The number of rows of zeros in the mean, which shrink the mean of few pairs."""
 SHARPNESS = 3.0
-"""Of the kernel of captions, exp(sharpness · (cosine − 1)): how near a caption has to be to that of
-a pair to be corrected as it is."""
+"""Of the kernel of captions, exp(sharpness · (cosine − 1)): how similar to the caption of a pair a
+caption must be to get its correction."""
 RIDGE = 0.3
-"""How much a correction is shrunk; the kernel of a caption with itself is 1."""
+"""The ridge that shrinks corrections; the kernel of a caption with itself is 1."""
 HUB_WEIGHT = 0.25
-"""Of the mean of the highest cosines that a picture, or a caption, has with those of the pairs."""
+"""The weight of the mean of the highest cosines of a picture or caption with the pairs."""
 N_NEIGHBOURS = 10
-"""How many highest cosines are averaged, as in CSLS."""
+"""The number of highest cosines in that mean, as in CSLS."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairAdapter:
-    """What pairs tell of a domain; of no pairs at all, the encoder's own cosine.
+    """The map that is fitted to pairs; without a pair, scores are the encoder's cosines.
 
-    The score of a picture and a caption is the product of their rows, so that what a program for
-    nearest neighbours keeps are plain vectors.
+    The score of a picture and a caption is the product of their rows, so that a library for nearest
+    neighbours can index the rows as plain vectors.
 
     Attributes:
-        picture_mean: What is taken from each picture before it is scaled to length 1.
-        caption_mean: The same of captions.
+        picture_mean: The mean subtracted from each picture before it is scaled to length 1.
+        caption_mean: The mean subtracted from each caption.
         pictures: The pictures of the pairs, centred.
-        captions: Their captions, centred.
-        corrections: By how much the picture of each pair differs from its caption, after the ridge.
-        places: Where a caption's row is not 0, and how long it is there, as `text_places` tells.
+        captions: The captions of the pairs, centred.
+        corrections: The coefficients of the kernel ridge regression, a row for each pair.
+        places: The columns in which a caption's row is not 0, with its length there, from
+            `text_places`.
     """
 
     picture_mean: Float32[np.ndarray, " dim"]
@@ -59,11 +60,11 @@ class PairAdapter:
     def picture_rows(
         self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
     ) -> Float32[np.ndarray, "n width"]:
-        """Rows of pictures, whose product with `caption_rows` is the score.
+        """Rows of pictures, whose products with `caption_rows` are the scores.
 
         Args:
             features: Unit rows of the encoder.
-            hubs: Lower the score of pictures that are alike to all captions of the pairs.
+            hubs: Lower the scores of pictures that are similar to all captions of the pairs.
         """
         rows = self._picture_rows(unit(features.astype(np.float32) - self.picture_mean))
         return self._with_level(rows, self._pair_captions if hubs else None, of_pictures=True)
@@ -99,7 +100,7 @@ class PairAdapter:
         return np.concatenate([self._folded(centred) / lengths, near / lengths], axis=1)
 
     def _folded(self, rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
-        """The part of rows that captions speak to, the same for all looks."""
+        """The columns that captions share with pictures, summed over the looks."""
         parts = [rows[:, place] * np.float32(length) for place, length in self.places]
         return np.asarray(np.sum(parts, axis=0), np.float32)
 
@@ -110,7 +111,7 @@ class PairAdapter:
         *,
         of_pictures: bool,
     ) -> Float32[np.ndarray, "n _"]:
-        """Rows with two more columns, so that the product also has the levels of both sides."""
+        """Rows with two more columns, which add the hub corrections of both sides to products."""
         level = np.zeros((len(rows), 1), np.float32)
         if others is not None and len(others):
             level[:, 0] = -HUB_WEIGHT * mean_of_highest(rows @ others.T)
@@ -127,28 +128,28 @@ def fit_pairs(
     zoom: bool = False,
     blocks: Mapping[str, int] | None = None,
 ) -> PairAdapter:
-    """Fit the map of pairs, in closed form: one system of as many equations as pairs.
+    """Fit the map in closed form, by one linear system with as many equations as pairs.
 
     Args:
         pictures: Unit rows of pictures from the frozen encoder.
-        captions: Unit rows of the caption of each.
+        captions: Unit rows of their captions.
         more_pictures: Blocks of unit rows of pictures without a caption, for the mean alone.
         more_captions: Blocks of unit rows of captions without a picture, for the mean alone.
-        zoom: Whether the encoder looks at a picture twice; with `blocks` it makes rows as short as
-            one look's joint block. Leave it out for rows of another kind.
+        zoom: Whether features have two looks. With `zoom` and `blocks`, rows are as short as the
+            joint block of one look; leave both out for an encoder that is not open_clip's.
         blocks: Names and widths of the blocks of one look, as `ImageEncoder.look_blocks`.
 
     Raises:
         UsageError: Pictures and captions differ in number or width, or are not finite.
     """
-    pictures, captions = (each.astype(np.float32) for each in (pictures, captions))
+    pictures, captions = pictures.astype(np.float32), captions.astype(np.float32)
     if pictures.shape != captions.shape:
         raise UsageError(
             f"expected one caption for each picture, of the same encoder, got features of the "
             f"shapes {pictures.shape} and {captions.shape}"
         )
     if not (np.isfinite(pictures).all() and np.isfinite(captions).all()):
-        raise UsageError("expected finite features of pairs, got NaN or infinity among them")
+        raise UsageError("expected finite features of pairs, got NaN or infinity")
     picture_mean = shrunk_mean(pictures, more_pictures)
     caption_mean = shrunk_mean(captions, more_captions)
     centred, targets = unit(captions - caption_mean), unit(pictures - picture_mean)
@@ -158,32 +159,26 @@ def fit_pairs(
 
 
 def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]:
-    """The cosine of each pair's picture with each caption, as all but these two pairs tell it.
+    """The cosine of each pair's picture with each caption, by the adapter without those two pairs.
 
-    So they are what the adapter would say of pictures and captions of its domain that it has not
-    seen, in closed form: what is left out of a ridge regression has as residuals its corrections
-    behind the inverse of its own part of the inverse. The means, which a pair hardly moves, stay.
+    These are the scores of new pictures and captions of the domain, in closed form: the residuals
+    of the rows left out of a ridge regression are their coefficients times the inverse of the rows'
+    block of the inverse system. The means, which a pair hardly changes, stay.
     """
     pictures, corrections = adapter.pictures, adapter.corrections
     inverse = np.linalg.inv(_regularised(adapter.captions))
-    own = inverse.diagonal()
+    diagonal = inverse.diagonal()
     # The residual of caption j without the pairs i and j is by_j · corrections_j + by_i · …_i.
-    part = own[:, None] * own[None] - inverse**2
+    part = diagonal[:, None] * diagonal[None] - inverse**2
     np.fill_diagonal(part, 1)
-    by_j, by_i = own[:, None] / part, -inverse / part
-    np.fill_diagonal(by_j, 1 / own)
+    by_j, by_i = diagonal[:, None] / part, -inverse / part
+    np.fill_diagonal(by_j, 1 / diagonal)
     np.fill_diagonal(by_i, 0)
-    alike, across, products = (
-        one @ other.T
-        for one, other in (
-            (pictures, pictures),
-            (pictures, corrections),
-            (corrections, corrections),
-        )
-    )
+    similarities, across = pictures @ pictures.T, pictures @ corrections.T
+    products = corrections @ corrections.T
     self_across, squares = across.diagonal(), products.diagonal()
-    # The expected picture of caption j is its own picture less that residual.
-    dots = alike - by_j * across - by_i * self_across[:, None]
+    # The expected picture of caption j is the picture of pair j less that residual.
+    dots = similarities - by_j * across - by_i * self_across[:, None]
     lengths = (
         1
         - 2 * (by_j * self_across[None] + by_i * across.T)
@@ -198,7 +193,7 @@ def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]
 def kernel(
     rows: Float32[np.ndarray, "n dim"], others: Float32[np.ndarray, "m dim"]
 ) -> Float32[np.ndarray, "n m"]:
-    """How alike captions are, from 0 to 1."""
+    """The similarity of captions, from 0 to 1."""
     return np.asarray(np.exp(SHARPNESS * (rows @ others.T - 1)), np.float32)
 
 
@@ -209,7 +204,7 @@ def unit(rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n dim"]:
 
 
 def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, " n"]:
-    """The mean of the `N_NEIGHBOURS` highest of each row, or of all where there are fewer."""
+    """The mean of the `N_NEIGHBOURS` highest of each row, or of all if there are fewer."""
     n = min(N_NEIGHBOURS, cosines.shape[1])
     highest = np.partition(cosines, cosines.shape[1] - n, axis=1)[:, cosines.shape[1] - n :]
     return np.asarray(highest.mean(1), np.float32)

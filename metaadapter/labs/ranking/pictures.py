@@ -1,4 +1,4 @@
-"""The pictures that are ordered: encoded once, or read a block at a time from a feature store."""
+"""The pictures of a ranking: encoded once, or read in blocks from a feature store."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 
-# Of a store: 50 MB of features 3,000 wide, in single precision.
+# 50 MB of features 3,000 wide, in single precision.
 PICTURES_AT_ONCE = 2**12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
-    """Pictures that were read, each once, with their features where they lie.
+class RankedPictures:
+    """Pictures that were read, each once, with their features in memory or on disk.
 
     Attributes:
-        paths: As they were given.
-        boxes: The part of each that counts, or None for the whole of it.
-        sha256: The content hash of each.
-        features: Unit rows, one a picture in memory, or one a picture and view on disk.
-        quarantined: Those that could not be read.
-        warnings: What was noticed.
+        paths: The paths as the source has them.
+        boxes: The part of each picture that counts, or None for the whole.
+        sha256: The content hash of each picture.
+        features: Unit rows: one for each picture in memory, or for each picture and view on disk.
+        quarantined: The pictures that could not be read.
+        warnings: Warnings about the source.
     """
 
     paths: tuple[str, ...]
@@ -47,9 +47,9 @@ class Pictures:
     def blocks(
         self, progress: Callable[[Progress], None] | None = None
     ) -> Iterator[Float32[np.ndarray, "_ dim"]]:
-        """The features of all pictures in their order, some at a time, in single precision.
+        """The features of all pictures in order, in blocks, in single precision.
 
-        `progress` is called after each block that the caller is done with.
+        `progress` is called when the caller asks for the next block.
         """
         for start in range(0, len(self), PICTURES_AT_ONCE):
             block = self.features[start : start + PICTURES_AT_ONCE]
@@ -61,27 +61,29 @@ class Pictures:
         return len(self.paths)
 
 
-def pictures_of_store(folder: Path, encoder: Fingerprint, *, split: str | None = None) -> Pictures:
+def pictures_of_store(
+    folder: Path, encoder: Fingerprint, *, split: str | None = None
+) -> RankedPictures:
     """The pictures of a feature store, whose features stay on disk.
 
     Args:
         folder: The store.
-        encoder: What the encoder of the adapter computes.
-        split: The split to read; all of it by default.
+        encoder: The fingerprint of the adapter's encoder.
+        split: The split to read; by default the whole store.
 
     Raises:
-        DataError: It has no such split, or is damaged.
-        IncompatibleArtifact: It was made by another encoder.
+        DataError: The store has no such split, or is damaged.
+        IncompatibleArtifact: The store was made by another encoder.
     """
     store = FeatureStore.open(folder)
     encoder.require_match(store.fingerprint, owner="the adapter")
     if split is not None and split != "all":
-        some = read_store(store, split=split)
-        boxes = (None,) * len(some)
-        return Pictures(some.paths, boxes, some.sha256, some.features)
+        chosen = read_store(store, split=split)
+        boxes = (None,) * len(chosen)
+        return RankedPictures(chosen.paths, boxes, chosen.sha256, chosen.features)
     pictures = store.rows.pictures()
     paths, hashes = zip(*((picture.path, picture.sha256) for picture in pictures), strict=True)
-    return Pictures(paths, (None,) * len(paths), hashes, store.by_picture())
+    return RankedPictures(paths, (None,) * len(paths), hashes, store.by_picture())
 
 
 def encode_table(
@@ -89,11 +91,11 @@ def encode_table(
     encoder: ImageEncoder,
     origin: Origin,
     progress: Callable[[Progress], None] | None = None,
-) -> Pictures:
+) -> RankedPictures:
     """Encode the pictures of a table, each file and box once.
 
     Raises:
-        DataError: Not one of them can be read.
+        DataError: None of them can be read.
     """
     rows = list({(row.path, row.box): row for row in table.rows}.values())
     features, contents = encode_pictures(
@@ -103,11 +105,11 @@ def encode_table(
         seed=origin.seed,
         progress=progress,
     )
-    unreadable = tuple(each for each in contents if isinstance(each, UnreadableImage))
+    unreadable = tuple(content for content in contents if isinstance(content, UnreadableImage))
     require_some(len(rows), unreadable)
     pairs = zip(rows, contents, strict=True)
     read = [(row, content) for row, content in pairs if isinstance(content, str)]
-    return Pictures(
+    return RankedPictures(
         tuple(str(row.path) for row, _ in read),
         tuple(row.box for row, _ in read),
         tuple(content for _, content in read),

@@ -1,4 +1,4 @@
-"""A question and its candidate answers as sentences that a picture can be held against."""
+"""Sentences from a question and its candidate answers, to compare with pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACE = (
     r"left of|right of|above|below|under|over|behind|beside|between|inside|near|next to|"
     r"in front of|on top of|on|in|at"
 )
-# A question without its mark → the sentence, where {} stands for the answer.
+# A question without its question mark → the sentence, with {} for the answer.
 FORMS = (
     # What colour is the car? → the car is red
     (rf"(?:what|which) (?!is |are )[\w-]+ (is|are) (?!(?:{PLACE}) )(.+)", r"\2 \1 {}"),
@@ -35,17 +35,17 @@ FORMS = (
 def answer_sentences(
     question: str, answers: Sequence[str], sentence: str | None = None
 ) -> tuple[str, ...]:
-    """Read each answer together with the question as a sentence.
+    """Turn each answer to a question into a sentence.
 
     Args:
         question: For instance "What colour is the car?".
-        answers: Candidates, for instance "red" and "blue", at least two.
-        sentence: The sentence with {} for the answer, as in "the car is {}"; by default one of a
-            few simple forms that the question has, or else the question with the answer behind it.
+        answers: At least two candidates, for instance "red" and "blue".
+        sentence: The sentence with {} for the answer, as in "the car is {}"; by default the form
+            that fits the question, or else the question followed by the answer.
 
     Raises:
-        UsageError: There are fewer than two answers, one is empty or there twice, or the sentence
-            has not exactly one {}; or there is no question.
+        UsageError: There is no question, there are fewer than two answers, an answer is empty or
+            repeated, or the sentence does not have exactly one {}.
     """
     if not question.strip():
         raise UsageError("expected a question such as 'What colour is the car?', got none")
@@ -76,7 +76,7 @@ def sentence_form(question: str) -> str:
 def answer_probabilities(
     scores: Float32[np.ndarray, "n answers"], logit_scale: float
 ) -> Float[np.ndarray, "n answers"]:
-    """The probability of each answer, given that one of them is right."""
+    """The probability of each answer, given that one of them is correct."""
     from scipy.special import softmax
 
     return np.asarray(softmax(logit_scale * scores.astype(np.float64), axis=1))

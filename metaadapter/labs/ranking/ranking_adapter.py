@@ -1,4 +1,4 @@
-"""An adapter of either kind, with its encoder, ready to order captions and pictures."""
+"""An adapter of pairs or of classes, with its encoder, that ranks captions and pictures."""
 
 from __future__ import annotations
 
@@ -24,32 +24,33 @@ from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.pictures import Pictures, encode_table, pictures_of_store
+from metaadapter.labs.ranking.pairs_config import PairsConfig
+from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
 from metaadapter.labs.ranking.questions import PAIRS_LOGIT_SCALE
-from metaadapter.labs.ranking.ranked import scoring_rows
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
+from metaadapter.labs.ranking.rankings import scoring_rows
+from metaadapter.labs.ranking.stored_pairs import StoredPairs, load_pairs
 from metaadapter.workflow.queries import load_base_encoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """Pictures and captions with the rows whose products are their scores."""
+class RankingTask:
+    """Pictures and captions as rows whose products are their scores."""
 
-    pictures: Pictures
+    pictures: RankedPictures
     picture_rows: Float32[np.ndarray, "n width"]
     caption_rows: Float32[np.ndarray, "m width"]
     n_of_pairs: int
-    """How many of the pictures are among the pairs of the adapter."""
+    """The number of pictures that are also among the pairs of the adapter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingAdapter:
-    """What orders: pairs, and the encoder; an adapter of classes gives its encoder alone.
+    """Pairs and their encoder; of an adapter of classes only the encoder is used.
 
     Attributes:
-        pairs: Of an adapter of pictures with captions; without a pair for one of classes.
-        encoder: That of pictures and captions.
-        logit_scale: What scores are multiplied by before the softmax over answers.
+        pairs: The pairs of the adapter; no pair for an adapter of classes.
+        encoder: The encoder of pictures and captions.
+        logit_scale: The factor of scores before the softmax over answers.
     """
 
     pairs: StoredPairs
@@ -58,15 +59,15 @@ class RankingAdapter:
 
     @property
     def n_pairs(self) -> int:
-        """The number of pairs; 0 where the encoder's own cosine orders."""
+        """The number of pairs; 0 if scores are the cosines of the frozen encoder."""
         return len(self.pairs.captions)
 
     @property
     def origin(self) -> Origin:
-        """Where features come from."""
+        """The encoder and the settings of the features."""
         return self.pairs.config.origin
 
-    def ask(
+    def encode(
         self,
         source: Path,
         captions: Captions,
@@ -74,18 +75,18 @@ class RankingAdapter:
         together: bool = False,
         split: str | None = None,
         progress: Callable[[Progress], None] | None = None,
-    ) -> Asked:
-        """Read the pictures of a source, and score them with captions.
+    ) -> RankingTask:
+        """Encode the pictures of a source and captions into rows whose products are the scores.
 
         Args:
             source: A folder, a manifest, a feature store, or one picture.
-            captions: What they are held against.
-            together: Learn means and hubs from these pictures and captions too.
-            split: The split of the source to read; all of it by default.
+            captions: The captions to compare the pictures with.
+            together: Take means and hubs from these pictures and captions too.
+            split: The split of the source to read; by default the whole source.
             progress: Called after each batch that is encoded.
 
         Raises:
-            DataError: The source is missing or damaged, or not one picture can be read.
+            DataError: The source is missing or damaged, or none of its pictures can be read.
             UsageError: There is no such split, or the encoder reads no texts.
             IncompatibleArtifact: A store was made by another encoder.
         """
@@ -104,11 +105,11 @@ class RankingAdapter:
             **self._looks(),
         )
         rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
-        seen = len({*pictures.sha256} & {*self.pairs.picture_hashes})
-        return Asked(pictures, *rows, seen)
+        n_of_pairs = len({*pictures.sha256} & {*self.pairs.picture_hashes})
+        return RankingTask(pictures, *rows, n_of_pairs)
 
     def _looks(self) -> dict[str, Any]:
-        """That a text says the same of each look, which is known of open_clip's models alone."""
+        """The looks over which rows are summed; only open_clip's texts are alike for all looks."""
         if not isinstance(self.encoder, FrozenEncoder):
             return {}
         return {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
@@ -117,12 +118,12 @@ class RankingAdapter:
 def read_ranking_adapter(
     adapter: Path, encoder: str | None, device: str, precision: Precision
 ) -> RankingAdapter:
-    """Read an adapter of either kind, and load the encoder that it names, or that `encoder` names.
+    """Read an adapter of pairs or of classes, and load its encoder; `encoder` is its new name.
 
     Raises:
         DataError: The adapter is damaged, or the encoder's weights are not on this machine.
-        UsageError: The adapter names no encoder, or there is none of this name.
-        IncompatibleArtifact: There is no adapter, one of another version, or another encoder.
+        UsageError: The adapter names no encoder, or no encoder has this name.
+        IncompatibleArtifact: There is no adapter, or its version or its encoder is another one.
     """
 
     def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
@@ -130,7 +131,7 @@ def read_ranking_adapter(
 
     if not is_caption_adapter(adapter):
         classes = load_adapter(adapter).config
-        # What stands in its towers was learned for its classes and their names, not for sentences.
+        # Adapters in its towers were trained for its classes and their names, not for sentences.
         loaded = load(classes)
         scale = classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
         return RankingAdapter(_without_pairs(loaded.dim, classes.origin), loaded, scale)
@@ -138,14 +139,14 @@ def read_ranking_adapter(
     loaded = load(pairs.config)
     if loaded.dim != pairs.config.width:
         raise IncompatibleArtifact(
-            f"the adapter {adapter} was made from features {pairs.config.width} wide, those of the "
-            f"encoder {loaded.name} are {loaded.dim} wide; use the encoder that it was made with"
+            f"the adapter {adapter} was made from features {pairs.config.width} wide, but those of "
+            f"the encoder {loaded.name} are {loaded.dim} wide; use the adapter's own encoder"
         )
     return RankingAdapter(pairs, loaded, PAIRS_LOGIT_SCALE)
 
 
 def _without_pairs(width: int, origin: Origin) -> StoredPairs:
-    nothing = np.empty((0, width), np.float32)
-    # What no pair says, the rest of a configuration says all the same.
+    no_rows = np.empty((0, width), np.float32)
+    # A configuration without pairs is not valid, so it skips the validation.
     config = PairsConfig.model_construct(width=width, captions=[], origin=origin)
-    return StoredPairs(config, nothing, nothing)
+    return StoredPairs(config, no_rows, no_rows)

@@ -1,20 +1,17 @@
-"""An adapter of pictures and their captions as it is kept: a folder, or a skill file. No pickle."""
+"""An adapter of pairs on disk: a folder or a skill file, without pickle."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from safetensors.torch import load
 
-from metaadapter.adapter.config import StoredOrigin
 from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_folder
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
@@ -34,46 +31,29 @@ from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.pairs_card import pairs_card
-
-
-class PairsConfig(BaseModel):
-    """Facts stored beside the features of pairs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    kind: Literal["caption-adapter"] = "caption-adapter"
-    library_version: str = Field(default_factory=lambda: version("metaadapter"))
-    width: Annotated[int, Field(gt=0)]
-    """Feature width of the encoder."""
-    captions: Annotated[list[str], Field(min_length=1)]
-    """The caption of each pair."""
-    templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
-    """What captions are put into before they are encoded, those of pairs and new ones alike."""
-    origin: StoredOrigin = Origin()
-    """The encoder of pictures and captions."""
+from metaadapter.labs.ranking.pairs_config import PairsConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredPairs:
-    """Pairs as read from a folder or skill file; `fit_pairs` makes the adapter of them at once."""
+    """The features of pairs, from which `fit_pairs` computes an adapter at once."""
 
     config: PairsConfig
     pictures: Float32[np.ndarray, "pairs dim"]
     """Unit rows, as the encoder gave them."""
     captions: Float32[np.ndarray, "pairs dim"]
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of the pictures, sorted: they tell a picture that is seen again, and show none."""
+    """SHA-256 of the pictures, sorted: they recognize a picture, and do not show it."""
 
 
 def store_pairs(path: Path, stored: StoredPairs) -> None:
-    """Write them to a folder, or to a skill file; an adapter that is there is replaced.
+    """Write pairs to a folder or a skill file, in place of the adapter that is there.
 
-    However it ends, the path holds the old adapter or the new one.
+    At any moment the path holds either the old adapter or the new one.
 
     Raises:
-        DataError: The path holds other things, cannot be written, or another process has it.
+        DataError: The path holds other files, cannot be written, or is in use by another process.
     """
     require_adapter_folder(path)
     tensors = {
@@ -92,18 +72,18 @@ def store_pairs(path: Path, stored: StoredPairs) -> None:
             replace_file(path, _skill_bytes(facts, contents, card))
             return
         write_document(path / CONFIG_FILE, facts, contents)
-        # What an adapter of classes had there.
+        # These files belonged to an adapter of classes.
         for name in MEMBERS.keys() - {CONFIG_FILE, CARD_FILE, *contents}:
             (path / name).unlink(missing_ok=True)
         replace_file(path / CARD_FILE, card)
 
 
 def load_pairs(adapter: Path) -> StoredPairs:
-    """Read pairs; `is_caption_adapter` tells whether an adapter is of this kind.
+    """Read pairs from a folder or a skill file; `is_caption_adapter` says if an adapter has pairs.
 
     Raises:
-        DataError: It is damaged, or a feature is not finite.
-        IncompatibleArtifact: It is of another version.
+        DataError: The adapter is damaged, or a feature is not finite.
+        IncompatibleArtifact: The adapter is of another version.
     """
     place, path = open_adapter(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
     values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, place=place)
@@ -117,7 +97,7 @@ def load_pairs(adapter: Path) -> StoredPairs:
             "upgrade with `pip install -U metaadapter`, or adapt again"
         ) from error
     if proof is None:
-        raise DataError(f"{path} does not prove the files beside it; {REMEDY}")
+        raise DataError(f"{path} has no proof of the files beside it; {REMEDY}")
     content = proof.read(WEIGHTS_FILE)
     try:
         tensors = load(content)

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
-from metaadapter.labs.grounding import ground as ground_module
+from metaadapter.labs.grounding import phrase_grounder
 from metaadapter.labs.grounding.heat_map_file import phrase_of
 from metaadapter.labs.tuning import tuned_prompt
 from tests.apps.cli.test_documented_json import agrees
@@ -98,7 +98,7 @@ def test_ground__boxes_of_a_list__are_left_aside_and_told(run, adapter, labelled
     found = run("ground", adapter, manifest, "fox", "--json").document
 
     assert found["found"] == run("ground", adapter, picture, "fox", "--json").document["found"]
-    assert any("boxes are left aside" in each for each in found["warnings"])
+    assert any("boxes are ignored" in each for each in found["warnings"])
 
 
 def test_ground__out_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
@@ -178,7 +178,7 @@ def test_ground__out_that_is_no_png__is_refused_first(run, adapter, unlabelled):
     refused = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", "fox.jpg")
 
     assert refused.code == 2
-    assert "should end in .png" in refused.err
+    assert "name a file ending in .png" in refused.err
 
 
 def test_ground__one_file_for_several_pictures__is_refused(run, adapter, unlabelled, tmp_path):
@@ -276,18 +276,18 @@ def test_ground__file_of_somebody_else_in_the_place__is_left_alone(
 def test_ground__each_picture__is_told_before_the_next_is_looked_at(
     run, adapter, unlabelled, monkeypatch, capsys
 ):
-    told, find = [], ground_module.ground
+    printed, ground = [], phrase_grounder.ground
 
-    def heard(*given):
-        told.append(capsys.readouterr().out)
-        return find(*given)
+    def listen(*given):
+        printed.append(capsys.readouterr().out)
+        return ground(*given)
 
-    monkeypatch.setattr(ground_module, "ground", heard)
+    monkeypatch.setattr(phrase_grounder, "ground", listen)
 
     last = run("ground", adapter, unlabelled, "fox").out
 
     pictures = sorted(unlabelled.iterdir())
-    assert [text.partition("\t")[0] for text in told] == ["", *map(str, pictures[:-1])]
+    assert [text.partition("\t")[0] for text in printed] == ["", *map(str, pictures[:-1])]
     assert last.startswith(f"{pictures[-1]}\t")
 
 

@@ -184,7 +184,7 @@ def test_rank__manifest_with_captions__tells_recall_and_warns_of_pictures_of_the
     recall = done.document["recall"]
     assert recall["captions"]["10"] == {**recall["captions"]["10"], "n_right": 9, "n": 9}
     assert recall["pictures"].keys() == {"1", "5", "10"}
-    assert "fitted to 9 of these very pictures" in done.document["warnings"][0]
+    assert "fitted to 9 of these pictures" in done.document["warnings"][0]
 
 
 def test_rank__a_store_with_a_manifest_of_texts__knows_whose_captions_they_are(
@@ -232,7 +232,7 @@ def test_rank__adapter_of_classes__orders_by_its_frozen_encoder_and_says_so(
     loaded = FrozenEncoder.load(str(encoder))
     features = loaded.encode_images(sorted(unlabelled.iterdir()))
     texts = loaded.encode_texts(["a red thing", "a blue thing"], templates="{}")
-    assert "its frozen encoder orders alone" in done.err
+    assert "only its frozen encoder is used" in done.err
     scores = [float(row[4]) for row in lines(done) if row[1] == "picture" and row[2] == "1"]
     np.testing.assert_allclose(scores, (features @ texts.T).max(1), atol=2e-3)
 
@@ -264,7 +264,7 @@ def test_rank__csv_of_answers__names_each_column_differently(run, ranking, unlab
     [
         (("--question", " ", "--answers", "a,b"), "expected a question such as"),
         (("--question", "What is it?"), "--question and --answers go together"),
-        (("--sentence", "a {}"), "there is no --question"),
+        (("--sentence", "a {}"), "--sentence is for the answers to a --question"),
         (("--text", "a", "--question", "b?", "--answers", "c,d"), "give the captions once"),
         ((), "there are no captions for the pictures"),
         (("--question", "b?", "--answers", "c"), "two or more different answers"),

@@ -10,8 +10,12 @@ from torch.nn.functional import normalize
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
-from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig, Grounded
-from metaadapter.labs.grounding.ground import Found, box_around_peak, example_vectors, ground
+from metaadapter.labs.grounding.cross_modal import (
+    CrossModalAdapter,
+    CrossModalConfig,
+    GroundingMaps,
+)
+from metaadapter.labs.grounding.ground import Grounding, box_around_peak, example_vectors, ground
 from metaadapter.labs.grounding.overlay import overlay
 from metaadapter.labs.grounding.picture_tokens import dense_size, picture_tokens
 
@@ -48,7 +52,7 @@ def picture(width=80, height=60):
 def test_a_box_narrower_than_a_pixel_is_drawn(size):
     heat = np.full((4, 4), 1 / 16, dtype=np.float32)
 
-    drawn = overlay(Image.new("RGB", size), Found((0.4, 0.4, 0.402, 0.402), 0.5, heat))
+    drawn = overlay(Image.new("RGB", size), Grounding((0.4, 0.4, 0.402, 0.402), 0.5, heat))
 
     assert drawn.size == size
 
@@ -114,7 +118,7 @@ def test_the_box_of_an_adapter_is_the_mean_by_heat_of_those_within_the_hottest_p
     share = torch.tensor(1.0).sigmoid()
     expected = share * boxes[0, 1, 1] + (1 - share) * boxes[0, 1, 2]
 
-    found = Grounded(heat, boxes).boxes_at_peak()
+    found = GroundingMaps(heat, boxes).boxes_at_peak()
 
     torch.testing.assert_close(found, expected[None])
 
@@ -139,7 +143,7 @@ def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
     heat[1, 6] = 1
     grey = Image.new("RGB", (400, 400), (128, 128, 128))
 
-    drawn = np.asarray(overlay(grey, Found((0.5, 0.5, 0.75, 0.75), 1.0, heat))).astype(int)
+    drawn = np.asarray(overlay(grey, Grounding((0.5, 0.5, 0.75, 0.75), 1.0, heat))).astype(int)
 
     assert drawn[75, 325].sum() > drawn[300, 100].sum() + 100
     assert drawn[200, 250].tolist() == [0, 0, 0]  # the line of the box
@@ -149,6 +153,6 @@ def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
 def test_an_overlay_of_a_large_picture_is_smaller():
     heat = np.full((8, 8), 1 / 64, dtype=np.float32)
 
-    drawn = overlay(Image.new("RGB", (4000, 1000)), Found((0.0, 0.0, 1.0, 1.0), 1.0, heat))
+    drawn = overlay(Image.new("RGB", (4000, 1000)), Grounding((0.0, 0.0, 1.0, 1.0), 1.0, heat))
 
     assert drawn.size == (1600, 400)

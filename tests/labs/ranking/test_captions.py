@@ -55,7 +55,7 @@ def test_list_captions__given_but_empty__is_told(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xd8\xff\xe0", "UTF-8.*byte 1 is no such text; is it a picture"),
+        (b"\xff\xd8\xff\xe0", "UTF-8.*byte 1 is not UTF-8; is it a picture"),
         (b"\n \n", "one a line, but it has none"),
     ],
 )

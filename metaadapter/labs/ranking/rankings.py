@@ -11,23 +11,23 @@ from jaxtyping import Float32
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.labs.ranking.candidates import level_candidates
 from metaadapter.labs.ranking.captions import Captions, picture_key
-from metaadapter.labs.ranking.exact_search import Found, search
+from metaadapter.labs.ranking.exact_search import Matches, search
 from metaadapter.labs.ranking.pair_adapter import PairAdapter
-from metaadapter.labs.ranking.pictures import Pictures
+from metaadapter.labs.ranking.pictures import RankedPictures
 from metaadapter.workflow.predictions import Proportion
 
 RECALL_AT = (1, 5, 10)
 Recall = dict[int, Proportion]
-"""Of questions that have a correct answer, how many have one among the first so many."""
+"""k → the fraction of queries with a correct candidate among the first k."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """The best answers, both ways."""
+class Rankings:
+    """The best candidates, both ways."""
 
-    of_pictures: Found
+    of_pictures: Matches
     """The numbers of captions for each picture."""
-    of_captions: Found
+    of_captions: Matches
     """The numbers of pictures for each caption."""
 
 
@@ -35,9 +35,9 @@ def rank(
     picture_rows: Float32[np.ndarray, "n width"],
     caption_rows: Float32[np.ndarray, "m width"],
     k: int,
-) -> Ranked:
+) -> Rankings:
     """The `k` best captions of each picture and pictures of each caption, by the rows' products."""
-    return Ranked(
+    return Rankings(
         search(picture_rows, caption_rows, k),
         search(caption_rows, picture_rows, k),
     )
@@ -45,7 +45,7 @@ def rank(
 
 def scoring_rows(
     adapter: PairAdapter,
-    pictures: Pictures,
+    pictures: RankedPictures,
     captions: Float32[np.ndarray, "m dim"],
     *,
     together: bool,
@@ -53,8 +53,8 @@ def scoring_rows(
 ) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
     """Rows of pictures and captions, whose products are the scores.
 
-    `together` levels hubs among these pictures and captions, in place of those among the pairs; the
-    adapter was then fitted with their means.
+    With `together`, the hubs are those among these pictures and captions, not those among the
+    pairs; the adapter must have been fitted with their means.
     """
     blocks = pictures.blocks(progress)
     picture_rows = np.concatenate(
@@ -67,42 +67,37 @@ def scoring_rows(
 
 
 def recall_of(
-    ranked: Ranked, pictures: Pictures, captions: Captions
+    rankings: Rankings, pictures: RankedPictures, captions: Captions
 ) -> tuple[Recall, Recall] | None:
     """The recall of captions for pictures, and of pictures for captions.
 
     A picture has every caption that a manifest gives it, and a caption every picture that has it.
-    `None` where no picture is known to have one of the captions.
+    `None` if no picture is known to have one of the captions.
 
     Args:
-        ranked: Lists of at least ten, or of all there are.
-        pictures: In the order in which they were ranked.
-        captions: The same of captions.
+        rankings: Lists of at least ten candidates, or of all there are.
+        pictures: The pictures that were ranked, in the same order.
+        captions: The captions that were ranked, in the same order.
     """
     numbers = {text: number for number, text in enumerate(captions.texts)}
     keys = map(picture_key, pictures.paths, pictures.boxes)
-    of_pictures = {
+    captions_of = {
         number: {numbers[text] for text in captions.of_pictures.get(key, ()) if text in numbers}
         for number, key in enumerate(keys)
     }
-    of_captions: dict[int, set[int]] = {}
-    for picture, told in of_pictures.items():
-        for caption in told:
-            of_captions.setdefault(caption, set()).add(picture)
-    if not of_captions:
+    pictures_of: dict[int, set[int]] = {}
+    for picture, correct in captions_of.items():
+        for caption in correct:
+            pictures_of.setdefault(caption, set()).add(picture)
+    if not pictures_of:
         return None
-    return (
-        _recall(ranked.of_pictures, of_pictures),
-        _recall(ranked.of_captions, of_captions),
-    )
+    return _recall(rankings.of_pictures, captions_of), _recall(rankings.of_captions, pictures_of)
 
 
-def _recall(found: Found, correct: Mapping[int, set[int]]) -> Recall:
+def _recall(matches: Matches, correct: Mapping[int, set[int]]) -> Recall:
     places = [
-        next(
-            (place for place, row in enumerate(found.rows[question].tolist()) if row in rows), None
-        )
-        for question, rows in correct.items()
+        next((place for place, row in enumerate(matches.rows[query].tolist()) if row in rows), None)
+        for query, rows in correct.items()
         if rows
     ]
     return {

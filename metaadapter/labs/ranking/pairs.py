@@ -1,4 +1,4 @@
-"""From a manifest of pictures with captions to pairs that are kept, and what they tell alone."""
+"""The pairs of a manifest, and an estimate of their adapter from left-out pairs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
+from metaadapter.labs.ranking.pairs_config import PairsConfig
+from metaadapter.labs.ranking.stored_pairs import StoredPairs
 from metaadapter.workflow.labelled_pictures import origin_of
 from metaadapter.workflow.predictions import Proportion
 
-# The system of equations of more would take minutes, and rows would be wider than an encoder's.
+# More would take minutes to solve, and make rows wider than those of an encoder.
 MOST_PAIRS = 5_000
 
 
@@ -39,30 +40,30 @@ def read_pairs(
 
     Args:
         manifest: A table with the columns path and caption.
-        load: Gives the encoder; called once the manifest has been read.
-        templates: What captions are put into, each with one {}.
-        views: How many views of each picture are averaged.
+        load: Loads the encoder; called after the manifest is read.
+        templates: The templates that captions are put into, each with one {}.
+        views: The number of views of each picture that are averaged.
         seed: The seed of the views.
-        split: The split to read; all of it by default.
+        split: The split to read; by default the whole manifest.
         progress: Called after each batch that is encoded.
 
     Raises:
-        DataError: It is no manifest, a caption is missing, there are fewer than two pairs or too
-            many, or not one picture can be read.
+        DataError: The file is not a manifest, a caption is missing, there are fewer than two pairs
+            or too many, or fewer than two pictures can be read.
         UsageError: The encoder reads no texts.
     """
     if not (manifest.is_file() and is_manifest(manifest)):
         raise DataError(
             f"expected a manifest (.csv, .tsv, .jsonl, .parquet) with the columns path and caption "
             f"for --captions, got {manifest}"
-            + ("" if manifest.exists() else ", which is not there")
+            + ("" if manifest.exists() else ", which does not exist")
         )
     table = read_images(manifest, labelled=False, split=split)
     captions_of(table, manifest)
     if not 2 <= len(table.rows) <= MOST_PAIRS:
         raise DataError(
-            f"expected 2 to {MOST_PAIRS:,} pairs of a picture and its caption in {manifest}, found "
-            f"{len(table.rows):,}; 4 to 64 that differ are usual"
+            f"expected 2 to {MOST_PAIRS:,} pairs of a picture and its caption in {manifest}, got "
+            f"{len(table.rows):,}; 4 to 64 different pairs are usual"
         )
     encoder = load()
     pictures = encode_rows(table.rows, encoder, views=views, seed=seed, progress=progress)
@@ -85,10 +86,10 @@ def read_pairs(
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPairs:
-    """How many of the pairs find one another among all of them, each left out before.
+    """The fraction of left-out pairs whose picture and caption match best among all pairs.
 
-    Pairs of the same caption are alike, and of several pairs of one picture the first alone counts.
-    The frozen encoder's own cosine is beside the adapter's.
+    A picture matches every pair with the same caption; of several pairs with one picture only the
+    first counts. `frozen_` is by the cosines of the frozen encoder.
     """
 
     captions_found: Proportion
@@ -98,17 +99,17 @@ class LeftOutPairs:
 
 
 def estimate_pairs(stored: StoredPairs) -> LeftOutPairs:
-    """Leave each pair out of the fit, in closed form, and look whether the two find one another."""
-    # A picture that stays in the fit with another caption is not left out.
+    """Leave each pair out of the fit, in closed form, and count the pairs that match best."""
+    # A picture with a second caption in the fit would not be left out.
     _, first = np.unique(stored.pictures, axis=0, return_index=True)
     first.sort()
     pictures, captions = stored.pictures[first], stored.captions[first]
     names = np.array(stored.config.captions)[first]
-    ours, frozen = left_out_cosines(fit_pairs(pictures, captions)), pictures @ captions.T
+    cosines, frozen = left_out_cosines(fit_pairs(pictures, captions)), pictures @ captions.T
     return LeftOutPairs(
-        _found(ours, names), _found(ours.T, names), _found(frozen, names), _found(frozen.T, names)
+        *(_matching(table, names) for table in (cosines, cosines.T, frozen, frozen.T))
     )
 
 
-def _found(cosines: Float32[np.ndarray, "n n"], names: np.ndarray) -> Proportion:
+def _matching(cosines: Float32[np.ndarray, "n n"], names: np.ndarray) -> Proportion:
     return Proportion(int((names[cosines.argmax(1)] == names).sum()), len(names))

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from metaadapter.labs.ranking.fit import estimate_pairs
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
+from metaadapter.labs.ranking.pairs import estimate_pairs
+from metaadapter.labs.ranking.pairs_config import PairsConfig
+from metaadapter.labs.ranking.stored_pairs import StoredPairs
 
 
 def stored_of(pictures, captions, texts):

@@ -1,0 +1,69 @@
+"""A phrase to find in pictures with the encoder, and the examples, of an adapter of classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.errors import UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.grounding.class_examples import ClassExamples, class_examples
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter
+from metaadapter.labs.grounding.ground import Grounding, ground
+from metaadapter.labs.grounding.pretrained import shipped_for
+from metaadapter.workflow.queries import load_base_encoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhraseGrounder:
+    """Finds one phrase in pictures."""
+
+    phrase: str
+    encoder: FrozenEncoder
+    cross_modal: CrossModalAdapter | None
+    """The cross-modal adapter that ships; `None` if it was trained with another encoder."""
+    examples: ClassExamples | None
+    """The adapter's pictures of a class that the phrase names."""
+    has_other_features: bool
+    """Whether the adapter's pictures are no examples, as their encoder has adapters inside."""
+
+    def ground(self, picture: Image.Image) -> Grounding:
+        """Find the phrase in an upright RGB picture."""
+        vectors = self.examples and self.examples.vectors
+        (grounding,) = ground(self.encoder, [picture], self.phrase, self.cross_modal, vectors)
+        return grounding
+
+
+def read_grounder(adapter: Path, phrase: str, encoder: str | None, device: str) -> PhraseGrounder:
+    """Load the encoder of an adapter, and collect examples of the phrase from its classes.
+
+    Args:
+        adapter: An adapter of classes.
+        phrase: What to find.
+        encoder: The name of the adapter's encoder, if it was moved.
+        device: The device of the encoder.
+
+    Raises:
+        DataError: The adapter is damaged, or the encoder's weights are not on this machine.
+        UsageError: The encoder is not a model of open_clip.
+        IncompatibleArtifact: The adapter is of another version, or the encoder is another one.
+    """
+    stored = load_adapter(adapter)
+    config = stored.config
+    # The cross-modal adapter was trained on tokens of the frozen towers.
+    loaded = load_base_encoder(adapter, config.origin, config.width, encoder, device, "fp32")
+    if not isinstance(loaded, FrozenEncoder):
+        raise UsageError(
+            f"grounding reads tokens of places and words, which need an encoder of open_clip, "
+            f"and the encoder {loaded.name} is of your own; make an adapter with another encoder, "
+            "such as tiny"
+        )
+    cross_modal = shipped_for(loaded)
+    has_other_features = cross_modal is not None and config.inside is not None
+    examples = None
+    if cross_modal is not None and not has_other_features:
+        examples = class_examples(stored, loaded, phrase)
+    return PhraseGrounder(phrase, loaded, cross_modal, examples, has_other_features)
