@@ -1,7 +1,7 @@
-/** Advice in place: the first piece in one line, and behind it all of them with their pictures. */
+/** Advice: the first piece in one line, which opens to show all pieces with their pictures. */
 import { byId, element, setChildren } from "./element.js";
-import { thumbnail } from "./interface.js";
 import { showPicture } from "./picture_dialog.js";
+import { thumbnail } from "./server.js";
 import { say } from "./words.js";
 
 export class AdviceList {
@@ -15,7 +15,7 @@ export class AdviceList {
   show() {
     const { advice, ready } = this.#project;
     const node = byId("advice");
-    node.hidden = !advice.length || !ready; // until then the next step is advice enough
+    node.hidden = !advice.length || !ready; // before, the line with the next step is enough
     const text = JSON.stringify(advice);
     if (text === this.#shown || !advice.length) return;
     this.#shown = text;
@@ -27,7 +27,7 @@ export class AdviceList {
         say("advice", { n: advice.length }),
         element("span.first", {}, first.sentence),
       ),
-      element("ul", {}, ...advice.map((one) => this.#item(one))),
+      element("ul", {}, ...advice.map((piece) => this.#item(piece))),
     ]);
   }
 
@@ -48,7 +48,7 @@ export class AdviceList {
       {
         type: "button",
         title: name,
-        "aria-label": say("look_at", { name }),
+        "aria-label": say("show_picture", { name }),
         onclick: () => showPicture(this.#project, picture),
       },
       element("img", { alt: "", loading: "lazy", decoding: "async", src: thumbnail(picture) }),

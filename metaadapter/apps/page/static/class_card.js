@@ -1,20 +1,20 @@
-/** One class: its name, its description, its pictures, and a place to drop more of them. */
+/** One class: its name, description and pictures; more pictures can be dropped on it. */
 import { element, setChildren, setText } from "./element.js";
-import { server, thumbnail } from "./interface.js";
 import { showPicture } from "./picture_dialog.js";
-import { carry } from "./taking_in.js";
+import { server, thumbnail } from "./server.js";
+import { drag } from "./uploads.js";
 import { percent, say } from "./words.js";
 
-const SHOWN = 12; // pictures, until all are asked for
+const MAX_SHOWN = 12; // pictures, until the button shows all
 
 export class ClassCard {
   #id;
   #project;
-  #all = false;
-  #one = null;
+  #showsAll = false;
+  #entry = null;
   #thumbnails = new Map();
 
-  constructor(id, project, { takingIn, camera }) {
+  constructor(id, project, { uploads, camera }) {
     this.#id = id;
     this.#project = project;
     const button = (key, onclick, properties = {}) =>
@@ -29,10 +29,10 @@ export class ClassCard {
     this.empty = element("p.class-empty.muted", {}, say("class_empty"));
     this.pictures = element("div.shots", { role: "list" });
     this.more = button("show_all", () => {
-      this.#all = !this.#all;
-      this.show(this.#one);
+      this.#showsAll = !this.#showsAll;
+      this.show(this.#entry);
     });
-    this.add = button("class_add", () => takingIn.choose(id));
+    this.add = button("class_add", () => uploads.choose(id));
     this.photograph = button("camera", () => camera.open(id));
     this.remove = button("class_remove", () => this.#remove());
     this.node = element(
@@ -46,13 +46,13 @@ export class ClassCard {
     );
   }
 
-  /** @param {{name: string, description: string, pictures: string[]}} one @param {number} at - its place. */
-  show(one, at = this.at) {
-    this.#one = one;
-    this.at = at;
-    const { name, description, pictures } = one;
-    setText(this.key, at < 9 ? String(at + 1) : "");
-    this.key.hidden = at >= 9;
+  /** @param {{name: string, description: string, pictures: string[]}} entry @param {number} place */
+  show(entry, place = this.place) {
+    this.#entry = entry;
+    this.place = place;
+    const { name, description, pictures } = entry;
+    setText(this.key, place < 9 ? String(place + 1) : "");
+    this.key.hidden = place >= 9;
     for (const [field, value] of [[this.name, name], [this.description, description ?? ""]])
       if (document.activeElement !== field) field.value = value;
     this.name.setAttribute("aria-label", say("class_name_label", { name }));
@@ -61,9 +61,9 @@ export class ClassCard {
     for (const [key, node] of [["class_add", this.add], ["camera", this.photograph], ["class_remove", this.remove]])
       node.setAttribute("aria-label", say("of_class", { what: say(key), name }));
     this.empty.hidden = pictures.length > 0;
-    const shown = this.#all ? pictures : pictures.slice(0, SHOWN);
-    this.more.hidden = pictures.length <= SHOWN;
-    setText(this.more, this.#all ? say("show_fewer") : say("show_all", { n: pictures.length }));
+    const shown = this.#showsAll ? pictures : pictures.slice(0, MAX_SHOWN);
+    this.more.hidden = pictures.length <= MAX_SHOWN;
+    setText(this.more, this.#showsAll ? say("show_fewer") : say("show_all", { n: pictures.length }));
     setChildren(this.pictures, shown.map((picture) => this.#thumbnail(picture)));
     this.pictures.hidden = !pictures.length;
     for (const picture of this.#thumbnails.keys())
@@ -73,12 +73,12 @@ export class ClassCard {
   #thumbnail(picture) {
     const node = this.#thumbnails.get(picture) ?? this.#newThumbnail(picture);
     const answer = this.#project.left_out[picture];
-    const wrong = Boolean(answer) && answer.class !== this.#id;
+    const doubted = Boolean(answer) && answer.class !== this.#id;
     const button = node.firstChild;
     const file = this.#project.names[picture] ?? "";
-    button.classList.toggle("doubted", wrong);
-    const label = wrong
-      ? say("shot_doubted", {
+    button.classList.toggle("doubted", doubted);
+    const label = doubted
+      ? say("example_doubted", {
           file,
           name: this.#project.className(answer.class),
           probability: percent(answer.probability),
@@ -96,7 +96,7 @@ export class ClassCard {
       {
         type: "button",
         draggable: true,
-        ondragstart: (event) => carry(event, [picture]),
+        ondragstart: (event) => drag(event, [picture]),
         onclick: () => showPicture(this.#project, picture),
       },
       image,
@@ -106,16 +106,16 @@ export class ClassCard {
     return node;
   }
 
-  #field(tag, what, properties) {
+  #field(tag, key, properties) {
     const field = element(tag, {
       ...properties,
       type: "text",
       autocomplete: "off",
-      onchange: () => this.#change(what, field),
+      onchange: () => this.#change(key, field),
       onkeydown: (event) => {
         if (event.key === "Enter") field.blur();
         if (event.key === "Escape") {
-          field.value = this.#one[what] ?? "";
+          field.value = this.#entry[key] ?? "";
           field.blur();
         }
       },
@@ -123,17 +123,17 @@ export class ClassCard {
     return field;
   }
 
-  async #change(what, field) {
+  async #change(key, field) {
     const value = field.value.trim();
-    if (value === (this.#one[what] ?? "") || (what === "name" && !value)) {
-      field.value = this.#one[what] ?? "";
+    if (value === (this.#entry[key] ?? "") || (key === "name" && !value)) {
+      field.value = this.#entry[key] ?? "";
       return;
     }
-    const taken = await this.#project.change(
-      () => server.changeClass(this.#id, { [what]: value }),
-      () => Object.assign(this.#project.classes[this.at], { [what]: value }),
+    const result = await this.#project.change(
+      () => server.changeClass(this.#id, { [key]: value }),
+      () => Object.assign(this.#project.classes[this.place], { [key]: value }),
     );
-    if (!taken) field.value = this.#one[what] ?? "";
+    if (!result) field.value = this.#entry[key] ?? "";
   }
 
   #remove() {

@@ -1,14 +1,15 @@
-/**
- * A modal dialog with a title and a way out; it is gone when it is closed, and the focus is back
- * where it was.
- *
- * @param {string} title
- * @param {...(Node|null)} children
- * @returns {HTMLDialogElement} shown; its event "close" tells when it is closed.
- */
+/** Modal dialogs. */
 import { element } from "./element.js";
 import { say } from "./words.js";
 
+/**
+ * Shows a dialog with a title and a close button. When it is closed it is removed, and the focus
+ * returns to where it was.
+ *
+ * @param {string} title
+ * @param {...(Node|null)} children
+ * @returns {HTMLDialogElement}
+ */
 export function showDialog(title, ...children) {
   const before = document.activeElement;
   const close = element(

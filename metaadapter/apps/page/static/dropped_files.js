@@ -1,15 +1,15 @@
 /**
- * The files of a drop, a paste or a file dialog, each with its path in the folder that was given.
+ * The files of a drop, a paste or a file dialog, each with its path in the folder that was chosen.
  *
- * @typedef {{file: File, path: string}} GivenFile
+ * @typedef {{file: File, path: string}} ChosenFile
  */
 
 const SYSTEM_FILES = /^(\..*|Thumbs\.db|desktop\.ini|__MACOSX)$/i;
 
 /**
- * @param {DataTransfer} transfer - of a drop or a paste; read at once, for it is empty later.
- * @returns {Promise<{files: GivenFile[], folders: string[]}>} `folders` are the names of the folders
- *   that pictures lie in.
+ * @param {DataTransfer} transfer - of a drop or a paste; it is empty after this event.
+ * @returns {Promise<{files: ChosenFile[], folders: string[]}>} `folders` are the names of the folders
+ *   of the files.
  */
 export async function filesOf(transfer) {
   const entries = [...transfer.items]
@@ -17,31 +17,31 @@ export async function filesOf(transfer) {
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile())
     .filter(Boolean);
   const files = (await Promise.all(entries.map(filesIn))).flat();
-  return withFolders(files.length ? files : [...transfer.files].map(given));
+  return withFolders(files.length ? files : [...transfer.files].map(chosen));
 }
 
-/** Opens the file dialog: for pictures and zips, or for a folder. */
+/** Opens a dialog for pictures and zip files, or for a folder. */
 export function chooseFiles({ folder = false } = {}) {
   const input = document.createElement("input");
   Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
   if (!folder) input.accept = "image/*,.zip";
   return new Promise((resolve) => {
-    input.onchange = () => resolve(withFolders([...input.files].map(given)));
+    input.onchange = () => resolve(withFolders([...input.files].map(chosen)));
     input.oncancel = () => resolve({ files: [], folders: [] });
     input.click();
   });
 }
 
-/** Whether it is worth sending: a picture, a zip, or something that the server is to look at. */
-export function maySend({ file, path }) {
+/** Whether a file may be a picture or a zip file; the server checks those of an unknown type. */
+export function isUploadable({ file, path }) {
   const type = file.type || "image/unknown";
   return type.startsWith("image/") || /zip/.test(type) || /\.zip$/i.test(path);
 }
 
-/** Whether it is a zip. */
+/** Whether a file is a zip file. */
 export const isZip = ({ file, path }) => /zip/.test(file.type) || /\.zip$/i.test(path);
 
-const given = (file) => ({ file, path: file.webkitRelativePath || file.name });
+const chosen = (file) => ({ file, path: file.webkitRelativePath || file.name });
 
 function withFolders(all) {
   const files = all
@@ -54,17 +54,17 @@ function withFolders(all) {
 }
 
 async function filesIn(entry) {
-  if (entry instanceof File) return [given(entry)];
+  if (entry instanceof File) return [chosen(entry)];
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     return [{ file, path: entry.fullPath.replace(/^\//, "") }];
   }
   const reader = entry.createReader();
-  const within = [];
+  const entries = [];
   for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break; // it gives a hundred at a time
-    within.push(...some);
+    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!batch.length) break; // a batch has a hundred entries at most
+    entries.push(...batch);
   }
-  return (await Promise.all(within.map(filesIn))).flat();
+  return (await Promise.all(entries.map(filesIn))).flat();
 }

@@ -1,9 +1,9 @@
 /**
- * A new element. Everything that people or the server wrote comes in as text, never as markup.
+ * Makes an element. Texts of people and of the server are added as text, never as markup.
  *
- * @param {string} tag - as in `div`, or with classes as in `div.card.wide`.
+ * @param {string} tag - `div`, or with classes `div.card.wide`.
  * @param {Object} properties - `onclick` and the like are listeners; a name that the element has is
- *   set as its property, any other as an attribute; undefined leaves it out.
+ *   set as its property, any other as an attribute; undefined is skipped.
  * @param {...(Node|string|null|Array)} children
  * @returns {HTMLElement}
  */
@@ -21,12 +21,12 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
-/** Sets text only where it changes, so that a screen reader is not told the same again. */
+/** Sets text only if it changes, so that a screen reader does not read the same text again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Puts the children in place; those that are there already are not touched, and keep the focus. */
+/** Sets the children of a node; children that are already in place keep the focus. */
 export function setChildren(node, children) {
   const wanted = new Set(children);
   for (const child of [...node.childNodes]) if (!wanted.has(child)) child.remove();

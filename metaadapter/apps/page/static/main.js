@@ -1,93 +1,93 @@
-/** Puts the page together: the project, the parts that show it, and the keys that hold everywhere. */
+/** Builds the page: the project, the parts that show it, and the keys that work everywhere. */
 import { AdviceList } from "./advice_list.js";
 import { Camera } from "./camera.js";
-import { ChoiceBar } from "./choice_bar.js";
 import { ClassList } from "./class_list.js";
+import { showDownloads } from "./download_dialog.js";
 import { byId, element, setText } from "./element.js";
-import { server } from "./interface.js";
-import { forgive, note, refuse } from "./messages.js";
+import { clearErrors, note, showError } from "./messages.js";
 import { nextStep } from "./next_step.js";
 import { Project } from "./project.js";
 import { showProjects } from "./project_dialog.js";
-import { SureSlider } from "./sure_slider.js";
-import { showTakeAlong } from "./take_along.js";
-import { TakingIn } from "./taking_in.js";
+import { SelectionBar } from "./selection_bar.js";
+import { server } from "./server.js";
+import { ThresholdSlider } from "./threshold_slider.js";
 import { Tray } from "./tray.js";
-import { fillWelcome } from "./welcome.js";
-import { WorkLine } from "./work_line.js";
+import { Uploads } from "./uploads.js";
+import { showWelcome } from "./welcome.js";
+import { WorkBar } from "./work_bar.js";
 import { fillIn, say } from "./words.js";
 
 fillIn(document);
 const project = new Project();
-const work = new WorkLine(project);
-const takingIn = new TakingIn(project, work);
-const camera = new Camera(project, takingIn);
+const work = new WorkBar(project);
+const uploads = new Uploads(project, work);
+const camera = new Camera(project, uploads);
 const tray = new Tray(project);
-const slider = new SureSlider(project, (threshold) => {
+const slider = new ThresholdSlider(project, (threshold) => {
   tray.threshold = threshold;
   tray.show();
 });
 const parts = [
-  { show: showFrame }, // first: what is hidden has no size
+  { show: showFrame }, // first: hidden parts have no size
   work,
-  new ClassList(project, { takingIn, camera }),
+  new ClassList(project, { uploads, camera }),
   tray,
-  new ChoiceBar(project, tray),
+  new SelectionBar(project, tray),
   slider,
   new AdviceList(project),
 ];
-fillWelcome(project, takingIn);
+showWelcome(project, uploads);
 
-let unreached = false;
+let wasUnreachable = false;
 project.addEventListener("change", () => {
-  if (unreached && project.reached) forgive();
-  unreached = !project.reached;
+  if (wasUnreachable && project.reachable) clearErrors();
+  wasUnreachable = !project.reachable;
   for (const part of parts) part.show();
 });
 project.addEventListener("refused", ({ error }) => {
-  unreached ||= error.status === 0;
-  refuse(error.message);
+  wasUnreachable ||= error.status === 0;
+  showError(error.message);
 });
 
-byId("add-pictures").addEventListener("click", () => takingIn.choose(""));
-byId("add-tray-folder").addEventListener("click", () => takingIn.choose("", { folder: true }));
-byId("take").addEventListener("click", () => showTakeAlong(project, slider.threshold));
-byId("project").addEventListener("click", () => showProjects(project, ({ message }) => refuse(message)));
-byId("undo").addEventListener("click", () => goBack("undo"));
-byId("redo").addEventListener("click", () => goBack("redo"));
+byId("add-pictures").addEventListener("click", () => uploads.choose(""));
+byId("add-tray-folder").addEventListener("click", () => uploads.choose("", { folder: true }));
+byId("download").addEventListener("click", () => showDownloads(project, slider.threshold));
+byId("project").addEventListener("click", () => showProjects(project, ({ message }) => showError(message)));
+byId("undo").addEventListener("click", () => step("undo"));
+byId("redo").addEventListener("click", () => step("redo"));
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.target.matches("input, textarea, select")) return;
   const key = event.key.toLowerCase();
   if (key !== "z" && key !== "y") return;
   event.preventDefault();
-  goBack(key === "y" || event.shiftKey ? "redo" : "undo");
+  step(key === "y" || event.shiftKey ? "redo" : "undo");
 });
 
-async function goBack(direction) {
-  const answer = await project.change(() => server[direction]());
-  if (answer) note(answer.undone);
+async function step(direction) {
+  const result = await project.change(() => server[direction]());
+  if (result) note(result.undone);
 }
 
 function showFrame() {
   const { classes, tray: pictures, answers } = project;
-  const fresh = !classes.length && !pictures.length;
-  document.body.dataset.state = fresh ? "welcome" : "sorting";
+  const isNew = !classes.length && !pictures.length;
+  document.body.dataset.state = isNew ? "welcome" : "sorting";
   document.title = project.name ? `${project.name} – metaadapter` : "metaadapter";
-  byId("welcome").hidden = !fresh;
-  byId("classes").hidden = fresh;
-  byId("sorting").hidden = fresh;
+  byId("welcome").hidden = !isNew;
+  byId("classes").hidden = isNew;
+  byId("sorting").hidden = isNew;
   setText(byId("project"), project.name);
   byId("project").setAttribute("aria-label", say("project_label", { name: project.name }));
-  setText(byId("saved"), project.kept ? say("saved") : say("saving"));
+  setText(byId("saved"), project.allSaved ? say("saved") : say("saving"));
   byId("undo").disabled = !project.can_undo;
   byId("redo").disabled = !project.can_redo;
-  byId("take").disabled = !project.ready;
+  byId("download").disabled = !project.ready;
   const { key, ...values } = nextStep(project, pictures.some((picture) => answers[picture]));
   setText(byId("next-step"), say(key, values));
   byId("tray-tools").hidden = !pictures.length;
-  const leaves = document.activeElement === byId("tray") && !pictures.length;
+  const losesFocus = document.activeElement === byId("tray") && !pictures.length;
   byId("tray").hidden = !pictures.length;
-  if (leaves) byId("tray-title").focus({ preventScroll: true });
+  if (losesFocus) byId("tray-title").focus({ preventScroll: true });
   byId("tray-keys").hidden = !pictures.length;
   byId("tray-empty").hidden = Boolean(pictures.length);
   setText(byId("tray-empty"), say("tray_empty"));
@@ -95,16 +95,13 @@ function showFrame() {
   showSections(classes.length, pictures.length);
 }
 
-/** On a narrow window the two halves stand one below the other: two links go to each. */
+/** Two links lead to the two halves of the page, which a narrow window shows one below the other. */
 function showSections(n_classes, n_pictures) {
-  if (!byId("sections").children.length)
-    byId("sections").append(
-      element("a", { href: "#classes-title" }),
-      element("a", { href: "#tray-title" }),
-    );
-  const [classes, pictures] = byId("sections").children;
-  setText(classes, say("to_classes", { n: n_classes }));
-  setText(pictures, say("to_pictures", { n: n_pictures }));
+  const links = byId("sections");
+  if (!links.children.length)
+    links.append(element("a", { href: "#classes-title" }), element("a", { href: "#tray-title" }));
+  setText(links.firstChild, say("to_classes", { n: n_classes }));
+  setText(links.lastChild, say("to_pictures", { n: n_pictures }));
 }
 
 project.follow();

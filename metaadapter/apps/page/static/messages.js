@@ -1,28 +1,28 @@
-/** Messages: short ones pass, refusals stay until they are closed; both are read out. */
+/** Messages: notes disappear by themselves, errors stay until they are closed; both are read out. */
 import { byId, element } from "./element.js";
 import { say } from "./words.js";
 
-const PASSES_AFTER = 6000; // milliseconds
+const NOTE_TIME = 6000; // milliseconds
 
-/** Tells what happened, for eyes and ears. */
+/** Shows a note and reads it out. */
 export function note(text) {
   const node = element("div.message", {}, element("p", {}, text));
-  byId("messages").replaceChildren(...byId("messages").querySelectorAll(".refusal"), node);
-  setTimeout(() => node.remove(), PASSES_AFTER);
+  byId("messages").replaceChildren(...byId("messages").querySelectorAll(".error"), node);
+  setTimeout(() => node.remove(), NOTE_TIME);
   readOut(text);
 }
 
-/** Tells for ears alone what eyes see anyway. */
+/** Reads a text out through a screen reader. */
 export function readOut(text) {
   byId("live").textContent = text;
 }
 
-/** Tells what did not work. `details` are lines below the sentence. */
-export function refuse(text, details = []) {
-  const shown = [...byId("messages").querySelectorAll(".refusal")];
+/** Shows an error. `details` are lines below the sentence. */
+export function showError(text, details = []) {
+  const shown = [...byId("messages").querySelectorAll(".error")];
   if (shown.some((node) => node.firstChild.textContent === text)) return;
   const node = element(
-    "div.message.refusal",
+    "div.message.error",
     { role: "alert" },
     element("p", {}, text),
     details.length ? element("ul", {}, ...details.map((line) => element("li", {}, line))) : null,
@@ -32,7 +32,7 @@ export function refuse(text, details = []) {
   byId("messages").append(node);
 }
 
-/** Takes away the refusals, once what they were about works again. */
-export function forgive() {
-  for (const node of byId("messages").querySelectorAll(".refusal")) node.remove();
+/** Removes the errors. */
+export function clearErrors() {
+  for (const node of byId("messages").querySelectorAll(".error")) node.remove();
 }

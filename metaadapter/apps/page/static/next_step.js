@@ -1,8 +1,8 @@
 /**
- * What a person can do next: a key of the words, with its values. A pure function.
+ * The next step for a person: a key of the words, with its values. A pure function.
  *
  * @param {{classes: {name: string, pictures: string[]}[], tray: string[]}} project
- * @param {boolean} answered - whether the pictures of the tray have answers.
+ * @param {boolean} answered - whether pictures of the tray have answers.
  */
 export function nextStep({ classes, tray }, answered) {
   if (!classes.length) return { key: "next_first_class" };
@@ -10,5 +10,5 @@ export function nextStep({ classes, tray }, answered) {
   const empty = classes.filter(({ pictures }) => !pictures.length);
   if (empty.length) return { key: "next_pictures", name: empty[0].name };
   if (!tray.length) return { key: "next_tray" };
-  return { key: answered ? "next_put_right" : "next_wait" };
+  return { key: answered ? "next_correct" : "next_wait" };
 }

@@ -1,25 +1,25 @@
-/** One picture, large, with what is answered for it and the classes that it can be put into. */
+/** One picture, enlarged, with its answer and buttons for its class. */
+import { answerText } from "./answer_text.js";
 import { showDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { whole } from "./interface.js";
-import { answerInWords } from "./answer_words.js";
+import { whole } from "./server.js";
 import { say } from "./words.js";
 
 export function showPicture(project, picture) {
-  const own = project.classOf(picture);
-  const answer = own ? project.left_out[picture] : project.answers[picture];
+  const current = project.classOf(picture);
+  const answer = current ? project.left_out[picture] : project.answers[picture];
   const file = project.names[picture] ?? "";
-  const act = (change) => () => {
+  const closeAnd = (change) => () => {
     dialog.close();
     change();
   };
-  const into = project.classes.map(({ id, name }) =>
+  const classes = project.classes.map(({ id, name }) =>
     element(
       "button",
       {
         type: "button",
-        "aria-pressed": String(id === own?.id),
-        onclick: act(() => project.label({ [picture]: id })),
+        "aria-pressed": String(id === current?.id),
+        onclick: closeAnd(() => project.label({ [picture]: id })),
       },
       name,
     ),
@@ -27,25 +27,25 @@ export function showPicture(project, picture) {
   const dialog = showDialog(
     file || say("picture"),
     element("img.whole", { src: whole(picture), alt: file }),
-    own ? element("p", {}, say("picture_of", { name: own.name })) : null,
+    current ? element("p", {}, say("picture_of", { name: current.name })) : null,
     answer
-      ? element("p", {}, own ? say("left_out", { answer: answerInWords(project, answer) }) : answerInWords(project, answer))
+      ? element("p", {}, current ? say("left_out", { answer: answerText(project, answer) }) : answerText(project, answer))
       : null,
     element("p.muted", {}, say("put_into")),
-    element("div.choices", {}, ...into),
+    element("div.choices", {}, ...classes),
     element(
       "div.choices",
       {},
-      own
+      current
         ? element(
             "button.quiet",
-            { type: "button", onclick: act(() => project.label({ [picture]: null })) },
+            { type: "button", onclick: closeAnd(() => project.label({ [picture]: null })) },
             say("to_tray"),
           )
         : null,
       element(
         "button.quiet",
-        { type: "button", onclick: act(() => project.removePictures([picture])) },
+        { type: "button", onclick: closeAnd(() => project.removePictures([picture])) },
         say("remove"),
       ),
     ),

@@ -1,12 +1,12 @@
 /**
- * The project as the page knows it: what the server holds, and changes that are on their way to it.
+ * The project as the page shows it: the state of the server, and changes that are being sent to it.
  *
- * Tells "change" whenever something to be shown is another, and "refused" with the error of a change
- * that the server did not take.
+ * It dispatches "change" after every change of what is shown, and "refused" with the error of a
+ * change that the server refused.
  */
-import { server } from "./interface.js";
+import { server } from "./server.js";
 
-const SOON = 200; // milliseconds between two looks while the server works
+const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 3000;
 const BUSY = 503;
 
@@ -17,7 +17,7 @@ export class Project extends EventTarget {
   classes = [];
   tray = [];
   names = {};
-  unreadable = {}; // picture → why it has no answer
+  unreadable = {}; // picture → the reason
   ready = false;
   saved = true;
   can_undo = false;
@@ -25,31 +25,31 @@ export class Project extends EventTarget {
   revision = -1;
   answers = {};
   left_out = {};
-  answered = -1; // the revision that the answers belong to
-  points = [];
-  n_pictures = 0; // that the points rest on
+  answered = -1; // the revision of the answers
+  points = []; // the cost of each threshold
+  n_pictures = 0; // the number of left-out pictures behind the points
   advice = [];
   work = { busy: false };
-  reached = true;
+  reachable = true;
 
   #queue = Promise.resolve();
-  #ahead = 0; // changes that are shown and that the server has not taken yet
+  #pending = 0; // changes that are shown but not yet saved by the server
   #wake = () => {};
-  #told = false;
+  #scheduled = false;
 
-  /** Whether the server has everything that is shown, on its disk. */
-  get kept() {
-    return this.saved && !this.#ahead;
+  /** Whether the server has saved everything that is shown. */
+  get allSaved() {
+    return this.saved && !this.#pending;
   }
 
-  /** Whether the answers are those of what is shown. */
+  /** Whether the answers belong to the state that is shown. */
   get upToDate() {
-    return this.answered === this.revision && !this.#ahead;
+    return this.answered === this.revision && !this.#pending;
   }
 
   /** id of a class → its place among the classes. */
   get rank() {
-    return new Map(this.classes.map(({ id }, at) => [id, at]));
+    return new Map(this.classes.map(({ id }, place) => [id, place]));
   }
 
   classOf(picture) {
@@ -57,16 +57,16 @@ export class Project extends EventTarget {
   }
 
   className(id) {
-    return this.classes.find((one) => one.id === id)?.name ?? "";
+    return this.classes.find((entry) => entry.id === id)?.name ?? "";
   }
 
-  /** Begins to follow the server, for as long as the page is open. */
+  /** Follows the server as long as the page is open. */
   async follow() {
     for (;;) {
-      const wait = await this.#look().catch((error) => {
+      const wait = await this.#update().catch((error) => {
         if (error.status === BUSY) return SOON; // another project is being opened
-        if (this.reached) this.#refused(error);
-        this.reached = false;
+        if (this.reachable) this.#refused(error);
+        this.reachable = false;
         return LATER;
       });
       await new Promise((resume) => {
@@ -80,38 +80,38 @@ export class Project extends EventTarget {
   }
 
   /**
-   * Makes a change: shown at once, sent after those before it.
+   * Makes a change: it is shown at once, and sent after the changes before it.
    *
-   * @param {function(): Promise} send - asks the server.
-   * @param {function()} show - changes what is shown; left out where only the server can tell.
-   * @returns what the server answered, or null if it refused; then all is shown as the server has it.
+   * @param {function(): Promise} send - sends the change to the server.
+   * @param {?function()} show - changes what is shown; null if only the server knows the result.
+   * @returns the response, or null if the server refused; then the page shows the server's state.
    */
   change(send, show = null) {
     if (show) {
       show();
-      this.#ahead += 1;
-      this.#tell();
+      this.#pending += 1;
+      this.#changed();
     }
     const sent = this.#queue.then(send).catch((error) => {
       if (error.name !== "AbortError") this.#refused(error);
       return null;
     });
     this.#queue = sent.then(() => {
-      if (show) this.#ahead -= 1;
-      return this.#ahead ? null : this.#load().catch((error) => this.#refused(error));
+      if (show) this.#pending -= 1;
+      return this.#pending ? null : this.#load().catch((error) => this.#refused(error));
     });
     return this.#queue.then(() => sent);
   }
 
-  /** Puts pictures into classes, or with null back into the tray. */
+  /** Moves pictures to classes, or with null to the tray. */
   label(labels) {
-    const moving = new Set(Object.keys(labels));
+    const pictures = new Set(Object.keys(labels));
     return this.change(
       () => server.label(labels),
       () => {
-        this.#takeOut(moving);
+        this.#remove(pictures);
         for (const [picture, id] of Object.entries(labels))
-          (this.classes.find((one) => one.id === id)?.pictures ?? this.tray).push(picture);
+          (this.classes.find((entry) => entry.id === id)?.pictures ?? this.tray).push(picture);
       },
     );
   }
@@ -119,57 +119,57 @@ export class Project extends EventTarget {
   removePictures(pictures) {
     return this.change(
       () => server.removePictures(pictures),
-      () => this.#takeOut(new Set(pictures)),
+      () => this.#remove(new Set(pictures)),
     );
   }
 
-  #takeOut(pictures) {
-    const stays = (picture) => !pictures.has(picture);
-    this.tray = this.tray.filter(stays);
-    this.classes = this.classes.map((one) => ({ ...one, pictures: one.pictures.filter(stays) }));
+  #remove(pictures) {
+    const rest = (all) => all.filter((picture) => !pictures.has(picture));
+    this.tray = rest(this.tray);
+    this.classes = this.classes.map((entry) => ({ ...entry, pictures: rest(entry.pictures) }));
   }
 
-  async #look() {
+  async #update() {
     const work = await server.work();
-    const changed = JSON.stringify(work) !== JSON.stringify(this.work) || !this.reached;
+    const changed = JSON.stringify(work) !== JSON.stringify(this.work) || !this.reachable;
     this.work = work;
-    this.reached = true;
-    if (changed) this.#tell();
+    this.reachable = true;
+    if (changed) this.#changed();
     if (work.revision !== this.revision) await this.#load();
-    if (this.answered !== this.revision) await this.#askForAnswers();
+    if (this.answered !== this.revision) await this.#loadAnswers();
     return work.busy || this.answered !== this.revision ? SOON : LATER;
   }
 
   async #load() {
     const project = await server.project();
-    if (this.#ahead) return; // a change came in between: what it shows is newer
+    if (this.#pending) return; // a newer change is shown
     Object.assign(this, project);
-    this.#tell();
+    this.#changed();
     this.#wake();
   }
 
-  async #askForAnswers() {
+  async #loadAnswers() {
     const { revision, ready, answers, left_out } = await server.answers(this.answered);
-    if (answers === undefined || this.#ahead) return;
+    if (answers === undefined || this.#pending) return;
     Object.assign(this, { ready, answers, left_out: left_out ?? {}, answered: revision });
-    this.#tell();
-    const { points, n_pictures } = await server.sure();
+    this.#changed();
+    const { points, n_pictures } = await server.costs();
     Object.assign(this, { points, n_pictures });
-    this.#tell();
+    this.#changed();
     const { advice } = await server.advice();
     Object.assign(this, { advice });
-    this.#tell();
+    this.#changed();
   }
 
   #refused(error) {
     this.dispatchEvent(Object.assign(new Event("refused"), { error }));
   }
 
-  #tell() {
-    if (this.#told) return;
-    this.#told = true;
+  #changed() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     queueMicrotask(() => {
-      this.#told = false;
+      this.#scheduled = false;
       this.dispatchEvent(new Event("change"));
     });
   }

@@ -1,18 +1,18 @@
-/** Projects: which one is open, the others, and a new one. */
+/** The dialog of projects: the open one, the others, and a form for a new one. */
 import { showDialog } from "./dialog.js";
 import { element } from "./element.js";
-import { server } from "./interface.js";
+import { server } from "./server.js";
 import { say } from "./words.js";
 
-/** @param project - a Project. @param {function(Error)} refused - shows what went wrong. */
-export async function showProjects(project, refused) {
+/** @param project - a Project. @param {function(Error)} onError - shows an error. */
+export async function showProjects(project, onError) {
   const { projects } = await server.projects().catch((error) => {
-    refused(error);
+    onError(error);
     return { projects: [] };
   });
-  const go = async (ask) => {
+  const open = async (send) => {
     dialog.close();
-    if (await project.change(ask)) location.reload();
+    if (await project.change(send)) location.reload();
   };
   const name = element("input", { id: "new-project-name", maxLength: 100, required: true });
   const form = element(
@@ -21,7 +21,7 @@ export async function showProjects(project, refused) {
       autocomplete: "off",
       onsubmit: (event) => {
         event.preventDefault();
-        if (name.value.trim()) go(() => server.newProject(name.value.trim()));
+        if (name.value.trim()) open(() => server.newProject(name.value.trim()));
       },
     },
     element("label", { htmlFor: "new-project-name" }, say("project_new_label")),
@@ -32,25 +32,25 @@ export async function showProjects(project, refused) {
     element("p", {}, say("project_now", { name: project.name })),
     element("p.muted.path", {}, say("project_folder", { folder: project.folder })),
     projects.length ? element("h3", {}, say("projects_others")) : null,
-    element("ul.things", {}, ...projects.map((one) => entry(one, project, go))),
+    element("ul.things", {}, ...projects.map((listed) => item(listed, project, open))),
     form,
   );
 }
 
-function entry({ name, n_pictures, n_classes }, project, go) {
-  const now = name === project.name;
+function item({ name, n_pictures, n_classes }, project, open) {
+  const isOpen = name === project.name;
   return element(
     "li",
     {},
     element(
       "button",
-      { type: "button", disabled: now, onclick: () => go(() => server.openProject(name)) },
+      { type: "button", disabled: isOpen, onclick: () => open(() => server.openProject(name)) },
       name,
     ),
     element(
       "p.muted",
       {},
-      now ? say("project_is_open") : say("project_holds", { n: n_pictures, classes: n_classes }),
+      isOpen ? say("project_is_open") : say("project_holds", { n: n_pictures, classes: n_classes }),
     ),
   );
 }

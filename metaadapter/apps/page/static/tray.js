@@ -1,45 +1,45 @@
-/** The tray: pictures without a label, their answers, and what is done with the chosen ones. */
+/** The tray: pictures without a class, their answers, and actions for the selected ones. */
 import { byId, element, setText } from "./element.js";
 import { note, readOut } from "./messages.js";
 import { kept, ordered, ORDERS } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { actedOn, allOf, clicked, moved, NOTHING, without } from "./selection.js";
-import { carry } from "./taking_in.js";
 import { TrayCard } from "./tray_card.js";
 import { TrayGrid } from "./tray_grid.js";
 import { listenToKeys } from "./tray_keys.js";
+import { drag } from "./uploads.js";
 import { count, say } from "./words.js";
 
 export class Tray extends EventTarget {
   #project;
   #grid;
   #order = [];
-  #by = ORDERS[0];
+  #orderName = ORDERS[0];
   #selection = NOTHING;
   threshold = 0;
 
-  /** Tells "choice" when other pictures are chosen. */
+  /** It dispatches "selection" when the selection changes. */
   constructor(project) {
     super();
     this.#project = project;
-    const acts = {
+    const actions = {
       accept: (picture) => this.accept([picture]),
       put: (picture, id) => this.put(id, [picture]),
     };
-    this.#grid = new TrayGrid((picture) => new TrayCard(picture, acts), (card) => this.#showCard(card));
+    this.#grid = new TrayGrid((picture) => new TrayCard(picture, actions), (card) => this.#showCard(card));
     byId("order").append(...ORDERS.map((value) => element("option", { value }, say(`order_${value}`))));
     byId("order").addEventListener("change", (event) => this.#sortBy(event.target.value));
-    byId("order-again").addEventListener("click", () => this.#sortBy(this.#by));
-    byId("choose-all").addEventListener("click", () => {
-      this.chooseAll();
+    byId("order-again").addEventListener("click", () => this.#sortBy(this.#orderName));
+    byId("select-all").addEventListener("click", () => {
+      this.selectAll();
       this.focus();
     });
     this.#listen(this.#grid.node);
     listenToKeys(this.#grid.node, this);
   }
 
-  /** The pictures that keys and buttons act on. */
-  get chosen() {
+  /** The pictures for keys and buttons. */
+  get selected() {
     return actedOn(this.#selection, this.#order);
   }
 
@@ -62,33 +62,33 @@ export class Tray extends EventTarget {
   show() {
     const { tray } = this.#project;
     const before = this.#order;
-    // Nothing moves under a hand that is at work; a tray that nobody has touched is in order.
+    // The order stays while a person works in the tray.
     this.#order = this.#selection.current === null ? this.#sorted() : kept(before, tray);
     this.#selection = without(this.#selection, before, this.#order);
     this.#showAll();
   }
 
   move(places, options) {
-    this.#choose(moved(this.#selection, this.#order, places, options));
+    this.#select(moved(this.#selection, this.#order, places, options));
     this.#grid.reveal();
   }
 
-  chooseAll() {
-    this.#choose(allOf(this.#selection, this.#order));
-    readOut(say("n_chosen", { n: this.#order.length }));
+  selectAll() {
+    this.#select(allOf(this.#selection, this.#order));
+    readOut(say("n_selected", { n: this.#order.length }));
   }
 
-  chooseNone() {
-    this.#choose({ ...this.#selection, anchor: null, chosen: new Set() });
+  selectNone() {
+    this.#select({ ...this.#selection, anchor: null, selected: new Set() });
   }
 
   toggle() {
     const { current } = this.#selection;
-    if (current) this.#choose(clicked(this.#selection, this.#order, current, { toggle: true }));
+    if (current) this.#select(clicked(this.#selection, this.#order, current, { toggle: true }));
   }
 
   /** Puts pictures into a class. */
-  put(id, pictures = this.chosen) {
+  put(id, pictures = this.selected) {
     if (!id || !pictures.length) return;
     this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
     readOut(
@@ -96,27 +96,27 @@ export class Tray extends EventTarget {
     );
   }
 
-  /** Puts a class by its place among the classes, from 0. */
+  /** Puts the selected pictures into the class at a place, from 0. */
   putInto(place) {
     this.put(this.#project.classes[place]?.id);
   }
 
-  /** Makes the answers of pictures their labels; those with none of the classes stay. */
-  accept(pictures = this.chosen) {
+  /** Makes the answers of pictures their labels; unfamiliar pictures stay. */
+  accept(pictures = this.selected) {
     const { answers } = this.#project;
-    const answered = pictures.filter((picture) => answers[picture] && !answers[picture].unfamiliar);
-    if (!answered.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
-    const labels = Object.fromEntries(answered.map((picture) => [picture, answers[picture].class]));
+    const acceptable = pictures.filter((picture) => answers[picture] && !answers[picture].unfamiliar);
+    if (!acceptable.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
+    const labels = Object.fromEntries(acceptable.map((picture) => [picture, answers[picture].class]));
     this.#label(labels);
-    return readOut(say("accepted", { n: answered.length, left: this.#order.length }));
+    return readOut(say("accepted", { n: acceptable.length, left: this.#order.length }));
   }
 
-  remove(pictures = this.chosen) {
+  remove(pictures = this.selected) {
     if (pictures.length) this.#project.removePictures(pictures);
   }
 
-  look() {
-    const [picture] = this.chosen;
+  enlarge() {
+    const [picture] = this.selected;
     if (picture) showPicture(this.#project, picture);
   }
 
@@ -126,18 +126,18 @@ export class Tray extends EventTarget {
     this.#grid.reveal();
   }
 
-  #sortBy(by) {
-    this.#by = by;
+  #sortBy(orderName) {
+    this.#orderName = orderName;
     this.#order = this.#sorted();
-    this.#choose(NOTHING);
+    this.#select(NOTHING);
   }
 
   #sorted() {
     const { tray, answers, rank } = this.#project;
-    return ordered(tray, this.#by, answers, rank);
+    return ordered(tray, this.#orderName, answers, rank);
   }
 
-  #choose(selection) {
+  #select(selection) {
     this.#selection = selection;
     this.#showAll();
   }
@@ -145,9 +145,9 @@ export class Tray extends EventTarget {
   #showAll() {
     this.#grid.show(this.#order, this.#selection.current);
     const sorted = this.#sorted();
-    byId("order-again").hidden = sorted.every((picture, at) => picture === this.#order[at]);
+    byId("order-again").hidden = sorted.every((picture, place) => picture === this.#order[place]);
     setText(byId("tray-count"), count(this.#order.length));
-    this.dispatchEvent(new Event("choice"));
+    this.dispatchEvent(new Event("selection"));
   }
 
   #showCard(card) {
@@ -155,7 +155,7 @@ export class Tray extends EventTarget {
     card.show(this.#project, {
       answer: answers[card.picture],
       threshold: this.threshold,
-      chosen: this.#selection.chosen.has(card.picture),
+      selected: this.#selection.selected.has(card.picture),
       current: this.#selection.current === card.picture,
       stale: !upToDate,
     });
@@ -163,12 +163,12 @@ export class Tray extends EventTarget {
 
   #listen(node) {
     const pictureOf = (event) => event.target.closest?.("[data-picture]")?.dataset.picture;
-    // The focus stays on the grid, so that keys go on where the mouse left off.
+    // The focus stays on the grid, so that keys continue where the mouse was.
     node.addEventListener("mousedown", (event) => {
       if (!event.target.closest("button")) return;
       event.preventDefault();
-      this.#choose(clicked({ ...NOTHING }, this.#order, pictureOf(event), { toggle: true }));
-      this.chooseNone();
+      this.#select(clicked({ ...NOTHING }, this.#order, pictureOf(event), { toggle: true }));
+      this.selectNone();
       this.focus();
     });
     node.addEventListener("click", (event) => {
@@ -176,21 +176,20 @@ export class Tray extends EventTarget {
       this.focus();
       if (!picture || event.target.closest("button")) return;
       const toggle = event.ctrlKey || event.metaKey || Boolean(event.target.closest(".mark"));
-      this.#choose(clicked(this.#selection, this.#order, picture, { toggle, extend: event.shiftKey }));
+      this.#select(clicked(this.#selection, this.#order, picture, { toggle, extend: event.shiftKey }));
     });
     node.addEventListener("dblclick", (event) => {
-      if (pictureOf(event) && !event.target.closest("button, .mark")) this.look();
+      if (pictureOf(event) && !event.target.closest("button, .mark")) this.enlarge();
     });
     node.addEventListener("dragstart", (event) => {
       const picture = pictureOf(event);
       if (!picture) return;
-      const together = this.#selection.chosen.has(picture);
-      carry(event, together ? this.chosen : [picture]);
+      drag(event, this.#selection.selected.has(picture) ? this.selected : [picture]);
     });
     node.addEventListener("focus", () => {
       const [first] = this.#order;
       if (this.#selection.current !== null || !first) return;
-      this.#choose({ ...this.#selection, current: first, anchor: first });
+      this.#select({ ...this.#selection, current: first, anchor: first });
     });
   }
 }

@@ -1,20 +1,20 @@
-/** The keys of the tray. They count only while it has the focus, so that they get in nobody's way. */
+/** The keys of the tray, which work only while it has the focus. */
 
 /** @param {HTMLElement} node @param tray - a Tray. */
 export function listenToKeys(node, tray) {
   node.addEventListener("keydown", (event) => {
-    const act = actOf(event, tray);
-    if (!act) return;
+    const action = actionOf(event, tray);
+    if (!action) return;
     event.preventDefault();
-    act();
+    action();
   });
 }
 
-function actOf(event, tray) {
+function actionOf(event, tray) {
   const { key, shiftKey: extend } = event;
   const withControl = event.ctrlKey || event.metaKey;
   if (event.altKey || event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page")) return null;
-  if (withControl) return key.toLowerCase() === "a" ? () => tray.chooseAll() : null;
+  if (withControl) return key.toLowerCase() === "a" ? () => tray.selectAll() : null;
   if (/^[1-9]$/.test(key)) return () => tray.putInto(Number(key) - 1);
   const places = {
     ArrowLeft: -1,
@@ -32,7 +32,7 @@ function actOf(event, tray) {
     " ": () => tray.toggle(),
     Delete: () => tray.remove(),
     Backspace: () => tray.remove(),
-    Escape: () => tray.chooseNone(),
-    v: () => tray.look(),
+    Escape: () => tray.selectNone(),
+    v: () => tray.enlarge(),
   }[key];
 }

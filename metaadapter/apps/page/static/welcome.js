@@ -1,16 +1,16 @@
-/** The first screen: three steps, and the two ways to begin. */
-import { makeClasses } from "./class_list.js";
+/** The first screen: three steps, and two ways to begin. */
+import { addClasses } from "./class_list.js";
 import { byId, element } from "./element.js";
 import { say } from "./words.js";
 
-export function fillWelcome(project, takingIn) {
-  const names = [1, 2].map((at) =>
+export function showWelcome(project, uploads) {
+  const fields = [1, 2].map((number) =>
     element("input", {
-      id: `first-class-${at}`,
+      id: `first-class-${number}`,
       maxLength: 200,
       required: true,
       autocomplete: "off",
-      placeholder: say(`welcome_example_${at}`),
+      placeholder: say(`welcome_example_${number}`),
     }),
   );
   const form = element(
@@ -18,13 +18,13 @@ export function fillWelcome(project, takingIn) {
     {
       onsubmit: async (event) => {
         event.preventDefault();
-        const wanted = names.map((field) => field.value.trim());
-        if (wanted.every(Boolean) && (await makeClasses(project, wanted)))
+        const values = fields.map((field) => field.value.trim());
+        if (values.every(Boolean) && (await addClasses(project, values)))
           byId("classes-title").focus();
       },
     },
-    ...names.map((field, at) =>
-      element("label", {}, element("span", {}, say(`welcome_class_${at + 1}`)), field),
+    ...fields.map((field, index) =>
+      element("label", {}, element("span", {}, say(`welcome_class_${index + 1}`)), field),
     ),
     element("button.primary", { type: "submit" }, say("welcome_begin")),
   );
@@ -34,7 +34,7 @@ export function fillWelcome(project, takingIn) {
     element("p", {}, say("welcome_drop")),
     element(
       "button",
-      { type: "button", onclick: () => takingIn.choose("folders", { folder: true }) },
+      { type: "button", onclick: () => uploads.choose("folders", { folder: true }) },
       say("welcome_choose"),
     ),
   );
@@ -43,8 +43,8 @@ export function fillWelcome(project, takingIn) {
     element(
       "ol.steps",
       {},
-      ...[1, 2, 3].map((at) =>
-        element("li", {}, element("strong", {}, say(`step_${at}`)), element("span", {}, say(`step_${at}_words`))),
+      ...[1, 2, 3].map((number) =>
+        element("li", {}, element("strong", {}, say(`step_${number}`)), element("span", {}, say(`step_${number}_words`))),
       ),
     ),
     element("div.ways", {}, form, element("p.muted.or", {}, say("welcome_or")), folders),

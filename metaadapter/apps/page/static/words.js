@@ -1,7 +1,7 @@
 /**
- * Words of the page in the reader's language.
+ * The words of the page in the reader's language.
  *
- * A language more is a file beside `words.en.js` with the same keys, and its code in LANGUAGES.
+ * To add a language, add a file like `words.en.js` with the same keys, and its code to LANGUAGES.
  */
 import { words as english } from "./words.en.js";
 
@@ -31,19 +31,19 @@ export function say(key, values = {}) {
 /** A number as text. */
 export const count = (n) => number.format(n);
 
-/** A fraction from 0 to 1 as text. What is not certain is never called 100 %, what may be never 0 %. */
+/** A fraction from 0 to 1 as text: 100 % only for 1, and 0 % only for 0. */
 export function percent(fraction) {
   if (fraction > 0 && fraction < 0.005) return `<${percentage.format(0.01)}`;
   return percentage.format(fraction < 1 ? Math.min(fraction, 0.99) : 1);
 }
 
-/** Seconds as people say them. */
+/** A number of seconds as text. */
 export function duration(seconds) {
   if (seconds < 60) return say("seconds", { n: Math.max(1, Math.round(seconds)) });
   return say("minutes", { n: Math.round(seconds / 60) });
 }
 
-/** Fills in the words of everything that names them: data-words is its text, data-words-title its title. */
+/** Fills in the words of a document: data-words is a text, data-words-title a title. */
 export function fillIn(root) {
   document.documentElement.lang = language;
   for (const node of root.querySelectorAll("[data-words]")) node.textContent = say(node.dataset.words);

@@ -184,7 +184,7 @@ def test_story__by_mouse(page, keep):
     # A wrong label, then a click that puts the picture right, through the bar.
     shoe = pictures("shoes", SORTED)[0].name
     page.get_by_title(shoe).click()
-    page.locator(".choice-class", has_text="hat").click()
+    page.locator(".selection-class", has_text="hat").click()
     expect(page.locator("#tray-count")).to_have_text("9")
     assert shoe in classes_kept(page)["hat"]
     page.get_by_role("button", name="Undo").click()
@@ -201,28 +201,28 @@ def test_story__by_mouse(page, keep):
     page.locator(".card").nth(3).click(modifiers=["Shift"])
     page.locator(".card").nth(6).click(modifiers=["Control"])
     assert page.locator(".card[aria-selected=true]").count() == 5
-    keep("4-chosen")
+    keep("4-selected")
     page.keyboard.press("Escape")
 
-    page.locator("#sure-slider").fill("90")
-    assert "answers count" in page.locator("#sure-cost").inner_text()
-    keep("5-sure")
-    page.locator("#sure-slider").fill("0")
+    page.locator("#threshold-slider").fill("90")
+    assert "answers count" in page.locator("#threshold-cost").inner_text()
+    keep("5-threshold")
+    page.locator("#threshold-slider").fill("0")
 
-    page.get_by_role("button", name="Choose all").click()
+    page.get_by_role("button", name="Select all").click()
     page.get_by_role("button", name="Accept answer").click()
     expect(page.locator("#tray-count")).to_have_text(re.compile("[0-2]"))
     for name, label in answers_shown(page).items():  # strangers wait for a person
         assert label == "None of these"
         page.get_by_title(name).click()
-        page.locator(".choice-class", has_text=TRUTH[name]).click()
+        page.locator(".selection-class", has_text=TRUTH[name]).click()
     page.wait_for_selector("#tray-empty:visible")
     kept = classes_kept(page)
     assert {label: len(names) for label, names in kept.items()} == {"hat": 8, "shoes": 8}
     assert sum(right(dict.fromkeys(names, label)) for label, names in kept.items()) >= 15
 
-    page.get_by_role("button", name="Take along").click()
-    keep("6-take-along")
+    page.get_by_role("button", name="Download").click()
+    keep("6-download")
     with page.expect_download() as download:
         page.get_by_role("button", name="Answers as a table").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
@@ -296,7 +296,7 @@ def test_reload__shows_all_that_was_shown_before(page):
     begin(page, "hat", "shoes")
     drop(page, "#tray-empty", pictures("hat", SORTED))
     wait_for_answers(page, 5)
-    page.get_by_label("What hat looks like").fill("worn on a head")
+    page.get_by_label("Description of hat").fill("worn on a head")
     page.keyboard.press("Enter")
     expect(page.locator("#saved")).to_have_text("Saved")
     before = answers_shown(page)
@@ -305,7 +305,7 @@ def test_reload__shows_all_that_was_shown_before(page):
     wait_for_answers(page, 5)
 
     assert answers_shown(page).keys() == before.keys()
-    assert page.get_by_label("What hat looks like").input_value() == "worn on a head"
+    assert page.get_by_label("Description of hat").input_value() == "worn on a head"
 
 
 def begin(page, *labels):
@@ -333,12 +333,12 @@ def test_folder__makes_a_class_of_each_folder_in_it(page, tmp_path):
 
     kept = classes_kept(page)
     assert {label: len(names) for label, names in kept.items()} == {"dress": 3, "pants": 3}
-    assert page.locator(".refusal").count() == 0
+    assert page.locator(".error").count() == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "n_classes", "n_tray"),
-    [("Make a class of each folder", 2, "0"), ("They are to be sorted", 0, "6")],
+    [("Make a class of each folder", 2, "0"), ("Add them unsorted", 0, "6")],
 )
 def test_zip__dropped_beside_all_places__asks_what_its_folders_are(
     page, tmp_path, answer, n_classes, n_tray
@@ -352,7 +352,7 @@ def test_zip__dropped_beside_all_places__asks_what_its_folders_are(
 
     expect(page.locator("#tray-count")).to_have_text(n_tray)
     expect(page.locator(".class")).to_have_count(n_classes)
-    expect(page.locator(".refusal")).to_have_count(0)
+    expect(page.locator(".error")).to_have_count(0)
 
 
 def test_names__that_look_like_markup__are_text(page):
@@ -376,10 +376,10 @@ def test_unreadable_file__is_named_with_a_reason_and_the_others_are_kept(page, t
 
     button = page.get_by_role("button", name="Add pictures", exact=True)
     choose(page, button.click, [broken, notes, *pictures("hat", SORTED)])
-    page.wait_for_selector(".refusal li >> nth=1")
+    page.wait_for_selector(".error li >> nth=1")
 
     assert {"broken.jpg", "notes.txt"} <= {
-        text.split(":")[0] for text in page.locator(".refusal li").all_inner_texts()
+        text.split(":")[0] for text in page.locator(".error li").all_inner_texts()
     }
     wait_for_answers(page, 5)
 
@@ -468,7 +468,7 @@ def test_phone__shows_nothing_beyond_its_width(page):
     too_wide = page.evaluate(
         """() => [...document.querySelectorAll("body *")].filter((node) => {
             const box = node.getBoundingClientRect();
-            const scrolls = node.closest(".shots, .choice-classes");
+            const scrolls = node.closest(".shots, .selection-classes");
             return box.width && box.right > innerWidth + 1 && !scrolls;
         }).map((node) => node.outerHTML.slice(0, 80))"""
     )
@@ -480,8 +480,8 @@ def test_server_that_is_gone__is_told_and_what_is_shown_stays(page):
     page.route("**/*", lambda route: route.abort())
     page.get_by_label("Name of a new class").fill("dress")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".refusal")
-    assert "does not answer" in page.locator(".refusal").first.inner_text()
+    page.wait_for_selector(".error")
+    assert "does not respond" in page.locator(".error").first.inner_text()
     assert page.locator(".class").count() == 2
 
 

@@ -39,7 +39,7 @@ def used_words():
         for one, other in re.findall(r'say\([^"`\n]*\? "(\w+)" : "(\w+)"', text):
             whole |= {one, other}
         begun |= set(re.findall(r"say\(`(\w+_)\$\{", text))
-    chosen = SCRIPTS["next_step.js"] + SCRIPTS["tray_card.js"].split("function unsaid")[1]
+    chosen = SCRIPTS["next_step.js"] + SCRIPTS["tray_card.js"].split("function reasonKey")[1]
     whole |= set(re.findall(r'(?:key: |return |\? |: )"(\w+)"', chosen))
     return whole, begun
 

@@ -1,4 +1,4 @@
-"""The parts of the page that need no server: orders, choices, costs, words, colours."""
+"""The parts of the page that need no server: orders, selections, costs, words."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def call(modules):
     ("order", "expected"),
     [
         ("doubtful", ["strange", "even", "likely", "sure", "unanswered"]),
-        ("sure", ["sure", "likely", "even", "strange", "unanswered"]),
+        ("certain", ["sure", "likely", "even", "strange", "unanswered"]),
         ("class", ["likely", "even", "sure", "strange", "unanswered"]),
         ("added", TRAY),
     ],
@@ -72,35 +72,35 @@ def test_kept__leaves_pictures_where_they_are_and_adds_new_ones_at_the_end(call)
     assert call("order", "kept", ["c", "a", "b"], ["b", "c"]) == ["c", "b"]
 
 
-def selection(current=None, anchor=None, chosen=()):
-    return {"current": current, "anchor": anchor, "chosen": {"set": list(chosen)}}
+def selection(current=None, anchor=None, selected=()):
+    return {"current": current, "anchor": anchor, "selected": {"set": list(selected)}}
 
 
 ORDER = list("abcdef")
 
 
 @pytest.mark.parametrize(
-    ("keys", "current", "chosen"),
+    ("keys", "current", "selected"),
     [
         ({}, "d", ["d"]),
         ({"toggle": True}, "d", ["b", "d"]),
         ({"extend": True}, "d", ["b", "c", "d"]),
     ],
 )
-def test_clicked__alone_with_control_and_with_shift(call, keys, current, chosen):
+def test_clicked__alone_with_control_and_with_shift(call, keys, current, selected):
     before = selection("b", "b", ["b"])
 
     after = call("selection", "clicked", before, ORDER, "d", keys)
 
-    assert (after["current"], sorted(after["chosen"])) == (current, chosen)
+    assert (after["current"], sorted(after["selected"])) == (current, selected)
 
 
-def test_clicked__with_control_on_a_chosen_picture__chooses_it_no_more(call):
+def test_clicked__with_control_on_a_selected_picture__deselects_it(call):
     after = call(
         "selection", "clicked", selection("b", "b", ["b", "d"]), ORDER, "d", {"toggle": True}
     )
 
-    assert after["chosen"] == ["b"]
+    assert after["selected"] == ["b"]
 
 
 def test_moved__stays_within_the_order_and_extends_from_where_it_began(call):
@@ -108,10 +108,10 @@ def test_moved__stays_within_the_order_and_extends_from_where_it_began(call):
     assert call("selection", "moved", selection("b", "b"), ORDER, -100)["current"] == "a"
     assert call("selection", "moved", selection(), ORDER, 1)["current"] == "a"
     once = call("selection", "moved", selection("c", "c"), ORDER, 1, {"extend": True})
-    back = selection(once["current"], once["anchor"], once["chosen"])
+    back = selection(once["current"], once["anchor"], once["selected"])
     twice = call("selection", "moved", back, ORDER, -2, {"extend": True})
-    assert once["chosen"] == ["c", "d"]
-    assert twice["chosen"] == ["b", "c"]
+    assert once["selected"] == ["c", "d"]
+    assert twice["selected"] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_without__moves_on_to_the_next_picture_that_is_left(call, gone, current)
     after = call("selection", "without", selection("c", "c", ["c", "a"]), ORDER, left)
 
     assert after["current"] == current
-    assert set(after["chosen"]) == {"a", "c"} - set(gone)
+    assert set(after["selected"]) == {"a", "c"} - set(gone)
 
 
 def test_acted_on__is_what_is_marked_or_else_the_current_one(call):
@@ -144,24 +144,24 @@ POINTS = [
     ("threshold", "kept"), [(0, 1.0), (0.49, 1.0), (0.5, 0.7), (0.79, 0.7), (0.99, 0.4)]
 )
 def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, threshold, kept):
-    assert call("cost", "costAt", POINTS, threshold)["kept"] == kept
+    assert call("costs", "costAt", POINTS, threshold)["kept"] == kept
 
 
 def test_cost_at__without_points__is_nothing(call):
-    assert call("cost", "costAt", [], 0.5) is None
+    assert call("costs", "costAt", [], 0.5) is None
 
 
 def test_counts_at__are_numbers_of_labelled_pictures(call):
-    assert call("cost", "countsAt", POINTS, 0.6, 40) == {"kept": 28, "wrong": 3}
+    assert call("costs", "countsAt", POINTS, 0.6, 40) == {"kept": 28, "wrong": 3}
     nobody = [{"threshold": 0.9, "kept": 0.0, "errors": None}]
-    assert call("cost", "countsAt", nobody, 0.95, 40) == {"kept": 0, "wrong": 0}
-    assert call("cost", "countsAt", POINTS, 0.6, 0) is None
+    assert call("costs", "countsAt", nobody, 0.95, 40) == {"kept": 0, "wrong": 0}
+    assert call("costs", "countsAt", POINTS, 0.6, 0) is None
 
 
-def test_count_sure__never_counts_what_is_none_of_the_classes(call):
-    assert call("cost", "countSure", list(ANSWERS.values()), 0) == 3
-    assert call("cost", "countSure", list(ANSWERS.values()), 0.7) == 2
-    assert call("cost", "countSure", list(ANSWERS.values()), 0.91) == 0
+def test_count_passing__never_counts_what_is_none_of_the_classes(call):
+    assert call("costs", "countPassing", list(ANSWERS.values()), 0) == 3
+    assert call("costs", "countPassing", list(ANSWERS.values()), 0.7) == 2
+    assert call("costs", "countPassing", list(ANSWERS.values()), 0.91) == 0
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_count_sure__never_counts_what_is_none_of_the_classes(call):
         ([1, 0], [], False, "next_pictures"),
         ([1, 1], [], False, "next_tray"),
         ([1, 1], ["p"], False, "next_wait"),
-        ([1, 1], ["p"], True, "next_put_right"),
+        ([1, 1], ["p"], True, "next_correct"),
     ],
 )
 def test_next_step__is_the_one_thing_that_is_missing(call, pictures, tray, answered, key):
@@ -193,7 +193,7 @@ def test_portions__are_few_enough_and_small_enough_and_lose_no_file(call):
     sizes = [10, 17_000_000, 10, 15_999_980, 10, *[1] * 70]
     files = [{"file": {"size": size}, "path": str(at)} for at, size in enumerate(sizes)]
 
-    portions = call("sending", "portions", files)
+    portions = call("upload", "portions", files)
 
     assert [one for portion in portions for one in portion] == files
     assert all(len(portion) <= 32 for portion in portions)

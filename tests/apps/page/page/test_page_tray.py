@@ -128,21 +128,21 @@ def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
     assert current(page) == ["0.jpg", True]
 
 
-def test_order__most_sure_first__turns_the_tray_round(page):
-    page.select_option("#order", "sure")
+def test_order__most_certain_first__turns_the_tray_round(page):
+    page.select_option("#order", "certain")
     page.focus("#tray")
 
     assert current(page)[0] == f"{N - 1}.jpg"
 
 
-def test_choose_all__chooses_also_what_is_not_in_the_document(page):
-    page.get_by_role("button", name="Choose all").click()
+def test_select_all__selects_also_what_is_not_in_the_document(page):
+    page.get_by_role("button", name="Select all").click()
 
-    expect(page.locator(".choice-words")).to_have_text("Put 2,000 pictures into")
+    expect(page.locator(".selection-text")).to_have_text("Put 2,000 pictures into")
 
 
-def test_slider__counts_the_answers_that_are_sure_enough(page):
-    page.locator("#sure-slider").fill("75")
+def test_slider__counts_the_answers_that_are_above_the_threshold(page):
+    page.locator("#threshold-slider").fill("75")
 
-    expect(page.locator("#sure-cost")).to_contain_text("1,000 of 2,000 answers count.")
+    expect(page.locator("#threshold-cost")).to_contain_text("1,000 of 2,000 answers count.")
     expect(page.locator(".card.unsure").first).to_be_visible()

@@ -1,7 +1,7 @@
-/** An answer as a sentence: class and probability, the runner-up, or that it is none of these. */
+/** An answer as text: its class, probability and runner-up, or "none of these". */
 import { percent, say } from "./words.js";
 
-export function answerInWords(project, answer) {
+export function answerText(project, answer) {
   const first = say("answer", {
     name: project.className(answer.class),
     probability: percent(answer.probability),

@@ -1,0 +1,56 @@
+/** The dialog of downloads: the answers, the pictures in folders, the classifier. */
+import { showDialog } from "./dialog.js";
+import { element } from "./element.js";
+import { server } from "./server.js";
+import { percent, say } from "./words.js";
+
+// The page fetches small files, so that it can show an error; pictures go straight to the disk.
+const DOWNLOADS = [
+  { key: "answers", path: "/take/answers.csv", usesThreshold: true },
+  { key: "pictures", path: "/take/pictures.zip", usesThreshold: true, straight: true },
+  { key: "moves", path: "/take/moves.sh", usesThreshold: true },
+  { key: "adapter", path: "/take/adapter" },
+  { key: "onnx", path: "/take/onnx" },
+];
+
+/** @param project - a Project. @param {number} threshold - answers below it are "unsure". */
+export function showDownloads(project, threshold) {
+  const status = element("p", { role: "status" });
+  const sentence = threshold
+    ? say("download_threshold", { probability: percent(threshold) })
+    : say("download_all");
+  showDialog(
+    say("download_title"),
+    element("p", {}, project.ready ? sentence : say("download_not_ready")),
+    element("ul.things", {}, ...DOWNLOADS.map((download) => item(download, project, threshold, status))),
+    status,
+  );
+}
+
+function item({ key, path, usesThreshold, straight }, project, threshold, status) {
+  const address = usesThreshold && threshold ? `${path}?sure=${threshold}` : path;
+  const name = say(`download_${key}`);
+  const control = straight && project.ready
+    ? element("a.button", { href: address, download: "" }, name)
+    : element("button", { type: "button", disabled: !project.ready }, name);
+  if (!straight) control.addEventListener("click", () => fetchFile(control, address, project, status));
+  return element("li", {}, control, element("p.muted", {}, say(`download_${key}_words`)));
+}
+
+async function fetchFile(control, address, project, status) {
+  control.disabled = true;
+  status.classList.remove("wrong");
+  status.textContent = say("download_preparing");
+  try {
+    const { blob, name } = await server.file(address);
+    const url = URL.createObjectURL(blob);
+    element("a", { href: url, download: name || project.name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    status.textContent = say("download_done", { name });
+  } catch (error) {
+    status.classList.add("wrong");
+    status.textContent = error.message;
+  }
+  control.disabled = false;
+  control.focus();
+}

@@ -1,0 +1,62 @@
+/** An upload: sends files in portions, measures its progress, and can be stopped at any time. */
+import { isUploadable } from "./dropped_files.js";
+
+const MAX_FILES = 32; // in a portion
+const MAX_BYTES = 16e6;
+
+export class Upload {
+  done = 0; // bytes
+  total = 0;
+  #started = performance.now();
+  #stopped = new AbortController();
+
+  /** @param {{file: File, path: string}[]} files */
+  constructor(files) {
+    this.files = files.filter(isUploadable);
+    this.unsuitable = files.filter((file) => !isUploadable(file));
+    this.total = this.files.reduce((sum, { file }) => sum + file.size, 0);
+  }
+
+  get secondsLeft() {
+    const seconds = (performance.now() - this.#started) / 1000;
+    return this.done ? (seconds * (this.total - this.done)) / this.done : null;
+  }
+
+  stop() {
+    this.#stopped.abort();
+  }
+
+  /**
+   * @param {function(Object[], AbortSignal): Promise<?Object>} send - sends a portion; null: refused.
+   * @param {function()} progress - called before each portion.
+   * @returns {Promise<{added: string[], known_already: string[], refused: Object[], complete: boolean}>}
+   */
+  async run(send, progress) {
+    const result = { added: [], known_already: [], refused: [], complete: true };
+    for (const portion of portions(this.files)) {
+      progress();
+      const added = this.#stopped.signal.aborted ? null : await send(portion, this.#stopped.signal);
+      if (!added) return { ...result, complete: false };
+      for (const key of ["added", "known_already", "refused"]) result[key].push(...added[key]);
+      this.done += portion.reduce((sum, { file }) => sum + file.size, 0);
+    }
+    return result;
+  }
+}
+
+/** Consecutive files, few and small enough for one request; a large file goes alone. */
+export function portions(files) {
+  const all = [];
+  let bytes = Infinity;
+  for (const entry of files) {
+    const last = all.at(-1);
+    if (!last || last.length === MAX_FILES || bytes + entry.file.size > MAX_BYTES) {
+      all.push([entry]);
+      bytes = entry.file.size;
+    } else {
+      last.push(entry);
+      bytes += entry.file.size;
+    }
+  }
+  return all;
+}

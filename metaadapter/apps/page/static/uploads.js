@@ -1,0 +1,126 @@
+/** Adds pictures from a drop, a paste, a file dialog or the camera to a class or the tray. */
+import { showDialog } from "./dialog.js";
+import { chooseFiles, filesOf, isZip } from "./dropped_files.js";
+import { element } from "./element.js";
+import { note, showError } from "./messages.js";
+import { server } from "./server.js";
+import { Upload } from "./upload.js";
+import { say } from "./words.js";
+
+const DRAGGED_PICTURES = "application/x-metaadapter-pictures";
+const MAX_FOLDERS = 8; // in the question
+const MAX_LINES = 10; // of a report
+
+export class Uploads {
+  #project;
+  #work;
+
+  /** @param project - a Project; @param work - a WorkBar, which shows the progress. */
+  constructor(project, work) {
+    this.#project = project;
+    this.#work = work;
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      mark(event.target.closest?.("[data-drop]"));
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (!event.relatedTarget) mark(null);
+    });
+    document.addEventListener("drop", (event) => this.#drop(event));
+    document.addEventListener("paste", (event) => this.#paste(event));
+  }
+
+  /** Opens a dialog for files or for a folder, and adds them. */
+  async choose(target, options) {
+    await this.add(await chooseFiles(options), target);
+  }
+
+  /**
+   * @param {{files: {file: File, path: string}[], folders: string[]}} chosen
+   * @param {?string} target - id of a class, "" for the tray, "folders" to make a class of each
+   *   folder, or null to ask if there are folders.
+   */
+  async add({ files, folders }, target) {
+    if (!files.length) return;
+    if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
+    const asks = target === null || (target === "" && folders.length > 1);
+    if (asks) target = await askForTarget(files, folders);
+    if (target === null) return;
+    const upload = new Upload(files);
+    const result = await upload.run(
+      (portion, signal) => this.#project.change(() => server.addPictures(portion, target, signal)),
+      () => this.#work.showUpload(upload),
+    );
+    this.#work.showUpload(null);
+    report(result, upload.unsuitable);
+  }
+
+  async #drop(event) {
+    event.preventDefault();
+    mark(null);
+    const target = targetOf(event);
+    const dragged = event.dataTransfer.getData(DRAGGED_PICTURES);
+    if (!dragged) return this.add(await filesOf(event.dataTransfer), target);
+    if (target === null || target === "folders") return undefined;
+    const pictures = JSON.parse(dragged);
+    return this.#project.label(Object.fromEntries(pictures.map((picture) => [picture, target || null])));
+  }
+
+  async #paste(event) {
+    const pasted = await filesOf(event.clipboardData);
+    if (pasted.files.length) await this.add(pasted, targetOf(event));
+  }
+}
+
+/** Lets pictures of the page be dragged to a class. */
+export function drag(event, pictures) {
+  event.dataTransfer.setData(DRAGGED_PICTURES, JSON.stringify(pictures));
+  event.dataTransfer.effectAllowed = "move";
+}
+
+const targetOf = (event) => event.target.closest?.("[data-drop]")?.dataset.drop ?? null;
+
+function mark(node) {
+  for (const marked of document.querySelectorAll(".dropping")) marked.classList.remove("dropping");
+  node?.classList.add("dropping");
+}
+
+async function askForTarget(files, folders) {
+  const zip = files.find(isZip);
+  if (!folders.length && !zip) return "";
+  const names = folders.length ? folders.slice(0, MAX_FOLDERS).join(", ") : zip.path;
+  return new Promise((resolve) => {
+    let target = null;
+    const choice = (tag, key, value) => {
+      const onclick = () => {
+        target = value;
+        dialog.close();
+      };
+      return element(tag, { type: "button", onclick }, say(key));
+    };
+    const dialog = showDialog(
+      say("folders_title"),
+      element("p", {}, say("folders_question", { names: folders.length > MAX_FOLDERS ? `${names}, …` : names })),
+      element(
+        "div.choices",
+        {},
+        choice("button.primary", "folders_yes", "folders"),
+        choice("button", "folders_no", ""),
+      ),
+    );
+    dialog.addEventListener("close", () => resolve(target));
+  });
+}
+
+function report({ added, known_already, refused, complete }, unsuitable) {
+  const parts = [say(complete ? "added" : "added_in_part", { n: added.length })];
+  if (known_already.length) parts.push(say("known_already", { n: known_already.length }));
+  note(parts.join(" "));
+  const lines = [
+    ...refused.map(({ name, reason }) => `${name}: ${reason}`),
+    ...unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`),
+  ];
+  const n_more = lines.length - MAX_LINES;
+  const shown = n_more > 0 ? [...lines.slice(0, MAX_LINES), say("and_more", { n: n_more })] : lines;
+  if (lines.length) showError(say("not_added", { n: lines.length }), shown);
+}
