@@ -40,7 +40,7 @@ export const words = {
   step_2: "Give each class a few pictures",
   step_2_words: "Three to five are a good start. One is enough to begin.",
   step_3: "Add the pictures to sort",
-  step_3_words: "Each gets an answer at once. Every correction improves the next answers.",
+  step_3_words: "Each gets an answer at once. It learns from every correction.",
   welcome_class_1: "First class",
   welcome_class_2: "Second class",
   welcome_example_1: "for example hat",
@@ -58,7 +58,7 @@ export const words = {
   next_tray: "Next: drop the pictures to sort below. Each gets an answer at once.",
   next_wait: "The first answers are coming.",
   next_correct:
-    "Correct wrong answers: choose a picture, then click its class or press the number of the class. Every correction improves the next answers.",
+    "Correct wrong answers: choose a picture, then click its class or press the number of the class. It learns from every correction.",
 
   // Classes
   classes_title: "Classes",
