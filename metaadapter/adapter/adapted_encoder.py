@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metaadapter.adapter.config import TOWER_PARTS
-from metaadapter.adapter.stored import StoredAdapter, pack
+from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
@@ -125,7 +125,7 @@ def with_towers(
 def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
     """A hash that differs for any two sets of parts."""
     facts = None if inside is None else inside.model_dump(mode="json")
-    content = json_text(facts, sort_keys=True).encode() + pack(dict(sorted(towers.items())))
+    content = json_text(facts, sort_keys=True).encode() + tensor_bytes(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
 
 

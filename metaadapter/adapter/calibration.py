@@ -1,4 +1,4 @@
-"""How sure adapters are that are predicted from the pictures that their tower was trained on."""
+"""Calibration of adapters on a tower that was trained on their own support."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from metaadapter.features.towers.config import Calibration
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Make a predicted or refined adapter as sure of new pictures as left-out ones bear out.
+    """Return an adapter whose confidence is right for new pictures, as left-out ones showed.
 
-    The calibration is for pictures that the tower was trained on; for others it is a guess.
+    The calibration is measured for support pictures that the tower was trained on; with another
+    support it is a guess.
     """
     return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
 
 
 def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Correct the thresholds of being known and of sets, and nothing else of the adapter."""
+    """Return an adapter with corrected thresholds of known and of sets; the rest stays."""
     head = weights.known_head
     if head is None:
         return weights

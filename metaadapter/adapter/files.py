@@ -1,28 +1,25 @@
-"""Adapters on a disk: a folder of JSON, safetensors and a card, or a skill file. No pickle."""
+"""Save and load adapters: a folder of JSON, safetensors and a card, or a skill file. No pickle."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
-from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
+from metaadapter.adapter.card import adapter_card
+from metaadapter.adapter.config import read_config, stored_facts
 from metaadapter.adapter.layout import (
     CARD_FILE,
     CONFIG_FILE,
-    SIGNATURE_FILE,
-    SUPPORT_FILE,
-    TOWERS_FILE,
-    WEIGHTS_FILE,
+    TENSOR_FILES,
     is_caption_adapter,
     is_skill,
     open_adapter,
 )
-from metaadapter.adapter.skill import renewed_card, skill_bytes
-from metaadapter.adapter.stored import StoredAdapter, packed, unpacked
-from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.skill import seal_skill, skill_contents
+from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import write_document
@@ -30,104 +27,118 @@ from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, MetaAdapterError
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
-# A skill file is written in a moment, unless `metaadapter add` has it, which encodes pictures.
+# Writing a skill file takes a moment, but `metaadapter add` holds it while it encodes pictures.
 SECONDS_TO_WAIT = 10.0
 
 
-def require_adapter_folder(adapter: Path) -> None:
-    """Check that an adapter may be written: to a new or empty folder, over one, as a skill file.
-
-    Raises:
-        DataError: It is a file or folder of something else, or lies where nothing may be written.
-    """
-    if adapter.exists() and not adapter.is_dir() and not is_caption_adapter(adapter):
-        try:
-            read_config(adapter)
-        except MetaAdapterError as error:
-            raise DataError(
-                f"{adapter} is a file, and no adapter that could be replaced ({error}); give a "
-                "folder for the adapter, or a new file NAME.adapter"
-            ) from error
-    there = next(path for path in (adapter, *adapter.absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        raise DataError(
-            f"nothing may be written to {there}, where the adapter {adapter} is to go; choose "
-            "another folder, or correct the permissions"
-        )
-    if adapter.is_dir():
-        marks = (CONFIG_FILE, WEIGHTS_FILE, SUPPORT_FILE, SIGNATURE_FILE, TOWERS_FILE)
-        require_own_or_empty(adapter, marks, "adapter")
-
-
-def save_adapter(
-    folder: Path,
-    weights: AdapterWeights,
-    config: AdapterConfig,
-    support: Support | None = None,
-    picture_hashes: Sequence[str] = (),
-) -> None:
-    """Write one adapter (no task axis); `store_adapter` tells the rest."""
-    store_adapter(folder, StoredAdapter(weights, config, support, tuple(picture_hashes)))
-
-
 def store_adapter(path: Path, adapter: StoredAdapter) -> None:
-    """Write an adapter to a folder, or to a skill file; one that is there already is replaced.
+    """Write an adapter to a folder or a skill file; an adapter at the path is replaced.
 
-    A path that ends in `.adapter` is a skill file, unless a folder is there. However it ends, the
-    path holds the old adapter or the new one. The card of a folder, which nothing reads but people,
-    is written last; words that its author added stay.
+    A path that ends in `.adapter` is a skill file, unless it is a folder. After an interruption
+    the path holds the old adapter or the new one. The card of a folder is written last; words that
+    its author added stay.
 
     Raises:
-        DataError: The path holds other things, cannot be written, or another process has it.
+        DataError: The path holds other things, cannot be written, or is in another process's use.
+    """
+    contents = skill_contents(adapter) if is_skill(path) else file_contents(adapter)
+    write_adapter_files(
+        path,
+        stored_facts(adapter.config),
+        contents,
+        lambda old: adapter_card(adapter.config, old),
+    )
+
+
+def write_adapter_files(
+    path: Path,
+    facts: Mapping[str, Any],
+    contents: Mapping[str, bytes],
+    new_card: Callable[[bytes], bytes],
+) -> None:
+    """Write the files of an adapter of any kind, as `store_adapter` describes.
+
+    Args:
+        path: A folder, or a skill file.
+        facts: The values of `adapter_config.json`.
+        contents: The other files by name, but for the card.
+        new_card: From the old card to the new one.
+
+    Raises:
+        DataError: As for `store_adapter`.
     """
     require_adapter_folder(path)
     folder = path.parent if is_skill(path) else path
     with write_errors(owner := f"the adapter {path}"):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_adapter(path), write_errors(owner):
+        card = new_card(read_card(path))
         if is_skill(path):
-            replace_file(path, skill_bytes(adapter, read_card(path)))
+            replace_file(path, seal_skill(facts, contents, card))
             return
-        contents = packed(adapter)
-        write_document(path / CONFIG_FILE, stored_facts(adapter.config), contents)
-        for name in {SUPPORT_FILE, SIGNATURE_FILE, TOWERS_FILE} - contents.keys():
+        write_document(path / CONFIG_FILE, facts, contents)
+        for name in set(TENSOR_FILES) - contents.keys():
             (path / name).unlink(missing_ok=True)
-        replace_file(path / CARD_FILE, renewed_card(adapter.config, read_card(path)))
+        replace_file(path / CARD_FILE, card)
 
 
-def read_card(adapter: Path) -> bytes:
-    """The card of an adapter; empty where there is none, and no adapter."""
-    if adapter.is_dir():
-        return (adapter / CARD_FILE).read_bytes() if is_regular(adapter / CARD_FILE) else b""
+def load_adapter(path: Path) -> StoredAdapter:
+    """Read an adapter from a folder or a skill file.
+
+    Tensors of a newer version are ignored, with a warning that names them.
+
+    Raises:
+        DataError: The adapter is damaged, or a weight is not finite.
+        IncompatibleArtifact: There is no adapter, or it is of another version.
+    """
+    config, proof = read_config(path, open_adapter(path))
+    return adapter_of_files({name: proof.read(name) for name in proof.files}, config, path)
+
+
+def require_adapter_folder(path: Path) -> None:
+    """Check that an adapter may be written: to a new or empty folder, a skill file, or over one.
+
+    Raises:
+        DataError: The path is a file or folder of something else, or cannot be written.
+    """
+    if path.exists() and not path.is_dir() and not is_caption_adapter(path):
+        try:
+            read_config(path)
+        except MetaAdapterError as error:
+            raise DataError(
+                f"{path} is a file, and no adapter that could be replaced ({error}); give a "
+                "folder for the adapter, or a new file NAME.adapter"
+            ) from error
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        raise DataError(
+            f"cannot write the adapter {path}: there is no permission to write to {nearest}; "
+            "choose another folder, or correct the permissions"
+        )
+    if path.is_dir():
+        require_own_or_empty(path, (CONFIG_FILE, *TENSOR_FILES), "adapter")
+
+
+def read_card(path: Path) -> bytes:
+    """Return the card of an adapter; empty if there is no card or no adapter."""
+    if path.is_dir():
+        return (path / CARD_FILE).read_bytes() if is_regular(path / CARD_FILE) else b""
     try:
-        return open_adapter(adapter, CARD_FILE).read(CARD_FILE)
+        return open_adapter(path, CARD_FILE).read(CARD_FILE)
     except (MetaAdapterError, OSError):
         return b""
 
 
-def hold_adapter(adapter: Path) -> AbstractContextManager[None]:
-    """Keep others from writing to an adapter while a block runs; within it, `save_adapter` may.
+def hold_adapter(path: Path) -> AbstractContextManager[None]:
+    """Keep other processes from writing to an adapter; `store_adapter` may, inside the block.
 
-    All skill files of a folder have one lock.
+    All skill files of a folder share one lock.
 
     Raises:
-        DataError: Another one writes to it, or the folder cannot be written.
+        DataError: Another process holds it, or the folder cannot be written.
     """
-    owner = f"the adapter {adapter}"
-    if is_skill(adapter):
-        lock = adapter.parent / LOCK_OF_SKILLS
+    owner = f"the adapter {path}"
+    if is_skill(path):
+        lock = path.parent / LOCK_OF_SKILLS
         return hold_lock(lock, owner, reentrant=True, wait=SECONDS_TO_WAIT)
-    return hold_lock(adapter / LOCK_FILE, owner, reentrant=True)
-
-
-def load_adapter(adapter: Path) -> StoredAdapter:
-    """Read an adapter, a folder or a skill file.
-
-    Tensors of a newer version are dropped, with a warning that names them.
-
-    Raises:
-        DataError: It is damaged, or a weight is not finite.
-        IncompatibleArtifact: It is no adapter, or one of another version.
-    """
-    config, proof = read_config(adapter, open_adapter(adapter))
-    return unpacked({name: proof.read(name) for name in proof.files}, config, adapter)
+    return hold_lock(path / LOCK_FILE, owner, reentrant=True)

@@ -1,4 +1,4 @@
-"""Whether tensors of a file are those that a dataclass declares."""
+"""Check tensors of a file against the shapes that a dataclass declares."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, get_args, get_type_hints
 
 from torch import Tensor
 
-TASKS = "*T"  # the axis of tasks, of which a file has none
+TASKS = "*T"  # the task axis, which a file does not have
 
 
 def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int) -> None:
-    """Check the tensors of one task by the annotations of the dataclass that is made of them.
+    """Check the tensors of one task against the jaxtyping annotations of a dataclass.
 
-    A letter of an annotation stands for one size; those that are known are given.
+    Each letter of an annotation is one size in all fields; `sizes` gives those that are known.
 
     Raises:
         ValueError: A tensor has another shape, or is not of floating-point numbers.
@@ -22,11 +22,11 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
         if (tensor := tensors.get(name)) is None:
             continue
         # X, or X | None.
-        declared = next(each for each in (hint, *get_args(hint)) if hasattr(each, "dim_str"))
+        declared = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
         axes = declared.dim_str.removeprefix(TASKS).split()
         shape = tuple(tensor.shape)
         expected = [sizes.get(axis, axis) for axis in axes]
-        # Letters that are met for the first time get their size.
+        # A letter gets its size where it first appears.
         fits = len(axes) == len(shape) and all(
             sizes.setdefault(axis, size) == size for axis, size in zip(axes, shape, strict=True)
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from metaadapter.adapter.config import AdapterConfig, card, read_config, stored_facts
+from metaadapter.adapter.card import adapter_card
+from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
     CARD_FILE,
@@ -19,7 +21,7 @@ from metaadapter.adapter.layout import (
     open_skill,
 )
 from metaadapter.adapter.signature import TaskSignature
-from metaadapter.adapter.stored import StoredAdapter, pack, packed, unpacked_signature
+from metaadapter.adapter.stored import StoredAdapter, file_contents, signature_of_file, tensor_bytes
 from metaadapter.data.proof import Proof, read_document, sealed
 from metaadapter.data.stored_zip import StoredZip, zip_bytes
 from metaadapter.data.strict_json import json_text
@@ -27,45 +29,49 @@ from metaadapter.errors import MetaAdapterError
 
 
 def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
-    """The content of a skill file, which depends on nothing but the arguments.
+    """Return the content of a skill file, which depends on the arguments alone.
 
     Args:
-        adapter: What is to be in it; the signature is computed of its support, where it has one.
-        old_card: A card whose facts are renewed and whose other words are kept.
-        features: Whether to keep the support: the features of labelled and unlabelled pictures and
-            their hashes. Without it no class can be added later. The weights stay as they are, and
-            with them the keys of a cache, which are features of pictures too.
+        adapter: The adapter; its signature is computed from its support if it has one.
+        old_card: A card whose facts are replaced and whose other words are kept.
+        features: Whether to keep the support: the features of the labelled and unlabelled pictures,
+            and their hashes. Without it no class can be added later. The weights stay, and with
+            them the keys of a cache, which are features of pictures too.
     """
-    contents = packed(adapter)
-    contents[SIGNATURE_FILE] = pack(adapter.task_signature.tensors())
+    contents = skill_contents(adapter)
     if not features:
         contents.pop(SUPPORT_FILE, None)
+    return seal_skill(
+        stored_facts(adapter.config), contents, adapter_card(adapter.config, old_card)
+    )
+
+
+def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
+    """Return file name → content of the tensors, always with the signature of the task."""
+    return file_contents(adapter) | {SIGNATURE_FILE: tensor_bytes(adapter.task_signature.tensors())}
+
+
+def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: bytes) -> bytes:
+    """Return a skill file of facts, of the contents that these prove, and of a card."""
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    facts = sealed(stored_facts(adapter.config), hashes)
-    contents[CONFIG_FILE] = (json_text(facts, indent=2) + "\n").encode()
-    contents[CARD_FILE] = renewed_card(adapter.config, old_card)
-    return zip_bytes({name: contents[name] for name in MEMBERS if name in contents})
-
-
-def renewed_card(config: AdapterConfig, old: bytes) -> bytes:
-    """The card of an adapter: the author's part may be in any encoding and stays as it was."""
-    text = card(config, old.decode(errors="surrogateescape"))
-    return text.encode(errors="surrogateescape")
+    document = json_text(sealed(facts, hashes), indent=2) + "\n"
+    members = {CONFIG_FILE: document.encode(), CARD_FILE: card, **contents}
+    return zip_bytes({name: members[name] for name in MEMBERS if name in members})
 
 
 def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:
-    """The facts of a skill file and the signature of its task; other members are not read.
+    """Read the configuration of a skill file and the signature of its task, and nothing else.
 
     Raises:
-        DataError: It is damaged, or cannot be read.
-        IncompatibleArtifact: It is no skill file, or one of another version.
+        DataError: The file is damaged, or cannot be read.
+        IncompatibleArtifact: It is not a skill file, or one of another version.
     """
     config, proof = read_config(skill, open_skill(skill, CONFIG_FILE, SIGNATURE_FILE))
-    return config, unpacked_signature(proof.read(SIGNATURE_FILE), config, skill)
+    return config, signature_of_file(proof.read(SIGNATURE_FILE), config, skill)
 
 
 def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
-    """Check each file within a skill file; beside it stands what is wrong with it, or ""."""
+    """Check each file in a skill file; yields its path and the error, "" without one."""
     try:
         place = open_skill(skill)
         proof = _proof(skill, place)
@@ -74,7 +80,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
         return
     for name in place.sizes:
         fault = ""
-        # The facts were proved as they were read, the card by its CRC-32 alone.
+        # The configuration was proved as it was read; the card has a CRC-32 alone.
         if name not in (CONFIG_FILE, CARD_FILE):
             try:
                 proof.read(name)
@@ -86,7 +92,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _proof(skill: Path, place: StoredZip) -> Proof:
-    """Read the proof of the members; the adapter may be of either kind."""
+    """Read the proof of the members of an adapter of classes or of captions."""
     if not is_caption_adapter(skill, place):
         return read_config(skill, place)[1]
     _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, place=place)

@@ -1,4 +1,4 @@
-"""An adapter as it is kept: the content of its files, packed and unpacked."""
+"""An adapter with everything that is stored of it, and the content of its files."""
 
 from __future__ import annotations
 
@@ -28,127 +28,126 @@ from metaadapter.data.safetensors_header import texts_of, with_ordered_texts
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
-# What the packages raise about tensors that are not what they should be.
+# The errors of torch and safetensors about unfit tensors.
 UNUSABLE = (KeyError, RuntimeError, TypeError, ValueError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAdapter:
-    """An adapter as read from its folder or skill file."""
+    """An adapter as its folder or skill file holds it."""
 
     weights: AdapterWeights
     config: AdapterConfig
     support: Support | None
-    """The one task that it was predicted from; `None` when it was saved without it."""
+    """The one task that it was predicted from; `None` if it was saved without."""
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of its pictures as far as they are known, sorted: they tell a picture that is seen
-    again, and show none."""
+    """SHA-256 of its pictures as far as they are known, sorted. They recognize a picture that comes
+    again and reveal none."""
     signature: TaskSignature | None = None
-    """What was kept of the task; `None` in a folder that has the support itself."""
+    """The stored signature of the task; `None` in a folder that has the support itself."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
-    """What stands in the encoder's towers: names begin with `inside/` or `prompt/`, of which the
-    configuration tells more."""
+    """The parts in the encoder's towers, as the configuration describes them. Their names begin
+    with `inside/` or `prompt/`."""
 
     def __post_init__(self) -> None:
-        found = {name.partition("/")[0] for name in self.towers}
-        told = {name for name in TOWER_PARTS if getattr(self.config, name) is not None}
-        if found != told:
+        parts = {name.partition("/")[0] for name in self.towers}
+        described = {name for name in TOWER_PARTS if getattr(self.config, name) is not None}
+        if parts != described:
             raise ValueError(
-                f"{TOWERS_FILE} has the parts {sorted(found)}, {CONFIG_FILE} tells of "
-                f"{sorted(told)}"
+                f"{TOWERS_FILE} has the parts {sorted(parts)}, but {CONFIG_FILE} describes "
+                f"{sorted(described)}"
             )
 
     @property
     def task_signature(self) -> TaskSignature:
-        """The signature of the task, as far as anything of it was kept."""
+        """The signature of the task: of the support, else the stored one, else an empty one."""
         if self.support is not None:
             return TaskSignature.of(self.support)
         return self.signature or TaskSignature.unknown(len(self.config.classes), self.config.width)
 
 
-def packed(adapter: StoredAdapter) -> dict[str, bytes]:
-    """File name → content of the tensors; the signature stands in where there is no support."""
-    contents = {WEIGHTS_FILE: pack(adapter.weights.tensors())}
+def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
+    """Return file name → content of the tensors; the signature if there is no support."""
+    contents = {WEIGHTS_FILE: tensor_bytes(adapter.weights.tensors())}
     support = adapter.support
     if support is not None:
         rows, labels = support.labelled_rows()
-        named = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
+        tensors = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         if support.pool_TUD is not None:
             # Half the bytes; it moves a row by less than a store's rounding does.
-            named["pool"] = support.pool_TUD[0].half()
+            tensors["pool"] = support.pool_TUD[0].half()
         hashes = json_text(sorted(adapter.picture_hashes))
-        contents[SUPPORT_FILE] = pack(named, picture_hashes=hashes)
+        contents[SUPPORT_FILE] = tensor_bytes(tensors, picture_hashes=hashes)
     elif adapter.signature is not None:
-        contents[SIGNATURE_FILE] = pack(adapter.signature.tensors())
+        contents[SIGNATURE_FILE] = tensor_bytes(adapter.signature.tensors())
     if adapter.towers:
-        contents[TOWERS_FILE] = pack(adapter.towers)
+        contents[TOWERS_FILE] = tensor_bytes(adapter.towers)
     return contents
 
 
-def unpacked(contents: Mapping[str, bytes], config: AdapterConfig, adapter: Path) -> StoredAdapter:
-    """The inverse of `packed`; tensors of a newer version are dropped, with a warning.
+def adapter_of_files(
+    contents: Mapping[str, bytes], config: AdapterConfig, path: Path
+) -> StoredAdapter:
+    """Return the adapter of these files; unknown tensors are ignored with a warning.
 
     Raises:
-        DataError: A tensor is not as it should be; the message names `adapter`, where it is from.
+        DataError: A tensor is missing or unfit; the message names `path`, the adapter's place.
     """
     known = {field.name for field in fields(AdapterWeights)}
     try:
         tensors = load(contents[WEIGHTS_FILE])
-        warn_of_unknown(adapter / WEIGHTS_FILE, sorted(set(tensors) - known))
+        warn_of_unknown(path / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
-        support, hashes = _unpacked_support(contents.get(SUPPORT_FILE), config)
+        support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
         towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}
         if not all(tensor.isfinite().all() for tensor in towers.values()):
             raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
         stored = StoredAdapter(weights, config, support, hashes, towers=towers)
     except UNUSABLE as error:
-        raise DataError(f"{adapter} is damaged: {error}; {REMEDY}") from error
+        raise DataError(f"{path} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
-        path = adapter / WEIGHTS_FILE
-        raise DataError(f"{path} holds weights that are NaN or infinite; {REMEDY}")
+        raise DataError(f"{path / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
     if SIGNATURE_FILE not in contents:
         return stored
-    signature = unpacked_signature(contents[SIGNATURE_FILE], config, adapter)
-    return replace(stored, signature=signature)
+    return replace(stored, signature=signature_of_file(contents[SIGNATURE_FILE], config, path))
 
 
-def unpacked_signature(content: bytes, config: AdapterConfig, adapter: Path) -> TaskSignature:
-    """The signature of a file; errors are those of `unpacked`."""
+def signature_of_file(content: bytes, config: AdapterConfig, path: Path) -> TaskSignature:
+    """Return the signature of a file; raises the errors of `adapter_of_files`."""
     try:
         tensors = load(content)
         signature = TaskSignature(
-            **{each.name: tensors[each.name] for each in fields(TaskSignature)}
+            **{field.name: tensors[field.name] for field in fields(TaskSignature)}
         )
         signature.require_task(len(config.classes), config.width)
     except UNUSABLE as error:
-        path = adapter / SIGNATURE_FILE
-        raise DataError(f"{path} is damaged: {error}; {REMEDY}") from error
+        raise DataError(f"{path / SIGNATURE_FILE} is damaged: {error}; {REMEDY}") from error
     return signature
 
 
-def pack(tensors: Mapping[str, Tensor], **facts: str) -> bytes:
-    """A safetensors file of tensors and of texts beside them, which depends on nothing else."""
+def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
+    """Return a safetensors file of tensors and texts, which depends on nothing else."""
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    return with_ordered_texts(save(owned, metadata={"format": "pt", **facts}))
+    return with_ordered_texts(save(owned, metadata={"format": "pt", **texts}))
 
 
-def _unpacked_support(
-    data: bytes | None, config: AdapterConfig
+def _support_of(
+    content: bytes | None, config: AdapterConfig
 ) -> tuple[Support | None, tuple[str, ...]]:
-    if data is None:
+    if content is None:
         return None, ()
-    tensors = load(data)
-    hashes = tuple(parse_json(texts_of(data)["picture_hashes"]))
-    if not all(isinstance(each, str) for each in hashes):
-        raise ValueError("a hash of a picture is no text")
+    tensors = load(content)
+    hashes = tuple(parse_json(texts_of(content)["picture_hashes"]))
+    if not all(isinstance(value, str) for value in hashes):
+        raise ValueError("a hash of a picture is not a text")
     rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
     n, n_way, width = len(labels), len(config.classes), config.width
     if (rows.shape, labels.shape, text.shape) != ((n, width), (n,), (n_way, width)):
         raise ValueError(f"the shapes in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
     if labels.is_floating_point() or not ((labels >= 0) & (labels < n_way)).all():
-        raise ValueError(f"a label in {SUPPORT_FILE} is no class of {CONFIG_FILE}")
+        raise ValueError(f"a label in {SUPPORT_FILE} is not a class of {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):
         raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} are not those of {CONFIG_FILE}")

@@ -1,4 +1,4 @@
-"""The support of few-shot tasks: all that a method knows before it sees a query."""
+"""The support of few-shot tasks: everything that an adapter is predicted from."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from metaadapter.errors import UsageError
 class Support(TensorFields):
     """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
 
-    It is what generators and peers are given. A class may lack pictures or its text, a task its
-    temperature. Build it with `of_tasks` or `of_rows`, which fill in what is not given. M = N·K
-    counts the places for pictures of a task, class by class.
+    Generators and peers take it. A class may have no pictures or no text, and the temperature may
+    be unknown. Build it with `of_tasks` or `of_rows`, which fill in the defaults. M = N·K counts
+    the places for pictures of a task, class by class.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]
@@ -31,18 +31,18 @@ class Support(TensorFields):
     class_mask_TN: Bool[Tensor, "T N"]
     """True where there is a class."""
     logit_scale_T: Float[Tensor, " T"] | None = None
-    """The encoder's inverse temperature, 100 for most CLIPs; `None` where nobody knows it."""
+    """The encoder's inverse temperature, 100 for most CLIPs; `None` if it is unknown."""
     views_TNKVD: Float[Tensor, "T N K V D"] | None = None
-    """Unit rows of the V views that each picture is the mean of, where they were kept."""
+    """Unit rows of the V views that each picture is the mean of; `None` if they were not kept."""
     blocks: tuple[int, ...] = ()
-    """Widths of the blocks that the features consist of, in their order; () for one."""
+    """Widths of the blocks of the features, in their order; () for one block."""
     pool_TUD: Float[Tensor, "T U D"] | None = None
-    """Unit rows of unlabelled pictures of each task, its pool; `None` where there is none."""
+    """Unit rows of each task's pool of unlabelled pictures; `None` without pools."""
     pool_mask_TU: Bool[Tensor, "T U"] | None = None
-    """True where there is an unlabelled picture; given with `pool_TUD`."""
+    """True where there is an unlabelled picture; `None` only if `pool_TUD` is."""
     order: tuple[int, ...] = ()
-    """The number that each picture of the one task had when `of_rows` sorted them by class, in the
-    order of `labelled_rows`."""
+    """For each row of `labelled_rows`, its index in the rows that `of_rows` sorted by class; for
+    one task."""
 
     @classmethod
     def of_tasks(
@@ -56,9 +56,9 @@ class Support(TensorFields):
         views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
         blocks: tuple[int, ...] = (),
     ) -> Support:
-        """The support of many tasks, without texts and with all pictures and classes by default.
+        """Build the support of many tasks; by default without texts, and with nothing masked out.
 
-        The arguments are the fields; K may be 0, and one `logit_scale` may serve all tasks.
+        The arguments are the fields. K may be 0, and one `logit_scale` may serve all tasks.
         """
         n_tasks, n_way, n_shot, width = support_TNKD.shape
         if text_TND is None:
@@ -78,7 +78,7 @@ class Support(TensorFields):
     def of_batch(
         cls, batch: EpisodeBatch, logit_scale: float | None, blocks: tuple[int, ...] = ()
     ) -> Support:
-        """The support of drawn tasks, without their queries."""
+        """Build the support of drawn tasks, without their queries."""
         return cls.of_tasks(
             batch.support_TNKD,
             batch.text_TND,
@@ -100,10 +100,10 @@ class Support(TensorFields):
         blocks: tuple[int, ...] = (),
         pool: Float[Tensor, "u D"] | None = None,
     ) -> Support:
-        """The support of one task from pictures whose labels are 0 … N − 1.
+        """Build the support of one task, whose labels are 0 … N − 1.
 
-        Rows, texts and views are unit rows, and so are those of `pool`, the unlabelled pictures; a
-        text is zeros where a class has none.
+        `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a class without
+        a text has a row of zeros.
         """
         pictures, mask = _sort_by_class(rows, labels, len(text))
         support = cls.of_tasks(
@@ -127,33 +127,33 @@ class Support(TensorFields):
 
     @property
     def exact(self) -> Support:
-        """This support in float64 where the device has it, against the rounding of float32."""
+        """This support in float64, or in float32 on Apple's GPU, which has no float64."""
         on_apple = self.text_TND.device.type == "mps"
         return self.to(dtype=torch.float32 if on_apple else torch.float64)
 
     def repeated(self, n_tasks: int) -> Support:
-        """A batch of `n_tasks` copies of the one task of this support."""
+        """Return a batch of `n_tasks` copies of the one task."""
         return self.map(lambda part: part.expand(n_tasks, *part.shape[1:]))
 
     def kept(self, mask_TNK: Bool[Tensor, "T N K"]) -> Support:
-        """This support without the pictures that `mask_TNK` leaves out."""
+        """Return this support with only the pictures where `mask_TNK` is true."""
         return replace(self, support_mask_TNK=self.support_mask_TNK & mask_TNK)
 
     def with_pool(self, pool: Float[Tensor, "u D"] | None) -> Support:
-        """The support of one task with these unlabelled pictures in place of its own."""
+        """Return the support of one task with these unlabelled pictures as its pool."""
         if pool is None or not len(pool):
             return replace(self, pool_TUD=None, pool_mask_TU=None)
         mask_TU = torch.ones(1, len(pool), dtype=torch.bool, device=pool.device)
         return replace(self, pool_TUD=pool[None], pool_mask_TU=mask_TU)
 
     def labelled_rows(self) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-        """The pictures of the one task and the class of each, class by class."""
-        (there_NK,) = self.present_TNK
-        return self.support_TNKD[0][there_NK], there_NK.nonzero()[:, 0]
+        """Return the pictures of the one task and their class numbers, class by class."""
+        (present_NK,) = self.present_TNK
+        return self.support_TNKD[0][present_NK], present_NK.nonzero()[:, 0]
 
     @property
     def present_TNK(self) -> Bool[Tensor, "T N K"]:
-        """True where there is a picture and its class is not masked out."""
+        """True where there is a picture of a class that is not masked out."""
         return self.support_mask_TNK & self.class_mask_TN[..., None]
 
     @property
@@ -196,26 +196,26 @@ class Support(TensorFields):
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
-        """The class vectors that training starts from: the text, or else the mean picture."""
+        """The class vectors that gradient steps start from: the text, or else the mean picture."""
         return torch.where(self.text_TND.any(-1, keepdim=True), self.text_TND, self.means_TND)
 
     @property
     def scale_T(self) -> Float[Tensor, " T"]:
-        """The encoder's inverse temperature, for a method that cannot do without.
+        """The encoder's inverse temperature, for a method that needs it.
 
         Raises:
-            UsageError: It is not known.
+            UsageError: The temperature is unknown.
         """
         if self.logit_scale_T is None:
             raise UsageError(
-                "the encoder's inverse temperature is needed here and is not known: pass "
+                "the encoder's inverse temperature is needed here and is unknown: pass "
                 "logit_scale=… (FrozenEncoder.logit_scale; 100 for most CLIPs), or encoder=…"
             )
         return self.logit_scale_T
 
     @property
     def scale_T11(self) -> Float[Tensor, "T 1 1"]:
-        """`scale_T` in the shape that multiplies logits of each task."""
+        """`scale_T` in the shape of a factor on the logits of each task."""
         return self.scale_T[:, None, None]
 
     def head(
@@ -226,13 +226,16 @@ class Support(TensorFields):
         logit_scale: float | None = None,
         **parts: Tensor,
     ) -> AdapterWeights:
-        """Adapters with these class vectors; a class that is not there is ruled out.
+        """Return adapters with these class vectors; a masked-out class gets a bias of −∞.
 
         Args:
             classes_TND: The class vectors, of any length.
             class_bias_TN: Added to the logits; zeros by default.
-            logit_scale: The inverse temperature; the encoder's own by default.
-            parts: Further fields of `AdapterWeights`: a visual bottleneck, a cache.
+            logit_scale: The inverse temperature; the encoder's by default.
+            parts: Other fields of `AdapterWeights`: a visual bottleneck, a cache.
+
+        Raises:
+            UsageError: The inverse temperature is neither given nor known.
         """
         if class_bias_TN is None:
             class_bias_TN = torch.zeros_like(classes_TND[..., 0])
@@ -248,7 +251,7 @@ class Support(TensorFields):
         """Return zero-shot CLIP (Radford et al., 2021): logits s · x · t_c.
 
         Raises:
-            UsageError: The encoder's temperature is not known.
+            UsageError: The encoder's temperature is unknown.
         """
         return self.head(self.text_TND)
 
@@ -271,17 +274,17 @@ class Support(TensorFields):
         )
 
     def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
-        """The mean cross-entropy of logits of `rows_TMD`, 0 without any picture; differentiable."""
-        ruled_out_T1N = ~self.class_mask_TN[:, None]
+        """Return the mean cross-entropy of logits of `rows_TMD`; 0 without any picture."""
+        masked_T1N = ~self.class_mask_TN[:, None]
         # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
-        log_TMN = logits_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)
+        log_TMN = logits_TMN.masked_fill(masked_T1N, -1e9).log_softmax(-1)
         return -(log_TMN * self.targets_TMN).sum((1, 2)) / self.n_pictures_T
 
 
 def _sort_by_class(
     rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
 ) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
-    """Rows sorted into classes, padded to the largest class; the order within a class is kept."""
+    """Sort rows into classes, padded to the largest class; the order within a class stays."""
     counts = labels.bincount(minlength=n_way)
     by_class = torch.split(rows[labels.argsort(stable=True)], counts.tolist())
     shots = pad_sequence(list(by_class), batch_first=True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from metaadapter.adapter.stored import StoredAdapter, packed
+from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import is_regular, regular
@@ -123,7 +123,7 @@ def question_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> s
     """
     parts = stored.config.inside, stored.config.prompt
     digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())
-    for name, content in sorted(packed(stored).items()):
+    for name, content in sorted(file_contents(stored).items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
     return digest.hexdigest()
 

@@ -335,7 +335,7 @@ def test_load__parts_that_the_configuration_does_not_tell_of__are_refused(stored
     store_adapter(tmp_path, stored)
     rewrite(tmp_path, load((tmp_path / FILE).read_bytes()) | {"prompt/context": torch.zeros(2, 3)})
 
-    with pytest.raises(DataError, match=r"parts \['inside', 'prompt'\], .* tells of \['inside'\]"):
+    with pytest.raises(DataError, match=r"parts \['inside', 'prompt'\], .* describes \['inside'\]"):
         load_adapter(tmp_path)
 
 

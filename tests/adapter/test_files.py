@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import save as safetensors_bytes
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.files import hold_adapter, load_adapter, save_adapter
+from metaadapter.adapter.files import hold_adapter, load_adapter, store_adapter
+from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.proof import unsealed, write_document
@@ -37,10 +38,14 @@ def config(**changes):
 
 def replace_weights(folder, tensors):
     """Put other tensors into an adapter's folder, as a save would."""
-    (folder / "adapter_model.safetensors").write_bytes(save(tensors))
+    (folder / "adapter_model.safetensors").write_bytes(safetensors_bytes(tensors))
     path = folder / "adapter_config.json"
     facts, files = unsealed(json.loads(path.read_bytes()))
     write_document(path, facts, files=files)
+
+
+def save(path, weights, facts, support=None, hashes=()):
+    store_adapter(path, StoredAdapter(weights, facts, support, tuple(hashes)))
 
 
 @pytest.fixture
@@ -48,13 +53,15 @@ def weights():
     return AdapterWeights.zero_shot(torch.eye(2, 8), 15.0)
 
 
-def test_save_adapter__then_load__gives_the_same_tensors_and_facts(tmp_path, weights, same_support):
+def test_store_adapter__then_load__gives_the_same_tensors_and_facts(
+    tmp_path, weights, same_support
+):
     labels = torch.tensor([0, 0, 1])
     rows, texts = torch.rand(3, 8), torch.rand(2, 8)
     support = Support.of_rows(rows, labels, texts, logit_scale=20.0, blocks=(5, 3))
     facts = config(origin=Origin(encoder="tiny", n_views=6), logit_scale=20.0, blocks=(5, 3))
 
-    save_adapter(tmp_path / "a b", weights, facts, support, ["cd", "ab"])
+    save(tmp_path / "a b", weights, facts, support, ["cd", "ab"])
     stored = load_adapter(tmp_path / "a b")
 
     assert stored.config.model_copy(update={"files": {}}) == facts
@@ -64,70 +71,70 @@ def test_save_adapter__then_load__gives_the_same_tensors_and_facts(tmp_path, wei
     assert same_support(stored.support, support)
 
 
-def test_save_adapter__folder__holds_no_pickle(tmp_path, weights):
-    save_adapter(tmp_path / "adapter", weights, config())
+def test_store_adapter__folder__holds_no_pickle(tmp_path, weights):
+    save(tmp_path / "adapter", weights, config())
 
     names = {path.name for path in (tmp_path / "adapter").iterdir()}
 
     assert names - {".lock"} == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
 
 
-def test_save_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
-    save_adapter(tmp_path / "adapter", weights, config())
+def test_store_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
+    save(tmp_path / "adapter", weights, config())
     file = tmp_path / "adapter" / "README.md"
     file.write_bytes(file.read_bytes() + "Von Jörg".encode("latin-1"))
 
-    save_adapter(tmp_path / "adapter", weights, config(n_shots=[4, 4]))
+    save(tmp_path / "adapter", weights, config(n_shots=[4, 4]))
 
     assert file.read_bytes().endswith("Von Jörg".encode("latin-1"))
     assert b"8 labelled" in file.read_bytes()
 
 
-def test_save_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_empty(
+def test_store_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_empty(
     tmp_path, weights
 ):
     (tmp_path / ".DS_Store").touch()
 
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
 
     assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
 
 
 @pytest.mark.parametrize("end", [".new", ".new.tmp"])
-def test_save_adapter__folder_of_one_killed_at_its_first_file__is_taken_up(tmp_path, weights, end):
+def test_store_adapter__folder_of_one_killed_at_its_first_file__is_taken_up(tmp_path, weights, end):
     (tmp_path / f"adapter_model.safetensors{end}").write_bytes(b"cut")
 
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
 
     assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
     assert not (tmp_path / "adapter_model.safetensors.new").exists()
 
 
-def test_save_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
+def test_store_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 
     message = r"holds other files \(thesis\.txt\) and no adapter; give --out an empty or new"
     with pytest.raises(DataError, match=message):
-        save_adapter(tmp_path, weights, config())
+        save(tmp_path, weights, config())
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_save_adapter__place_without_permission__says_which(tmp_path, weights, monkeypatch):
+def test_store_adapter__place_without_permission__says_which(tmp_path, weights, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
 
-    with pytest.raises(DataError, match=r"nothing may be written to .*choose another folder"):
-        save_adapter(tmp_path / "new" / "adapter", weights, config())
+    with pytest.raises(DataError, match=r"no permission to write to .*choose another folder"):
+        save(tmp_path / "new" / "adapter", weights, config())
 
     assert not list(tmp_path.iterdir())
 
 
-def test_save_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights):
-    save_adapter(tmp_path / "adapter", weights, config())
+def test_store_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights):
+    save(tmp_path / "adapter", weights, config())
     card = tmp_path / "adapter" / "README.md"
     card.write_text(card.read_text() + "\nTaken in the Harz, 2026.\n")
 
-    save_adapter(tmp_path / "adapter", weights, config(n_shots=[5, 6]))
+    save(tmp_path / "adapter", weights, config(n_shots=[5, 6]))
 
     assert "Taken in the Harz, 2026." in card.read_text()
     assert "from 11 labelled" in card.read_text()
@@ -135,7 +142,7 @@ def test_save_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weig
 
 
 def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights, reseal):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     reseal(tmp_path / "adapter_config.json", hyperbolic=True)
 
     with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
@@ -145,7 +152,7 @@ def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, we
 
 
 def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     replace_weights(tmp_path, weights.tensors() | {"curvature": torch.ones(1)})
 
     with pytest.warns(UserWarning, match="curvature is not known"):
@@ -155,7 +162,7 @@ def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path,
 
 
 def test_load_adapter__missing_required_key__is_refused(tmp_path, weights, reseal):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     reseal(tmp_path / "adapter_config.json", classes=None)
 
     with pytest.raises(IncompatibleArtifact, match="missing or wrong: classes"):
@@ -163,7 +170,7 @@ def test_load_adapter__missing_required_key__is_refused(tmp_path, weights, resea
 
 
 def test_load_adapter__other_schema__says_upgrade(tmp_path, weights, reseal):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     reseal(tmp_path / "adapter_config.json", schema="metaadapter.adapter/9")
 
     with pytest.raises(
@@ -174,7 +181,7 @@ def test_load_adapter__other_schema__says_upgrade(tmp_path, weights, reseal):
 
 @pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.safetensors"])
 def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     whole = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(whole[: len(whole) // 2])
 
@@ -183,8 +190,8 @@ def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
 
 
 def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
-    save_adapter(tmp_path / "one", weights, config())
-    save_adapter(tmp_path / "two", weights.map(lambda tensor: 2 * tensor), config())
+    save(tmp_path / "one", weights, config())
+    save(tmp_path / "two", weights.map(lambda tensor: 2 * tensor), config())
     (tmp_path / "two" / "adapter_model.safetensors").replace(
         tmp_path / "one" / "adapter_model.safetensors"
     )
@@ -194,7 +201,7 @@ def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
 
 
 def test_load_adapter__tensors_of_another_shape__are_refused(tmp_path, weights):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     replace_weights(tmp_path, AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors())
 
     with pytest.raises(
@@ -212,7 +219,7 @@ def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_load_adapter__weight_that_is_no_number__is_refused(tmp_path, weights, number):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     tensors = weights.tensors()
     tensors["classes"][1, 3] = number
     replace_weights(tmp_path, tensors)
@@ -222,11 +229,11 @@ def test_load_adapter__weight_that_is_no_number__is_refused(tmp_path, weights, n
 
 
 @pytest.mark.parametrize("n_replaced", range(6))
-def test_save_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
+def test_store_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     tmp_path, weights, monkeypatch, n_replaced
 ):
     support = Support.of_rows(torch.eye(3, 8), torch.tensor([0, 0, 1]), torch.eye(2, 8))
-    save_adapter(tmp_path, weights, config(), support, ["ab"])
+    save(tmp_path, weights, config(), support, ["ab"])
     original, n_calls = Path.replace, itertools.count()
 
     def killed(self, target):
@@ -237,7 +244,7 @@ def test_save_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     monkeypatch.setattr(Path, "replace", killed)
     twice = weights.map(lambda tensor: 2 * tensor)
     process = multiprocessing.get_context("fork").Process(
-        target=save_adapter, args=(tmp_path, twice, config(mode="finetune"), support, ["cd"])
+        target=save, args=(tmp_path, twice, config(mode="finetune"), support, ["cd"])
     )
     process.start()
     process.join()
@@ -249,16 +256,18 @@ def test_save_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     assert torch.equal(stored.weights.classes, expected.classes)
     assert stored.picture_hashes == (("cd",) if is_new else ("ab",))
     assert (process.exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
-    save_adapter(tmp_path, twice, config(n_shots=[5, 5]), support)
+    save(tmp_path, twice, config(n_shots=[5, 5]), support)
     assert load_adapter(tmp_path).config.n_shots == [5, 5]
 
 
-def test_save_adapter__while_another_process_writes__says_so_and_changes_nothing(tmp_path, weights):
-    save_adapter(tmp_path, weights, config())
+def test_store_adapter__while_another_process_writes__says_so_and_changes_nothing(
+    tmp_path, weights
+):
+    save(tmp_path, weights, config())
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     with ThreadPoolExecutor(1) as other, hold_adapter(tmp_path):
-        saving = other.submit(save_adapter, tmp_path, weights, config(mode="finetune"))
+        saving = other.submit(save, tmp_path, weights, config(mode="finetune"))
         with pytest.raises(DataError, match="another run is writing to the adapter"):
             saving.result()
 
@@ -268,7 +277,7 @@ def test_save_adapter__while_another_process_writes__says_so_and_changes_nothing
 def test_load_adapter__of_an_earlier_version__opens_and_says_that_it_cannot_be_checked(
     tmp_path, weights
 ):
-    save_adapter(tmp_path, weights, config())
+    save(tmp_path, weights, config())
     path = tmp_path / "adapter_config.json"
     facts, files = unsealed(json.loads(path.read_bytes()))
     path.write_text(json.dumps({**facts, "schema": "metaadapter.adapter/1", "files": files}))
@@ -288,7 +297,7 @@ def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(
     tmp_path, weights, change, reseal
 ):
     fingerprint = Fingerprint.of_name("mine", 8)
-    save_adapter(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
+    save(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
     facts = json.loads((tmp_path / "adapter_config.json").read_bytes())
     assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
     stored = facts["origin"]["fingerprint"]

@@ -251,14 +251,14 @@ def test_load_adapter__skill_without_facts__is_no_adapter(skill):
 def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, reseal, name, value):
     import hashlib
 
-    from metaadapter.adapter.stored import pack
+    from metaadapter.adapter.stored import tensor_bytes
     from metaadapter.data.proof import sealed, unsealed
     from metaadapter.data.strict_json import json_text, parse_json
 
     files = without(skill)
     _, signature = read_signature(skill)
     tensors = {**signature.tensors(), name: value}
-    content = pack({key: tensor for key, tensor in tensors.items() if tensor is not None})
+    content = tensor_bytes({key: tensor for key, tensor in tensors.items() if tensor is not None})
     facts, hashes = unsealed(parse_json(files["adapter_config.json"]))
     hashes["signature.safetensors"] = hashlib.sha256(content).hexdigest()
     files["adapter_config.json"] = json_text(sealed(facts, hashes)).encode()

@@ -154,7 +154,7 @@ def test_head__class_that_is_not_there__is_ruled_out_and_the_scale_is_the_encode
 def test_scale__not_known__says_what_to_pass():
     support = Support.of_tasks(torch.rand(1, 2, 3, 4))
 
-    with pytest.raises(UsageError, match=r"not known: pass logit_scale=… .*or encoder="):
+    with pytest.raises(UsageError, match=r"unknown: pass logit_scale=… .*or encoder="):
         support.head(support.text_TND)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.known import known_of_answers, known_threshold
+from metaadapter.adapter.known import known_logits, known_threshold
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import classify
 from metaadapter.apps.page.contents import ClassEntry
@@ -154,7 +154,7 @@ def answer_rows(
     for start in range(0, len(features), ROWS_AT_ONCE):
         rows = normalize(torch.from_numpy(features[start : start + ROWS_AT_ONCE]).double(), dim=-1)
         logits = classify(rows, stored.weights)
-        known = known_of_answers(rows, logits, stored.weights).sigmoid()
+        known = known_logits(rows, stored.weights, logits).sigmoid()
         found += _answers(labels, logits.softmax(-1), known, least)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.adapter.config import card_text
+from metaadapter.adapter.card import renew_card
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.labs.ranking.pairs_config import PairsConfig
 
@@ -16,9 +16,8 @@ tags: [clip, few-shot, adapter, image-text-retrieval]
 
 
 def pairs_card(config: PairsConfig, old: bytes = b"") -> bytes:
-    """The model card, which keeps the user's words on the `old` one."""
-    text = card_text(_HEAD, _facts(config), old.decode(errors="surrogateescape"))
-    return text.encode(errors="surrogateescape")
+    """Return the card of an adapter of captions; the author's words in the `old` one stay."""
+    return renew_card(old, _HEAD, _facts(config))
 
 
 def _facts(config: PairsConfig) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,23 +11,17 @@ from jaxtyping import Float32
 from pydantic import ValidationError
 from safetensors.torch import load
 
-from metaadapter.adapter.files import hold_adapter, read_card, require_adapter_folder
+from metaadapter.adapter.files import write_adapter_files
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
-    CARD_FILE,
     CONFIG_FILE,
-    MEMBERS,
     REMEDY,
     WEIGHTS_FILE,
-    is_skill,
     open_adapter,
 )
-from metaadapter.adapter.stored import UNUSABLE, pack
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.proof import read_document, sealed, write_document
+from metaadapter.adapter.stored import UNUSABLE, tensor_bytes
+from metaadapter.data.proof import read_document
 from metaadapter.data.safetensors_header import texts_of
-from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.labs.ranking.pairs_card import pairs_card
@@ -55,27 +48,14 @@ def store_pairs(path: Path, stored: StoredPairs) -> None:
     Raises:
         DataError: The path holds other files, cannot be written, or is in use by another process.
     """
-    require_adapter_folder(path)
     tensors = {
         name: torch.from_numpy(np.ascontiguousarray(rows, np.float32))
         for name, rows in (("pictures", stored.pictures), ("captions", stored.captions))
     }
     hashes = json_text(sorted(stored.picture_hashes))
-    contents = {WEIGHTS_FILE: pack(tensors, picture_hashes=hashes)}
+    contents = {WEIGHTS_FILE: tensor_bytes(tensors, picture_hashes=hashes)}
     facts = {"schema": CAPTION_SCHEMA, **stored.config.model_dump(mode="json")}
-    folder = path.parent if is_skill(path) else path
-    with write_errors(owner := f"the adapter {path}"):
-        folder.mkdir(parents=True, exist_ok=True)
-    with hold_adapter(path), write_errors(owner):
-        card = pairs_card(stored.config, read_card(path))
-        if is_skill(path):
-            replace_file(path, _skill_bytes(facts, contents, card))
-            return
-        write_document(path / CONFIG_FILE, facts, contents)
-        # These files belonged to an adapter of classes.
-        for name in MEMBERS.keys() - {CONFIG_FILE, CARD_FILE, *contents}:
-            (path / name).unlink(missing_ok=True)
-        replace_file(path / CARD_FILE, card)
+    write_adapter_files(path, facts, contents, lambda old: pairs_card(stored.config, old))
 
 
 def load_pairs(adapter: Path) -> StoredPairs:
@@ -112,10 +92,3 @@ def load_pairs(adapter: Path) -> StoredPairs:
     except UNUSABLE as error:
         raise DataError(f"{adapter} is damaged: {error}; {REMEDY}") from error
     return StoredPairs(config, pictures, captions, hashes)
-
-
-def _skill_bytes(facts: dict[str, object], contents: dict[str, bytes], card: bytes) -> bytes:
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    document = json_text(sealed(facts, hashes), indent=2) + "\n"
-    members = {CONFIG_FILE: document.encode(), CARD_FILE: card, **contents}
-    return zip_bytes({name: members[name] for name in MEMBERS if name in members})

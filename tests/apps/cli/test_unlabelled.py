@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -303,9 +304,9 @@ def test_predict__together_without_the_support__is_refused_before_pictures_are_r
     run, adapter, tmp_path
 ):
     stored = load_adapter(adapter)
-    from metaadapter.adapter.files import save_adapter
+    from metaadapter.adapter.files import store_adapter
 
-    save_adapter(tmp_path / "bare", stored.weights, stored.config)
+    store_adapter(tmp_path / "bare", replace(stored, support=None, picture_hashes=()))
 
     done = run("predict", tmp_path / "bare", tmp_path / "nothing here", "--together")
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
-from metaadapter.adapter.files import save_adapter
+from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.apps.library import answers as answers_module
 from metaadapter.errors import UsageError
@@ -194,7 +194,7 @@ def test_route__adapter_that_cannot_tell__takes_all_for_known(animals, tmp_path)
         ("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles")
     ) | {"reject_threshold": None}
     weights = replace(stored.weights, **head)
-    save_adapter(tmp_path / "x", weights, stored.config, stored.support)
+    store_adapter(tmp_path / "x", replace(stored, weights=weights, picture_hashes=()))
     animals.add("birds", tmp_path / "x", replace=True)
 
     rows = pictures_of(animals, "birds")
