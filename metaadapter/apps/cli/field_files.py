@@ -1,4 +1,4 @@
-"""The files for other programs that `metaadapter predict` writes at its end."""
+"""The files for other programs that `metaadapter predict` writes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class FieldFiles:
-    """Which of them are asked for, and their writers.
+    """The requested files and their writers.
 
     Args:
-        megadetector: The value of that option.
-        timelapse: Likewise.
-        camtrap_dp: Likewise.
-        false_triggers: Likewise.
+        megadetector: The value of --megadetector.
+        timelapse: The value of --timelapse.
+        camtrap_dp: The value of --camtrap-dp.
+        false_triggers: The value of --false-triggers.
         classifier: The name of the adapter.
-        labels: All that may be answered.
+        labels: All possible answers.
 
     Raises:
-        DataError: A file cannot be written to its place, or a package there cannot be read.
+        DataError: A folder to write to does not exist, or an existing package cannot be read.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class FieldFiles:
             CamtrapPackage(camtrap_dp, classifier, Path()).require_readable()
 
     def __bool__(self) -> bool:
-        asked = (self._megadetector, self._timelapse, self._camtrap_dp, self._false_triggers)
-        return any(each is not None for each in asked)
+        files = (self._megadetector, self._timelapse, self._camtrap_dp, self._false_triggers)
+        return any(file is not None for file in files)
 
     def write(self, answered: Answered, questions: Questions) -> tuple[list[str], list[str]]:
-        """Write those that were asked for.
+        """Write the requested files.
 
         Returns:
-            What was written, and what is missing in it, as sentences for people.
+            Sentences that name the files, and sentences about missing information in them.
         """
         if not self:
             return [], []
@@ -71,46 +71,45 @@ class FieldFiles:
 
         options, predictions = questions.options, answered.predictions
         folder = common_folder(questions.queries.rows)
-        told, missing = list[str](), list[str]()
+        written, missing = list[str](), list[str]()
         if (file := self._megadetector) is not None:
             writer = MegaDetectorFile(
                 self._classifier, self._labels, folder, options.detections, questions.folders
             )
             with write_errors(str(file), instead="choose another --megadetector"):
                 writer.write(file, predictions(), answered.tally.unreadable)
-            told.append(f"wrote the answers as MegaDetector's JSON to {file}")
+            written.append(f"wrote the answers as MegaDetector JSON to {file}")
         if (file := self._timelapse) is not None:
             with write_errors(str(file), instead="choose another --timelapse"):
                 write_timelapse(file, predictions(), folder)
-            told.append(f"wrote a table for Timelapse to {file}; its root folder is {folder}")
+            written.append(f"wrote a table for Timelapse to {file}; its root folder is {folder}")
         if self._camtrap_dp is not None:
             package = CamtrapPackage(self._camtrap_dp, self._classifier, folder)
             with write_errors(str(self._camtrap_dp), instead="choose another --camtrap-dp"):
                 missing += package.write(predictions)
-            told.append(
-                f"wrote a Camera Trap Data Package to {self._camtrap_dp}; the paths in it begin in "
-                f"{folder}"
+            written.append(
+                f"wrote a Camera Trap Data Package to {self._camtrap_dp}; its paths are relative "
+                f"to {folder}"
             )
         if (file := self._false_triggers) is not None:
             frames = (frame for part in answered.parts for frame in part)
-            found = false_triggers(frames, options.min_confidence)
+            triggers = false_triggers(frames, options.min_confidence)
             with write_errors(str(file), instead="choose another --false-triggers"):
-                write_false_triggers(file, found)
-            n_things = len({(each.camera, each.thing) for each in found})
-            told.append(
-                f"{n_things} things that do not move have {len(found)} boxes, listed in {file}; "
-                "look at them, then: metaadapter adapt … --background"
-                if found
-                else f"no box comes back often enough to be a thing that does not move; {file} has "
-                "no rows"
+                write_false_triggers(file, triggers)
+            n_things = len({(trigger.camera, trigger.thing) for trigger in triggers})
+            written.append(
+                f"{n_things} static objects have {len(triggers)} boxes, listed in {file}; check "
+                "them, then: metaadapter adapt … --background"
+                if triggers
+                else f"no box recurs often enough to be a static object; {file} has no rows"
             )
-        return told, missing
+        return written, missing
 
 
 def require_pictures(options: FieldOptions, burst: float | None, files: FieldFiles) -> None:
-    """Raise a `UsageError` if anything is asked for that takes pictures, and not their features."""
+    """Raise a `UsageError` if an option needs pictures, and only features are given."""
     if options.detections is not None or burst is not None or files:
         raise UsageError(
             "--detections, --burst, --megadetector, --timelapse, --camtrap-dp and --false-triggers "
-            "need pictures: neither feature stores nor --together go with them"
+            "need pictures, and cannot be used with feature stores or --together"
         )

@@ -1,4 +1,4 @@
-"""Options for work with camera traps."""
+"""Options for camera traps."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DetectionsFile = Annotated[
     Option(
         "--detections",
         metavar="FILE.json",
-        help="Boxes that MegaDetector (format 1.0 to 1.6) or SpeciesNet has found in these "
-        "pictures: each box of an animal is looked at by itself.",
+        help="Detections of MegaDetector (format 1.0 to 1.6) or SpeciesNet for these pictures: "
+        "each box of an animal gets its own prediction.",
     ),
 ]
 LabelledDetections = Annotated[
@@ -28,36 +28,34 @@ LabelledDetections = Annotated[
     Option(
         "--detections",
         metavar="FILE.json",
-        help="Boxes that MegaDetector (format 1.0 to 1.6) or SpeciesNet has found in the labelled "
-        "pictures: the surest box of an animal is used in place of each picture.",
+        help="Detections of MegaDetector (format 1.0 to 1.6) or SpeciesNet for the labelled "
+        "pictures: the most confident box of an animal replaces each picture.",
     ),
 ]
-MinConfidence = Annotated[
-    float, Option(min=0, max=1, help="Pass over boxes of which the detector is less sure.")
-]
+MinConfidence = Annotated[float, Option(min=0, max=1, help="Ignore boxes of lower confidence.")]
 Burst = Annotated[
     float | None,
     Option(
         metavar="SECONDS",
         min=0,
-        help="One answer for a series: pictures of one camera, by its folder, of which each was "
-        "taken at most so long after the one before.",
+        help="Give one answer for a series: frames of one camera (one folder), each taken at most "
+        "so many seconds after the one before.",
     ),
 ]
 Allowed = Annotated[
     str | None,
     Option(
         metavar="LIST",
-        help="Answer only with classes that occur where the pictures were taken: names with commas "
-        "between them, or a text file with one name on each line.",
+        help="Answer only with these classes, which occur where the pictures were taken: names "
+        "separated by commas, or a text file with one name on each line.",
     ),
 ]
 Parents = Annotated[
     list[str] | None,
     Option(
         metavar="CLASSES=PARENT",
-        help="Answer with a common name where these classes are too close to tell, as in "
-        "fox,dog=canine. Repeat.",
+        help="Answer with a parent if these classes cannot be told apart, as in fox,dog=canine. "
+        "Repeatable.",
     ),
 ]
 MegaDetector = Annotated[
@@ -65,28 +63,28 @@ MegaDetector = Annotated[
     Option(
         "--megadetector",
         metavar="FILE.json",
-        help="Write the answers as MegaDetector's JSON (format 1.6) too.",
+        help="Also write the answers as MegaDetector JSON (format 1.6).",
     ),
 ]
 Timelapse = Annotated[
     Path | None,
-    Option(metavar="FILE.csv", help="Write a table that Timelapse imports too, one row a picture."),
+    Option(metavar="FILE.csv", help="Also write a table for Timelapse, one row a frame."),
 ]
 CamtrapDp = Annotated[
     Path | None,
     Option(
         "--camtrap-dp",
         metavar="FOLDER",
-        help="Write a Camera Trap Data Package (Camtrap DP 1.0.2) too. What people have written "
-        "into its datapackage.json and deployments.csv stays.",
+        help="Also write a Camera Trap Data Package (Camtrap DP 1.0.2). Your entries in an "
+        "existing datapackage.json and deployments.csv stay.",
     ),
 ]
 FalseTriggers = Annotated[
     Path | None,
     Option(
         metavar="FILE.csv",
-        help="Write a list of the boxes that come back at the same place of one camera, such as a "
-        "branch: for you to look at, then for adapt --background. Needs --detections.",
+        help="Also list boxes that recur at the same place of one camera, such as a branch: check "
+        "the list, then use it with adapt --background. Needs --detections.",
     ),
 ]
 
@@ -94,14 +92,14 @@ FalseTriggers = Annotated[
 def read_cut(
     detections: Path | None, min_confidence: float, support: Path
 ) -> Callable[[ImageTable], ImageTable] | None:
-    """How boxes are cut out of labelled pictures; None without a detector's file."""
+    """The function that crops labelled pictures to boxes; None without detections."""
     if detections is None:
         return None
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.labelled_boxes import surest_boxes
 
-    found = read_detections(detections)
-    return lambda table: surest_boxes(table, found, min_confidence, support)
+    boxes = read_detections(detections)
+    return lambda table: surest_boxes(table, boxes, min_confidence, support)
 
 
 def read_field_options(
@@ -111,7 +109,7 @@ def read_field_options(
     parents: Sequence[str] | None,
     classes: Sequence[str],
 ) -> FieldOptions:
-    """What the options of a command tell; errors are those of their readers."""
+    """Read the options of a command; errors are those of their readers."""
     from metaadapter.apps.field.answers import FieldOptions
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.species import Species, read_allowed, read_parents
@@ -120,5 +118,5 @@ def read_field_options(
         None if allowed is None else read_allowed(allowed, classes),
         read_parents(parents or (), classes),
     )
-    found = None if detections is None else read_detections(detections)
-    return FieldOptions(found, min_confidence, species)
+    boxes = None if detections is None else read_detections(detections)
+    return FieldOptions(boxes, min_confidence, species)

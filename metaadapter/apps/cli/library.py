@@ -1,4 +1,4 @@
-"""`metaadapter library`: adapters that live together. The commands that change a library."""
+"""`metaadapter library`: the commands that change a library."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_identify import identify
 from metaadapter.apps.cli.library_predict import predict
-from metaadapter.apps.cli.library_shown import list_entries, show
+from metaadapter.apps.cli.library_show import list_entries, show
 from metaadapter.errors import UsageError
 
 NewName = Annotated[
     str | None,
     Option(
-        "--name", metavar="NAME", help="Name of the entry.", show_default="that of folder or file"
+        "--name",
+        metavar="NAME",
+        help="Name of the entry.",
+        show_default="name of the folder or file",
     ),
 ]
-Replace = Annotated[
-    bool, Option("--replace", help="An entry of that name gives way to the new one.")
+Replace = Annotated[bool, Option("--replace", help="Replace an entry of the same name.")]
+Features = Annotated[
+    bool,
+    Option(
+        "--features/--no-features",
+        help="Include the features of the labelled pictures. Without them the file is smaller and "
+        "no class can be added; the weights still hold what they learned from the pictures.",
+    ),
 ]
 
-library = typer.Typer(name="library", help="Keep adapters together in one folder.")
+library = typer.Typer(name="library", help="Keep many adapters in one folder.")
 
 
 @library.command()
@@ -38,7 +47,7 @@ def add(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add an adapter to a library, perhaps a new one."""
+    """Add an adapter to a library, which may be new."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.layout import SKILL_SUFFIX
@@ -46,7 +55,7 @@ def add(
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name
 
-    config, _ = read_config(adapter)  # no library is made for what is no adapter, or of no use
+    config, _ = read_config(adapter)  # an unusable adapter does not create a library
     require_shared_features(config, f"the adapter {adapter}")
     name = entry_name(adapter.resolve().name.removesuffix(SKILL_SUFFIX) if name is None else name)
     opened = AdapterLibrary.open(library)
@@ -85,15 +94,15 @@ def remove(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove an entry, for good; a damaged one, too."""
+    """Remove an entry, even a damaged one. This cannot be undone."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.library import AdapterLibrary
 
     opened = AdapterLibrary.open(library, create=False)
     opened.remove(name)
     if json_output:
-        left = {"library": str(library), "name": name, "n_entries": len(opened)}
-        print_document("library-remove", left)
+        document = {"library": str(library), "name": name, "n_entries": len(opened)}
+        print_document("library-remove", document)
         return
     console.result(f"{library}: {name} removed; the library has {_entries(len(opened))}")
 
@@ -102,11 +111,11 @@ def remove(
 def rename(
     library: options.Library,
     old: Annotated[str, Argument(metavar="OLD", help="Name of an entry.")],
-    new: Annotated[str, Argument(metavar="NEW", help="Its new name.")],
+    new: Annotated[str, Argument(metavar="NEW", help="New name.")],
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Give an entry another name."""
+    """Rename an entry."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name
@@ -125,20 +134,13 @@ def export(
     library: options.Library,
     name: options.Entry,
     file: Annotated[
-        Path, Argument(metavar="FILE", help="Skill file to write, which ends in .adapter.")
+        Path, Argument(metavar="FILE", help="Skill file to write; its name ends in .adapter.")
     ],
-    features: Annotated[
-        bool,
-        Option(
-            "--features/--no-features",
-            help="Whether the features of the labelled pictures go with it. Without them it is "
-            "smaller and takes no more classes; what the weights hold of pictures stays.",
-        ),
-    ] = True,
+    features: Features = True,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write an entry to a skill file, to give it away."""
+    """Write an entry to a skill file, to share it."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import load_adapter
     from metaadapter.apps.library.library import AdapterLibrary
@@ -157,12 +159,12 @@ def export(
         }
         print_document("library-export", document)
         return
-    what = "features and all" if has_features else "without its support"
-    console.result(f"{file}: {name}, {what}, {n_bytes:,} bytes")
+    with_or_without = "with its support" if has_features else "without its support"
+    console.result(f"{file}: {name}, {with_or_without}, {n_bytes:,} bytes")
     if keys is not None and not has_features:
         console.note(
-            f"the cache in its weights still has {len(keys)} features of pictures for keys: treat "
-            "it as you treat the pictures"
+            f"the cache in its weights still has {len(keys)} features of pictures as keys: protect "
+            "the file as you protect the pictures"
         )
     console.note(f"next: metaadapter predict {quote(str(file))} NEW_PICTURES")
 
@@ -178,7 +180,7 @@ def import_files(
 ) -> None:
     """Add skill files to a library as they are.
 
-    All are looked at before the first is added.
+    All files are checked before the first is added.
     """
     if name is not None and len(files) > 1:
         raise UsageError(f"--name names one entry, and {len(files)} files were given")
@@ -191,13 +193,11 @@ def import_files(
     opened = AdapterLibrary.open(library)
     added = {opened.import_skill(file, name, replace=replace): file for file in files}
     if json_output:
-        entries = [{"name": each, "file": str(file)} for each, file in added.items()]
+        entries = [{"name": entry, "file": str(file)} for entry, file in added.items()]
         document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
         print_document("library-import", document)
         return
-    console.result(
-        *(f"{library}: {each} added from {file}" for each, file in added.items()),
-    )
+    console.result(*(f"{library}: {entry} added from {file}" for entry, file in added.items()))
 
 
 library.command()(identify)
@@ -215,9 +215,10 @@ def merge(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add an entry with the classes of several, which stay.
+    """Add an entry with the classes of several entries, which stay.
 
-    Where all have the features of their pictures, it is the adapter of all pictures together.
+    If all of them have the features of their pictures, the new adapter is predicted from all
+    pictures together.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.library import AdapterLibrary
@@ -239,13 +240,14 @@ def merge(
         print_document("library-merge", document)
         return
     console.result(
-        f"{library}: {new} merged of {', '.join(names)}, {len(merged.config.classes)} classes from "
-        f"{n_pictures} pictures; the library has {_entries(len(opened))}"
+        f"{library}: {new} merged from {', '.join(names)}, {len(merged.config.classes)} classes "
+        f"from {n_pictures} pictures; the library has {_entries(len(opened))}"
     )
     if not has_features:
         console.note(
-            "not all of them have the features of their pictures, so the signatures stood in: it "
-            "may be right less often than an adapter of all pictures, and takes no more classes"
+            "some entries lack the features of their pictures, so their signatures were used: the "
+            "new adapter may be less accurate than one of all pictures, and no class can be added "
+            "to it"
         )
 
 

@@ -1,4 +1,4 @@
-"""`metaadapter library identify`: which stored task pictures, or names of classes, are of."""
+"""`metaadapter library identify`: find the stored task of pictures, or of class names."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.library_noticed import told_of_asked, warn_of_asked
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from metaadapter.apps.library.asked import AskedLibrary
     from metaadapter.apps.library.route import Identified
 
 NONE = "none"
-"""In the place of an entry where pictures look unfamiliar to the likeliest one."""
+"""Printed in place of an entry if pictures look unfamiliar to the most probable one."""
+
+Together = Annotated[
+    bool,
+    Option("--together", help="All pictures belong to one task: give one answer for all of them."),
+]
+Names = Annotated[
+    str | None,
+    Option("--names", metavar="NAME,…", help="Compare these class names instead of pictures."),
+]
+Top = Annotated[int, Option(min=1, help="Number of entries to print, the most probable first.")]
 
 
 def identify(
     library: options.Library,
     images: options.AnyPictures = None,
-    together: Annotated[
-        bool,
-        Option("--together", help="The pictures are all of one task: one answer for all of them."),
-    ] = False,
-    names: Annotated[
-        str | None,
-        Option(
-            "--names",
-            metavar="NAME,…",
-            help="In place of pictures: which stored task classes of these names are like.",
-        ),
-    ] = None,
-    top: Annotated[int, Option(min=1, help="How many likely entries to tell of.")] = 2,
+    together: Together = False,
+    names: Names = None,
+    top: Top = 2,
     split: options.Split = None,
     encoder: options.EncoderOfLibrary = None,
     device: options.Device = "auto",
@@ -43,61 +43,76 @@ def identify(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell which entry's task pictures, or names of classes, are of.
+    """Find the entry whose task pictures, or names of classes, belong to.
 
     Without a terminal the list is tab-separated: path, entry, probability, runner-up, its
-    probability[, and so on with --top], the probability of showing one of the entry's classes at
-    all. Where that is too low the entry is `none`. With --together the path is empty, with --names
-    also the last one.
+    probability[, and so on with --top], the probability of known. If that is too low, the entry is
+    `none`. With --together the path is empty; with --names the probability of known is empty, too.
     """
     if (names is None) != bool(images):
         raise UsageError("give either pictures or --names")
     if together and names is not None:
-        raise UsageError("--together is about pictures, and --names takes their place")
+        raise UsageError("--together needs pictures, and --names replaces them")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.asked import AskedLibrary
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.features.encoded_pictures import EncodedPictures
 
-    asked = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    queries = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
     answers: list[_Answer] = []
     if names is not None:
-        given = [name.strip() for name in names.split(",") if name.strip()]
-        shares = asked.library.identify_names(given, encoder=asked.load())
-        answers.append(_Answer(None, False, None, _most(shares, top)))
+        class_names = [name.strip() for name in names.split(",") if name.strip()]
+        shares = queries.library.identify_names(class_names, encoder=queries.load())
+        answers.append(_Answer(None, False, None, _most_probable(shares, top)))
     else:
         with console.progress() as progress:
-            parts = asked.parts(images or [], split, progress)
+            parts = queries.parts(images or [], split, progress)
             if together:
-                parts = iter([EncodedPictures.joined(parts, width=asked.config.width)])
+                parts = iter([EncodedPictures.joined(parts, width=queries.config.width)])
             for part in parts:
-                found = asked.library.identify(
-                    part.features, encoder=asked.fingerprint, together=together
+                identified = queries.library.identify(
+                    part.features, encoder=queries.fingerprint, together=together
                 )
-                paths = [None] if together else part.paths
-                answers += _answers(paths, found, top)
-                asked.leave_out(found.left_out)
-    warn_of_asked(console, asked)
+                answers += _answers([None] if together else part.paths, identified, top)
+                queries.leave_out(identified.left_out)
+    warn_of_queries(console, queries)
     if json_output:
         document = {
             "library": str(library),
-            "encoder": asked.config.origin.encoder,
+            "encoder": queries.config.origin.encoder,
             "together": together,
-            "names": None if names is None else given,
+            "names": None if names is None else class_names,
             "answers": [answer.to_dict() for answer in answers],
-            **told_of_asked(asked),
+            **query_warnings(queries),
         }
         print_document("library-identify", document)
         return
     titles = ["picture", "entry", "probability", "runner-up", "probability"]
-    for _ in range(top - 2):
-        titles += ["next", "probability"]
-    shown = [*titles[: 1 + 2 * top], "known"]
-    console.table(shown, [it.row(top) for it in answers], right=("probability", "known"))
+    titles += ["next", "probability"] * (top - 2)
+    titles = [*titles[: 1 + 2 * top], "known"]
+    console.table(titles, [answer.row(top) for answer in answers], right=("probability", "known"))
+
+
+def warn_of_queries(console: Console, queries: AskedLibrary) -> None:
+    """Warn of entries that were left out, and of pictures."""
+    console.warn_of(
+        f"entries left out of all answers: {len(queries.left_out)}",
+        [f"{name}: {reason}" for name, reason in queries.left_out.items()],
+    )
+    console.warn_of_pictures("these", queries.warnings, queries.unreadable)
+
+
+def query_warnings(queries: AskedLibrary) -> dict[str, Any]:
+    """The warnings of `warn_of_queries` for a JSON document."""
+    return {
+        "left_out": queries.left_out,
+        "warnings": queries.warnings,
+        "quarantined": quarantined_json(queries.unreadable),
+    }
 
 
 class _Answer(NamedTuple):
-    """Which entries pictures are of; `path` is `None` of all of them together."""
+    """The most probable entries of a picture; `path` is `None` for all pictures together."""
 
     path: str | None
     is_none: bool
@@ -123,14 +138,14 @@ class _Answer(NamedTuple):
         }
 
 
-def _answers(paths: Sequence[str | None], found: Identified, top: int) -> Iterator[_Answer]:
+def _answers(paths: Sequence[str | None], identified: Identified, top: int) -> Iterator[_Answer]:
     shares_by_name = (
-        dict(zip(found.names, row, strict=True)) for row in found.probabilities.tolist()
+        dict(zip(identified.names, row, strict=True)) for row in identified.probabilities.tolist()
     )
-    columns = (found.is_none.tolist(), found.known.tolist(), shares_by_name)
+    columns = (identified.is_none.tolist(), identified.known.tolist(), shares_by_name)
     for path, is_none, known, shares in zip(paths, *columns, strict=True):
-        yield _Answer(path, is_none, known, _most(shares, top))
+        yield _Answer(path, is_none, known, _most_probable(shares, top))
 
 
-def _most(shares: Mapping[str, float], top: int) -> list[tuple[str, float]]:
+def _most_probable(shares: Mapping[str, float], top: int) -> list[tuple[str, float]]:
     return sorted(shares.items(), key=lambda item: -item[1])[:top]

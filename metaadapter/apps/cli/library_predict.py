@@ -1,4 +1,4 @@
-"""`metaadapter library predict`: labels of pictures, by the entries that they belong to."""
+"""`metaadapter library predict`: label pictures with the entries that they belong to."""
 
 from __future__ import annotations
 
@@ -11,30 +11,36 @@ from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.library_noticed import told_of_asked, warn_of_asked
+from metaadapter.apps.cli.library_identify import query_warnings, warn_of_queries
 from metaadapter.data.plain_text import in_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from metaadapter.apps.library.route import Routed
 
 FRACTIONS = ("probability", "known")
 COLUMNS = ("path", "label", "entry", *FRACTIONS, "unfamiliar")
+
+MostEntries = Annotated[
+    int, Option("-k", min=1, help="Number of entries that answer for each picture.")
+]
+Reject = Annotated[
+    bool,
+    Option("--reject", help="Answer `unknown` for pictures that look unfamiliar to their entry."),
+]
+CsvFile = Annotated[
+    Path | None, Option("--csv", metavar="FILE", help="Write a table instead of the list.")
+]
 
 
 def predict(
     library: options.Library,
     images: options.Pictures,
-    k: Annotated[
-        int, Option("-k", min=1, help="How many likely entries answer for each picture.")
-    ] = 1,
-    reject: Annotated[
-        bool,
-        Option("--reject", help="Answer `unknown` for pictures that look like no entry's classes."),
-    ] = False,
+    k: MostEntries = 1,
+    reject: Reject = False,
     keep: options.Keep = None,
-    csv_file: Annotated[
-        Path | None, Option("--csv", metavar="FILE", help="Write a table in place of the list.")
-    ] = None,
+    csv_file: CsvFile = None,
     split: options.Split = None,
     encoder: options.EncoderOfLibrary = None,
     device: options.Device = "auto",
@@ -42,10 +48,10 @@ def predict(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Label pictures by the entries that they most likely belong to.
+    """Label pictures with the entries that they most probably belong to.
 
     Without a terminal the list is tab-separated: path, label, entry, probability, the probability
-    of showing one of the classes of its entries at all, `unfamiliar` or nothing.
+    of known, `unfamiliar` or nothing.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.known import require_fraction
@@ -53,62 +59,71 @@ def predict(
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.workflow.predictions import UNKNOWN
 
-    asked = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    queries = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
     if keep is not None:
         require_fraction(keep, "--keep")
     if reject:
-        asked.require_no_class(UNKNOWN, option="--reject")
-    found: list[dict[str, Any]] = []
+        queries.require_no_class(UNKNOWN, option="--reject")
+    predictions: list[dict[str, Any]] = []
     with console.progress() as progress:
-        for part in asked.parts(images, split, progress):
-            answer = asked.library.route(part.features, encoder=asked.fingerprint, k=k, keep=keep)
-            asked.leave_out(answer.left_out)
-            columns = (answer.labels, answer.entries, answer.probabilities, answer.known)
-            for path, label, entry, probability, known, is_unfamiliar in zip(
-                part.paths, *columns, answer.unfamiliar, strict=True
-            ):
-                is_rejected = reject and bool(is_unfamiliar)
-                found.append(
-                    {
-                        "path": path,
-                        "label": UNKNOWN if is_rejected else str(label),
-                        "entry": entry,
-                        "probability": float(1 - known if is_rejected else probability),
-                        "known": float(known),
-                        "unfamiliar": bool(is_unfamiliar),
-                    }
-                )
-    warn_of_asked(console, asked)
-    n_unfamiliar = sum(each["unfamiliar"] for each in found)
+        for part in queries.parts(images, split, progress):
+            routed = queries.library.route(
+                part.features, encoder=queries.fingerprint, k=k, keep=keep
+            )
+            queries.leave_out(routed.left_out)
+            predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)
+    warn_of_queries(console, queries)
+    n_unfamiliar = sum(row["unfamiliar"] for row in predictions)
     if n_unfamiliar:
-        told = "they are answered `unknown`" if reject else "they may show none of the classes"
-        console.note(f"{n_unfamiliar} of {len(found)} pictures look unfamiliar: {told}")
+        answer = "they are answered `unknown`" if reject else "they may show none of the classes"
+        console.note(f"{n_unfamiliar} of {len(predictions)} pictures look unfamiliar: {answer}")
     if csv_file is not None:
-        _write_csv(csv_file, found)
-        console.note(f"wrote {len(found)} predictions to {csv_file}")
+        _write_csv(csv_file, predictions)
+        console.note(f"wrote {len(predictions)} predictions to {csv_file}")
     if json_output:
         document = {
             "library": str(library),
-            "encoder": asked.config.origin.encoder,
+            "encoder": queries.config.origin.encoder,
             "k": k,
             "reject": reject,
             "keep": keep,
             "n_unfamiliar": n_unfamiliar,
-            "n_pictures": len(found),
-            "predictions": found,
-            **told_of_asked(asked),
+            "n_pictures": len(predictions),
+            "predictions": predictions,
+            **query_warnings(queries),
         }
         print_document("library-predict", document)
     elif csv_file is None:
-        rows = [
-            [
-                *(it["path"], it["label"], it["entry"], *(f"{it[key]:.4f}" for key in FRACTIONS)),
-                "unfamiliar" if it["unfamiliar"] else "",
-            ]
-            for it in found
-        ]
-        titles = ("picture", "label", "entry", *FRACTIONS, "")
-        console.table(titles, rows, right=FRACTIONS)
+        console.table(
+            ("picture", "label", "entry", *FRACTIONS, ""),
+            [_cells(row) for row in predictions],
+            right=FRACTIONS,
+        )
+
+
+def _predictions(
+    paths: Sequence[str], routed: Routed, unknown: str | None
+) -> Iterator[dict[str, Any]]:
+    """The prediction of each picture; `unknown` is the label of unfamiliar pictures, if given."""
+    columns = (routed.labels, routed.entries, routed.probabilities, routed.known)
+    for path, label, entry, probability, known, is_unfamiliar in zip(
+        paths, *columns, routed.unfamiliar, strict=True
+    ):
+        is_rejected = unknown is not None and bool(is_unfamiliar)
+        yield {
+            "path": path,
+            "label": unknown if is_rejected else str(label),
+            "entry": entry,
+            "probability": float(1 - known if is_rejected else probability),
+            "known": float(known),
+            "unfamiliar": bool(is_unfamiliar),
+        }
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    fractions = [f"{row[key]:.4f}" for key in FRACTIONS]
+    is_unfamiliar = "unfamiliar" if row["unfamiliar"] else ""
+    return [row["path"], row["label"], row["entry"], *fractions, is_unfamiliar]
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -122,7 +137,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             cells = {**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}
             writer.writerow([in_csv(cells[column]) for column in COLUMNS])
-        # A file name of undecodable bytes comes back as the same bytes.
+        # Undecodable bytes of a file name are written as the same bytes.
         file.write(text.getvalue().encode(errors="surrogateescape"))
 
     with write_errors(str(path), instead="choose another --csv"):

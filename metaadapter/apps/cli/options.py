@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, each defined once."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typer import Argument, Option
 
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
-    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY, one of your own. "
-    "+timm:MODEL behind it adds a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
+    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY for your own code. "
+    "+timm:MODEL after it adds a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
 )
-_VIEWS_HELP = "Views of each picture to average: itself, then random crops."
+_VIEWS_HELP = "Average the features of this many views: the picture, then random crops."
 _ZOOM_HELP = (
-    "Look at each picture twice: the whole of it, and a zoom on its middle. Better in most sets; "
-    "--no-zoom takes half the time."
+    "Encode two looks at each picture: the whole, and a zoom on its middle. More accurate on most "
+    "sets; --no-zoom takes half the time."
 )
 
 Encoder = Annotated[str, Option(metavar="NAME", help=_ENCODER_HELP)]
 Views = Annotated[int, Option(min=1, help=_VIEWS_HELP)]
-# For commands that also take feature stores, which have an encoder and views of their own.
+# For commands that also take feature stores, which record their encoder and views.
 EncoderOfPictures = Annotated[
     str | None, Option(metavar="NAME", help=_ENCODER_HELP, show_default="tiny")
 ]
 ViewsOfPictures = Annotated[int | None, Option(min=1, help=_VIEWS_HELP, show_default="1")]
 Zoom = Annotated[
-    bool | None, Option("--zoom/--no-zoom", help=_ZOOM_HELP, show_default="as the encoder does")
+    bool | None, Option("--zoom/--no-zoom", help=_ZOOM_HELP, show_default="set by the encoder")
 ]
 Blocks = Annotated[
     str | None,
     Option(
         "--blocks",
         metavar="NAMES",
-        help="Features of each picture, side by side: joint (in the space of names, always there), "
-        "trunk (before its projection), stages (statistics of four stages), second (of the second "
-        "image tower); as in joint,stages.",
-        show_default="as the encoder does",
+        help="Blocks of the features: joint (the space of names, always included), trunk (before "
+        "the projection), stages (statistics of four stages), second (the second image tower); as "
+        "in joint,stages.",
+        show_default="set by the encoder",
     ),
 ]
 Adapter = Annotated[
@@ -48,7 +48,7 @@ Adapter = Annotated[
 ]
 _PICTURES = Argument(
     metavar="IMAGES",
-    help="Pictures, folders (with all folders in them), manifests, feature stores.",
+    help="Pictures, folders (with their subfolders), manifests, feature stores.",
 )
 Pictures = Annotated[list[Path], _PICTURES]
 AnyPictures = Annotated[list[Path] | None, _PICTURES]
@@ -56,63 +56,61 @@ Keep = Annotated[
     float | None,
     Option(
         metavar="FRACTION",
-        help="Fraction of pictures of the classes that are not to look unfamiliar, 0.5 to 0.99: "
-        "the higher, the more others pass.",
+        help="Fraction of pictures of the classes that must not look unfamiliar, 0.5 to 0.99. The "
+        "higher it is, the more unknown pictures pass.",
         show_default="0.95",
     ),
 ]
 Library = Annotated[Path, Argument(metavar="LIBRARY", help="Folder of a library.")]
 NewLibrary = Annotated[
-    Path, Argument(metavar="LIBRARY", help="Folder of a library, or a new one that becomes one.")
+    Path, Argument(metavar="LIBRARY", help="Folder of a library; a new one is created.")
 ]
 Entry = Annotated[str, Argument(metavar="NAME", help="Name of an entry.")]
 MovedEncoder = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="Where the adapter's encoder is now, if it was moved; it must be the same one.",
+        help="New place of the adapter's encoder, if it was moved; it must be the same encoder.",
     ),
 ]
 EncoderOfLibrary = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="The encoder of the entries to ask, also if it was moved.",
-        show_default="that of most entries",
+        help="Ask the entries of this encoder, which may have been moved.",
+        show_default="encoder of most entries",
     ),
 ]
-Seed = Annotated[int, Option(min=0, help="Seed of all that is drawn.")]
+Seed = Annotated[int, Option(min=0, help="Seed of all random draws.")]
 Device = Annotated[
-    str, Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps, …: where to encode.")
+    str, Option(metavar="NAME", help="Where to encode: auto, cpu, cuda, cuda:1, mps, …")
 ]
-Precision = Annotated[
-    Literal["fp32", "bf16", "fp16"], Option(help="Number format that the encoder computes in.")
-]
+Precision = Annotated[Literal["fp32", "bf16", "fp16"], Option(help="Number format of the encoder.")]
 Split = Annotated[
     str | None,
-    Option(metavar="NAME", help="Of a source divided into splits, read this one only; or all."),
+    Option(metavar="NAME", help="Read only this split of a source that has splits; or all."),
 ]
 Templates = Annotated[
     str | None,
     Option(
         metavar="SET",
-        help="Prompts that class names are put into: the name of a set, or one prompt with {}.",
+        help="Prompts for class names: the name of a set, or one prompt with {}.",
     ),
 ]
 CsvRaw = Annotated[
     bool,
     Option(
         "--csv-raw",
-        help="Names in tables as they are, for programs: without the apostrophe that keeps a "
-        "spreadsheet from taking one for a formula.",
+        help="Write names in tables unchanged, for programs: without the apostrophe that keeps "
+        "spreadsheets from reading a name as a formula.",
     ),
 ]
 
 
 def block_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in the value of `--blocks`; `None` where it is left out."""
+    """The names in the value of `--blocks`; `None` if it is not given."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
-Quiet = Annotated[bool, Option("--quiet", "-q", help="Neither notes nor a progress bar.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Print no notes and no progress bar.")]

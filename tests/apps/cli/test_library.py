@@ -94,7 +94,7 @@ def test_library_list__damaged_entry__is_marked_with_the_reason(run, library):
 
     assert done.code == 0
     assert "broken\t\t\t\t36\tdamaged" in done.out
-    assert "damaged: 1, which keeps no other from being used" in done.err
+    assert "damaged: 1; the other entries can be used" in done.err
     assert "broken.adapter is damaged or was changed: it is no zip file" in done.err
 
 
@@ -159,7 +159,7 @@ def test_library_export__no_features__says_so_and_still_predicts(
     done = run("library", "export", library, "animals", file, "--no-features")
 
     assert "animals, without its support" in done.out
-    assert "still has 9 features of pictures for keys" in done.err
+    assert "still has 9 features of pictures as keys" in done.err
     entry = library / "entries" / "animals.adapter"
     assert run("predict", file, unlabelled).out == run("predict", entry, unlabelled).out
     refused = run("add", file, "wolf", "--text", "a grey wolf")

@@ -98,7 +98,7 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
     [
         ([], "give either pictures or --names"),
         (["x.png", "--names", "a"], "give either pictures or --names"),
-        (["--names", "a", "--together"], "--together is about pictures"),
+        (["--names", "a", "--together"], "--together needs pictures"),
         (["--names", ","], "names of classes are needed"),
     ],
 )
@@ -255,7 +255,7 @@ def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
     done = run("library", "merge", library, "animals", "flowers", "--name", "all")
 
     assert done.code == 0
-    assert "all merged of animals, flowers, 5 classes from 15 pictures" in done.out
+    assert "all merged from animals, flowers, 5 classes from 15 pictures" in done.out
     assert AdapterLibrary.open(library).names == ["all", "animals", "flowers", "others"]
     again = run("library", "merge", library, "animals", "flowers", "--name", "all")
     assert again.code == 2
@@ -273,7 +273,7 @@ def test_merge__entry_without_features__says_what_stood_in(run, library, tmp_pat
     done = run("library", "merge", library, "animals", "given", "--name", "all")
 
     assert done.code == 0
-    assert "so the signatures stood in" in done.err
+    assert "so their signatures were used" in done.err
 
 
 def test_merge__entries_of_two_encoders__ends_with_4(run, library):

@@ -1,14 +1,9 @@
-"""`metaadapter library list` and `show`: what a library holds."""
+"""`metaadapter library list` and `library show`: the entries of a library."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
-
-if TYPE_CHECKING:
-    from metaadapter.adapter.config import AdapterConfig
 
 
 def list_entries(
@@ -18,8 +13,8 @@ def list_entries(
 ) -> None:
     """List the entries of a library.
 
-    Without a terminal the list is tab-separated: name, classes, pictures, encoder, bytes, and what
-    is wrong with a damaged one.
+    Without a terminal the list is tab-separated: name, number of classes, number of pictures,
+    encoder, bytes, and `damaged` or nothing.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.library import AdapterLibrary
@@ -27,7 +22,7 @@ def list_entries(
     entries = list(AdapterLibrary.open(library, create=False).entries())
     damaged = [entry for entry in entries if entry.damaged]
     if json_output:
-        told = [
+        rows = [
             {
                 "name": entry.name,
                 "n_classes": len(entry.facts.classes) if entry.facts else None,
@@ -39,9 +34,9 @@ def list_entries(
             }
             for entry in entries
         ]
-        print_document("library-list", {"library": str(library), "entries": told})
+        print_document("library-list", {"library": str(library), "entries": rows})
     else:
-        rows = [
+        table = [
             [
                 entry.name,
                 len(entry.facts.classes) if entry.facts else "",
@@ -53,11 +48,11 @@ def list_entries(
             for entry in entries
         ]
         titles = ("name", "classes", "pictures", "encoder", "bytes", "")
-        console.table(titles, rows, right=("classes", "pictures", "bytes"))
+        console.table(titles, table, right=("classes", "pictures", "bytes"))
         if not entries:
             console.note("the library is empty")
     console.warn_of(
-        f"damaged: {len(damaged)}, which keeps no other from being used",
+        f"damaged: {len(damaged)}; the other entries can be used",
         [f"{entry.name}: {entry.damaged}" for entry in damaged],
     )
 
@@ -68,9 +63,9 @@ def show(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell of one entry: its classes, and what it is made of.
+    """Show the classes of an entry, and how it was made.
 
-    Without a terminal the list of classes is tab-separated: label, name, pictures.
+    Without a terminal the list of classes is tab-separated: label, name, number of pictures.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.entry import Entry
@@ -80,44 +75,36 @@ def show(
     facts = opened.facts(name)
     entry = Entry.of_file(name, opened.path(name))
     names = facts.class_names or [""] * len(facts.classes)
-    classes = [
-        {"label": label, "name": text or None, "n_pictures": n_pictures}
-        for label, text, n_pictures in zip(facts.classes, names, facts.n_shots, strict=True)
-    ]
+    rows = [*zip(facts.classes, names, facts.n_shots, strict=True)]
     if json_output:
         document = {
             "library": str(library),
             "name": name,
             "file": str(entry.file),
-            "classes": classes,
+            "classes": [
+                {"label": label, "name": text or None, "n_pictures": n_pictures}
+                for label, text, n_pictures in rows
+            ],
             "n_pictures": entry.n_pictures,
-            **_origin(facts),
+            "mode": facts.mode,
+            "n_unlabelled": facts.n_unlabelled,
+            "generator": facts.generator,
+            "generator_id": facts.generator_id,
+            "width": facts.width,
+            **facts.origin.model_dump(mode="json"),
             "has_features": entry.has_features,
             "n_bytes": entry.n_bytes,
-            "bytes_a_class": round(entry.n_bytes / len(classes)),
+            "bytes_a_class": round(entry.n_bytes / len(rows)),
         }
         print_document("library-show", document)
         return
     pool = f" and {facts.n_unlabelled} unlabelled ones" if facts.n_unlabelled else ""
     kept = "kept" if entry.has_features else "left out, so no class can be added"
-    rows = [[each["label"], each["name"] or "", each["n_pictures"]] for each in classes]
     console.table(("class", "name", "pictures"), rows, right=("pictures",))
     console.note(
-        f"{len(classes)} classes from {entry.n_pictures} pictures{pool}; mode {facts.mode}",
+        f"{len(rows)} classes from {entry.n_pictures} pictures{pool}; mode {facts.mode}",
         f"encoder {facts.origin.encoder or 'not recorded'}, features {facts.width} wide",
         f"generator {facts.generator}, {facts.generator_id}",
         f"features of the pictures: {kept}",
-        f"{entry.n_bytes:,} bytes, {entry.n_bytes // len(classes):,} a class, in {entry.file}",
+        f"{entry.n_bytes:,} bytes, {entry.n_bytes // len(rows):,} a class, in {entry.file}",
     )
-
-
-def _origin(facts: AdapterConfig) -> dict[str, Any]:
-    origin = facts.origin.model_dump(mode="json")
-    return {
-        "mode": facts.mode,
-        "n_unlabelled": facts.n_unlabelled,
-        "generator": facts.generator,
-        "generator_id": facts.generator_id,
-        "width": facts.width,
-        **origin,
-    }
