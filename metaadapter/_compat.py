@@ -1,7 +1,7 @@
-"""Imports learn2learn and higher, two packages that nobody maintains any more, when they are used.
+"""Imports of learn2learn and higher, two packages without a maintainer, only when they are used.
 
-A missing or broken build costs the function that asked for it, never `predict`. Nothing else
-imports them but `episodes.learn2learn_bridge`, since `episodes` imports nothing of this package.
+A missing or broken build stops only the function that needs it. Apart from this module only
+`episodes.learn2learn_bridge` imports one of them, since `episodes` imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C comp
 
 
 def import_learn2learn() -> ModuleType:
-    """Import learn2learn (about a second) without the notice that gym prints, which it imports.
+    """Import learn2learn, which takes about a second.
 
-    `MissingPackage` tells how to install it beside numpy 2, if it is not there or does not load.
+    Raises:
+        MissingPackage: It is missing or does not load; the message says how to install it.
     """
-    # gym prints an appeal to leave it, which only learn2learn's authors could follow.
+    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
     with suppress(ImportError):
         import_module("gym_notices.notices").notices.clear()
     return _import_or_explain("learn2learn", _LEARN2LEARN_INSTALL)
 
 
 def import_higher() -> ModuleType:
-    """Import higher, by which the tests check gradients through an inner loop.
+    """Import higher, with which the tests check gradients through an inner loop.
 
-    `MissingPackage` tells that it is not there, or does not load beside the torch that is.
+    Raises:
+        MissingPackage: It is missing, or does not load beside the installed torch.
     """
     return _import_or_explain("higher", "    pip install higher==0.2.1")
 
@@ -41,8 +43,7 @@ def import_higher() -> ModuleType:
 def _import_or_explain(name: str, how_to_install: str) -> ModuleType:
     try:
         return import_module(name)
-    # Not ImportError alone: numpy and torch move on beneath these packages, and what was removed
-    # there surfaces here as an AttributeError, a ValueError of the binary interface, and so on.
+    # Not only ImportError: newer versions of numpy and torch break these packages in many ways.
     except Exception as reason:
         raise MissingPackage(
             f"the optional package {name} is needed here but cannot be imported "

@@ -1,7 +1,7 @@
-"""The errors that metaadapter raises on purpose, and the exit code each has at the command line.
+"""The errors that metaadapter raises on purpose, with their exit codes at the command line.
 
-Every leaf is also a built-in, so `except ValueError` keeps working. A message says what was
-expected, what came, whose value it is and what to do.
+Each error that is raised is also a built-in one, so `except ValueError` works. A message says what
+was expected, what came, whose value it is and what to do.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ class UsageError(MetaAdapterError, ValueError):
 
 
 class DataError(MetaAdapterError, ValueError):
-    """Pictures, labels, a manifest, a configuration or the machine are not what is needed."""
+    """Pictures, labels, a manifest, a configuration or the machine do not meet the needs."""
 
     exit_code = 3
 
 
 class IncompatibleArtifact(MetaAdapterError, ValueError):
-    """A stored artifact, or an encoder, does not fit what it is used with."""
+    """A stored artifact or an encoder does not fit what it is used with."""
 
     exit_code = 4
 
 
 class Interrupted(MetaAdapterError):
-    """Ctrl-C or another signal came, and the message tells what is kept."""
+    """Ctrl-C or another signal ended the run; the message says what is kept."""
 
     exit_code = 130  # after Ctrl-C
 

@@ -125,7 +125,7 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
         (SCHEMA, SCHEMA_WITH_TOWERS),
         REMEDY,
         without_proof=(SCHEMA_WITHOUT_PROOF,),
-        place=place,
+        source=place,
     )
     if proof is None:
         proof = Proof(path, stored.pop("files", {}), REMEDY, place)

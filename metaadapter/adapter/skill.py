@@ -95,7 +95,7 @@ def _proof(skill: Path, place: StoredZip) -> Proof:
     """Read the proof of the members of an adapter of classes or of captions."""
     if not is_caption_adapter(skill, place):
         return read_config(skill, place)[1]
-    _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, place=place)
+    _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)
     if proof is None:
         raise AssertionError("only documents of earlier versions come without a proof")
     return proof

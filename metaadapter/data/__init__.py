@@ -1,4 +1,4 @@
-"""Where pictures come from: folders, manifests and CoOp splits in, upright RGB pictures out."""
+"""Pictures and files: from folders, manifests and CoOp splits to upright RGB pictures."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Files that exist whole or not at all, also after a crash."""
+"""Files that are written whole or not at all, also when the process or the machine stops."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
 
 def replace_file(path: Path, content: Content) -> None:
-    """Create or replace `path` in one step, in a folder that exists.
+    """Create or replace a file in one step, in a folder that exists.
 
-    A reader, also one that comes after a crash or an OSError, sees the old file or the new one. The
-    content is bytes, text (written as UTF-8), or a function that writes into an open file.
+    A reader sees either the old file or the new one, also after a crash.
+
+    Args:
+        path: The file.
+        content: Bytes, text (written as UTF-8), or a function that writes into an open file.
+
+    Raises:
+        OSError: The file cannot be written, and is as before.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
-    # What is there may be a link to a file that is somebody else's, or a pipe.
+    # A link to another file, or a pipe, may have this name.
     unfinished.unlink(missing_ok=True)
-    # If another writer is faster this fails, and the file that is there stays his.
+    # If another writer is faster, this fails and leaves that writer's file alone.
     file = unfinished.open("xb")
     try:
         with file:
@@ -30,7 +36,7 @@ def replace_file(path: Path, content: Content) -> None:
         unfinished.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = str(path)  # which a failed write does not tell
+            error.filename = str(path)  # a failed write does not name its file
         unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -44,7 +50,7 @@ def _fill(file: IO[bytes], content: Content) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """See to it that the names in a folder outlast a loss of power."""
+    """Write the names in a folder to the drive, so that they survive a loss of power."""
     # Windows cannot open a folder, and keeps renames in order without this.
     with suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""When a picture was taken, as the camera wrote it into the file."""
+"""The time at which a picture was taken, as the camera wrote it into the file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def capture_time(path: Path) -> datetime | None:
     """Read the time of a picture from its EXIF data; no pixel is decoded.
 
     Returns:
-        The clock of the camera, to the second, with its distance from UTC where the camera wrote
-        one; None where the file does not tell, or cannot be read.
+        The time of the camera's clock, to the second, with its offset from UTC if the camera wrote
+        one; None if the file has no time, or cannot be read.
     """
     try:
         with open_readable(path) as file:
@@ -29,7 +29,7 @@ def capture_time(path: Path) -> datetime | None:
             details = exif.get_ifd(ExifTags.IFD.Exif)
     except UnreadableImage:
         return None
-    except Exception:  # illegible metadata do not make a picture unreadable
+    except Exception:  # a picture with damaged metadata is still readable
         return None
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     offset = details.get(ExifTags.Base.OffsetTimeOriginal)
@@ -40,7 +40,7 @@ def capture_time(path: Path) -> datetime | None:
 
 
 def read_time(text: object) -> datetime | None:
-    """The time of a text as EXIF writes it, "2024:05:01 06:12:33"; None if it is none."""
+    """Parse a time as EXIF writes it, "2024:05:01 06:12:33"; None for anything else."""
     if not isinstance(text, str):
         return None
     try:

@@ -17,11 +17,14 @@ Entry = tuple[str, int, str]  # path, label index, class name
 
 
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
-    """Read a file such as `split_zhou_OxfordPets.json`: its pictures in order, with their splits.
+    """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in order, with splits.
 
-    Its paths start at its own folder or, as in CoOp's own data sets, at a folder beside it
-    (`images`, `jpg`, ...): the first one that holds the pictures. A `DataError` tells of another
-    kind of JSON, an index with two names or a name with two indices, or no picture.
+    Paths start at the folder of the file or, as in CoOp's data sets, at a folder beside the file
+    (`images`, `jpg`, ...): the first one that holds any of the pictures.
+
+    Raises:
+        DataError: The file is other JSON or has no pictures, an index has two names, or a name two
+            indices.
     """
     entries = [
         (split, *_entry(file, split, number, entry))
@@ -69,12 +72,12 @@ def _entry(file: Path, split: str, number: int, entry: object) -> Entry:
     )
 
 
-def _require_one(file: Path, what: str, pairs: Sequence[tuple[str, str]]) -> None:
+def _require_one(file: Path, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
     values: dict[str, str] = {}
     for key, value in pairs:
         if values.setdefault(key, value) != value:
             raise DataError(
-                f"expected one {what} for {key} in {file}, but it has {values[key]!r} and "
+                f"expected one {kind} for {key} in {file}, but it has {values[key]!r} and "
                 f"{value!r}; give each class one name and one index"
             )
 

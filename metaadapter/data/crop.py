@@ -1,4 +1,4 @@
-"""A part of a picture, such as a detector's box, that is read as a picture of its own."""
+"""Parts of pictures, such as a detector's boxes, that are read like whole pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-# Of the longer side of a box, on each side of it: what stands around an animal helps to tell it.
+# On each side of a box, as a fraction of its longer side: the surroundings of an animal help.
 MARGIN = 0.1
 
 
@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
     @property
     def is_within(self) -> bool:
-        """Whether it is a rectangle with an area that lies in the picture, but for rounding."""
+        """Whether this is a rectangle with an area, within the picture up to rounding."""
         sides = (self.left, self.top, self.left + self.width, self.top + self.height)
         return (
             all(map(math.isfinite, self))
@@ -32,17 +32,17 @@ class Box(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """A box of the picture in a file; it can be given wherever a picture can."""
+    """A box in a picture file, which is accepted wherever a picture is."""
 
     path: Path
     box: Box
 
 
 def cut_out(picture: Image.Image, box: Box) -> Image.Image:
-    """The box with a margin around it, as a square where the picture is large enough.
+    """Cut out a box with a margin around it, as a square if the picture is large enough.
 
-    An encoder looks at the middle square of what it is given, so the ends of a long box would be
-    lost. The square is moved into the picture where it would stand out of it.
+    An encoder sees the middle square of a picture, so it would lose the ends of a long box. A
+    square that crosses the edge of the picture is moved inside.
     """
     width, height = picture.size
     side = (1 + 2 * MARGIN) * max(box.width * width, box.height * height)
@@ -52,7 +52,7 @@ def cut_out(picture: Image.Image, box: Box) -> Image.Image:
 
 
 def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
-    """Whole pixels from and to, as many as `length` or all there are, around `middle`."""
+    """The first and last pixel of `length` pixels around `middle`, at most all of them."""
     n = min(max(round(length), 1), limit)
     start = min(max(round(middle - n / 2), 0), limit - n)
     return start, start + n

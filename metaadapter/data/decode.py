@@ -1,4 +1,4 @@
-"""From whatever holds a picture to an upright RGB picture, or to the hash it is known by."""
+"""Pictures of any form as upright RGB pictures, and their content hashes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
 # An encoder scales the shorter side to some hundred pixels, and the longer one with it.
 LONGEST_ASPECT = 100
 
-# Some 16 million: for a smaller picture any machine that can run an encoder has the memory.
+# Any machine that runs an encoder has the memory for a smaller picture.
 LARGE_PIXELS = 2**24
 
 # White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
@@ -36,7 +36,7 @@ WHITE_OF_FRACTIONS = (1.0,)
 
 _LOADING = Lock()
 
-# What undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
+# The transposition that undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,7 +49,7 @@ UPRIGHT = {
 
 
 def decode_image(image: ImageInput) -> Image.Image:
-    """Read a picture as RGB, upright, transparent parts on white; the first frame if it moves.
+    """Read a picture as upright RGB, transparent parts on white; the first frame of an animation.
 
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
     white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
@@ -63,15 +63,15 @@ def decode_image(image: ImageInput) -> Image.Image:
             uint8.
 
     Returns:
-        A picture of mode "RGB" without metadata, independent of what was given.
+        A picture of mode "RGB" without metadata, independent of the input.
 
     Raises:
         UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
             `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
-            times as long as wide, which would grow beyond memory when it is scaled; or it is large
-            and there is no memory for it.
-        MemoryError: There is none for a picture that is not large.
-        UsageError: What was given is none of the above.
+            times as long as wide, which would exceed the memory when it is scaled; or it is large
+            and the memory does not suffice.
+        MemoryError: The memory does not suffice for a picture that is not large.
+        UsageError: `image` is none of the above.
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
@@ -83,17 +83,16 @@ def decode_image(image: ImageInput) -> Image.Image:
 
 
 def content_hash(image: ImageInput) -> str:
-    """Hash a picture, wherever it lies: equal files have equal hashes.
+    """Hash a picture by its content: equal files have equal hashes.
 
     Args:
-        image: What `decode_image` takes. Paths, bytes and file objects are hashed as `sha256sum`
-            does, to 64 hexadecimal digits; crops by the hash of their file and their box; open
-            pictures and arrays, which have no bytes of a file, by their size and upright RGB
-            pixels.
+        image: As for `decode_image`. Paths, bytes and file objects are hashed as `sha256sum` does,
+            to 64 hexadecimal digits; crops by the hash of their file and their box; open pictures
+            and arrays by their size and upright RGB pixels.
 
     Raises:
         UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
-        UsageError: What was given is no picture.
+        UsageError: `image` is no picture.
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
@@ -109,7 +108,7 @@ def content_hash(image: ImageInput) -> str:
 
 
 def is_large(image: Image.Image) -> bool:
-    """Whether want of memory at a picture may be the picture's fault, and not the machine's."""
+    """Whether a lack of memory may be due to the picture, and not to the machine."""
     return image.width * image.height > LARGE_PIXELS
 
 
@@ -117,7 +116,7 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
     image = source if isinstance(source, Image.Image) else None
     try:
         if image is not None:
-            # It may be in two threads at once, and its file is read only once.
+            # Two threads may have the same open picture, whose file is read only once.
             return _upright_rgb(path, image, _LOADING)
         image = open_image(path, cast("BufferedIOBase", source))
         return _upright_rgb(path, image, nullcontext())
@@ -127,7 +126,7 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
         if image is None or not is_large(image):
             raise
         raise UnreadableImage(path, "too large for the memory of this machine") from error
-    except Exception as error:  # damaged files surface as nearly any type of error
+    except Exception as error:  # damaged files raise nearly any type of error
         reason = f"truncated or damaged ({str(error) or type(error).__name__})"
         raise UnreadableImage(path, reason) from error
 
@@ -151,18 +150,18 @@ def _upright_rgb(
         )
     with loading:
         image.load()
-    # TIFF pictures are turned by Pillow while loading, so this must be asked afterwards.
+    # Pillow turns TIFF pictures while loading, so the orientation is read afterwards.
     turn = UPRIGHT.get(_orientation(image))
     rgb = _to_rgb(image)
     upright = rgb if turn is None else rgb.transpose(turn)
-    upright.info = {}  # an orientation left here would make the next reader turn it once more
+    upright.info = {}  # with an orientation in here, the next reader would turn it again
     return upright
 
 
 def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
-    """Read the head of a picture file; its pixels are not decoded."""
-    # Not Image.open: it tells of pictures above the limit by a warning, and warnings cannot be
-    # caught without changing the filters of all threads.
+    """Read the header of a picture file; no pixel is decoded."""
+    # Not Image.open: it warns of pictures above the limit, and a warning cannot be caught without
+    # changing the filters of all threads.
     Image.init()
     start = file.read(16)
     if not start:
@@ -176,11 +175,10 @@ def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    # ImageOps.exif_transpose writes the metadata anew, which fails where they are damaged even
-    # though the orientation itself is legible.
+    # ImageOps.exif_transpose also writes the metadata, which fails if other parts are damaged.
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # illegible metadata do not make a picture unreadable
+    except Exception:  # a picture with damaged metadata is still readable
         return 1
 
 

@@ -1,4 +1,4 @@
-"""Where the files of one artifact lie side by side: in a folder, or within one file."""
+"""The files of one artifact: in a folder, or within one file."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from metaadapter.data.regular_files import regular
 
 @runtime_checkable
 class FileSource(Protocol):
-    """A few files, known by their names; what is read is not checked."""
+    """A few files, known by their names; their content is not checked."""
 
     @property
     def path(self) -> Path:
-        """The folder, or the file that holds them: their names behind it are for messages."""
+        """The folder or the file that holds them; messages join it with a name."""
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether there is a file of this name."""
 
     def read(self, name: str) -> bytes:
-        """The content of a file; an OSError if there is none that can be read."""
+        """Return the content of a file; one that cannot be read is an `OSError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Files of a folder, each read when it is asked for."""
+    """The files of a folder."""
 
     path: Path
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether there is a file of this name."""
         return (self.path / name).is_file()
 
     def read(self, name: str) -> bytes:
-        """The content of a file; an OSError if there is none that can be read."""
+        """Return the content of a file; one that cannot be read is an `OSError`."""
         return regular(self.path / name).read_bytes()

@@ -11,12 +11,12 @@ from metaadapter.data.regular_files import regular
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
-# In lower case; the formats are those that decode.py reads.
+# In lower case; `decode` reads their formats.
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
     *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
 )
-# What file managers and archivers leave behind, beside names that begin with a dot.
+# Files that file managers and archivers leave behind, beside those that begin with a dot.
 LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
 
 # Sentences on a class, one a line, in its folder.
@@ -29,10 +29,13 @@ SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "tes
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder, sorted by path.
 
-    It holds one folder per class, or train/val/test folders that do; pictures in deeper folders
-    belong to the class above them. Any arrangement will do if not labelled. A file class.txt in the
-    folder of a class has sentences on it, one a line. A `DataError` tells of no pictures, of
-    pictures without folders for their classes, or of a class.txt that is no text.
+    The folder has one folder per class, or train/val/test folders with one folder per class.
+    Pictures in deeper folders belong to the class above them. A file class.txt in the folder of a
+    class has sentences about the class, one a line. Unlabelled pictures may lie anywhere.
+
+    Raises:
+        DataError: There are no pictures, labelled pictures have no class folders, or a class.txt is
+            no text.
     """
     files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
     pictures = [path for path in files if is_picture(path)]
@@ -49,7 +52,7 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     rows = [
         ImageRow(
             path,
-            # Macs spell é in two characters, so that it would differ from the é of a manifest.
+            # Macs write é as two characters, unlike most manifests.
             unicodedata.normalize("NFC", names[depth]) if labelled and names[depth:] else None,
             names[0] if depth and names else None,
         )
@@ -80,14 +83,14 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name of a file is that of a picture."""
+    """Whether a file has the name of a picture."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def walk(folder: Path) -> list[Path]:
     """List the visible files in a folder and below, sorted by path.
 
-    Links to folders are followed, except where one leads back to a folder it lies in.
+    Links to folders are followed, unless they lead back to a folder that contains them.
     """
     real = folder.resolve()
     return sorted(_files(folder, frozenset({real, *real.parents})))
@@ -118,24 +121,24 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
-    """Tell whether all top folders are named as splits and hold class folders."""
+    """Whether all top folders have names of splits and hold class folders."""
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
 
 
 def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:
-    """The lines of each class.txt, by label; those of splits together, equal ones once."""
-    found: dict[str, dict[str, None]] = {}
-    places = {
+    """The lines of each class.txt by label, over all splits, without repetitions."""
+    sentences: dict[str, dict[str, None]] = {}
+    class_folders = {
         folder.joinpath(*row.path.relative_to(folder).parts[: depth + 1]): str(row.label)
         for row in rows
     }
-    for place, label in sorted(places.items()):
-        if (file := place / DESCRIPTION_FILE).is_file():
+    for class_folder, label in sorted(class_folders.items()):
+        if (file := class_folder / DESCRIPTION_FILE).is_file():
             lines = (" ".join(line.split()) for line in _text(file).splitlines())
-            found.setdefault(label, {}).update(dict.fromkeys(line for line in lines if line))
-    return {label: tuple(lines) for label, lines in found.items() if lines}
+            sentences.setdefault(label, {}).update(dict.fromkeys(line for line in lines if line))
+    return {label: tuple(lines) for label, lines in sentences.items() if lines}
 
 
 def _text(file: Path) -> str:
@@ -148,7 +151,7 @@ def _text(file: Path) -> str:
                 f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it"
             )
         if b"\0" in content:
-            raise ValueError("it holds a zero byte, so it is no text")
+            raise ValueError("it has a zero byte, so it is no text")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error

@@ -1,4 +1,4 @@
-"""What may be given as a picture, and the error of one that cannot be read."""
+"""The forms in which pictures come in, and the error of a picture that cannot be read."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ open picture of Pillow, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
 RGB, RGBA."""
 
 Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
-"""What `as_picture` makes of an `ImageInput`; unlike a file object it can be read twice."""
+"""The results of `as_picture`; unlike a file object they can be read twice."""
 
 
 class UnreadableImage(DataError):
-    """A picture that cannot be read; callers collect these as their quarantine list.
+    """A picture that cannot be read; callers collect these errors as their quarantine list.
 
     Attributes:
-        path: The file; words such as "an open picture" where there was no path.
+        path: The file; words such as "an open picture" if there is no path.
         reason: Why the picture cannot be read, in a few words.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
-        # Both go to the base class so that the error survives the way back from a worker process.
+        # With both arguments in the base class the error can be sent between processes.
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
@@ -49,8 +49,10 @@ class UnreadableImage(DataError):
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
 
-    A file object is read whole, from its beginning if it can be rewound. An input of another type,
-    or an array of another shape or type, is a `UsageError`.
+    A file object is read whole, from its beginning if it can be rewound.
+
+    Raises:
+        UsageError: The input, or the shape or type of an array, is of another kind.
     """
     if isinstance(image, Image.Image | Crop):
         return image
@@ -80,7 +82,7 @@ def as_picture(image: Any) -> Picture:
 
 
 def name_of(picture: Picture) -> Path | str:
-    """The path of a picture, or words for one that was given without a path."""
+    """The path of a picture, or a description of one without a path."""
     if isinstance(picture, Path):
         return picture
     if isinstance(picture, Crop):

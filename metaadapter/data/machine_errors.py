@@ -1,4 +1,4 @@
-"""What a machine may refuse any program: space, rights, open files, memory."""
+"""Errors of the machine: it lacks space, permissions, open files or memory."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ REMEDIES = {
     errno.EIO: "check the drive, or the connection to it",
     errno.ENOMEM: MEMORY,
 }
-# How PyTorch and the standard library tell of it, in errors of any class.
+# The messages of PyTorch and the standard library, in errors of any class.
 NO_MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|bad_alloc|failed to map segment|"
     r"cannot allocate memory|can't start new thread",
     re.IGNORECASE,
 )
 NO_MEMORY_OF_DEVICE = re.compile(r"\b(CUDA|HIP|MPS|XPU)\b.*\bout of memory", re.IGNORECASE)
-# A descriptor cannot be created for types or shapes that oneDNN does not know.
+# oneDNN fails to create a descriptor for types or shapes that it does not know.
 NO_PRIMITIVE = re.compile(r"could not create a primitive(?! descriptor)")
-# The loader of libraries has no number of the error, but ends with the reason.
+# The loader of libraries gives no error number, but ends with the reason.
 NOT_LOADED = re.compile(
     r": (failed to map segment from shared object|cannot allocate memory)$", re.IGNORECASE
 )
 
 
-def refusal(error: BaseException) -> DataError | None:
-    """The error in plain words if the machine is what it tells of, with a remedy; else None."""
+def machine_error(error: BaseException) -> DataError | None:
+    """Explain an error of the machine in plain words, with a remedy; None for any other error."""
     if isinstance(error, OSError) and error.errno in REMEDIES:
         where = "" if error.filename is None else f"{error.filename}: "
         return DataError(f"{where}{error.strerror}; {REMEDIES[error.errno]}")
-    if not _tells_of_memory(error):
+    if not _is_memory(error):
         return None
     first = str(error).strip().partition("\n")[0].rstrip(".")
     if NO_MEMORY_OF_DEVICE.search(first):
         return DataError(f"{first}; choose smaller batches, or compute with --device cpu")
     if NO_PRIMITIVE.search(first):
         return DataError(
-            f"oneDNN could not create a primitive, mostly for want of memory; {MEMORY}"
+            f"oneDNN could not create a primitive, mostly for lack of memory; {MEMORY}"
         )
     return DataError(f"there is not enough memory; {MEMORY}")
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether the program lacks something, memory or open files: no fault of the file it read."""
-    wanting = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-    return wanting or _tells_of_memory(error)
+    """Whether the program lacks memory or open files, so that the file it reads may be fine."""
+    lacks_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+    return lacks_files or _is_memory(error)
 
 
-def _tells_of_memory(error: BaseException) -> bool:
+def _is_memory(error: BaseException) -> bool:
     text = str(error)
-    if isinstance(error, OSError):  # whose text holds names of files
+    if isinstance(error, OSError):  # its text has names of files
         return error.errno == errno.ENOMEM or (
             error.errno is None and bool(NOT_LOADED.search(text))
         )

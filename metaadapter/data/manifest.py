@@ -24,7 +24,7 @@ FORMATS = {
     ".parquet": "Parquet",
 }
 
-# The name of each column, then what else it is called in the wild.
+# The name of each column, followed by its other names in the wild.
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
     "label": ("label", "class", "category"),
@@ -41,32 +41,34 @@ SIDES = ("box_left", "box_top", "box_width", "box_height")
 
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
-# Of a Parquet file; paths of pictures, which differ, never become that small.
+# Rows of a Parquet file; different paths never take so few bytes.
 MOST_ROWS_A_BYTE = 8
 
 
 class Record(NamedTuple):
-    """One row: where it stands ("line 3") and the text under each column in lower case."""
+    """One row: its position ("line 3"), and its text by the column in lower case."""
 
-    place: str
+    position: str
     values: Mapping[str, str]
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether the name of a file is that of a manifest."""
+    """Whether a file has the name of a manifest."""
     return path.suffix.lower() in FORMATS
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
-    """Read a table with the columns path, label and, if wanted, further ones.
+    """Read a table of pictures.
 
-    These are split, group, description and caption. A description is a sentence on the class; equal
-    ones of a class count once. A caption is a sentence on the picture of the row. The columns
-    box_left, box_top, box_width and box_height, fractions of the upright picture, tell which part
-    of it counts; a row in which all four are empty is of the whole picture.
-    Relative paths start at its own folder. Single files may be missing: that shows when they are
-    decoded. A `DataError` tells of a missing column or label, a broken line, or no picture;
-    `MissingPackage` of a Parquet manifest without pyarrow.
+    The columns are path, label and, optionally, split, group, description and caption. A
+    description is a sentence about the class; equal ones count once. A caption is a sentence about
+    the picture. The columns box_left, box_top, box_width and box_height, fractions of the upright
+    picture, mark the part that counts; without them it is the whole picture. Relative paths start
+    at the folder of the manifest. Some files may be missing, which decoding reports.
+
+    Raises:
+        DataError: A column or a label is missing, a line is broken, or no picture exists.
+        MissingPackage: Reading Parquet needs pyarrow.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
@@ -90,7 +92,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
             )
         _require_filled(manifest, column, records, name)
     rows: list[ImageRow] = []
-    told: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    sentences: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for record in records:
         facts = {
             column: (record.values.get(name) if name else None) or None
@@ -99,21 +101,21 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         label = facts["label"] if labelled else None
         label = label and unicodedata.normalize("NFC", label)
         path = manifest.parent / (facts["path"] or "")
-        box = _box(manifest, record.place, [facts[side] for side in SIDES])
+        box = _box(manifest, record.position, [facts[side] for side in SIDES])
         rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
         if label and facts["description"]:
-            told[label][facts["description"]] = None
+            sentences[label][facts["description"]] = None
     if not any(is_regular(row.path) for row in rows):
         raise DataError(
             f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
             f"the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
             f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
         )
-    descriptions = {label: tuple(sentences) for label, sentences in told.items()}
+    descriptions = {label: tuple(lines) for label, lines in sentences.items()}
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
 
 
-def _box(manifest: Path, place: str, sides: list[str | None]) -> Box | None:
+def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
     if not any(sides):
         return None
     try:
@@ -124,13 +126,13 @@ def _box(manifest: Path, place: str, sides: list[str | None]) -> Box | None:
         pass
     raise DataError(
         f"expected the four numbers {', '.join(SIDES)} from 0 to 1, a rectangle in the picture, in "
-        f"{place} of {manifest}, got {', '.join(side or 'nothing' for side in sides)}; correct "
+        f"{position} of {manifest}, got {', '.join(side or 'nothing' for side in sides)}; correct "
         "them, or leave all four empty"
     )
 
 
 def _read_csv(path: Path) -> list[Record]:
-    """Separated by commas, semicolons or tabs."""
+    """Read a table whose cells are separated by commas, semicolons or tabs."""
     text = _text(path)
     header = text.strip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
@@ -151,7 +153,7 @@ def _read_csv(path: Path) -> list[Record]:
 
 
 def _read_jsonl(path: Path) -> list[Record]:
-    """One JSON object a line."""
+    """Read one JSON object a line."""
     return [
         Record(f"line {number}", _texts(_json_object(path, number, line)))
         for number, line in enumerate(_text(path).split("\n"), start=1)
@@ -169,12 +171,12 @@ def _read_parquet(path: Path) -> list[Record]:
             "pip install 'metaadapter[parquet]', or save the table as CSV"
         ) from error
     try:
-        # By its file: a path that is not UTF-8, pyarrow cannot open.
+        # As an open file: pyarrow cannot open a path that is not UTF-8.
         with regular(path).open("rb") as file:
             table = pyarrow.parquet.ParquetFile(file)
             n_rows = table.metadata.num_rows
             if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
-                raise ValueError(f"it tells of {n_rows} rows, which is more than it can hold")
+                raise ValueError(f"it claims {n_rows} rows, more than it can hold")
             rows = enumerate(table.read().to_pylist(), start=1)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
@@ -189,7 +191,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
-            "anew as 'CSV UTF-8'"
+            "again as 'CSV UTF-8'"
         ) from error
 
 
@@ -205,7 +207,7 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    """The values by their names; "" for one that is no text, number or the like."""
+    """The values as texts by column; "" for a missing or nested value."""
     return {
         name.strip().lower(): "" if isinstance(value, NO_TEXT) else str(value).strip()
         for name, value in values.items()
@@ -213,10 +215,10 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
 
 
 def _require_filled(manifest: Path, column: str, records: list[Record], name: str) -> None:
-    places = [record.place for record in records if not record.values.get(name)]
-    if places:
-        more = f" and {len(places) - MAX_NAMED} more" if len(places) > MAX_NAMED else ""
+    positions = [record.position for record in records if not record.values.get(name)]
+    if positions:
+        more = f" and {len(positions) - MAX_NAMED} more" if len(positions) > MAX_NAMED else ""
         raise DataError(
             f"expected a {column} in every row of {manifest}, but it is missing in "
-            f"{', '.join(places[:MAX_NAMED])}{more}; fill it in or delete the row"
+            f"{', '.join(positions[:MAX_NAMED])}{more}; fill it in or delete the row"
         )

@@ -1,4 +1,4 @@
-"""A folder that results are written to: nobody else's files in it, one writer at a time."""
+"""Folders that results are written to: no other files in them, one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 
-# The answers of file systems that cannot lock, such as those of many network drives.
+# The errors of file systems that cannot lock, such as many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
-# What a writer that was killed adds to the names of files that are not yet in their place.
+# The endings of files that a killed writer has not yet renamed.
 UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
 
 
@@ -27,15 +27,20 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Check that an existing folder that is to be written to holds nothing of somebody else's.
+    """Check that an existing folder may be written to: it is empty, or has results of this kind.
 
-    `marks` are names of files by which a folder of this `kind` is known. With other files and none
-    of the marks it is a `DataError`, whose text ends with `instead`, what to do about it; marks
-    that a killed writer did not finish count too.
+    Args:
+        folder: The folder.
+        marks: Names of files that mark a folder of this kind, finished or not.
+        kind: The kind of results, such as "feature store".
+        instead: What the user can do instead, for the message.
+
+    Raises:
+        DataError: The folder has other files and none of the marks.
     """
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
-    # Hidden files are left by file managers, and nothing that is kept has such a name.
+    # File managers leave hidden files, and no results have such names.
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
         raise DataError(
@@ -48,10 +53,12 @@ def require_own_or_empty(
 def write_errors(
     owner: str, kept: str = "", *, instead: str = "choose another --out"
 ) -> Iterator[None]:
-    """Turn a failed write (disk full, no permission) into a message that names what is written.
+    """Turn the `OSError` of a failed write (disk full, no permission) into a `DataError`.
 
-    The `DataError` in place of an OSError names the owner, as in "the feature store birds/". `kept`
-    is a sentence: what is on disk nevertheless, and how to go on. `instead` is the last resort.
+    Args:
+        owner: The results that are written, such as "the feature store birds/".
+        kept: A sentence on what is on disk nevertheless, and how to continue.
+        instead: What the user can do as a last resort.
     """
     try:
         yield
@@ -65,20 +72,26 @@ def write_errors(
 
 
 def require_no_link(path: Path) -> None:
-    """Check that what is written to `path` stays in its folder; a link is a `DataError`."""
+    """Check that a path is no link, so that writing to it changes nothing elsewhere.
+
+    Raises:
+        DataError: It is a link.
+    """
     if path.is_symlink():
         raise DataError(
-            f"{path} is a link, and what is written there would change another place; put what it "
-            "leads to in its place, or remove it"
+            f"{path} is a link, and writing to it would change a file elsewhere; replace the link "
+            "by its target, or remove it"
         )
 
 
 @contextmanager
 def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
-    """Open a file that grows, perhaps a new one, to go on after its first `size` bytes.
+    """Open a new or existing file for appending after its first `size` bytes.
 
-    What lies beyond is cut off: a run that was killed wrote it. A link is a `DataError`, and so is
-    what `write_errors` turns into one.
+    The rest of the file, which a killed run has written, is cut off.
+
+    Raises:
+        DataError: The path is a link, or cannot be written.
     """
     require_no_link(path)
     with write_errors(str(path)):
@@ -88,7 +101,7 @@ def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # whoever wrote to it has told it
+        with suppress(OSError):  # a failed write has been reported already
             file.close()
 
 
@@ -101,12 +114,20 @@ def hold_lock(
     wait: float = 0.0,
     instead: str = "choose another --out",
 ) -> Iterator[None]:
-    """Hold a lock file while a block runs; where the drive cannot lock, warn and go on.
+    """Hold a lock file while a block runs; on a drive that cannot lock, warn and continue.
 
-    The system frees the lock when the process ends, however it ends. The file stays: removing it
-    would let two later runs lock two files. A thread that holds a `reentrant` lock may take it once
-    more. Where another process holds it for longer than some seconds to `wait`, or it cannot be
-    locked, a `DataError` names the owner, and what to do `instead`.
+    The system frees the lock when the process ends, also if it is killed. The file stays, since
+    removing it would let two later runs lock two files.
+
+    Args:
+        file: The lock file.
+        owner: The results that are written, such as "the feature store birds/".
+        reentrant: A thread that holds the lock may take it again.
+        wait: Seconds to wait for another process that holds the lock.
+        instead: What the user can do instead, for the message.
+
+    Raises:
+        DataError: Another process holds the lock, or the file cannot be locked.
     """
     from filelock import FileLock, Timeout
 
@@ -122,7 +143,7 @@ def hold_lock(
             raise DataError(f"cannot lock {owner}: {error.strerror or error}; {instead}") from error
         warnings.warn(
             f"the drive of {owner} cannot lock files ({error.strerror}); take care that no other "
-            "run writes to this folder meanwhile",
+            "run writes to this folder at the same time",
             stacklevel=4,
         )
     try:

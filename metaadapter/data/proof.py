@@ -1,7 +1,7 @@
-"""JSON documents that prove themselves and the files beside them by SHA-256.
+"""JSON documents that contain the SHA-256 of themselves and of the files beside them.
 
-The hashes tell damage: a failing disk, a copy that was cut off, an edit by hand. They are no
-protection against somebody who forges a file, for anybody can compute a hash.
+The hashes detect damage: a failing disk, an incomplete copy, an edit by hand. They do not protect
+against forgery, since anybody can compute a hash.
 """
 
 from __future__ import annotations
@@ -23,55 +23,55 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 PROOF, SEAL, FILES = "proof", "sha256", "files"
 OWN_SCHEMAS = "metaadapter."
-# The record of a training run, which training writes and evaluation reads.
+# The schema of a training run's record, which training writes and an evaluation reads.
 TRAINING_RECORD = "metaadapter.training_summary/2"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the files of a folder must be.
+    """The hashes of the files that belong to a document.
 
     Attributes:
-        document: The document that says so.
+        document: The document.
         files: Name → SHA-256 of the content.
         remedy: What to do about a damaged file, for messages.
-        place: Where document and files lie; by default the folder of the document.
+        source: Where document and files are read from; by default the folder of the document.
     """
 
     document: Path
     files: Mapping[str, str]
     remedy: str
-    place: FileSource | None = None
+    source: FileSource | None = None
 
     def find(self, name: str) -> Path:
-        """Where a file of a folder is, of any size; its content is checked.
+        """Return the path of a file in a folder, after a check of its content.
 
         Raises:
-            DataError: It is missing, cannot be read, or is not the file that the document proves.
+            DataError: The file is missing, unreadable or damaged, or the document does not name it.
         """
         self._require_known(name)
         path = self.document.with_name(name)
         with _readable(path, self.remedy):
-            # A writer that was killed before it renamed its files leaves them under other names.
-            for place in (path, _unnamed(path)):
-                if place.is_file() and file_hash(place) == self.files[name]:
-                    return place
+            # A writer that is killed before it renames its files leaves them under other names.
+            for candidate in (path, _unnamed(path)):
+                if candidate.is_file() and file_hash(candidate) == self.files[name]:
+                    return candidate
             path.stat()
         raise self._damaged(path)
 
     def read(self, name: str) -> bytes:
-        """The content of a file, checked; errors are those of `find`."""
+        """Return the content of a file, checked; the errors are those of `find`."""
         self._require_known(name)
         path = self.document.with_name(name)
-        place = self.place or Folder(path.parent)
+        source = self.source or Folder(path.parent)
         with _readable(path, self.remedy):
-            for each in (name, _unnamed(path).name):
-                if place.has(each):
-                    content = place.read(each)
+            for candidate in (name, _unnamed(path).name):
+                if source.has(candidate):
+                    content = source.read(candidate)
                     if hashlib.sha256(content).hexdigest() == self.files[name]:
                         return content
-            if not place.has(name):
-                place.read(name)  # which tells what is there instead
+            if not source.has(name):
+                source.read(name)  # raises the reason
         raise self._damaged(path)
 
     def _require_known(self, name: str) -> None:
@@ -80,7 +80,7 @@ class Proof:
 
     def _damaged(self, path: Path) -> DataError:
         return DataError(
-            f"{path} is damaged or was changed: its SHA-256 is not the one in "
+            f"{path} is damaged or was changed: its SHA-256 differs from the one in "
             f"{self.document.name}; {self.remedy}"
         )
 
@@ -91,18 +91,18 @@ def write_document(
     contents: Mapping[str, Content] | None = None,
     files: Iterable[str] = (),
 ) -> None:
-    """Replace a JSON document and the files it speaks of in one step.
+    """Replace a JSON document and its files in one step.
 
-    However it ends, `read_document` finds the old document with its files, or the new one with its.
+    Also after a crash, `read_document` reads either the old document and its files or the new ones.
 
     Args:
-        path: Of the document.
+        path: The document.
         values: JSON values.
-        contents: Name → content of each file beside the document, as `replace_file` takes it.
-        files: Names of files beside it which are there already.
+        contents: Name → content of each file to write beside the document, as for `replace_file`.
+        files: Names of existing files beside the document.
 
     Raises:
-        OSError: Something cannot be written; document and files are as they were.
+        OSError: Something cannot be written; document and files are as before.
         ValueError: A number is NaN or infinite, which JSON does not have.
     """
     _name_files(path)
@@ -125,28 +125,29 @@ def read_document(
     remedy: str,
     *,
     without_proof: tuple[str | None, ...] = (),
-    place: FileSource | None = None,
+    source: FileSource | None = None,
 ) -> tuple[dict[str, Any], Proof | None]:
-    """Read what `write_document` wrote.
+    """Read a document of `write_document`.
 
     Args:
-        path: Of the document.
-        schema: What its entry "schema" is to be, or one of which it is to be.
+        path: The document.
+        schema: The expected entry "schema", or several.
         remedy: What to do about damage, for messages, as in "restore it from a copy".
-        without_proof: Schemas of earlier versions, whose documents prove nothing; None stands for
+        without_proof: Schemas of earlier versions, whose documents have no hashes; None stands for
             documents without a schema.
-        place: Where the document and its files lie; by default its folder.
+        source: Where the document and its files are read from; by default its folder.
 
     Returns:
-        The values, and the proof of the files beside it: None with a warning if there is none.
+        The values, and the proof of the files beside the document; None with a warning if it has no
+        hashes.
 
     Raises:
         DataError: It cannot be read, is no JSON object, or was changed after it was written.
-        IncompatibleArtifact: It is of another schema.
+        IncompatibleArtifact: It has another schema.
     """
     schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
-        content = (place or Folder(path.parent)).read(path.name)
+        content = (source or Folder(path.parent)).read(path.name)
     try:
         values = parse_json(content)
         if not isinstance(values, dict):
@@ -156,24 +157,25 @@ def read_document(
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
     if is_proven and values.get("schema") in schemas:
-        return values, Proof(path, files, remedy, place)
+        return values, Proof(path, files, remedy, source)
     if is_proven or values.get("schema") not in without_proof:
         raise IncompatibleArtifact(
             f"{path}: expected schema {' or '.join(map(repr, schemas))}, found "
             f"{values.get('schema')!r}; upgrade metaadapter, or {remedy}"
         )
     warnings.warn(
-        f"{path} is of an earlier version: whether it and its files are damaged cannot be checked",
+        f"{path} is of an earlier version: it and its files cannot be checked for damage",
         stacklevel=3,
     )
     return values, None
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Check each JSON document of ours in a folder and those within it, and each file it proves.
+    """Check all JSON documents of this project in a folder and its subfolders, with their files.
 
-    Beside it stands what is wrong with it, "" if nothing is, and None for a document of which
-    nothing has the hash: it is of an earlier version, or has lost its proof.
+    Yields:
+        Each file with its fault: "" for a sound file, and None for a document without a hash, which
+        is of an earlier version or has lost it.
     """
     unproven: set[Path] = set()
     proven: set[Path] = set()
@@ -200,37 +202,37 @@ def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """JSON values with the proof of them, and of files by their hashes, under the key "proof".
+    """Add the key "proof" to JSON values: their SHA-256, and the given hashes of files.
 
     Raises:
         ValueError: A number is NaN or infinite.
     """
     document = {**values, PROOF: {FILES: files or {}}}
-    # Through JSON once: what is hashed is what a reader will have.
+    # Parsed again, so that the hashed values are those of a reader.
     plain: dict[str, Any] = parse_json(json_text(document))
     plain[PROOF][SEAL] = _seal(plain)
     return plain
 
 
 def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Check a document, as read: the inverse of `sealed`.
+    """Check a document and undo `sealed`.
 
     Returns:
-        Its values without the proof, and the hashes of files.
+        The values without the proof, and the hashes of files.
 
     Raises:
-        ValueError: It was changed after it was written, proves nothing, or speaks of files outside
-            its folder.
+        ValueError: The document was changed after it was written, has no hash, or names a file
+            outside its folder.
     """
     proof = document.get(PROOF)
     if not isinstance(proof, dict) or SEAL not in proof:
         raise ValueError("it lacks its SHA-256")
     rest = {key: value for key, value in proof.items() if key != SEAL}
     if proof[SEAL] != _seal({**document, PROOF: rest}):
-        raise ValueError("its SHA-256 is another than when it was written")
+        raise ValueError("its SHA-256 differs from when it was written")
     files = rest.get(FILES)
     if not isinstance(files, dict):
-        raise ValueError("it does not say which files it proves")
+        raise ValueError("it has no list of the files that belong to it")
     if outside := [name for name in files if name != Path(name).name]:
         raise ValueError(f"it names a file outside its folder, {outside[0]!r}")
     return {key: value for key, value in document.items() if key != PROOF}, files
@@ -242,7 +244,7 @@ def _seal(document: Mapping[str, Any]) -> str:
 
 
 def _name_files(path: Path) -> None:
-    """Give the files that a document speaks of their names, if its writer has not done so."""
+    """Finish the renaming of a document's files, if its writer has not."""
     try:
         _, files = unsealed(parse_json(regular(path).read_bytes()))
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -258,7 +260,7 @@ def _unnamed(path: Path) -> Path:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces."""
+    """The SHA-256 of a file, which is read in pieces."""
     with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""One call for every kind of source: find out what it is, read it, check that it makes sense."""
+"""Reading pictures and labels from any kind of source."""
 
 from __future__ import annotations
 
@@ -18,26 +18,24 @@ ALL_SPLITS = "all"
 def read_images(
     source: Path | str, *, labelled: bool = True, split: str | None = None, n_classes: int = 2
 ) -> ImageTable:
-    """Read the list of pictures, and their labels, from a folder or a file.
-
-    No picture is decoded.
+    """Read a list of pictures, with their labels, from a folder or a file; no picture is decoded.
 
     Args:
         source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
             lines or Parquet manifest with the columns path, label[, split][, group][, caption]; or
             a CoOp split file (JSON). If not labelled, also one picture or any nest of folders.
-        labelled: Every picture needs a label; otherwise labels are ignored and None.
-        split: Read only this split of a divided source; "all" reads every split. A labelled
-            source of several splits demands the choice, lest test pictures become examples.
+        labelled: Whether every picture needs a label; if not, all labels are None.
+        split: Read only this split of a divided source; "all" reads every split. It is required
+            for a labelled source of several splits, so that test pictures do not become examples.
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
 
     Raises:
-        DataError: The source is missing, or does not hold what is needed.
+        DataError: The source is missing, or lacks pictures, labels or classes.
         UsageError: The split is unknown, or must be chosen.
-        MissingPackage: A Parquet manifest without pyarrow.
+        MissingPackage: Reading Parquet needs pyarrow.
     """
     source = Path(source).expanduser()
-    if not _is_there(source):
+    if not _exists(source):
         raise DataError(_not_found(source))
     table = _select_split(_read(source, labelled), source, split, labelled)
     if labelled and len(table.classes) < n_classes:
@@ -45,7 +43,7 @@ def read_images(
     return table
 
 
-def _is_there(source: Path) -> bool:
+def _exists(source: Path) -> bool:
     try:
         return source.exists()
     except OSError as error:
@@ -69,10 +67,10 @@ def _read(source: Path, labelled: bool) -> ImageTable:
 
 def _select_split(table: ImageTable, source: Path, split: str | None, labelled: bool) -> ImageTable:
     splits = table.splits
-    found = ", ".join(f"{name} ({n})" for name, n in splits.items())
+    listed = ", ".join(f"{name} ({n})" for name, n in splits.items())
     if split is None and labelled and len(splits) > 1:
         raise UsageError(
-            f"{source} is divided into {found}: choose one, for example split "
+            f"{source} is divided into {listed}: choose one, for example split "
             f"{next(iter(splits))!r}, or {ALL_SPLITS!r} to read them all"
         )
     if split is None or split == ALL_SPLITS:
@@ -80,7 +78,7 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
     if split not in splits:
         raise UsageError(
             f"split {split!r} was asked for, but {source} "
-            + (f"is divided into {found}" if found else "is not divided into splits")
+            + (f"is divided into {listed}" if listed else "is not divided into splits")
         )
     return replace(table, rows=tuple(row for row in table.rows if row.split == split))
 

@@ -1,4 +1,4 @@
-"""Files to read: what else has a name, such as a pipe or a device, is never opened."""
+"""Regular files, the only ones that are opened for reading: no pipes, no devices."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import stat
 from functools import cache
 from pathlib import Path
 
-# Linux shows its state as files there, some of them without an end.
-OF_THE_SYSTEM = (Path("/proc"), Path("/sys"))
+# Linux shows its state as files here, some of them endless.
+SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
 
 
 def regular(path: Path) -> Path:
-    """The path again, if it leads to a file on a disk.
+    """Return the path if it leads to a file on a disk.
 
-    Opening a pipe may wait for ever, and reading a device may fill the memory.
+    Opening a pipe may wait forever, and reading a device may fill the memory.
 
     Raises:
         OSError: It leads to nothing, or to something else.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except ValueError as error:
         raise FileNotFoundError(
             errno.ENOENT, f"no file has such a name ({error})", str(path)
         ) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
-    if not stat.S_ISREG(found.st_mode) or found.st_dev in _drives_of_the_system():
+    if not stat.S_ISREG(status.st_mode) or status.st_dev in _system_drives():
         raise OSError(errno.EINVAL, "it is a pipe, a device or the like, not a file", str(path))
     return path
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a path, of which anything may come, leads to a file on a disk."""
+    """Whether a path leads to a file on a disk."""
     try:
         regular(path)
     except OSError:
@@ -43,6 +43,6 @@ def is_regular(path: Path) -> bool:
 
 
 @cache
-def _drives_of_the_system() -> frozenset[int]:
-    # A folder of such a name that is no drive of its own is an ordinary one.
-    return frozenset(path.stat().st_dev for path in OF_THE_SYSTEM if os.path.ismount(path))
+def _system_drives() -> frozenset[int]:
+    # Without a drive of its own it is an ordinary folder.
+    return frozenset(path.stat().st_dev for path in SYSTEM_FOLDERS if os.path.ismount(path))

@@ -1,4 +1,4 @@
-"""Keeps the notes of other libraries, on what they do all the same, from the user."""
+"""Hides the logs and warnings of other libraries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Within the block nothing is logged or warned; a handler that the user set still gets it."""
-    # `logging.info` on a root logger without handlers sets one up that prints.
+    """Hide logs and warnings within a block; handlers that the user has set still get the logs."""
+    # Without a handler of the root logger, `logging.info` installs one that prints.
     handler = logging.NullHandler()
     logging.getLogger().addHandler(handler)
     try:

@@ -1,4 +1,4 @@
-"""JSON as its standard has it: NaN and infinity are neither read nor written."""
+"""JSON by its standard: NaN and infinity are neither read nor written."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import math
 import re
 from typing import Any, NoReturn
 
-# Half a character, which a file cannot hold; those from DC80 on stand for undecodable bytes.
+# Half a character, which a file cannot hold; DC80 to DCFF stand for undecodable bytes.
 HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 
 
 def parse_json(text: str | bytes) -> Any:
-    r"""The value of a JSON document.
+    r"""Parse a JSON document.
 
     Raises:
-        ValueError: It is no JSON, or nested too deeply; a number in it is none or too large; or a
-            text in it has half a character, such as "\ud800".
+        ValueError: It is no JSON or nested too deeply, a number is NaN or too large, or a text has
+            half a character, such as "\ud800".
     """
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
@@ -31,10 +31,10 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def json_text(value: Any, **form: Any) -> str:
-    """A JSON document of a value; `form` is what `json.dumps` takes, such as `indent`.
+    """Write a value as JSON; `form` has arguments of `json.dumps`, such as `indent`.
 
     Raises:
-        ValueError: A number in it is NaN or infinite.
+        ValueError: A number is NaN or infinite.
     """
     return json.dumps(value, allow_nan=False, **form)
 

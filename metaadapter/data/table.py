@@ -1,4 +1,4 @@
-"""The rows that every source of pictures is translated into."""
+"""A table of pictures, the form into which every source is read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class ImageRow:
     """One picture.
 
     Attributes:
-        path: The place of the file; it may turn out to be unreadable or missing.
-        label: Name of its class, or None if it has none.
-        split: "train", "test", ... if the source is divided, else None.
-        group: Pictures of one group (a burst, a patient) must not be divided between splits.
-        box: The part of the picture that counts, or None for the whole of it.
-        caption: A sentence on this picture, or None if it has none.
+        path: The file, which may be unreadable or missing.
+        label: The name of its class; None if it has none.
+        split: "train", "test", …; None if the source is not divided.
+        group: Pictures of one group (a burst, a patient) stay on one side of a split.
+        box: The part of the picture that counts; None for the whole.
+        caption: A sentence about the picture; None if it has none.
     """
 
     path: Path
@@ -32,19 +32,19 @@ class ImageRow:
 
     @property
     def picture(self) -> Path | Crop:
-        """What is to be encoded."""
+        """The picture to encode."""
         return self.path if self.box is None else Crop(self.path, self.box)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageTable:
-    """Pictures with their labels, as found in one source.
+    """Pictures with their labels, from one source.
 
     Attributes:
         rows: One for each picture; folders sorted by path, lists in their own order.
-        source: Which format was found, for example "class-per-folder".
-        warnings: Sentences for the user on what was left out or looks wrong.
-        descriptions: Sentences on each class, by label, for those that have any.
+        source: The format of the source, for example "class-per-folder".
+        warnings: Sentences for the user about what was left out or looks wrong.
+        descriptions: Sentences about each class that has any, by label.
     """
 
     rows: tuple[ImageRow, ...]

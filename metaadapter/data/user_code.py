@@ -1,4 +1,4 @@
-"""Code of one's own: a function or a class in a Python file, named FILE.py:NAME."""
+"""User code: a function or a class in a Python file, named FILE.py:NAME."""
 
 from __future__ import annotations
 
@@ -22,18 +22,23 @@ def is_user_code(name: str) -> bool:
 
 
 def user_code_and_folder(name: str) -> tuple[str, str]:
-    """FILE.py:NAME and FOLDER of FILE.py:NAME@FOLDER; "" for what a name lacks."""
+    """Split FILE.py:NAME@FOLDER into FILE.py:NAME and FOLDER; "" for a missing part."""
     match = re.fullmatch(r"(.+\.py:\w+)(?:@(.+))?", name)
     return (match[1], match[2] or "") if match else ("", "")
 
 
 def load_user_code(name: str, *, kind: str) -> Any:
-    """The function or class that FILE.py:NAME names.
+    """Load the function or class that FILE.py:NAME names.
 
-    Modules are looked for in its folder too, but last: a file of the user's that is called copy.py
-    must not take the place of Python's. The file is run because the user named it; no file on a
-    disk makes code run by itself. A `UsageError`, with what `kind` of code it is, tells that there
-    is no such file or name, or that it cannot be run.
+    The file is run, because the user has named it; no file on a disk makes code run by itself. Its
+    folder is searched for modules as well, but last: a user's copy.py must not replace Python's.
+
+    Args:
+        name: FILE.py:NAME.
+        kind: The kind of code, such as "encoder", for messages.
+
+    Raises:
+        UsageError: There is no such file or name, or the file cannot be run.
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file)
@@ -53,16 +58,16 @@ def load_user_code(name: str, *, kind: str) -> Any:
 
 
 def explain(error: BaseException) -> str:
-    """What went wrong in code that is not this package's, and in which line of it."""
-    places = traceback.extract_tb(error.__traceback__)
-    theirs = [each for each in places if not Path(each.filename).is_relative_to(PACKAGE)]
-    where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
+    """Describe an error of code outside this package, with its file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [frame for frame in frames if not Path(frame.filename).is_relative_to(PACKAGE)]
+    where = f" ({Path(outside[-1].filename).name}, line {outside[-1].lineno})" if outside else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
-def _run(path: Path, digest: str, what: str) -> Any:
-    # By content, so that two files of one name stand side by side, and a changed one is run again.
-    title = f"own_code_{digest}"
+def _run(path: Path, digest: str, owner: str) -> Any:
+    # Named by content: two files may have the same name, and a changed file is run again.
+    title = f"user_code_{digest}"
     spec = importlib.util.spec_from_file_location(title, path.resolve())
     assert spec is not None
     assert spec.loader is not None
@@ -77,5 +82,5 @@ def _run(path: Path, digest: str, what: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
-        raise UsageError(f"{what} cannot be loaded: {explain(error)}") from error
+        raise UsageError(f"{owner} cannot be loaded: {explain(error)}") from error
     return module

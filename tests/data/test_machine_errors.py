@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metaadapter.data.inputs import UnreadableImage, open_readable
-from metaadapter.data.machine_errors import is_shortage, refusal
+from metaadapter.data.machine_errors import is_shortage, machine_error
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ from metaadapter.data.machine_errors import is_shortage, refusal
 def test_refusal__of_the_system__names_the_file_and_a_remedy(number, remedy):
     code = getattr(errno, number)
 
-    told = str(refusal(OSError(code, os.strerror(code), "birds/store.json")))
+    message = str(machine_error(OSError(code, os.strerror(code), "birds/store.json")))
 
-    assert told.startswith(f"birds/store.json: {os.strerror(code)}; ")
-    assert remedy in told
+    assert message.startswith(f"birds/store.json: {os.strerror(code)}; ")
+    assert remedy in message
 
 
 def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
@@ -38,7 +38,7 @@ def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
         torch.empty(2**60)
 
     for error in (caught.value, MemoryError(), RuntimeError("can't start new thread")):
-        assert "there is not enough memory" in str(refusal(error))
+        assert "there is not enough memory" in str(machine_error(error))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
     ],
 )
 def test_refusal__of_the_loader__is_of_memory(text):
-    assert "there is not enough memory" in str(refusal(OSError(text)))
+    assert "there is not enough memory" in str(machine_error(OSError(text)))
     assert is_shortage(OSError(text))
 
 
@@ -62,19 +62,19 @@ def test_refusal__of_the_loader__is_of_memory(text):
     ],
 )
 def test_refusal__of_memory_of_a_gpu__keeps_the_first_line_of_pytorch(text):
-    told = str(refusal(RuntimeError(text)))
+    message = str(machine_error(RuntimeError(text)))
 
-    assert told == (
+    assert message == (
         f"{text.partition(chr(10))[0].rstrip('.')}; "
         "choose smaller batches, or compute with --device cpu"
     )
-    assert "ulimit" not in told
+    assert "ulimit" not in message
 
 
 def test_refusal__of_onednn__says_what_it_mostly_means():
-    told = str(refusal(RuntimeError("could not create a primitive")))
+    message = str(machine_error(RuntimeError("could not create a primitive")))
 
-    assert told.startswith("oneDNN could not create a primitive, mostly for want of memory; ")
+    assert message.startswith("oneDNN could not create a primitive, mostly for lack of memory; ")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_refusal__of_onednn__says_what_it_mostly_means():
     ],
 )
 def test_refusal__of_another_error__is_none(error):
-    assert refusal(error) is None
+    assert machine_error(error) is None
     assert not is_shortage(error)
 
 

@@ -173,7 +173,7 @@ def test_read_manifest__quotation_mark_without_partner__names_the_line(write):
 def test_read_manifest__not_utf8__tells_how_to_save_it(write):
     manifest = write("m.csv", "path,label\n1.jpg,bär", "latin-1")
 
-    with pytest.raises(DataError, match="byte 19 is not; save the table anew as 'CSV UTF-8'"):
+    with pytest.raises(DataError, match="byte 19 is not; save the table again as 'CSV UTF-8'"):
         read_manifest(manifest, labelled=True)
 
 
@@ -259,5 +259,5 @@ def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(t
     table = pyarrow.table({"path": same, "label": same})
     pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
 
-    with pytest.raises(DataError, match=r"m\.parquet, but: it tells of 1000000 rows"):
+    with pytest.raises(DataError, match=r"m\.parquet, but: it claims 1000000 rows"):
         read_manifest(tmp_path / "m.parquet", labelled=True)

@@ -151,7 +151,7 @@ def test_document__sealed_without_a_table_of_files__is_refused(tmp_path, files):
     path = tmp_path / "head.json"
     path.write_text(json.dumps(document))
 
-    with pytest.raises(DataError, match="does not say which files it proves"):
+    with pytest.raises(DataError, match="has no list of the files"):
         read_document(path, "x/1", REMEDY)
 
 

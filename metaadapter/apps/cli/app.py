@@ -32,7 +32,7 @@ from metaadapter.apps.cli.signals import ending_code, hear_signals
 from metaadapter.apps.cli.streams import lasting_streams, reader_left
 from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
-from metaadapter.data.machine_errors import refusal
+from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 
 KINDS = {
@@ -87,11 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             if _is_debugged(arguments):
                 raise
         if code is None:  # the memory of the run is free by now
-            code = _failed(str(refusal(MemoryError())), DataError.exit_code, arguments)
+            code = _failed(str(machine_error(MemoryError())), DataError.exit_code, arguments)
         failure = output_failure()
         if code or failure is None or reader_left(failure):
             return code
-        reason = refusal(failure) or failure.strerror
+        reason = machine_error(failure) or failure.strerror
         return _failed(f"cannot write the output: {reason}", DataError.exit_code, arguments)
 
 
@@ -112,7 +112,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if _is_debugged(arguments):
             raise
-        if (refused := refusal(error)) is not None:
+        if (refused := machine_error(error)) is not None:
             return _failed(str(refused), refused.exit_code, arguments)
         message = (
             f"unexpected {type(error).__name__}: {error}. This is a bug of metaadapter: report it, "

@@ -20,7 +20,7 @@ from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal, as_sentence
-from metaadapter.data.machine_errors import refusal as machine_refusal
+from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
     IncompatibleArtifact,
@@ -112,7 +112,7 @@ def _as_refusal(error: Exception) -> Refusal:
     for error_type, (status, kind) in STATUSES.items():
         if isinstance(error, error_type):
             return Refusal(status, kind, as_sentence(error))
-    if (shortage := machine_refusal(error)) is not None:
+    if (shortage := machine_error(error)) is not None:
         return Refusal(503, "machine", as_sentence(shortage))
     logging.getLogger(__name__).error("a request failed", exc_info=error)
     return Refusal(

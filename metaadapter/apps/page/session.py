@@ -26,7 +26,7 @@ from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
 from metaadapter.apps.page.results import Results, updated, updated_with_pool
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.machine_errors import refusal
+from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoding_loop import encode_new
 
@@ -216,7 +216,7 @@ class Session:
             try:
                 work()
             except Exception as error:  # a thread that ended would leave the page waiting
-                known = error if isinstance(error, MetaAdapterError) else refusal(error)
+                known = error if isinstance(error, MetaAdapterError) else machine_error(error)
                 with self._state:
                     self._error = str(known or f"unexpected {type(error).__name__}: {error}")
                     self._wait_for_revision_after(self.revision)

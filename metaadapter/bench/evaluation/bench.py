@@ -35,7 +35,7 @@ from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.machine_errors import refusal
+from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
@@ -192,7 +192,7 @@ def _measure(
     except MetaAdapterError:
         raise
     except Exception as error:
-        if (refused := refusal(error)) is not None:
+        if (refused := machine_error(error)) is not None:
             raise refused from error
         # An error of somebody else's class need not survive the way to the parent.
         raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error

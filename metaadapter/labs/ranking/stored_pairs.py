@@ -66,7 +66,7 @@ def load_pairs(adapter: Path) -> StoredPairs:
         IncompatibleArtifact: The adapter is of another version.
     """
     place, path = open_adapter(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
-    values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, place=place)
+    values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, source=place)
     values.pop("schema")
     try:
         config = PairsConfig(**values)
