@@ -44,9 +44,9 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory, encoder):
-    found = Serve(tmp_path_factory.mktemp("served"), encoder)
-    yield found
-    found.close()
+    campaign = Serve(tmp_path_factory.mktemp("served"), encoder)
+    yield campaign
+    campaign.close()
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -63,10 +63,10 @@ def test_server__killed_while_it_saves__has_all_that_was_shown(campaign):
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"GET /project HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"]
+    "head", [b"", b"GET /project HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"]
 )
 def test_connection__whose_head_does_not_come__is_closed_and_others_are_answered(
-    tmp_path, encoder, monkeypatch, said
+    tmp_path, encoder, monkeypatch, head
 ):
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 20)
@@ -75,7 +75,7 @@ def test_connection__whose_head_does_not_come__is_closed_and_others_are_answered
         served.wait()
         half_open = [served.connected() for _ in range(30)]
         for connection in half_open[:15]:
-            connection.sendall(said)
+            connection.sendall(head)
         for connection in half_open:
             with connection:
                 assert closed(connection)

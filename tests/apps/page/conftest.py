@@ -17,7 +17,7 @@ from metaadapter.features.image_encoder import ModelEncoder
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 220)}
 NUMBERS = itertools.count()
 PORT = 8000
-# Small enough that a test can go beyond them.
+# Small enough for tests to exceed.
 LIMITS = Limits(
     request_bytes=2_000_000,
     json_bytes=50_000,
@@ -39,7 +39,7 @@ def small_encoder(name="colours", **_options):
         return pixels.permute(2, 0, 1) / 255 - 0.5
 
     def texts(names):
-        rows = [COLOURS.get(each, (len(each), 90, 130)) for each in names]
+        rows = [COLOURS.get(name, (len(name), 90, 130)) for name in names]
         return (torch.tensor(rows, dtype=torch.float32) / 255 - 0.5) @ spread
 
     class Colours(torch.nn.Module):
@@ -56,7 +56,7 @@ def small_encoder(name="colours", **_options):
 
 
 def picture_bytes(colour, kind="PNG"):
-    """A picture like no other: of about a colour, which may be given by its name."""
+    """A picture of about one colour, given by name or numbers; no two are equal."""
     number = next(NUMBERS)
     rng = np.random.default_rng(number)
     pixels = np.array(COLOURS.get(colour, colour)) + rng.integers(-25, 26, (16, 20, 3))
@@ -83,7 +83,7 @@ def limits():
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, colour_encoder):
-    """A project behind its whole application, asked as a browser of this machine would."""
+    """A project behind its whole application, with a client that is allowed."""
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
     from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
@@ -102,14 +102,14 @@ def served(tmp_path_factory, colour_encoder):
 
 @pytest.fixture
 def project(served):
-    """A new project, open behind `served`; and ways to fill it."""
+    """A new project, open in `served`, with methods to fill it."""
     name = f"project {next(NUMBERS)}"
     assert served.client.post("/projects", json={"name": name}).status_code == 201
     return Filled(served.client, served.projects)
 
 
 class Filled:
-    """What tests do with a project, each in a word."""
+    """A project with short methods for tests."""
 
     def __init__(self, client, projects):
         self.client, self.projects = client, projects
@@ -122,33 +122,33 @@ class Filled:
     def state(self):
         return self.client.get("/project").json()
 
-    def send(self, *files, into=""):
-        """Send pairs of name and content; the answer."""
+    def upload(self, *files, into=""):
+        """Upload pairs of name and content; return the response."""
         parts = [("pictures", (name, content)) for name, content in files]
-        answer = self.client.post("/pictures", files=parts, data={"class": into})
-        assert answer.status_code == 202, answer.text
-        return answer.json()
+        response = self.client.post("/pictures", files=parts, data={"class": into})
+        assert response.status_code == 202, response.text
+        return response.json()
 
     def fill(self, n_shots=2, n_tray=3, colours=("red", "green", "blue")):
-        """Classes of colours with pictures, and a tray of reds; waits for the answers."""
+        """Upload classes of colours and a tray of reds; return the predictions."""
         shots = [
             (f"{colour}/{number}.png", picture_bytes(colour))
             for colour in colours
             for number in range(n_shots)
         ]
-        self.send(*shots, into="folders")
+        self.upload(*shots, into="folders")
         if n_tray:
-            self.send(*((f"{number}.png", picture_bytes("red")) for number in range(n_tray)))
+            self.upload(*((f"{number}.png", picture_bytes("red")) for number in range(n_tray)))
         return self.answers()
 
     def answers(self):
-        """The answers to what was changed last, once every picture is encoded."""
+        """The predictions after the latest edit, once every picture is encoded."""
         self.session.wait_for_results()
         return self.client.get("/answers").json()
 
     def class_of(self, name):
-        (found,) = [each for each in self.state["classes"] if each["name"] == name]
-        return found["id"]
+        (entry,) = [entry for entry in self.state["classes"] if entry["name"] == name]
+        return entry["id"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Questions of programs to adapters with parts in the towers."""
+"""Requests for predictions with adapters that have parts in the towers."""
 
 from __future__ import annotations
 
@@ -46,33 +46,37 @@ def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_c
     from metaadapter.apps.page.app import make_app
     from metaadapter.apps.page.projects import Projects
 
-    content, skill = picture("red"), tmp_path / "it.adapter"
+    content, skill = picture("red"), tmp_path / "parts.adapter"
     (tmp_path / "red.png").write_bytes(content)
     first, second = stored_with(clip, 0), stored_with(clip, 1)
     rows = [ImageRow(tmp_path / "red.png", None)]
     expected = [
-        predict_pictures(each, encode_rows(rows, adapted_encoder(clip, each), views=1, seed=0))[0]
-        for each in (first, first, second, first)
+        predict_pictures(stored, encode_rows(rows, adapted_encoder(clip, stored), views=1, seed=0))[
+            0
+        ]
+        for stored in (first, first, second, first)
     ]
-    before, found, n = n_built(), [], []
+    before, predictions, n = n_built(), [], []
 
     with Projects(
-        tmp_path / "projects" / "it", "small", lambda *_, **__: clip
+        tmp_path / "projects" / "parts", "small", lambda *_, **__: clip
     ).opened() as projects:
         app = make_app(projects, Access("a-token", 8000))
         with starlette.TestClient(app, base_url="http://127.0.0.1:8000") as client:
             client.headers["Authorization"] = "Bearer a-token"
-            for each in (first, first, second, first):
-                store_adapter(skill, each)
+            for stored in (first, first, second, first):
+                store_adapter(skill, stored)
                 files = [
                     ("pictures", ("red.png", io.BytesIO(content))),
-                    ("adapter", ("it.adapter", skill.read_bytes())),
+                    ("adapter", ("parts.adapter", skill.read_bytes())),
                 ]
-                found.append(client.post("/predict", files=files).json()["predictions"][0])
+                predictions.append(client.post("/predict", files=files).json()["predictions"][0])
                 n.append(n_built() - before)
 
-    assert [each["probabilities"] for each in found] == [each.probabilities for each in expected]
-    assert found[0]["probabilities"] != found[2]["probabilities"]
+    assert [entry["probabilities"] for entry in predictions] == [
+        prediction.probabilities for prediction in expected
+    ]
+    assert predictions[0]["probabilities"] != predictions[2]["probabilities"]
     assert n == [1, 1, 2, 3]
 
 

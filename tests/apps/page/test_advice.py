@@ -1,4 +1,4 @@
-"""The advice of the page and its answers about labelled pictures without themselves agree."""
+"""The advice of the page agrees with its predictions of left-out pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTS = {
 
 @pytest.fixture
 def publish(colour_encoder):
-    """The answers to two classes of pictures, so many of each, whose names say nothing."""
+    """The results for two classes whose names say nothing, with so many pictures each."""
 
     def make(shots, *, seed, n_copies=0, n_wrong=0, spread=0.8, apart=0.4):
         rng = np.random.default_rng(seed)
@@ -33,40 +33,40 @@ def publish(colour_encoder):
         labels[:n_wrong] = [1 - label for label in labels[:n_wrong]]
         ids = [f"picture {number}" for number in range(len(labels))]
         rows = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
-        now = Snapshot(
+        snapshot = Snapshot(
             revision=0,
             classes={str(n): ClassEntry(name=f"class {n}", place=n) for n in range(2)},
             pictures={
-                each: PictureEntry(name=f"{each}.png", label=str(label), place=place)
-                for place, (each, label) in enumerate(zip(ids, labels, strict=True))
+                key: PictureEntry(name=f"{key}.png", label=str(label), place=place)
+                for place, (key, label) in enumerate(zip(ids, labels, strict=True))
             },
-            sha256={each: f"{place:064x}" for place, each in enumerate(ids)},
+            sha256={key: f"{place:064x}" for place, key in enumerate(ids)},
             features=dict(zip(ids, rows, strict=True)),
         )
-        return updated(Results(), now, colour_encoder)
+        return updated(Results(), snapshot, colour_encoder)
 
     return make
 
 
-def right(published, pictures):
-    """Of how many pictures the answer without them is the class that they are labelled with."""
-    label_of = dict(zip(published.labelled, published.task.labels, strict=True))
-    return sum(published.left_out[each].label == label_of[each] for each in pictures)
+def right(results, pictures):
+    """The number of pictures whose left-out prediction is their label."""
+    label_of = dict(zip(results.labelled, results.task.labels, strict=True))
+    return sum(results.left_out[picture].label == label_of[picture] for picture in pictures)
 
 
-def of_kind(published, kind):
-    return [each for each in advice_on(published) if each.kind == kind]
+def of_kind(results, kind):
+    return [item for item in advice_on(results) if item.kind == kind]
 
 
 def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publish):
     counts = []
     for seed in range(8):
-        published = publish((2, 3), seed=seed, n_copies=seed % 2, apart=0.0)
-        for advice in of_kind(published, "few_pictures"):
+        results = publish((2, 3), seed=seed, n_copies=seed % 2, apart=0.0)
+        for advice in of_kind(results, "few_pictures"):
             n, n_right = re.search(COUNTS["few_pictures"], advice.sentence).groups()
             counts.append(int(n_right.replace("none", "0")))
             assert int(n) == len(advice.pictures)
-            assert counts[-1] == right(published, advice.pictures)
+            assert counts[-1] == right(results, advice.pictures)
 
     assert len(set(counts)) > 1
 
@@ -74,29 +74,29 @@ def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publi
 def test_advice__two_classes_that_are_confused__counts_the_answers_of_the_page(publish):
     counts = []
     for seed in range(8):
-        published = publish((5, 6), seed=seed)
-        for advice in of_kind(published, "confused"):
+        results = publish((5, 6), seed=seed)
+        for advice in of_kind(results, "confused"):
             n, n_wrong = re.search(COUNTS["confused"], advice.sentence).groups()
             counts.append(int(n_wrong.replace("none", "0")))
             assert int(n) == 11
-            assert counts[-1] == 11 - right(published, published.labelled)
+            assert counts[-1] == 11 - right(results, results.labelled)
 
     assert len(set(counts)) > 1
 
 
-def test_advice__label_that_looks_wrong__is_what_the_page_answers_otherwise(publish):
-    published = publish((8, 8), seed=0, n_wrong=1, spread=0.3, apart=2.0)
+def test_advice__label_that_looks_wrong__is_predicted_differently(publish):
+    results = publish((8, 8), seed=0, n_wrong=1, spread=0.3, apart=2.0)
 
-    (advice,) = of_kind(published, "label")
+    (advice,) = of_kind(results, "label")
 
     assert advice.pictures == ["picture 0"]
-    assert published.left_out["picture 0"].label == advice.classes[1] == "0"
+    assert results.left_out["picture 0"].label == advice.classes[1] == "0"
 
 
 def test_advice__sentences__begin_with_a_capital_and_end_with_a_full_stop(publish):
-    published = [publish((3, 5), seed=seed, n_copies=2, n_wrong=1) for seed in range(8)]
+    results = [publish((3, 5), seed=seed, n_copies=2, n_wrong=1) for seed in range(8)]
 
-    told = [each for one in published for each in advice_on(one)]
+    items = [item for result in results for item in advice_on(result)]
 
-    assert len({each.kind for each in told}) > 2
-    assert all(re.fullmatch(r"[A-Z].*\.", each.sentence) for each in told)
+    assert len({item.kind for item in items}) > 2
+    assert all(re.fullmatch(r"[A-Z].*\.", item.sentence) for item in items)

@@ -1,4 +1,4 @@
-"""Edits of a project's contents: each can be undone and made again."""
+"""Edits of a project's contents, which can be undone and redone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from metaadapter.apps.page.refusal import Refusal
 
 @pytest.fixture
 def contents():
-    found = Contents()
-    make(found, edits.add_classes(found, {"a": "fox", "b": "lynx"}, "an animal"))
-    make(found, edits.add_pictures(found, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": "a"}))
-    return found
+    contents = Contents()
+    make(contents, edits.add_classes(contents, {"a": "fox", "b": "lynx"}, "an animal"))
+    make(
+        contents,
+        edits.add_pictures(contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": "a"}),
+    )
+    return contents
 
 
 def make(contents, changes):
@@ -26,17 +29,17 @@ def entries(contents):
 
 
 EDITS = {
-    "add classes": lambda it: edits.add_classes(it, {"c": "heron"}),
-    "change a class": lambda it: edits.change_class(it, "a", "red fox", None),
-    "remove a class": lambda it: edits.remove_class(it, "a"),
-    "label": lambda it: edits.label_pictures(it, {"1": None, "2": "b", "3": "b"}),
-    "add pictures": lambda it: edits.add_pictures(it, {"4": "4.jpg"}, {"4": "b"}),
-    "remove pictures": lambda it: edits.remove_pictures(it, ["1", "3"]),
+    "add classes": lambda contents: edits.add_classes(contents, {"c": "heron"}),
+    "change a class": lambda contents: edits.change_class(contents, "a", "red fox", None),
+    "remove a class": lambda contents: edits.remove_class(contents, "a"),
+    "label": lambda contents: edits.label_pictures(contents, {"1": None, "2": "b", "3": "b"}),
+    "add pictures": lambda contents: edits.add_pictures(contents, {"4": "4.jpg"}, {"4": "b"}),
+    "remove pictures": lambda contents: edits.remove_pictures(contents, ["1", "3"]),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_edit__undone_and_made_again__leaves_what_was_there_before_and_after(contents, edit):
+def test_edit__undone_and_redone__leaves_the_contents_before_and_after(contents, edit):
     before = entries(contents)
     make(contents, EDITS[edit](contents))
     after = entries(contents)
@@ -57,7 +60,7 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
     assert contents.pictures_of("b") == ["2", "3"]
 
 
-def test_new_edit__after_undo__forgets_what_could_be_made_again(contents):
+def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
     contents.undo()
     make(contents, edits.add_classes(contents, {"c": "heron"}))
 
@@ -67,13 +70,15 @@ def test_new_edit__after_undo__forgets_what_could_be_made_again(contents):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda it: edits.add_classes(it, {"c": "fox"}),
-        lambda it: edits.change_class(it, "a", "lynx", None),
-        lambda it: edits.remove_class(it, "z"),
-        lambda it: edits.label_pictures(it, {"1": "z"}),
-        lambda it: edits.label_pictures(it, {"9": "a"}),
-        lambda it: edits.remove_pictures(it, ["9"]),
-        lambda it: edits.add_classes(it, {f"{n:x}f": f"thing {n}" for n in range(1000)}),
+        lambda contents: edits.add_classes(contents, {"c": "fox"}),
+        lambda contents: edits.change_class(contents, "a", "lynx", None),
+        lambda contents: edits.remove_class(contents, "z"),
+        lambda contents: edits.label_pictures(contents, {"1": "z"}),
+        lambda contents: edits.label_pictures(contents, {"9": "a"}),
+        lambda contents: edits.remove_pictures(contents, ["9"]),
+        lambda contents: edits.add_classes(
+            contents, {f"{n:x}f": f"thing {n}" for n in range(1000)}
+        ),
     ],
 )
 def test_edit__of_what_is_not_there_or_taken__is_refused(contents, edit):

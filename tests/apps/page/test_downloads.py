@@ -1,4 +1,4 @@
-"""What is taken along: a table, a script that a shell runs, and a zip file, of any names."""
+"""Downloads with any names: a table, a shell script, and a zip file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ NAMES = {
 
 @pytest.fixture
 def contents():
-    found = Contents()
-    classes = add_classes(found, {"f": "red fox", "c": 'a/b: "c"'})
-    found.make(Edit.of("", classes))
-    pictures = add_pictures(found, NAMES, {"1": "f", "2": "f"})
-    found.make(Edit.of("", pictures))
-    return found
+    contents = Contents()
+    classes = add_classes(contents, {"f": "red fox", "c": 'a/b: "c"'})
+    contents.make(Edit.of("", classes))
+    pictures = add_pictures(contents, NAMES, {"1": "f", "2": "f"})
+    contents.make(Edit.of("", pictures))
+    return contents
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def pictures(contents):
     return sorted_pictures(contents, answers, 0.5)
 
 
-def test_sorted__labels_come_first_and_what_is_not_sure_is_told_apart(pictures):
-    assert [(each.id, each.answer) for each in pictures] == [
+def test_sorted__labels_come_first_and_unsure_ones_are_marked(pictures):
+    assert [(picture.id, picture.answer) for picture in pictures] == [
         ("1", "red fox"),
         ("2", "red fox"),
         ("3", 'a/b: "c"'),

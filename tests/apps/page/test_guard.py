@@ -1,4 +1,4 @@
-"""Who may ask and from where, and what a request may hold."""
+"""Who may send requests, from where, and how much."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_body__longer_than_allowed__is_refused_by_its_head_or_as_it_comes(served
     long = b'{"name": "' + b"x" * limits.json_bytes + b'"}'
     head = {"content-type": "application/json"}
 
-    told = served.client.post("/classes", content=long, headers=head)
+    response = served.client.post("/classes", content=long, headers=head)
     in_pieces = served.client.post("/classes", content=iter([long]), headers=head)
 
-    assert [told.status_code, in_pieces.status_code] == [413, 413]
-    assert f"{limits.json_bytes:,} bytes" in told.json()["error"]
+    assert [response.status_code, in_pieces.status_code] == [413, 413]
+    assert f"{limits.json_bytes:,} bytes" in response.json()["error"]
 
 
 @pytest.mark.parametrize(

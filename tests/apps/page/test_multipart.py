@@ -1,4 +1,4 @@
-"""Forms that come in pieces of any size, and those that are none."""
+"""Forms in pieces of any size, and bodies that are not forms."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def test_form__cut_off__is_refused_wherever_it_ends(tmp_path):
     "content_type", ["", "application/json", "multipart/form-data", "multipart/mixed; boundary=xyz"]
 )
 def test_request__of_another_type__is_refused(tmp_path, content_type):
-    with pytest.raises(Refusal, match=r"multipart/form-data") as told:
+    with pytest.raises(Refusal, match=r"multipart/form-data") as error:
         receive([FORM], tmp_path, content_type)
 
-    assert told.value.status == 415
+    assert error.value.status == 415
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"),
+    ("limit", "message"),
     [({"files": 2}, "at most 2 files"), ({"archive_bytes": 5}, "at most 5 bytes")],
 )
-def test_form__beyond_a_limit__is_refused(tmp_path, limit, said):
-    with pytest.raises(Refusal, match=said) as told:
+def test_form__beyond_a_limit__is_refused(tmp_path, limit, message):
+    with pytest.raises(Refusal, match=message) as error:
         receive([FORM], tmp_path, **limit)
 
-    assert told.value.status == 413
+    assert error.value.status == 413
 
 
 def test_text__too_long_for_a_field__is_refused(tmp_path):

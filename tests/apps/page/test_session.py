@@ -1,4 +1,4 @@
-"""An open project at work: what is encoded when, what is learned from, and what goes wrong."""
+"""The session of an open project: encoding, predictions, and errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fill(picture):
                 labels[project.pictures.keep(file)] = label
         names = dict.fromkeys(labels, "x.png")
         project.history.make("pictures", add_pictures(contents, names, labels))
-        return [each for each, label in labels.items() if label is None]
+        return [picture for picture, label in labels.items() if label is None]
 
     return add
 
@@ -56,8 +56,8 @@ def test_picture__is_encoded_once__also_when_the_project_is_opened_again(opened,
 
     assert encoded == []
     assert again.answers.keys() == first.answers.keys()
-    for picture, said in again.answers.items():
-        assert said.probability == pytest.approx(first.answers[picture].probability, abs=1e-6)
+    for picture, prediction in again.answers.items():
+        assert prediction.probability == pytest.approx(first.answers[picture].probability, abs=1e-6)
 
 
 def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_do_not(opened, fill):
@@ -78,7 +78,7 @@ def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture
             file = project.incoming / "new"
             file.write_bytes(picture("blue"))
             new = project.pictures.keep(file)
-            session.edit("one more", lambda it: add_pictures(it, {new: "new.png"}, {}))
+            session.edit("one more", lambda contents: add_pictures(contents, {new: "new.png"}, {}))
             after = session.wait_for_results()
 
     assert after.stored is before.stored
@@ -90,7 +90,7 @@ def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill
         (loose,) = fill(project, shots=9, tray=1)
         with Session(project) as session:
             before = session.wait_for_results()
-            session.edit("label", lambda it: label_pictures(it, {loose: "a"}))
+            session.edit("label", lambda contents: label_pictures(contents, {loose: "a"}))
             after = session.wait_for_results()
 
     assert loose in before.answers
@@ -107,12 +107,12 @@ def test_work__that_was_stopped__goes_on_with_the_next_edit(opened, fill):
         session.stop()
         assert not session.work().busy
         with session:
-            session.edit("class", lambda it: add_classes(it, {"c": "green"}))
+            session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
             assert len(session.wait_for_results().answers) == 1
             assert not session.work().busy
 
 
-def test_encoding__that_fails__is_told_and_tried_again_after_the_next_edit(
+def test_encoding__that_fails__is_shown_and_tried_again_after_the_next_edit(
     opened, fill, monkeypatch
 ):
     with opened() as project:
@@ -128,26 +128,26 @@ def test_encoding__that_fails__is_told_and_tried_again_after_the_next_edit(
             with session._state:
                 assert session._state.wait_for(lambda: session._error, timeout=60)
             assert "No space left" in session.work().error
-        session.edit("class", lambda it: add_classes(it, {"c": "green"}))
+        session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
         assert len(session.wait_for_results().answers) == 1
         assert session.work().error is None
         session.__exit__(None, None, None)
 
 
-def test_file__that_was_changed_on_the_disk__is_told_and_has_no_answer(opened, fill, picture):
+def test_file__that_was_changed_on_the_disk__is_named_and_has_no_prediction(opened, fill, picture):
     with opened() as project:
         tray = fill(project, shots=1, tray=2)
         project.pictures.path(tray[0]).write_bytes(picture("blue"))
         with Session(project) as session:
-            found = session.wait_for_results()
+            results = session.wait_for_results()
 
-    assert set(found.answers) == {tray[1]}
+    assert set(results.answers) == {tray[1]}
     assert "has changed since it was added" in session.unreadable[tray[0]]
 
 
 def test_answers__without_two_classes__are_refused_with_what_to_do(opened):
-    told = pytest.raises(Refusal, match=r"give two classes a picture each")
-    with opened() as project, Session(project) as session, told:
+    refused = pytest.raises(Refusal, match=r"give two classes a picture each")
+    with opened() as project, Session(project) as session, refused:
         session.wait_for_results()
 
 
@@ -156,7 +156,7 @@ def test_edit__of_a_project_that_was_closed_meanwhile__is_refused(opened):
         with Session(project) as session:
             pass
         with pytest.raises(Refusal, match=r"was closed"):
-            session.edit("class", lambda it: add_classes(it, {"c": "green"}))
+            session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
 
 
 def test_project__open_in_another_process__is_not_opened_twice(opened):
@@ -166,7 +166,7 @@ def test_project__open_in_another_process__is_not_opened_twice(opened):
         pass
 
 
-def test_files__that_nobody_wants__are_swept_when_the_project_is_opened(opened, fill, picture):
+def test_files__without_an_entry__are_removed_when_the_project_is_opened(opened, fill, picture):
     with opened() as project:
         tray = fill(project, shots=1, tray=1)
         (project.folder / "pictures" / ("0" * 32)).write_bytes(picture("red"))

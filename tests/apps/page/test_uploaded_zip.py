@@ -1,4 +1,4 @@
-"""Zip files from a client: nothing but what is within the limits is unpacked, and nowhere else."""
+"""Uploaded zip files: only files within the limits are unpacked, and only to one path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_
 
 @pytest.fixture
 def opened(tmp_path, zip_of):
-    """Unpacks the bytes of an archive; name → content, or the reason."""
+    """Unpack the bytes of an archive; return name → content, or the reason."""
 
     def open_(content):
         path = tmp_path / "sent"
@@ -28,7 +28,7 @@ def opened(tmp_path, zip_of):
     return open_
 
 
-def test_archive__of_plain_files__gives_each_and_passes_over_what_nobody_meant(opened, zip_of):
+def test_archive__of_plain_files__gives_the_files_and_skips_those_of_systems(opened, zip_of):
     files = [("a/1.png", b"one"), ("__MACOSX/x", b"-"), (".hidden", b"-"), ("folder/", b"")]
 
     assert opened(zip_of(files)) == {"a/1.png": b"one"}
@@ -42,10 +42,10 @@ def test_names__that_lead_elsewhere__touch_nothing(opened, zip_of, tmp_path):
 
 
 def test_bomb__that_grows_more_than_any_picture__is_refused_by_its_size_and_growth(opened, zip_of):
-    found = opened(zip_of([("zeros", bytes(1_900_000)), ("more", bytes(2_100_000))]))
+    result = opened(zip_of([("zeros", bytes(1_900_000)), ("more", bytes(2_100_000))]))
 
-    assert "100 times" in found["zeros"]
-    assert "2,100,000 bytes" in found["more"]
+    assert "100 times" in result["zeros"]
+    assert "2,100,000 bytes" in result["more"]
 
 
 def test_bomb__whose_directory_lies__ends_where_it_says(opened, zip_of):
@@ -54,10 +54,10 @@ def test_bomb__whose_directory_lies__ends_where_it_says(opened, zip_of):
 
     assert lie != content
     try:
-        found = opened(lie)["lie"]
+        result = opened(lie)["lie"]
     except ValueError as error:
-        found = str(error)
-    assert "larger than its archive says" in found or "damaged" in found
+        result = str(error)
+    assert "larger than its archive says" in result or "damaged" in result
 
 
 def test_archive__of_too_much_in_all__ends_with_the_limit(opened, zip_of):
@@ -91,7 +91,7 @@ def test_archive__cut_off_at_any_place__is_damaged(opened, zip_of):
             opened(whole[:end])
 
 
-def test_is_zip__looks_at_the_content_alone(tmp_path, zip_of):
+def test_is_zip__reads_the_content_alone(tmp_path, zip_of):
     path = tmp_path / "picture.jpg"
     path.write_bytes(zip_of([("a", b"x")]))
 
@@ -102,9 +102,9 @@ def test_is_zip__looks_at_the_content_alone(tmp_path, zip_of):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_file__packed_by_a_method_that_python_unpacks_at_once__is_refused(opened, zip_of, method):
-    found = opened(zip_of([("a.png", b"picture")], method))
+    result = opened(zip_of([("a.png", b"picture")], method))
 
-    assert "as an ordinary zip file" in found["a.png"]
+    assert "as an ordinary zip file" in result["a.png"]
 
 
 def with_second_end(content, length, where):
@@ -116,7 +116,7 @@ def with_second_end(content, length, where):
     return content[:at] + record + locator + content[at:]
 
 
-def test_archive__with_a_second_end__is_read_and_its_directory_is_looked_at(opened, zip_of):
+def test_archive__with_a_second_end__is_read_and_its_directory_is_checked(opened, zip_of):
     content = zip_of([("a.png", b"one")])
     (length,) = struct.unpack_from("<L", content, content.rfind(b"PK\x05\x06") + 12)
 

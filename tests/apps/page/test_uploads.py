@@ -1,4 +1,4 @@
-"""What files are called that a client sent: shown, and never a place on this machine."""
+"""Names of uploaded files, which are shown and never become paths; one file per picture."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, pi
     together = threading.Barrier(n)
 
     def decode_together(path):
-        found = decode(path)
+        picture = decode(path)
         together.wait(timeout=20)
-        return found
+        return picture
 
     monkeypatch.setattr(picture_folder, "decode_image", decode_together)
     files = [tmp_path / f"sent-{number}" for number in range(n)]

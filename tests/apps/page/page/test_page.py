@@ -1,4 +1,4 @@
-"""The whole story in a real Chromium, by mouse and by keyboard, each to right answers.
+"""The whole story in a real Chromium, by mouse and by keyboard, to correct predictions.
 
 METAADAPTER_SCREENSHOTS=FOLDER keeps a picture of each step, in light, dark and on a phone.
 """
@@ -37,7 +37,7 @@ TRUTH = {path.name: path.parent.name for path in DEMO.glob("*/*.jpg")}
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """Where a server answers, until the tests are over."""
+    """The address of a server that runs until the tests are over."""
     home = tmp_path_factory.mktemp("home")
     command = [sys.executable, "-m", "metaadapter", "serve", str(home / "first")]
     with subprocess.Popen(
@@ -49,21 +49,21 @@ def address(tmp_path_factory):
         env={**os.environ, "HOME": str(home)},
     ) as server:
         try:
-            said = []
+            lines = []
             for line in server.stdout:
-                said.append(line)
-                if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
-                    yield found[0]
+                lines.append(line)
+                if match := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
+                    yield match[0]
                     break
             else:
-                pytest.fail("the server told no address:\n" + "".join(said))
+                pytest.fail("the server printed no address:\n" + "".join(lines))
         finally:
             server.terminate()
 
 
 @pytest.fixture
 def page(chromium, address, request):
-    """The page of a new project; in the end it has made no error and has not left this machine."""
+    """The page of a new project; it must make no error and send no request to another host."""
     context = chromium.new_context(viewport=WINDOW, locale="en-GB", accept_downloads=True)
     document = context.new_page()
     faults, hosts = [], set()
@@ -84,7 +84,7 @@ def page(chromium, address, request):
 
 @pytest.fixture
 def keep(page, request):
-    """Keeps a picture of the page under a name, if the environment asks for it."""
+    """Save screenshots of the page under a name, if the environment names a folder."""
     folder = os.environ.get("METAADAPTER_SCREENSHOTS")
 
     def shoot(name):
@@ -102,7 +102,7 @@ def keep(page, request):
 
 
 def wait_for_answers(page, n):
-    """Until all of `n` pictures in the tray have an answer that belongs to what is shown."""
+    """Wait until all of `n` pictures in the tray have an up-to-date prediction."""
     expect(page.locator("#tray-count")).to_have_text(str(n))
     expect(page.locator(".card:not(.stale, .unanswered)")).to_have_count(n, timeout=60_000)
 
@@ -129,11 +129,11 @@ def right(answers):
 
 
 def drop(page, where, paths):
-    """Lets files fall on an element, as from a file manager."""
-    let_fall(page, where, paths, ["dragover", "drop"])
+    """Drop files on an element, as from a file manager."""
+    dispatch(page, where, paths, ["dragover", "drop"])
 
 
-def let_fall(page, where, paths, kinds):
+def dispatch(page, where, paths, kinds):
     files = [
         {
             "name": path.name,
@@ -274,7 +274,7 @@ def test_story__by_keyboard(page, keep):
 
 
 def current(page):
-    """File name of the picture that the keyboard is at, as a screen reader is told it."""
+    """File name of the current picture, from its text for screen readers."""
     label = page.evaluate(
         """() => document.getElementById(
             document.querySelector("#tray").getAttribute("aria-activedescendant"))
@@ -284,7 +284,7 @@ def current(page):
 
 
 def go_to(page, where, most=60):
-    """Presses Tab until an element has the focus."""
+    """Press Tab until an element has the focus."""
     for _ in range(most):
         if page.evaluate("where => document.activeElement.matches(where)", where):
             return
@@ -340,7 +340,7 @@ def test_folder__makes_a_class_of_each_folder_in_it(page, tmp_path):
     ("answer", "n_classes", "n_tray"),
     [("Make a class of each folder", 2, "0"), ("Add them unsorted", 0, "6")],
 )
-def test_zip__dropped_beside_all_places__asks_what_its_folders_are(
+def test_zip__dropped_outside_all_targets__asks_about_its_folders(
     page, tmp_path, answer, n_classes, n_tray
 ):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
@@ -413,9 +413,9 @@ def test_paste__adds_a_picture_to_the_tray_or_to_the_class_that_has_the_focus(pa
     begin(page, "hat", "shoes")
     hat, shoe = pictures("hat", SORTED)[0], pictures("shoes", SORTED)[0]
 
-    let_fall(page, "#tray-empty", [shoe], ["paste"])
+    dispatch(page, "#tray-empty", [shoe], ["paste"])
     expect(page.locator("#tray-count")).to_have_text("1")
-    let_fall(page, ".class:nth-child(1) .class-description", [hat], ["paste"])
+    dispatch(page, ".class:nth-child(1) .class-description", [hat], ["paste"])
     expect(page.locator(".class:nth-child(1) .shot")).to_have_count(4)
 
     assert hat.name in classes_kept(page)["hat"]
@@ -444,7 +444,7 @@ def test_camera__adds_each_picture_at_once(page):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_sending__can_be_stopped_and_says_what_was_added(page):
+def test_upload__can_be_stopped_and_says_what_was_added(page):
     begin(page, "hat", "shoes")
     page.route("**/pictures", lambda _: None)  # a server that takes for ever
 
@@ -475,7 +475,7 @@ def test_phone__shows_nothing_beyond_its_width(page):
     assert too_wide == []
 
 
-def test_server_that_is_gone__is_told_and_what_is_shown_stays(page):
+def test_server_that_is_gone__is_reported_and_the_page_stays(page):
     begin(page, "hat", "shoes")
     page.route("**/*", lambda route: route.abort())
     page.get_by_label("Name of a new class").fill("dress")

@@ -1,4 +1,4 @@
-"""What holds for the page's files: complete words, no markup from others, colours to be read."""
+"""The page's files: complete words, no markup from texts, readable colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
 HTML = (PAGE / "index.html").read_text("utf-8")
 STYLES = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.css"))}
-READ = [  # colours of text and of what it stands on
+READ = [  # colours of texts and of their backgrounds
     ("--ink", "--paper"),
     ("--ink", "--raised"),
     ("--ink", "--tint"),
@@ -31,7 +31,7 @@ READ = [  # colours of text and of what it stands on
 
 
 def used_words():
-    """Keys that the page asks for: whole ones, and beginnings that it completes itself."""
+    """The keys that the page uses: whole ones, and beginnings that it completes."""
     whole = set(re.findall(r'data-words(?:-\w+)?="(\w+)"', HTML))
     begun = set()
     for text in SCRIPTS.values():

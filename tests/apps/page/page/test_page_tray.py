@@ -1,6 +1,6 @@
-"""A tray of two thousand pictures: what of it is in the document, and how keys get about in it.
+"""A tray of two thousand pictures: its rows in the document, and the keys.
 
-A test server would have to encode them first, so each answer is handed over here.
+A server would have to encode the pictures first, so the test sends the responses itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The HTTP interface: a project from its first class to what is taken along, and refusals."""
+"""The HTTP interface: a project from its first class to its downloads, and refusals."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from metaadapter.features.towers.config import InsideConfig
 from metaadapter.workflow.predictions import predict_pictures
 
 
-def test_pictures__in_folders__make_classes_and_wait_in_the_tray_else(project, picture):
+def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture):
     red, green, loose = picture("red"), picture("green"), picture("red")
 
-    project.send(("red/1.png", red), ("some/green/2.png", green), into="folders")
-    added = project.send(("loose.png", loose))["added"]
+    project.upload(("red/1.png", red), ("some/green/2.png", green), into="folders")
+    added = project.upload(("loose.png", loose))["added"]
 
     state = project.state
-    assert [each["name"] for each in state["classes"]] == ["red", "green"]
-    assert [len(each["pictures"]) for each in state["classes"]] == [1, 1]
+    assert [entry["name"] for entry in state["classes"]] == ["red", "green"]
+    assert [len(entry["pictures"]) for entry in state["classes"]] == [1, 1]
     assert state["tray"] == added == [hashlib.sha256(loose).hexdigest()[:32]]
     assert state["names"][added[0]] == "loose.png"
     assert state["saved"]
 
 
-def test_answers__of_the_tray__are_those_of_predict_with_the_adapter_taken_along(
+def test_answers__of_the_tray__are_those_of_predict_with_the_downloaded_adapter(
     project, picture, tmp_path
 ):
     tray = [picture(colour) for colour in ("red", "blue")]
     project.fill(n_tray=0)
-    project.send(*((f"{n}.png", each) for n, each in enumerate(tray)))
-    found = project.answers()
-    skill = tmp_path / "taken.adapter"
+    project.upload(*((f"{n}.png", content) for n, content in enumerate(tray)))
+    predictions = project.answers()
+    skill = tmp_path / "downloaded.adapter"
     skill.write_bytes(project.client.get("/take/adapter").content)
     for number, content in enumerate(tray):
         (tmp_path / f"{number}.png").write_bytes(content)
@@ -48,14 +48,14 @@ def test_answers__of_the_tray__are_those_of_predict_with_the_adapter_taken_along
     pictures = encode_rows(rows, project.session.project.encoder, views=1, seed=0)
     expected = predict_pictures(load_adapter(skill), pictures)
 
-    names = {each["id"]: each["name"] for each in project.state["classes"]}
+    names = {entry["id"]: entry["name"] for entry in project.state["classes"]}
     for content, prediction in zip(tray, expected, strict=True):
-        said = found["answers"][hashlib.sha256(content).hexdigest()[:32]]
-        assert names[said["class"]] == prediction.label
-        assert names[said["runner_up"]] == prediction.runner_up
-        assert said["probability"] == pytest.approx(prediction.probability, abs=1e-6)
-        assert said["known"] == pytest.approx(prediction.known, abs=1e-6)
-        assert said["unfamiliar"] == prediction.unfamiliar
+        predicted = predictions["answers"][hashlib.sha256(content).hexdigest()[:32]]
+        assert names[predicted["class"]] == prediction.label
+        assert names[predicted["runner_up"]] == prediction.runner_up
+        assert predicted["probability"] == pytest.approx(prediction.probability, abs=1e-6)
+        assert predicted["known"] == pytest.approx(prediction.known, abs=1e-6)
+        assert predicted["unfamiliar"] == prediction.unfamiliar
 
 
 def test_answers__that_the_client_has__are_not_sent_again(project):
@@ -68,11 +68,11 @@ def test_answers__that_the_client_has__are_not_sent_again(project):
 
 def test_left_out__has_every_labelled_picture_with_another_in_its_class(project, picture):
     project.fill(n_shots=2, n_tray=0)
-    (alone,) = project.send(("white/1.png", picture((250, 250, 250))), into="folders")["added"]
+    (alone,) = project.upload(("white/1.png", picture((250, 250, 250))), into="folders")["added"]
 
     left_out = project.answers()["left_out"]
 
-    labelled = {each for one in project.state["classes"] for each in one["pictures"]}
+    labelled = {picture for entry in project.state["classes"] for picture in entry["pictures"]}
     assert set(left_out) == labelled - {alone}
     sure = project.client.get("/sure").json()
     assert sure["n_pictures"] == len(left_out)
@@ -102,7 +102,7 @@ def test_class__removed__leaves_its_pictures_in_the_tray(project):
     project.client.delete(f"/classes/{red['id']}")
 
     assert project.state["tray"] == red["pictures"]
-    assert [each["name"] for each in project.state["classes"]] == ["green", "blue"]
+    assert [entry["name"] for entry in project.state["classes"]] == ["green", "blue"]
 
 
 def test_class__renamed_and_described__keeps_its_pictures_and_changes_the_adapter(project):
@@ -113,7 +113,7 @@ def test_class__renamed_and_described__keeps_its_pictures_and_changes_the_adapte
 
     project.answers()
     stored = project.session.wait_for_results().stored
-    assert [str(each) for each in stored.config.classes] == ["blue", "crimson", "green"]
+    assert [str(name) for name in stored.config.classes] == ["blue", "crimson", "green"]
     assert stored.config.texts["crimson"] == ["crimson", "dark red"]
 
 
@@ -130,12 +130,12 @@ def test_pictures__removed__are_gone_from_answers_and_cannot_be_read(project):
 
 def test_picture__whole__is_the_file_that_was_sent_and_a_rare_kind_a_jpeg(project, picture):
     png, bmp = picture("red"), picture("red", "BMP")
-    ids = project.send(("a.png", png), ("b.bmp", bmp))["added"]
+    ids = project.upload(("a.png", png), ("b.bmp", bmp))["added"]
 
-    whole = [project.client.get(f"/pictures/{each}?size=whole") for each in ids]
+    whole = [project.client.get(f"/pictures/{picture}?size=whole") for picture in ids]
 
     assert whole[0].content == png
-    assert [each.headers["content-type"] for each in whole] == ["image/png", "image/jpeg"]
+    assert [response.headers["content-type"] for response in whole] == ["image/png", "image/jpeg"]
 
 
 def test_zip__of_pictures__is_unpacked_and_what_is_none_is_refused_by_name(
@@ -143,18 +143,18 @@ def test_zip__of_pictures__is_unpacked_and_what_is_none_is_refused_by_name(
 ):
     files = [("red/1.png", picture("red")), ("notes.txt", b"no picture"), (".DS_Store", b"x")]
 
-    sent = project.send(("all.zip", zip_of(files)), into="folders")
+    sent = project.upload(("all.zip", zip_of(files)), into="folders")
 
     assert len(sent["added"]) == 1
-    assert [each["name"] for each in sent["refused"]] == ["notes.txt"]
+    assert [entry["name"] for entry in sent["refused"]] == ["notes.txt"]
     assert "not a picture" in sent["refused"][0]["reason"]
 
 
 def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, picture):
     content = picture("red")
-    first = project.send(("red/a.png", content), into="folders")
+    first = project.upload(("red/a.png", content), into="folders")
 
-    second = project.send(("b.png", content))
+    second = project.upload(("b.png", content))
 
     assert second["known_already"] == first["added"]
     assert second["added"] == []
@@ -164,11 +164,11 @@ def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, pi
 @pytest.mark.parametrize("into", ["a class", "folders"])
 def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, into):
     content = picture("red")
-    sent = project.send(("a.png", content))
+    sent = project.upload(("a.png", content))
     if into == "a class":
         into = project.client.post("/classes", json={"name": "red"}).json()["id"]
 
-    again = project.send(("red/a.png", content), into=into)
+    again = project.upload(("red/a.png", content), into=into)
 
     assert again["known_already"] == sent["added"]
     (red,) = project.state["classes"]
@@ -177,7 +177,7 @@ def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, i
     assert project.state["tray"] == sent["added"]
 
 
-def test_pictures__whose_class_is_removed_while_they_are_on_their_way__go_to_the_tray(
+def test_pictures__whose_class_is_removed_during_the_upload__go_to_the_tray(
     project, picture, monkeypatch
 ):
     from metaadapter.apps.page import uploads
@@ -190,12 +190,12 @@ def test_pictures__whose_class_is_removed_while_they_are_on_their_way__go_to_the
 
     keep_pictures = uploads.keep_pictures
     monkeypatch.setattr(uploads, "keep_pictures", keep_and_remove_class)
-    sent = project.send(("a.png", picture("red")), into=label)
+    sent = project.upload(("a.png", picture("red")), into=label)
 
     assert project.state["tray"] == sent["added"]
 
 
-def test_taken_along__table_and_folders__have_each_picture_by_its_answer(project):
+def test_downloads__table_and_folders__have_each_picture_by_its_answer(project):
     project.fill(n_tray=3)
     client = project.client
     n_labelled = 6
@@ -217,11 +217,11 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     before, content = project.state, picture("blue")
 
     sent = [("pictures", ("x.png", content)), ("pictures", ("y.txt", b"nothing"))]
-    found = project.client.post("/predict", files=sent).json()
+    result = project.client.post("/predict", files=sent).json()
 
-    assert [each["label"] for each in found["predictions"]] == ["blue"]
-    assert found["predictions"][0]["path"] == "x.png"
-    assert [each["name"] for each in found["refused"]] == ["y.txt"]
+    assert [entry["label"] for entry in result["predictions"]] == ["blue"]
+    assert result["predictions"][0]["path"] == "x.png"
+    assert [entry["name"] for entry in result["refused"]] == ["y.txt"]
     assert project.state == before
 
 
@@ -234,18 +234,18 @@ def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_take
 
     skill = project.client.post("/adapt", files=shots)
     question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
-    found = project.client.post("/predict", files=question)
+    result = project.client.post("/predict", files=question)
 
-    assert skill.status_code == found.status_code == 200, found.text
-    assert found.json()["predictions"][0]["label"] == "blue"
-    assert set(found.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
+    assert skill.status_code == result.status_code == 200, result.text
+    assert result.json()["predictions"][0]["label"] == "blue"
+    assert set(result.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
 
 
 def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
     project, picture, tmp_path
 ):
     shots = [("pictures", (f"{colour}/1.png", picture(colour))) for colour in ("red", "blue")]
-    skill = tmp_path / "it.adapter"
+    skill = tmp_path / "parts.adapter"
     skill.write_bytes(project.client.post("/adapt", files=shots).content)
     stored = load_adapter(skill)
     inside = InsideConfig(kind="bottleneck", towers=("image",), width=4)
@@ -254,14 +254,14 @@ def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
     store_adapter(skill, replace(stored, config=facts, towers=towers))
 
     question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.read_bytes()))]
-    found = project.client.post("/predict", files=question)
+    result = project.client.post("/predict", files=question)
 
-    assert found.status_code == 422
-    assert "has parts in the towers of an open_clip model" in found.text
+    assert result.status_code == 422
+    assert "has parts in the towers of an open_clip model" in result.text
 
 
 def test_projects__are_listed_opened_and_made_beside_one_another(project, picture):
-    project.send(("red/1.png", picture("red")), into="folders")
+    project.upload(("red/1.png", picture("red")), into="folders")
     name, revision = project.state["name"], project.state["revision"]
 
     made = project.client.post("/projects", json={"name": "../Ünsafe ☃"})
@@ -275,7 +275,7 @@ def test_projects__are_listed_opened_and_made_beside_one_another(project, pictur
     assert project.state["revision"] > revision
     assert len(project.state["classes"]) == 1
     folders = {path.name for path in project.session.project.folder.parent.iterdir()}
-    assert all(set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for each in folders)
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in folders)
 
 
 @pytest.mark.parametrize(
@@ -370,12 +370,12 @@ def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
             ]
             client.post("/pictures", files=files, data={"class": "folders"})
             content = picture("blue")
-            said = client.post("/predict", files=[("pictures", ("new.png", content))]).json()
+            predicted = client.post("/predict", files=[("pictures", ("new.png", content))]).json()
             model = client.get("/take/onnx")
 
     assert model.status_code == 200, model.text
     session = onnxruntime.InferenceSession(model.content)
     pixels = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[None]
     outputs = session.run(None, {session.get_inputs()[0].name: pixels})
-    expected = list(said["predictions"][0]["probabilities"].values())
+    expected = list(predicted["predictions"][0]["probabilities"].values())
     assert outputs[0][0] == pytest.approx(expected, abs=1e-4)
