@@ -10,8 +10,8 @@ from metaadapter.adapter.known import known_logits, known_threshold, prediction_
 from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.peers.unknown.asked import Asked
 from metaadapter.bench.peers.unknown.of_answers import msp
+from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 
 KEEP = 0.95
 """The fraction of known pictures that an adapter is asked to keep."""
@@ -20,7 +20,10 @@ COVERAGE = 0.9
 
 
 def known_answers(
-    method: Method, head: AdapterWeights | LogitFunction, asked: Asked, way_Q: Int[Tensor, " Q"]
+    method: Method,
+    head: AdapterWeights | LogitFunction,
+    asked: AnsweredQueries,
+    way_Q: Int[Tensor, " Q"],
 ) -> dict[str, Float[Tensor, "T Q"]]:
     """The columns that `score_strangers` reads, as far as the method has them.
 

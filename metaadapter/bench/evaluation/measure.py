@@ -28,7 +28,7 @@ from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.stranger_metrics import FAR, UNKNOWN
 from metaadapter.bench.evaluation.strangers import FarStrangers
-from metaadapter.bench.peers.unknown.asked import Asked
+from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 from metaadapter.errors import DataError
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
@@ -167,7 +167,7 @@ def _answer(
     if (way_Q < 0).any():
         words_WD = noun_features(data).to(device) if method.reads_words else None
         with torch.no_grad():
-            asked = Asked(query_TQD, logits_TQN, support, words_WD)
+            asked = AnsweredQueries(query_TQD, logits_TQN, support, words_WD)
             known_TQ = known_answers(method, head, asked, torch.from_numpy(way_Q))
     if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
         raise DataError(

@@ -13,7 +13,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
-from metaadapter.bench.peers.unknown.asked import Score
+from metaadapter.bench.peers.unknown.queries import Score
 from metaadapter.errors import DataError
 from metaadapter.training.training_record import read_training_record
 

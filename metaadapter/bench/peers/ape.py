@@ -1,7 +1,4 @@
-"""APE (Zhu et al., 2023): Tip-Adapter whose cache looks at the channels that tell the texts apart.
-
-The training-free form.
-"""
+"""APE (Zhu et al., 2023), training-free: Tip-Adapter on the channels that separate the texts."""
 
 from __future__ import annotations
 
@@ -13,20 +10,20 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# Where the authors' searches start; for α that is 1 to 3, by set.
+# The start of the authors' searches; for α it is 1 to 3, by set.
 ALPHA, BETA, GAMMA = 2.0, 1.0, 0.1
-# The authors keep 500 to 800 of 1024 channels, by set; 0.7 is in their middle. The weights of
-# similarity and variance are theirs for most sets.
+# The authors keep 500 to 800 of 1024 channels, by set; 0.7 is in the middle. The weights of
+# similarity and variance are the authors' for most sets.
 KEPT, SIMILARITY_WEIGHT, VARIANCE_WEIGHT = 0.7, 0.7, 0.3
 
 
 def ape(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − cos_Q(x, x_i))) exp(γ KL_i).
 
-    cos_Q is the cosine over the kept channels Q. There the length of a query is taken to be the
-    root mean square of the pictures' lengths, which makes cos_Q linear in x, as the cache of
-    `AdapterWeights` needs it. KL_i = −log softmax_c(cos_Q(x_i, t_c)) at the picture's own class:
-    pictures that their text misses count more.
+    cos_Q is the cosine over the kept channels Q. The length of a query over Q is approximated by
+    the root mean square of the pictures' lengths, so that cos_Q is linear in x, as the cache of
+    `AdapterWeights` requires. KL_i = −log softmax_c(cos_Q(x_i, t_c)) at the picture's own class:
+    pictures that their text classifies badly count more.
     """
     kept_T1D = _kept_channels(support)[:, None]
     cut_TMD = support.rows_TMD * kept_T1D
@@ -48,17 +45,17 @@ def ape(support: Support) -> AdapterWeights:
 
 
 def _kept_channels(support: Support) -> Float[Tensor, "T D"]:
-    """1 for each channel d of Q, 0 for the others.
+    """The mask of channels: 1 for each channel d of Q, 0 for the others.
 
-    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd), where the mean
-    picture of a class stands in for a text that is missing.
+    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd); a class without
+    a text has its mean picture as t_c.
     """
     start_TND = support.start_TND.masked_fill(~support.class_mask_TN[..., None], 0.0)
-    there_TN1 = start_TND.any(-1, keepdim=True)
-    n_T1 = there_TN1.sum(1).clamp(min=2)
+    known_TN1 = start_TND.any(-1, keepdim=True)
+    n_T1 = known_TN1.sum(1).clamp(min=2)
     sum_TD, squares_TD = start_TND.sum(1), start_TND.square().sum(1)
     similarity_TD = (sum_TD.square() - squares_TD) / (n_T1 * (n_T1 - 1))
-    from_mean_TND = (start_TND - (sum_TD / n_T1)[:, None]) * there_TN1
+    from_mean_TND = (start_TND - (sum_TD / n_T1)[:, None]) * known_TN1
     variance_TD = from_mean_TND.square().sum(1) / (n_T1 - 1)
     worth_TD = VARIANCE_WEIGHT * variance_TD - SIMILARITY_WEIGHT * similarity_TD
     width = worth_TD.shape[-1]

@@ -1,9 +1,10 @@
 """The peers: published few-shot heads over frozen features, each with one setting for all tasks.
 
-No peer is tuned to a task: settings are the defaults of its authors, or what they chose most often,
-and training stops at a fixed step. So none needs labelled pictures beyond the support. Those of
-`META_PEERS` have weights from training tasks, as a generator has, and take the features of one
-encoder. Those of `POOL_PEERS` read a pool of unlabelled pictures besides, and most are no adapters.
+No peer is tuned to a task: its settings are the defaults of its authors, or their most frequent
+choice, and training stops at a fixed step. So no peer needs labelled pictures beyond the support.
+The peers of `META_PEERS` have weights from training tasks, as a generator has, for the features of
+one encoder. The peers of `POOL_PEERS` also read a pool of unlabelled pictures, and most of them do
+not yield an adapter.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ Peer = Callable[[Support], AdapterWeights]
 """A function from the support of T tasks to their adapters, with a leading task axis."""
 
 PoolPeer = Callable[[Support], AdapterWeights | LogitFunction]
-"""Likewise, and it reads the tasks' pools; a function that answers where no adapter does."""
+"""A peer that also reads the tasks' pools; it may give a function of queries, not an adapter."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": Support.zero_shot,

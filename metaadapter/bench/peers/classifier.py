@@ -1,4 +1,4 @@
-"""Any peer, by its name or as a function, behind the face that the predicted adapter has."""
+"""Any peer, by name or as a function, with the interface of `MetaAdapterClassifier`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class PeerClassifier(AdapterClassifier):
     """A peer as a scikit-learn classifier over frozen features.
 
     Rows of X are as for `MetaAdapterClassifier`: features of one encoder, scaled to length 1. A
-    class may have pictures, a text, or both. A function that reads no temperature needs none.
+    class may have pictures, a text, or both. The temperature is needed only by peers that use it.
 
     Args:
-        peer: A name in `PEERS`; one in `META_PEERS`, for features of the encoders that its weights
-            were learned on; or a function from a `Support` to `AdapterWeights` of its tasks.
+        peer: A name in `PEERS`; a name in `META_PEERS`, for features of the encoders that its
+            weights were trained on; or a function from a `Support` to the `AdapterWeights` of its
+            tasks.
         class_texts: label → vector, or label → name when `encoder` is given.
         encoder: The `FrozenEncoder` that the features come from, or its name.
-        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`.
+        logit_scale: The encoder's inverse temperature; read from `encoder` if `None`.
     """
 
     def __init__(
@@ -49,18 +50,18 @@ class PeerClassifier(AdapterClassifier):
     def fit(self, X: Any, y: Any) -> PeerClassifier:
         """Fit the peer to features X (n, D) and labels y (n,) of pictures.
 
-        n may be 0 where `class_texts` names the classes.
+        n may be 0 if `class_texts` names the classes.
 
         Raises:
-            ValueError: X or y is not usable, or there are fewer than two classes.
+            ValueError: X or y cannot be used, or there are fewer than two classes.
             UsageError: No peer has the name, its weights are for another encoder, the temperature
-                is needed and not known, or a function gives no adapter of these classes.
+                is needed but unknown, or a function gives no adapter for these classes.
         """
-        self._peer(None)  # a slip in its name is told before the encoder reads those of classes
+        self._peer(None)  # an unknown name is refused before the encoder reads the class names
         with unchanged_on_error(self):
             support, encoder = self._read(X, y)
-            found, shape = self._peer(encoder)(support.exact), support.text_TND.shape
-            adapters = require_adapters(found, shape, owner=f"peer {self.peer!r}")
+            weights, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+            adapters = require_adapters(weights, shape, owner=f"peer {self.peer!r}")
             self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
@@ -74,8 +75,8 @@ class PeerClassifier(AdapterClassifier):
             return peer
         if self.peer in POOL_PEERS:
             raise UsageError(
-                f"peer {self.peer!r} reads a pool of unlabelled pictures, which there is none of "
-                "here: measure it with metaadapter evaluate --pool balanced --methods pool-peers"
+                f"peer {self.peer!r} reads a pool of unlabelled pictures, but `fit` has no "
+                "pool: measure it with metaadapter evaluate --pool balanced --methods pool-peers"
             )
         if self.peer not in PEERS:
             known = ", ".join([*PEERS, *META_PEERS])

@@ -1,4 +1,4 @@
-"""Cross-modal linear probe (Lin et al., 2023): the texts are further samples of their classes."""
+"""Cross-modal linear probe (Lin et al., 2023): texts are additional samples of their classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient descent on many tasks at once, none of which sees another."""
+"""Gradient descent on many independent tasks at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def descend(
     *,
     cosine: bool = False,
 ) -> None:
-    """Change the optimizer's tensors in place by full-batch steps, and keep the last.
+    """Change the optimizer's tensors in place by full-batch steps, and keep the last state.
 
-    Summing the tasks' losses gives each task its own gradient; SGD and Adam work element by
-    element, so a task ends where it would alone. With `cosine` the learning rate falls to zero
-    along a cosine.
+    The sum of the tasks' losses gives each task its own gradient, and SGD and Adam work element by
+    element, so the result is the same as for each task alone. With `cosine` the learning rate falls
+    to zero along a cosine.
     """
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
     with torch.enable_grad():

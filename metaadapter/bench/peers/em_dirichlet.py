@@ -12,25 +12,24 @@ from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.task_by_task import neutral_text
 
-# The authors' rounds, and their temperature of 30, for CLIP's own is 100 and other encoders have
-# another.
+# The authors' rounds, and their temperature of 30 relative to CLIP's own, which is 100.
 N_ROUNDS, TEMPERATURE_PER_SCALE = 20, 0.3
-# How they fit a Dirichlet: up to 1,000 steps, stopped when 50 end in one that hardly moves.
+# The authors' fit of a Dirichlet: up to 1,000 steps, until the last of 50 steps hardly moves.
 N_STEPS, N_BETWEEN, STILL = 1000, 50, 1e-11
-# Added to probabilities by them.
+# The authors add this to probabilities.
 EPSILON = 1e-15
-# A class that has less of a picture than this keeps the distribution that it has.
+# A class with less mass of pictures than this keeps its distribution.
 LEAST_MASS = 1e-12
 
 
 def em_dirichlet(support: Support) -> LogitFunction:
     """Logits log Dir(p(x); α_c) + log π_c, p(x) the softmax of 0.3 s · x · t.
 
-    Twenty rounds fit α_c to labelled pictures and to the pool's in the shares that c has of them,
-    take π as the pool's mean share, and assign the pool by these logits. π enters with the weight
-    that the authors give it where the number of classes in the pool is not known. Without a pool π
-    is even. A class without a text has the mean text; one with neither pictures nor a pool has
-    α_c = 1 + e_c, under which its logit is log p_c(x) and a constant.
+    Twenty rounds fit α_c to the labelled pictures and to the pool, weighted by its assignment to c;
+    set π to the mean assignment of the pool; and assign the pool by these logits. π has the weight
+    that the authors use if the number of classes in the pool is unknown. Without a pool, π is
+    uniform. A class without a text has the mean text. A class with neither pictures nor a pool has
+    α_c = 1 + e_c, so that its logit is log p_c(x) plus a constant.
     """
     exact = support.exact
     classes_TN, is_pool_TU = exact.class_mask_TN, exact.pool_mask_TU
@@ -54,7 +53,7 @@ def em_dirichlet(support: Support) -> LogitFunction:
     for number in range(N_ROUNDS):
         mass_TN = labelled_TMN.sum(1) + z_TUN.sum(1)
         sums_TNE = labelled_TMN.mT @ log_rows_TMN + z_TUN.mT @ pool_TUN
-        # Without a pool nothing changes after the first round.
+        # Without a pool, nothing changes after the first round.
         fits_TN = classes_TN & (mass_TN > LEAST_MASS) & (has_pool_T1 | (number == 0))
         entries_TNE = classes_TN[:, None].expand_as(alpha_TNE)
         mean_RE = sums_TNE[fits_TN] / mass_TN[fits_TN][:, None]
@@ -79,24 +78,24 @@ def _log_density(
     alpha_TNE: Float[Tensor, "T N E"],
     classes_TE: Bool[Tensor, "T E"],
 ) -> Float[Tensor, "T Q N"]:
-    """Values of log Dir(p; α_c) of each row and class c."""
-    there_T1E = classes_TE[:, None]
-    total_TN = (alpha_TNE * there_T1E).sum(-1)
-    constant_TN = total_TN.lgamma() - (alpha_TNE.lgamma() * there_T1E).sum(-1)
-    return log_p_TQE @ ((alpha_TNE - 1) * there_T1E).mT + constant_TN[:, None]
+    """The log density log Dir(p; α_c) of each row for each class c."""
+    valid_T1E = classes_TE[:, None]
+    total_TN = (alpha_TNE * valid_T1E).sum(-1)
+    constant_TN = total_TN.lgamma() - (alpha_TNE.lgamma() * valid_T1E).sum(-1)
+    return log_p_TQE @ ((alpha_TNE - 1) * valid_T1E).mT + constant_TN[:, None]
 
 
 def _fit(
-    alpha_RE: Float[Tensor, "R E"], mean_RE: Float[Tensor, "R E"], there_RE: Bool[Tensor, "R E"]
+    alpha_RE: Float[Tensor, "R E"], mean_RE: Float[Tensor, "R E"], valid_RE: Bool[Tensor, "R E"]
 ) -> Float[Tensor, "R E"]:
-    """The likeliest α for each row of mean log-probabilities, from a start, by the authors' steps.
+    """The maximum-likelihood α for each row of mean log-probabilities, by the authors' steps.
 
-    Each maximises a bound on the likelihood whose curvature c is such that it touches at α = 0 too.
-    One picture alone has no likeliest α, and the number of steps is what holds it.
+    Each step maximises a lower bound of the likelihood, with a curvature such that the bound is
+    also tight at α = 0. A single picture has no maximum; there the number of steps limits α.
     """
     alpha_RE, moving_R = alpha_RE.clone(), torch.arange(len(alpha_RE), device=alpha_RE.device)
     for _ in range(N_STEPS // N_BETWEEN):
-        new_RE, there, mean = alpha_RE[moving_R], there_RE[moving_R], mean_RE[moving_R]
+        new_RE, valid, mean = alpha_RE[moving_R], valid_RE[moving_R], mean_RE[moving_R]
         old_RE = new_RE
         for _ in range(N_BETWEEN):
             old_RE = new_RE
@@ -105,12 +104,12 @@ def _fit(
             curvature_RE = torch.where(
                 old_RE > EPSILON, 2 * gap_RE / old_RE.square(), math.pi**2 / 6
             )
-            total_R1 = (old_RE * there).sum(-1, keepdim=True)
+            total_R1 = (old_RE * valid).sum(-1, keepdim=True)
             b_RE = slope_RE - total_R1.digamma() - curvature_RE * old_RE - mean
             new_RE = ((b_RE.square() + 4 * curvature_RE).sqrt() - b_RE) / (2 * curvature_RE)
         alpha_RE[moving_R] = new_RE
-        moved_R = ((new_RE - old_RE) * there).square().sum(-1)
-        moving_R = moving_R[moved_R >= STILL * (old_RE * there).square().sum(-1)]
+        moved_R = ((new_RE - old_RE) * valid).square().sum(-1)
+        moving_R = moving_R[moved_R >= STILL * (old_RE * valid).square().sum(-1)]
         if not len(moving_R):
             break
     return alpha_RE

@@ -1,4 +1,4 @@
-"""A small image tower, all of it fine-tuned on the support with augmentation."""
+"""A small image tower that is fine-tuned as a whole on the support, with augmentation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from metaadapter.features.open_clip_model import OpenClipModel
 
 N_STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 8, 1e-4, 0.05
-# The whole picture and random crops of it, half of them mirrored, drawn anew at each step.
+# The whole picture and random crops, half of them mirrored; each step draws one of them.
 N_VIEWS = 12
-# Infrared frames of the night are grey.
+# The fraction of grey pictures in a batch, because infrared frames at night are grey.
 GREY = 0.3
 AT_ONCE = 16
 
@@ -32,9 +32,9 @@ AT_ONCE = 16
 class FineTunedTower:
     """The image tower of a CLIP model with its class texts as a head, both fine-tuned.
 
-    Settings are the same for all numbers of shots, as for the peers: AdamW with a cosine. The head
-    starts from the texts, as zero-shot CLIP is, and at zero for a class without one. Statistics of
-    batch norms stay, for a support is too small to estimate them.
+    The settings are the same for all numbers of shots, as for the other peers: AdamW with a cosine.
+    The head starts from the texts, like zero-shot CLIP, and at zero for a class without a text.
+    The statistics of batch norms stay, because a support is too small to estimate them.
 
     Args:
         model: The CLIP model; it is not changed.
@@ -59,18 +59,18 @@ class FineTunedTower:
     def of_encoder(
         cls, encoder: FrozenEncoder, texts: Float[np.ndarray, "n_classes D"], seed: int
     ) -> FineTunedTower:
-        """The image tower of a frozen encoder, which stays as it is.
+        """Copy the image tower of a frozen encoder, which does not change.
 
         Args:
             encoder: An encoder of open_clip.
-            texts: Its class texts, as `encode_texts` gives them, zeros for a class without a name.
-            seed: Of the views and batches.
+            texts: Class texts from `encode_texts`, with zeros for a class without a name.
+            seed: The seed of the views and batches.
         """
         # The encoder's own network has batch norms folded into convolutions, perhaps in a lower
-        # precision: gradient steps on it are others than those on the weights as they came.
+        # precision: gradient steps on it differ from those on the original weights.
         model = build_model(resolve_encoder(encoder.name))
         width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
-        # The joint block of the first look comes first, and a text has no other.
+        # The joint block of the first look is first; texts have no other columns.
         rows = unit_rows(texts[:, :width].astype(np.float32))
         return cls(model, rows, float(model.network.logit_scale.detach().exp()), seed)
 
@@ -78,7 +78,7 @@ class FineTunedTower:
         """Fine-tune on upright RGB pictures and the numbers of their classes."""
         draw = torch.Generator().manual_seed(self._seed)
         views = torch.stack(
-            [view_pixels(each, self._look, N_VIEWS, self._seed)[:, 0] for each in pictures]
+            [view_pixels(picture, self._look, N_VIEWS, self._seed)[:, 0] for picture in pictures]
         )
         targets = torch.tensor(labels)
         parameters = [*self._tower.parameters(), self._head]
@@ -86,8 +86,8 @@ class FineTunedTower:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_STEPS)
         for _ in range(N_STEPS):
             chosen = torch.randperm(len(targets), generator=draw)[:BATCH]
-            seen = torch.randint(N_VIEWS, (len(chosen),), generator=draw)
-            batch = views[chosen, seen]
+            drawn = torch.randint(N_VIEWS, (len(chosen),), generator=draw)
+            batch = views[chosen, drawn]
             is_grey = torch.rand(len(chosen), 1, 1, 1, generator=draw) < GREY
             batch = torch.where(is_grey, batch.mean(1, keepdim=True), batch)
             with torch.enable_grad():
@@ -100,11 +100,11 @@ class FineTunedTower:
 
     def logits(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n n_classes"]:
         """The logits of upright RGB pictures."""
-        found, waiting = [torch.empty(0, len(self._head))], map(self._preprocess, pictures)
+        logits, waiting = [torch.empty(0, len(self._head))], map(self._preprocess, pictures)
         with torch.no_grad():
-            while some := list(islice(waiting, AT_ONCE)):
-                found.append(self._logits(torch.stack(some)))
-        return torch.cat(found)
+            while batch := list(islice(waiting, AT_ONCE)):
+                logits.append(self._logits(torch.stack(batch)))
+        return torch.cat(logits)
 
     def _look(self, picture: Image.Image) -> Tensor:
         return self._preprocess(picture)[None]

@@ -1,4 +1,4 @@
-"""GDA (Wang et al., ICLR 2024): Gaussian discriminant analysis beside the texts."""
+"""GDA (Wang et al., ICLR 2024): Gaussian discriminant analysis added to the texts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# By shots: the medians of the weights that the authors' validation chose. Their 1e-3 at one shot
-# goes with a covariance of augmented views, which is not computed here; 0.03 is best on training
-# stores.
+# By shots: the medians of the weights that the authors' validation chose. Their 1e-3 at one shot is
+# for a covariance of augmented views, which is not computed here; 0.03 is best on training stores.
 ALPHA = {1: 3e-2, 2: 1e-1, 4: 1e-1, 8: 1.0, 16: 10.0}
 
 
 def gda(support: Support) -> AdapterWeights:
     """Logits s · x · t_c + α (x · P μ_c − ½ μ_c · P μ_c), P = D · [Σ r rᵀ + tr(S) I]⁻¹.
 
-    r are the pictures about their class means μ_c and S is their covariance. Where no class has
-    two pictures, P = D / tr · I with the trace of the pictures' covariance about their grand mean.
-    α grows with the mean number of shots.
+    r are the pictures less their class means μ_c, and S is their covariance. If no class has two
+    pictures, P = D / tr · I with the trace of the pictures' covariance about their grand mean. α
+    grows with the mean number of shots.
     """
     exact = support.exact
     shots_TNKD, means_TND = exact.shots_TNKD, exact.means_TND
@@ -28,12 +27,12 @@ def gda(support: Support) -> AdapterWeights:
     within_TMD, trace_T = _about(exact, means_TND)
     _, total_T = _about(exact, grand_T1D)
     tiny = torch.finfo(trace_T.dtype).eps
-    # S vanishes where no class has two pictures: then P is the identity but for its factor.
+    # S is zero if no class has two pictures: then P is the identity up to its factor.
     vanishes_T = trace_T <= tiny
     strength_T = trace_T.masked_fill(vanishes_T, 1.0)
     classes_TND = _shrink_along_scatter(within_TMD, strength_T, means_TND)
     bias_TN = -0.5 * (classes_TND * means_TND).sum(-1)
-    # The discriminant scales its precision by tr(S) where the authors have D.
+    # The precision has the factor tr(S), where the authors have D.
     spread_T = torch.where(vanishes_T & (total_T > tiny), total_T, strength_T)
     scale_T1 = (_alpha(exact) * exact.text_TND.shape[-1] / spread_T)[:, None]
     return support.head(
@@ -51,7 +50,7 @@ def _alpha(support: Support) -> Tensor:
 
 
 def _about(support: Support, centre_TND: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, M, D) the pictures about the centres of their classes, and (T,) their variance."""
+    """The pictures less the centres of their classes (T, M, D), and their variance (T,)."""
     present_TNK1 = support.present_TNK[..., None]
     about_TNKD = (support.shots_TNKD - centre_TND[:, :, None]) * present_TNK1
     variance_T = about_TNKD.square().sum((1, 2, 3)) / (support.n_pictures_T - 1).clamp(min=1)

@@ -1,4 +1,4 @@
-"""scikit-learn's label spreading (Zhou et al., 2003) from the labelled pictures over the pool."""
+"""scikit-learn's label spreading (Zhou et al., 2003) from labelled pictures to the pool."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilitie
 
 
 def label_spreading(support: Support) -> LogitFunction:
-    """Probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc, F the labels that pictures j have in the end.
+    """Probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc, F the final labels of the pictures j.
 
-    All settings are scikit-learn's. Neither texts nor temperature are read: a class without a
-    picture is never the answer, and without any picture all classes are alike.
+    All settings are scikit-learn's. Texts and temperature are not used: a class without a picture
+    is never predicted, and without any picture all classes are equally probable.
     """
     return answers(support, _fit)
 
@@ -33,10 +33,10 @@ def _fit(task: Task) -> Callable[[Tensor], Tensor]:
         spread.fit(task.points_PD.cpu().numpy(), labels)
 
     def scores(rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
-        found_QN = rows_QD.new_zeros(len(rows_QD), n_way)
+        p_QN = rows_QD.new_zeros(len(rows_QD), n_way)
         if len(pictured) and len(rows_QD):
-            found = spread.predict_proba(rows_QD.cpu().numpy())
-            found_QN[:, pictured] = torch.from_numpy(found).to(found_QN)
-        return log_probabilities(found_QN)
+            predicted = spread.predict_proba(rows_QD.cpu().numpy())
+            p_QN[:, pictured] = torch.from_numpy(predicted).to(p_QN)
+        return log_probabilities(p_QN)
 
     return scores

@@ -1,4 +1,4 @@
-"""scikit-learn's logistic regression on the pictures alone, as Radford et al. (2021) probe CLIP."""
+"""scikit-learn's logistic regression on the pictures, as Radford et al. (2021) probe CLIP."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# scikit-learn's 1 is for features of unit variance; rows of length 1 need less of a penalty.
-# Beyond 10 nothing is won on training stores.
+# scikit-learn's 1 suits features of unit variance; rows of length 1 need a weaker penalty. Above 10
+# nothing is gained on training stores.
 C = 10.0
 
 
 def logistic_probe(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of scikit-learn's solver, task by task; the texts are not read.
+    """Logits w_c · x + b_c of scikit-learn's solver, task by task.
 
-    The temperature is not read either. A class without a picture gets a logit below the lowest that
-    any pictured class can have.
+    Texts and temperature are not used. The logit of a class without a picture is lower than any
+    logit that the other classes can have.
     """
     rows_TMD, present_TNK = support.rows_TMD.cpu().double(), support.present_TNK.cpu()
     heads = [_probe(*task) for task in zip(rows_TMD, present_TNK, strict=True)]
@@ -31,16 +31,16 @@ def logistic_probe(support: Support) -> AdapterWeights:
 
 
 def new_probe() -> LogisticRegression:
-    """scikit-learn's solver with the settings of the probe, not fitted."""
+    """An unfitted scikit-learn model with the settings of the probe."""
     return LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
 
 
 def read_probe(
     probe: LogisticRegression | None, pictured: Int[np.ndarray, " n"], n_way: int, width: int
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Class vectors and biases of a fitted probe, `None` where fewer than two classes have any.
+    """Class vectors and biases of a fitted probe; `None` if fewer than two classes have pictures.
 
-    `pictured` are the classes that have pictures, which the probe knows.
+    `pictured` are the classes with pictures, which the probe knows.
     """
     classes, bias = np.zeros((n_way, width)), np.zeros(n_way)
     if probe is not None:

@@ -1,4 +1,4 @@
-"""LP++ (Huang et al., 2024): a linear probe beside class-wise weighted texts."""
+"""LP++ (Huang et al., 2024): a linear probe plus texts with a weight for each class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# The authors' constants; their choice of the best step on labelled pictures is left out.
+# The authors' constants; their choice of the best step on validation pictures is left out.
 N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10
-# Theirs is 250 for CLIP, whose temperature is 100; other encoders have another.
+# The authors' 250 relative to CLIP's temperature of 100.
 TEXT_WEIGHT_PER_SCALE = 2.5
 
 
@@ -20,7 +20,7 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
     The start is w_c = Σ_{i∈c} x_i, b = 0 and α = 2.5 s times the mean of x_i · t_c over classes
     and their pictures. Both step sizes come from the curvature of the loss.
     """
-    # Steps as long as the curvature allows, with momentum, let rounding grow.
+    # In float64: with steps as long as the curvature allows, momentum amplifies rounding errors.
     exact = support.exact
     rows_TMD, text_TND = exact.rows_TMD, exact.text_TND
     along_text_TMN = rows_TMD @ text_TND.mT

@@ -16,40 +16,41 @@ from metaadapter.bench.peers.descent import descend
 
 N_STEPS = 10
 VISUAL_RATIO = RATIO / (1 - RATIO)
-# As TaskRes has it: how fast class vectors move beside the adapter, for there is one inner rate.
+# The relative speed of class vectors, as in TaskRes: there is a single inner learning rate.
 RESIDUAL_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is learned on training tasks: where the steps start, and how long they are."""
+    """The start and the length of the steps, which are learned on training tasks."""
 
     down_RD: Float[Tensor, "R D"]
     up_DR: Float[Tensor, "D R"]
     log_rate: Float[Tensor, ""]
-    """The natural logarithm of the learning rate times s², which suits any temperature s."""
+    """The natural logarithm of the learning rate times s², which is independent of s."""
 
 
 def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> AdapterWeights:
-    """A few steps of plain SGD on the support move the visual adapter and the class vectors.
+    """Take a few steps of plain SGD on the support, for the visual adapter and the class vectors.
 
-    The residuals of the class vectors start at zero, so that one start serves all classes; `logits`
-    is the formula that the steps differentiate.
+    The residuals of the class vectors start at zero, so that one start serves all classes. The
+    steps differentiate the formula `logits`.
     """
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
     down_TRD, up_TDR = (
-        each.to(start_TND).repeat(len(start_TND), 1, 1) for each in (learned.down_RD, learned.up_DR)
+        start.to(start_TND).repeat(len(start_TND), 1, 1)
+        for start in (learned.down_RD, learned.up_DR)
     )
     residual_TND = torch.zeros_like(start_TND)
     moving = [down_TRD, up_TDR, residual_TND] if moves_adapter else [residual_TND]
-    for each in moving:
-        each.requires_grad_()
+    for weights in moving:
+        weights.requires_grad_()
 
     def loss_T() -> torch.Tensor:
         logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
         return weight_T * support.cross_entropy_T(logits_TMN)
 
-    # Plain SGD moves by rate times gradient, so the rate of each task can be in its loss.
+    # Plain SGD moves by rate times gradient, so the loss can hold the rate of each task.
     weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
     rate = float(learned.log_rate.exp())
     descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
@@ -58,7 +59,7 @@ def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> Ada
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:
-    """`maml` whose steps move the class vectors alone: all tasks have one visual adapter."""
+    """`maml` whose steps move only the class vectors: all tasks share one visual adapter."""
     return maml(support, learned, moves_adapter=False)
 
 
@@ -79,9 +80,9 @@ def logits(
 def loss_weight(
     n_pictures: Float[Tensor, "*T"], n_shot: Float[Tensor, "*T"]
 ) -> Float[Tensor, "*T"]:
-    """The factor on the mean cross-entropy, so that one rate suits tasks of any size.
+    """The factor of the mean cross-entropy that makes one learning rate suit tasks of any size.
 
-    With it a class moves as far among many classes as among few, and further with more shots, by
-    their square root: the best rate grows with what the pictures can tell.
+    With this factor a class moves equally far among many classes and among few, and further with
+    more shots, by their square root: the best rate grows with the information in the pictures.
     """
     return n_pictures / n_shot.sqrt()

@@ -1,4 +1,4 @@
-"""Peers with weights that were learned on training tasks, for the features of one encoder."""
+"""Peers with weights that were trained on training tasks, for the features of an encoder."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ SHIPPED = Path(__file__).parents[2] / "assets" / "peers"
 
 
 class Formula(NamedTuple):
-    """How a peer computes adapters from a support and the dataclass of what it has learned."""
+    """The function of a peer from a support and learned weights to adapters."""
 
     learned: type[Any]
+    """The dataclass of the learned weights."""
     fit: Callable[[Support, Any], AdapterWeights]
 
 
@@ -40,12 +41,12 @@ META_PEERS: dict[str, Formula] = {
     "MAML": Formula(Start, maml),
     "ANIL": Formula(Start, anil),
 }
-"""The formulas by name; weights fit the width and the encoder that they were learned on."""
+"""The formulas by name; weights fit the width and the encoders that they were trained on."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetaPeer:
-    """A formula with what it has learned: a peer as the others are."""
+    """A formula with its learned weights, which is a `Peer`."""
 
     name: str
     """The key of the formula in `META_PEERS`."""
@@ -59,34 +60,34 @@ class MetaPeer:
         """The adapters of T tasks.
 
         Raises:
-            UsageError: The features are of another width.
+            UsageError: The features have another width.
         """
         width = support.text_TND.shape[-1]
         if width != self.width:
             raise UsageError(self._unfit(f"the features have width {width}"))
         formula = META_PEERS[self.name]
-        placed = {name: each.to(support.text_TND) for name, each in self.learned.items()}
+        placed = {name: tensor.to(support.text_TND) for name, tensor in self.learned.items()}
         return formula.fit(support, formula.learned(**placed))
 
     def require_encoder(self, encoder: str, *, owner: str) -> None:
-        """Check whose features it is to take: widths do not tell, for many encoders have 512.
+        """Check that features come from a suitable encoder; many encoders share a width of 512.
 
         Raises:
-            UsageError: It was trained on the features of other encoders.
+            UsageError: The peer was trained on the features of other encoders.
         """
         if encoder not in self.encoders:
-            raise UsageError(self._unfit(f"{owner} has those of {encoder}"))
+            raise UsageError(self._unfit(f"{owner} has features of {encoder}"))
 
-    def _unfit(self, what_came: str) -> str:
+    def _unfit(self, difference: str) -> str:
         return (
             f"{self.name}: its weights are for features of width {self.width} of the encoder "
-            f"{' or '.join(sorted(self.encoders))}, but {what_came}. Leave it out, or train it on "
+            f"{' or '.join(sorted(self.encoders))}, but {difference}. Leave it out, or train it on "
             "feature stores of your own: python -m tools.train_peers CONFIG --out FOLDER"
         )
 
     @property
     def identity(self) -> str:
-        """Twelve hexadecimal digits that change with the formula's code and with any weight."""
+        """Twelve hexadecimal digits that change with the code of the formula and any weight."""
         code = code_identity(META_PEERS[self.name].fit)
         digest = sha256(f"{self.name}\n{code}".encode())
         for name, tensor in sorted(self.learned.items()):
@@ -96,12 +97,12 @@ class MetaPeer:
 
 
 def load_meta_peer(name: str | Path) -> MetaPeer:
-    """A peer by name, with the weights that ship, or from a folder that `save_meta_peer` wrote.
+    """Load a peer by name, with the weights that ship, or from a folder of `save_meta_peer`.
 
     Raises:
         UsageError: There is no such peer.
         DataError: A file of the folder is damaged.
-        IncompatibleArtifact: The folder's files do not fit this version.
+        IncompatibleArtifact: The folder is of another version.
     """
     folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
     if not is_meta_peer(folder):
@@ -115,14 +116,14 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
     try:
         file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
         stored = load(regular(file).read_bytes())
-        wanted = {each.name for each in fields(META_PEERS[config["peer"]].learned)}
-        if set(stored) != wanted:
-            raise ValueError(f"tensors {sorted(stored)} where {sorted(wanted)} were expected")
-        learned = {each: tensor.float() for each, tensor in stored.items()}
+        expected = {field.name for field in fields(META_PEERS[config["peer"]].learned)}
+        if set(stored) != expected:
+            raise ValueError(f"expected tensors {sorted(expected)}, got {sorted(stored)}")
+        learned = {key: tensor.float() for key, tensor in stored.items()}
         require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
         encoders = frozenset(config["encoders"])
-        if not all(isinstance(each, str) for each in encoders):
-            raise ValueError("an encoder whose name is no text")
+        if not all(isinstance(encoder, str) for encoder in encoders):
+            raise ValueError("the name of an encoder is not a string")
         peer = MetaPeer(config["peer"], config["width"], encoders, learned)
     except DataError:
         raise
@@ -137,9 +138,9 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
 
 
 def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
-    """Write `peer.json` and `model.safetensors` in one step; in half precision, and no pickle."""
+    """Write `peer.json` and `model.safetensors` in one step, in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = {name: each.half().contiguous() for name, each in peer.learned.items()}
+    half = {name: tensor.half().contiguous() for name, tensor in peer.learned.items()}
     config = {
         "schema": SCHEMA,
         "peer": peer.name,
@@ -151,7 +152,7 @@ def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
 
 
 def is_meta_peer(folder: Path) -> bool:
-    """Whether a folder holds a meta-trained peer."""
+    """Return whether a folder holds a meta-trained peer."""
     return (folder / CONFIG_FILE).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Heads that are means of pictures, and means of pictures and texts, without any training."""
+"""Heads without training: means of pictures, and means of pictures and texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# The floor of λ of the authors of SS-Text.
+# The lower limit of λ of the authors of SS-Text.
 LEAST_PENALTY = 1e-3
 
 
@@ -22,9 +22,9 @@ def prototypes(support: Support) -> AdapterWeights:
 def proto_net(support: Support) -> AdapterWeights:
     """Prototypical networks (Snell et al., 2017): logits −s/2 · ‖x − μ_c‖², as published.
 
-    They are given less what is alike for all classes; without a picture μ_c = t_c. `prototypes`
-    reads the direction of μ_c alone. Here its length matters too: pictures of a class that lie far
-    apart have a short mean, and −‖μ_c‖² makes up for it. At one shot both are equal.
+    Terms that all classes share are left out; without a picture, μ_c = t_c. `prototypes` uses only
+    the direction of μ_c. Here its length matters too: a class with dissimilar pictures has a short
+    mean, for which −‖μ_c‖² compensates. At one shot both are equal.
     """
     pictured_TN1 = support.present_TNK.any(-1, keepdim=True)
     means_TND = torch.where(pictured_TN1, support.means_TND, support.text_TND)
@@ -32,7 +32,7 @@ def proto_net(support: Support) -> AdapterWeights:
 
 
 def text_mean(support: Support) -> AdapterWeights:
-    """Logits s · cos(x, t_c + μ_c): the simplest head that reads the text and the mean picture."""
+    """Logits s · cos(x, t_c + μ_c): the simplest head from the text and the mean picture."""
     return support.head(normalize(support.text_TND + support.means_TND, dim=-1))
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's self-training around the logistic probe: it labels what it is sure of."""
+"""scikit-learn's self-training with the logistic probe, which labels confident pictures."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from metaadapter.bench.peers.task_by_task import Task, heads
 
 
 def self_training(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of the probe that is fitted last, with scikit-learn's settings.
+    """Logits w_c · x + b_c of the last fitted probe, with scikit-learn's settings.
 
-    Up to ten rounds give those unlabelled pictures the likeliest class whose probability is above
-    0.75, for good. Where there is no pool this is the logistic probe, which also tells what a class
-    without a picture gets. Neither texts nor temperature are read.
+    Up to ten rounds label the unlabelled pictures whose most probable class has a probability above
+    0.75; labels stay. Without a pool this is the logistic probe, whose rule for a class without a
+    picture also applies here. Texts and temperature are not used.
     """
     return heads(support, _fit)
 
 
 def _fit(task: Task) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
     points_PD, labels = task.points_PD.cpu().double(), task.labels_M.cpu().numpy()
-    # Neither penalty nor logits change when pictures turn into the space that they span, where
-    # rows of several blocks are several times shorter.
+    # Neither the penalty nor the logits change if pictures are rotated into the space that they
+    # span, in which rows are several times shorter.
     basis_DR = torch.linalg.qr(points_PD.mT).Q
     points = (points_PD @ basis_DR).numpy()
     probe, pictured = None, np.unique(labels)

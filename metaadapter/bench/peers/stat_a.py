@@ -1,4 +1,4 @@
-"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class, anchored at what is known of it."""
+"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class with an anchor."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
 from metaadapter.bench.peers.task_by_task import Task, answers
 
-# The authors' one setting for all of their experiments; α is the pictures that the anchor weighs.
+# The authors' setting in all of their experiments; the anchor has the weight of α pictures.
 N_ROUNDS, ALPHA = 10, 1.0
-# They have no labelled pictures. Beside some, the text's probability has the power that it has in
-# their TransCLIP.
+# The authors have no labelled pictures. With labelled pictures, the text's probability has the same
+# power as in their TransCLIP.
 TEXT_POWER = 0.5
-# Beside 1 / D; where a channel is alike for all pictures and texts, it must not divide by 0.
+# Relative to 1 / D; a channel that is equal in all pictures and texts must not divide by 0.
 LEAST_VARIANCE = 1e-6
 
 
 def stat_a(support: Support) -> LogitFunction:
     """Logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
 
-    Ten rounds assign the pool as TransCLIP does, by these logits and its neighbours. Then, with n_c
-    pictures for which c is the likeliest and β_c = n_c / (n_c + α), μ_c is the mean picture and the
-    anchor in the parts β_c and 1 − β_c, and σ_c is the pictures' variance about μ_c and that of all
-    about their anchors in the same parts. The authors have no labelled picture, λ = 1 and the text
-    as the anchor. Here the anchor is the mean of the labelled pictures, which are pictures of the
-    pool whose class is known, and λ = ½. A class without one is anchored at its text, which is far
-    from all pictures: beside classes that have some it is seldom the answer. A class without a text
-    has the mean text.
+    Ten rounds assign the pool by these logits and its neighbours, as in TransCLIP. Then, with n_c
+    pictures for which c is most probable and β_c = n_c / (n_c + α), μ_c is the mean picture and the
+    anchor with weights β_c and 1 − β_c; σ_c is the variance of these pictures about μ_c and that of
+    all pictures about their anchors, with the same weights. The authors have no labelled pictures,
+    λ = 1, and the text as the anchor. Here λ = ½ and the anchor is the mean of the labelled
+    pictures, which belong to the pool with a known class. The anchor of a class without labelled
+    pictures is its text, which is far from all pictures: beside classes with pictures it is seldom
+    predicted. A class without a text has the mean text.
     """
     return answers(support, _fit)
 
@@ -81,7 +81,7 @@ def _logits(
     means_ND: Float[Tensor, "N D"],
     variance_ND: Float[Tensor, "N D"],
 ) -> Float[Tensor, "Q N"]:
-    """Logits of rows under the texts and the Gaussians."""
+    """Logits of rows by the texts and the Gaussians."""
     precise_ND = means_ND / variance_ND
     squares_QN = rows_QD.square() @ (1 / variance_ND).mT - 2 * rows_QD @ precise_ND.mT
     constant_N = (means_ND * precise_ND + variance_ND.log()).sum(-1)

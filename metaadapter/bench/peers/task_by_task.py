@@ -1,4 +1,4 @@
-"""Peers that go through tasks one by one, without padding, and what they find put back together."""
+"""Peers that fit tasks one by one, without padding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# In place of a probability of 0, whose logarithm no average of log losses survives.
+# In place of a probability of 0, whose logarithm would make any mean log loss infinite.
 LEAST_PROBABILITY = 1e-6
 
 
@@ -23,13 +23,13 @@ class Task:
 
     rows_MD: Float[Tensor, "M D"]
     labels_M: Int[Tensor, " M"]
-    """0 … N − 1; a class may have no picture."""
+    """Classes 0 … N − 1; a class may have no picture."""
     pool_UD: Float[Tensor, "U D"]
-    """No row where there is no pool."""
+    """No row if there is no pool."""
     text_ND: Float[Tensor, "N D"]
-    """A row of zeros where a class has no text."""
+    """A row of zeros for a class without a text."""
     support: Support
-    """The batch that it is of, which knows the temperature or tells what is missing."""
+    """The batch of the task, which knows the temperature or says that it is missing."""
     index: int
 
     @property
@@ -49,32 +49,32 @@ class Task:
 
     @property
     def neutral_text_ND(self) -> Float[Tensor, "N D"]:
-        """The texts, where none is missing."""
+        """The texts, with the mean text in place of a missing one."""
         return neutral_text(self.text_ND)
 
 
 def neutral_text(text_ND: Float[Tensor, "*T N D"]) -> Float[Tensor, "*T N D"]:
-    """The texts, and for a class without one, a row of zeros, their mean.
+    """The texts, with the mean text in place of a missing one, which is a row of zeros.
 
-    So it is as likely as classes are on average, where a row of zeros would rule it out and its
-    mean picture, nearer to any picture than a text is, all the others.
+    With the mean text a class is as probable as classes are on average. A row of zeros would rule
+    the class out; its mean picture, nearer to any picture than a text, would rule out the others.
     """
-    there_N1 = text_ND.any(-1, keepdim=True)
-    mean_1D = text_ND.sum(-2, keepdim=True) / there_N1.sum(-2, keepdim=True).clamp(min=1)
-    return torch.where(there_N1, text_ND, mean_1D)
+    known_N1 = text_ND.any(-1, keepdim=True)
+    mean_1D = text_ND.sum(-2, keepdim=True) / known_N1.sum(-2, keepdim=True).clamp(min=1)
+    return torch.where(known_N1, text_ND, mean_1D)
 
 
 def heads(
     support: Support,
     fit: Callable[[Task], tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]],
 ) -> AdapterWeights:
-    """Adapters with logits v_c · x + b_c from the vectors and biases of each task."""
+    """Adapters with logits v_c · x + b_c, from the vectors and biases of each task."""
     vectors_TND = torch.zeros_like(support.text_TND)
     bias_TN = torch.zeros_like(vectors_TND[..., 0])
-    for index, there_N in enumerate(support.class_mask_TN):
-        found_ND, found_N = fit(_task(support, index))
-        vectors_TND[index, there_N] = found_ND.to(vectors_TND)
-        bias_TN[index, there_N] = found_N.to(bias_TN)
+    for index, mask_N in enumerate(support.class_mask_TN):
+        vectors_ND, bias_N = fit(_task(support, index))
+        vectors_TND[index, mask_N] = vectors_ND.to(vectors_TND)
+        bias_TN[index, mask_N] = bias_N.to(bias_TN)
     return support.head(vectors_TND, bias_TN, logit_scale=1.0)
 
 
@@ -82,30 +82,30 @@ def answers(
     support: Support,
     fit: Callable[[Task], Callable[[Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]],
 ) -> LogitFunction:
-    """A function from those of the tasks; their logits become log-probabilities."""
+    """A function of queries from the functions of all tasks; it gives log-probabilities."""
     class_mask_TN = support.class_mask_TN
     fitted = [fit(_task(support, index)) for index in range(support.n_tasks)]
 
     def answer(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
         log_p_TQN = query_TQD.new_full((*query_TQD.shape[:2], class_mask_TN.shape[1]), -torch.inf)
-        for log_p_QN, one, query_QD, there_N in zip(
+        for log_p_QN, scores, query_QD, mask_N in zip(
             log_p_TQN, fitted, query_TQD, class_mask_TN, strict=True
         ):
-            found_QN = one(query_QD.to(_exact(support))).log_softmax(-1)
-            log_p_QN[:, there_N] = found_QN.to(log_p_QN)
+            answers_QN = scores(query_QD.to(_exact(support))).log_softmax(-1)
+            log_p_QN[:, mask_N] = answers_QN.to(log_p_QN)
         return log_p_TQN
 
     return answer
 
 
 def log_probabilities(scores_QN: Float[Tensor, "Q N"]) -> Float[Tensor, "Q N"]:
-    """Logarithms of scores that are 0 or more, scaled to sum to 1; alike where all are 0."""
+    """Logarithms of non-negative scores, scaled to sum to 1; equal if all scores are 0."""
     share_QN = scores_QN / scores_QN.sum(-1, keepdim=True).clamp(min=torch.finfo().tiny)
     return share_QN.clamp(min=LEAST_PROBABILITY).log()
 
 
 def _task(support: Support, index: int) -> Task:
-    """One task of a batch without the places that hold nothing."""
+    """One task of a batch, without padding."""
     dtype, class_mask_N = _exact(support), support.class_mask_TN[index]
     present_NK: Bool[Tensor, "N K"] = support.support_mask_TNK[index][class_mask_N]
     text_ND = support.text_TND[index][class_mask_N].to(dtype)
@@ -123,5 +123,5 @@ def _task(support: Support, index: int) -> Task:
 
 
 def _exact(support: Support) -> torch.dtype:
-    """float64 where the device has it."""
+    """float64 if the device has it."""
     return torch.float32 if support.text_TND.device.type == "mps" else torch.float64

@@ -1,4 +1,4 @@
-"""Tip-Adapter (Zhang et al., 2022): a cache of the support beside the texts; trained, too."""
+"""Tip-Adapter (Zhang et al., 2022): a cache of the support added to the texts, and its training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.bench.peers.descent import descend
 
-# The authors' defaults; their search of both on labelled pictures is left out.
+# The authors' defaults; their search for both on validation pictures is left out.
 ALPHA, BETA = 1.17, 1.0
 # The authors' AdamW. Their 20 to 100 passes in batches of 256 are 20 to 1,250 steps, by set; here
-# all tasks have one number, and the last step is kept where they keep the best on test pictures.
+# all tasks have one number. The last step is kept; the authors keep the best on test pictures.
 LEARNING_RATE, EPSILON, N_STEPS = 1e-3, 1e-4, 200
 
 

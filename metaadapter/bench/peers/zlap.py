@@ -12,18 +12,19 @@ from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
-# The authors' defaults, which they keep for most sets.
+# The authors' defaults, which they use for most sets.
 N_NEIGHBOURS, TEXT_POWER, ALPHA = 5, 5.0, 0.3
 
 
 def zlap(support: Support) -> LogitFunction:
     """Probabilities ∝ Σ_k s_k F_kc over a new picture's neighbours k, F = (I − α D^-½ W D^-½)⁻¹ Y.
 
-    W joins each picture with the four pictures and the five texts nearest to it, by its cosine to
-    a picture and by its cosine to the power 5 to a text; s_k are the same for the new picture, to
-    five pictures and five texts. That is their inductive form, exact and not made sparse. Y has 1
-    at the node of each class's text and, where the authors label texts alone, at its pictures. A
-    class without a text is reached by its pictures only; one with neither is never the answer.
+    W connects each picture with its four nearest pictures and its five nearest texts: by the cosine
+    with a picture, and by the cosine with a text to the power 5. s_k are the same for the new
+    picture, with five pictures and five texts. This is the authors' inductive form, exact and not
+    made sparse. Y has 1 at the node of each class's text and, unlike the authors', at its labelled
+    pictures. A class without a text is reached only by its pictures; a class with neither is never
+    predicted.
     """
     return answers(support, _fit)
 
@@ -53,6 +54,6 @@ def _fit(task: Task) -> Callable[[Tensor], Tensor]:
 
 
 def _strongest(cosines_QV: Float[Tensor, "Q V"], n_kept: int) -> Float[Tensor, "Q V"]:
-    """The largest cosines of each row, 0 elsewhere and where they are negative."""
+    """The largest cosines of each row; 0 elsewhere and in place of negative ones."""
     kept = cosines_QV.topk(min(n_kept, cosines_QV.shape[1]), dim=-1)
     return torch.zeros_like(cosines_QV).scatter(-1, kept.indices, kept.values.clamp(min=0))

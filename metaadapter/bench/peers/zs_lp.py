@@ -11,7 +11,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.descent import descend
 
-# The authors' one recipe for all tasks.
+# The authors' settings for all tasks.
 LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
 
 
@@ -21,10 +21,10 @@ def zs_lp(support: Support) -> AdapterWeights:
 
 
 def clap(support: Support) -> AdapterWeights:
-    """ZS-LP held to the texts that the pictures agree with, by the penalty mean_c λ_c ‖w_c − t_c‖².
+    """ZS-LP with the penalty mean_c λ_c ‖w_c − t_c‖², which keeps good texts.
 
-    λ_c is set once: the mean probability that zero-shot CLIP gives class c on its own pictures. It
-    is 1 for a class without a picture, for nothing speaks against its text, and 0 for one without
+    λ_c is fixed: the mean probability that zero-shot CLIP gives class c on its own pictures. It is
+    1 for a class without a picture, because nothing contradicts its text, and 0 for a class without
     a text.
     """
     return _probe(support, _text_trust(support) / support.class_mask_TN.sum(-1, keepdim=True))
@@ -46,10 +46,10 @@ def _probe(support: Support, penalty_TN: Tensor) -> AdapterWeights:
 
 
 def _text_trust(support: Support) -> Float[Tensor, "T N"]:
-    """λ_c; 0 for a class that is not there. A class without a text has no part in the softmax."""
+    """λ_c; 0 for an absent class. A class without a text is not part of the softmax."""
     named_TN = support.text_TND.any(-1) & support.class_mask_TN
     logits_TMN = support.scale_T11 * support.rows_TMD @ support.text_TND.mT
-    # Finite, so that a task without any text has no 0 / 0.
+    # A finite mask avoids 0 / 0 in a task without any text.
     p_TMN = logits_TMN.masked_fill(~named_TN[:, None], -1e9).softmax(-1)
     n_TN = support.present_TNK.sum(-1)
     own_TN = (p_TMN * support.targets_TMN).sum(1) / n_TN.clamp(min=1)

@@ -1,1 +1,1 @@
-"""Published scores that tell pictures of a task's classes from all others."""
+"""Published scores that separate known pictures from unknown ones."""

@@ -1,13 +1,14 @@
-"""Published scores that tell pictures of a task's classes from those of none of them.
+"""Published scores that separate known pictures from unknown ones.
 
-Each is a pure function of what was asked, the same for all methods, and has one setting. None sees
-a stranger, nor two pictures together. docs/explanation/unknown.md has their formulas.
+Each score is a pure function of answered queries, the same for all methods, with one setting. No
+score sees a stranger in advance, or two queries together. docs/explanation/unknown.md has the
+formulas.
 """
 
-from metaadapter.bench.peers.unknown.asked import Score
 from metaadapter.bench.peers.unknown.of_answers import energy, msp
 from metaadapter.bench.peers.unknown.of_pictures import mahalanobis, prototype
 from metaadapter.bench.peers.unknown.of_texts import mcm, neg_label
+from metaadapter.bench.peers.unknown.queries import Score
 
 SCORES: dict[str, Score] = {
     "msp": msp,
@@ -17,7 +18,7 @@ SCORES: dict[str, Score] = {
     "mahalanobis": mahalanobis,
     "prototype": prototype,
 }
-"""The scores by their names, which stand behind that of a method, as in `GDA@energy`."""
+"""The scores by name, which is the suffix of a method, as in `GDA@energy`."""
 
 READ_WORDS = frozenset({"neglabel"})
-"""Those that need words beside the class names."""
+"""The scores that need words beside the class names."""

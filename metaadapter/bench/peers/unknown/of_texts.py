@@ -1,4 +1,4 @@
-"""Scores that hold a picture against the class names, and against other words."""
+"""Scores that compare a query with the class names, and with other words."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.unknown.asked import Asked
+from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 from metaadapter.errors import UsageError
 
-# The authors' quantile of a word's cosines with the classes, and the share of words that they take.
-NEARNESS, SHARE = 0.95, 0.15
-# They take 10,000 words in 100 groups; of 1,000 words the share is 150.
+# The authors' quantile of a word's cosines with the classes, and their fraction of words.
+NEARNESS, FRACTION = 0.95, 0.15
+# The authors take 10,000 words in 100 groups; of 1,000 words the fraction is 150.
 GROUP_SIZE = 30
 
 
-def mcm(asked: Asked) -> Float[Tensor, "T Q"]:
+def mcm(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
     """max_c softmax(cos(x, t))_c of the texts t at τ = 1 (MCM, Ming et al., NeurIPS 2022).
 
-    At that temperature it is nearly the largest cosine less the mean one.
+    At that temperature it is nearly the largest cosine less the mean cosine.
     """
-    return _cosines(asked).softmax(-1).amax(-1)
+    return _cosines(queries).softmax(-1).amax(-1)
 
 
-def neg_label(asked: Asked) -> Float[Tensor, "T Q"]:
+def neg_label(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
     """The mean over groups of far words of Σ_c e(t_c) / (Σ_c e(t_c) + Σ_w e(w)).
 
     NegLabel (Jiang et al., ICLR 2024): e(t) = exp(s cos(x, t)), t_c are the texts of the classes,
-    w the words of a group, s the encoder's inverse temperature. Every group has words from all of
-    the order of `far_words`, where the authors draw groups at random.
+    w the words of a group, s the encoder's inverse temperature. Every group has every n-th word of
+    `far_words`; the authors draw groups at random.
 
     Raises:
-        UsageError: There are no words, or the temperature is not known.
+        UsageError: There are no words, or the temperature is unknown.
     """
-    if asked.words_WD is None:
+    if queries.words_WD is None:
         raise UsageError("NegLabel needs words beside the class names: give `words_WD`")
-    far_TMD = far_words(asked.support, asked.words_WD)
-    scale_T11 = asked.support.scale_T11.double()
-    own_TQ = (scale_T11 * _cosines(asked)).logsumexp(-1)
+    far_TMD = far_words(queries.support, queries.words_WD)
+    scale_T11 = queries.support.scale_T11.double()
+    own_TQ = (scale_T11 * _cosines(queries)).logsumexp(-1)
     n_groups = max(1, far_TMD.shape[1] // GROUP_SIZE)
-    other_TQM = scale_T11 * (asked.rows_TQD @ far_TMD.mT).double()
-    shares = [
+    other_TQM = scale_T11 * (queries.rows_TQD @ far_TMD.mT).double()
+    fractions = [
         (own_TQ - other_TQM[..., first::n_groups].logsumexp(-1)).sigmoid()
         for first in range(n_groups)
     ]
-    return torch.stack(shares).mean(0)
+    return torch.stack(fractions).mean(0)
 
 
 def far_words(support: Support, words_WD: Float[Tensor, "W D"]) -> Float[Tensor, "T M D"]:
     """The 15 % of the words that are furthest from each task's classes, the furthest first.
 
-    A word is as near as the 95 % quantile of its cosines with the class names (NegMining). That is
-    the largest of up to 20, so that no class's own name gets in, as it could by interpolation.
+    The nearness of a word is the 95 % quantile of its cosines with the class names (NegMining),
+    without interpolation: of up to 20 classes it is the largest, which excludes the class names.
     """
     cosines_TWN = words_WD @ support.text_TND.mT
     ruled_out_T1N = ~support.class_mask_TN[:, None]
@@ -62,13 +62,13 @@ def far_words(support: Support, words_WD: Float[Tensor, "W D"]) -> Float[Tensor,
     nearness_TW = ascending_TWN.gather(
         -1, place_T[:, None, None].expand(-1, len(words_WD), 1).clamp(min=0)
     )[..., 0]
-    n_words = max(1, round(SHARE * len(words_WD)))
+    n_words = max(1, round(FRACTION * len(words_WD)))
     order_TM = nearness_TW.sort(dim=-1, stable=True).indices[:, :n_words]
     return words_WD[order_TM]
 
 
-def _cosines(asked: Asked) -> Float[Tensor, "T Q N"]:
-    """With each text, in float64; −∞ for a class that is not there."""
-    there_TN: Bool[Tensor, "T N"] = asked.support.class_mask_TN
-    cosines_TQN = (asked.rows_TQD @ asked.support.text_TND.mT).double()
-    return cosines_TQN.masked_fill(~there_TN[:, None], -torch.inf)
+def _cosines(queries: AnsweredQueries) -> Float[Tensor, "T Q N"]:
+    """Cosines with each text, in float64; −∞ for an absent class."""
+    mask_TN: Bool[Tensor, "T N"] = queries.support.class_mask_TN
+    cosines_TQN = (queries.rows_TQD @ queries.support.text_TND.mT).double()
+    return cosines_TQN.masked_fill(~mask_TN[:, None], -torch.inf)

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.unknown.asked import Asked
+from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 
 COUNTS, WIDTH, SCALE = (3, 1, 2, 4), 12, 17.0
 
@@ -27,7 +27,7 @@ def asked_of(counts=COUNTS, n_tasks=2, n_words=40):
     support = Support.of_tasks(pictures_TNKD, texts_TND, mask_TNK, logit_scale=SCALE)
     rows_TQD = normalize(randn(n_tasks, 9), dim=-1)
     words_WD = normalize(randn(n_words), dim=-1)
-    return Asked(rows_TQD, SCALE * rows_TQD @ texts_TND.mT, support, words_WD)
+    return AnsweredQueries(rows_TQD, SCALE * rows_TQD @ texts_TND.mT, support, words_WD)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.unknown.asked import Asked
 from metaadapter.bench.peers.unknown.by_name import READ_WORDS, SCORES
+from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 
 FIELDS = ("support_TNKD", "support_mask_TNK", "text_TND", "class_mask_TN")
 
@@ -37,7 +37,9 @@ def test_score__classes_in_another_order__is_the_same(name, asked):
 @pytest.mark.parametrize("name", SCORES)
 def test_score__one_task_and_picture_alone__is_as_among_others(name, asked):
     support = replace(asked.support.map(lambda each: each[1:]))
-    alone = Asked(asked.rows_TQD[1:, 4:5], asked.logits_TQN[1:, 4:5], support, asked.words_WD)
+    alone = AnsweredQueries(
+        asked.rows_TQD[1:, 4:5], asked.logits_TQN[1:, 4:5], support, asked.words_WD
+    )
 
     torch.testing.assert_close(SCORES[name](alone), SCORES[name](asked)[1:, 4:5])
 

@@ -1,4 +1,4 @@
-"""What a score may know of pictures when it tells those of the classes from strangers."""
+"""The queries, answers and supports from which a score recognizes strangers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from metaadapter.adapter.support import Support
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Pictures that T tasks are asked about, and what a method answered."""
+class AnsweredQueries:
+    """The queries of T tasks, and the answers of a method."""
 
     rows_TQD: Float[Tensor, "T Q D"]
     """Unit rows of the pictures."""
     logits_TQN: Float[Tensor, "T Q N"]
-    """The method's answers; −∞ for a class that is ruled out."""
+    """The method's logits; −∞ for a class that is ruled out."""
     support: Support
     """The labelled pictures and names that the method was fitted to."""
     words_WD: Float[Tensor, "W D"] | None = None
-    """Unit rows of words that classes may be far from, for a score that reads them."""
+    """Unit rows of words, for a score that compares classes with words."""
 
 
-Score = Callable[[Asked], Float[Tensor, "T Q"]]
-"""How surely each picture shows one of its task's classes: only the order within a task counts."""
+Score = Callable[[AnsweredQueries], Float[Tensor, "T Q"]]
+"""The score of each query, higher for known pictures; only the order within a task counts."""
