@@ -111,7 +111,7 @@ def test_peer_classifier__encoder_of_the_same_width__is_refused():
     texts = {label: np.ones(1024) for label in "ab"}
     classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())
 
-    with pytest.raises(UsageError, match=r"but encoder= has features of ViT-B-32/openai\. Leave it"):
+    with pytest.raises(UsageError, match=r"encoder= has features of ViT-B-32/openai\. Leave it"):
         classifier.fit(np.ones((2, 1024)), ["a", "b"])
 
 
