@@ -19,8 +19,8 @@ from benchmarks.robustness.artifacts import run, without_measured_anew
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter.files import load_adapter
-from metaadapter.bench.evaluation.folder import JOURNAL_FILE
-from metaadapter.bench.evaluation.folder import Journal as EvaluationJournal
+from metaadapter.bench.evaluation.journal import JOURNAL_FILE
+from metaadapter.bench.evaluation.journal import Journal as EvaluationJournal
 from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.data.proof import read_document
@@ -105,7 +105,7 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
         EvaluationRun.read(folder)
     except DataError as error:
         # One that was given more to measure has no report until it has ended; its tables stay.
-        if "did not end" not in str(error):
+        if "is not finished" not in str(error):
             raise
     _, proof = read_document(folder / SUMMARY_FILE, SUMMARY_SCHEMA, "")
     assert proof is not None

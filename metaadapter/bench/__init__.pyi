@@ -1,6 +1,6 @@
-from .evaluation.config import Cell as Cell
+from .evaluation.cell import Cell as Cell
 from .evaluation.config import EvaluationConfig as EvaluationConfig
-from .evaluation.run import Evaluation as Evaluation
+from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.run import evaluate as evaluate
 from .evaluation.summary import Estimate as Estimate
 from .peers.by_name import PEERS as PEERS

@@ -1,4 +1,4 @@
-"""What an evaluation is asked to measure: methods × sets × shots × seeds on the same draws."""
+"""The configuration of an evaluation: methods × sets × shots × seeds on the same draws."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from metaadapter.bench.evaluation.methods import resolve_names
-from metaadapter.bench.sequences.learner_names import USUAL, resolve_learners
-from metaadapter.bench.sequences.setting import SequenceConfig
+from metaadapter.bench.evaluation.cell import Cell
+from metaadapter.bench.evaluation.method_names import (
+    USUAL_LEARNERS,
+    resolve_learners,
+    resolve_names,
+)
+from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.training.config_file import checked, find_path, read_toml
 
 STORES = ("stores", "support_from", "queries_from")
@@ -20,7 +24,7 @@ PATHS = (*STORES, "strangers")
 
 
 def _resolved(store: str) -> str:
-    """The folder itself, whatever leads there: a link and "." have its name."""
+    """The absolute folder, so that a link and "." have its name."""
     try:
         return str(Path(store).resolve())
     except (OSError, ValueError, RuntimeError) as error:
@@ -30,48 +34,38 @@ def _resolved(store: str) -> str:
 StoreFolder = Annotated[str, AfterValidator(_resolved)]
 
 
-class Cell(NamedTuple):
-    """The smallest piece of work, and the key that it is kept under."""
-
-    method: str
-    store: str
-    """Name of the set, or of the sequence of sets."""
-    n_shot: int
-    seed: int
-
-
 class EvaluationConfig(SequenceConfig):
-    """One evaluation; equal configurations give equal figures, times apart."""
+    """One evaluation; equal configurations give equal figures, except for times."""
 
     schema_version: Literal[1] = 1
     stores: tuple[str, ...] = ()
-    """Folders of feature stores, each a set of its own; one that is given twice counts once."""
+    """Folders of feature stores, one set each; a store that is given twice counts once."""
     support_from: StoreFolder | None = None
-    """Instead of `stores`: the labelled pictures come from this one …"""
+    """Instead of `stores`: the labelled pictures come from this store …"""
     queries_from: StoreFolder | None = None
-    """… and the pictures to classify from this one, classes joined by readable name."""
+    """… and the queries from this one; classes of the same readable name are joined."""
     strangers: tuple[str, ...] = ()
-    """Folders of stores that each task also gets pictures from which show none of its classes; a
-    set's own store gives it none."""
+    """Folders of stores whose pictures, of other classes than the task's, are further queries; a
+    set's own store adds none to it."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of methods, folders of generators and peers; groups as `resolve_names` has them.
+    """Names of methods, and folders of generators and peers; groups as in `resolve_names`.
 
-    With `continual`, names of learners as `load_learner` takes them; "peers" are all of them.
+    With `continual`, names of learners as `load_learner` takes them; "peers" stands for all peers.
     """
     reference: str | None = None
-    """The method that others are held against; the first one if not given."""
+    """The method that the others are compared with; by default the first one."""
     metrics: tuple[str, ...] = ()
-    """Metrics of one's own as FILE.py:FUNCTION."""
+    """The user's own metrics, as FILE.py:FUNCTION."""
 
     @model_validator(mode="before")
     @classmethod
     def _usual_learners(cls, given: Any) -> Any:
-        asks_for_learners = isinstance(given, Mapping) and given.get("continual") is not None
-        return {"methods": USUAL, **given} if asks_for_learners else given
+        is_continual = isinstance(given, Mapping) and given.get("continual") is not None
+        return {"methods": USUAL_LEARNERS, **given} if is_continual else given
 
     @field_validator("stores", "strangers")
     @classmethod
-    def _each_once(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
+    def _without_repeats(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(_resolved, stores)))
 
     @model_validator(mode="after")
@@ -86,18 +80,17 @@ class EvaluationConfig(SequenceConfig):
             )
         if self.continual and (crosses or self.metrics):
             raise ValueError(
-                "a sequence of tasks (continual) is of stores (STORE…), and without metrics of "
-                "one's own"
+                "a sequence of tasks (continual) needs stores (STORE…), and cannot have metrics of "
+                "your own"
             )
         if self.strangers and (self.continual or self.base_to_new):
-            raise ValueError("strangers go without continual and base_to_new")
-        # A set of two stores is told by both names, and they may be alike; not so with strangers.
+            raise ValueError("strangers cannot be combined with continual or base_to_new")
+        # A set of two stores is named by both, so they may share a name; strangers may not.
         folders = {*self.own_stores, *self.strangers} if self.strangers else self.stores
-        n_named = Counter(Path(store).name for store in folders)
-        if alike := [store for store in sorted(folders) if n_named[Path(store).name] > 1]:
+        n_of_name = Counter(Path(store).name for store in folders)
+        if alike := [store for store in sorted(folders) if n_of_name[Path(store).name] > 1]:
             raise ValueError(
-                "sets are told apart by the names of their folders; rename one of: "
-                + ", ".join(alike)
+                "the names of their folders distinguish sets; rename one of: " + ", ".join(alike)
             )
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods")
@@ -106,33 +99,33 @@ class EvaluationConfig(SequenceConfig):
     @property
     def own_stores(self) -> tuple[str, ...]:
         """The folders that the sets are made of."""
-        crossed = (self.support_from, self.queries_from)
-        return self.stores or tuple(each for each in crossed if each is not None)
+        both = (self.support_from, self.queries_from)
+        return self.stores or tuple(store for store in both if store is not None)
 
     @property
     def method_names(self) -> tuple[str, ...]:
-        """Each method once, groups written out."""
+        """Each method once, with groups written out."""
         return (resolve_learners if self.continual else resolve_names)(self.methods)
 
     @property
     def reference_name(self) -> str:
-        """The method that others are held against."""
+        """The method that the others are compared with."""
         return self.reference or self.method_names[0]
 
     @property
     def set_names(self) -> tuple[str, ...]:
-        """The sets, as rows and reports call them."""
+        """Names of the sets in rows and reports."""
         if self.support_from is not None and self.queries_from is not None:
             return (f"{Path(self.support_from).name} → {Path(self.queries_from).name}",)
         return tuple(Path(store).name for store in self.stores)
 
     @property
     def command(self) -> str:
-        """The command that measures this, with every value that is not the usual one."""
+        """The command of this evaluation, with every value that is not the default."""
         words = ["metaadapter", "evaluate", *self.stores]
-        usual = type(self).model_fields
+        fields = type(self).model_fields
         for name, value in self.model_dump(exclude={"stores", "schema_version"}).items():
-            if value == usual[name].default:
+            if value == fields[name].default:
                 continue
             words.append(f"--{name.replace('_', '-')}")
             if value is not True:
@@ -141,7 +134,7 @@ class EvaluationConfig(SequenceConfig):
         return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:
-        """The plan; what shares a draw stands together."""
+        """All cells; those of one draw follow one another."""
         return tuple(
             Cell(method, store, n_shot, seed)
             for store in ((" → ".join(self.set_names),) if self.continual else self.set_names)
@@ -155,8 +148,8 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
     """A configuration with absolute paths.
 
     Args:
-        path: A TOML file with the keys of `EvaluationConfig`; its stores are seen from its own
-            folder, or else from where one is.
+        path: A TOML file with the keys of `EvaluationConfig`; its stores are relative to its own
+            folder, or else to the working directory.
         given: Values that replace those of the file. Stores replace all stores of the file.
 
     Raises:
@@ -167,13 +160,13 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
         replaced = STORES if any(key in given for key in STORES) else ()
         for key, value in read_toml(path).items():
             if key not in replaced:
-                content[key] = _placed(value, path.parent) if key in PATHS else value
+                content[key] = _absolute(value, path.parent) if key in PATHS else value
     owner = "the evaluation asked for" if path is None else f"the configuration {path}"
     return checked(EvaluationConfig, {**content, **given}, owner=owner)
 
 
-def _placed(value: Any, folder: Path) -> Any:
-    """Paths in full; what is none is left for `checked` to complain of."""
+def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
-        return [_placed(each, folder) for each in value]
+        return [_absolute(item, folder) for item in value]
+    # `checked` complains about values that are no text.
     return str(find_path(value, folder)) if isinstance(value, str) else value

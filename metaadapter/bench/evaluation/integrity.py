@@ -1,56 +1,56 @@
-"""Whether the figures may be believed: one box for each way in which they could be too good."""
+"""Checks whether figures can be trusted: one for each way in which they could be too good."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import pandas as pd
 
+from metaadapter.bench.evaluation.bench import Measured
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import MetaTraining
 
 Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
-BY_NAME = "by the names of their stores; a renamed copy is not noticed"
+BY_NAME = "by the names of their stores; this does not notice a renamed copy"
 TASK = ["store", "seed", "task"]
-
-
-@runtime_checkable
-class Recorded(Protocol):
-    """A method or learner, and what it was made with."""
-
-    @property
-    def name(self) -> str:
-        """The name that `--methods` gives it."""
-
-    @property
-    def meta_training(self) -> MetaTraining | None:
-        """The record of its meta-training, where one lies beside its weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One check, to stand in every report."""
+    """The outcome of one check, which every report shows."""
 
     name: str
     status: Status
-    """"fail" if it fails for any method, else "unknown" if it is so for any."""
+    """"fail" if any method fails, else "unknown" if any is unknown."""
     detail: str
     methods: Mapping[str, Status] = field(default_factory=dict)
-    """The verdict on each method."""
+    """Method → its outcome."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return asdict(self)
 
 
-def support_apart(draws: pd.DataFrame, methods: Sequence[Recorded]) -> Box:
-    """No picture, and no group of pictures, is in the queries of a task and its support or pool.
+def check_integrity(
+    draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
+) -> tuple[Box, ...]:
+    """All checks of the methods on the sets; the draws are those of `draw_table`."""
+    return (
+        support_apart(draws, methods),
+        unseen_sets(methods, sets),
+        unseen_classes(methods, sets),
+        chosen_elsewhere(methods, sets),
+    )
 
-    The draws are those of `draw_table`. All methods have the same tasks, and so the same verdict.
+
+def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
+    """No picture or group of pictures is in the queries of a task and in its support or pool.
+
+    All methods have the same tasks, and so the same outcome.
     """
     is_seen = draws["role"].isin(["support", "pool"])
     shared = pd.concat([_on_both_sides(draws, is_seen, key) for key in ("sha256", "group")])
@@ -58,46 +58,46 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Recorded]) -> Box:
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
     status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"
     most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
-    told = _some(f"{store}: {count} in a task" for store, count in most.items())
+    listed = _some(f"{store}: {count} in a task" for store, count in most.items())
     detail = {
-        "fail": f"pictures of equal bytes, or of one group, on both sides: {told}",
+        "fail": f"pictures of equal bytes, or of one group, on both sides: {listed}",
         "unknown": f"{n_unknown} of {n_tasks} tasks have pictures without a hash",
-        "pass": f"compared by the hash of their bytes in {n_tasks} tasks; a picture that was saved "
-        "again is not noticed",
+        "pass": f"compared by the hash of their bytes in {n_tasks} tasks; this does not notice a "
+        "picture that was saved again",
     }
-    verdicts = dict.fromkeys([method.name for method in methods], status)
-    return Box("support and queries apart", status, detail[status], verdicts)
+    outcomes = dict.fromkeys([method.name for method in methods], status)
+    return Box("support and queries apart", status, detail[status], outcomes)
 
 
-def unseen_sets(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
+def unseen_sets(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
     """No method was meta-trained on a data set that it is evaluated on."""
     return _by_record(
         "data sets unseen in meta-training",
         methods,
-        lambda known: _sets_among(sets, known.stores),
+        lambda record: _sets_among(sets, record.stores),
         "trained on",
         BY_NAME,
     )
 
 
-def unseen_classes(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
-    """No method was meta-trained on a class of the same readable name, of whatever data set."""
+def unseen_classes(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
+    """No method was meta-trained on a class of the same readable name, in any data set."""
     classes = dict.fromkeys(name for data in sets for name in data.classes)
     return _by_record(
         "classes unseen in meta-training",
         methods,
-        lambda known: [name for name in classes if same_name(name) in known.classes],
+        lambda record: [name for name in classes if same_name(name) in record.classes],
         "trained on pictures called",
-        "by their readable names; another word for the same thing is not noticed",
+        "by their readable names; this does not notice another word for the same thing",
     )
 
 
-def chosen_elsewhere(methods: Sequence[Recorded], sets: Sequence[EvaluationSet]) -> Box:
-    """No setting or checkpoint of a method was chosen by its figures on a set evaluated here."""
+def chosen_elsewhere(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
+    """No setting or checkpoint of a method was chosen by its figures on one of these sets."""
     return _by_record(
         "settings chosen elsewhere",
         methods,
-        lambda known: _sets_among(sets, known.chosen_on),
+        lambda record: _sets_among(sets, record.chosen_on),
         "chosen on",
         BY_NAME,
     )
@@ -105,49 +105,53 @@ def chosen_elsewhere(methods: Sequence[Recorded], sets: Sequence[EvaluationSet])
 
 def _by_record(
     name: str,
-    methods: Sequence[Recorded],
+    methods: Sequence[Measured],
     overlap: Callable[[MetaTraining], list[str]],
-    how: str,
-    told_by: str,
+    verb: str,
+    compared_by: str,
 ) -> Box:
-    """The verdict by the record of each method; those without one learn from the support alone."""
-    shared = {each.name: each.meta_training and overlap(each.meta_training) for each in methods}
-    verdicts: dict[str, Status] = {
-        method: "unknown" if found is None else "fail" if found else "pass"
-        for method, found in shared.items()
+    """The outcome by the record of each method's meta-training."""
+    shared = {
+        method.name: None if method.meta_training is None else overlap(method.meta_training)
+        for method in methods
     }
-    guilty = defaultdict[str, list[str]](list)
-    for method, found in shared.items():
-        if found:
-            guilty[_some(found)].append(method)
-    told = [
-        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {how} {seen}"
-        for seen, names in guilty.items()
+    outcomes: dict[str, Status] = {
+        method: "unknown" if overlaps is None else "fail" if overlaps else "pass"
+        for method, overlaps in shared.items()
+    }
+    failing = defaultdict[str, list[str]](list)
+    for method, overlaps in shared.items():
+        if overlaps:
+            failing[_some(overlaps)].append(method)
+    details = [
+        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {verb} {overlaps}"
+        for overlaps, names in failing.items()
     ]
-    unknown, passed = (
-        [method for method, verdict in verdicts.items() if verdict == wanted]
+    unknown, passing = (
+        [method for method, status in outcomes.items() if status == wanted]
         for wanted in ("unknown", "pass")
     )
     if unknown:
-        told.append(f"no record of meta-training lies beside {_some(unknown)}")
-    if passed:
-        others = f"{len(passed)} other{'s' if len(passed) > 1 else ''}" if told else "all methods"
-        told.append(f"it holds for {others}, {told_by}")
-    status: Status = "fail" if guilty else "unknown" if unknown else "pass"
-    return Box(name, status, "; ".join(told), verdicts)
+        details.append(f"there is no record of meta-training for {_some(unknown)}")
+    if passing:
+        ending = "s" if len(passing) > 1 else ""
+        others = f"{len(passing)} other{ending}" if details else "all methods"
+        details.append(f"true for {others}, {compared_by}")
+    status: Status = "fail" if failing else "unknown" if unknown else "pass"
+    return Box(name, status, "; ".join(details), outcomes)
 
 
-def _sets_among(sets: Sequence[EvaluationSet], known: Collection[str]) -> list[str]:
-    return [each for data in sets for each in data.stores if each.casefold() in known]
+def _sets_among(sets: Sequence[EvaluationSet], names: Collection[str]) -> list[str]:
+    return [store for data in sets for store in data.stores if store.casefold() in names]
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
     """Tasks with the hashes, or groups, that are in their support and among their queries."""
-    known = draws[[*TASK, key]][draws[key] != ""]
-    one, other = (
-        known[side.loc[known.index]].drop_duplicates() for side in (is_support, ~is_support)
+    filled = draws[[*TASK, key]][draws[key] != ""]
+    support, queries = (
+        filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
     )
-    return one.merge(other, on=[*TASK, key])[TASK]
+    return support.merge(queries, on=[*TASK, key])[TASK]
 
 
 def _some(names: Iterable[str]) -> str:

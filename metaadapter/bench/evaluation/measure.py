@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
 from metaadapter.adapter.logits import LogitFunction, logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.known_answers import known_answers
 from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answers
+from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
 from metaadapter.bench.evaluation.noun_features import noun_features
 from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
@@ -31,8 +32,8 @@ from metaadapter.bench.evaluation.strangers import FarStrangers
 from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 from metaadapter.errors import DataError
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-"""Probabilities (n, N) of a task's queries and their classes (n,), 0 … N − 1 → a figure."""
+Metrics = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]
+"""Column → the user's own metric."""
 
 # Support pictures at a time: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
 MOST_SUPPORT = 8_000
@@ -47,19 +48,19 @@ def measure(
     *,
     far: FarStrangers | None = None,
     base_to_new: bool = False,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Metrics | None = None,
     device: torch.device | None = None,
 ) -> Tables:
-    """Fit and answer tasks with as many shots as are to be seen, on the CPU by default, and score.
+    """Fit a method to tasks, let it answer, and score its answers.
 
     Args:
-        method: What is measured.
+        method: The method.
         data: The set.
-        rows: The tasks.
-        far: Pictures of other sets that are asked about, too; never for base-to-new.
-        base_to_new: Judge each half of the classes among itself: parts "base" and "new", not "all".
-        metrics: Metrics of one's own, by the names of their columns.
-        device: Where to calculate.
+        rows: The tasks, with as many shots as the method may see.
+        far: Further queries from other sets; never for base-to-new.
+        base_to_new: Score each half of the classes by itself: parts "base" and "new", not "all".
+        metrics: The user's own metrics.
+        device: Where to calculate; by default on the CPU.
 
     Raises:
         DataError: The method's answers are not numbers.
@@ -69,58 +70,96 @@ def measure(
         far = FarStrangers(data, rows.off_class_TO[:, :0])
     if method.sees_joint_alone:
         data, far = data.joint, replace(far, data=far.data.joint)
-    n_far = far.picture_TF.shape[1]
-    (n_tasks, n_way, n_query), n_off = rows.query_TNQ.shape, rows.off_class_TO.shape[1]
-    parts = {"all": slice(0, n_way)}
-    if base_to_new:
-        n_base = n_base_classes(n_way)
-        parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
+    n_tasks, n_way, n_query = rows.query_TNQ.shape
+    n_off, n_far = rows.off_class_TO.shape[1], far.picture_TF.shape[1]
     way_Q = np.repeat([*range(n_way), UNKNOWN, FAR], [n_query] * n_way + [n_off, n_far])
-    answers: defaultdict[str, list[np.ndarray]] = defaultdict(list)
-    more: dict[str, defaultdict[str, list[Any]]] = {part: defaultdict(list) for part in parts}
     n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
-    at_once = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
-    firsts = range(0, n_tasks, 1 if method.fit_pictures else max(1, at_once))
-    pieces = zip(firsts, rows.split(firsts.step), far.split(firsts.step), strict=True)
+    size = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
+    size = 1 if method.fit_pictures else max(1, size)
+    parts = _parts(n_way, base_to_new)
+    pieces = zip(range(0, n_tasks, size), rows.split(size), far.split(size), strict=True)
     for first, piece, far_piece in pieces:
-        own_pictures = (piece.query_TNQ.flatten(1), piece.off_class_TO)
-        picture_TQ = torch.cat([*own_pictures, far_piece.picture_TF], 1)
         logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
-        for part, ways in parts.items():
-            is_query_Q = (way_Q >= ways.start) & (way_Q < ways.stop)
-            own_Q = np.where(is_query_Q, way_Q - ways.start, way_Q.clip(max=UNKNOWN))
-            here_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ.numpy(), -1)
-            logits_TQW, own_TQ = logits_TQN[..., ways], np.broadcast_to(own_Q, here_TQ.shape)
-            found_q = read_answers(logits_TQW, own_TQ, here_TQ, first, known_TQ)
-            if np.isneginf(found_q["log_own"]).any():
+        of_set = (piece.query_TNQ.flatten(1), piece.off_class_TO)
+        picture_TQ = torch.cat([*of_set, far_piece.picture_TF], 1).numpy()
+        for part in parts:
+            answers = part.read(first, logits_TQN, known_TQ, way_Q, picture_TQ)
+            if np.isneginf(answers["log_own"]).any():
                 raise DataError(
-                    f"{method.name} rules out the class that a picture of {data.name} has (its "
-                    "logit is −∞), so that its nll is infinite; give such a class a low logit"
+                    f"{method.name} excludes the class of a picture of {data.name} (its logit is "
+                    "−∞), so that its nll is infinite; give such a class a low logit"
                 )
-            answers[part].append(found_q)
-            for name, metric in (metrics or {}).items():
-                for logits_QW, is_asked_Q in zip(
-                    logits_TQW, (here_TQ >= 0) & is_query_Q, strict=True
-                ):
-                    logits_qW = logits_QW[torch.from_numpy(is_asked_Q).to(device)]
-                    probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
-                    more[part][name].append(metric(probabilities_qW, own_Q[is_asked_Q]))
+            part.score(metrics or {}, logits_TQN, way_Q, picture_TQ)
             for name, value in cost.items():
-                more[part][name] += [value] * len(picture_TQ)
+                part.columns[name] += [value] * len(picture_TQ)
     pools = pool_facts(rows, data)
-    found = [
+    tables = [
         cell_tables(
-            part,
-            np.concatenate(answers[part]),
-            rows.classes_TN[:, ways].numpy(),
-            pools | more[part],
+            part.name,
+            np.concatenate(part.answers),
+            rows.classes_TN[:, part.ways].numpy(),
+            pools | part.columns,
         )
-        for part, ways in parts.items()
+        for part in parts
     ]
     return {
-        name: {key: [value for each in found for value in each[name][key]] for key in columns}
-        for name, columns in found[0].items()
+        name: {key: [value for table in tables for value in table[name][key]] for key in columns}
+        for name, columns in tables[0].items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the classes, with the answers about it and columns of its tasks so far."""
+
+    name: str
+    ways: slice
+    answers: list[np.ndarray] = field(default_factory=list)
+    columns: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+    def is_query(self, way_Q: Int[np.ndarray, " Q"]) -> Bool[np.ndarray, " Q"]:
+        is_query_Q: np.ndarray = (way_Q >= self.ways.start) & (way_Q < self.ways.stop)
+        return is_query_Q
+
+    def read(
+        self,
+        first: int,
+        logits_TQN: Float[Tensor, "T Q N"],
+        known_TQ: Mapping[str, Float[Tensor, "T Q"]],
+        way_Q: Int[np.ndarray, " Q"],
+        picture_TQ: Int[np.ndarray, "T Q"],
+    ) -> np.ndarray:
+        """Add and return the answers of T tasks, numbered from `first`."""
+        is_query_Q = self.is_query(way_Q)
+        part_way_Q = np.where(is_query_Q, way_Q - self.ways.start, way_Q.clip(max=UNKNOWN))
+        counted_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ, -1)
+        way_TQ = np.broadcast_to(part_way_Q, counted_TQ.shape)
+        answers = read_answers(logits_TQN[..., self.ways], way_TQ, counted_TQ, first, known_TQ)
+        self.answers.append(answers)
+        return answers
+
+    def score(
+        self,
+        metrics: Metrics,
+        logits_TQN: Float[Tensor, "T Q N"],
+        way_Q: Int[np.ndarray, " Q"],
+        picture_TQ: Int[np.ndarray, "T Q"],
+    ) -> None:
+        """Add the figures of the user's own metrics."""
+        for name, metric in metrics.items():
+            for logits_QN, picture_Q in zip(logits_TQN, picture_TQ, strict=True):
+                is_query_Q = self.is_query(way_Q) & (picture_Q >= 0)
+                logits_qW = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device), self.ways]
+                probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
+                way_q = way_Q[is_query_Q] - self.ways.start
+                self.columns[name].append(metric(probabilities_qW, way_q))
+
+
+def _parts(n_way: int, base_to_new: bool) -> tuple[_Part, ...]:
+    if not base_to_new:
+        return (_Part("all", slice(0, n_way)),)
+    n_base = n_base_classes(n_way)
+    return _Part("base", slice(0, n_base)), _Part("new", slice(n_base, n_way))
 
 
 def _answer(
@@ -131,20 +170,9 @@ def _answer(
     way_Q: Int[np.ndarray, " Q"],
     device: torch.device,
 ) -> tuple[Float[Tensor, "T Q N"], dict[str, Float[Tensor, "T Q"]], dict[str, float | None]]:
-    """Logits of each picture, how surely it is known, and what one of the tasks costs."""
+    """Logits of each query, the columns of `known_answers`, and the cost of one task."""
     n_tasks, n_way, n_shot = rows.support_TNK.shape
-    support = Support.of_tasks(
-        data.look_up(rows.support_TNK),
-        data.text_CD[rows.classes_TN],
-        rows.support_TNK >= 0,
-        logit_scale=data.logit_scale,
-        blocks=data.blocks,
-    )
-    if rows.pool_TU.shape[1] and not method.sees_labelled_alone:
-        support = replace(
-            support, pool_TUD=data.look_up(rows.pool_TU), pool_mask_TU=rows.pool_TU >= 0
-        )
-    support = support.to(device=device)
+    support = _support(method, data, rows).to(device=device)
     query_TQD = data.query_rows(torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1))
     if far.picture_TF.shape[1]:
         query_TQD = torch.cat([query_TQD, far.data.query_rows(far.picture_TF)], 1)
@@ -171,41 +199,51 @@ def _answer(
             known_TQ = known_answers(method, head, asked, torch.from_numpy(way_Q))
     if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
         raise DataError(
-            f"{method.name} cannot tell how surely pictures of {data.name} are known: it gave "
-            "what is no number; leave it out of --methods"
+            f"{method.name} gave values that are not numbers for how probably pictures of "
+            f"{data.name} are known; leave it out of --methods"
         )
     by_hand = method.trained_by_hand
-    width = query_TQD.shape[-1]
-    return (
-        logits_TQN,
-        known_TQ,
-        {
-            "fit_seconds": fit_seconds / n_tasks,
-            "predict_seconds": predict_seconds / n_tasks,
-            "peak_mib": peak,
-            "trained_parameters": by_hand(n_way, width) if by_hand else trained.count // n_tasks,
-        },
+    n_trained = by_hand(n_way, query_TQD.shape[-1]) if by_hand else trained.count // n_tasks
+    cost = {
+        "fit_seconds": fit_seconds / n_tasks,
+        "predict_seconds": predict_seconds / n_tasks,
+        "peak_mib": peak,
+        "trained_parameters": n_trained,
+    }
+    return logits_TQN, known_TQ, cost
+
+
+def _support(method: Method, data: EvaluationSet, rows: EpisodeRows) -> Support:
+    support = Support.of_tasks(
+        data.look_up(rows.support_TNK),
+        data.text_CD[rows.classes_TN],
+        rows.support_TNK >= 0,
+        logit_scale=data.logit_scale,
+        blocks=data.blocks,
     )
+    if method.sees_labelled_alone or not rows.pool_TU.shape[1]:
+        return support
+    return replace(support, pool_TUD=data.look_up(rows.pool_TU), pool_mask_TU=rows.pool_TU >= 0)
 
 
 def _fit_pictures(
     method: Method, data: EvaluationSet, rows: EpisodeRows, far: FarStrangers, support: Support
 ) -> LogitFunction:
-    """What answers the queries of the one task of `rows`, by a method that sees pictures."""
+    """Fit a method that reads pictures to the one task of `rows`."""
     assert method.fit_pictures is not None
-    # Their encoder is on the CPU.
+    # The encoder of such methods is on the CPU.
     task = picture_task(method.name, data, rows, support.to(device="cpu"))
     answers = method.fit_pictures(task)
-    own_Q = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)[0]
+    of_set_Q = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)[0]
     (far_F,) = far.picture_TF
 
     def answer_queries(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
         logits_TQN = query_TQD.new_zeros(*query_TQD.shape[:2], support.n_way)
-        is_there_Q = torch.cat([own_Q, far_F]) >= 0
-        paths = files_of(method.name, data, own_Q[own_Q >= 0])
+        is_picture_Q = torch.cat([of_set_Q, far_F]) >= 0
+        paths = files_of(method.name, data, of_set_Q[of_set_Q >= 0])
         paths += files_of(method.name, far.data, far_F[far_F >= 0])
-        found = answers(paths, query_TQD[0, is_there_Q].cpu())
-        logits_TQN[0, is_there_Q] = found.to(logits_TQN)
+        logits = answers(paths, query_TQD[0, is_picture_Q].cpu())
+        logits_TQN[0, is_picture_Q] = logits.to(logits_TQN)
         return logits_TQN
 
     return answer_queries

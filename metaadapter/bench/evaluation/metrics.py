@@ -15,10 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS, score_strangers
-
-Tables = dict[str, dict[str, list[Any]]]
-"""Name of a table → column → values, as a journal keeps them."""
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
 """Fractions of 1, save `nll` (nats), `brier` (0 … 2) and `set_size`; the smaller `nll`, `brier` and

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from episodes import EpisodeRows
+from metaadapter.bench.evaluation.cell import CellResult
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.folder import CellResult
 from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import FarStrangers
 from metaadapter.data.atomic_files import Content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.folder import RECORD_FILE, REMEDY, read_record
+from metaadapter.bench.evaluation.finished_run import read_run
 from metaadapter.bench.evaluation.integrity import Box
-from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
+from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.summary import Ranks, of_records
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.data.proof import read_document
 from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import json_text, parse_json
-from metaadapter.errors import DataError
+from metaadapter.data.strict_json import parse_json
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
@@ -61,21 +58,8 @@ class EvaluationRun:
             DataError: The folder holds no evaluation, an unfinished one, or a damaged file.
             IncompatibleArtifact: A later version wrote the folder.
         """
-        if not folder.is_dir():
-            raise DataError(f"there is no folder {folder}; name the --out of an evaluation")
-        if not (folder / RECORD_FILE).exists():
-            raise DataError(f"{folder} holds no evaluation (there is no {RECORD_FILE})")
-        record = read_record(folder)
-        unfinished = f"the evaluation {folder} is not finished: run its command again"
-        if not (folder / SUMMARY_FILE).exists():
-            raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
-        summary, proof = read_document(
-            folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY, without_proof=(SUMMARY_WITHOUT_PROOF,)
-        )
-        if record.get("config") != summary.get("config"):
-            raise DataError(f"{unfinished} (its tables hold less than its configuration asks for)")
-        try:
-            config = EvaluationConfig.model_validate(summary["config"])
+        with read_run(folder, SUMMARY_SCHEMA, (SUMMARY_WITHOUT_PROOF,)) as run:
+            config, summary = run.config, run.summary
             # Earlier versions wrote raw tables, without this entry.
             raw = summary.get("csv_raw", True)
             of_errors: dict[str, Any] = {
@@ -83,7 +67,7 @@ class EvaluationRun:
                 "n_shot": {config.ascending_shots[-1]},
             }
             files = {
-                name: proof.find(name) if proof else folder / name
+                name: run.file(name)
                 for name in ("integrity.json", ROWS_FILE, *(f"{table}.csv" for table in TABLES))
             }
             errors = {
@@ -93,7 +77,7 @@ class EvaluationRun:
             boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
-                record=hashlib.sha256(json_text(record, sort_keys=True).encode()).hexdigest()[:12],
+                record=run.record,
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
@@ -103,10 +87,3 @@ class EvaluationRun:
                 sets=summary["sets"],
                 versions=summary["versions"],
             )
-        except (KeyError, OSError, TypeError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(
-                f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
-                "run its command again, or evaluate into another folder"
-            ) from error

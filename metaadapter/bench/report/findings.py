@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.methods import AT, answering, bare
+from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
@@ -28,7 +28,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
     config = run.config
     reference, shots, names = config.reference_name, config.ascending_shots, config.set_names
     overall = MEAN if len(names) > 1 else names[0]
-    answers = answering(config.method_names, reference)
+    answers = distinct_methods(config.method_names, reference)
     parts = tuple(_parts(run, overall, answers))
     # A harmonic mean has no answers of its own.
     judged = parts[0].part
@@ -123,7 +123,7 @@ def _gradient_path(methods: Sequence[str]) -> tuple[str, ...]:
     steps = {
         int(name.removeprefix(AT)): name
         for name in methods
-        if name.startswith(AT) and bare(name) == name
+        if name.startswith(AT) and without_suffixes(name) == name
     }
     return tuple(steps[n] for n in sorted(steps))
 

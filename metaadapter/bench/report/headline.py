@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from metaadapter.bench.evaluation.methods import bare
+from metaadapter.bench.evaluation.method_names import without_suffixes
 from metaadapter.bench.evaluation.picture_methods import TOWER_PEERS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
@@ -60,4 +60,4 @@ def _and(items: Sequence[object]) -> str:
 
 
 def _is_peer(name: str) -> bool:
-    return bare(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}
+    return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from metaadapter.bench.evaluation.methods import LABELLED
+from metaadapter.bench.evaluation.method_names import LABELLED
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import CELL, POOL
 from metaadapter.bench.report.by_shots import ByShots

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from metaadapter.bench.evaluation.methods import JOINT, LABELLED
+from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
 from metaadapter.bench.evaluation.pools import PoolSize
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.data.plain_text import one_line

@@ -1,4 +1,4 @@
-"""From accuracies after each task to the figures of continual learning, a value a draw each."""
+"""The measures of continual learning, from the accuracies after each task."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jaxtyping import Float
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import table
 
-# A_ij is the accuracy on task j after tasks 1 … i, NaN where it was not asked; n tasks.
+# A_ij is the accuracy on task j after tasks 1 … i, NaN without queries of j then; n tasks.
 Matrix = Float[np.ndarray, "n n"]
 DRAW = ["method", "n_shot", "seed"]
 COLUMNS = ("method", "n_shot", "measure", "mean", "half", "n_draws")
 MEASURES = ("last", "average", "transfer", "forgetting", "identification", "bytes_a_class")
-"""The figures of a draw; those that a setting does not have are NaN."""
+"""The measures of a draw, NaN where a setting has none."""
 
 
 def last(accuracy: Matrix) -> float:
@@ -25,10 +25,11 @@ def last(accuracy: Matrix) -> float:
 
 
 def average(accuracy: Matrix) -> float:
-    """Average: the mean over i of the mean over j of A_ij, of the tasks that were asked about.
+    """Average: the mean over i of the mean over j of A_ij, of the tasks with queries.
 
-    In MTIL and X-TAIL all tasks are asked about after each; in the class-incremental setting those
-    learned so far, which makes it the average incremental accuracy of iCaRL (tasks counted alike).
+    MTIL and X-TAIL have queries of all tasks after each task. The class-incremental setting has
+    queries of the tasks learned so far, which gives the average incremental accuracy of iCaRL with
+    equal weights for tasks.
     """
     return float(np.nanmean(accuracy, axis=1).mean())
 
@@ -36,7 +37,7 @@ def average(accuracy: Matrix) -> float:
 def transfer(accuracy: Matrix) -> float:
     """Transfer: the mean over j ≥ 2 of the mean over i < j of A_ij (MTIL).
 
-    What a learner answers about tasks to come: NaN where they are not asked about.
+    The accuracy on tasks to come; NaN where they have no queries.
     """
     n = len(accuracy)
     return float(np.mean([accuracy[:j, j].mean() for j in range(1, n)])) if n > 1 else math.nan
@@ -46,7 +47,7 @@ def forgetting(accuracy: Matrix) -> float:
     """Forgetting: the mean over j < n of max over j ≤ i < n of A_ij, less A_nj.
 
     As Chaudhry et al. (ECCV 2018); below zero where later tasks helped. In the class-incremental
-    setting it also has what more possible answers cost, which nobody can avoid.
+    setting it includes the unavoidable cost of more possible answers.
     """
     n = len(accuracy)
     if n < 2:
@@ -56,23 +57,23 @@ def forgetting(accuracy: Matrix) -> float:
 
 def matrix(rows: pd.DataFrame, column: str = "accuracy") -> Matrix:
     """The matrix of one draw, or of the mean over draws."""
-    of_cells = rows.groupby(["after", "task"])[column].mean().unstack("task")
-    found: Matrix = of_cells.to_numpy(dtype=float, na_value=math.nan)
-    return found
+    means = rows.groupby(["after", "task"])[column].mean().unstack("task")
+    values: Matrix = means.to_numpy(dtype=float, na_value=math.nan)
+    return values
 
 
 def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for each method, number of shots and seed, with the columns of `MEASURES`.
 
-    `identification` is the mean over tasks of the fraction of queries with a class of the right
-    task, after the last task; `bytes_a_class` what is kept then, by the number of classes. A
-    learner that sees all tasks from the start has no transfer.
+    `identification` is the mean over tasks of the fraction of queries whose predicted class is of
+    the right task, after the last task. `bytes_a_class` is what the learner keeps then, divided by
+    the number of classes. A learner that sees all tasks from the start has no transfer.
     """
-    found = []
+    draws = []
     for key, of_draw in rows.groupby(DRAW, sort=False):
         accuracy, at_end = matrix(of_draw), of_draw[of_draw["after"] == of_draw["after"].max()]
         sees_every_task = len(accuracy) > 1 and of_draw["n_classes"].nunique() == 1
-        found.append(
+        draws.append(
             dict(zip(DRAW, key, strict=True))
             | {
                 "last": last(accuracy),
@@ -83,25 +84,25 @@ def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
                 "bytes_a_class": float(at_end["n_bytes"].iloc[0] / at_end["n_classes"].iloc[0]),
             }
         )
-    return pd.DataFrame(found, columns=[*DRAW, *MEASURES])
+    return pd.DataFrame(draws, columns=[*DRAW, *MEASURES])
 
 
 def estimates(figures: pd.DataFrame) -> pd.DataFrame:
-    """Means over the draws of a table as `draw_figures` gives it.
+    """Means over the draws of a table of `draw_figures`.
 
     Returns:
         Columns method, n_shot, measure, mean, half (of the 95 % interval; NaN for a single draw)
-        and n_draws; without a row where a measure is not there.
+        and n_draws; no row where a measure is NaN in all draws.
     """
-    found = []
+    records = []
     for (method, n_shot), of_method in figures.groupby(["method", "n_shot"], sort=False):
         for measure in MEASURES:
             values = of_method[measure].dropna().to_numpy(dtype=float)
             if len(values):
                 estimate = Estimate.over_stores([values])
                 row = (method, n_shot, measure, estimate.mean, estimate.half, len(values))
-                found.append(dict(zip(COLUMNS, row, strict=True)))
-    return table({name: [each[name] for each in found] for name in COLUMNS})
+                records.append(dict(zip(COLUMNS, row, strict=True)))
+    return table({name: [record[name] for record in records] for name in COLUMNS})
 
 
 def paired(figures: pd.DataFrame, reference: str) -> pd.DataFrame:

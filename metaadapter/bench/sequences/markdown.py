@@ -1,4 +1,4 @@
-"""The result of a continual evaluation in Markdown, and the first part of it for a terminal."""
+"""The result of a continual evaluation in Markdown, and its first part for a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from metaadapter.bench.sequences.result import ContinualResult
 from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
 from metaadapter.data.plain_text import in_markdown, one_line
 
-Shown = Callable[[str], str]
+Escape = Callable[[str], str]
 
 
 def continual_markdown(result: ContinualResult) -> str:
-    """A whole report, without figures."""
+    """The whole report, without figures."""
     lines = [
         f"# {in_markdown(result.reference)} on {len(result.tasks)} tasks, {result.setting}",
         *("", in_markdown(result.headline), "", SETTING_NOTES[result.setting]),
@@ -27,23 +27,23 @@ def continual_markdown(result: ContinualResult) -> str:
 
 
 def continual_overview(result: ContinualResult) -> list[str]:
-    """Figures of each number of shots, gains and integrity: a terminal's lines."""
+    """Lines for a terminal: figures of each number of shots, gains and integrity."""
     return "\n".join(_overview(result, one_line)).strip("\n").split("\n")
 
 
 def _overview(
-    result: ContinualResult, shown: Shown, heading: str = "", bullet: str = ""
+    result: ContinualResult, escape: Escape, heading: str = "", bullet: str = ""
 ) -> Iterator[str]:
     for n_shot in result.shots:
         shots = f"{n_shot} shot{'' if n_shot == 1 else 's'}"
-        for title, figures, told in (
+        for title, figures, text in (
             (f"{result.setting}, {len(result.tasks)} tasks, in %, {shots}", result.figures, figure),
-            (f"What {result.reference} has more than each, in points, {shots}", result.gain, gain),
+            (f"Gain of {result.reference} over each learner, points, {shots}", result.gain, gain),
         ):
             measures = [name for name in MEASURE_NAMES if name in figures]
             rows = {
                 method: [
-                    told(figures[name][method][n_shot], name)
+                    text(figures[name][method][n_shot], name)
                     if n_shot in figures[name].get(method, {})
                     else ""
                     for name in measures
@@ -53,19 +53,19 @@ def _overview(
             }
             if rows:
                 head = ["learner", *(MEASURE_NAMES[name] for name in measures)]
-                yield from ("", heading + shown(title), "", aligned_table(head, rows, shown))
+                yield from ("", heading + escape(title), "", aligned_table(head, rows, escape))
     yield ""
     for box in result.boxes:
-        yield bullet + shown(f"{box.status}: {box.name}: {box.detail}")
+        yield bullet + escape(f"{box.status}: {box.name}: {box.detail}")
 
 
 def _matrices(result: ContinualResult) -> Iterator[str]:
     n_shot = result.shots[-1]
     for method in result.methods:
-        title = f"{method}: % correct on each task after each, {n_shot} shot(s)"
+        title = f"{method}: % correct on each task after each task, {n_shot} shot(s)"
         head = ["after", *map(in_markdown, result.tasks)]
         rows = [
-            [in_markdown(name), *("" if math.isnan(each) else f"{100 * each:.1f}" for each in row)]
+            [in_markdown(name), *("" if math.isnan(cell) else f"{100 * cell:.1f}" for cell in row)]
             for name, row in zip(result.tasks, result.accuracy[method][n_shot], strict=True)
         ]
         yield from ("", f"## {in_markdown(title)}", "", markdown_table(head, rows))
@@ -74,13 +74,13 @@ def _matrices(result: ContinualResult) -> Iterator[str]:
 def _provenance(result: ContinualResult) -> Iterator[str]:
     yield from ("", "## How it was measured", "", f"{in_markdown(result.intervals)}.", "")
     for name, facts in result.sets.items():
-        told = (
+        line = (
             f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
             f"{facts['fingerprint']}, identity {facts['identity']}"
         )
-        yield f"- {in_markdown(name)}: {in_markdown(told)}"
+        yield f"- {in_markdown(name)}: {in_markdown(line)}"
     versions = in_markdown(", ".join(map(" ".join, result.versions.items())))
     yield f"- seeds {', '.join(map(str, result.seeds))}; record {result.record}; {versions}"
-    # A piece of code ends at its first backtick.
+    # Inline code ends at its first backtick.
     command = one_line(result.command).replace("`", r"\x60")
     yield f"- `{command}`"

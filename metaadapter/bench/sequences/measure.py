@@ -1,4 +1,4 @@
-"""One learner through one sequence of tasks: learn, ask, learn, ask."""
+"""One learner on one sequence of tasks: after each task it learns, it answers queries."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from metaadapter.bench.evaluation.evaluation_set import same_name
+from metaadapter.bench.evaluation.sequence_config import Setting
+from metaadapter.bench.sequences.learner_by_name import NamedLearner
 from metaadapter.bench.sequences.learners.questions import Questions
-from metaadapter.bench.sequences.named_learner import NamedLearner
 from metaadapter.bench.sequences.sequence import Task
-from metaadapter.bench.sequences.setting import Setting
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
@@ -25,16 +25,20 @@ COLUMNS = ("after", "task", "n_way", "n_query", "accuracy", "identified", "n_cla
 def measure_sequence(
     named: NamedLearner, tasks: Sequence[Task], setting: Setting
 ) -> dict[str, list[Any]]:
-    """Columns with a row for each number of tasks learned and each task asked about.
+    """Columns with a row for each number of tasks learned and each task with queries.
 
-    `after` is the number of tasks learned, `task` that of the task asked about, from 1. `accuracy`
-    is the fraction of its queries with the right class by name: of two tasks that share a class,
-    either will do. `identified` is the fraction whose predicted class is one of the task's own;
-    None where the task is told. `n_classes` are learned so far, and `n_bytes` is what is kept.
+    - `after`: the number of tasks learned.
+    - `task`: the number of the task of the queries, from 1.
+    - `accuracy`: the fraction of queries whose predicted class has the right name. Where two tasks
+      share a class, the class of either task is correct.
+    - `identified`: the fraction of queries whose predicted class is one of their task; None where
+      the task is given.
+    - `n_classes`: the classes learned so far.
+    - `n_bytes`: the size of what the learner keeps.
 
     Raises:
-        UsageError: A learner of one's own failed.
-        DataError: Its answers are not numbers.
+        UsageError: The user's own learner failed.
+        DataError: The answers are not numbers.
     """
     try:
         rows = list(_rows(named, tasks, setting))
@@ -51,31 +55,30 @@ def _rows(
     named: NamedLearner, tasks: Sequence[Task], setting: Setting
 ) -> Iterator[tuple[Any, ...]]:
     """Values of the columns."""
-    n, learner = len(tasks), named.learner
+    learner = named.learner
     for number, (state, n_learned) in enumerate(_states(named, tasks)):
         n_classes = sum(len(task.classes) for task in tasks[:n_learned])
         n_bytes = learner.n_bytes(state)
-        for asked, possible in _questions(number, n, setting):
+        for queried, possible in _queried_tasks(number, len(tasks), setting):
             questions = Questions(
-                torch.cat([tasks[each].query_QD for each in asked]),
-                {each: tasks[each].support.text_TND[0] for each in possible},
+                torch.cat([tasks[i].query_QD for i in queried]),
+                {i: tasks[i].support.text_TND[0] for i in possible},
                 tasks[0].logit_scale,
             )
             with torch.no_grad():
                 scores_QC = learner.answer(state, questions)
             predicted_Q = _predictions(scores_QC, questions, named.name)
-            for each, (accuracy, identified) in zip(
-                asked, _judge(predicted_Q, tasks, asked, possible), strict=True
-            ):
-                told, task = setting == "task-incremental", tasks[each]
+            fractions = _score(predicted_Q, tasks, queried, possible)
+            for i, (accuracy, identified) in zip(queried, fractions, strict=True):
+                task, is_given = tasks[i], setting == "task-incremental"
                 yield (
-                    *(number + 1, each + 1, len(task.classes), len(task.label_Q), accuracy),
-                    *(None if told else identified, n_classes, n_bytes),
+                    *(number + 1, i + 1, len(task.classes), len(task.label_Q), accuracy),
+                    *(None if is_given else identified, n_classes, n_bytes),
                 )
 
 
 def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
-    """The state when each task is learned, and how many it has seen by then."""
+    """The state after each task, and the number of tasks learned by then."""
     learner, n = named.learner, len(tasks)
     state = learner.start()
     for number, task in enumerate(tasks):
@@ -86,10 +89,10 @@ def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, i
         yield from [(state, n)] * n
 
 
-def _questions(
+def _queried_tasks(
     number: int, n_tasks: int, setting: Setting
 ) -> list[tuple[Sequence[int], Sequence[int]]]:
-    """Tasks that are asked about together, and those whose classes are possible, after a task."""
+    """After a task: tasks with queries, together with those whose classes are possible."""
     if setting == "task-incremental":
         return [((task,), (task,)) for task in range(n_tasks)]
     among = range(number + 1) if setting == "class-incremental" else range(n_tasks)
@@ -100,28 +103,28 @@ def _predictions(scores_QC: Tensor, questions: Questions, name: str) -> Int[Tens
     shape = len(questions.rows_QD), sum(map(len, questions.texts.values()))
     if tuple(scores_QC.shape) != shape:
         raise UsageError(
-            f"learner {name!r} must answer with a score a picture and class, in shape {shape}, got "
-            f"{tuple(scores_QC.shape)}"
+            f"learner {name!r} must answer with one score for each picture and class, in shape "
+            f"{shape}, got {tuple(scores_QC.shape)}"
         )
     if (scores_QC.isnan() | scores_QC.isposinf()).any():
         raise DataError(f"{name} gave answers that are not numbers; leave it out of --methods")
     return scores_QC.argmax(-1)
 
 
-def _judge(
+def _score(
     predicted_Q: Int[Tensor, " Q"],
     tasks: Sequence[Task],
-    asked: Sequence[int],
+    queried: Sequence[int],
     possible: Sequence[int],
 ) -> list[tuple[float, float]]:
-    """Fractions of the queries of each task with the right class, and with one of its own."""
-    names_C = np.array([same_name(name) for task in possible for name in tasks[task].classes])
-    task_C = np.repeat(possible, [len(tasks[task].classes) for task in possible])
-    found = []
-    sizes = [len(tasks[task].label_Q) for task in asked]
-    for task, columns in zip(asked, torch.split(predicted_Q.cpu(), sizes), strict=True):
-        own = np.array([same_name(name) for name in tasks[task].classes])
-        is_right = names_C[columns.numpy()] == own[tasks[task].label_Q.numpy()]
-        is_of_task = task_C[columns.numpy()] == task
-        found.append((float(is_right.mean()), float(is_of_task.mean())))
-    return found
+    """For each task: the fractions of its queries with the right class, and with one of its own."""
+    names_C = np.array([same_name(name) for i in possible for name in tasks[i].classes])
+    task_C = np.repeat(possible, [len(tasks[i].classes) for i in possible])
+    sizes = [len(tasks[i].label_Q) for i in queried]
+    fractions = []
+    for i, columns in zip(queried, torch.split(predicted_Q.cpu(), sizes), strict=True):
+        names_N = np.array([same_name(name) for name in tasks[i].classes])
+        is_correct = names_C[columns.numpy()] == names_N[tasks[i].label_Q.numpy()]
+        is_of_task = task_C[columns.numpy()] == i
+        fractions.append((float(is_correct.mean()), float(is_of_task.mean())))
+    return fractions

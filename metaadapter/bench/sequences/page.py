@@ -14,9 +14,9 @@ from metaadapter.bench.sequences.plots import accuracy_by_tasks
 from metaadapter.bench.sequences.result import ContinualResult
 from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
 
-# More is better, except of these.
+# Smaller values of these measures are better.
 SMALL_IS_GOOD = ("forgetting", "bytes_a_class")
-# Points of gain at which a cell has its full colour.
+# The gain at which a cell has its full colour.
 STRONGEST = 0.1
 
 
@@ -40,20 +40,19 @@ def continual_page(result: ContinualResult) -> str:
 
 
 def _curves(result: ContinualResult) -> Iterator[tuple[str, Markup]]:
-    for number, (what, curve) in enumerate(
-        {
-            "All tasks asked about": result.mean_curve,
-            f"The first task, {result.tasks[0]}": result.first_curve,
-        }.items()
-    ):
+    curves = {
+        "All tasks with queries": result.mean_curve,
+        f"The first task, {result.tasks[0]}": result.first_curve,
+    }
+    for number, (subject, curve) in enumerate(curves.items()):
         for n_shot in sorted({result.shots[0], result.shots[-1]}):
-            title = f"{what}, {n_shot} shot{'' if n_shot == 1 else 's'}"
+            title = f"{subject}, {n_shot} shot{'' if n_shot == 1 else 's'}"
             name = f"curve-{number}-{n_shot}"
             yield title, Markup(accuracy_by_tasks(result, curve, n_shot, name, title))
 
 
 def _tint(estimate: Estimate, measure: str) -> str:
-    """Class and strength of a cell: which way a difference goes, as far as the draws can tell."""
+    """Colour of a difference whose interval excludes zero: gain or loss, and its strength."""
     if measure == "bytes_a_class" or not abs(estimate.mean) > estimate.half:
         return ""
     is_good = (estimate.mean > 0) != (measure in SMALL_IS_GOOD)
@@ -62,7 +61,7 @@ def _tint(estimate: Estimate, measure: str) -> str:
 
 
 def _heat(value: float, is_learned: bool) -> str:
-    """Colour of a cell of a matrix: one for tasks that are learned, one for those to come."""
+    """Colour of a cell of a matrix: one for learned tasks, one for those to come."""
     if math.isnan(value):
         return ""
     return Markup(f' class="{"hit" if is_learned else "miss"}" style="--strength: {value:.2f}"')

@@ -1,4 +1,4 @@
-"""The curves of a continual evaluation: a line a learner over the number of tasks learned."""
+"""The curves of a continual evaluation: a line for each learner over the number of tasks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from metaadapter.bench.sequences.result import ContinualResult, Curve
 def accuracy_by_tasks(
     result: ContinualResult, curve: Curve, n_shot: int, name: str, title: str
 ) -> str:
-    """Lines with 95 % bands; learners that are not featured in grey.
+    """Lines with 95 % bands; learners that are not featured are grey.
 
-    The name is unique in a page, and the title says in words what is drawn.
+    The name is unique on a page, and the title describes the plot.
     """
-    told = f"{title} by tasks learned: " + "; ".join(
-        f"{method} " + ", ".join(f"{100 * each.mean:.1f} %" for each in curve[method][n_shot])
+    description = f"{title} by tasks learned: " + "; ".join(
+        f"{method} " + ", ".join(f"{100 * point.mean:.1f} %" for point in curve[method][n_shot])
         for method in result.featured
     )
-    with panel(name, told, height=300) as drawing:
+    with panel(name, description, height=300) as drawing:
         axes = drawing.axes
         for method in reversed(result.methods):
             estimates, style = curve[method][n_shot], style_among(method, result.featured)
-            mean = np.array([100 * each.mean for each in estimates])
-            half = np.array([100 * each.half for each in estimates])
+            mean = np.array([100 * estimate.mean for estimate in estimates])
+            half = np.array([100 * estimate.half for estimate in estimates])
             learned = np.arange(1, len(estimates) + 1)
             axes.plot(learned, mean, **style.line)
             if style.marker:

@@ -1,4 +1,4 @@
-"""What a continual evaluation found, as a value: page, Markdown and JSON are views of it."""
+"""The result of a continual evaluation; page, Markdown and JSON show it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import Row
 
 Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]
-"""Learner → shots → a row for each number of tasks learned, a column a task; NaN: not asked."""
+"""Learner → shots → a row for each number of tasks learned, a column for each task; NaN where the
+task had no queries then."""
 Curve = Mapping[str, Mapping[int, tuple[Estimate, ...]]]
 """Learner → shots → an estimate for each number of tasks learned, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContinualResult:
-    """The whole; accuracies are fractions of 1, means over the draws."""
+    """Accuracies are fractions of 1, means over the draws."""
 
     setting: str
     reference: str
     methods: tuple[str, ...]
-    """The best Last first, of the most shots."""
+    """By their measure `last` with the most shots, the best first."""
     featured: tuple[str, ...]
-    """Those that figures tell apart: the reference, then the best of the others."""
+    """The learners that plots distinguish: the reference, then the best of the others."""
     shots: tuple[int, ...]
     tasks: tuple[str, ...]
-    """Names of the tasks in their order, by their numbers where seeds draw it."""
+    """Names of the tasks in their order; numbers where seeds draw the order."""
     headline: str
     figures: Mapping[str, ByShots]
     """Measure → learner → shots."""
     gain: Mapping[str, ByShots]
-    """Likewise, the reference less each learner, draw by draw."""
+    """In the same form: the reference less each learner, draw by draw."""
     accuracy: Matrices
-    """On each task after each."""
+    """The accuracy on each task after each task."""
     identified: Matrices
-    """The fraction of queries with a class of the right task; empty where the task is told."""
+    """The fraction of queries with a class of the right task; empty where the task is given."""
     mean_curve: Curve
-    """The mean accuracy over the tasks asked about."""
+    """The mean accuracy over the tasks with queries."""
     first_curve: Curve
-    """The accuracy on the task that was learned first."""
+    """The accuracy on the first task."""
     sets: Mapping[str, Row]
-    """Pictures, classes and encoder, by name."""
+    """Name → pictures, classes and encoder."""
     boxes: tuple[Box, ...]
     intervals: str
     versions: Mapping[str, str]
@@ -54,6 +55,6 @@ class ContinualResult:
     record: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; an interval of a single draw and what was not asked are null."""
-        found: dict[str, Any] = plain(asdict(self))
-        return found
+        """The JSON form; an interval of a single draw and an empty cell of a matrix are null."""
+        document: dict[str, Any] = plain(asdict(self))
+        return document

@@ -15,19 +15,19 @@ from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.sequences.setting import SequenceConfig
+from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class TaskRows:
     """A task of a sequence as row numbers: a set, or a part of its classes."""
 
     data: EvaluationSet
     rows: EpisodeRows
     """One task, with the most shots."""
     name: str
-    """Of the set, with the number of the part where it is one."""
+    """The name of the set, with the number of the part if the set is divided."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -40,8 +40,9 @@ class Task:
     """A task of a sequence with its features."""
 
     classes: tuple[str, ...]
+    """Names, in the order of the ways."""
     support: Support
-    """Of one task."""
+    """The support of this one task."""
     query_QD: Float[Tensor, "Q D"]
     label_Q: Int[Tensor, " Q"]
     """The way of each query."""
@@ -57,32 +58,34 @@ class Task:
         )
 
 
-def draw_sequence(sets: Sequence[EvaluationSet], config: SequenceConfig, seed: int) -> list[Place]:
-    """The tasks of a seed: of each set one, or with `splits` so many parts of its classes.
+def draw_sequence(
+    sets: Sequence[EvaluationSet], config: SequenceConfig, seed: int
+) -> list[TaskRows]:
+    """The tasks of a seed: one for each set, or with `splits` as many parts of its classes.
 
-    Sets follow one another as given, or with `shuffle` all tasks in an order drawn by the seed. The
-    classes of a set are drawn and put in order by the seed, and so are their pictures.
+    The tasks keep the order of the sets; with `shuffle` the seed draws their order. The seed also
+    draws the order of the classes of a set and of their pictures.
 
     Raises:
         DataError: A set has too few classes with enough pictures.
     """
-    places = [
-        Place(data, rows, data.name if config.splits == 1 else f"{data.name} {part}")
+    tasks = [
+        TaskRows(data, rows, data.name if config.splits == 1 else f"{data.name} {part}")
         for data in sets
         for part, rows in enumerate(_parts(draw_tasks(data, config, seed), config.splits, data), 1)
     ]
     if config.shuffle:
-        order = np.random.default_rng([seed, len(places)]).permutation(len(places))
-        places = [places[number] for number in order]
-    return places
+        order = np.random.default_rng([seed, len(tasks)]).permutation(len(tasks))
+        tasks = [tasks[number] for number in order]
+    return tasks
 
 
-def look_up(place: Place, *, joint_alone: bool) -> Task:
-    """The features of a task; with `joint_alone` no further blocks."""
-    data, rows = place.data.joint if joint_alone else place.data, place.rows
-    there_NQ = rows.query_TNQ[0] >= 0
+def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
+    """The features of a task; with `joint_alone` without further blocks."""
+    data, rows = task.data.joint if joint_alone else task.data, task.rows
+    is_query_NQ = rows.query_TNQ[0] >= 0
     return Task(
-        place.classes,
+        task.classes,
         Support.of_tasks(
             data.look_up(rows.support_TNK),
             data.text_CD[rows.classes_TN],
@@ -90,14 +93,14 @@ def look_up(place: Place, *, joint_alone: bool) -> Task:
             logit_scale=data.logit_scale,
             blocks=data.blocks,
         ),
-        data.look_up(rows.query_TNQ[0][there_NQ]),
-        there_NQ.nonzero()[:, 0],
+        data.look_up(rows.query_TNQ[0][is_query_NQ]),
+        is_query_NQ.nonzero()[:, 0],
         data.logit_scale,
     )
 
 
 def require_one_encoder(sets: Sequence[EvaluationSet]) -> None:
-    """Check that features and texts of all sets lie in one space.
+    """Check that the features and texts of all sets lie in one space.
 
     Raises:
         IncompatibleArtifact: Two sets are of different encoders.

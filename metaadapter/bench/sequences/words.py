@@ -1,4 +1,4 @@
-"""Measures and settings of continual learning as a reader of a report sees them."""
+"""Measures and settings of continual learning in the words of a report."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ MEASURE_NAMES = {
     "identification": "Right task",
     "bytes_a_class": "kB a class ↓",
 }
-"""In the order of a table: what is in %, and bytes last; of those with an arrow small is good."""
+"""The columns of a table: measures in %, and bytes last. With an arrow, smaller is better."""
 SETTING_NOTES = {
-    "task-incremental": "The task of each query is told, so its own classes alone are possible.",
-    "class-incremental": "The classes of all tasks learned so far are possible; tasks to come are "
-    "not asked about.",
-    "pooled": "The classes of all tasks are possible, also of those that are not learned yet.",
+    "task-incremental": "The task of each query is given, so only its own classes are possible.",
+    "class-incremental": "The classes of all tasks learned so far are possible; there are no "
+    "queries of later tasks.",
+    "pooled": "The classes of all tasks are possible, even of those that are not learned yet.",
 }
 
 
 def figure(estimate: Estimate, measure: str) -> str:
-    """The value of a measure, as its name announces it."""
+    """The value of a measure, in the unit of its name."""
     if measure == "bytes_a_class":
         return _kilobytes(estimate)
-    return points(estimate).replace("-", "−")  # who has learned more since has forgotten less
+    return points(estimate).replace("-", "−")  # forgetting is negative after an improvement
 
 
 def gain(estimate: Estimate, measure: str) -> str:
-    """A difference of it."""
+    """A difference of two values of a measure."""
     if measure == "bytes_a_class":
         sign = "+" if estimate.mean > 0 else ""
         return (sign + _kilobytes(estimate)).replace("-", "−")

@@ -22,7 +22,7 @@ def test_evaluate__continual__tells_figures_and_gains(run, stores, tmp_path):
     lines = done.out.splitlines()
     assert "4 cells, 4 of them measured now" in lines[0]
     assert "pooled, 2 tasks, in %, 1 shot" in lines
-    assert "What nearest mean has more than each, in points, 1 shot" in lines
+    assert "Gain of nearest mean over each learner, points, 1 shot" in lines
     assert sum(line.startswith("pass: ") for line in lines) == 4
     again = run("evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *FEW)
     assert "4 cells, 0 of them measured now" in again.out
@@ -61,4 +61,4 @@ def test_evaluate__splits_without_continual__says_what_they_go_with(run, stores,
     done = run("evaluate", stores[0], "--splits", "2", "--out", tmp_path / "run")
 
     assert done.code == 3
-    assert "splits and shuffle go with continual (--continual SETTING)" in done.err
+    assert "splits and shuffle need continual (--continual SETTING)" in done.err

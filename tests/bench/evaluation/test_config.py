@@ -34,7 +34,7 @@ def test_config__what_does_not_go_together__is_refused(ask, changes, told):
 def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_path):
     one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
 
-    with pytest.raises(ValidationError, match=rf"told apart by the names .*{one}, {other}"):
+    with pytest.raises(ValidationError, match=rf"names of their folders .*{one}, {other}"):
         ask(one, other)
 
 
@@ -43,7 +43,7 @@ def test_config__two_links_to_stores_of_one_name__are_refused(ask, tmp_path):
         (tmp_path / place / "a").mkdir(parents=True)
         (tmp_path / link).symlink_to(tmp_path / place / "a")
 
-    with pytest.raises(ValidationError, match="told apart by the names of their folders"):
+    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
         ask(tmp_path / "one", tmp_path / "other")
 
 
@@ -86,7 +86,7 @@ def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(tmp_pa
 def test_config__stranger_of_the_name_of_another_store__is_refused(ask, tmp_path):
     one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
 
-    with pytest.raises(ValidationError, match="told apart by the names of their folders"):
+    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
         ask(one, strangers=(str(other),))
     assert ask(one, strangers=(str(one),)).strangers == (str(one),)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.bench.evaluation.folder import Journal
+from metaadapter.bench.evaluation.journal import Journal
 from metaadapter.bench.evaluation.run import evaluate
 from tests.bench.evaluation.test_run import figures
 

@@ -37,7 +37,7 @@ def test_hold__the_same_evaluation_grown__is_taken_up(tmp_path, record):
         ({"seeds": 1}, "seeds: 2 → 1"),
         ({"queries": 5}, "queries: all → 5"),
         ({"methods": ("GDA",)}, r"the method LP\+\+ is left out"),
-        ({"sets": "b"}, r"the set pets is another one than before \(its pictures, labels or"),
+        ({"sets": "b"}, r"the set pets has changed \(its pictures, labels or"),
     ],
 )
 def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record, changes, told):

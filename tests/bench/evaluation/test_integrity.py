@@ -8,7 +8,7 @@ from metaadapter.bench.evaluation import integrity
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining, Method
-from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.tables import draw_table
@@ -99,8 +99,8 @@ def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets,
     assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail"}
     assert box.status == "fail"
     assert "seen was trained on pets" in box.detail
-    assert "no record of meta-training lies beside own" in box.detail
-    assert "it holds for 1 other" in box.detail
+    assert "there is no record of meta-training for own" in box.detail
+    assert "true for 1 other" in box.detail
     assert "a renamed copy is not noticed" in box.detail
 
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from metaadapter.bench.evaluation.config import Cell
-from metaadapter.bench.evaluation.folder import CellResult, Journal
+from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.journal import Journal
 from metaadapter.errors import DataError
 
 

@@ -14,7 +14,12 @@ from metaadapter.adapter.weights import probabilities
 from metaadapter.bench.evaluation import noun_features as nouns
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.methods import answering, bare, load_method, resolve_names
+from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.method_names import (
+    distinct_methods,
+    resolve_names,
+    without_suffixes,
+)
 from metaadapter.bench.evaluation.noun_features import noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import draw_far
@@ -133,9 +138,9 @@ def test_load_method__score_behind_a_name__changes_its_identity_and_not_its_fit(
 
 def test_names__with_scores_behind_them__are_read_as_those_of_other_suffixes():
     assert "GDA@energy" in resolve_names(("peers@energy",))
-    assert bare("finetune@5@joint@msp") == "finetune@5"
+    assert without_suffixes("finetune@5@joint@msp") == "finetune@5"
     names = ("default", "default@msp", "GDA@msp", "GDA@energy")
-    assert answering(names, "default@msp") == ("default@msp", "GDA@msp")
+    assert distinct_methods(names, "default@msp") == ("default@msp", "GDA@msp")
 
 
 def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from metaadapter.bench.evaluation import measure as module
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import MOST_KEPT
 from metaadapter.errors import DataError
 from tools.store_tasks import StoreTasks, load_source
@@ -133,5 +133,5 @@ def test_measure__correct_class_ruled_out__is_told_for_its_loss_is_infinite(pets
         bias_TN[:, 0] = -torch.inf
         return replace(weights, class_bias=bias_TN)
 
-    with pytest.raises(DataError, match=r"planted rules out the class .* pets .* nll is infinite"):
+    with pytest.raises(DataError, match=r"planted excludes the class .* pets .* nll is infinite"):
         measure(planted(rule_out), data, draw_tasks(data, config, 0))

@@ -9,7 +9,8 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.method import CLOSED_FORM, UNTRAINED, read_meta_training
-from metaadapter.bench.evaluation.methods import load_method, resolve_names
+from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.method_names import resolve_names
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer, save_meta_peer
 from metaadapter.data.proof import TRAINING_RECORD, write_document

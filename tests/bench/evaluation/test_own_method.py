@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.errors import UsageError
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from metaadapter.bench.evaluation.bench import load_metrics
+from metaadapter.bench.evaluation.own_metrics import load_metrics
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.errors import UsageError
 
@@ -97,7 +97,7 @@ def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, 
     [
         (("broken",), r"metric '.*:broken' failed on 28 queries of 4 classes: RuntimeError: no"),
         (("text",), r"metric '.*:text' failed on .*ValueError"),
-        (("endless",), r"metric '.*:endless' failed on .* it is inf; give .* NaN where"),
+        (("endless",), r"metric '.*:endless' failed on .* it is inf; return .* NaN where"),
         (("missing",), "has no 'missing'"),
         (("np",), "must be a function of probabilities and classes"),
         (("accuracy",), "another metric or column is called 'accuracy'"),

@@ -15,7 +15,8 @@ from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation import picture_methods
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.methods import load_method, resolve_names
+from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.method_names import resolve_names
 from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.bench.evaluation.picture_task import PictureTask
 from metaadapter.bench.evaluation.run import evaluate

@@ -15,8 +15,8 @@ from torch.nn.functional import normalize
 import episodes
 import metaadapter
 from metaadapter.adapter.support import Support
-from metaadapter.bench.evaluation import methods
-from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation import method_by_name
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.data.code_identity import modules_run_through
@@ -34,7 +34,7 @@ CODE = {
     "CLAP": (PEERS["CLAP"],),
 }
 # It names a method and hands the support on.
-FACES = {PACKAGES[0] / "bench" / "evaluation" / "methods.py"}
+FACES = {PACKAGES[0] / "bench" / "evaluation" / "method_by_name.py"}
 OWN = """\
 import helper
 
@@ -76,7 +76,7 @@ def code_of(name, own):
 def _weights_read_once(monkeypatch):
     """The code of methods changes here, and never the weights that they start from."""
     for name in ("load_generator", "generator_id"):
-        monkeypatch.setattr(methods, name, functools.cache(getattr(methods, name)))
+        monkeypatch.setattr(method_by_name, name, functools.cache(getattr(method_by_name, name)))
 
 
 @pytest.mark.usefixtures("_weights_read_once")

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import torch
 
-from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.store_sets import far_set
 from metaadapter.bench.evaluation.strangers import draw_far
+from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.store.feature_store import FeatureStore
 
@@ -88,7 +88,7 @@ def test_draw_tasks__strangers_asked_for__are_the_tasks_as_without(pets, others,
 
 
 def test_bench__set_that_is_among_the_strangers__gets_none_of_its_own(pets, others, ask):
-    bench = Bench(ask(pets, others[0], strangers=(str(pets), *others)), torch.device("cpu"))
+    bench = TaskBench(ask(pets, others[0], strangers=(str(pets), *others)), torch.device("cpu"))
 
     assert bench.far_sets["pets"].stores == ("zoo", "farm")
     assert bench.far_sets["zoo"].stores == ("pets", "farm")
@@ -133,5 +133,7 @@ def test_evaluate__other_strangers_into_the_same_folder__are_refused(pets, other
 
 @pytest.mark.parametrize("changes", [{"base_to_new": True}, {"continual": "pooled"}])
 def test_config__strangers_where_they_cannot_be_asked_about__are_refused(ask, changes):
-    with pytest.raises(ValueError, match="strangers go without continual and base_to_new"):
+    with pytest.raises(
+        ValueError, match="strangers cannot be combined with continual or base_to_new"
+    ):
         ask("a", strangers=("b",), **changes, **({"methods": ("zero-shot",)}))

@@ -11,7 +11,7 @@ from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.methods import load_method
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.errors import DataError
 

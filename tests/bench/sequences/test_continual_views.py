@@ -122,7 +122,7 @@ def test_result__unfinished__says_to_give_the_command_again(measure):
     folder, _ = measure("pooled", seeds=1)
     (folder / "summary.json").unlink()
 
-    with pytest.raises(DataError, match=r"did not end.*there is no summary\.json"):
+    with pytest.raises(DataError, match=r"not finished.*there is no summary\.json"):
         find_continual(folder)
 
 

@@ -5,7 +5,8 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.sequences.learner_names import LEARNERS, load_learner, resolve_learners
+from metaadapter.bench.evaluation.method_names import LEARNERS, resolve_learners
+from metaadapter.bench.sequences.learner_by_name import PEERS, load_learner
 from metaadapter.bench.sequences.learners.library import Library
 from metaadapter.errors import UsageError
 
@@ -20,10 +21,11 @@ def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
     found = resolve_learners(("library", "RanPAC", "peers", "peers@joint"))
 
     assert found[:2] == ("library", "RanPAC")
-    assert set(found) == {"library", *LEARNERS, *(f"{name}@joint" for name in LEARNERS)}
+    assert set(found) == {"library", *PEERS, *(f"{name}@joint" for name in PEERS)}
+    assert set(LEARNERS) == set(PEERS)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", PEERS)
 def test_load__peer__has_its_name_and_nothing_to_record(name):
     found = load_learner(f"{name}@joint")
 
@@ -76,7 +78,7 @@ def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns
         ("class L: pass", "must be a subclass of metaadapter.bench.Learner"),
         (
             "from metaadapter.bench import Learner\nclass L(Learner): pass",
-            "must be made without arguments: TypeError",
+            "must be created without arguments: TypeError",
         ),
     ],
 )

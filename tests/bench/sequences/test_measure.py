@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.bench.sequences.bench import ContinualBench
-from metaadapter.bench.sequences.learner_names import load_learner
+from metaadapter.bench.sequences.learner_by_name import load_learner
 from metaadapter.bench.sequences.measure import measure_sequence
 from metaadapter.bench.sequences.sequence import look_up
+from metaadapter.bench.sequences.sequence_bench import SequenceBench
 from metaadapter.errors import DataError, UsageError
 
 SETTINGS = ("task-incremental", "class-incremental", "pooled")
@@ -14,8 +14,8 @@ SETTINGS = ("task-incremental", "class-incremental", "pooled")
 
 @pytest.fixture
 def tasks(zoo, plan):
-    bench = ContinualBench(plan(*zoo), torch.device("cpu"))
-    return [look_up(place, joint_alone=False) for place in bench.draw(0)]
+    bench = SequenceBench(plan(*zoo), torch.device("cpu"))
+    return [look_up(rows, joint_alone=False) for rows in bench.draw(0)]
 
 
 def slow(tasks, setting):
@@ -119,7 +119,7 @@ def test_measure__learner_that_fails__is_told_with_its_line(own, tasks):
 
 
 def test_measure__answers_of_another_shape__are_told(own, tasks):
-    with pytest.raises(UsageError, match=r"a score a picture and class, in shape \(20, 4\), got"):
+    with pytest.raises(UsageError, match=r"one score for each .*, in shape \(20, 4\), got"):
         measure_sequence(own(answer="scores[0]"), tasks, "task-incremental")
 
 

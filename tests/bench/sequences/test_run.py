@@ -8,10 +8,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from metaadapter.bench.evaluation.bench import _measure
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.sequences.bench import ContinualBench
+from metaadapter.bench.evaluation.processes import _measure
 from metaadapter.bench.sequences.run import evaluate_continual
+from metaadapter.bench.sequences.sequence_bench import SequenceBench
 from metaadapter.data.proof import check_files
 from metaadapter.errors import DataError, UsageError
 
@@ -54,7 +54,7 @@ def test_run__interrupted__goes_on_after_the_last_finished_cell(zoo, plan, tmp_p
 
 
 def test_cell__in_a_process_of_its_own__is_the_same(zoo, plan):
-    bench = ContinualBench(plan(*zoo), torch.device("cpu"))
+    bench = SequenceBench(plan(*zoo), torch.device("cpu"))
     cell = bench.config.cells()[-1]
 
     # What a process is sent, and what it does with it.
@@ -88,10 +88,10 @@ def test_run__same_pictures_in_two_tasks__fails_the_check_of_support_and_queries
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tasks": 2}, "goes without tasks, unknown, pool and base_to_new"),
-        ({"pool": "balanced"}, "goes without tasks, unknown, pool and base_to_new"),
-        ({"metrics": ("a.py:b",)}, "without metrics"),
-        ({"continual": None, "methods": ("GDA",), "splits": 2}, "go with continual"),
+        ({"tasks": 2}, "cannot have tasks, unknown, pool or base_to_new"),
+        ({"pool": "balanced"}, "cannot have tasks, unknown, pool or base_to_new"),
+        ({"metrics": ("a.py:b",)}, "cannot have metrics"),
+        ({"continual": None, "methods": ("GDA",), "splits": 2}, "need continual"),
         ({"continual": "online"}, "task-incremental"),
     ],
 )
@@ -109,7 +109,7 @@ def test_config__without_methods__takes_the_usual_learners(zoo):
 
 def test_run__device_other_than_the_cpu__is_refused(zoo, plan, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "metaadapter.bench.sequences.run.choose_device", lambda _name: torch.device("meta")
+        "metaadapter.bench.evaluation.run.choose_device", lambda _name: torch.device("meta")
     )
     with pytest.raises(UsageError, match="--continual calculates on the CPU"):
         evaluate_continual(plan(*zoo), tmp_path / "run", device="cuda")

@@ -1,16 +1,16 @@
-"""Continual learners by name, with what each was made with."""
+"""Continual learners by name, with the record of what they were made from."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.bench.evaluation.method import UNTRAINED
-from metaadapter.bench.evaluation.methods import JOINT, load_method
+from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining
+from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
+from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
 from metaadapter.bench.sequences.learners.learner import Learner
@@ -20,12 +20,11 @@ from metaadapter.bench.sequences.learners.pooled_fit import Fit, PooledFit
 from metaadapter.bench.sequences.learners.rail import RAIL
 from metaadapter.bench.sequences.learners.ranpac import RanPAC
 from metaadapter.bench.sequences.learners.zero_shot import ZeroShot
-from metaadapter.bench.sequences.named_learner import NamedLearner
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
-LEARNERS: dict[str, Callable[[], Learner[Any]]] = {
+PEERS: dict[str, Callable[[], Learner[Any]]] = {
     "zero-shot": ZeroShot,
     "nearest mean": NearestMean,
     "fine-tuning": FineTuning,
@@ -33,55 +32,63 @@ LEARNERS: dict[str, Callable[[], Learner[Any]]] = {
     "RAIL-primal": lambda: RAIL("primal"),
     "RAIL-dual": lambda: RAIL("dual"),
 }
-"""The peers, with their authors' settings."""
+"""The learners of `method_names.LEARNERS`, with their authors' settings."""
 OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
     "library": Library,
     "growing": PooledFit,
     "ceiling": lambda fit: PooledFit(fit, sees_every_task=True),
 }
-"""What makes a learner of a few-shot method: "library@GDA"; of "default" without a name."""
-USUAL = ("library", "growing", "peers", "ceiling", "ceiling@GDA")
+"""Learners that use a few-shot method, as in "library@GDA"; without a name they use "default"."""
 
 
-def resolve_learners(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names with "peers" and "peers@joint" written out, each once, in the order asked for."""
-    groups = {f"peers{end}": tuple(f"{name}{end}" for name in LEARNERS) for end in ("", JOINT)}
-    return tuple(dict.fromkeys(one for name in names for one in groups.get(name, (name,))))
+@dataclass(frozen=True, slots=True)
+class NamedLearner:
+    """A learner with its name and the record of what it was made from."""
+
+    name: str
+    """The name that `--methods`, rows and reports give it."""
+    identity: str
+    """Changes when its answers may change."""
+    learner: Learner[Any]
+    meta_training: MetaTraining | None
+    """The data that it was made from before it saw a task; None without a record."""
+    sees_joint_alone: bool = False
+    """Whether it sees the joint features alone where an encoder has further blocks."""
 
 
 def load_learner(name: str) -> NamedLearner:
     """A learner by name.
 
     Args:
-        name: A key of `LEARNERS`; "library", "growing" or "ceiling", of the shipped generator or
-            with @ and a method behind it, as `load_method` takes them; or FILE.py:CLASS. With
-            @joint behind it, it sees the joint block of features alone.
+        name: A key of `PEERS`; "library", "growing" or "ceiling", perhaps with @ and a method after
+            it, as `load_method` takes them; or FILE.py:CLASS. With @joint at its end the learner
+            sees the joint features alone.
 
     Raises:
-        UsageError: There is no such learner, or it cannot be made.
+        UsageError: There is no such learner, or it cannot be created.
     """
     if name.endswith(JOINT):
         return replace(load_learner(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
-    if name in LEARNERS:
-        learner = LEARNERS[name]()
+    if name in PEERS:
+        learner = PEERS[name]()
         return NamedLearner(name, code_identity(type(learner)), learner, UNTRAINED)
     kind, _, method_name = name.partition("@")
     if kind in OF_METHODS:
         method = load_method(method_name or "default")
         if isinstance(method.fit, MetaPeer):
             raise UsageError(
-                f"learner {name!r}: {method_name} has weights for the features of one encoder, and "
-                "is measured without --continual alone; name another method"
+                f"learner {name!r}: {method_name} has weights for the features of one encoder and "
+                "can only be measured without --continual; name another method"
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
-        identity = _digest(code_identity(type(learner)) + method.identity)
+        identity = text_digest(code_identity(type(learner)) + method.identity)
         return NamedLearner(name, identity, learner, method.meta_training)
     if is_user_code(name):
         return _own_learner(name)
-    known = ", ".join([*LEARNERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
+    known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
     raise UsageError(
-        f"no continual learner {name!r}; there are: {known}, and FILE.py:CLASS; each also with "
-        "@joint behind it"
+        f"no continual learner {name!r}; there are: {known}, and FILE.py:CLASS; each may be "
+        "followed by @joint"
     )
 
 
@@ -93,7 +100,7 @@ def _fit_of(name: str, fit: Callable[[Support], Any]) -> Fit:
 
 
 def _own_learner(name: str) -> NamedLearner:
-    """A subclass of `Learner` in a file of one's own, its faults told as its own."""
+    """A subclass of `Learner` in the user's file."""
     kind = load_user_code(name, kind="learner")
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
         raise UsageError(
@@ -103,10 +110,6 @@ def _own_learner(name: str) -> NamedLearner:
         learner = kind()
     except Exception as error:
         raise UsageError(
-            f"learner {name!r} must be made without arguments: {explain(error)}"
+            f"learner {name!r} must be created without arguments: {explain(error)}"
         ) from error
     return NamedLearner(name, code_identity(kind), learner, None)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

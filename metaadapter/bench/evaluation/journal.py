@@ -1,0 +1,104 @@
+"""The finished cells of an evaluation, one JSON line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.data.output_folder import open_after, write_errors
+from metaadapter.data.proof import PROOF, sealed, unsealed
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.errors import DataError
+
+JOURNAL_FILE = "journal.jsonl"
+KEPT = "Finished cells are kept; the same command continues there"
+REMEDY = "restore it from a copy, or measure again into another folder"
+
+
+class Journal:
+    """Finished cells in a file that only grows, so that an interruption loses none.
+
+    An incomplete last line does not count. Of several lines of one cell the last one counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file, if there is one.
+
+        Raises:
+            DataError: A line other than the last is damaged.
+        """
+        self.path = path
+        self.results: dict[Cell, CellResult] = {}
+        try:
+            content = regular(path).read_bytes()
+        except FileNotFoundError:
+            content = b""
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}; {REMEDY}") from error
+        *lines, incomplete = content.split(b"\n")
+        self._size = len(content) - len(incomplete)
+        for number, line in enumerate(lines, start=1):
+            try:
+                values = parse_json(line)
+                cell = Cell(*values["cell"])
+                result = CellResult(cell, "", "", {})
+                if PROOF in values:
+                    values, _ = unsealed(values)
+                    result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                raise DataError(
+                    f"line {number} of {path} is damaged ({error!r}); delete that line, and "
+                    "the same command measures its cell again"
+                ) from error
+            self.results[cell] = result
+
+    def missing(
+        self, cells: Sequence[Cell], methods: Mapping[str, str], bench: str
+    ) -> tuple[list[Cell], list[str]]:
+        """The cells that must be measured, and why some of them must be measured again.
+
+        `methods` and `bench` are the identities of each method and of the program as they are now.
+        """
+        kept = [self.results[cell] for cell in cells if cell in self.results]
+        of_old_program = [result.cell for result in kept if result.bench != bench]
+        of_old_method = [
+            result.cell
+            for result in kept
+            if result.bench == bench and result.method != methods[result.cell.method]
+        ]
+        reasons = []
+        if of_old_program:
+            reasons.append(
+                "the program that draws, fits, answers and scores has changed: "
+                f"{_count(of_old_program)} measured again"
+            )
+        if changed := list(dict.fromkeys(cell.method for cell in of_old_method)):
+            have = "method has" if len(changed) == 1 else "methods have"
+            reasons.append(
+                f"{len(changed)} {have} changed ({', '.join(changed)}): {_count(of_old_method)} "
+                "measured again"
+            )
+        again = {*of_old_program, *of_old_method}
+        return [cell for cell in cells if cell in again or cell not in self.results], reasons
+
+    @contextmanager
+    def appending(self) -> Iterator[Journal]:
+        """Open for `append`; an incomplete last line is cut off."""
+        with open_after(self.path, self._size) as self._file:
+            yield self
+
+    def append(self, result: CellResult) -> None:
+        """Write a result to the disk; a failed write is a `DataError`."""
+        with write_errors(f"the evaluation {self.path.parent}", KEPT):
+            self._file.write(json_text(sealed(result._asdict())).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self.results[result.cell] = result
+
+
+def _count(cells: Sequence[Cell]) -> str:
+    return "1 cell is" if len(cells) == 1 else f"{len(cells)} cells are"

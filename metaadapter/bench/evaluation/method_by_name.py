@@ -1,0 +1,230 @@
+"""Methods by name: peers, generators and the user's own functions behind one interface."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, require_adapters
+from metaadapter.bench.evaluation.method import (
+    CLOSED_FORM,
+    META_PEERS_STUDIED,
+    UNTRAINED,
+    MetaTraining,
+    Method,
+    read_meta_training,
+)
+from metaadapter.bench.evaluation.method_names import (
+    AT,
+    FINE_TUNED,
+    GENERATORS,
+    JOINT,
+    LABELLED,
+    SCORED,
+    without_score,
+)
+from metaadapter.bench.evaluation.picture_methods import (
+    INSIDE_CHOSEN_ON,
+    LABELLED_ALONE,
+    PICTURE_METHODS,
+    TOWER_PEERS,
+)
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, PoolPeer
+from metaadapter.bench.peers.meta_trained import (
+    META_PEERS,
+    is_meta_peer,
+    load_meta_peer,
+    shipped_folder,
+)
+from metaadapter.bench.peers.unknown.by_name import READ_WORDS, SCORES
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.user_code import explain, is_user_code, load_user_code, user_code_and_folder
+from metaadapter.errors import UsageError
+from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.pretrained import SHIPPED, generator_id, load_generator
+from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.gradient_steps import FineTune
+
+MOST_STEPS = 10_000
+UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
+KNOWN = (*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS)
+# Peers that train without a torch optimizer: numbers trained for N classes of width D.
+TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
+    "LP++": lambda n_way, width: n_way * (width + 2),
+    "logistic probe": lambda n_way, width: n_way * (width + 1),
+    "self-training": lambda n_way, width: n_way * (width + 1),
+}
+
+
+def load_method(name: str) -> Method:
+    """A method by name.
+
+    Args:
+        name: A key of `PEERS`, `POOL_PEERS`, `META_PEERS` or `PICTURE_METHODS`; "default";
+            "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as
+            improve the answers on left-out pictures); "finetune@K" (K steps); FILE.py:FUNCTION; or
+            the folder of a generator or meta-trained peer. Suffixes: with @joint the method sees
+            the joint features alone, with @labelled no unlabelled pictures, and with @ and a key of
+            `SCORES` that score decides whether a picture shows any of the classes.
+
+    Raises:
+        UsageError: There is no such method, or K is no whole number from 0 to 10000.
+    """
+    if name.endswith(JOINT):
+        return _joint_alone(name)
+    if name.endswith(LABELLED):
+        base = load_method(name.removesuffix(LABELLED))
+        return replace(base, name=name, sees_labelled_alone=True)
+    if without_score(name) != name:
+        return _with_score(name)
+    if name in UNTRAINED_PEERS:
+        peer, by_hand = UNTRAINED_PEERS[name], TRAINED_BY_HAND.get(name)
+        return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
+    if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
+        meta_peer = load_meta_peer(name)
+        folder = shipped_folder(name) if name in META_PEERS else Path(name)
+        card = read_meta_training(folder, META_PEERS_STUDIED)
+        # tools/train_peers.py trains them on the joint features.
+        return Method(name, meta_peer.identity, meta_peer, card, sees_joint_alone=True)
+    if name == FINE_TUNED or name.startswith(AT):
+        return _fine_tuned(name)
+    if name in PICTURE_METHODS:
+        return _picture_method(name)
+    return _own_method(name) if is_user_code(name) else _generator(name)
+
+
+def text_digest(text: str) -> str:
+    """Twelve hexadecimal digits that change with a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _joint_alone(name: str) -> Method:
+    base = load_method(name.removesuffix(JOINT))
+    if base.fit_pictures is not None:
+        raise UsageError(
+            f"{base.name} uses the encoder itself, with all of its blocks: leave {JOINT} out, or "
+            "evaluate a store of joint features alone"
+        )
+    return replace(base, name=name, sees_joint_alone=True)
+
+
+def _with_score(name: str) -> Method:
+    base_name = without_score(name)
+    score = SCORED[name.removeprefix(base_name)]
+    base = load_method(base_name)
+    return replace(
+        base,
+        name=name,
+        identity=text_digest(base.identity + code_identity(SCORES[score])),
+        unknown_score=SCORES[score],
+        reads_words=score in READ_WORDS,
+    )
+
+
+def _fine_tuned(name: str) -> Method:
+    settings, start = FineTune(n_steps=_number_of_steps(name)), load_generator("default")
+    code = code_identity(fine_tune, type(start))
+    return Method(
+        name,
+        text_digest(code + repr(settings) + generator_id(start)),
+        lambda support: fine_tune(start, support, settings).weights,
+        read_meta_training(SHIPPED, CLOSED_FORM.chosen_on),
+    )
+
+
+def _number_of_steps(name: str) -> int | None:
+    """K of "finetune@K"; None for "finetune"."""
+    if name == FINE_TUNED:
+        return None
+    number = name.removeprefix(AT)
+    # One spelling for each number, because reports identify methods by their names.
+    if not re.fullmatch(r"0|[1-9][0-9]{0,4}", number) or int(number) > MOST_STEPS:
+        raise UsageError(
+            f"method {name!r}: expected a whole number of steps from 0 to {MOST_STEPS} after the "
+            f"@, such as {AT}20, got {number!r}"
+        )
+    return int(number)
+
+
+def _picture_method(name: str) -> Method:
+    fit = PICTURE_METHODS[name]
+    identity = code_identity(fit)
+    card: MetaTraining | None = UNTRAINED
+    if name not in TOWER_PEERS:
+        identity = text_digest(identity + generator_id(load_generator("default")))
+        card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON)
+    return Method(
+        name,
+        identity,
+        _needs_pictures,
+        card,
+        sees_labelled_alone=name in LABELLED_ALONE,
+        fit_pictures=fit,
+    )
+
+
+def _needs_pictures(_support: Support) -> AdapterWeights:
+    raise UsageError("a method that reads pictures cannot be fitted to their features alone")
+
+
+def _generator(name: str) -> Method:
+    try:
+        generator = load_generator(name)
+    except UsageError as error:
+        raise UsageError(
+            f"no method {name!r}{_suggestion(name)}; there are: {', '.join(KNOWN)}, folders of "
+            "generators and of meta-trained peers, and FILE.py:FUNCTION; each may be followed by "
+            f"@joint, @labelled or {', '.join(SCORED)}"
+        ) from error
+    folder = SHIPPED if name == "default" else Path(name)
+    constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
+    card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
+    identity = text_digest(code_identity(type(generator)) + generator_id(generator))
+    return Method(name, identity, generator.predict, card)
+
+
+def _suggestion(name: str) -> str:
+    if name.endswith(".py"):
+        return f" (a function of a file is named {name}:FUNCTION)"
+    names = {known.casefold(): known for known in KNOWN}
+    close = get_close_matches(name.casefold(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""
+
+
+def _own_method(name: str) -> Method:
+    """A function of a support, or a subclass of `AdapterGenerator`, in the user's file.
+
+    The name of a class may end with @FOLDER, the folder of its weights.
+    """
+    code, _ = user_code_and_folder(name)
+    function = value = load_user_code(code, kind="method")
+    if isinstance(value, type) and issubclass(value, AdapterGenerator):
+        generator = load_generator(name)
+        function, identity = generator.predict, generator_id(generator)
+    elif callable(value):
+        # The function uses the support's methods, whether or not its file imports the class.
+        identity = code_identity(Path(code.rpartition(":")[0]), Support)
+    else:
+        raise UsageError(f"method {name!r} must be a function of a support, got {value!r}")
+
+    def fit(support: Support) -> AdapterWeights:
+        try:
+            weights = function(support)
+        except Exception as error:
+            if is_shortage(error):
+                raise
+            n_tasks, n_way, n_shot = support.support_mask_TNK.shape
+            raise UsageError(
+                f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
+                f"{explain(error)}"
+            ) from error
+        return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
+
+    return Method(name, identity, fit, None)

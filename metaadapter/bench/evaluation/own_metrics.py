@@ -1,0 +1,55 @@
+"""The user's own metrics, loaded from FILE.py:FUNCTION."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from metaadapter.bench.evaluation.tables import TASK_COLUMNS
+from metaadapter.data.user_code import explain, is_user_code, load_user_code
+from metaadapter.errors import UsageError
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""Probabilities (n, N) of the n queries of a task and their classes (n,), 0 … N − 1 → a figure."""
+
+
+def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """The metrics by the names of their functions, which name their columns in the rows.
+
+    Raises:
+        UsageError: There is no such file or function, or two of them have the same name.
+    """
+    metrics: dict[str, Metric] = {}
+    for name in names:
+        if not is_user_code(name):
+            raise UsageError(f"metric {name!r}: expected FILE.py:FUNCTION")
+        function = load_user_code(name, kind="metric")
+        column = name.rpartition(":")[2]
+        if not callable(function):
+            raise UsageError(
+                f"metric {name!r} must be a function of probabilities and classes, got {function!r}"
+            )
+        if column in metrics or column in TASK_COLUMNS:
+            raise UsageError(f"another metric or column is called {column!r}; rename the function")
+        metrics[column] = _checked(name, function)
+    return metrics
+
+
+def _checked(name: str, function: Metric) -> Metric:
+    """The function; its errors name it."""
+
+    def metric(probabilities: np.ndarray, labels: np.ndarray) -> float:
+        try:
+            figure = float(function(probabilities, labels))
+            if math.isinf(figure):
+                raise ValueError(f"it is {figure}; return a number, or NaN where it is undefined")
+            return figure
+        except Exception as error:
+            n, n_way = probabilities.shape
+            raise UsageError(
+                f"metric {name!r} failed on {n} queries of {n_way} classes: {explain(error)}"
+            ) from error
+
+    return metric

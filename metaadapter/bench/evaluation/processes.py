@@ -1,0 +1,114 @@
+"""Measures cells, one after the other or in several processes of one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing.connection import wait
+
+import torch
+
+from metaadapter.bench.evaluation.bench import Bench
+from metaadapter.bench.evaluation.cell import Cell, Tables
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.data.machine_errors import machine_error
+from metaadapter.data.user_code import explain
+from metaadapter.errors import DataError, MetaAdapterError
+
+Kind = Callable[[EvaluationConfig, torch.device], Bench]
+
+
+def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+    """Cells with their tables as they finish, measured in up to `jobs` processes.
+
+    joblib has no such pool: its workers outlive a killed parent, and an error waits until all tasks
+    that were sent have ended.
+
+    Raises:
+        MetaAdapterError: A method or set cannot be used.
+        DataError: A process was killed, for instance because memory ran out.
+    """
+    jobs = min(jobs, len(cells))
+    if jobs <= 1:
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for cell in cells:
+                yield cell, bench.measure(cell)
+        finally:
+            torch.set_num_threads(n_threads)
+        return
+    # A fork of a process that has used torch or a GPU is not safe.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    try:
+        with _interrupts_ignored():  # new processes inherit it
+            futures = [
+                pool.submit(_measure, type(bench), bench.config, bench.device, cell)
+                for cell in cells
+            ]
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException as error:
+        # An unfinished cell may take minutes more, and nothing of it is kept.
+        for worker in list(pool._processes.values()):
+            worker.kill()
+        if not isinstance(error, BrokenProcessPool):
+            raise
+        raise DataError(
+            "a process of the evaluation was killed, perhaps because memory ran out. Finished "
+            "cells are kept: give the same command again, with fewer --jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@cache
+def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Bench:
+    return kind(config, device)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C for all
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is killed; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _measure(
+    kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
+) -> tuple[Cell, Tables]:
+    try:
+        return cell, _bench_of(kind, config, device).measure(cell)
+    except MetaAdapterError:
+        raise
+    except Exception as error:
+        if (refused := machine_error(error)) is not None:
+            raise refused from error
+        # An error of another package's class may not survive pickling.
+        raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

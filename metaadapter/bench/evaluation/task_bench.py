@@ -1,0 +1,145 @@
+"""Sets, draws and methods of an evaluation of independent tasks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import product
+from pathlib import Path
+from typing import ClassVar, final
+
+import torch
+
+from episodes import EpisodeRows
+from metaadapter.bench.evaluation.bench import Measured, Summary
+from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.measure import measure
+from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.method_names import distinct_methods
+from metaadapter.bench.evaluation.noun_features import noun_features
+from metaadapter.bench.evaluation.own_metrics import load_metrics
+from metaadapter.bench.evaluation.picture_task import files_of
+from metaadapter.bench.evaluation.set_encoder import encoder_of_set
+from metaadapter.bench.evaluation.store_sets import far_set, load_sets
+from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
+from metaadapter.bench.evaluation.summary import differences, means, rank_methods
+from metaadapter.bench.evaluation.tables import all_tables, draw_table
+from metaadapter.bench.peers.meta_trained import MetaPeer
+from metaadapter.data.code_identity import code_identity
+
+_last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(draw_far)
+
+
+@final
+class TaskBench:
+    """The `Bench` of an evaluation without `continual`.
+
+    Raises:
+        UsageError: There is no such method or metric, or a method has weights for another encoder
+            than a set's, or reads words and that encoder cannot be loaded.
+        DataError: `strangers` has no picture that is strange to a set.
+    """
+
+    summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/2"
+    packages: ClassVar[Sequence[str]] = (
+        "metaadapter",
+        "torch",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "pandas",
+    )
+    intervals: ClassVar[str] = (
+        "95 % intervals of Student's t cover the draw of classes and pictures (seeds and tasks), "
+        "not which data sets were chosen; draws of one set share pictures, so they are a little "
+        "narrow"
+    )
+
+    def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.sets = {data.name: data for data in load_sets(config)}
+        self.far_sets = {
+            name: far_set(data, config) for name, data in self.sets.items() if config.strangers
+        }
+        self.methods = {name: load_method(name) for name in config.method_names}
+        for method, data in product(self.methods.values(), self.sets.values()):
+            if isinstance(method.fit, MetaPeer):
+                method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
+            if method.reads_words:
+                noun_features(data)
+            if method.fit_pictures:
+                files_of(method.name, data, torch.arange(len(data.labels_n)))
+                encoder_of_set(data, method.name)
+        self._warm: set[str] = set()
+        metrics = load_metrics(config.metrics)
+        self._measure = partial(
+            measure, base_to_new=config.base_to_new, metrics=metrics, device=device
+        )
+
+    @property
+    def identity(self) -> str:
+        """Changes with the program that draws, fits, answers and scores, whatever the method."""
+        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
+        return code_identity(draw_tasks, draw_far, measure, *files)
+
+    @property
+    def measured(self) -> Mapping[str, Measured]:
+        """The methods by name."""
+        return self.methods
+
+    @property
+    def set_identities(self) -> dict[str, str]:
+        """Name → identity of the sets and their far strangers."""
+        return {data.name: data.identity for data in (*self.sets.values(), *self.far_sets.values())}
+
+    def draw(self, store: str, seed: int) -> EpisodeRows:
+        """The tasks of a set and seed, with the most shots; the last result is cached."""
+        return _last_draw(self.sets[store], self.config, seed)
+
+    def draw_far(self, store: str, seed: int) -> FarStrangers | None:
+        """The far strangers among the queries of these tasks; None if there are none."""
+        if store not in self.far_sets:
+            return None
+        return _last_far(self.far_sets[store], self.draw(store, seed), seed)
+
+    def measure(self, cell: Cell) -> Tables:
+        """The tables of a cell."""
+        method, data = self.methods[cell.method], self.sets[cell.store]
+        rows, far = self.draw(cell.store, cell.seed), self.draw_far(cell.store, cell.seed)
+        with warnings.catch_warnings():
+            # A warning of a peer's library would repeat for each of a thousand cells.
+            warnings.simplefilter("ignore")
+            # The first call imports and sets up, which is no cost of the method. Beside the
+            # minutes that a tower takes to train it does not count.
+            if cell.method not in self._warm and not method.fit_pictures:
+                first_far = next(far.split(1)) if far else None
+                self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
+                self._warm.add(cell.method)
+            return self._measure(method, data, rows.first(cell.n_shot), far=far)
+
+    def summarise(self, results: Sequence[CellResult]) -> Summary:
+        """Tables, means, differences and ranks of the results of all cells."""
+        config = self.config
+        draws = draw_table(
+            (data, seed, self.draw(name, seed), self.draw_far(name, seed))
+            for name, data in self.sets.items()
+            for seed in range(config.seeds)
+        )
+        tables = all_tables(results, self.sets)
+        rows = tables["rows"]
+        figures = means(rows)
+        distinct = distinct_methods(config.method_names, config.reference_name)
+        ranks = {
+            part: rank_methods(figures, distinct, part) for part in dict.fromkeys(rows["part"])
+        }
+        return Summary(
+            draws=draws,
+            compared=draws,
+            tables=tables,
+            means=figures,
+            differences=differences(rows, config.reference_name),
+            ranks={part: ranked for part, ranked in ranks.items() if ranked is not None},
+        )

@@ -1,0 +1,123 @@
+"""Sets, sequences and learners of an evaluation of continual learners."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import ClassVar, final
+
+import pandas as pd
+import torch
+
+from metaadapter.bench.evaluation.bench import Measured, Summary
+from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.bench.evaluation.tables import draw_table, table
+from metaadapter.bench.sequences.figures import draw_figures, estimates, paired
+from metaadapter.bench.sequences.learner_by_name import load_learner
+from metaadapter.bench.sequences.measure import measure_sequence
+from metaadapter.bench.sequences.sequence import (
+    Task,
+    TaskRows,
+    draw_sequence,
+    look_up,
+    require_one_encoder,
+)
+from metaadapter.data.code_identity import code_identity
+from metaadapter.errors import UsageError
+
+
+@final
+class SequenceBench:
+    """The `Bench` of an evaluation with `continual`.
+
+    Raises:
+        UsageError: There is no such learner, or the device is not the CPU.
+        IncompatibleArtifact: The sets are of different encoders.
+    """
+
+    summary_schema: ClassVar[str] = "metaadapter.continual.summary/1"
+    packages: ClassVar[Sequence[str]] = ("metaadapter", "torch", "numpy", "scipy", "pandas")
+    intervals: ClassVar[str] = (
+        "95 % intervals of Student's t cover the draw of classes and pictures (seeds), not which "
+        "tasks there are nor, without --shuffle, their order"
+    )
+
+    def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
+        if device.type != "cpu":
+            raise UsageError("--continual calculates on the CPU: leave out --device")
+        self.config, self.device = config, device
+        self.sets = {data.name: data for data in load_sets(config)}
+        require_one_encoder(list(self.sets.values()))
+        self.learners = {name: load_learner(name) for name in config.method_names}
+
+    @property
+    def identity(self) -> str:
+        """Changes with the program that draws, asks and scores, whatever the learner."""
+        return code_identity(draw_sequence, measure_sequence)
+
+    @property
+    def measured(self) -> Mapping[str, Measured]:
+        """The learners by name."""
+        return self.learners
+
+    @property
+    def set_identities(self) -> dict[str, str]:
+        """Name → identity of the sets."""
+        return {name: data.identity for name, data in self.sets.items()}
+
+    def draw(self, seed: int) -> list[TaskRows]:
+        """The sequence of a seed."""
+        return draw_sequence(list(self.sets.values()), self.config, seed)
+
+    def measure(self, cell: Cell) -> Tables:
+        """The rows of a cell."""
+        assert self.config.continual is not None
+        learner = self.learners[cell.method]
+        tasks = _tasks(self, cell.seed, learner.sees_joint_alone)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            few = [task.first(cell.n_shot) for task in tasks]
+            return {"rows": measure_sequence(learner, few, self.config.continual)}
+
+    def summarise(self, results: Sequence[CellResult]) -> Summary:
+        """Tables, means and differences of the results of all cells."""
+        sequences = {seed: self.draw(seed) for seed in range(self.config.seeds)}
+        draws = pd.concat(
+            [
+                draw_table([(task.data, seed, task.rows, None)]).assign(task=number)
+                for seed, tasks in sequences.items()
+                for number, task in enumerate(tasks, start=1)
+            ],
+            ignore_index=True,
+        )
+        names = {seed: [task.name for task in tasks] for seed, tasks in sequences.items()}
+        rows = pd.concat(
+            [_rows(result, names[result.cell.seed]) for result in results], ignore_index=True
+        )
+        figures = draw_figures(rows)
+        return Summary(
+            draws=draws,
+            # A picture in the support of one task must not be a query of another one.
+            compared=draws.assign(store=self.config.cells()[0].store, task=0),
+            tables={"rows": rows},
+            means=estimates(figures),
+            differences=paired(figures, self.config.reference_name),
+        )
+
+
+# The draws of a seed, with all blocks and with the joint one alone.
+@lru_cache(maxsize=2)
+def _tasks(bench: SequenceBench, seed: int, joint_alone: bool) -> list[Task]:
+    return [look_up(rows, joint_alone=joint_alone) for rows in bench.draw(seed)]
+
+
+def _rows(result: CellResult, names: Sequence[str]) -> pd.DataFrame:
+    """The rows of a cell, with the name of the store, or of its part, that each task is."""
+    columns = result.tables["rows"]
+    n = len(columns["task"])
+    cell = {name: [getattr(result.cell, name)] * n for name in ("method", "n_shot", "seed")}
+    store = {"store": [names[number - 1] for number in columns["task"]]}
+    return table(cell | store | columns)
