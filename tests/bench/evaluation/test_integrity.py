@@ -101,7 +101,7 @@ def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets,
     assert "seen was trained on pets" in box.detail
     assert "there is no record of meta-training for own" in box.detail
     assert "true for 1 other" in box.detail
-    assert "a renamed copy is not noticed" in box.detail
+    assert "this does not notice a renamed copy" in box.detail
 
 
 @pytest.mark.parametrize("name", ["trashnet6.large", "trashnet6"])
