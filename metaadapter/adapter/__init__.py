@@ -1,4 +1,4 @@
-"""Adapters as values: their weights, their predictions, and how they are kept."""
+"""Adapters: their weights, the predictions that they give, and their files."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The encoder that an adapter's features come from: with what the adapter has in its towers."""
+"""The encoder of an adapter: the loaded one, with the adapter's parts in its towers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 
 @dataclass(frozen=True, slots=True)
 class TowerParts:
-    """The tensors of what an encoder has in its towers, and what they are."""
+    """The trained parts in the towers of an encoder: their configurations and tensors."""
 
     inside: InsideConfig | None = None
     prompt: PromptConfig | None = None
@@ -35,21 +35,20 @@ class TowerParts:
 def adapted_encoder(
     base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
 ) -> ImageEncoder:
-    """Give the encoder whose features an adapter works on.
+    """Return the encoder whose features an adapter works on.
 
-    That is the base itself for an adapter without parts in the towers. Else it is a `shared_copy`
-    of the base with the parts in it, or a `PromptedEncoder` around it: no weight of the base is
-    there twice, and the base stays as it is. Where this encoder is given as the base, it comes
-    back.
+    Without parts in the towers this is the base itself. Otherwise it is a copy of the base that
+    shares its weights and has the parts inside, or a `PromptedEncoder` around the base; the base
+    stays as it is. A base that already has these parts is returned unchanged.
 
     Args:
-        base: The encoder that `stored.config.origin` tells of.
+        base: The encoder that `stored.config.origin` names.
         stored: The adapter, as `load_adapter` reads it.
-        merge: Whether LoRA's sums are computed once and for all (`merge_lora`): the same features
-            sooner, and memory for the weights that change.
+        merge: Whether to add LoRA's products to the weights once (`merge_lora`): the features are
+            the same and come sooner, and the changed weights take memory of their own.
 
     Raises:
-        UsageError: The adapter has parts in the towers, and the base is no `FrozenEncoder`.
+        UsageError: The adapter has parts in the towers, and the base is not a `FrozenEncoder`.
         IncompatibleArtifact: The base is another encoder, or the parts do not fit it.
     """
     config = stored.config
@@ -57,7 +56,7 @@ def adapted_encoder(
         return base
     owner = f"the adapter of {', '.join(map(str, config.classes[:3]))}"
     parts = {
-        part: {name: each for name, each in stored.towers.items() if name.startswith(f"{part}/")}
+        part: {name: t for name, t in stored.towers.items() if name.startswith(f"{part}/")}
         for part in TOWER_PARTS
     }
     prompted = base if isinstance(base, PromptedEncoder) else None
@@ -89,16 +88,16 @@ def with_towers(
     inside: InsideConfig | None,
     merge: bool = False,
 ) -> FrozenEncoder:
-    """The encoder around a shared copy of the network of another, with these parts in its towers.
+    """Return a copy of an encoder that shares its weights and has these parts in its towers.
 
     Args:
-        base: The other encoder, which stays as it is.
-        towers: The parts as `StoredAdapter.towers` names them.
-        inside: What the adapters in the blocks are; `None` if there are none.
+        base: The encoder, which stays as it is.
+        towers: The tensors of the parts, as `StoredAdapter.towers` names them.
+        inside: The configuration of the adapters inside; `None` without any.
         merge: As for `adapted_encoder`.
 
     Raises:
-        IncompatibleArtifact: They do not fit its network.
+        IncompatibleArtifact: The parts do not fit the encoder.
     """
 
     def change(network: nn.Module) -> None:
@@ -111,26 +110,26 @@ def with_towers(
         adapted = base.adapted(change, parts_mark(inside, towers))
     except MetaAdapterError:
         raise
-    except Exception as error:  # whatever torch says of tensors that do not go together
+    except Exception as error:  # torch has many errors for tensors that do not fit
         if is_shortage(error):
             raise
         reason = " ".join(str(error).split())[:300]
         raise IncompatibleArtifact(
-            f"what stands inside the towers does not fit the encoder {base.name}: {reason}"
+            f"the parts inside the towers do not fit the encoder {base.name}: {reason}"
         ) from error
     adapted.parts = TowerParts(inside, towers=towers)
     return adapted
 
 
 def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
-    """A hash that differs for any two sets of parts."""
+    """Return a hash that differs for any two sets of parts."""
     facts = None if inside is None else inside.model_dump(mode="json")
     content = json_text(facts, sort_keys=True).encode() + tensor_bytes(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
 
 
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
-    """The encoder as it was loaded, and what stands in its towers, a learned prompt included."""
+    """Return the encoder as it was loaded, and the parts in its towers, with a soft prompt."""
     if isinstance(encoder, PromptedEncoder):
         base, parts = parts_of(encoder.base)
         towers = {**parts.towers, **encoder.tensors}

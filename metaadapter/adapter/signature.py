@@ -1,4 +1,4 @@
-"""What a task looks like in numbers: where its classes lie, and how its pictures scatter."""
+"""The signature of a task: where its classes lie, and how its pictures scatter."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ MOST_DIRECTIONS = 32
 class TaskSignature(TensorFields):
     """The means of the classes of one task, and the scatter of pictures around them.
 
-    It tells whether pictures are likely to be of the task, and holds none of them. The pooled
+    A library compares new pictures with it to find their task; it holds no picture. The pooled
     within-class covariance of the labelled pictures is about
 
-        Σ_r variances_r · directions_r directions_rᵀ + noise · (what is orthogonal to them)
+        Σ_r variances_r · directions_r directions_rᵀ + noise · (projection onto the complement)
 
-    with as many degrees of freedom as there are pictures more than classes with pictures, and R of
-    these directions, 32 at most; without any, R and noise are 0. N counts classes, D is the width.
+    Its degrees of freedom are the number of pictures less that of classes with pictures; R is at
+    most that number and at most 32. Without any, R and noise are 0. N counts classes, D is the
+    width.
     """
 
     means: Float[Tensor, "N D"]
@@ -34,19 +35,19 @@ class TaskSignature(TensorFields):
     counts: Int[Tensor, " N"]
     """The number of pictures of each class."""
     directions: Float[Tensor, "R D"]
-    """Orthonormal rows, that of the largest variance first."""
+    """Orthonormal rows, by falling variance."""
     variances: Float[Tensor, " R"]
     """The variance along each direction."""
     noise: Float[Tensor, ""]
-    """The variance along each of the D − R dimensions that are left, in the mean."""
+    """The mean variance along the other D − R dimensions."""
     text: Float[Tensor, "N D"]
     """The text feature of each class; zeros where it has none."""
 
     @classmethod
     def of(cls, support: Support) -> TaskSignature:
-        """The signature of the one task of a support, whose unlabelled pictures play no part.
+        """Compute the signature of the one task of a support from its labelled pictures.
 
-        It is computed in float64 and kept in float32.
+        The computation is in float64, the result in float32.
         """
         rows, labels = support.labelled_rows()
         rows, text = rows.double(), support.text_TND[0]
@@ -71,21 +72,21 @@ class TaskSignature(TensorFields):
 
     @classmethod
     def unknown(cls, n_way: int, width: int) -> TaskSignature:
-        """That of a task of which nothing was kept: classes without pictures and texts."""
+        """Return the signature of a task whose classes have no pictures and no texts."""
         return cls.of(Support.of_tasks(torch.zeros(1, n_way, 0, width)))
 
     def require_task(self, n_way: int, width: int) -> None:
-        """Check what came from a file: shapes for N classes of width D, and usable numbers.
+        """Check a signature from a file: shapes for N classes of width D, and usable numbers.
 
         Raises:
-            ValueError: It is no signature of such a task.
+            ValueError: A shape or a number is wrong.
         """
         tensors = self.tensors()
         counts = tensors.pop("counts")
         require_shapes(TaskSignature, tensors, N=n_way, D=width)
         if counts.shape != (n_way,) or counts.is_floating_point() or (counts < 0).any():
             raise ValueError(f"counts should be {n_way} whole numbers")
-        # By numpy: the threads that torch starts for so little take longer, a thousand times.
+        # By numpy: for so few numbers, starting the threads of torch takes a thousand times longer.
         if not all(np.isfinite(tensor.numpy()).all() for tensor in tensors.values()):
             raise ValueError("a number of the signature is NaN or infinite")
         if (self.variances < 0).any() or self.noise < 0:
@@ -95,9 +96,9 @@ class TaskSignature(TensorFields):
 def _principal(
     rows: Float[Tensor, "n D"], n_kept: int
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, " R"]]:
-    """The directions in which rows are longest, and the sums of squares along them.
+    """Return the principal directions of rows, and the sums of squares along them.
 
-    Each points to where its largest entry is positive, so that it depends on the rows alone.
+    The largest entry of each direction is positive, so that its sign depends on the rows alone.
     """
     if n_kept == 0:
         return rows[:0], rows.new_zeros(0)

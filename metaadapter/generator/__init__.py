@@ -1,4 +1,4 @@
-"""From a support set to an adapter's weights, in one forward pass."""
+"""Generators: from a support to the weights of its adapter, in one forward pass."""
 
 import lazy_loader
 

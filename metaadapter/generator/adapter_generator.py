@@ -1,4 +1,4 @@
-"""What a generator is: a network from a support to an adapter."""
+"""The interface of a generator: a network from a support to an adapter."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from metaadapter.adapter.weights import AdapterWeights, require_adapters
 
 
 class AdapterGenerator(nn.Module, ABC):
-    """A network that predicts adapters from supports; a subclass can replace the one that ships.
+    """A network that predicts adapters from supports.
 
-    `MetaAdapterClassifier(generator=…)`, `evaluate`, the trainer and `load_generator` take any. A
-    class that is named as FILE.py:CLASS must take no arguments.
+    `Generator` is the one that ships. `MetaAdapterClassifier(generator=…)`, `evaluate`, the trainer
+    and `load_generator` take any other subclass, too; named as FILE.py:CLASS, it must take no
+    arguments.
     """
 
     takes_float64: ClassVar[bool] = False
-    """Whether `forward` can read supports in float64; else it gets the precision of its weights."""
+    """Whether `forward` takes supports in float64; if not, it gets the precision of its weights."""
 
     @abstractmethod
     def forward(self, support: Support) -> AdapterWeights:
-        """The adapters of T tasks, with a leading task axis; differentiable.
+        """Return the adapters of T tasks, with a leading task axis; differentiable.
 
-        A class that is not there gets a bias of −∞, as `Support.head` gives it. Neither such a
-        class nor a picture that is not there may change anything else.
+        A masked-out class gets a bias of −∞, as `Support.head` does it. Neither such a class nor a
+        masked-out picture may change anything else.
         """
 
     @final
     def predict(self, support: Support) -> AdapterWeights:
-        """`forward` without gradients, in the precision of the support.
+        """Return the adapters of T tasks, without gradients, in the precision of the support.
 
         Raises:
-            UsageError: It gives something else than the adapters of these tasks.
+            UsageError: `forward` returns something other than the adapters of these tasks.
         """
         first, dtype = next(self.parameters(), None), support.text_TND.dtype
         if not (self.takes_float64 or first is None):
             support = support.to(dtype=first.dtype)
         with torch.no_grad():
-            found = self(support)
+            adapters = self(support)
         owner = f"generator {type(self).__name__}"
-        return require_adapters(found, support.text_TND.shape, owner=owner).to(dtype=dtype)
+        return require_adapters(adapters, support.text_TND.shape, owner=owner).to(dtype=dtype)
 
     @final
     @property

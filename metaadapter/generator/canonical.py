@@ -1,4 +1,4 @@
-"""A batch of support sets in canonical form, and the inner products that the network sees of it."""
+"""Canonical coordinates: a support without the cone that its features lie in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ SPREAD_FLOOR = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class CanonicalSupport:
-    """T tasks of N classes and K shots, freed from the cone that an encoder's features lie in.
+    """T tasks of N classes and K shots, centred and scaled.
 
-    CLIP's pictures lie in one narrow cone and its texts in another. Taking away each modality's
-    mean and dividing by the root mean square distance from it removes both cones and the gap, and
-    is a linear map: what a classifier says in canonical coordinates it can say in raw ones.
+    CLIP's pictures lie in one narrow cone and its texts in another. Subtracting the mean of each
+    modality and dividing by the root mean square distance from it removes both cones and the gap
+    between them. The map is affine, so a linear classifier of canonical rows is one of the
+    encoder's own rows.
     """
 
     raw: Support
@@ -39,33 +40,33 @@ class CanonicalSupport:
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     scale_TD: Float[Tensor, "T D"]
-    """The factor of each coordinate, 1 / image_spread before blocks are weighed."""
+    """The factor of each coordinate; 1 / image_spread before blocks are weighted."""
     text_share_T: Float[Tensor, " T"]
-    """How much of the pictures' squared spread lies in blocks that have texts; 1 before they are
-    weighed."""
+    """The fraction of the pictures' squared spread that lies in blocks with texts; 1 before blocks
+    are weighted."""
     block_length_TP: Float[Tensor, "T P"]
     """The root mean squared length of the pictures in each block, in the encoder's coordinates."""
     block_spread_TP: Float[Tensor, "T P"]
-    """That of their distance from the centre, in the same coordinates."""
+    """The root mean squared distance of the pictures from their centre, in the same coordinates."""
 
     @property
     def block_scale_TP(self) -> Float[Tensor, "T P"]:
-        """The factor of each block, which is the same for all of its coordinates."""
+        """The factor of each block, the same for all of its coordinates."""
         firsts = torch.tensor([0, *self.raw.blocks[:-1]], device=self.scale_TD.device).cumsum(0)
         return self.scale_TD[:, firsts]
 
     @property
     def image_mask_TN(self) -> Bool[Tensor, "T N"]:
-        """Whether a class has any picture."""
+        """True for classes with a picture."""
         return self.shot_mask_TNK.any(-1)
 
 
 def canonicalise(support: Support) -> CanonicalSupport:
-    """Centre and scale a batch of support sets.
+    """Centre and scale a batch of supports.
 
     The image centre is the mean of the class means, so that a class with many pictures does not
-    pull it. A task without pictures keeps its coordinates (centre 0, spread 1), and so does one
-    without texts.
+    pull it. A task without pictures keeps the coordinates of pictures (centre 0, spread 1), and a
+    task without texts keeps those of texts.
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
@@ -100,24 +101,24 @@ def canonicalise(support: Support) -> CanonicalSupport:
 def sum_blocks(
     values: Float[Tensor, "*shape D"], blocks: Sequence[int]
 ) -> Float[Tensor, "*shape P"]:
-    """The sum of the values in each block of these widths; () is one block."""
+    """Return the sum of the values in each block of these widths; () is one block."""
     parts = torch.split(values, list(blocks or values.shape[-1:]), -1)
     return torch.stack([part.sum(-1) for part in parts], -1)
 
 
 def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
-    """The root mean squared length of the rows in each block; rows of zeros are none."""
+    """Return the root mean squared length of a task's pictures in each block."""
     squares_TP = sum_blocks(rows_TNKD.square().sum((1, 2)), support.blocks)
     return (squares_TP / support.n_pictures_T[:, None]).sqrt()
 
 
 def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
-    """(T, D) mean of the rows that are there, 0 where there is none."""
+    """Return the (T, D) mean of the rows where the mask is true; 0 without any."""
     weight_TX1 = mask_TX[..., None].to(rows_TXD.dtype)
     return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
 
 
 def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
-    """(T,) root mean square length of the rows that are there; 1 where it vanishes."""
+    """Return the (T,) root mean square length of these rows; 1 where it vanishes."""
     square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
     return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()

@@ -14,30 +14,30 @@ from metaadapter.generator.canonical import CanonicalSupport
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """Cosines between the texts, the class means and the pictures of a task, each computed once.
+    """Cosines between the texts, the class means and the pictures of T tasks, computed once.
 
-    Those with a text are over the root of the pictures' share of spread in blocks that have texts,
-    so that blocks without texts do not make texts look worse.
+    Cosines of a picture with a text are divided by the root of `text_share_T`, so that blocks
+    without texts do not make texts look worse.
     """
 
     classes_3TNN: Float[Tensor, "3 T N N"]
     """Texts against texts, means against means, and texts (rows) against means (columns)."""
     pairs_3TNN: Bool[Tensor, "3 T N N"]
-    """Which of these entries are about two that are there."""
+    """True for entries whose two members exist."""
     to_text_TNKN: Float[Tensor, "T N K N"]
-    """Each picture against each text."""
+    """Pictures against texts."""
     to_mean_TNKN: Float[Tensor, "T N K N"]
-    """Each picture against each mean; its own class's mean includes it."""
+    """Pictures against means; the mean of a picture's own class includes it."""
 
     @classmethod
     def of_support(cls, support: CanonicalSupport) -> Cosines:
-        """The cosines of a batch of tasks."""
+        """Compute the cosines of a batch of tasks."""
         text_TND = normalize(support.text_TND, dim=-1)
         mean_TND = normalize(support.means_TND, dim=-1)
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
         rows_TXD = support.shots_TNKD.flatten(1, 2)
         length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-        # Pictures are as long as their share in the blocks that have texts, beside a text.
+        # Beside a text, a picture is as long as its share in the blocks with texts.
         seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
         pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
         texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN

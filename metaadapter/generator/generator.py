@@ -1,4 +1,4 @@
-"""The generator that ships: inner products of a support in, combinations of it out."""
+"""The generator that ships: it reads inner products of a support and combines its rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
+from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise, sum_blocks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.known_network import KnownNetwork
@@ -29,15 +29,19 @@ from metaadapter.generator.relations import Relations, relate
 from metaadapter.generator.ridge import kernel_ridge, ridge_towards_prior
 
 POOL_FORM = PoolForm()
-# CLIP-Adapter's published default.
+# The published default of CLIP-Adapter.
 VISUAL_RATIO = 0.2
-# Of a network that still fits a large machine.
+# The sizes of a network that still fits a large machine.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """The shape of a generator's network, the same for every feature width, and its constants."""
+    """The shape of a generator's network, the same for every feature width, and its constants.
+
+    Raises:
+        ValueError: A size is out of range, or `n_heads` does not divide `width`.
+    """
 
     width: int = 128
     n_layers: int = 3
@@ -66,12 +70,12 @@ class GeneratorConfig:
 
 @final
 class Generator(AdapterGenerator):
-    """Reads inner products of a support set and emits combinations of it.
+    """Predicts an adapter from the inner products of a support, as combinations of its rows.
 
-    An untrained generator predicts its closed form, kernel ridge towards the text: every
-    learned output starts at zero and corrects a constant of the formula or adds to its result. One
-    set of weights serves every encoder and width, rotating the features of each block changes
-    nothing, and permuting classes or shots permutes or keeps the adapter.
+    An untrained generator predicts its closed form, a kernel ridge towards the text: every learned
+    output starts at zero, and corrects a constant of the formula or adds to its result. One set of
+    weights serves every encoder and width. Rotating the features of a block changes no prediction;
+    permuting the classes permutes the adapter, and permuting the shots changes nothing.
     """
 
     takes_float64 = True
@@ -85,12 +89,12 @@ class Generator(AdapterGenerator):
         self.known = KnownNetwork()
 
     def forward(self, support: Support) -> AdapterWeights:
-        """Adapters of T tasks; a task without a picture gets zero-shot CLIP.
+        """Return the adapters of T tasks; a task without a picture gets zero-shot CLIP.
 
-        What a pool changes is learned apart: the adapter without a pool is taken as it is.
+        With pools, only the network that reads them gets gradients.
 
         Raises:
-            UsageError: A task has no picture, and the encoder's temperature is not known.
+            UsageError: A task has no picture, and the encoder's temperature is unknown.
         """
         if not support.n_pool:
             return self._without_pool(support)[0]
@@ -99,16 +103,16 @@ class Generator(AdapterGenerator):
         return with_pool(problem, corrections, weights, self.pool, POOL_FORM)
 
     def left_out(self, support: Support) -> LeftOutPredictions:
-        """What the adapter of one task says of each labelled picture without it.
+        """Predict each labelled picture of one task without it; pools are ignored.
 
-        Unlabelled pictures are left aside. It takes about as long as one prediction.
+        All of it takes about as long as predicting one adapter.
         """
         with torch.no_grad():
             weights, problem, corrections = self._without_pool(support.with_pool(None).exact)
             return left_out_predictions(problem, corrections, weights)
 
     def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
-        """The adapters, and what they were made of."""
+        """Return the adapters, and the regression and corrections that they come from."""
         canonical, several = canonicalise(support), len(support.blocks) > 1
         if several:
             base_TP = log_lengths(canonical)
@@ -116,9 +120,9 @@ class Generator(AdapterGenerator):
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
         dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
-        relations = Relations(*(each.to(dtype) for each in relate(canonical, left_out)))
+        relations = Relations(*(part.to(dtype) for part in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
-        blocks_TPS = block_evidence(canonical).to(dtype) if several else None
+        blocks_TPS = block_scalars(canonical).to(dtype) if several else None
         corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS)
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
@@ -129,7 +133,7 @@ class Generator(AdapterGenerator):
 
 
 def _scale_T(support: Support) -> Tensor:
-    """The encoder's inverse temperature; 1 where it is not known and no task needs it."""
+    """Return the encoder's inverse temperature; 1 if it is unknown and no task needs it."""
     if support.logit_scale_T is not None:
         return support.logit_scale_T
     if not support.present_TNK.any(dim=-1).any(dim=-1).all():
@@ -145,12 +149,12 @@ def _emit(
 ) -> AdapterWeights:
     """Combine the support into an adapter.
 
-    In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b): W are
-    the texts times their trust plus the learned combinations, and a is the kernel ridge towards
-    the texts, kept as a cache. In raw ones (W s) x − (W s) c. The factor s is the same for all
-    coordinates of a block. A task with too many pictures for a kernel has a linear ridge in W and
-    an empty cache. One without a picture is zero-shot CLIP at the encoder's temperature; `scale_T`
-    is κ before its correction.
+    In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b). W holds
+    the texts times their trust plus the learned combinations; a, the kernel ridge towards the
+    texts, becomes the cache. In the encoder's coordinates W z is (W s) x − (W s) c, where s is the
+    same for all coordinates of a block. A task with too many pictures for a kernel has a linear
+    ridge in W and an empty cache. A task without a picture is zero-shot CLIP at the encoder's
+    temperature. `scale_T` is κ before its correction.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)
@@ -188,7 +192,7 @@ def _emit(
 def _class_vectors(
     problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
 ) -> Tensor:
-    """Prior and learned combinations; in tasks too large for a kernel also the linear ridge."""
+    """Return prior plus learned combinations; with a linear ridge in tasks without a kernel."""
     support, constants, is_large_T = problem.support, problem.constants, problem.is_large_T
     learned_TND = corrections.from_text_TNN.to(prior_TND) @ support.text_TND.to(
         prior_TND
@@ -201,13 +205,13 @@ def _class_vectors(
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )
-    # As in the kernel ridge, classes with a name alone are changed alike.
+    # As in the kernel ridge, all classes with a name alone change by the same.
     ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 
 def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:
-    """The visual adapter: unit inputs and outputs that are combinations of texts and means."""
+    """Return the visual bottleneck: its rows are combinations of texts and means."""
     basis_TBD = torch.cat([support.text_TND, support.means_TND], 1)
     scale_T1D = support.scale_TD[:, None]
     down_TRD = normalize(corrections.down_TRB.to(basis_TBD.dtype) @ basis_TBD, dim=-1)
@@ -224,10 +228,10 @@ def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str
 def _cache(
     problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
 ) -> dict[str, Tensor]:
-    """The kernel as a Tip-Adapter cache: for unit rows 1 − cos is half a squared distance."""
+    """Return the kernel as a Tip-Adapter cache: 1 − cos is half the squared distance."""
     support = problem.support
     raw_TMD = problem.rows_of(support.raw.rows_TMD)
-    # For rows whose blocks have constant lengths ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
+    # If blocks have constant lengths, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
     squared_T1D = support.scale_TD[:, None].square()
     squares_TMP = sum_blocks(raw_TMD.square(), support.raw.blocks)
     size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]

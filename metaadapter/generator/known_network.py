@@ -1,6 +1,6 @@
-"""What a support tells of pictures that show none of its classes, although it has none of them.
+"""The network that predicts the known head, from a support that has no unknown picture.
 
-docs/explanation/unknown.md tells what was measured.
+docs/explanation/unknown.md has the measurements.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from metaadapter.generator.known_scalars import (
     weighted_quantiles,
 )
 from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.output_layers import zero_linear
 from metaadapter.generator.regression import Regression
 
 # Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.
 BASE = 8.0, -0.8, -0.95
-# Of known pictures by these weights, and of their own class, in training tasks of one picture each.
+# The quantiles with these weights, and those of the true class, in training tasks of one shot.
 BASE_KNOWN_QUANTILES = 0.44, -0.49, -1.14, -1.53, -2.01, -2.30
 BASE_OWN_QUANTILES = -0.5, -1.5, -2.6, -3.3, -4.2, -4.9
 WIDTH = 32
@@ -35,15 +36,14 @@ LARGEST = 20.0
 
 @final
 class KnownNetwork(nn.Module):
-    """Predicts, from a support alone, the head that tells known pictures.
+    """Predicts the known head from a support alone.
 
-    A picture's likeness is its cosine with the mean picture of each class, weighed by the answer,
-    on a scale where 0 is the mean cosine with other classes and 1 is the same picture. The head
-    is a logistic regression on it and on the doubt of the answer, whose weights are corrected for
-    the task, and the quantiles of both its logit and the answer's log-probability of the own class.
-    Those start from what each labelled picture gets when it is left out; the network corrects them
-    for what the number of pictures and the likeness of classes tell. Nothing else of the adapter
-    changes. Every output starts at zero.
+    A picture's likeness is the mean of its cosines with the mean pictures of the classes, weighted
+    by the predicted probabilities; on its scale 0 is the mean cosine with other classes and 1 is
+    the same picture. The head has the weights of a logistic regression on likeness and doubt,
+    which the network corrects for the task. It also has quantiles of the logit of known and of the
+    log-probability of the true class. They start from the labelled pictures, each left out, and
+    the network corrects them. Nothing else of the adapter changes.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class KnownNetwork(nn.Module):
         self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(KEPT))
 
     def forward(self, problem: Regression, left_out: LeftOut) -> dict[str, Tensor]:
-        """The fields of `AdapterWeights` by name; differentiable in the network alone."""
+        """Return fields of `AdapterWeights` by name, differentiable in this network alone."""
         with torch.no_grad():
             like = likeness(problem)
             p_TMN = left_out.log_p_TMN.exp()
@@ -92,25 +92,23 @@ def _seen(
     share_T1: Float[Tensor, "T 1"],
     usual: tuple[float, ...],
 ) -> tuple[Float[Tensor, "T G"], Float[Tensor, "T S"]]:
-    """Where quantiles start, and what the network is told of the values: those, mean and spread.
+    """Return quantiles of left-out values, and the network's input: these, mean and spread.
 
-    What the left-out pictures say counts by the share of the classes that have any.
+    They are blended with the `usual` quantiles by the share of the classes with left-out pictures.
     """
     usual_TG = values_TM.new_tensor(usual).expand(len(values_TM), -1)
     total_T1 = weights_TM.sum(-1, keepdim=True)
     mean_T1 = (values_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)
     square_TM = (values_TM - mean_T1).square()
     spread_T1 = ((square_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)).sqrt()
-    found_TG = weighted_quantiles(values_TM, weights_TM, 1 - values_TM.new_tensor(KEPT))
-    start_TG = torch.where(share_T1 > 0, share_T1 * found_TG + (1 - share_T1) * usual_TG, usual_TG)
+    sample_TG = weighted_quantiles(values_TM, weights_TM, 1 - values_TM.new_tensor(KEPT))
+    start_TG = torch.where(share_T1 > 0, share_T1 * sample_TG + (1 - share_T1) * usual_TG, usual_TG)
     spread_T1 = share_T1 * spread_T1 + (1 - share_T1)
     return start_TG, torch.cat([start_TG, share_T1 * mean_T1, spread_T1], -1)
 
 
 def _mlp(n_in: int, n_out: int) -> nn.Sequential:
-    last = nn.Linear(WIDTH, n_out)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    last = zero_linear(WIDTH, n_out)
     return nn.Sequential(
         nn.Linear(n_in, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), last
     )

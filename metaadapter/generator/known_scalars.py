@@ -1,4 +1,4 @@
-"""What labelled pictures tell of known ones: how like their classes they are when left out."""
+"""How like their classes the labelled pictures are when left out, for the known head."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.known import doubt_of
 from metaadapter.adapter.support import Support
 from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.regression import Regression
 
 N_KNOWN_SCALARS = 10
-# Brings spreads of cosines to about 1.
+# The factor that brings spreads of cosines to about 1.
 COSINES = 10.0
 LEAST_UNIT = 1e-3
 
 
 class Likeness(NamedTuple):
-    """How like the classes pictures are: ⟨x, of_classes⟩ + bias of a unit row x.
+    """The likeness ⟨x, of_classes⟩ + bias of a unit row x to each class.
 
     It is the cosine with the mean picture of a class, on a scale where 0 is the mean cosine of
-    labelled pictures with other classes than their own and 1 is the same picture.
+    labelled pictures with classes other than their own and 1 is the same picture.
     """
 
     of_classes_TND: Float[Tensor, "T N D"]
     """Zeros where a class has no picture."""
     bias_TN: Float[Tensor, "T N"]
-    """Where a class has no picture, what is usual for pictures of the others."""
+    """For a class without a picture: the usual likeness of the pictures of other classes."""
     left_out_TXN: Float[Tensor, "T X N"]
-    """That of each labelled picture with each class, its own class without it."""
+    """The likeness of each labelled picture to each class; its own class is taken without it."""
     scalars_TS: Float[Tensor, "T S"]
     several_share_T: Float[Tensor, " T"]
-    """The share of the classes with pictures that have several, each of which can be left out."""
+    """The share of the classes with pictures that have several, so that one can be left out."""
 
 
 def likeness(problem: Regression) -> Likeness:
-    """Cosines of the labelled pictures with the mean pictures, and the scalars of each task."""
+    """Return the likeness of labelled pictures to the classes, and the scalars of each task."""
     raw = problem.support.raw
     rows_TXD, own_TXN = raw.rows_TMD, raw.targets_TMN > 0
     counts_TN = raw.present_TNK.sum(-1).to(rows_TXD.dtype)
     pictured_TN, means_TND = counts_TN > 0, normalize(raw.means_TND, dim=-1)
     cosines_TXN = rows_TXD @ means_TND.mT
-    there_TXN = own_TXN.any(-1, keepdim=True) & pictured_TN[:, None]
-    others_TXN = there_TXN & ~own_TXN
+    known_TXN = own_TXN.any(-1, keepdim=True) & pictured_TN[:, None]
+    others_TXN = known_TXN & ~own_TXN
     other_T, other_spread_T = _mean_and_spread(cosines_TXN.flatten(1), others_TXN.flatten(1))
     unit_T = (1 - other_T).clamp(min=LEAST_UNIT)
     scaled_TXN = (cosines_TXN - other_T[:, None, None]) / unit_T[:, None, None]
@@ -60,11 +61,11 @@ def likeness(problem: Regression) -> Likeness:
     has_several_T = several_TXN.any(-1).any(-1)
     n_pictured_T = pictured_TN.sum(-1).clamp(min=1)
     share_T = (counts_TN > 1).sum(-1).to(unit_T.dtype) / n_pictured_T
-    # A class without a picture is taken to be as like as a known picture's usually is.
+    # For a class without a picture, take the usual likeness of a known picture to its class.
     usual_T = torch.where(has_several_T, own_T, nearest_T + 2 * nearest_spread_T)
     bias_TN = torch.where(pictured_TN, (-other_T / unit_T)[:, None], usual_T[:, None])
     scalars = [
-        # Of the mean class: one with very many pictures must not speak for the others.
+        # The mean over classes: one with very many pictures must not outweigh the others.
         (counts_TN.clamp(min=1).log() * pictured_TN).sum(-1) / n_pictured_T,
         raw.class_mask_TN.sum(-1).clamp(min=1).to(unit_T.dtype).log(),
         pictured_TN.any(-1).to(unit_T.dtype),
@@ -87,7 +88,7 @@ def likeness(problem: Regression) -> Likeness:
 
 
 def _without_itself(raw: Support, cosines_TXN: Float[Tensor, "T X N"]) -> Tensor:
-    """(T, X, N) the cosine of each unit row with the sum of a class, the row itself taken away."""
+    """Return (T, X, N) cosines of unit rows with the sum of each class less the row itself."""
     total_TN = raw.shots_TNKD.sum(2).norm(dim=-1)
     along_TXN = cosines_TXN * total_TN[:, None]
     square_TXN = total_TN[:, None].square() - 2 * along_TXN + 1
@@ -98,17 +99,16 @@ def _without_itself(raw: Support, cosines_TXN: Float[Tensor, "T X N"]) -> Tensor
 def of_left_out(
     problem: Regression, like_TXN: Float[Tensor, "T X N"], left_out: LeftOut
 ) -> tuple[Float[Tensor, "T M"], Float[Tensor, "T M"]]:
-    """Likeness and doubt of the M pictures by answers of the closed form without each of them."""
+    """Return likeness and doubt of the M pictures, each by the prediction without it."""
     like_TMN = problem.rows_of(like_TXN)
     log_p_TMN = left_out.log_p_TMN
-    p_TMN = log_p_TMN.exp()
-    entropy_TM = -(p_TMN * log_p_TMN.masked_fill(p_TMN == 0, 0.0)).sum(-1)
-    n_way_T = problem.support.raw.class_mask_TN.sum(-1).clamp(min=2).to(entropy_TM.dtype)
-    return (p_TMN * like_TMN.to(p_TMN)).sum(-1), entropy_TM / n_way_T.log()[:, None]
+    n_way_T1 = problem.support.raw.class_mask_TN.sum(-1, keepdim=True)
+    like_TM = (log_p_TMN.exp() * like_TMN.to(log_p_TMN)).sum(-1)
+    return like_TM, doubt_of(log_p_TMN, n_way_T1)
 
 
 def class_balanced(left_out: LeftOut) -> Float[Tensor, "T M"]:
-    """Weights of the pictures that are left out in turn: all classes count alike."""
+    """Return weights of the left-out pictures with which all classes count alike."""
     own_TMN = left_out.is_own_TMN & left_out.counts_TM[..., None]
     n_TN = own_TMN.sum(1, keepdim=True).clamp(min=1)
     return (own_TMN / n_TN).sum(-1)
@@ -119,34 +119,34 @@ def weighted_quantiles(
     weights_TM: Float[Tensor, "T M"],
     fractions_G: Float[Tensor, " G"],
 ) -> Float[Tensor, "T G"]:
-    """Quantiles of values that count by their weights; 0 where none does.
+    """Return weighted quantiles; 0 in a task whose weights are all 0.
 
-    The k-th smallest lies at the fraction of the weight below it, its own and those of the first
-    and last counted half; between two values they are linear. With equal weights these are the
-    usual ones, numpy's "linear".
+    A value lies at the fraction of the weight below it, where its own weight and those of the
+    smallest and largest value count half; quantiles are linear between values. With equal weights
+    they are numpy's "linear" quantiles.
     """
     if not values_TM.shape[1]:
         return values_TM.new_zeros(len(values_TM), len(fractions_G))
-    there_TM = weights_TM > 0
-    order_TM = values_TM.masked_fill(~there_TM, torch.inf).argsort(-1)
+    counts_TM = weights_TM > 0
+    order_TM = values_TM.masked_fill(~counts_TM, torch.inf).argsort(-1)
     sorted_TM, w_TM = values_TM.gather(1, order_TM), weights_TM.gather(1, order_TM)
     middle_TM = w_TM.cumsum(-1) - w_TM / 2
-    last_T1 = (there_TM.sum(-1, keepdim=True) - 1).clamp(min=0)
+    last_T1 = (counts_TM.sum(-1, keepdim=True) - 1).clamp(min=0)
     length_T1 = (middle_TM.gather(1, last_T1) - middle_TM[:, :1]).clamp(min=1e-9)
     place_TM = (middle_TM - middle_TM[:, :1]) / length_T1
     upper_TG = (place_TM[:, None] < fractions_G[:, None]).sum(-1).minimum(last_T1)
     lower_TG = (upper_TG - 1).clamp(min=0)
-    low_TG, high_TG = (place_TM.gather(1, each) for each in (lower_TG, upper_TG))
+    low_TG, high_TG = (place_TM.gather(1, index_TG) for index_TG in (lower_TG, upper_TG))
     share_TG = ((fractions_G - low_TG) / (high_TG - low_TG).clamp(min=1e-9)).clamp(0, 1)
-    low_value_TG, high_value_TG = (sorted_TM.gather(1, each) for each in (lower_TG, upper_TG))
-    found_TG = low_value_TG + share_TG * (high_value_TG - low_value_TG)
-    return found_TG * there_TM.any(-1, keepdim=True)
+    low_value_TG, high_value_TG = (sorted_TM.gather(1, i_TG) for i_TG in (lower_TG, upper_TG))
+    quantiles_TG = low_value_TG + share_TG * (high_value_TG - low_value_TG)
+    return quantiles_TG * counts_TM.any(-1, keepdim=True)
 
 
 def _mean_and_spread(
     values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-    """The mean and standard deviation of the values that count; 0 where there is none."""
+    """Return mean and standard deviation of the values under the mask; 0 without any."""
     kept_TX = values_TX.masked_fill(~mask_TX, 0.0)
     n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)
     mean_T = kept_TX.sum(-1) / n_T

@@ -1,4 +1,4 @@
-"""What an adapter says of each labelled picture without it, in closed form: none is fitted anew."""
+"""Predictions for the labelled pictures, each without it, in closed form."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPredictions:
-    """Answers about the m labelled pictures of one task, each as if it had not been labelled.
+    """Predictions for the m labelled pictures of one task, each as if it were not labelled.
 
     They are in the order of `Support.labelled_rows`.
     """
 
     log_p: Float[Tensor, "m N"]
-    """The log-probability of each class; −∞ for those that are not there."""
+    """The log-probability of each class, −∞ for classes that are masked out."""
     known: Float[Tensor, " m"]
-    """The probability of showing one of the classes at all."""
-    asked: Bool[Tensor, " m"]
-    """Whether the picture's class has others. Of a class without any the name alone is left."""
+    """The probability of known."""
+    counts: Bool[Tensor, " m"]
+    """True if the picture's class has other pictures; else only its name would be left."""
 
 
 def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
 ) -> LeftOutPredictions:
-    """Take each picture of one task out of the regression that its adapter is.
+    """Predict each picture of one task by its adapter without it.
 
-    What the network corrects stays as it is, so this is close to an adapter predicted from all the
-    other pictures but not the same (figures: docs/explanation/advice.md). With A the values of the
-    cache, N the noise and κ the temperature, the logits of picture m fall by
+    The network's corrections stay those of the whole task, so the result is close to an adapter
+    predicted from the other pictures, but not equal (figures: docs/explanation/advice.md). With A
+    the values of the cache, N the noise and κ the temperature, the logits of picture m fall by
     κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12).
 
     Returns:
-        No answers for a task of more pictures than a kernel takes (`most_kernel_rows`).
+        The predictions; none for a task of more pictures than a kernel takes
+        (`most_kernel_rows`).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
     values_and_factor = kernel_ridge(
@@ -67,10 +68,10 @@ def left_out_predictions(
         base_scale_T=weights.logit_scale,
     )
     like_TM, doubt_TM = of_left_out(problem, likeness(problem).left_out_TXN, left_out)
-    assert weights.known is not None  # the generator always predicts the head
+    assert weights.known is not None  # the generator always predicts the known head
     evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
     # The places with a picture come first, class by class, as the labelled rows do.
     present_M = problem.present_TM[0].cpu()
     parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.counts_TM
-    return LeftOutPredictions(*(each[0].cpu()[present_M] for each in parts))
+    return LeftOutPredictions(*(part[0].cpu()[present_M] for part in parts))

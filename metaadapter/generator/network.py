@@ -1,4 +1,4 @@
-"""Relations → one token per class → corrections of the closed form, and combinations to add.
+"""The generator's network: from relations to one token per class, from tokens to corrections.
 
 Every output layer starts at zero, so that an untrained generator is its closed form.
 """
@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from metaadapter.generator.blocks import N_BLOCK_SCALARS
+from metaadapter.generator.block_weights import N_BLOCK_SCALARS
+from metaadapter.generator.output_layers import bounded, zero_linear
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
@@ -22,7 +23,7 @@ from metaadapter.generator.relations import (
 )
 
 EDGE_WIDTH = 32
-LARGEST_LOG_CORRECTION = 4.0
+LARGEST_LOG_CORRECTION = 4.0  # factors between 1/55 and 55
 
 
 @final
@@ -44,12 +45,12 @@ class SetEncoder(nn.Module):
     def forward(
         self, relations: Relations, class_mask_TN: Bool[Tensor, "T N"]
     ) -> tuple[Float[Tensor, "T N H"], Float[Tensor, "T N N E"]]:
-        """Class tokens and embedded edges; the tokens of masked classes mean nothing."""
+        """Return class tokens and embedded edges; tokens of masked-out classes mean nothing."""
         tokens_TNH = self.embed(relations.classes_TNC)
         edges_TNNE = self.embed_edges(relations.edges_TNNE)
-        # A query whose keys are all masked would be NaN: every class may at least see itself.
-        itself = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
-        hidden_T1NN = ~(class_mask_TN[:, None] | itself)[:, None]
+        # Attention to masked keys alone would be NaN: every class attends at least to itself.
+        own_NN = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
+        hidden_T1NN = ~(class_mask_TN[:, None] | own_NN)[:, None]
         for layer in self.layers:
             tokens_TNH = layer(tokens_TNH, edges_TNNE, hidden_T1NN)
         return self.norm(tokens_TNH), edges_TNNE
@@ -82,55 +83,55 @@ class _Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What the network changes about the closed form, and what it adds to it.
+    """The network's changes of the closed form.
 
-    All of it is 0 where the network is untrained, but for `down_TRB` and `down_bias_TR`.
+    From an untrained network all are 0, except `down_TRB` and `down_bias_TR`.
     """
 
     log_scale_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the inverse temperature; likewise on others below."""
+    """The logarithm of the factor on the inverse temperature; the other `log_` fields likewise."""
     log_noise_TNK: Float[Tensor, "T N K"]
-    """On the ridge of each shot: one a task + class + shot."""
+    """On the noise of each shot: the sum of a part for the task, the class and the shot."""
     log_trust_TN: Float[Tensor, "T N"]
-    """On the trust in each text: one a task + class."""
+    """On the trust in each text: the sum of a part for the task and the class."""
     log_sharpness_T: Float[Tensor, " T"]
     """On the kernel's sharpness."""
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"]
-    """The coefficients over the texts of what is added to each class vector."""
+    """The coefficients of the texts in the vector that is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"]
-    """Those over the class means."""
+    """The coefficients of the class means in the same vector."""
     down_TRB: Float[Tensor, "T R B"]
-    """The coefficients of the bottleneck's inputs over the basis: N texts, then N means."""
+    """The coefficients of the bottleneck's inputs over a basis of N texts, then N means."""
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs over the same basis."""
     log_block_TP: Float[Tensor, "T P"] | None
-    """On the stretch of each block of features; None where there is one block."""
+    """On the stretch of each block of features; `None` for one block."""
 
 
 @final
 class Heads(nn.Module):
-    """All output layers, for class tokens of a width and a visual adapter of so many units."""
+    """The output layers, for class tokens of a width and a visual bottleneck of R units."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
-        self.task = _zero(nn.Linear(width, 4))
-        self.classes = _zero(nn.Linear(width, 3))
+        self.task = zero_linear(width, 4)
+        self.classes = zero_linear(width, 3)
         self.shots = nn.Sequential(
-            nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), _zero(nn.Linear(EDGE_WIDTH, 1))
+            nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), zero_linear(EDGE_WIDTH, 1)
         )
-        self.pair_query = _zero(nn.Linear(width, 2 * EDGE_WIDTH))
+        self.pair_query = zero_linear(width, 2 * EDGE_WIDTH)
         self.pair_key = nn.Linear(width, 2 * EDGE_WIDTH)
-        self.pair_edge = _zero(nn.Linear(EDGE_WIDTH, 2))
+        self.pair_edge = zero_linear(EDGE_WIDTH, 2)
         self.down = nn.Linear(width, 2 * bottleneck)
         self.down_bias = nn.Linear(width, bottleneck)
-        self.up = _zero(nn.Linear(width, 2 * bottleneck))
+        self.up = zero_linear(width, 2 * bottleneck)
         self.blocks = nn.Sequential(
             nn.Linear(width + N_BLOCK_SCALARS, EDGE_WIDTH),
             nn.GELU(),
-            _zero(nn.Linear(EDGE_WIDTH, 1)),
+            zero_linear(EDGE_WIDTH, 1),
         )
 
     def forward(
@@ -141,9 +142,9 @@ class Heads(nn.Module):
         class_mask_TN: Bool[Tensor, "T N"],
         blocks_TPS: Float[Tensor, "T P S"] | None,
     ) -> Corrections:
-        """Predict the corrections of a batch; masked classes neither give nor get any.
+        """Predict the corrections of a batch; masked-out classes change none and get none.
 
-        `blocks_TPS` are the scalars of each block of features, None where there is one block.
+        `blocks_TPS` are the scalars of each block of features, `None` for one block.
         """
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
@@ -175,7 +176,7 @@ class Heads(nn.Module):
         return _bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
-        """(T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""
+        """Return (T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""
         query = self.pair_query(tokens_TNH).unflatten(-1, (2, -1))
         key = self.pair_key(tokens_TNH).unflatten(-1, (2, -1))
         bilinear = torch.einsum("tnjh,tmjh->tnmj", query, key) / EDGE_WIDTH**0.5
@@ -184,12 +185,5 @@ class Heads(nn.Module):
         return coefficients
 
 
-def _zero(layer: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
 def _bounded(logarithm: Tensor) -> Tensor:
-    """Keep e^x between 1/55 and 55, with slope 1 at 0, so that no prediction can run away."""
-    return LARGEST_LOG_CORRECTION * torch.tanh(logarithm / LARGEST_LOG_CORRECTION)
+    return bounded(logarithm, LARGEST_LOG_CORRECTION)

@@ -1,6 +1,6 @@
-"""Unlabelled pictures of a task: what a pool tells of the classes, as a change of their adapter.
+"""Pools: how the unlabelled pictures of a task change its adapter.
 
-docs/explanation/pool.md tells how the constants were chosen and what a pool wins and costs.
+docs/explanation/pool.md says how the constants were chosen, and what a pool gains and costs.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ def with_pool(
     network: PoolNetwork,
     form: PoolForm,
 ) -> AdapterWeights:
-    """The adapters of tasks with the pools in their supports; a task without one keeps its own.
+    """Return the adapters of tasks with their pools; a task without a pool keeps its adapter.
 
-    Some rounds of expectation-maximisation, anchored at the labelled pictures, assign the pool to
-    the classes: with û a row about the mean of the class means, scaled to length 1,
+    Rounds of expectation-maximisation, anchored at the labelled pictures, assign the pool to the
+    classes. With û a row less the mean of the class means, scaled to length 1,
 
         r_uc ∝ π_c p_c(u)² exp(10 ⟨û, μ_c⟩),   μ_c ∝ Σ_k â_ck + Σ_u r_uc û,
 
-    where p is the answer of the adapter without a pool, π the shares of the classes and a the
-    labelled pictures. The means then change the adapter twice over: they are added to the prior
-    vectors of the regression, which is solved anew for what they leave of the targets, and they
-    answer beside p. Evenness of the shares decides between both: means mislead the regression where
-    few classes take most of the pool. Everything is a combination of rows, so an adapter comes out.
+    where p is the prediction of the adapter without a pool, π the shares of the classes and a the
+    labelled pictures. The class means then predict in two ways. They are added to the prior of the
+    regression, which is solved again; and they form a mixture with p. The evenness of the shares
+    decides between the two, because means mislead the regression where few classes take most of
+    the pool. All of this is a combination of rows, so the result is an adapter.
 
-    The network corrects the constants of each round and of the answers, for each task, class and
-    picture, by what it sees of the pool; untrained, it changes none.
+    The network corrects the constants of each round and of the result for each task, class and
+    picture, from the scalars of the pool; untrained, it changes none.
     """
     support = problem.support
     pool_TUD, mask_TU = support.raw.pool_TUD, support.raw.pool_mask_TU
@@ -52,14 +52,14 @@ def with_pool(
         problem, classify(pool_TUD, first), pool_TUD, network, form
     )
     changed = _changed(problem, corrections, first, means, evenness_T, final, form)
-    with_pictures_T = mask_TU.any(-1)
-    kept = {
+    has_pool_T = mask_TU.any(-1)
+    merged = {
         name: torch.where(
-            with_pictures_T.reshape(-1, *(1,) * (new.ndim - 1)), new, getattr(weights, name)
+            has_pool_T.reshape(-1, *(1,) * (new.ndim - 1)), new, getattr(weights, name)
         )
         for name, new in changed.tensors().items()
     }
-    return replace(changed, **kept).to(dtype=support.shots_TNKD.dtype)
+    return replace(changed, **merged).to(dtype=support.shots_TNKD.dtype)
 
 
 def _centred_on_pool(
@@ -68,7 +68,7 @@ def _centred_on_pool(
     mask_TU: Bool[Tensor, "T U"],
     pictured_T: Bool[Tensor, " T"],
 ) -> AdapterWeights:
-    """The adapters, those from names alone with the pool's mean in the place of no centre."""
+    """Centre the adapters of tasks without labelled pictures on the mean of their pools."""
     centre_TD = pool_TUD.sum(1) / mask_TU.sum(1, keepdim=True).clamp(min=1)
     shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
     return replace(
@@ -86,7 +86,7 @@ def _changed(
     final: FinalCorrections,
     form: PoolForm,
 ) -> AdapterWeights:
-    """Both answers with the means, weighed by the evenness of the shares, as one adapter."""
+    """Combine regression and mixture, weighted by the evenness of the shares, in one adapter."""
     support = problem.support
     has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
     trust_T = ((evenness_T - form.even) / form.even_width + final.trust_T).sigmoid() * has_kernel_T
@@ -103,14 +103,14 @@ def _changed(
     raw_TND = means.mean_TND * support.scale_TD[:, None]
     at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0]
     at_centre_TN = at_centre_TN + (means.mean_TND @ means.centre_TD[..., None])[..., 0]
-    there_TN = support.raw.class_mask_TN
-    bias_TN = first.class_bias.masked_fill(~there_TN, 0.0) * of_first_T[:, None]
+    mask_TN = support.raw.class_mask_TN
+    bias_TN = first.class_bias.masked_fill(~mask_TN, 0.0) * of_first_T[:, None]
     bias_TN = bias_TN - along_TN * at_centre_TN + final.bias_TN
     changed = replace(
         first,
         classes=of_first_T[:, None, None] * first.classes
         + (along_TN / first.logit_scale[:, None])[..., None] * raw_TND,
-        class_bias=bias_TN.masked_fill(~there_TN, -torch.inf),
+        class_bias=bias_TN.masked_fill(~mask_TN, -torch.inf),
     )
     if first.values is None:
         return changed
@@ -128,7 +128,7 @@ def _values(
     means: PoolMeans,
     reach_TN: Float[Tensor, "T N"],
 ) -> Float[Tensor, "T M N"]:
-    """The values of the cache where the means are part of the prior of the regression."""
+    """Solve the regression with the class means in its prior; returns the values of the cache."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
     at_centre_T1N = (reach_TND @ means.centre_TD[..., None].to(reach_TND))[..., 0][:, None]
     prior_TND = problem.prior_TND(corrections.log_trust_TN) + reach_TND

@@ -1,4 +1,4 @@
-"""What a pool of unlabelled pictures looks like → corrections of the constants that it is read by.
+"""The network that corrects how a pool is read: from scalars of the pool to factors on constants.
 
 Every output layer starts at zero, so that an untrained network leaves all constants as they are.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from metaadapter.generator.output_layers import bounded, zero_linear
 
 N_POOL_PICTURE_SCALARS, N_POOL_CLASS_SCALARS = 9, 10
 N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS
@@ -18,7 +19,7 @@ LARGEST_LOG_CORRECTION = 2.5
 
 
 class PoolScalars(NamedTuple):
-    """What the network sees of pools after a round; zeros where a mask leaves out."""
+    """The scalars of pools after a round; zeros where a mask is false."""
 
     task_TS: Float[Tensor, "T S"]
     classes_TNC: Float[Tensor, "T N C"]
@@ -26,7 +27,7 @@ class PoolScalars(NamedTuple):
 
 
 class RoundCorrections(NamedTuple):
-    """The logarithms of factors on the constants of one round; all 0 where untrained."""
+    """The logarithms of factors on the constants of one round; all 0 if untrained."""
 
     sharpness_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
@@ -41,12 +42,12 @@ class RoundCorrections(NamedTuple):
 
 
 class FinalCorrections(NamedTuple):
-    """What is changed about the answer with the means of the last round; all 0 where untrained."""
+    """Corrections of the predictions with the means of the last round; all 0 if untrained."""
 
     trust_T: Float[Tensor, " T"]
     """Added to the logit of the trust in the regression."""
     regression_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the regression's inverse temperature; likewise below."""
+    """The logarithm of the factor on the inverse temperature of the regression; also below."""
     mixture_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
     reach_TN: Float[Tensor, "T N"]
@@ -68,24 +69,24 @@ class PoolNetwork(nn.Module):
         )
         self.classes = _Narrow(N_POOL_CLASS_SCALARS)
         self.pictures = _Narrow(N_POOL_PICTURE_SCALARS)
-        self.round_task = _zero(nn.Linear(WIDTH, 4))
-        self.round_classes = _zero(nn.Linear(NARROW, 2))
-        self.round_pictures = _zero(nn.Linear(NARROW, 1))
-        self.final_task = _zero(nn.Linear(WIDTH, 5))
-        self.final_classes = _zero(nn.Linear(NARROW, 2))
+        self.round_task = zero_linear(WIDTH, 4)
+        self.round_classes = zero_linear(NARROW, 2)
+        self.round_pictures = zero_linear(NARROW, 1)
+        self.final_task = zero_linear(WIDTH, 5)
+        self.final_classes = zero_linear(NARROW, 2)
 
     def _read(self, scalars: PoolScalars) -> PoolScalars:
         dtype = self.round_task.weight.dtype
-        return PoolScalars(*(each.to(dtype) for each in scalars))
+        return PoolScalars(*(part.to(dtype) for part in scalars))
 
     def corrections_of_round(self, scalars: PoolScalars) -> RoundCorrections:
-        """The corrections of the next round."""
+        """Predict the corrections of the next round."""
         dtype, scalars = scalars.task_TS.dtype, self._read(scalars)
         hidden_TH = self.task(scalars.task_TS)
         sharpness, power, share, anchor = _bounded(self.round_task(hidden_TH)).unbind(-1)
         classes_TN2 = _bounded(self.round_classes(self.classes(hidden_TH, scalars.classes_TNC)))
         pictures_TU1 = self.round_pictures(self.pictures(hidden_TH, scalars.pictures_TUP))
-        found = RoundCorrections(
+        corrections = RoundCorrections(
             sharpness_T=sharpness,
             first_power_T=power,
             share_T=share,
@@ -93,15 +94,15 @@ class PoolNetwork(nn.Module):
             class_TN=classes_TN2[..., 1],
             weight_TU=_bounded(pictures_TU1[..., 0]),
         )
-        return RoundCorrections(*(each.to(dtype) for each in found))
+        return RoundCorrections(*(part.to(dtype) for part in corrections))
 
     def final_corrections(self, scalars: PoolScalars) -> FinalCorrections:
-        """The corrections of the answer with the means of the last round."""
+        """Predict the corrections of the predictions with the means of the last round."""
         dtype, scalars = scalars.task_TS.dtype, self._read(scalars)
         hidden_TH = self.task(scalars.task_TS)
         trust, regression, mixture, power, reach = self.final_task(hidden_TH).unbind(-1)
         classes_TN2 = self.final_classes(self.classes(hidden_TH, scalars.classes_TNC))
-        found = FinalCorrections(
+        corrections = FinalCorrections(
             trust_T=trust,
             regression_T=_bounded(regression),
             mixture_T=_bounded(mixture),
@@ -109,11 +110,11 @@ class PoolNetwork(nn.Module):
             reach_TN=_bounded(reach[:, None] + classes_TN2[..., 0]),
             bias_TN=classes_TN2[..., 1],
         )
-        return FinalCorrections(*(each.to(dtype) for each in found))
+        return FinalCorrections(*(part.to(dtype) for part in corrections))
 
 
 class _Narrow(nn.Module):
-    """Scalars of classes or pictures in the light of what their task is like."""
+    """Embeds scalars of classes or pictures together with the hidden state of their task."""
 
     def __init__(self, n_scalars: int) -> None:
         super().__init__()
@@ -125,11 +126,5 @@ class _Narrow(nn.Module):
         return nn.functional.gelu(mixed)
 
 
-def _zero(layer: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
 def _bounded(logarithm: Tensor) -> Tensor:
-    return LARGEST_LOG_CORRECTION * torch.tanh(logarithm / LARGEST_LOG_CORRECTION)
+    return bounded(logarithm, LARGEST_LOG_CORRECTION)

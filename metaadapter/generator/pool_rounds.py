@@ -1,4 +1,4 @@
-"""Rounds that assign a pool of unlabelled pictures to the classes, anchored at labelled ones."""
+"""The rounds that assign a pool to the classes, anchored at the labelled pictures."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from metaadapter.generator.regression import Regression
 
 @dataclass(frozen=True, slots=True)
 class PoolForm:
-    """The constants of what a pool changes, all chosen on validation sets."""
+    """The constants of the rounds and of their result, all chosen on validation sets."""
 
     n_rounds: int = 8
     sharpness: float = 10.0
     """The inverse temperature of the cosine of a picture with the mean of a class."""
     bare_sharpness: float = 5.0
-    """The same in a task of names alone, whose first answers are little to hold on to."""
+    """The same in a task of names alone, whose first predictions are less reliable."""
     first_power: float = 2.0
-    """The power of the probability that the adapter without a pool gives."""
+    """The power of the probability by the adapter without a pool."""
     share_prior: float = 0.3
-    """How many pictures of each class a pool is taken to hold before it is seen, over its own
-    mean number: shares of classes are no surer than that."""
+    """The strength of the prior of equal shares: pictures of each class that are added to a pool,
+    over the mean number of its pictures of a class."""
     reach: float = 1.2
-    """The length of what class means add to the prior of the regression."""
+    """The length of the class means in the prior of the regression."""
     even: float = 0.875
-    """The evenness of the shares at which the regression has half of the say: means that one class
-    takes most of the pool for mislead it."""
+    """The evenness of the shares at which regression and mixture have equal weights. With uneven
+    shares the class means mislead the regression."""
     even_width: float = 0.03
-    """How much more evenness multiplies the odds of the regression's say by e."""
+    """This much more evenness multiplies the odds of the regression by e."""
     regression_shots: float = 1.5
     """The regression's inverse temperature grows with the shots K as K / (K + this)."""
     mixture_scale: float = 0.4
-    """The inverse temperature of the answers by means and first probabilities."""
+    """The inverse temperature of the mixture of means and first probabilities."""
 
     def sharpness_T(self, problem: Regression) -> Float[Tensor, " T"]:
-        """The inverse temperature of cosines in each task."""
+        """Return the inverse temperature of cosines in each task."""
         pictured_T = problem.support.image_mask_TN.any(-1)
         return torch.where(pictured_T, self.sharpness, self.bare_sharpness)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolMeans:
-    """The classes between two rounds, in canonical coordinates."""
+    """The class means between two rounds, in canonical coordinates."""
 
     mean_TND: Float[Tensor, "T N D"]
-    """Unit class means of unit rows about the centre; zeros where nothing is known of a class."""
+    """Unit class means of centred unit rows; zeros for a class without any picture."""
     centre_TD: Float[Tensor, "T D"]
-    """The mean of the class means, each weighed by its pictures where it has less than one."""
+    """The mean of the class means; one with less than one picture counts by that fraction."""
     length_TR: Float[Tensor, "T R"]
     """The distance of each picture from the centre."""
     usual_length_T: Float[Tensor, " T"]
     """The root mean squared distance of all pictures."""
     cosine_TRN: Float[Tensor, "T R N"]
-    """The cosine of each picture, about the centre, with each class mean."""
+    """The cosines of centred pictures with class means."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Labelled pictures, class by class, and after them the pool, in canonical coordinates."""
+    """The labelled pictures class by class, then the pool, in canonical coordinates."""
 
     rows_TRD: Float[Tensor, "T R D"]
     square_TR: Float[Tensor, "T R"]
@@ -75,7 +75,7 @@ class _Rows:
 
     @property
     def n_places(self) -> int:
-        """The places for labelled pictures."""
+        """The number of places for labelled pictures."""
         return self.labels_TXN.shape[1]
 
 
@@ -86,23 +86,23 @@ def assign_pool(
     network: PoolNetwork,
     form: PoolForm,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
-    """The means after the last round, the evenness of the shares, and the last corrections."""
+    """Return the class means after the last round, the evenness, and the final corrections."""
     rows = _rows(problem, pool_TUD)
     class_mask_TN, mask_TU = rows.class_mask_TN, rows.present_TR[:, rows.n_places :]
     present_TU1 = mask_TU[..., None].to(pool_TUD)
     n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     first_TUN = logits_TUN.softmax(-1)
-    # No gradient flows through −∞: the shares rule out what is no class.
+    # 0 in place of −∞, which has no gradient: the shares rule out masked classes.
     log_first_TUN = logits_TUN.log_softmax(-1).masked_fill(~class_mask_TN[:, None], 0.0)
     nearest_TU = _nearest_shot(rows)
     sharpness_T = form.sharpness_T(problem)
     share_TN = class_mask_TN / n_way_T1
-    assigned_TUN = weighed_TUN = torch.zeros_like(first_TUN)
+    assigned_TUN = weighted_TUN = torch.zeros_like(first_TUN)
     labels_TXN = rows.labels_TXN
     change_T = torch.zeros_like(n_way_T1[:, 0])
     for number in range(form.n_rounds + 1):
-        means = _class_means(rows, torch.cat([labels_TXN, weighed_TUN], 1))
+        means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
         state = _state(
             problem,
             rows,
@@ -129,7 +129,7 @@ def assign_pool(
         before_TUN = assigned_TUN
         assigned_TUN = scores_TUN.softmax(-1) * present_TU1
         change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
-        weighed_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
+        weighted_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
         labels_TXN = rows.labels_TXN * change.anchor_TN.exp()[:, None]
         share_TN = assigned_TUN.sum(1) / n_pool_T1 + form.share_prior * class_mask_TN / n_way_T1
         share_TN = share_TN / (1 + form.share_prior)
@@ -154,7 +154,7 @@ def _rows(problem: Regression, pool_TUD: Float[Tensor, "T U D"]) -> _Rows:
 
 
 def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
-    """The means of pictures that belong to the classes so much, and what they are to them."""
+    """Return the class means of pictures with these class weights, and the pictures' cosines."""
     taken_T1N = labels_TRN.sum(1, keepdim=True)
     known_TN = taken_T1N[:, 0] > 0
     part_TR = (labels_TRN / taken_T1N.clamp(min=1)).sum(-1)
@@ -175,14 +175,14 @@ def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
 
 
 def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
-    """The largest cosine of each unlabelled picture with a labelled one; 0 without any."""
+    """Return the largest cosine of each unlabelled picture with a labelled one, or 0."""
     unit_TRD = rows.rows_TRD / rows.square_TR.clamp(min=1e-12).sqrt()[..., None]
     shots_TXD, pool_TUD = unit_TRD[:, : rows.n_places], unit_TRD[:, rows.n_places :]
     if not rows.n_places:
         return pool_TUD.new_zeros(pool_TUD.shape[:2])
-    there_TX = rows.present_TR[:, : rows.n_places]
-    cosine_TUX = (pool_TUD @ shots_TXD.mT).masked_fill(~there_TX[:, None], -1.0)
-    return torch.where(there_TX.any(-1, keepdim=True), cosine_TUX.amax(-1), 0.0)
+    present_TX = rows.present_TR[:, : rows.n_places]
+    cosine_TUX = (pool_TUD @ shots_TXD.mT).masked_fill(~present_TX[:, None], -1.0)
+    return torch.where(present_TX.any(-1, keepdim=True), cosine_TUX.amax(-1), 0.0)
 
 
 def _state(

@@ -1,7 +1,7 @@
-"""What the pools of tasks look like between two rounds, in scalars: inner products and counts.
+"""The scalars of pools between two rounds, from inner products and counts.
 
-Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the pictures. docs/reference/scalars.md says what each scalar is.
+All of them stay the same under a rotation of the feature space and in any width, and they permute
+with the classes and the pictures. docs/reference/scalars.md defines each.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from torch import Tensor, nn
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
-# Pictures of a class that training hardly ever has more of: of more a network would make anything.
+# Training rarely has more pictures of a class than this; beyond it a network would be arbitrary.
 MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
 
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Where the assignment of pools of U pictures to N classes stands."""
+    """The assignment of pools of U pictures to N classes between two rounds."""
 
     first_TUN: Float[Tensor, "T U N"]
-    """Probabilities by the adapters without a pool."""
+    """The probabilities by the adapters without a pool."""
     cosine_TUN: Float[Tensor, "T U N"]
-    """The cosine of each unlabelled picture with each class mean, about the mean of those means."""
+    """The cosines of unlabelled pictures with class means, centred at the mean of those means."""
     shot_cosine_TNKN: Float[Tensor, "T N K N"]
-    """The same cosine of each labelled picture."""
+    """The same cosines of labelled pictures."""
     mean_cosine_TNN: Float[Tensor, "T N N"]
     """The cosines of the class means with one another."""
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]
     """The distance of each unlabelled picture from the mean of the class means, over the root mean
-    square of that of all pictures."""
+    square distance of all pictures."""
     assigned_TUN: Float[Tensor, "T U N"]
-    """How much of each picture each class has after the last round; zeros before the first."""
+    """The fraction of each picture assigned to each class in the last round; 0 before the first."""
     change_T: Float[Tensor, " T"]
-    """The mean part of a picture that changed its class in the last round."""
+    """The mean fraction of a picture that changed its class in the last round."""
     mask_TU: Bool[Tensor, "T U"]
     class_mask_TN: Bool[Tensor, "T N"]
     shot_mask_TNK: Bool[Tensor, "T N K"]
@@ -48,7 +48,7 @@ class PoolState:
 
 
 def pool_scalars(state: PoolState) -> PoolScalars:
-    """The scalars of tasks, classes and pictures."""
+    """Return the scalars of tasks, classes and pictures."""
     pictures = _picture_scalars(state)
     classes = _class_scalars(state)
     present_TU, class_mask_TN = state.mask_TU, state.class_mask_TN
@@ -58,7 +58,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     mean_TP = _masked_mean(pictures, present_TU)
     spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
     share_TN = _shares(state.assigned_TUN, present_TU)
-    own = {
+    task = {
         "log_ways": n_way_T.log(),
         "log_shots": (n_shot_T.clamp(max=MOST_SHOTS) + 0.3).log(),
         "log_pool": ((n_pool_T / n_way_T).clamp(max=MOST_POOL) + 0.1).log(),
@@ -71,7 +71,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     }
     task_TS = torch.cat(
         [
-            stacked(own),
+            stacked(task),
             mean_TP,
             spread_TP,
             _masked_mean(classes, class_mask_TN),
@@ -84,15 +84,14 @@ def pool_scalars(state: PoolState) -> PoolScalars:
 def evenness(
     share_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
 ) -> Float[Tensor, " T"]:
-    """The exponential of the shares' entropy over the number of classes: 1 where all are equal."""
+    """Return e^entropy of the shares over the number of classes: 1 if all shares are equal."""
     share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
     entropy_T = -(share_TN * share_TN.clamp(min=1e-12).log()).sum(-1)
     return entropy_T.exp() / class_mask_TN.sum(-1).clamp(min=1)
 
 
 def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
-    there_TUN = state.class_mask_TN[:, None].expand_as(state.cosine_TUN)
-    cosine_TUN = state.cosine_TUN.masked_fill(~there_TUN, -1.0)
+    cosine_TUN = state.cosine_TUN.masked_fill(~state.class_mask_TN[:, None], -1.0)
     (near_TU, next_TU), (nearest_TU, _) = _two_largest(cosine_TUN)
     (first_TU, second_TU), (likely_TU, _) = _two_largest(state.first_TUN)
     log_first_TUN = state.first_TUN.clamp(min=1e-9).log()
@@ -104,7 +103,7 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
         "first": first_TU,
         "first_margin": first_TU - second_TU,
         "first_entropy": -(state.first_TUN * log_first_TUN).sum(-1) / n_way_T1.log(),
-        # Before any mean is known all are as near.
+        # Before any mean is known, all are equally near.
         "agrees": ((nearest_TU == likely_TU) & (near_TU > next_TU)).to(cosine_TUN),
         "assigned": state.assigned_TUN.amax(-1),
         "length": state.length_TU - 1,
@@ -123,7 +122,7 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
     rivals_TNN = state.mean_cosine_TNN.masked_fill(own_NN | ~mask_TN[:, None], -1.0)
     own_shot_TNK = torch.where(own_NN[None, :, None], state.shot_cosine_TNKN, 0.0).sum(-1)
     own_shot_TN = (own_shot_TNK * state.shot_mask_TNK).sum(-1) / n_shot_TN.clamp(min=1)
-    weighed = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
+    weights_TUN = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
     scalars = {
         "log_shots": (n_shot_TN.clamp(max=MOST_SHOTS) + 0.3).log(),
         "log_taken": (taken_TN.clamp(max=MOST_TAKEN) + 0.3).log(),
@@ -131,8 +130,8 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
         "log_first_share": (first_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
         "pool_part": taken_TN / (taken_TN + n_shot_TN).clamp(min=1e-6),
         "own_shots": own_shot_TN,
-        "own_pictures": (weighed * state.cosine_TUN).sum(1),
-        "own_first": (weighed * state.first_TUN).sum(1),
+        "own_pictures": (weights_TUN * state.cosine_TUN).sum(1),
+        "own_first": (weights_TUN * state.first_TUN).sum(1),
         "rival_mean": rivals_TNN.amax(-1),
         "has_shots": (n_shot_TN > 0).to(taken_TN),
     }
@@ -144,13 +143,13 @@ def _shares(values_TUN: Tensor, mask_TU: Bool[Tensor, "T U"]) -> Float[Tensor, "
 
 
 def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, " T"]:
-    """The smallest share over an equal one."""
+    """Return the smallest share over an equal share."""
     share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
     return share_TN.masked_fill(~mask_TN, torch.inf).amin(-1) * mask_TN.sum(-1)
 
 
 def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The largest value and the next one along the last axis, and where they stand."""
+    """Return the two largest values along the last axis, and their indices."""
     if values_TUN.shape[-1] == 1:
         values_TUN = nn.functional.pad(values_TUN, (0, 1), value=-1.0)
     largest = values_TUN.topk(2, -1)

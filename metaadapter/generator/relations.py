@@ -1,7 +1,7 @@
-"""What the generator sees of a support set: inner products, never coordinates.
+"""The relations that the generator reads: scalars from inner products, never coordinates.
 
-Everything here is unchanged by a rotation of the feature space and by its width, and permutes with
-the classes and the shots. docs/reference/scalars.md defines each scalar, and says how
+All of them stay the same under a rotation of the feature space and in any width, and they permute
+with the classes and the shots. docs/reference/scalars.md defines each scalar, and says how
 to add or drop one.
 """
 
@@ -22,20 +22,20 @@ N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10
 
 
 class Relations(NamedTuple):
-    """The scalars of classes, shots and pairs of classes; zeros where a mask leaves out."""
+    """The scalars of classes, shots and pairs of classes; zeros where a mask is false."""
 
     classes_TNC: Float[Tensor, "T N C"]
-    """Those of each class, then those of its task."""
+    """The scalars of each class, then those of its task."""
     shots_TNKS: Float[Tensor, "T N K S"]
     edges_TNNE: Float[Tensor, "T N N E"]
 
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
-    """The scalars of a batch of support sets, from its inner products and leave-one-out answers."""
+    """Return the scalars of a batch of supports, with those of its leave-one-out predictions."""
     cosines, mask_TN = Cosines.of_support(support), support.raw.class_mask_TN
     task = task_scalars(support, cosines, left_out)
     classes = _class_scalars(support, cosines)
-    classes |= {name: each[:, None].expand_as(mask_TN) for name, each in task.items()}
+    classes |= {name: value_T[:, None].expand_as(mask_TN) for name, value_T in task.items()}
     pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]
     return Relations(
         stacked(classes) * mask_TN[..., None],
@@ -45,7 +45,7 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
 
 
 def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
-    """How tight a class is, how its text and pictures agree, and its rivals."""
+    """Return how tight each class is, how its text and pictures agree, and its rivals."""
     cross = cosines.classes_3TNN[2]
     own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
     others_3TNN = cosines.pairs_3TNN & ~own_NN
@@ -77,7 +77,7 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
 
 
 def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
-    """How each picture stands to its own class, left out of it, and to the nearest rivals."""
+    """Return how close each picture is to its own class without it, and to its nearest rivals."""
     to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
     n_shot = support.n_shot_TN[..., None]
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
@@ -98,17 +98,17 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
 
 
 def _to_others(length: Tensor, along: Tensor, total: Tensor) -> Tensor:
-    """The cosine of a picture with the sum of the others of its class, from inner products alone.
+    """Return the cosine of a picture with the sum of the other pictures of its class.
 
-    `length` is that of the picture, `along` what the sum of its class measures along it, `total`
-    the length of that sum.
+    `length` is the length of the picture, `along` the component of its class's sum along it, and
+    `total` the length of that sum.
     """
     square = total.square() - 2 * length * along + length.square()
     return (along - length) / square.clamp(min=1e-12).sqrt()
 
 
 def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
-    """Cosines of each pair of classes, raw and standardised within the task."""
+    """Return cosines of each pair of classes, raw and standardised within the task."""
     texts, means, cross = cosines.classes_3TNN
     standardised = _standardise(cosines.classes_3TNN, cosines.pairs_3TNN)
     return {
@@ -126,18 +126,18 @@ def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
 
 
 def stacked(scalars: dict[str, Tensor]) -> Tensor:
-    """The scalars by name side by side, in their order, on a last axis."""
+    """Stack scalars in the order of their names on a last axis."""
     return torch.stack(list(scalars.values()), -1)
 
 
 def _largest(values: Tensor, mask: Tensor) -> Tensor:
-    """The largest value along the last axis among those that count; 0 where none does."""
+    """Return the largest value along the last axis under the mask; 0 without any."""
     best = values.masked_fill(~mask, -torch.inf).amax(-1)
     return torch.where(mask.any(-1), best, 0.0)
 
 
 def _standardise(values: Tensor, mask: Tensor) -> Tensor:
-    """Zero mean and unit variance over the pairs of a task that count; 0 elsewhere."""
+    """Standardise over the pairs of a task under the mask; 0 elsewhere."""
     weight = mask.to(values.dtype)
     count = weight.sum((-2, -1), keepdim=True).clamp(min=1)
     centred = (values - (values * weight).sum((-2, -1), keepdim=True) / count) * weight

@@ -1,4 +1,4 @@
-"""Meta-training of generators on very many small tasks."""
+"""Meta-training: teach a generator on very many small tasks."""
 
 import lazy_loader
 

@@ -63,7 +63,7 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
 def test_left_out_answers__say_which_pictures_are_alone_in_their_class(generator):
     found = generator.left_out(draw((2, 1, 3, 1)))
 
-    assert found.asked.tolist() == [True, True, False, True, True, True, False]
+    assert found.counts.tolist() == [True, True, False, True, True, True, False]
     assert len(found.known) == len(found.log_p) == 7
     assert ((found.known > 0) & (found.known < 1)).all()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.generator import blocks, pool_scalars, relations
-from metaadapter.generator.blocks import block_evidence
+from metaadapter.generator import block_weights, pool_scalars, relations
+from metaadapter.generator.block_weights import block_scalars
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.leave_one_out import leave_one_out
@@ -56,9 +56,9 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     relations_of(make_task(1, 3, 2, 16))
 
     classes, shots, pairs = computed
-    monkeypatch.setattr(blocks, "stacked", stacked)
+    monkeypatch.setattr(block_weights, "stacked", stacked)
     task = make_task(1, 3, 2, 16)
-    block_evidence(canonicalise(replace(task.support, blocks=(9, 7))))
+    block_scalars(canonicalise(replace(task.support, blocks=(9, 7))))
     of_block = computed[-1]
     monkeypatch.setattr(pool_scalars, "stacked", stacked)
     pool = task.pictures[:, :, 0]

@@ -55,7 +55,7 @@ def evidence(support: Support) -> Evidence:
     return Evidence(
         numbers=support.labelled_rows()[1].numpy(),
         log_p=found.log_p.numpy(),
-        asked=found.asked.numpy(),
+        asked=found.counts.numpy(),
         distances=_distances(canonical),
         agreement=_agreement(canonical),
         named=_named(canonical).numpy(),

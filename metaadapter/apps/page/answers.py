@@ -170,7 +170,7 @@ def answer_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Answ
     found = generator.left_out(stored.support)
     labels = [task.ids[str(name)] for name in stored.config.classes]
     least = float(known_threshold(stored.weights))
-    asked = found.asked
+    asked = found.counts
     answers = _answers(labels, found.log_p[asked].exp(), found.known[asked], least)
     places = (stored.support.order[place] for place in asked.nonzero()[:, 0].tolist())
     return dict(zip(places, answers, strict=True))

@@ -1,4 +1,4 @@
-"""The blocks that features consist of: what each tells of a task, and how much it is to count."""
+"""The blocks of features: how much each counts in a task, and the scalars that decide it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
 from metaadapter.generator.class_pairs import TINY, ClassPairs, participation_ratio
@@ -16,30 +17,30 @@ from metaadapter.generator.relations import shot_scalars, stacked
 
 N_BLOCK_SCALARS = 10
 LEAST_SHARE, SHORTEST = 1e-3, 1e-6
-# A block whose pictures lie closer than this share of its squared length differs by rounding alone.
+# Below this share of its squared length, the spread of a block is rounding alone.
 ROUNDING = 1e-6
 
 
 def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """The logarithm of the root mean squared length of each block in the rows of the encoder.
+    """Return the log of the root mean squared length of each block in the encoder's rows.
 
-    The weight of a block before any evidence: the encoder says by it how much the block counts.
+    It is the weight of a block before any evidence, chosen by the encoder.
     """
     return support.block_length_TP.clamp(min=SHORTEST).log()
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
-    """The support with each block stretched so that its spread goes as e^weight.
+    """Return the support with each block stretched so that its spread is proportional to e^weight.
 
-    The pictures' spread stays 1 in all. So nothing need be known of an encoder to join its blocks:
-    what varies little in a block is brought to its weight, unless it is rounding. Texts, which
-    stand in some blocks alone, are made longer as those blocks get less of the spread, so that they
-    say as much as without the other blocks.
+    The spread of the pictures stays 1 in all. A block whose pictures vary little gets its weight
+    all the same, unless its variation is rounding, so blocks of any encoder can be joined. Only
+    some blocks have texts: these texts are lengthened as their blocks get less of the spread, so
+    that they count as much as without the other blocks.
     """
     energy_TP = _energy(support)
     spread_TP = _relative_spread(support)
     real_TP = spread_TP / (spread_TP + ROUNDING)
-    # Without a picture, or with equal ones, there is nothing to bring to a weight.
+    # Without a picture, or with equal ones, there is no spread to stretch.
     differ_T1 = real_TP.amax(-1, keepdim=True) > 0.5
     wanted_TP = (2 * log_weight_TP).exp() * real_TP
     wanted_TP = wanted_TP / torch.where(differ_T1, wanted_TP.sum(-1, keepdim=True), 1.0)
@@ -61,8 +62,8 @@ def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> C
     )
 
 
-def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
-    """The scalars of each block of each task, unchanged by rotations inside the block."""
+def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
+    """Return the scalars of each block of each task, unchanged by rotations inside the block."""
     n_tasks, n_blocks = len(support.text_TND), len(support.raw.blocks)
     energy_TP = _energy(support)
     share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
@@ -73,9 +74,9 @@ def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     others = (means_PTNN.mean(0) - means_PTNN / n_blocks).flatten(0, 1)
     spread_TP = _relative_spread(support)
     scalars = {
-        # How much of the pictures' spread it has, over an equal part.
+        # Its share of the spread of the pictures, over an equal share.
         "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
-        # How far apart the pictures lie in it, beside its length.
+        # The spread of the pictures in it, over its length.
         "log_spread": 0.25 * spread_TP.clamp(min=ROUNDING).log().mT.flatten(),
         **_scalars(part, cosines, others),
     }
@@ -85,7 +86,7 @@ def block_evidence(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
 def _scalars(
     part: CanonicalSupport, cosines: Cosines, others_TNN: Tensor
 ) -> dict[str, Float[Tensor, " T"]]:
-    """Those of supports of one block each; `others_TNN` tells of the means in the other blocks."""
+    """Return scalars of supports of one block; `others_TNN` are means' cosines in the others."""
     dtype = part.shots_TNKD.dtype
     shots = shot_scalars(part, cosines)
     own_TNK, rival_TNK = shots["own_mean"], shots["rival_mean"]
@@ -98,29 +99,29 @@ def _scalars(
     own, rest = pictured.centred(means), pictured.centred(others_TNN)
     both = (pictured.others(own.square()) * pictured.others(rest.square())).sqrt()
     return {
-        # Of the pictures of classes with several.
+        # Over the pictures of classes with several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
         "nearest_mean_accuracy": log_way_T * _mean((own_TNK > rival_TNK).to(dtype), several_TNK),
         "own_mean": _mean(own_TNK, several_TNK),
         "own_text_gap": 5 * (named.own(cross) - named.others(cross)),
         "has_text": (part.text_TND != 0).any(-1).any(-1).to(dtype),
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
-        # Whether classes that are alike in it are alike in the other blocks.
+        # Whether classes that are similar in it are similar in the other blocks.
         "likeness_correlation": pictured.others(own * rest) / (both + TINY),
         "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }
 
 
 def _by_block(support: CanonicalSupport) -> CanonicalSupport:
-    """P · T supports of one block each, block by block, padded with zeros to the widest; not `raw`.
+    """Return P · T supports of one block each, padded with zeros to the widest; `raw` stays.
 
-    Zeros change no inner product, and one call for all blocks takes a fraction of one for each.
+    Zeros change no inner product, and one call for all blocks is much faster than one for each.
     """
     widths = support.raw.blocks
 
     def split(rows: Tensor) -> Tensor:
         parts = torch.split(rows, list(widths), -1)
-        padded = [torch.nn.functional.pad(it, (0, max(widths) - it.shape[-1])) for it in parts]
+        padded = [pad(part, (0, max(widths) - part.shape[-1])) for part in parts]
         return torch.cat(padded)
 
     def repeat(values: Tensor) -> Tensor:
@@ -137,21 +138,21 @@ def _by_block(support: CanonicalSupport) -> CanonicalSupport:
 
 
 def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """The mean squared length of the canonical pictures in each block."""
+    """Return the mean squared length of the canonical pictures in each block."""
     return (support.block_spread_TP * support.block_scale_TP).square()
 
 
 def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
-    """True for the blocks in which the texts differ."""
+    """Return true for blocks in which the texts differ."""
     energy_TP = sum_blocks(support.text_TND.square().sum(1), support.raw.blocks)
     return energy_TP > ROUNDING * energy_TP.sum(-1, keepdim=True)
 
 
 def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """The mean squared distance of the encoder's own rows from their centre over their length."""
+    """Return the mean squared distance of the encoder's rows from their centre, over length²."""
     return (support.block_spread_TP / support.block_length_TP.clamp(min=SHORTEST)).square()
 
 
 def _mean(values_TNK: Float[Tensor, "T N K"], counts: Bool[Tensor, "T N K"]) -> Float[Tensor, " T"]:
-    """The mean over what counts; 0 where nothing does."""
+    """Return the mean over the values that count; 0 without any."""
     return torch.where(counts, values_TNK, 0.0).sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)

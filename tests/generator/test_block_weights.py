@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.blocks import block_evidence, log_lengths, reweigh
+from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.leave_one_out import leave_one_out
@@ -113,7 +113,7 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
     left_out = leave_one_out(regression(canonical, constants))
     relations = Relations(*relate(canonical, left_out))
     tokens, edges = generator.encoder(relations, support.class_mask_TN)
-    evidence = block_evidence(canonical)
+    evidence = block_scalars(canonical)
     logs = generator.heads(tokens, edges, relations, support.class_mask_TN, evidence).log_block_TP
     assert (logs.std() > 0.05) == (std > 0)
     for number in range(support.n_tasks):
@@ -254,11 +254,11 @@ def test_reweigh__any_weights__are_the_spreads_of_the_blocks(task):
 def test_evidence__of_all_blocks_at_once__is_that_of_each_alone(task):
     """The padded batch of blocks against supports that are cut to one block each."""
     canonical = canonicalise(task.support)
-    found = block_evidence(canonical)
+    found = block_scalars(canonical)
 
     for number, rows in enumerate(task.support.support_TNKD.split(task.widths, -1)):
         text = task.support.text_TND.split(task.widths, -1)[number]
-        alone = block_evidence(canonicalise(Support.of_tasks(rows, text, blocks=rows.shape[-1:])))
+        alone = block_scalars(canonicalise(Support.of_tasks(rows, text, blocks=rows.shape[-1:])))
         # The share of the spread and the likeness to the others tell of all blocks.
         own = [position for position in range(found.shape[-1]) if position not in (0, 8)]
         torch.testing.assert_close(found[:, number, own], alone[:, 0, own], rtol=1e-4, atol=1e-4)
