@@ -1,4 +1,4 @@
-"""An image tower with new adapters in its later blocks, to be trained."""
+"""An image tower with new adapters in its later blocks, for training."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class AdaptedTower:
     """A shared copy of an encoder's network with adapters in the later half of its image tower.
 
     Args:
-        encoder: What is copied; it stays as it is.
-        config: Of which kind the adapters are.
-        n_looks: How many looks at pictures the tower will be shown.
-        seed: That of the adapters.
+        encoder: The encoder to copy; it does not change.
+        config: The kind and the size of the adapters.
+        n_looks: The number of looks at pictures to cache.
+        seed: The seed of the adapters.
 
     Attributes:
-        cache: What gives features of looks by the adapters as they are by now.
-        parameters: What is trained.
+        cache: Computes the features of looks with the adapters in their current state.
+        parameters: The numbers to train.
 
     Raises:
         UsageError: The image tower has fewer than two blocks.
@@ -46,46 +46,47 @@ class AdaptedTower:
         first = len(places) // 2
         if not first:
             raise UsageError(
-                f"the image tower of {encoder.name} has {len(places)} block(s), and adapters stand "
-                "in the later half of several"
+                f"adapters go into the later half of several blocks, but the image tower of "
+                f"{encoder.name} has {len(places)} block(s); use another encoder"
             )
         self.parameters = insert_inside(self._network, config, places[first:], seed=seed)
         self._network.to(encoder.device)
         probe = encoder.preprocess(probe_picture())[None].to(encoder.device)
-        # A bottleneck stands behind its block, which can be kept; LoRA is in the block's weights.
+        # A bottleneck follows its block, which can be cached; LoRA changes the block's weights.
         in_front = places[: first + (config.kind == "bottleneck")]
         tower = encoder.image_network()
         self.cache = CachedBlocks(tower, self._network, in_front, probe, n_looks)
-        self._start = [each.detach().clone() for each in self.parameters]
+        self._start = [parameter.detach().clone() for parameter in self.parameters]
 
     @property
     def n_trained(self) -> int:
         """The count of trained numbers."""
-        return sum(each.numel() for each in self.parameters)
+        return sum(parameter.numel() for parameter in self.parameters)
 
     def restart(self) -> None:
-        """Make the adapters as they were before any training."""
-        self._put(self._start)
+        """Reset the adapters to their state before any training."""
+        self._restore(self._start)
 
     @contextmanager
     def scaled(self, strength: float) -> Iterator[None]:
-        """For a while what the adapters add is multiplied by this."""
-        trained = [each.detach().clone() for each in self.parameters]
+        """Multiply the output of the adapters by a factor within a `with` statement."""
+        trained = [parameter.detach().clone() for parameter in self.parameters]
         self.scale(strength)
         yield
-        self._put(trained)
+        self._restore(trained)
 
     def scale(self, strength: float) -> None:
-        """Multiply what the adapters add, to blocks or to weights; it is linear in `up`."""
+        """Multiply what the adapters add to blocks or weights by a factor; it is linear in `up`."""
         for name, tensor in inside_tensors(self._network).items():
             if name.rpartition("/")[2].startswith("up"):
                 tensor.mul_(strength)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The adapters, as they are by now, for a `StoredAdapter`."""
-        return {name: each.cpu().clone() for name, each in inside_tensors(self._network).items()}
+        """The adapters in their current state, for a `StoredAdapter`."""
+        tensors = inside_tensors(self._network)
+        return {name: tensor.cpu().clone() for name, tensor in tensors.items()}
 
     @torch.no_grad()
-    def _put(self, tensors: Sequence[Tensor]) -> None:
+    def _restore(self, tensors: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, tensors, strict=True):
             parameter.copy_(tensor)

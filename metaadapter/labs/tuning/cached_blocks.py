@@ -1,6 +1,6 @@
-"""The blocks of a tower up to the first adapted one, computed once for each look at a picture.
+"""The blocks of a tower before the first adapted one, computed once for each look at a picture.
 
-Training changes what comes behind them alone, so that a step need not compute them again.
+Training changes only the later blocks, so that a step does not compute the earlier ones again.
 """
 
 from __future__ import annotations
@@ -14,72 +14,73 @@ from torch import Tensor, nn
 
 from metaadapter.features.towers.places import Place
 
-# Half precision rounds a map by no more than a feature store rounds a feature.
-KEPT_AS = torch.float16
+# Half precision rounds a map no more than a feature store rounds a feature.
+CACHED_AS = torch.float16
 
 
 @final
 class CachedBlocks:
-    """What the blocks in front give for many looks, and the tower that goes on from there.
+    """The outputs of the first blocks for many looks, and the tower that continues from them.
 
-    Of the blocks in front only those are kept whose output is read behind them: the last one, and
-    those that a feature is made of. The others are never run again.
+    Only outputs that later parts read are cached: that of the last of the first blocks, and those
+    that features are made of. The other first blocks never run again.
 
     Args:
         tower: From preprocessed pixels to rows of features, in evaluation mode and float32. From
-            now on it is to be used through this object alone, for its blocks in front answer from
-            what is kept.
-        network: The module within which the blocks have their names; its image tower is `tower`'s.
-        in_front: The blocks in front, in the order in which they run. What hooks add to their
-            output is not kept, but computed in each step.
-        probe: The preprocessed pixels of some picture.
-        n_looks: How many looks there will be.
+            now on use it only through this object, because its first blocks answer from the cache.
+        network: The module in which the blocks have their names; its image tower is `tower`'s.
+        first_blocks: The first blocks, in the order in which they run. The additions of hooks to
+            their outputs are not cached, but computed in each step.
+        probe: The preprocessed pixels of any picture.
+        n_looks: The number of looks to cache.
     """
 
     def __init__(
         self,
         tower: nn.Module,
         network: nn.Module,
-        in_front: Sequence[Place],
+        first_blocks: Sequence[Place],
         probe: Float[Tensor, "1 3 height width"],
         n_looks: int,
     ) -> None:
         self._tower, self._n_filled = tower, 0
-        self._nothing = torch.zeros_like(probe)
-        blocks = {place.name: _Replayed(network, place) for place in in_front}
+        self._blank = torch.zeros_like(probe)
+        blocks = {place.name: _Replayed(network, place) for place in first_blocks}
         self._blocks = list(blocks.values())
         self._needed = self._find_needed(probe)
-        self._kept = [torch.empty(n_looks, *block.shape, dtype=KEPT_AS) for block in self._needed]
+        self._cached = [
+            torch.empty(n_looks, *block.shape, dtype=CACHED_AS) for block in self._needed
+        ]
 
     def __len__(self) -> int:
-        """The number of looks that are kept."""
+        """The number of cached looks."""
         return self._n_filled
 
     @torch.no_grad()
     def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
-        """Run the blocks in front for preprocessed looks; their numbers go on from the last one."""
+        """Run the first blocks for preprocessed looks, which get the next numbers."""
         places = slice(self._n_filled, self._n_filled + len(pixels))
         self._run(pixels)
-        for kept, block in zip(self._kept, self._needed, strict=True):
-            kept[places] = block.taken().to("cpu", KEPT_AS)
+        for cached, block in zip(self._cached, self._needed, strict=True):
+            cached[places] = block.take_output().to("cpu", CACHED_AS)
         self._n_filled = places.stop
 
     def features(self, looks: Int[Tensor, " n"]) -> Float[Tensor, "n width"]:
-        """What the tower gives for the looks with these numbers; differentiable behind the cut."""
+        """The features of the looks with these numbers; differentiable in the later blocks."""
         for block in self._blocks:
-            block.given = self._nothing.new_zeros(1).expand(len(looks), *block.shape)
-        for block, kept in zip(self._needed, self._kept, strict=True):
-            block.given = kept[looks].to(self._nothing)
-        found: Tensor = self._tower(self._nothing.expand(len(looks), -1, -1, -1))
-        return found
+            block.replay = self._blank.new_zeros(1).expand(len(looks), *block.shape)
+        for block, cached in zip(self._needed, self._cached, strict=True):
+            block.replay = cached[looks].to(self._blank)
+        features: Tensor = self._tower(self._blank.expand(len(looks), -1, -1, -1))
+        return features
 
     def _run(self, pixels: Tensor) -> None:
-        """Run the blocks in front, each of which keeps its output, and nothing behind them."""
+        """Run the first blocks, which record their outputs, and nothing after them."""
         for block in self._blocks:
-            block.given = None
+            block.replay = None
         self._blocks[-1].is_end = True
         try:
-            self._tower(pixels.to(self._nothing, memory_format=torch.channels_last))
+            self._tower(pixels.to(self._blank, memory_format=torch.channels_last))
         except _EndReached:
             pass
         finally:
@@ -87,47 +88,47 @@ class CachedBlocks:
 
     @torch.no_grad()
     def _find_needed(self, probe: Tensor) -> list[_Replayed]:
-        """The blocks whose output is read by more than blocks in front."""
+        """The blocks whose output is read by other parts than the first blocks."""
         self._run(probe)
-        outputs = [block.taken().to(KEPT_AS).to(probe) for block in self._blocks]
+        outputs = [block.take_output().to(CACHED_AS).to(probe) for block in self._blocks]
 
         def reaches_features(block: _Replayed) -> bool:
-            for each, output in zip(self._blocks, outputs, strict=True):
-                each.given = output
-            block.given = torch.full_like(outputs[self._blocks.index(block)], torch.nan)
-            return bool(self._tower(self._nothing).isnan().any())
+            for other, output in zip(self._blocks, outputs, strict=True):
+                other.replay = output
+            block.replay = torch.full_like(outputs[self._blocks.index(block)], torch.nan)
+            return bool(self._tower(self._blank).isnan().any())
 
         return [block for block in self._blocks if reaches_features(block)]
 
 
 class _EndReached(Exception):
-    """The last block in front has run."""
+    """The last of the first blocks has run."""
 
 
 class _Replayed:
-    """A block that gives what it is told to, or keeps what it computes; pictures come first."""
+    """A block that replays an output, or records its own; the first axis is that of pictures."""
 
     def __init__(self, network: nn.Module, place: Place) -> None:
         self.shape, self._batch_first = place.shape, place.batch_first
-        self.given: Tensor | None = None
+        self.replay: Tensor | None = None
         self.is_end = False
         self._output: Tensor | None = None
         block: Any = network.get_submodule(place.name)
         compute = block.forward
 
         def forward(*args: Any, **kwargs: Any) -> Tensor:
-            if self.given is None:
+            if self.replay is None:
                 self._output = compute(*args, **kwargs)
                 if self.is_end:
                     raise _EndReached
                 return self._output
-            return self.given if self._batch_first else self.given.transpose(0, 1)
+            return self.replay if self._batch_first else self.replay.transpose(0, 1)
 
         block.forward = forward
 
-    def taken(self) -> Tensor:
-        """What it computed last, which is kept no longer."""
+    def take_output(self) -> Tensor:
+        """Return the recorded output, and forget it."""
         output, self._output = self._output, None
         if output is None:
-            raise RuntimeError("a block in front of the adapted ones did not run")
+            raise RuntimeError("a block before the adapted ones did not run")
         return output if self._batch_first else output.transpose(0, 1)

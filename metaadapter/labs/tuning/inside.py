@@ -1,6 +1,6 @@
 """Adapters inside the image tower, trained on the labelled pictures of one task.
 
-They are kept where pictures that were left out bear it out.
+They are kept if they help pictures that are left out.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
-from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, ask_left_out, left_out_parts
+from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.picture_looks import cache_looks
 from metaadapter.labs.tuning.tuning_task import TuningTask
 from metaadapter.workflow.labelled_support import labelled_support
 
-# The picture and random crops of it: more take more memory, and time to prepare.
+# The picture and random crops; more views take more memory and time.
 N_VIEWS = 5
 EPOCHS = 6
 WIDTHS = {"bottleneck": 64, "lora": 8}
-# What LoRA's product is multiplied by.
+# The factor of LoRA's product.
 LORA_STRENGTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """How adapters inside the image tower are trained."""
+    """The settings of training adapters inside the image tower."""
 
     kind: Literal["bottleneck", "lora"] = "bottleneck"
-    """What is put behind the blocks of the later half of the tower, or into their weights."""
+    """Bottlenecks after the blocks in the later half of the tower, or LoRA in their weights."""
     size: int | None = None
-    """The numbers in the middle of each bottleneck, 64 by default, or the rank of LoRA, 8."""
+    """The inner width of each bottleneck, 64 by default, or the rank of LoRA, 8 by default."""
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
-    pictures that are left out bear it out, and none otherwise."""
+    they help pictures that are left out, else none."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
@@ -87,21 +87,21 @@ def tune_inside(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> TunedInside:
-    """Train adapters inside the image tower, and ask left-out pictures whether they are kept.
+    """Train adapters inside the image tower, and keep them if they help left-out pictures.
 
-    The encoder stays as it is. What is trained are features from which the generator predicts
-    better adapters: encode the pictures with `with_inside` and predict as ever.
+    The encoder does not change. To predict an adapter from the trained tower, encode the pictures
+    with `with_inside` and predict as usual.
 
     Args:
-        encoder: In float32. A second image tower stays frozen.
+        encoder: An encoder in float32. A second image tower stays frozen.
         pictures: Labelled pictures, each of which can be read.
-        labels: The class of each.
+        labels: The class of each picture.
         names: Label → name, or name and sentences, of classes with pictures and without; `None` to
             learn from the pictures alone.
-        settings: How they are trained; the defaults of `Inside` if `None`.
-        generator: What predicts adapters.
-        seed: That of the views, the batches and the start.
-        progress: Told of the pictures that are prepared, then of the steps.
+        settings: The settings of training; the defaults of `Inside` if `None`.
+        generator: The generator of adapters.
+        seed: The seed of the views, the batches and the start.
+        progress: Called with the progress of preparing pictures, then of the steps.
 
     Raises:
         UsageError: The encoder is not in float32, or its image tower has no places for adapters.
@@ -113,62 +113,76 @@ def tune_inside(
             f"the towers are trained in fp32, and the encoder was loaded in {encoder.precision}: "
             "load it with precision fp32; predictions may use another one afterwards"
         )
-    order = sorted(range(len(labels)), key=labels.__getitem__)
-    ordered = [labels[number] for number in order]
-    classes = sorted({*labels, *(names or {})})
-    numbers = torch.tensor([classes.index(label) for label in ordered])
     width = settings.size or WIDTHS[settings.kind]
     alpha = width * LORA_STRENGTH if settings.kind == "lora" else None
     config = InsideConfig(kind=settings.kind, towers=("image",), width=width, alpha=alpha)
-    tower = AdaptedTower(encoder, config, len(order) * N_VIEWS * n_looks(encoder.zoom), seed)
-    looks = cache_looks(
-        [pictures[number] for number in order],
-        encoder,
-        tower.cache,
-        N_VIEWS,
-        seed=seed,
-        progress=_teller("encode", len(order), progress),
-    )
-    support = labelled_support(
-        looks.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
-    )
-    task = TuningTask(looks, support, numbers, generator)
+    tower = AdaptedTower(encoder, config, len(labels) * N_VIEWS * n_looks(encoder.zoom), seed)
+    task = _task(encoder, tower, pictures, labels, names, generator, seed, progress)
     n_steps, parts = settings.n_steps, list[Tensor]()
     if n_steps is None:
-        n_steps, parts = max(1, round(EPOCHS * len(order) / BATCH)), left_out_parts(numbers)
-    taken = StepSettings(n_steps, seed)
-    tell = _teller("tune", n_steps * (len(parts) + 1), progress)
-    left_out = ask_left_out(task, tower, taken, parts, tell) if parts else None
+        n_steps, parts = max(1, round(EPOCHS * len(labels) / BATCH)), left_out_parts(task.labels_n)
+    step_settings = StepSettings(n_steps, seed)
+    report = _reporter("tune", n_steps * (len(parts) + 1), progress)
+    left_out = choose_strength(task, tower, step_settings, parts, report) if parts else None
     strength, calibration = float(settings.n_steps is not None), Calibration()
     if left_out is not None:
         strength, calibration = left_out.strength, left_out.calibration
     step = 0
     if strength and n_steps:
-        for step in take_steps(task, torch.arange(len(numbers)), tower.parameters, taken):
-            tell(n_steps * len(parts) + step)
+        learned = torch.arange(len(labels))
+        for step in take_steps(task, learned, tower.parameters, step_settings):
+            report(n_steps * len(parts) + step)
         tower.scale(strength)
-    tell(n_steps * (len(parts) + 1))
-    is_kept = step > 0  # none is taken where each class has one picture
+    report(n_steps * (len(parts) + 1))
+    is_kept = step > 0  # no step is taken if each class has one picture
+    tuned = config.model_copy(update={"n_steps": n_steps, "calibration": calibration})
     return TunedInside(
         tower.tensors() if is_kept else {},
-        config.model_copy(update={"n_steps": n_steps, "calibration": calibration})
-        if is_kept
-        else None,
+        tuned if is_kept else None,
         left_out,
         tower.n_trained,
         time.monotonic() - started,
     )
 
 
-def _teller(
+def _task(
+    encoder: FrozenEncoder,
+    tower: AdaptedTower,
+    pictures: Sequence[ImageInput],
+    labels: Sequence[str],
+    names: Mapping[str, str | list[str]] | None,
+    generator: AdapterGenerator,
+    seed: int,
+    progress: Callable[[Progress], None] | None,
+) -> TuningTask:
+    """Cache the looks at the pictures, class by class."""
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    ordered = [labels[number] for number in order]
+    classes = sorted({*labels, *(names or {})})
+    looks = cache_looks(
+        [pictures[number] for number in order],
+        encoder,
+        tower.cache,
+        N_VIEWS,
+        seed=seed,
+        progress=_reporter("encode", len(order), progress),
+    )
+    support = labelled_support(
+        looks.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
+    )
+    numbers = torch.tensor([classes.index(label) for label in ordered])
+    return TuningTask(looks, support, numbers, generator)
+
+
+def _reporter(
     stage: Stage, total: int, progress: Callable[[Progress], None] | None
 ) -> Callable[[int], None]:
-    """A function that tells how many of a stage are done, and how fast it goes."""
+    """A function that reports the work done in a stage, and its rate."""
     started = time.monotonic()
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         if progress is not None:
             rate = done / max(time.monotonic() - started, 1e-9)
             progress(Progress(stage, done, total, rate))
 
-    return tell
+    return report

@@ -1,4 +1,4 @@
-"""The gradient steps of adapters inside an image tower."""
+"""The gradient steps that train adapters inside an image tower."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from metaadapter.labs.tuning.tuning_task import TuningTask
 
 N_FOLDS = 4
 BATCH = 32
-# The adapters behind the tower are predicted anew as it changes.
+# The adapters that follow the tower are predicted again after this many steps, as it changes.
 STEPS_PER_PREDICTION = 20
 WARM_UP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class StepSettings:
-    """How many steps are taken, and how."""
+    """The number and the settings of gradient steps."""
 
     n_steps: int
-    """The learning rate rises at first, and then falls along a cosine to the last of them."""
+    """The learning rate rises at first, then falls along a cosine to the last step."""
     seed: int
-    """That of the batches and of the looks."""
+    """The seed of the batches and looks."""
     lr: float = 1e-3
     weight_decay: float = 0.05
 
@@ -39,38 +39,39 @@ def take_steps(
     parameters: Sequence[nn.Parameter],
     settings: StepSettings,
 ) -> Iterator[int]:
-    """Train parameters of the tower that pictures are seen through; each step's number is given.
+    """Train parameters of the tower that encodes the pictures, and yield the number of each step.
 
-    The loss of a look at a picture is the cross-entropy of what an adapter says of it that the
-    generator predicted from the pictures of other folds. One that was predicted from the picture
-    itself would know it by heart, as a trained head would, and the tower had nothing to learn.
+    The loss of a look at a picture is its cross-entropy by an adapter that the generator predicts
+    from the pictures of other folds. An adapter that is predicted from the picture itself would
+    have memorized it, and the tower would learn nothing.
 
     Args:
-        task: The pictures, seen through the tower.
+        task: The pictures, encoded by the tower.
         learned: The numbers of the pictures to learn from.
-        parameters: What is trained.
-        settings: How the steps go.
+        parameters: The parameters to train.
+        settings: The number and the settings of steps.
     """
     looks, labels = task.looks, task.labels_n
     fold = torch.full_like(labels, IN_NONE)
     fold[learned] = folds(labels[learned], N_FOLDS)
-    asked = (fold >= 0).nonzero()[:, 0]
-    if not len(asked):
+    queries = (fold >= 0).nonzero()[:, 0]
+    if not len(queries):
         return
     draw = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(settings.n_steps))
-    current = task.left_out_heads(task.rows_before, fold)
-    waiting = asked[:0]
+    heads = task.left_out_heads(task.rows_before, fold)
+    waiting = queries[:0]
     for step in range(settings.n_steps):
         if step and step % STEPS_PER_PREDICTION == 0:
-            current = task.left_out_heads(looks.rows(), fold)
-        while len(waiting) < min(BATCH, len(asked)):
-            waiting = torch.cat([waiting, asked[torch.randperm(len(asked), generator=draw)]])
-        some, waiting = waiting[:BATCH], waiting[BATCH:]
+            heads = task.left_out_heads(looks.rows(), fold)
+        while len(waiting) < min(BATCH, len(queries)):
+            order = torch.randperm(len(queries), generator=draw)
+            waiting = torch.cat([waiting, queries[order]])
+        batch, waiting = waiting[:BATCH], waiting[BATCH:]
         with torch.enable_grad():
-            logits = current.logits(looks.drawn(some, draw), some)
-            loss = cross_entropy(logits, labels[some])
+            logits = heads.logits(looks.drawn(batch, draw), batch)
+            loss = cross_entropy(logits, labels[batch])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -79,7 +80,7 @@ def take_steps(
 
 
 def _rate(n_steps: int) -> Callable[[int], float]:
-    """The factor of the learning rate at each step."""
+    """The factor of the learning rate at each step: a warm-up, then a cosine."""
     warm = max(1, round(WARM_UP * n_steps))
 
     def rate(step: int) -> float:

@@ -1,4 +1,4 @@
-"""What left-out pictures say of how sure the adapter of a tuned tower may be."""
+"""The calibration of the adapter of a tuned tower, from left-out pictures."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from metaadapter.adapter.known import KEPT, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.features.towers.config import Calibration
 
-# Of some forty pictures no quantile beyond that of 0.95 can be told.
-N_TOLD = KEPT.index(0.95) + 1
+# About forty pictures give no quantile beyond 0.95.
+N_QUANTILES = KEPT.index(0.95) + 1
 
 
-class LeftOutPredictions(NamedTuple):
-    """Pictures that were left out, and the adapter that was predicted without them."""
+class LeftOutPart(NamedTuple):
+    """Pictures that were left out together, and the adapter that was predicted without them."""
 
     weights: AdapterWeights
     rows: Float[Tensor, "left D"]
-    """Their features by a tower that was trained without them, or not at all."""
+    """The features of the pictures, by a tower that was trained without them or not at all."""
     labels: Int[Tensor, " left"]
 
     @property
     def logits(self) -> Float[Tensor, "left N"]:
-        """The logits of these pictures by that adapter."""
+        """The logits of the pictures by the adapter."""
         return classify(self.rows, self.weights)
 
 
-def calibrate(parts: Sequence[LeftOutPredictions], temperature: float) -> Calibration:
-    """Find how far the quantiles of the adapters' heads are from those of left-out pictures.
+def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
+    """Compare the quantiles that adapters predict with those of left-out pictures.
 
-    The tower was trained on the pictures that a head is predicted from, so that these look more
-    typical of their classes than new ones will. A head is corrected that would pass too few
-    pictures as known, or whose sets would be too small, and no other.
+    The tower was trained on the pictures from which an adapter is predicted, so that they look more
+    typical of their classes than new pictures. Thresholds are corrected only if too few pictures
+    would pass as known, and sets only if they would be too small.
 
     Args:
-        parts: The pictures that were left out together, with the adapter predicted without them.
-        temperature: What the logits are divided by.
+        parts: Left-out pictures with adapters predicted without them.
+        temperature: The temperature that divides the logits.
     """
     heads, known, own = [], [], []
     for part in parts:
@@ -51,18 +51,18 @@ def calibrate(parts: Sequence[LeftOutPredictions], temperature: float) -> Calibr
         known.append(known_logits(part.rows, weights))
         log_p = classify(part.rows, weights).log_softmax(-1)
         own.append(log_p.gather(1, part.labels[:, None])[:, 0])
-    known_found, own_found = (_quantiles(torch.cat(each)) for each in (known, own))
-    known_told, own_told = (
-        torch.stack([getattr(head, name)[:N_TOLD] for head in heads]).mean(0)
+    known_measured, own_measured = _quantiles(torch.cat(known)), _quantiles(torch.cat(own))
+    known_predicted, own_predicted = (
+        torch.stack([getattr(head, name)[:N_QUANTILES] for head in heads]).mean(0)
         for name in ("known_quantiles", "own_quantiles")
     )
     return Calibration(
         temperature=temperature,
-        known_shift=min(0.0, float((known_found - known_told).mean())),
-        own_scale=max(1.0, float(own_found.sum() / own_told.sum().clamp(max=-1e-3))),
+        known_shift=min(0.0, float((known_measured - known_predicted).mean())),
+        own_scale=max(1.0, float(own_measured.sum() / own_predicted.sum().clamp(max=-1e-3))),
     )
 
 
-def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " told"]:
-    """The values above which the fractions of `KEPT` lie."""
-    return torch.quantile(values, 1 - values.new_tensor(KEPT[:N_TOLD]))
+def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " quantiles"]:
+    """The values that are exceeded by the fractions of `KEPT`."""
+    return torch.quantile(values, 1 - values.new_tensor(KEPT[:N_QUANTILES]))

@@ -1,4 +1,4 @@
-"""Adapters that can be asked about the pictures which they were not predicted from."""
+"""Adapters for the pictures that they are not predicted from, one for each fold."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 
 IN_ALL, IN_NONE = -1, -2
-"""In place of a fold: a picture that every adapter is predicted from, and one that none is."""
+"""In place of a fold: the picture is in the support of every adapter, or of none."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOutHeads:
-    """For each fold of pictures the adapter that is predicted from those of all others."""
+    """For each fold of pictures, the adapter predicted from the pictures of all other folds."""
 
     weights: AdapterWeights
     """One task for each fold."""
@@ -32,19 +32,19 @@ class LeftOutHeads:
         rows: Float[Tensor, "n D"],
         fold: Int[Tensor, " n"],
     ) -> LeftOutHeads:
-        """Predict them.
+        """Predict the adapters of all folds.
 
         Args:
-            generator: What predicts them.
-            support: The one task of these pictures; its features may be of another tower.
+            generator: The generator.
+            support: The single task of the pictures; its features may be of another tower.
             rows: Unit rows of the pictures, class by class.
-            fold: That of each picture, as `folds` gives it, or `IN_ALL`, or `IN_NONE`.
+            fold: The fold of each picture, from `folds`, or `IN_ALL` or `IN_NONE`.
         """
-        (there_NK,) = support.present_TNK
-        rows_NKD, fold_NK = support.support_TNKD[0].clone(), there_NK.long()
-        rows_NKD[there_NK], fold_NK[there_NK] = rows.to(rows_NKD), fold
+        (present_NK,) = support.present_TNK
+        rows_NKD, fold_NK = support.support_TNKD[0].clone(), present_NK.long()
+        rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
         kept_TNK = torch.stack(
-            [(fold_NK != it) & (fold_NK != IN_NONE) for it in range(int(fold.max()) + 1)]
+            [(fold_NK != number) & (fold_NK != IN_NONE) for number in range(int(fold.max()) + 1)]
         )
         task = replace(support, support_TNKD=rows_NKD[None])
         many = task.repeated(len(kept_TNK)).kept(kept_TNK).to(device=generator.device)
@@ -54,22 +54,22 @@ class LeftOutHeads:
     def logits(
         self, rows: Float[Tensor, "b D"], pictures: Int[Tensor, " b"]
     ) -> Float[Tensor, "b N"]:
-        """What is said of rows, each of one of these pictures, by the adapter without its fold.
+        """The logits of rows of some pictures, by the adapter without the picture's fold.
 
-        It is differentiable in the rows.
+        Differentiable in the rows.
         """
-        every_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
-        return every_TbN[self.fold_n[pictures], torch.arange(len(rows))]
+        logits_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
+        return logits_TbN[self.fold_n[pictures], torch.arange(len(rows))]
 
 
 def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
     """Divide the pictures of each class among folds.
 
-    One that is alone in its class is `IN_ALL`: without it nothing would be known of the class.
+    The only picture of a class is `IN_ALL`, because without it the class would be unknown.
     """
-    found = torch.full_like(labels, IN_ALL)
+    fold = torch.full_like(labels, IN_ALL)
     for label in set(labels.tolist()):
-        own = (labels == label).nonzero()[:, 0]
-        if len(own) > 1:
-            found[own] = torch.arange(len(own)) % n_folds
-    return found
+        members = (labels == label).nonzero()[:, 0]
+        if len(members) > 1:
+            fold[members] = torch.arange(len(members)) % n_folds
+    return fold

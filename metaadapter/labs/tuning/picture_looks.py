@@ -1,4 +1,4 @@
-"""The looks at labelled pictures that training reads, cached up to the first adapted block."""
+"""The looks at labelled pictures for training, cached up to the first adapted block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOKS_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class PictureLooks:
-    """V views of n pictures, of each of which an encoder takes L looks; view 0 is the picture."""
+    """L looks at each of V views of n pictures; view 0 is the picture itself."""
 
     cache: CachedBlocks
     numbers_nVL: Int[Tensor, "n V L"]
@@ -30,26 +30,26 @@ class PictureLooks:
 
     @torch.no_grad()
     def rows(self) -> Float[Tensor, "n D"]:
-        """The features of the pictures themselves, as the encoder would give them by now."""
+        """The features of the pictures themselves, by the encoder in its current state."""
         numbers = self.numbers_nVL[:, 0]
         n_looks = numbers.shape[1]
-        found = [
-            self.cache.features(some.flatten()).reshape(len(some), n_looks, -1)
-            for some in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
+        features = [
+            self.cache.features(batch.flatten()).reshape(len(batch), n_looks, -1)
+            for batch in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
         ]
-        return _joined(torch.cat(found))
+        return _joined(torch.cat(features))
 
     def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
-        """The features of one look at a random view of each picture, taken for all of its looks.
+        """The features of one look at a random view of each picture, used as all of its looks.
 
-        They take half the time of two looks, and differ more from one draw to the next.
+        One look takes half the time of two, and varies more from draw to draw.
         """
         _, n_views, n_looks = self.numbers_nVL.shape
         views, looks = (
             torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
         )
-        found = self.cache.features(self.numbers_nVL[pictures, views, looks])
-        return _joined(found[:, None].expand(-1, n_looks, -1))
+        features = self.cache.features(self.numbers_nVL[pictures, views, looks])
+        return _joined(features[:, None].expand(-1, n_looks, -1))
 
 
 def cache_looks(
@@ -61,9 +61,9 @@ def cache_looks(
     seed: int,
     progress: Callable[[int], None],
 ) -> PictureLooks:
-    """Take the looks at each picture and at `n_views` − 1 random crops, half of them mirrored.
+    """Cache the looks at each picture and at `n_views` − 1 random crops, half of them mirrored.
 
-    `progress` is told how many pictures are finished.
+    `progress` is called with the number of finished pictures.
 
     Raises:
         UnreadableImage: A picture cannot be read.
@@ -74,8 +74,8 @@ def cache_looks(
             view_pixels(decode_image(picture), encoder.look, n_views, seed).flatten(0, 1)
         )
         if number == len(pictures) or sum(map(len, waiting)) >= LOOKS_AT_ONCE:
-            for some in torch.split(torch.cat(waiting), LOOKS_AT_ONCE):
-                cache.add(some)
+            for batch in torch.split(torch.cat(waiting), LOOKS_AT_ONCE):
+                cache.add(batch)
             waiting = []
             progress(number)
     return PictureLooks(cache, torch.arange(len(cache)).reshape(len(pictures), n_views, -1))
@@ -83,5 +83,5 @@ def cache_looks(
 
 def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
     weights = torch.from_numpy(join_looks(np.ones((1, looks.shape[1], 1), np.float32)))[0]
-    # On the CPU, where the labels are; what is behind a row is little beside the tower.
+    # On the CPU, where the labels are; the work on rows is small compared with the tower.
     return (looks.cpu() * weights[:, None]).flatten(1)

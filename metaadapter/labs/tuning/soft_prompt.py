@@ -25,23 +25,23 @@ from metaadapter.features.towers.config import PromptConfig
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 
-# What vectors start from, as those of CoOp.
+# The start of the vectors, as in CoOp.
 WORDS = "a photo of a"
-# More steps suit the pictures better and new names worse: docs/explanation/prompts.md.
+# More steps fit the pictures better and new names worse: docs/explanation/prompts.md.
 N_STEPS = 10
-# Inverse temperatures, of which the hand-written texts choose one.
+# Inverse temperatures; the one that suits the hand-written texts is used.
 SCALES = tuple(2.0**power for power in range(9))
 
 
 @dataclass(frozen=True, slots=True)
 class SoftPrompt:
-    """How context vectors are learned."""
+    """The settings of learning context vectors."""
 
     n_context: int = 4
-    """How many stand before each class name."""
+    """The number of vectors before each class name."""
     n_steps: int | None = None
-    """The number of gradient steps; 0 keeps the hand-written texts. `None` takes 10 if classes
-    that are left out bear it out, and none otherwise."""
+    """The number of gradient steps; 0 keeps the hand-written texts. `None` takes 10 steps if they
+    help classes that are left out, else none."""
     lr: float = 0.05
     """The learning rate of Adam, in units of the root mean square of the start."""
     closeness: float = 1.0
@@ -50,7 +50,7 @@ class SoftPrompt:
     def __post_init__(self) -> None:
         if self.n_context < 1 or (self.n_steps or 0) < 0:
             raise UsageError(
-                "a prompt needs at least 1 context vector and 0 steps, or None, got n_context "
+                "n_context must be at least 1 and n_steps at least 0, or None, got n_context "
                 f"{self.n_context}, n_steps {self.n_steps}"
             )
         if not (self.lr > 0 and 0 <= self.closeness < math.inf):
@@ -62,16 +62,16 @@ class SoftPrompt:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutClasses:
-    """What classes say of the prompt that was learned without them, from their names alone."""
+    """The accuracy of left-out classes by their names alone, with a prompt learned without them."""
 
     n_pictures: int
-    """How many pictures of them were asked about."""
+    """The number of pictures of left-out classes."""
     accuracies: dict[int, float]
-    """Number of steps → the fraction that is told correctly among classes left out together."""
+    """Number of steps → the fraction predicted correctly among classes left out together."""
     log_losses: dict[int, float]
-    """Number of steps → the mean negative log-probability of their classes."""
+    """Number of steps → the mean negative log-probability of the correct classes."""
     error: float
-    """The standard error of what the steps gain in it."""
+    """The standard error of the gain in log-probability from the steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,51 +107,52 @@ def tune_prompt(
     """Learn the context of class names from labelled pictures.
 
     The loss is the cross-entropy of the pictures by the cosines of centred pictures and centred
-    texts, which is how a predicted adapter reads the names of classes without a picture.
+    texts, as a predicted adapter uses the names of classes without a picture.
 
     Args:
-        encoder: What the pictures were encoded with; it stays as it is.
+        encoder: The encoder of the pictures; it does not change.
         rows: Unit rows of the pictures.
-        labels: Their classes, numbers of `names`.
+        labels: The classes of the pictures, as numbers of `names`.
         names: Readable names of the classes, each of which has a picture.
-        settings: How they are learned; the defaults of `SoftPrompt` if `None`.
+        settings: The settings of learning; the defaults of `SoftPrompt` if `None`.
         progress: Called after each gradient step.
 
     Raises:
-        UsageError: Fewer than three classes, or an encoder without a text tower of open_clip.
+        UsageError: There are fewer than three classes, or the encoder has no text tower of
+            open_clip.
     """
-    settings, begun = settings or SoftPrompt(), time.monotonic()
+    settings, started = settings or SoftPrompt(), time.monotonic()
     if len(names) < 3:
         raise UsageError(
             f"a prompt is learned from at least three classes that have a name and pictures, got "
             f"{len(names)}; leave --prompt out"
         )
     learner = _Learner(encoder, rows, labels, names, settings)
-    asks = settings.n_steps is None
-    total = 3 * N_STEPS if asks else settings.n_steps or 0
+    leaves_out = settings.n_steps is None
+    total = 3 * N_STEPS if leaves_out else settings.n_steps or 0
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         if progress is not None:
-            seconds = max(time.monotonic() - begun, 1e-9)
+            seconds = max(time.monotonic() - started, 1e-9)
             progress(Progress("tune", done, total, done / seconds))
 
     left_out, n_steps = None, settings.n_steps or 0
-    if asks:
-        left_out, n_steps = _ask_left_out(learner, tell)
+    if leaves_out:
+        left_out, n_steps = _leave_out_classes(learner, report)
     tensors: dict[str, Tensor] = {}
-    everyone = torch.arange(len(names), device=learner.labels.device)
-    for step, context in enumerate(learner.path(everyone, n_steps)):
-        tell(2 * N_STEPS * asks + step)
+    all_classes = torch.arange(len(names), device=learner.labels.device)
+    for step, context in enumerate(learner.path(all_classes, n_steps)):
+        report(2 * N_STEPS * leaves_out + step)
         if step == n_steps > 0:
             tensors = learner.tensors(context)
     config = PromptConfig(n_context=settings.n_context, n_steps=n_steps) if tensors else None
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started
     return TunedPrompt(tensors, config, left_out, learner.start.numel(), seconds)
 
 
 @final
 class _Learner:
-    """Texts of names as a function of the context, and steps that make them suit pictures."""
+    """The texts of names as a function of the context, and the steps that fit them to pictures."""
 
     def __init__(
         self,
@@ -167,7 +168,7 @@ class _Learner:
         device = self._texts.context.device
         self._tokens = self._texts.shorten(self._texts.tokens(names)).to(device)
         self.start = words.to(device)
-        # One row a coordinate of texts: what it is in the space of pictures.
+        # One row for each coordinate of texts: its direction in the space of pictures.
         width = self._texts(self._tokens[:1]).shape[1]
         wide = encoder.as_wide_as_pictures(np.eye(width, dtype=np.float32))
         to_texts = torch.from_numpy(wide).T.to(device)
@@ -175,10 +176,10 @@ class _Learner:
         self._hand_written = normalize(hand_written @ to_texts, dim=-1)
         self._rows, self._to_texts, self.labels = rows.to(device), to_texts, labels.to(device)
         with torch.no_grad():
-            self._said_at_start = self._texts(self._tokens)
+            self._texts_at_start = self._texts(self._tokens)
 
     def path(self, classes: Int[Tensor, " m"], n_steps: int) -> Iterator[Tensor]:
-        """The context at the start, and after each of `n_steps` steps for some of the classes."""
+        """Yield the context at the start, and after each of `n_steps` steps for some classes."""
         context, settings = self._texts.context, self.settings
         with torch.no_grad():
             context.copy_(self.start)
@@ -199,66 +200,68 @@ class _Learner:
             yield context.detach()
 
     @torch.no_grad()
-    def said_of(
-        self, asked: Int[Tensor, " m"], among: Int[Tensor, " N"], learned: Int[Tensor, " l"]
+    def cosines(
+        self, shown: Int[Tensor, " m"], among: Int[Tensor, " N"], learned: Int[Tensor, " l"]
     ) -> Float[Tensor, "n N"]:
-        """The cosines of pictures of classes with some texts, by the context as it is.
+        """The cosines of pictures of some classes with the texts of others, by the context.
 
-        Pictures are centred on those of the classes that were learned.
+        Pictures are centred on those of the learned classes.
         """
         pictures = self._centred(torch.isin(self.labels, learned))
-        return pictures[torch.isin(self.labels, asked)] @ _centred_unit(self._read(among)).T
+        return pictures[torch.isin(self.labels, shown)] @ _centred_unit(self._read(among)).T
 
     @torch.no_grad()
     def tensors(self, context: Tensor) -> dict[str, Tensor]:
-        """The prompt, as `PromptedEncoder` takes it."""
-        moved = self._texts(self._tokens) - self._said_at_start
+        """The prompt for a `PromptedEncoder`."""
+        moved = self._texts(self._tokens) - self._texts_at_start
         named = {CONTEXT: context, START: self.start, SHIFT: moved.mean(0)}
         return {name: tensor.detach().cpu().clone() for name, tensor in named.items()}
 
     def _read(self, classes: Int[Tensor, " m"]) -> Float[Tensor, "m joint_dim"]:
-        moved = self._texts(self._tokens[classes]) - self._said_at_start[classes]
+        moved = self._texts(self._tokens[classes]) - self._texts_at_start[classes]
         return normalize(self._hand_written[classes] + moved, dim=-1)
 
     def _centred(self, counts: Tensor) -> Float[Tensor, "n joint_dim"]:
-        """All pictures less the mean of some, as far as texts can speak of them."""
+        """All pictures less the mean of some, in the space that they share with texts."""
         has_texts = self._to_texts.any(1)
         centred = (self._rows - self._rows[counts].mean(0)) * has_texts
         return normalize(centred, dim=-1) @ self._to_texts
 
 
-def _ask_left_out(learner: _Learner, tell: Callable[[int], object]) -> tuple[LeftOutClasses, int]:
-    """Learn without each half of the classes in turn, and ask pictures of these.
+def _leave_out_classes(
+    learner: _Learner, report: Callable[[int], object]
+) -> tuple[LeftOutClasses, int]:
+    """Learn without each half of the classes, and predict the pictures of that half.
 
-    Classes of one half are told from one another; one that is alone in its half, from all. Steps
-    are taken if what they gain in log loss is above one standard error of it.
+    Predictions are among the classes of the half, or among all if the half has one class. Steps are
+    taken if their gain in log loss is above one standard error.
     """
     numbers = torch.arange(int(learner.labels.max()) + 1, device=learner.labels.device)
     losses: dict[int, list[Tensor]] = {step: [] for step in (0, N_STEPS)}
     correct: dict[int, list[Tensor]] = {step: [] for step in losses}
     for half in range(2):
-        asked, learned = (numbers[first::2].contiguous() for first in (half, 1 - half))
-        among = asked if len(asked) > 1 else numbers
-        labels = learner.labels[torch.isin(learner.labels, asked)]
+        left_out, learned = (numbers[first::2].contiguous() for first in (half, 1 - half))
+        among = left_out if len(left_out) > 1 else numbers
+        labels = learner.labels[torch.isin(learner.labels, left_out)]
         own, scale = torch.searchsorted(among, labels), None
         for step, _ in enumerate(learner.path(learned, N_STEPS)):
-            tell(half * N_STEPS + step)
+            report(half * N_STEPS + step)
             if step not in losses:
                 continue
-            cosines = learner.said_of(asked, among, learned)
+            cosines = learner.cosines(left_out, among, learned)
             scale = scale or _best_scale(cosines, own)
             losses[step].append(cross_entropy(scale * cosines, own, reduction="none").cpu())
             correct[step].append((cosines.argmax(1) == own).cpu())
     before, after = (torch.cat(losses[step]).double() for step in losses)
     gains = before - after
     gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
-    found = LeftOutClasses(
+    result = LeftOutClasses(
         len(gains),
         {step: float(torch.cat(correct[step]).double().mean()) for step in losses},
         {0: float(before.mean()), N_STEPS: float(after.mean())},
         error,
     )
-    return found, N_STEPS if gain > error else 0
+    return result, N_STEPS if gain > error else 0
 
 
 def _best_scale(cosines: Float[Tensor, "n N"], own: Int[Tensor, " n"]) -> float:

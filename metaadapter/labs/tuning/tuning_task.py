@@ -1,4 +1,4 @@
-"""A task whose tower is tuned."""
+"""A task for which the tower is tuned."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from metaadapter.labs.tuning.picture_looks import PictureLooks
 
 @dataclass(frozen=True, slots=True)
 class TuningTask:
-    """The labelled pictures of one task, class by class, and what predicts adapters from them."""
+    """The labelled pictures of one task, class by class, and the generator of its adapters."""
 
     looks: PictureLooks
-    """The pictures, seen through the tower as it is by now."""
+    """The pictures, encoded by the tower in its current state."""
     support: Support
-    """The task as it was before any training."""
+    """The task before any training."""
     labels_n: Int[Tensor, " n"]
     generator: AdapterGenerator
 
     @property
     def rows_before(self) -> Float[Tensor, "n D"]:
-        """The pictures as they were seen before any training, unit rows."""
+        """Unit rows of the pictures before any training."""
         return self.support.labelled_rows()[0]
 
     def left_out_heads(self, rows: Float[Tensor, "n D"], fold: Int[Tensor, " n"]) -> LeftOutHeads:

@@ -43,7 +43,7 @@ def looks(make_encoder):
 def test_cached_looks_have_the_features_that_the_whole_tower_gives(
     make_encoder, monkeypatch, looks, kind, blocks
 ):
-    monkeypatch.setattr(cached_blocks, "KEPT_AS", torch.float32)
+    monkeypatch.setattr(cached_blocks, "CACHED_AS", torch.float32)
     encoder = make_encoder(kind, **blocks)
     looks = looks[..., :32, :32] if kind == "vit" else looks
     cache = cache_of(encoder, 1)
@@ -72,8 +72,8 @@ def test_blocks_are_kept_only_if_something_behind_them_reads_them(make_encoder):
     alone = cache_of(make_encoder("timm"), 2)
     with_stages = cache_of(make_encoder("timm", **BLOCKS), 2)
     # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8.
-    assert [each.shape[1:] for each in alone._kept] == [(32, 8, 8)]
-    assert {each.shape[1:] for each in with_stages._kept} == {(32, 8, 8), (24, 16, 16)}
+    assert [each.shape[1:] for each in alone._cached] == [(32, 8, 8)]
+    assert {each.shape[1:] for each in with_stages._cached} == {(32, 8, 8), (24, 16, 16)}
 
 
 def test_the_blocks_in_front_are_not_run_again(make_encoder, looks):

@@ -10,7 +10,7 @@ from metaadapter.adapter.calibration import calibrated
 from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.left_out_calibration import LeftOutPredictions, calibrate
+from metaadapter.labs.tuning.left_out_calibration import LeftOutPart, calibrate
 from metaadapter.workflow.one_shot import predict_adapter
 
 N_WAY, N_SHOT = 5, 16
@@ -32,7 +32,7 @@ def adapter_of_typical_pictures():
 
 def left_out(weights, spread):
     rows = drawn(8, spread, 2).flatten(0, 1).double()
-    return LeftOutPredictions(weights, rows, torch.arange(N_WAY).repeat_interleave(8))
+    return LeftOutPart(weights, rows, torch.arange(N_WAY).repeat_interleave(8))
 
 
 def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
@@ -44,7 +44,7 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
 
     def kept(adapter):
         passed = known_probabilities(new, adapter) >= known_threshold(adapter)
-        shares = LeftOutPredictions(adapter, new, labels).logits.softmax(-1)
+        shares = LeftOutPart(adapter, new, labels).logits.softmax(-1)
         held = prediction_sets(shares, adapter, 0.95)[torch.arange(len(labels)), labels]
         return float(passed.double().mean()), float(held.double().mean())
 
