@@ -1,1 +1,1 @@
-"""Adapters that live together: a folder of skill files, each with a name of its own."""
+"""A library: a folder of skill files, each known by its name."""

@@ -14,11 +14,17 @@ from torch import Tensor
 
 from metaadapter.adapter.known import KEPT
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.library.folder import ENTRIES, listed
-from metaadapter.apps.library.identify import TaskMeans, comparable
-from metaadapter.apps.library.index import SignatureIndex, Stamp, files_seen, indexed, stamps_of
+from metaadapter.apps.library.folder import ENTRIES, entry_files
+from metaadapter.apps.library.index import (
+    SignatureIndex,
+    Stamp,
+    entry_stamps,
+    folder_stamps,
+    update_index,
+)
 from metaadapter.apps.library.index_file import INDEX_FILE, read_index, write_index
 from metaadapter.apps.library.route import Identified, Routed, identified, route
+from metaadapter.apps.library.task_means import TaskMeans, comparable_means
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.prompts import readable_name
@@ -58,15 +64,15 @@ class Answers:
 
     def index(self) -> SignatureIndex:
         """The signatures of all entries, as they are now."""
-        seen = files_seen(self._folder / ENTRIES)
+        seen = folder_stamps(self._folder / ENTRIES)
         if self._index is not None and seen == self._seen:
             return self._index
-        files = listed(self._folder)
-        stamps = stamps_of(files)
+        files = entry_files(self._folder)
+        stamps = entry_stamps(files)
         cache = self._folder / INDEX_FILE
         found = self._index or read_index(cache)
         if found is None or found.stamps != stamps:
-            found = indexed(files, stamps, found or SignatureIndex((), {}))
+            found = update_index(found or SignatureIndex((), {}), files, stamps)
             write_index(cache, found)
         self._index, self._seen, self._stamps = found, seen, found.stamps
         return found
@@ -94,8 +100,8 @@ class Answers:
         rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
         if not rows.any():
             raise UsageError("the encoder reads no names; identify pictures instead")
-        means, _ = comparable(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
-        return dict(zip(means.names, means.of_all(rows).tolist(), strict=True))
+        means, _ = comparable_means(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
+        return dict(zip(means.names, means.jointly(rows).tolist(), strict=True))
 
     def route(
         self,
@@ -150,7 +156,7 @@ class Answers:
         }
         asked = width, fingerprint, unusable
         if self._means is None or self._means[0] is not index or self._means[1] != asked:
-            found = comparable(index, width, fingerprint, unusable=unusable)
+            found = comparable_means(index, width, fingerprint, unusable=unusable)
             self._means = index, asked, *found
         return self._means[2:]
 

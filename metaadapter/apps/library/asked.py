@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import final
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.apps.library.encoders import by_encoder
 from metaadapter.apps.library.library import AdapterLibrary
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -49,7 +48,7 @@ class AskedLibrary:
         self.unreadable: list[UnreadableImage] = []
         self.left_out: dict[str, str] = {}
         self._encoder: ImageEncoder | None = None
-        firsts = [names[0] for names in by_encoder(library.index())]
+        firsts = [names[0] for names in library.index().by_encoder()]
         if not firsts:
             raise UsageError(
                 f"the library {library.folder} has no entry that can be asked; add one: "

@@ -1,4 +1,4 @@
-"""The content of the skill file of an adapter, wherever the adapter comes from."""
+"""The content of a skill file, made from a classifier, a folder or another skill file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from metaadapter.workflow.storing import stored_adapter
 
 
 def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
-    """The content for a classifier, a folder or a skill file, which is taken as it is.
+    """The bytes for a classifier or a folder; those of a skill file are not changed.
 
     Raises:
-        UsageError: It has parts in the encoder's towers.
+        UsageError: The adapter has weights inside the encoder's towers.
         DataError: It is damaged.
-        IncompatibleArtifact: The path is no adapter.
+        IncompatibleArtifact: The path is not an adapter.
     """
     if isinstance(adapter, MetaAdapterClassifier):
         stored = stored_adapter(adapter)
@@ -33,16 +33,16 @@ def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
 
 
 def require_shared_features(config: AdapterConfig, owner: str) -> None:
-    """Check that an adapter answers from features that other adapters can have in common with it.
+    """Check that an adapter works on the plain features of its encoder.
 
-    A library compares features of one picture with all its entries.
+    A library compares the features of a picture with all its entries.
 
     Raises:
-        UsageError: It has parts of its own in the encoder's towers.
+        UsageError: The adapter has weights inside the encoder's towers.
     """
     if config.inside is not None:
         raise UsageError(
-            f"{owner} has parts of its own in the encoder's towers, and a library holds adapters "
-            "that share the features of an encoder as it is: keep it beside the library, or adapt "
-            "the same pictures without such parts"
+            f"{owner} has weights inside the encoder's towers, and a library holds adapters that "
+            "share the features of a plain encoder: keep it outside the library, or adapt the same "
+            "pictures without such weights"
         )

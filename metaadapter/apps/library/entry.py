@@ -1,4 +1,4 @@
-"""What a library tells of one of its entries without reading its tensors."""
+"""The facts of an entry that need no tensors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from metaadapter.errors import MetaAdapterError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a library, which may be damaged.
+    """An entry of a library, which may be damaged.
 
     Attributes:
-        name: By which it is known.
+        name: Its name.
         file: Its skill file.
-        n_bytes: Of the file.
-        facts: What it tells of itself; `None` if it cannot be read.
+        n_bytes: The size of the file.
+        facts: Its configuration; `None` if it cannot be read.
         has_features: Whether it has its support, the features of its labelled pictures.
-        damaged: Why it cannot be read; "" if nothing is seen to be wrong. Tensors are looked at
-            when they are used, or by `metaadapter doctor --verify LIBRARY`.
+        damaged: Why it cannot be read; "" if no fault was found. Tensors are only checked when
+            they are used, or by `metaadapter doctor --verify LIBRARY`.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Entry:
 
     @classmethod
     def of_file(cls, name: str, file: Path) -> Entry:
-        """Look at a skill file."""
+        """Read the entry of a skill file."""
         n_bytes = 0
-        with suppress(OSError):  # of one that has gone meanwhile, as the next lines will tell
+        with suppress(OSError):  # if the file has been removed, reading it fails below
             n_bytes = file.stat().st_size
         try:
             place = open_skill(file, CONFIG_FILE)
@@ -52,5 +52,5 @@ class Entry:
 
     @property
     def encoder(self) -> str | None:
-        """The name of its encoder, where that is known."""
+        """The name of its encoder, if that is recorded."""
         return self.facts.origin.encoder if self.facts else None

@@ -1,7 +1,7 @@
-"""The folder of a library: a mark by which it is known, and one file for each entry.
+"""The folder of a library: a file that marks it as a library, and one file for each entry.
 
-What the folder of entries lists is what the library holds. So one entry comes, changes, or goes in
-one step of the file system, and no other file has to agree.
+The files in the folder of entries are the entries. So an entry is added, changed or removed in one
+step of the file system, and no other file has to be changed with it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"
 REMEDY = (
-    "delete that file, which tells nothing but what the folder is; the next `metaadapter library "
-    "add` writes it anew"
+    "delete that file, which only marks the folder as a library; the next `metaadapter library "
+    "add` writes it again"
 )
 AGAIN = "give the same command again"
 
 
 def open_folder(folder: Path, *, create: bool) -> None:
-    """Check that a folder is a library; one that is new or empty may become one.
+    """Check that a folder is a library, or make a new or empty folder one with `create`.
 
     Raises:
-        DataError: It holds other things, its mark is damaged, or it cannot be written.
-        IncompatibleArtifact: It is no library and is not to become one, or one of another version.
+        DataError: It holds other files, its mark is damaged, or it cannot be written.
+        IncompatibleArtifact: It is not a library and `create` is false, or another version wrote
+            it.
     """
     mark = folder / MARK_FILE
     if mark.exists():
@@ -40,7 +41,7 @@ def open_folder(folder: Path, *, create: bool) -> None:
         return
     if not create:
         raise IncompatibleArtifact(
-            f"{folder} is not a library: expected a folder with {MARK_FILE}, as made by "
+            f"{folder} is not a library: expected a folder with {MARK_FILE}, as written by "
             "`metaadapter library add LIBRARY ADAPTER`"
         )
     if folder.exists():
@@ -48,45 +49,45 @@ def open_folder(folder: Path, *, create: bool) -> None:
     with write_errors(_owner(folder), instead="choose another folder"):
         (folder / ENTRIES).mkdir(parents=True, exist_ok=True)
     with hold_entries(folder):
-        if not mark.exists():  # another one may have been faster
+        if not mark.exists():  # another process may have written it
             write_document(mark, {"schema": SCHEMA})
 
 
-def listed(folder: Path) -> dict[str, Path]:
-    """Name → file of each entry, sorted by name, whatever state the file is in."""
+def entry_files(folder: Path) -> dict[str, Path]:
+    """Name → file of each entry, sorted by name, including damaged files."""
     try:
         files = [path.name for path in (folder / ENTRIES).iterdir() if _is_entry(path.name)]
     except FileNotFoundError:
         files = []
-    found: dict[str, Path] = {}
+    entries: dict[str, Path] = {}
     for file in sorted(files):
         name = file.removesuffix(SKILL_SUFFIX)
         composed = unicodedata.normalize("NFC", name)
-        # Some file systems decompose names; on others there may be both, put there by hand.
-        found[name if composed in found else composed] = folder / ENTRIES / file
-    return dict(sorted(found.items()))
+        # Some file systems decompose names; on others a user may have added both forms.
+        entries[name if composed in entries else composed] = folder / ENTRIES / file
+    return dict(sorted(entries.items()))
 
 
 def entry_file(folder: Path, name: str) -> Path:
-    """The skill file that an entry of a name gets."""
+    """The skill file of a new entry."""
     return folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
 
 
 def require_free(folder: Path, name: str, *, replace: bool) -> None:
-    """Check that an entry may get a name, or `replace` the one that has it.
+    """Check that a name is free, or that `replace` allows to replace its entry.
 
     Raises:
-        UsageError: Another one has it, or one that some file systems take for the same.
+        UsageError: An entry has this name, or one that some file systems treat as the same.
     """
-    there = listed(folder)
-    if name in there and replace:
+    names = entry_files(folder)
+    if name in names and replace:
         return
-    alike = next((each for each in there if fold(each) == fold(name)), None)
-    if alike is not None:
-        same = "" if alike == name else ", which some file systems take for the same name"
+    taken = next((other for other in names if fold(other) == fold(name)), None)
+    if taken is not None:
+        same = "" if taken == name else ", which is the same name for some file systems"
         raise UsageError(
-            f"the library {folder} has an entry {alike!r} already{same}; choose another "
-            "name (--name), or replace it (--replace)"
+            f"the library {folder} already has an entry {taken!r}{same}; choose another name "
+            "(--name), or replace it (--replace)"
         )
 
 
@@ -94,18 +95,18 @@ def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None
     """Write an entry in one step; errors are those of `require_free` and `hold_entries`."""
     with hold_entries(folder):
         require_free(folder, name, replace=replace)
-        replace_file(listed(folder).get(name, entry_file(folder, name)), content)
+        replace_file(entry_files(folder).get(name, entry_file(folder, name)), content)
 
 
 @contextmanager
 def hold_entries(folder: Path) -> Iterator[None]:
-    """Keep others from writing to the entries while a block runs, which waits for a short time.
+    """Lock the entries while a block runs, after a short wait if another process holds the lock.
 
-    The lock is the one of skill files in a folder, so that `metaadapter add` to an entry holds it
-    too. What a killed writer has left is removed.
+    It is the lock of skill files in a folder, which `metaadapter add` to an entry holds as well.
+    Unfinished files of killed writers are removed.
 
     Raises:
-        DataError: Another one writes for a longer time, or the block cannot write.
+        DataError: Another process holds the lock for a longer time, or the block cannot write.
     """
     entries, owner = folder / ENTRIES, _owner(folder)
     with write_errors(owner, instead="choose another folder"):
@@ -120,12 +121,12 @@ def hold_entries(folder: Path) -> Iterator[None]:
 
 
 def _require_nothing_else(folder: Path) -> None:
-    """Check that a folder without the mark is empty, or all that is lost is the mark."""
+    """Check that a folder without the mark is empty, or a library that lost only the mark."""
     if not folder.is_dir():
         raise DataError(f"{folder} is a file; give a folder for the library")
-    # Hidden files are left by file managers; the mark may get its name at this very moment.
-    own = {ENTRIES, MARK_FILE, f"{MARK_FILE}.tmp"}
-    others = [path.name for path in folder.iterdir() if path.name not in own]
+    # File managers leave hidden files; another process may be writing the mark.
+    expected = {ENTRIES, MARK_FILE, f"{MARK_FILE}.tmp"}
+    others = [path.name for path in folder.iterdir() if path.name not in expected]
     if (folder / ENTRIES).is_dir():
         entries = (path.name.removesuffix(".tmp") for path in (folder / ENTRIES).iterdir())
         others += [f"{ENTRIES}/{name}" for name in entries if not name.endswith(SKILL_SUFFIX)]

@@ -1,7 +1,7 @@
-"""The signatures of all entries side by side, so that a question to the library opens one file.
+"""The signatures of all entries in one index, so that a query to the library opens one file.
 
-It is derived from the entries and kept in a hidden folder. Who reads brings it up to date, and what
-cannot be read or written of it is computed again: it is never the reason of an error.
+The index is derived from the entries and cached in a hidden folder. Each reader brings it up to
+date. Parts that cannot be read or written are computed again, so the cache never causes an error.
 """
 
 from __future__ import annotations
@@ -25,67 +25,74 @@ from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
 
 Stamp: TypeAlias = tuple[int, int, int]
-"""Size, time of the last change in nanoseconds, and number of a file: another one has another."""
+"""Size, modification time in nanoseconds, and inode of a file; a changed file has another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedEntry:
-    """One entry of a library, as far as the index tells of it."""
+    """The facts of one entry in the index."""
 
     name: str
     stamp: Stamp
-    """Of the skill file that was read."""
+    """The stamp of its skill file when it was read."""
     damaged: str = ""
-    """Why it cannot be read; the rest then is empty."""
+    """Why it cannot be read; the other fields are then empty."""
     width: int = 0
-    """The width of its features, which is the stack that it is in."""
+    """The width of its features, which selects its stack."""
     first: int = 0
-    """Its first row there; it has one for each of its classes."""
+    """Its first row in the stack; it has one row for each class."""
     classes: tuple[bool | int | float | str, ...] = ()
     """Its labels, in the order of its rows."""
     class_names: tuple[str, ...] = ()
-    """The names that the encoder read; "" where a class has none."""
+    """The names that the encoder read; "" for a class without a name."""
     encoder: str | None = None
     fingerprint: Fingerprint | None = None
-    """The encoder that its features come from, where it is known."""
+    """The encoder of its features, if that is recorded."""
     n_views: int = 1
     scatter: float = 0.0
-    """The variance of pictures around the means of their classes, in all directions together."""
+    """The variance of pictures around the means of their classes, summed over all directions."""
     freedom: int = 0
-    """Pictures more than classes that have any, from which the scatter was estimated."""
+    """The degrees of freedom of the scatter: pictures minus classes that have pictures."""
 
     @property
     def rows(self) -> slice:
         """Its rows in the stack."""
         return slice(self.first, self.first + len(self.classes))
 
+    def has_encoder_of(self, other: IndexedEntry) -> bool:
+        """Whether both have the same encoder, by name and width if a fingerprint is missing."""
+        if self.fingerprint is not None and other.fingerprint is not None:
+            return self.fingerprint.matches(other.fingerprint)
+        mine = self.width, self.encoder, self.fingerprint
+        return mine == (other.width, other.encoder, other.fingerprint)
+
 
 @dataclass(frozen=True, slots=True)
 class SignatureStack(TensorFields):
-    """The classes of all entries whose features have one width D, M classes together."""
+    """The M classes of all entries whose features have the same width D."""
 
     means: Float16[Tensor, "M D"]
-    """The mean of the pictures of each class; zeros where it has none."""
+    """The mean of the pictures of each class; zeros without pictures."""
     text: Float16[Tensor, "M D"]
-    """The text feature of each class; zeros where it has none."""
+    """The text feature of each class; zeros without a text."""
     counts: Int64[Tensor, " M"]
     """The number of pictures of each class."""
     owners: Int64[Tensor, " M"]
-    """The entry that each class is of, by its place in `SignatureIndex.entries`."""
+    """The number of the entry of each class in `SignatureIndex.entries`."""
 
     @classmethod
     def empty(cls, width: int) -> SignatureStack:
-        """Of no class."""
+        """A stack without classes."""
         rows, numbers = torch.zeros(0, width).half(), torch.zeros(0, dtype=torch.int64)
         return cls(rows, rows, numbers, numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureIndex:
-    """The signatures of all entries of a library; its tensors may lie on the disk.
+    """The signatures of all entries of a library; its tensors may be mapped from a file.
 
     Attributes:
-        entries: Sorted by name, damaged ones too.
+        entries: All entries sorted by name, including damaged ones.
         stacks: Width D → the classes of that width, entry by entry.
     """
 
@@ -94,47 +101,55 @@ class SignatureIndex:
 
     @property
     def damaged(self) -> dict[str, str]:
-        """Name → reason of the entries that cannot be read."""
+        """Name → reason of each entry that cannot be read."""
         return {entry.name: entry.damaged for entry in self.entries if entry.damaged}
 
     @property
     def stamps(self) -> dict[str, Stamp]:
-        """Name → stamp of the file that it was made from."""
+        """Name → stamp of the file of each entry when it was read."""
         return {entry.name: entry.stamp for entry in self.entries}
 
+    def by_encoder(self) -> list[list[str]]:
+        """The names of undamaged entries that share an encoder, the largest group first."""
+        groups: list[list[IndexedEntry]] = []
+        for entry in self.entries:
+            if entry.damaged:
+                continue
+            group = next((group for group in groups if group[0].has_encoder_of(entry)), None)
+            if group is None:
+                groups.append([entry])
+            else:
+                group.append(entry)
+        groups.sort(key=len, reverse=True)
+        return [[entry.name for entry in group] for group in groups]
 
-def files_seen(folder: Path) -> dict[str, Stamp]:
-    """Name of each file in a folder → its stamp; the quickest way to see that nothing changed."""
-    found: dict[str, Stamp] = {}
+
+def folder_stamps(folder: Path) -> dict[str, Stamp]:
+    """File name → stamp of each file in a folder; the fastest way to see that nothing changed."""
+    stamps: dict[str, Stamp] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as files:
         for file in files:
-            try:
-                told = file.stat()
-            except OSError:  # it has gone, or is a link to nowhere
-                continue
-            found[file.name] = (told.st_size, told.st_mtime_ns, told.st_ino)
-    return found
+            with suppress(OSError):  # it was removed, or is a dangling link
+                stamps[file.name] = _stamp(file.stat())
+    return stamps
 
 
-def stamps_of(files: Mapping[str, Path]) -> dict[str, Stamp]:
-    """Name → stamp of each file as it is now; those that have gone meanwhile are left out."""
-    found: dict[str, Stamp] = {}
+def entry_stamps(files: Mapping[str, Path]) -> dict[str, Stamp]:
+    """Name → stamp of the file of each entry as it is now, without files that were removed."""
+    stamps: dict[str, Stamp] = {}
     for name, file in files.items():
         try:
-            told = file.stat()
+            stamps[name] = _stamp(file.stat())
         except OSError:
-            # A link to nowhere is an entry, and damaged.
-            if file.is_symlink():
-                found[name] = (0, 0, 0)
-            continue
-        found[name] = (told.st_size, told.st_mtime_ns, told.st_ino)
-    return found
+            if file.is_symlink():  # a dangling link is a damaged entry
+                stamps[name] = (0, 0, 0)
+    return stamps
 
 
-def indexed(
-    files: Mapping[str, Path], stamps: Mapping[str, Stamp], old: SignatureIndex
+def update_index(
+    old: SignatureIndex, files: Mapping[str, Path], stamps: Mapping[str, Stamp]
 ) -> SignatureIndex:
-    """The index of files with these stamps; what the `old` one has of them is not read again."""
+    """The index of the files with these stamps; only files that are not in the old one are read."""
     known = {entry.name: entry for entry in old.entries}
     entries: list[IndexedEntry] = []
     parts: dict[int, list[SignatureStack]] = {}
@@ -155,14 +170,18 @@ def indexed(
     return SignatureIndex(tuple(entries), {width: _joined(parts[width]) for width in sorted(parts)})
 
 
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def _read(name: str, file: Path, stamp: Stamp) -> tuple[IndexedEntry, SignatureStack | None]:
     try:
         config, signature = read_signature(file)
         require_shared_features(config, f"the adapter {file}")
     except MetaAdapterError as error:
         return IndexedEntry(name, stamp, damaged=str(error)), None
-    n_kept = len(signature.directions)
-    left = float(signature.noise) * (config.width - n_kept)
+    n_directions = len(signature.directions)
+    rest = float(signature.noise) * (config.width - n_directions)
     entry = IndexedEntry(
         name,
         stamp,
@@ -172,7 +191,7 @@ def _read(name: str, file: Path, stamp: Stamp) -> tuple[IndexedEntry, SignatureS
         encoder=config.origin.encoder,
         fingerprint=config.origin.fingerprint,
         n_views=config.origin.n_views,
-        scatter=float(signature.variances.sum()) + left,
+        scatter=float(signature.variances.sum()) + rest,
         freedom=int((signature.counts - 1).clamp(min=0).sum()),
     )
     counts = signature.counts.to(torch.int64)

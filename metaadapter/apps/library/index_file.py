@@ -1,4 +1,4 @@
-"""The file of an index: a safetensors file that is mapped into memory, and proves itself."""
+"""The file of an index: a safetensors file with a proof, which is mapped into memory."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from metaadapter.features.fingerprint import Fingerprint
 INDEX_FILE = Path(".index", "signatures.safetensors")
 SCHEMA = "metaadapter.library-index/1"
 TYPES: dict[str, type[Any]] = {"F16": np.float16, "I64": np.int64}
-# A header of more would not be read by safetensors either.
+# The limit of the package safetensors.
 MOST_HEADER_BYTES = 100_000_000
-# What a killed reader left is no longer being written after this time.
+# After this time, an unfinished file is not being written any more: its writer was killed.
 SECONDS_OF_A_WRITER = 3600.0
 
 
 def read_index(file: Path) -> SignatureIndex | None:
-    """The index in a file; `None` if there is none, or not one that can be relied on."""
+    """Read an index; `None` if there is no file, or it is damaged."""
     try:
         return _read(file)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -39,26 +39,26 @@ def read_index(file: Path) -> SignatureIndex | None:
 
 
 def write_index(file: Path, index: SignatureIndex) -> None:
-    """Put an index into a file in one step; where that cannot be, all stays as it was."""
-    # Readers may write at once; each has a file of its own, and the last one's stays.
-    own = file.with_name(f"{file.name}.{uuid4().hex}")
+    """Write an index in one step; if that fails, the file stays as it was."""
+    # Readers may write at the same time: each writes its own file, and the last one stays.
+    unfinished = file.with_name(f"{file.name}.{uuid4().hex}")
     with suppress(OSError, ValueError):
         require_no_link(file.parent)
         file.parent.mkdir(exist_ok=True)
         try:
-            # Not synced: one that a loss of power has cut is made again.
-            with own.open("xb") as opened:
+            # Not synced: a file that a power failure cuts off is made again.
+            with unfinished.open("xb") as opened:
                 _write(opened, index)
-            own.replace(file)
+            unfinished.replace(file)
         finally:
-            own.unlink(missing_ok=True)
-        for left in file.parent.iterdir():
-            if left != file and left.stat().st_mtime < time.time() - SECONDS_OF_A_WRITER:
-                left.unlink()
+            unfinished.unlink(missing_ok=True)
+        for other in file.parent.iterdir():
+            if other != file and other.stat().st_mtime < time.time() - SECONDS_OF_A_WRITER:
+                other.unlink()
 
 
 def _write(file: IO[bytes], index: SignatureIndex) -> None:
-    """Write an index to an open file; the form is that of safetensors."""
+    """Write an index to an open file in the format of safetensors."""
     tensors = {
         f"{name}.{width}": tensor.contiguous().numpy()
         for width, stack in index.stacks.items()
@@ -66,7 +66,7 @@ def _write(file: IO[bytes], index: SignatureIndex) -> None:
     }
     header: dict[str, Any] = {}
     position = 0
-    # Those of eight bytes first, so that each begins at a multiple of its size.
+    # Items of eight bytes come first, so that each tensor begins at a multiple of its item size.
     for key, array in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
         kind = next(kind for kind, of_numpy in TYPES.items() if array.dtype == of_numpy)
         end = position + array.nbytes
@@ -89,7 +89,7 @@ def _write(file: IO[bytes], index: SignatureIndex) -> None:
 
 
 def _row(entry: IndexedEntry, encoders: list[Fingerprint]) -> list[Any]:
-    """The fields of an entry in their order, with the number of its encoder."""
+    """The fields of an entry in their order, with the number of its encoder as fingerprint."""
     values = {field.name: getattr(entry, field.name) for field in fields(entry)}
     fingerprint = entry.fingerprint
     values["fingerprint"] = None if fingerprint is None else encoders.index(fingerprint)
@@ -105,8 +105,8 @@ def _read(file: Path) -> SignatureIndex:
         header = parse_json(opened.read(length))
     document, _ = unsealed(parse_json(header.pop("__metadata__")["index"]))
     if document["schema"] != SCHEMA:
-        raise ValueError("it is of another version")
-    # Copied where it is written to, which nobody does: torch wants tensors that could be.
+        raise ValueError("another version wrote it")
+    # Copy-on-write, because torch expects writable memory; nothing ever writes to it.
     data = np.memmap(file, np.uint8, "c")[8 + length :]
     tensors = {key: _tensor(data, header[key], crc) for key, crc in document["crc32"].items()}
     names = [field.name for field in fields(SignatureStack)]
@@ -115,18 +115,19 @@ def _read(file: Path) -> SignatureIndex:
         width: SignatureStack(*(tensors[f"{name}.{width}"] for name in names)) for width in widths
     }
     encoders = [
-        Fingerprint(**{**each, "probe": tuple(each["probe"])}) for each in document["encoders"]
+        Fingerprint(**{**encoder, "probe": tuple(encoder["probe"])})
+        for encoder in document["encoders"]
     ]
     entries = tuple(_entry(row, encoders) for row in document["entries"])
     return SignatureIndex(entries, stacks)
 
 
-def _tensor(data: np.ndarray, told: dict[str, Any], crc: int) -> Tensor:
-    start, end = told["data_offsets"]
+def _tensor(data: np.ndarray, header: dict[str, Any], crc: int) -> Tensor:
+    start, end = header["data_offsets"]
     content = data[start:end]
     if len(content) != end - start or zlib.crc32(content.data) != crc:
         raise ValueError("a tensor is damaged")
-    return torch.from_numpy(content.view(TYPES[told["dtype"]]).reshape(told["shape"]))
+    return torch.from_numpy(content.view(TYPES[header["dtype"]]).reshape(header["shape"]))
 
 
 def _entry(row: list[Any], encoders: list[Fingerprint]) -> IndexedEntry:

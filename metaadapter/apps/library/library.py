@@ -1,4 +1,4 @@
-"""Adapters that live together in one folder, each known by its name."""
+"""A library: a folder of adapters, each known by its name."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from metaadapter.apps.library.entry import Entry
 from metaadapter.apps.library.folder import (
     ENTRIES,
     entry_file,
+    entry_files,
     hold_entries,
-    listed,
     open_folder,
     put_entry,
     require_free,
 )
 from metaadapter.apps.library.index import SignatureIndex
-from metaadapter.apps.library.names import entry_name, fold, not_there
+from metaadapter.apps.library.names import entry_name, fold, missing_entry
 from metaadapter.apps.library.route import Identified, Routed
 from metaadapter.data.atomic_files import replace_file, sync_folder
 from metaadapter.data.output_folder import write_errors
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 
 @final
 class AdapterLibrary:
-    """A folder of adapters, one skill file each; `open` makes or opens it.
+    """A folder of adapters, one skill file each; `open` creates or opens it.
 
-    Each change is one step of the file system and leaves all other files as they are, to the byte,
-    however it ends. Writers wait for one another. A damaged entry is none of the others' business:
-    it is listed, and tells what is wrong with it when it is asked for. Adapters of different
-    encoders may live in one library.
+    Each change is one step of the file system and never changes another file, even if it fails.
+    Writers wait for one another. A damaged entry does not affect the others: it is listed, and
+    using it raises an error that describes the damage. Adapters of different encoders may be in one
+    library.
 
     Attributes:
-        folder: Where it is.
+        folder: The folder of the library.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,13 +65,13 @@ class AdapterLibrary:
         """Open a library.
 
         Args:
-            folder: A library; or a new or empty folder, which then becomes one.
-            create: Whether it may become one.
+            folder: A library, or a new or empty folder.
+            create: Make a new or empty folder a library.
 
         Raises:
-            DataError: The folder holds other things, its mark is damaged, or it cannot be written.
-            IncompatibleArtifact: It is no library, and may not become one; or one of a newer
-                version.
+            DataError: The folder holds other files, its mark is damaged, or it cannot be written.
+            IncompatibleArtifact: It is not a library and `create` is false, or a newer version
+                wrote it.
         """
         folder = Path(folder)
         open_folder(folder, create=create)
@@ -79,18 +79,18 @@ class AdapterLibrary:
 
     @property
     def names(self) -> list[str]:
-        """The names of all entries, sorted, those of damaged ones too."""
-        return list(listed(self.folder))
+        """The sorted names of all entries, including damaged ones."""
+        return list(entry_files(self.folder))
 
     def __len__(self) -> int:
-        return len(listed(self.folder))
+        return len(entry_files(self.folder))
 
     def __contains__(self, name: object) -> bool:
-        return name in listed(self.folder)
+        return name in entry_files(self.folder)
 
     def entries(self) -> Iterator[Entry]:
-        """What is to be told of each entry; tensors are not read."""
-        for name, file in listed(self.folder).items():
+        """The facts of each entry, without reading tensors."""
+        for name, file in entry_files(self.folder).items():
             yield Entry.of_file(name, file)
 
     def add(
@@ -99,29 +99,29 @@ class AdapterLibrary:
         """Add an adapter.
 
         Args:
-            name: Of the new entry.
+            name: The name of the new entry.
             adapter: A fitted classifier, or the path of a folder or skill file.
-            replace: Whether an entry of that very name may give way to it.
+            replace: Replace an entry of the same name.
 
         Raises:
-            UsageError: The name cannot be, or there is such an entry already.
+            UsageError: The name is not valid or not free.
             DataError: The adapter is damaged, or the library cannot be written.
-            IncompatibleArtifact: The path is no adapter.
+            IncompatibleArtifact: The path is not an adapter.
         """
         name = entry_name(name)
-        require_free(self.folder, name, replace=replace)  # better told before the adapter is read
+        require_free(self.folder, name, replace=replace)  # before the adapter is read
         put_entry(self.folder, name, skill_content(adapter), replace=replace)
 
     def import_skill(
         self, file: str | Path, name: str | None = None, *, replace: bool = False
     ) -> str:
-        """Add a skill file as it is, by default under its own name; gives the name.
+        """Add a skill file as it is, by default under its own name, and return the name.
 
         Errors are those of `add`.
         """
         file = Path(file)
         if file.is_dir():
-            raise UsageError(f"{file} is a folder, not a skill file; add it (library add)")
+            raise UsageError(f"{file} is a folder, not a skill file; use `library add` for it")
         name = entry_name(file.name.removesuffix(SKILL_SUFFIX) if name is None else name)
         self.add(name, file, replace=replace)
         return name
@@ -133,7 +133,7 @@ class AdapterLibrary:
         encoder: ImageEncoder | str | None = None,
         generator: str | Path | AdapterGenerator | None = None,
     ) -> MetaAdapterClassifier:
-        """The classifier of an entry; arguments and errors are those of its `load`.
+        """Load the classifier of an entry; see `MetaAdapterClassifier.load`.
 
         Raises:
             UsageError: There is no such entry.
@@ -141,11 +141,11 @@ class AdapterLibrary:
         return MetaAdapterClassifier.load(self.path(name), encoder=encoder, generator=generator)
 
     def stored(self, name: str) -> StoredAdapter:
-        """The adapter of an entry as it is kept; errors are those of `load_adapter`."""
+        """The stored adapter of an entry; errors are those of `load_adapter`."""
         return load_adapter(self.path(name))
 
     def facts(self, name: str) -> AdapterConfig:
-        """What an entry tells of itself; no tensor is read. Errors are those of `stored`."""
+        """The configuration of an entry, without reading tensors; errors are those of `stored`."""
         return read_config(self.path(name))[0]
 
     def signature(self, name: str) -> TaskSignature:
@@ -153,16 +153,16 @@ class AdapterLibrary:
         return read_signature(self.path(name))[1]
 
     def path(self, name: str) -> Path:
-        """The skill file of an entry, which every command takes for an adapter.
+        """The skill file of an entry, which every command accepts as an adapter.
 
         Raises:
-            UsageError: There is no such entry; names near to it are told.
+            UsageError: There is no such entry; the message suggests similar names.
         """
-        there = listed(self.folder)
-        for each in (name, unicodedata.normalize("NFC", name)):
-            if each in there:
-                return there[each]
-        raise not_there(name, there, f"the library {self.folder}")
+        files = entry_files(self.folder)
+        for form in (name, unicodedata.normalize("NFC", name)):
+            if form in files:
+                return files[form]
+        raise missing_entry(name, files, f"the library {self.folder}")
 
     def remove(self, name: str) -> None:
         """Remove an entry, which may be damaged.
@@ -176,10 +176,10 @@ class AdapterLibrary:
             sync_folder(self.folder / ENTRIES)
 
     def rename(self, old: str, new: str) -> None:
-        """Give an entry another name.
+        """Rename an entry.
 
         Raises:
-            UsageError: There is no such entry, the name cannot be, or there is one of that name.
+            UsageError: There is no such entry, or the new name is not valid or not free.
             DataError: The library cannot be written.
         """
         new = entry_name(new)
@@ -194,15 +194,15 @@ class AdapterLibrary:
         """Write an entry to a skill file elsewhere.
 
         Args:
-            name: Of the entry.
-            file: A new `NAME.adapter`, or a skill file that is to be replaced.
-            features: Whether the support goes with it: features, labels and hashes of its pictures.
-                Without it the file is smaller and takes no more classes. A cache in the weights has
-                the features of pictures for keys, and stays, for answers would change without it.
+            name: The name of the entry.
+            file: A new `NAME.adapter`, or a skill file to replace.
+            features: Include the support: features, labels and hashes of its pictures. Without it
+                the file is smaller and no class can be added. A cache in the weights holds features
+                of pictures as keys, and stays, because the predictions depend on it.
 
         Raises:
-            UsageError: There is no such entry, or the file is called otherwise.
-            DataError: The entry is damaged, or the file is something else or cannot be written.
+            UsageError: There is no such entry, or the file has another suffix.
+            DataError: The entry is damaged, or the file is no skill file or cannot be written.
         """
         source, file = self.path(name), Path(file)
         if file.suffix != SKILL_SUFFIX or file.is_dir():
@@ -218,7 +218,7 @@ class AdapterLibrary:
                 replace_file(file, content)
 
     def index(self) -> SignatureIndex:
-        """The signatures of all entries, as they are now; only what has changed is read again."""
+        """The current signatures of all entries; only changed entries are read again."""
         return self._answers.index()
 
     def identify(
@@ -228,31 +228,33 @@ class AdapterLibrary:
         encoder: ImageEncoder | Fingerprint | str | None = None,
         together: bool = False,
     ) -> Identified:
-        """Which entry's task pictures are of, and whether they are of any.
+        """Find the entry whose task pictures belong to, and whether they belong to any.
 
-        Entries that are damaged, of another encoder or without pictures are left out, and named.
+        Entries that are damaged, of another encoder or without pictures are left out; the result
+        names them.
 
         Args:
             X: (n, D) features of pictures.
-            encoder: That they come from, or its fingerprint; else all entries of width D take part.
-            together: All pictures are of one task: one question, of which several tell much more.
+            encoder: The encoder of X or its fingerprint; by default all entries of width D are
+                compared.
+            together: All pictures belong to one task: give one answer, which is more reliable.
 
         Raises:
-            UsageError: No entry is of such features, or there are no pictures to be told together.
+            UsageError: No entry has such features, or there are no pictures to identify together.
         """
         return self._answers.identify(X, encoder, together=together)
 
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
     ) -> dict[str, float]:
-        """Entry → the probability that a task of classes of these names is its task.
+        """Entry → the probability that these class names belong to its task.
 
         Args:
-            names: Of classes, as a person would say them.
-            encoder: The encoder of the library's features, which reads them.
+            names: Names of classes in plain language.
+            encoder: The encoder of the library's features, which reads the names.
 
         Raises:
-            UsageError: No entry of this encoder has texts, or the encoder reads none.
+            UsageError: No entry of this encoder has texts, or the encoder has no text tower.
         """
         return self._answers.identify_names(names, encoder)
 
@@ -264,34 +266,34 @@ class AdapterLibrary:
         k: int = 1,
         keep: float | None = None,
     ) -> Routed:
-        """Answers over the classes of all entries: each picture goes to its k likeliest entries.
+        """Predict over the classes of all entries, with the k most probable entries of a picture.
 
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
-            k: The number of entries whose answers are mixed for a picture; all, if it has fewer.
-            keep: The fraction of pictures of a class of its entry that are not to look unfamiliar,
-                0.5 … 0.99; that of each adapter by default, 0.95.
+            k: The number of entries whose predictions are mixed for each picture, at most all.
+            keep: The fraction of pictures of its classes that must not look unfamiliar to an entry,
+                0.5 … 0.99; by default that of each adapter, 0.95.
 
         Raises:
-            UsageError: No entry is of such features, or `k` or `keep` is out of range.
+            UsageError: No entry has such features, or `k` or `keep` is out of range.
         """
         return self._answers.route(X, encoder, k=k, keep=keep)
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1
     ) -> np.ndarray:
-        """The label of each row of X (n, D), `"unknown"` where it is of no entry; see `route`."""
-        found = self.route(X, encoder=encoder, k=k)
-        return np.where(found.unfamiliar, UNKNOWN, found.labels)
+        """The label of each row of X (n, D), or `"unknown"` if it looks unfamiliar; see `route`."""
+        routed = self.route(X, encoder=encoder, k=k)
+        return np.where(routed.unfamiliar, UNKNOWN, routed.labels)
 
     def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:
-        """Add one adapter over all classes of several entries, which stay; `compose` tells how.
+        """Add one adapter over all classes of several entries, which stay; see `compose`.
 
         Raises:
-            UsageError: There is no such entry, the new name cannot be, or nothing of a class was
-                kept.
-            IncompatibleArtifact: They are of different encoders.
+            UsageError: There is no such entry, the new name is not valid or not free, or a class
+                has neither pictures nor a text.
+            IncompatibleArtifact: The entries have different encoders.
         """
         new = entry_name(new)
         require_free(self.folder, new, replace=replace)

@@ -1,4 +1,4 @@
-"""Names of the entries of a library, which are names of files on every system."""
+"""The names of entries, which are valid file names on every system."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.errors import UsageError
 
 MOST_CHARACTERS = 100
-# A name of a file has 255 bytes at most, and one that is being written a longer end.
+# A file name has at most 255 bytes, and a file that is being written has a longer suffix.
 MOST_BYTES = 255 - len(f"{SKILL_SUFFIX}.new.tmp")
-# Devices of Windows, whatever comes behind a dot.
+# Names of devices in Windows, with any suffix.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# Letters and digits of any script, and the marks that are part of letters in some.
+# Letters and digits of any script, and the marks that some scripts combine with letters.
 IN_WORDS = ("L", "M", "Nd")
 
 
 def entry_name(name: str) -> str:
-    """A name as it is kept, in Unicode's composed form (NFC).
+    """Check a name and return it in Unicode's composed form (NFC).
 
     Raises:
-        UsageError: Some file system cannot have it, or people could not tell it from another one.
+        UsageError: Some file systems do not allow it, or people could confuse it with another name.
     """
-    kept = unicodedata.normalize("NFC", name)
-    if fault := _fault(kept):
+    composed = unicodedata.normalize("NFC", name)
+    if fault := _fault(composed):
         raise UsageError(
-            f"the name {name!r} {fault}; a name of an entry has letters and digits of any script, "
-            "and within it hyphens, underscores, dots and spaces"
+            f"the name {name!r} {fault}; the name of an entry consists of letters and digits of "
+            "any script, with hyphens, underscores, dots and spaces between them"
         )
-    return kept
+    return composed
 
 
 def fold(name: str) -> str:
-    """What two names share that some file system takes for one: it knows no case."""
+    """The form in which two names are equal if some file system treats them as one name."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def not_there(name: str, names: Collection[str], owner: str) -> UsageError:
-    """The error that an entry is not there, with names that are near to it."""
+def missing_entry(name: str, names: Collection[str], owner: str) -> UsageError:
+    """The error for an entry that does not exist, which suggests similar names."""
     near = difflib.get_close_matches(fold(name), map(fold, names), n=3, cutoff=0.5)
-    meant = [repr(each) for each in names if fold(each) in near]
-    if meant:
-        hint = f"did you mean {' or '.join(meant)}?"
+    similar = [repr(other) for other in names if fold(other) in near]
+    if similar:
+        hint = f"did you mean {' or '.join(similar)}?"
     elif names:
-        shown = ", ".join(sorted(map(repr, names))[:5])
-        hint = f"it has {shown}{', …' if len(names) > 5 else ''}"
+        first = ", ".join(sorted(map(repr, names))[:5])
+        hint = f"it has {first}{', …' if len(names) > 5 else ''}"
     else:
         hint = "it is empty: `metaadapter library add LIBRARY ADAPTER` adds one"
     return UsageError(f"{owner} has no entry {name!r}; {hint}")
@@ -57,20 +57,20 @@ def _fault(name: str) -> str:
     if not name:
         return "is empty"
     if len(name) > MOST_CHARACTERS:
-        return f"has {len(name)} characters, and may have {MOST_CHARACTERS}"
-    if wrong := next((each for each in name if not _is_in_names(each)), None):
-        return f"has {wrong!r} in it"
+        return f"has {len(name)} characters, and at most {MOST_CHARACTERS} are allowed"
+    if wrong := next((character for character in name if not _is_allowed(character)), None):
+        return f"contains {wrong!r}"
     if (n_bytes := len(name.encode())) > MOST_BYTES:
-        return f"has {n_bytes} bytes in UTF-8, and may have {MOST_BYTES}"
-    for end, which in ((name[0], "begins"), (name[-1], "ends")):
+        return f"has {n_bytes} bytes in UTF-8, and at most {MOST_BYTES} are allowed"
+    for end, verb in ((name[0], "begins"), (name[-1], "ends")):
         if not (unicodedata.category(end).startswith(IN_WORDS) or end == "_"):
-            return f"{which} with {end!r}"
+            return f"{verb} with {end!r}"
     if unicodedata.category(name[0]).startswith("M"):
-        return f"begins with {name[0]!r}, a mark that belongs to a letter before it"
+        return f"begins with {name[0]!r}, a mark that needs a letter before it"
     if DEVICE.fullmatch(name):
-        return "is that of a device of Windows"
+        return "is the name of a device in Windows"
     return ""
 
 
-def _is_in_names(character: str) -> bool:
+def _is_allowed(character: str) -> bool:
     return character in "-_. " or unicodedata.category(character).startswith(IN_WORDS)

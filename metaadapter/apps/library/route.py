@@ -14,7 +14,7 @@ from torch import Tensor
 from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
-from metaadapter.apps.library.identify import TaskMeans
+from metaadapter.apps.library.task_means import TaskMeans
 
 Label: TypeAlias = bool | int | float | str
 
@@ -57,7 +57,7 @@ def identified(
         stored: Name → adapter.
         together: All are of one task.
     """
-    shares_QE = means.of_all(rows)[None] if together else means.of_each(rows)
+    shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
     entry_n = best_Q.expand(len(rows)) if together else best_Q
@@ -121,7 +121,7 @@ def route(
         keep: The fraction of known pictures that are not to look unfamiliar, 0.5 … 0.99; that of
             each adapter by default.
     """
-    shares_nK, entries_nK = means.of_each(rows).topk(min(k, len(means.names)), dim=-1)
+    shares_nK, entries_nK = means.per_row(rows).topk(min(k, len(means.names)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
     mixed: list[dict[Label, float]] = [{} for _ in rows]
     most: list[dict[Label, tuple[float, str]]] = [{} for _ in rows]

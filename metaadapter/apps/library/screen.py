@@ -1,4 +1,4 @@
-"""Cosines in few directions, which tell the entries that deserve a second look from the others."""
+"""Cosines in a few directions, which select the entries that are worth an exact comparison."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """M unit rows as seen in the S directions in which they differ most, a fiftieth of the work."""
+    """M unit rows projected on the S directions in which they differ most: 1/50 of the work."""
 
     directions_DS: Float[Tensor, "D S"]
     sketches_MS: Float[Tensor, "M S"]
-    """What is left of each row in these directions, scaled to length 1 again."""
+    """The projection of each row, scaled to length 1."""
 
     @classmethod
     def of(cls, rows_MD: Float[Tensor, "M D"]) -> Screen:
-        """Find the directions, by one step of subspace iteration from random ones."""
+        """Find the directions by one step of subspace iteration from random ones."""
         draw = torch.Generator().manual_seed(SEED)
         start_DS = torch.randn(rows_MD.shape[1], N_DIRECTIONS, generator=draw).to(rows_MD)
         directions_DS, _ = torch.linalg.qr(rows_MD.mT @ (rows_MD @ start_DS))
         return cls(directions_DS, normalize(rows_MD @ directions_DS, dim=-1))
 
     def products(self, rows_nD: Float[Tensor, "n D"]) -> Float[Tensor, "M n"]:
-        """About the products of all rows with these, which may have any length."""
+        """Approximate the products of all rows with these rows, which may have any length."""
         lengths_n1 = rows_nD.norm(dim=-1, keepdim=True)
-        own_nS = lengths_n1 * normalize(rows_nD @ self.directions_DS, dim=-1)
-        return torch.matmul(self.sketches_MS, own_nS.mT)
+        sketches_nS = lengths_n1 * normalize(rows_nD @ self.directions_DS, dim=-1)
+        return torch.matmul(self.sketches_MS, sketches_nS.mT)

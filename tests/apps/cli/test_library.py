@@ -49,7 +49,7 @@ def test_library_add__name_that_is_there__ends_with_2_and_says_what_to_do(run, a
     done = run("library", "add", library, adapter)
 
     assert done.code == 2
-    assert "has an entry 'animals' already; choose another name (--name), or" in done.err
+    assert "already has an entry 'animals'; choose another name (--name), or" in done.err
     assert run("library", "add", library, adapter, "--replace").code == 0
     assert run("library", "add", library, adapter, "--name", "more").code == 0
     assert entries(library) == ["animals", "more"]
@@ -67,7 +67,7 @@ def test_library_add__name_that_cannot_be__ends_with_2(run, adapter, tmp_path):
     done = run("library", "add", tmp_path / "library", adapter, "--name", "a/b")
 
     assert done.code == 2
-    assert "the name 'a/b' has '/' in it" in done.err
+    assert "the name 'a/b' contains '/'" in done.err
     assert not (tmp_path / "library").exists()
 
 

@@ -55,7 +55,7 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
         assert {entry, other} <= {"animals", "flowers", "none"}
         assert all(0 <= float(each) <= 1 for each in (probability, others_probability, known))
     assert "entries left out of all answers: 1" in done.err
-    assert "others: it is of another encoder" in done.err
+    assert "others: its encoder is another one" in done.err
 
 
 def test_identify__together__is_one_answer_for_all(run, library, flowers):
@@ -259,7 +259,7 @@ def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
     assert AdapterLibrary.open(library).names == ["all", "animals", "flowers", "others"]
     again = run("library", "merge", library, "animals", "flowers", "--name", "all")
     assert again.code == 2
-    assert "has an entry 'all' already; choose another name (--name), or" in again.err
+    assert "already has an entry 'all'; choose another name (--name), or" in again.err
     more = ("animals", "flowers", "--name", "all", "--replace", "--json")
     assert run("library", "merge", library, *more).document["has_features"]
     assert run("predict", library / "entries" / "all.adapter", flowers).code == 0

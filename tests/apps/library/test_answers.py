@@ -271,7 +271,7 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
     found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
 
     assert found.names == ("animals", "birds", "dots", "wear")
-    assert found.left_out["lines"] == "it is of another encoder, lines: 12 wide"
+    assert found.left_out["lines"] == "its encoder is another one, lines, 12 wide"
     assert "20 wide" in found.left_out["wide"]
     by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
     assert by_fingerprint.names == found.names
@@ -302,7 +302,7 @@ def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library,
     found = library.route(np.ones((2, WIDTH)))
 
     assert set(found.entries) == {"birds"}
-    assert found.left_out == {"by names": "it was made without any picture"}
+    assert found.left_out == {"by names": "it has no pictures"}
     shares = library.identify_names(["fox", "lynx"], encoder=Encoder(texts))
     assert max(shares, key=shares.get) == "by names"
 

@@ -84,7 +84,7 @@ def test_merge__name_that_is_there__is_refused_and_replaced_on_demand(two):
     library, *_ = two
     before = library.path("birds").read_bytes()
 
-    with pytest.raises(UsageError, match="has an entry 'birds' already"):
+    with pytest.raises(UsageError, match="already has an entry 'birds'"):
         library.merge(["beasts", "birds"], "birds")
     assert library.path("birds").read_bytes() == before
 

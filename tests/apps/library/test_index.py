@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from metaadapter import AdapterLibrary
 from metaadapter.apps.library import index as index_module
 from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.index_file import INDEX_FILE, read_index, write_index
+from metaadapter.features.fingerprint import Fingerprint
 
 
 @pytest.fixture
@@ -236,3 +238,36 @@ def test_write_index__then_read__is_the_same(animals, tmp_path):
     assert same(read_index(tmp_path / INDEX_FILE), index)
     write_index(tmp_path / INDEX_FILE, SignatureIndex((), {}))
     assert read_index(tmp_path / INDEX_FILE).entries == ()
+
+
+def test_by_encoder__several__has_those_of_most_entries_first(library, fitted):
+    library.add("a", fitted(encoder="dots"))
+    for name in ("b", "c"):
+        library.add(name, fitted(encoder="lines"))
+    library.add("d", fitted(width=20))
+    library.add("e", fitted(width=20))
+    library.add("f", fitted(width=20))
+    library.add("g", fitted())
+    library.add("damaged", fitted())
+    library.path("damaged").write_bytes(b"half a file")
+
+    assert library.index().by_encoder() == [["d", "e", "f"], ["b", "c"], ["a"], ["g"]]
+
+
+def test_by_encoder__last_digits_of_a_fingerprint__make_no_other_encoder(library, fitted):
+    one, other = fitted(encoder="dots"), fitted(encoder="dots")
+    fingerprint = other.origin_.fingerprint
+    moved = replace(fingerprint, probe=(0.002, *fingerprint.probe[1:]))
+    other.origin_ = other.origin_.model_copy(update={"fingerprint": moved})
+    library.add("one", one)
+    library.add("other", other)
+
+    assert library.index().by_encoder() == [["one", "other"]]
+
+
+def test_matches__same_and_other_encoders__agrees_with_require_match():
+    one, other = (Fingerprint.of_name(name, 12) for name in ("dots", "lines"))
+
+    assert one.matches(one)
+    assert not one.matches(other)
+    assert not one.matches(replace(one, dim=24))

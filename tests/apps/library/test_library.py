@@ -78,7 +78,7 @@ def test_add__changes_no_other_file(animals, fitted, files_in):
 def test_add__name_that_is_there__is_refused(animals, fitted, files_in, name):
     before = files_in(animals.folder)
 
-    with pytest.raises(UsageError, match=r"has an entry 'birds' already.*--replace"):
+    with pytest.raises(UsageError, match=r"already has an entry 'birds'.*--replace"):
         animals.add(name, fitted("ant", "bee"))
 
     assert files_in(animals.folder) == before
@@ -88,7 +88,7 @@ def test_add__replace__replaces_that_very_name_alone(animals, fitted):
     animals.add("birds", fitted("ant", "bee"), replace=True)
 
     assert animals.load("birds").classes_.tolist() == ["ant", "bee"]
-    with pytest.raises(UsageError, match="take for the same name"):
+    with pytest.raises(UsageError, match="which is the same name for some file systems"):
         animals.add("Birds", fitted("ant", "bee"), replace=True)
     assert len(animals) == 3
 
@@ -142,7 +142,7 @@ def test_rename__to_the_same_letters_in_another_case__is_possible(animals):
 
 
 def test_rename__to_a_name_that_is_there__is_refused(animals):
-    with pytest.raises(UsageError, match="has an entry 'wear' already"):
+    with pytest.raises(UsageError, match="already has an entry 'wear'"):
         animals.rename("birds", "Wear")
 
     assert animals.names == ["animals", "birds", "wear"]
@@ -200,7 +200,7 @@ def test_export__place_that_is_no_skill_file__is_refused(animals, tmp_path):
 def test_import_skill__folder__says_what_to_do(animals, fitted, tmp_path):
     fitted().save(tmp_path / "folder")
 
-    with pytest.raises(UsageError, match="is a folder, not a skill file; add it"):
+    with pytest.raises(UsageError, match="is a folder, not a skill file; use"):
         animals.import_skill(tmp_path / "folder")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.library.names import entry_name, fold, not_there
+from metaadapter.apps.library.names import entry_name, fold, missing_entry
 from metaadapter.errors import UsageError
 
 
@@ -40,8 +40,8 @@ def test_entry_name__decomposed_letters__are_composed():
     ("name", "fault"),
     [
         ("", "is empty"),
-        ("x" * 101, "has 101 characters, and may have 100"),
-        ("鳥" * 90, "has 270 bytes in UTF-8, and may have 239"),
+        ("x" * 101, "has 101 characters, and at most 100 are allowed"),
+        ("鳥" * 90, "has 270 bytes in UTF-8, and at most 239 are allowed"),
         (".hidden", r"begins with '\.'"),
         ("..", r"begins with '\.'"),
         ("-x", "begins with '-'"),
@@ -49,16 +49,19 @@ def test_entry_name__decomposed_letters__are_composed():
         ("x.", r"ends with '\.'"),
         ("x ", "ends with ' '"),
         ("\u0301x", "begins with '\u0301', a mark"),
-        ("a/b", "has '/' in it"),
-        ("a\\b", r"has '\\\\' in it"),
-        ("a:b", "has ':' in it"),
-        ("a\0b", r"has '\\x00' in it"),
-        ("a\nb", r"has '\\n' in it"),
-        ("a\u202eb", "in it"),
-        ("a\udc80b", "in it"),
-        ("a*", "in it"),
-        ("🦊", "in it"),
-        *[(name, "is that of a device of Windows") for name in ("con", "NUL", "Com1", "lpt9.x")],
+        ("a/b", "contains '/'"),
+        ("a\\b", r"contains '\\\\'"),
+        ("a:b", "contains ':'"),
+        ("a\0b", r"contains '\\x00'"),
+        ("a\nb", r"contains '\\n'"),
+        ("a\u202eb", "contains"),
+        ("a\udc80b", "contains"),
+        ("a*", "contains"),
+        ("🦊", "contains"),
+        *[
+            (name, "is the name of a device in Windows")
+            for name in ("con", "NUL", "Com1", "lpt9.x")
+        ],
     ],
 )
 def test_entry_name__that_some_system_cannot_have__is_refused(name, fault):
@@ -94,7 +97,7 @@ def test_fold__names_that_some_system_takes_for_one__are_one(one, other):
         ([], "it is empty: `metaadapter library add"),
     ],
 )
-def test_not_there__tells_what_is_near(names, hint):
-    error = not_there("Waer", names, "the library x")
+def test_missing_entry__tells_what_is_near(names, hint):
+    error = missing_entry("Waer", names, "the library x")
 
     assert re.search(rf"^the library x has no entry 'Waer'; {hint}", str(error))

@@ -116,7 +116,7 @@ def test_two_writers__of_one_name__one_is_refused(animals, skill):
         endings = sorted(threads.map(add, range(2)))
 
     assert endings[0] == "added"
-    assert "has an entry 'new' already" in endings[1]
+    assert "already has an entry 'new'" in endings[1]
 
 
 def test_writer__while_another_takes_long__is_told(animals, skill, monkeypatch):

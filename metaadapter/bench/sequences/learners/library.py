@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.apps.library.identify import TaskMeans
+from metaadapter.apps.library.task_means import TaskMeans
 from metaadapter.bench.sequences.learners.learner import Learner
 from metaadapter.bench.sequences.learners.pooled_fit import Fit
 from metaadapter.bench.sequences.learners.questions import Questions, gated, shared
@@ -64,7 +64,7 @@ class Library(Learner[dict[int, Entry]]):
             text_END=[questions.texts[task] for task in learned],
             counts_EN=[each.counts_N for each in known],
         )
-        task_QT = means.of_each(rows_QD)
+        task_QT = means.per_row(rows_QD)
         log_QL = torch.cat(
             [
                 classify(rows_QD, adapter).log_softmax(-1) + log_Q1

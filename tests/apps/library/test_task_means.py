@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from metaadapter.apps.library import identify
-from metaadapter.apps.library.identify import TaskMeans
+from metaadapter.apps.library import task_means
+from metaadapter.apps.library.task_means import TaskMeans
 
 WIDTH = 16
 
@@ -81,24 +81,24 @@ def test_log_odds__of_very_many_pictures__need_no_text():
     torch.testing.assert_close(found, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
 
 
-def test_of_all__one_picture__is_as_of_each():
+def test_jointly__one_picture__is_as_per_row():
     means = TaskMeans.of(random_means([3, 2]))
     row = near(random_means([3, 2]), 0.5)[:1]
 
-    torch.testing.assert_close(means.of_all(row), means.of_each(row)[0])
+    torch.testing.assert_close(means.jointly(row), means.per_row(row)[0])
 
 
-def test_of_all__more_pictures_of_one_task__makes_it_surer():
+def test_jointly__more_pictures_of_one_task__makes_it_surer():
     means = random_means([3, 3, 3])
     rows = near(means[:1], 0.4).repeat(3, 1)
 
-    found = [float(TaskMeans.of(means).of_all(rows[:n])[0]) for n in (1, 3, 9)]
+    found = [float(TaskMeans.of(means).jointly(rows[:n])[0]) for n in (1, 3, 9)]
 
     assert found == sorted(found)
 
 
 def test_task_means__of_one_class__is_sure():
-    found = TaskMeans.of(random_means([1])).of_each(near(random_means([1]), 0.1))
+    found = TaskMeans.of(random_means([1])).per_row(near(random_means([1]), 0.1))
 
     assert found.tolist() == [[1.0]]
 
@@ -108,8 +108,8 @@ def screened(monkeypatch):
     """Makes the means of entries as if there were too many to compare with all."""
 
     def make(means, fraction=0.25):
-        monkeypatch.setattr(identify, "MOST_COMPARED", 0)
-        monkeypatch.setattr(identify, "MOST_NEAR", fraction)
+        monkeypatch.setattr(task_means, "MOST_COMPARED", 0)
+        monkeypatch.setattr(task_means, "MOST_NEAR", fraction)
         return TaskMeans.of(means)
 
     return make
@@ -119,9 +119,9 @@ def screened(monkeypatch):
 def test_screen__entries_that_come_near__are_compared_exactly(screened, fraction):
     means = random_means([2] * 30)
     rows = near(means, 0.2)
-    exact = TaskMeans.of(means).of_each(rows)
+    exact = TaskMeans.of(means).per_row(rows)
 
-    found = screened(means, fraction).of_each(rows)
+    found = screened(means, fraction).per_row(rows)
 
     assert torch.equal(found.argmax(-1), exact.argmax(-1))
     torch.testing.assert_close(found, exact, rtol=0, atol=0.01)
@@ -131,7 +131,7 @@ def test_screen__pictures__are_answered_each_by_itself(screened):
     means = random_means([2] * 30)
     rows, many = near(means, 0.4), screened(means)
 
-    together = many.of_each(rows)
+    together = many.per_row(rows)
 
-    alone = torch.cat([many.of_each(row[None]) for row in rows])
+    alone = torch.cat([many.per_row(row[None]) for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-6)
