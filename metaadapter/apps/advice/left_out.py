@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.blocks import log_lengths, reweigh
+from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.left_out_predictions import LeftOutPredictions
