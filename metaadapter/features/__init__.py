@@ -1,4 +1,4 @@
-"""Pictures and class names into frozen features, and the store that keeps them."""
+"""Frozen features of pictures and class names, and the store that keeps them."""
 
 import lazy_loader
 

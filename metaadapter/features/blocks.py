@@ -1,7 +1,4 @@
-"""Blocks of features: beside the joint vector what else is said of a picture.
-
-That is what the trunk and its stages say, and a second image tower.
-"""
+"""Blocks of features: the joint vector, and beside it the trunk, its stages and a second tower."""
 
 from __future__ import annotations
 
@@ -17,18 +14,17 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-# The length of each block in a row before the row is scaled to length 1; the reasons are in
-# docs/explanation/looks.md.
-# The last is that of a second image tower.
+# The length of each block in a row, before the row is scaled to length 1;
+# docs/explanation/looks.md gives the reasons.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
 WHITENED_LENGTH = 0.8
 N_STAGES = 4
-# Wider stages go through a fixed random matrix, which keeps distances (Johnson and Lindenstrauss).
+# A fixed random matrix narrows wider stages and keeps distances (Johnson and Lindenstrauss).
 WIDEST_STAGES = 1024
 
 
 def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of blocks in the order in which they stand in a row.
+    """Sort the names of blocks into their order in a row.
 
     Raises:
         UsageError: There is no such block, or the joint one is missing.
@@ -41,20 +37,24 @@ def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
         )
     if "joint" not in names:
         raise UsageError(
-            f"the blocks {', '.join(names) or 'given'} lack the joint one, in which the texts "
-            "are; write joint first, as in joint,stages"
+            f"the blocks {', '.join(names) or 'given'} lack the joint block, which has the texts; "
+            "write joint first, as in joint,stages"
         )
     return tuple(name for name in BLOCKS if name in names)
 
 
 def default_blocks(whitened: Collection[str], *, second: bool = False) -> tuple[str, ...]:
-    """The blocks by default: the joint one, those that can be whitened, and a second tower's."""
-    there = {"joint", *whitened, *(("second",) if second else ())}
-    return tuple(name for name in BLOCKS if name in there)
+    """The default blocks: the joint one, those with a whitening, and that of a second tower."""
+    names = {"joint", *whitened, *(("second",) if second else ())}
+    return tuple(name for name in BLOCKS if name in names)
 
 
 def require_second(names: Collection[str], *, second: bool, encoder: str) -> None:
-    """Raise `UsageError` unless `second` is among the blocks just where there is such a tower."""
+    """Check that `second` is among the blocks if and only if the encoder has a second tower.
+
+    Raises:
+        UsageError: It is missing, or there is no such tower.
+    """
     if second and "second" not in names:
         raise UsageError(
             f"the blocks {', '.join(names)} leave out the second image tower of the encoder "
@@ -62,8 +62,8 @@ def require_second(names: Collection[str], *, second: bool, encoder: str) -> Non
         )
     if "second" in names and not second:
         raise UsageError(
-            f"the encoder {encoder} has no second image tower: leave the block second out, or name "
-            f"one, as in {encoder}+timm:vit_small_patch14_dinov2.lvd142m"
+            f"the encoder {encoder} has no second image tower: leave the block second out, or add "
+            f"a tower, as in {encoder}+timm:vit_small_patch14_dinov2.lvd142m"
         )
 
 
@@ -75,14 +75,14 @@ def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, 
 def tower_blocks(
     tower: Any, pixels: Float[Tensor, "n 3 height width"]
 ) -> dict[str, Float[Tensor, "n _"]]:
-    """All blocks of pictures from one pass through an image tower of open_clip.
+    """Compute all blocks of pictures in one pass through an image tower of open_clip.
 
-    joint: what the tower gives, to the bit. trunk: its features before the projection into the
-    space of texts. stages: the means and standard deviations, over the places of a picture, of the
-    maps after four stages: the last four, or of a transformer every quarter of its layers.
+    joint: the output of the tower, to the bit. trunk: its features before the projection into the
+    space of texts. stages: means and standard deviations, over the positions of a picture, of the
+    maps after four stages: the last four, or every quarter of a transformer's layers.
 
     Raises:
-        UsageError: The tower is none of a VisionTransformer, a ModifiedResNet and a TimmModel.
+        UsageError: The tower is no VisionTransformer, ModifiedResNet or TimmModel.
     """
     kind = kind_of_tower(tower)
     if kind == "TimmModel":
@@ -93,12 +93,12 @@ def tower_blocks(
     elif kind == "VisionTransformer":
         bare = copy.copy(tower)
         bare._parameters = {**tower._parameters, "proj": None}
-        found = bare.forward_intermediates(pixels, _stages(len(tower.transformer.resblocks)))
-        maps, trunk = found["image_intermediates"], found["image_features"]
+        outputs = bare.forward_intermediates(pixels, _stages(len(tower.transformer.resblocks)))
+        maps, trunk = outputs["image_intermediates"], outputs["image_features"]
         joint = trunk if tower.proj is None else trunk @ tower.proj
     elif kind == "ModifiedResNet":
-        found = tower.forward_intermediates(pixels, _stages(N_STAGES + 1))
-        maps, joint = found["image_intermediates"], found["image_features"]
+        outputs = tower.forward_intermediates(pixels, _stages(N_STAGES + 1))
+        maps, joint = outputs["image_intermediates"], outputs["image_features"]
         trunk = maps[-1]
     else:
         raise UsageError(
@@ -113,18 +113,18 @@ def tower_blocks(
 def join_blocks(
     blocks: Mapping[str, Float[Tensor, "n _"]], lengths: Mapping[str, float]
 ) -> Float[Tensor, "n look_dim"]:
-    """Unit rows of the named blocks side by side, in these proportions."""
+    """Put unit rows of blocks side by side, each with its length."""
     rows = [normalize(blocks[name].float(), dim=-1) * length for name, length in lengths.items()]
     return normalize(torch.cat(rows, -1), dim=-1)
 
 
 def joint_length(lengths: Mapping[str, float]) -> float:
-    """The length of the joint block in a unit row: the cosine with a text is so much smaller."""
+    """The length of the joint block in a unit row, and so the factor of the cosine with a text."""
     return float(lengths["joint"] / sum(length**2 for length in lengths.values()) ** 0.5)
 
 
 def kind_of_tower(tower: Any) -> str:
-    """The class of open_clip that a tower is of; "" where it is none that gives blocks."""
+    """The open_clip class of a tower; "" if it gives no blocks."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer
@@ -139,15 +139,15 @@ def kind_of_tower(tower: Any) -> str:
 
 
 def _stages(n: int) -> list[int]:
-    """The numbers of four of `n` stages or layers, the last among them."""
+    """The numbers of four of `n` stages or layers, including the last."""
     if n <= N_STAGES + 1:
         return list(range(max(0, n - N_STAGES), n))
     return [round(n * quarter / N_STAGES) - 1 for quarter in range(1, N_STAGES + 1)]
 
 
 def _statistics(maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n _"]:
-    places = [each.flatten(2).float() for each in maps]
-    parts = [part for each in places for part in (each.mean(2), each.std(2, correction=0))]
+    flat_maps = [stage.flatten(2).float() for stage in maps]
+    parts = [part for flat in flat_maps for part in (flat.mean(2), flat.std(2, correction=0))]
     rows = torch.cat(parts, 1)
     if rows.shape[1] <= WIDEST_STAGES:
         return rows
@@ -157,7 +157,7 @@ def _statistics(maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n _"
 @lru_cache(maxsize=4)
 def _narrowing(width: int) -> Float[Tensor, "wide narrow"]:
     draw = torch.Generator().manual_seed(width)
-    # It is kept: made in inference mode, no gradient could ever go through it.
+    # The matrix is cached: if it were made in inference mode, no gradient could pass through it.
     with torch.inference_mode(False):
         matrix: Tensor = torch.randn(width, WIDEST_STAGES, generator=draw) / WIDEST_STAGES**0.5
     return matrix

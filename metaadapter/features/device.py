@@ -1,4 +1,4 @@
-"""Where an encoder runs and how exactly it calculates."""
+"""The device that an encoder runs on, and its precision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """The device of a name, or a `UsageError`; for `None` and "auto" the fastest that is here."""
+    """Choose a device by name; the fastest on this machine for None and "auto".
+
+    Raises:
+        UsageError: There is no such device.
+    """
     if device is None or device == "auto":
         return torch.device(_fastest())
     try:
@@ -21,14 +25,14 @@ def choose_device(device: str | None) -> torch.device:
         raise UsageError(
             f"unknown device {device!r}; choose auto, cpu, cuda, cuda:1 … or mps"
         ) from None
-    # The driver of a GPU, which may be broken, is asked only if it is wanted.
+    # The driver of a GPU may be broken, so it is only called for a GPU.
     if not (
         chosen.type == "cpu"
         or (chosen.type == "mps" and torch.backends.mps.is_available())
         or (chosen.type == "cuda" and (chosen.index or 0) < torch.cuda.device_count())
     ):
         raise UsageError(
-            f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none such on "
+            f"device {device!r} was asked for, but PyTorch {torch.__version__} does not find it on "
             f"this machine; use --device {_fastest()}, or install a PyTorch built for it"
         )
     return chosen
@@ -41,7 +45,11 @@ def _fastest() -> str:
 
 
 def require_precision(precision: str, device: torch.device) -> None:
-    """Raise a `UsageError` unless the precision exists and suits the device."""
+    """Check that a precision exists and suits the device.
+
+    Raises:
+        UsageError: It does not.
+    """
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
     if precision == "fp16" and device.type == "cpu":

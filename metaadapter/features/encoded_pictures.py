@@ -22,11 +22,14 @@ from metaadapter.features.store.rows import StoredPicture, contradictions, equal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPictures:
-    """Pictures that were read, with one unit row of features each, the mean of their views.
+    """Readable pictures, each with one unit row of features, the mean of its views.
 
-    `quarantined` are those that could not be read, and `warnings` tell what was noticed when the
-    pictures were listed and read. `rows` are the places of the pictures, to read them again; there
-    are none where some come from a feature store.
+    Attributes:
+        pictures: The path, label and hash of each picture.
+        features: The features of each picture.
+        quarantined: The pictures that could not be read.
+        warnings: Sentences for the user about the list of pictures and the files.
+        rows: The table rows of the pictures, to read them again; () if some come from a store.
     """
 
     pictures: tuple[StoredPicture, ...]
@@ -37,12 +40,12 @@ class EncodedPictures:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths as they were given."""
+        """The path of each picture, as the user gave it."""
         return tuple(picture.path for picture in self.pictures)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label of each picture, "" where it has none."""
+        """The label of each picture; "" without one."""
         return tuple(picture.label for picture in self.pictures)
 
     @property
@@ -51,14 +54,14 @@ class EncodedPictures:
         return tuple(picture.sha256 for picture in self.pictures)
 
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
-        """The pictures with these numbers alone, in this order."""
+        """Keep only the pictures with these numbers, in this order."""
         pictures = tuple(self.pictures[number] for number in numbers)
         rows = tuple(self.rows[number] for number in numbers) if self.rows else ()
         return replace(self, pictures=pictures, features=self.features[list(numbers)], rows=rows)
 
     @classmethod
     def joined(cls, parts: Iterable[EncodedPictures], *, width: int) -> EncodedPictures:
-        """All pictures of some parts; there may be none, whose features would be this wide."""
+        """Join parts, of which there may be none; `width` is the width of their features."""
         parts = list(parts)
         none = np.empty((0, width), dtype=np.float32)
         pictures = tuple(picture for part in parts for picture in part.pictures)
@@ -83,34 +86,38 @@ def encode_rows(
     seed: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
-    """Encode the pictures of a table as `encode_to_store` does, the mean of their views each.
+    """Encode the pictures of a table in memory, exactly as `encode_to_store` does.
 
-    No store is kept; pictures that cannot be read, and copies with another label, are told.
+    The result names pictures that cannot be read, and warns of copies with different labels.
     """
     features, contents = encode_pictures(
         [row.picture for row in rows], encoder, views=views, seed=seed, progress=progress
     )
     pictures, quarantined = part_readable(rows, contents)
     warnings = contradictions(equal_pictures(pictures))
-    there = zip(rows, contents, strict=True)
-    read = tuple(row for row, content in there if isinstance(content, str))
-    return EncodedPictures(pictures, features, quarantined, warnings, read)
+    pairs = zip(rows, contents, strict=True)
+    readable = tuple(row for row, content in pairs if isinstance(content, str))
+    return EncodedPictures(pictures, features, quarantined, warnings, readable)
 
 
 def part_readable(
     rows: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
 ) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
-    """Part pictures into those that have features and those that could not be read."""
+    """Split pictures into those with features and those that could not be read."""
     pictures = tuple(
         StoredPicture(str(row.path), row.label or "", row.split or "", row.group or "", content)
         for row, content in zip(rows, contents, strict=True)
         if isinstance(content, str)
     )
-    return pictures, tuple(it for it in contents if isinstance(it, UnreadableImage))
+    return pictures, tuple(error for error in contents if isinstance(error, UnreadableImage))
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:
-    """Raise a `DataError` that names the first pictures unless one of all could be read."""
+    """Check that at least one picture could be read.
+
+    Raises:
+        DataError: There are no pictures, or none could be read; the message names the first ones.
+    """
     if not n_pictures:
         raise DataError("there are no pictures to encode; name a folder or a list that has some")
     if len(quarantined) == n_pictures:
@@ -121,7 +128,11 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
-    """The pictures of a feature store, or of one of its splits; a `DataError` if it has no such."""
+    """Read the pictures of a feature store, or of one of its splits.
+
+    Raises:
+        DataError: The store has no such split.
+    """
     pictures = store.rows.pictures()
     whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
     if split is None or split == "all":
@@ -137,5 +148,5 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
 
 
 def is_store(path: Path) -> bool:
-    """Whether a path is a feature store and not pictures."""
+    """Return whether a path is a feature store, and not pictures."""
     return is_regular(path / HEADER_FILE)

@@ -1,4 +1,4 @@
-"""The frozen encoder: pictures and class names in, unit features out."""
+"""The frozen encoder: a model of open_clip that turns pictures and class names into features."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# What does best with each encoder's text tower: `tiny` learned from these two.
+# The best templates of each encoder's text tower; `tiny` was trained with these two.
 DEFAULT_TEMPLATES = dict.fromkeys(EMBEDDED, ("{}", "a photo of a {}."))
 
 
@@ -53,14 +53,14 @@ class FrozenEncoder(ImageEncoder):
     """A CLIP-like model that is used and never trained; see `load`.
 
     It has the attributes of every `ImageEncoder`, and its `logit_scale` is known. Its features are
-    float32 whatever the precision, and `encode_texts` averages over its templates.
+    float32 in every precision, and `encode_texts` averages over its templates.
 
     Attributes:
         weights: The tag or the file name of the weights.
         device: The device that the encoder runs on.
-        mark: What tells the change of an `adapted` encoder from others; "" of one as it was loaded.
-        base: The encoder that an `adapted` one was made of; None of one as it was loaded.
-        parts: What an adapter has in its towers, for whoever saves one; None without any.
+        mark: Identifies the change of an `adapted` encoder; "" for an unchanged one.
+        base: The unchanged encoder of an `adapted` one; None for an unchanged one.
+        parts: The parts of an adapter in the towers, to be saved with it; None without any.
     """
 
     logit_scale: float
@@ -94,11 +94,11 @@ class FrozenEncoder(ImageEncoder):
             chosen = check_blocks(blocks)
             require_second(chosen, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
-        # Both are taken from the weights as they came, before a lower precision rounds them.
+        # Temperature and digest are those of the weights before a lower precision rounds them.
         temperature = float(model.network.logit_scale.detach().exp())
         self.logit_scale = temperature / joint_length(self._lengths)
         both = (model.network, model.second)
-        digest = digest_weights(*(each for each in both if each is not None))
+        digest = digest_weights(*(network for network in both if network is not None))
         self._tokenize = model.tokenize
         self._network = model.network.eval().requires_grad_(False)
         probe = self.preprocess(probe_picture())[None]
@@ -112,10 +112,10 @@ class FrozenEncoder(ImageEncoder):
             if precision != "fp32":
                 from open_clip import convert_weights_to_lp
 
-                # Autocast would round them at each call: five times slower for a few pictures on a
-                # CPU.
+                # Autocast would round the weights at each call: five times slower for a few
+                # pictures on a CPU.
                 convert_weights_to_lp(network, DTYPES[precision])
-            # Convolutions on a CPU take up to a quarter less time in this layout.
+            # In this layout convolutions take up to a quarter less time on a CPU.
             network.to(self.device, memory_format=torch.channels_last)
         self.look_blocks = self._block_widths()
         self.fingerprint = self._fingerprint(digest)
@@ -134,29 +134,27 @@ class FrozenEncoder(ImageEncoder):
         """Load an encoder with its weights.
 
         Args:
-            name: "tiny", which is in the package; "tiny-128", the same at 128 pixels in place of
-                224, 2.6 times as fast; "MODEL/TAG" of open_clip, as in
+            name: "tiny", which is in the package; "tiny-128", the same at 128 instead of 224
+                pixels, 2.6 times as fast; "MODEL/TAG" of open_clip, as in
                 "ViT-B-32/laion2b_s34b_b79k", from the hub or its cache; "MODEL/FILE" with a local
-                weights file; or a folder with open_clip's config and weights. "+timm:MODEL" behind
-                it adds a second image tower, any model of timm, as in
-                "tiny+timm:vit_small_patch14_dinov2.lvd142m", by its name, as MODEL/FILE or a
-                folder.
-            device: "cpu", "cuda", "mps"; the fastest one that is here if `None` or "auto".
+                weights file; or a folder with open_clip's config and weights. A suffix
+                "+timm:MODEL" adds a second image tower, any model of timm by its name, as
+                MODEL/FILE or a folder, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
+            device: "cpu", "cuda", "mps"; the fastest on this machine if None or "auto".
             precision: "fp32", "bf16", or on a GPU "fp16".
-            templates: "simple", "openai-imagenet", or your own, each with one `{}`; what suits
-                the encoder if `None` or "default".
-            zoom: Look at each picture twice, the whole of it and its middle. False takes half the
-                time and memory.
-            blocks: Which blocks of features stand side by side in a row: "joint", which is the
-                encoder's feature in the space of texts and always there, "trunk", what comes before
-                its projection, "stages", statistics of four stages of the image tower, and
-                "second", the features of a second image tower. By default the joint one, those
-                that the encoder's folder has a whitening of, which are the stages for `tiny`, and
-                the second tower's where there is one.
+            templates: "simple", "openai-imagenet", or your own, each with one `{}`; those that suit
+                the encoder if None or "default".
+            zoom: Encode each picture twice, the whole and its middle. False takes half the time and
+                memory.
+            blocks: The blocks of features in a row: "joint", the encoder's feature in the space of
+                texts, which is required; "trunk", the feature before its projection; "stages",
+                statistics of four stages of the image tower; and "second", the features of a second
+                image tower. By default the joint block, the blocks with a whitening in the
+                encoder's folder (the stages for `tiny`), and the second tower's if there is one.
 
         Raises:
             UsageError: No such encoder, device, precision, templates or blocks.
-            DataError: The weights are not on this machine and cannot be fetched.
+            DataError: The weights are not on this machine and cannot be downloaded.
             IncompatibleArtifact: The weights do not fit the architecture.
         """
         require_precision(precision, choose_device(device))
@@ -176,13 +174,13 @@ class FrozenEncoder(ImageEncoder):
         )
 
     def adapted(self, change: Callable[[nn.Module], object], mark: str) -> FrozenEncoder:
-        """The same encoder around a changed `shared_copy` of its network; this one stays as it is.
+        """Make an encoder around a changed `shared_copy` of the network; this one is unchanged.
 
         Args:
-            change: Called with the copy, to which it may add hooks, modules and tensors of its own;
-                it must not write into the tensors that are there.
-            mark: What tells this change from others, such as a hash of what was added: features of
-                encoders with different marks never mix.
+            change: Called with the copy, to which it may add hooks, modules and tensors; it must
+                not write into the shared tensors.
+            mark: Identifies the change, such as a hash of what was added: features of encoders with
+                different marks never mix.
         """
         changed = copy.copy(self)
         changed.base, changed.parts, changed._network = self, None, self.copied_network()
@@ -199,35 +197,37 @@ class FrozenEncoder(ImageEncoder):
         return self._tokenize
 
     def copied_network(self) -> nn.Module:
-        """A `shared_copy` of the model of open_clip, to be changed; this encoder stays as it is."""
+        """Make a `shared_copy` of the model of open_clip that may be changed."""
         return shared_copy(self._network)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
-        """Unit features on the CPU of pictures that went through `preprocess`, one look each."""
+        """Encode preprocessed pictures, one look each; the unit rows are on the CPU."""
         with torch.inference_mode(), self._autocast():
             pixels = batch.to(self.device, memory_format=torch.channels_last)
             features = self._features(pixels).cpu()
-        return features.clone()  # one that was made in inference mode cannot be trained on
+        return features.clone()  # a tensor of inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
-        """The image towers and what is made of their features, without the text tower."""
+        """The image towers and the calculation of blocks as one module, without the text tower."""
         towers = [self._network.visual, *([self._second] if "second" in self._lengths else [])]
         return ImageNetwork(self._features, *towers)
 
     @property
     def network(self) -> nn.Module:
-        """The model of open_clip with both towers, frozen: to be read, never to be changed."""
+        """The model of open_clip with both towers, frozen; it must not be changed."""
         network: nn.Module = self._network
         return network
 
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
     ) -> Float32[np.ndarray, "n dim"]:
-        """Features of names such as "red fox", each the unit mean over the templates' unit rows.
+        """Encode names such as "red fox": the unit mean over the templates' unit rows.
 
-        The templates are as for `load`; the encoder's own if `None`.
+        Args:
+            names: Names of classes.
+            templates: As for `load`; the encoder's own if None.
 
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.
@@ -261,12 +261,12 @@ class FrozenEncoder(ImageEncoder):
         return normalize(self._network.encode_image(pixels).float(), dim=-1)
 
     def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
-        """The chosen blocks of pictures, whitened where the encoder's folder says how."""
+        """The chosen blocks of pictures, whitened if the encoder's folder has a whitening."""
         blocks = self._raw_blocks(pixels)
         return {name: self._whitening.get(name, normalize)(blocks[name]) for name in self._lengths}
 
     def _raw_blocks(self, pixels: Tensor) -> dict[str, Tensor]:
-        """At least the chosen blocks, as the towers give them."""
+        """At least the chosen blocks, as the towers compute them."""
         if self._lengths.keys() <= {"joint", "second"}:
             blocks = {"joint": self._network.encode_image(pixels)}
         else:
@@ -276,7 +276,7 @@ class FrozenEncoder(ImageEncoder):
         return blocks
 
     def _block_widths(self) -> dict[str, int]:
-        """The widths of the chosen blocks of one look; empty for the joint one alone."""
+        """The widths of the chosen blocks of one look; empty for the joint block alone."""
         if len(self._lengths) == 1:
             return {}
         probe = self.preprocess(probe_picture())[None].to(self.device)

@@ -1,4 +1,4 @@
-"""Any encoder by its name: one of open_clip's, or one of your own in a Python file."""
+"""Loading encoders by name: models of open_clip, and encoders in users' Python files."""
 
 from __future__ import annotations
 
@@ -28,27 +28,26 @@ def load_encoder(
     """Load an encoder by its name.
 
     Args:
-        name: What `FrozenEncoder.load` takes; or FILE.py:FACTORY, a function (or class) in a Python
-            file which is called without arguments and returns an `ImageEncoder`. The file is run as
-            a script would be.
-        device: As for `FrozenEncoder.load`; an encoder of your own decides itself, as it does on
-            all the others.
+        name: A name for `FrozenEncoder.load`; or FILE.py:FACTORY, a function or class in a Python
+            file that is called without arguments and returns an `ImageEncoder`. The file is run.
+        device: As for `FrozenEncoder.load`. An encoder in a file sets this and the following
+            options itself.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
-        zoom: Whether each picture is looked at twice; if None, as the encoder does by default.
-        blocks: The blocks of features, by name; if None, those that the encoder has by default.
-        remembered_by: What the name was read from, as in "the adapter birds/"; None where the user
-            has given it. An adapter or a store never makes code run by itself.
+        zoom: Whether to encode the middle of each picture as well; the encoder's default if None.
+        blocks: The names of the blocks of features; the encoder's default if None.
+        remembered_by: The artifact that the name was read from, as in "the adapter birds/"; None if
+            the user gave the name. An artifact never makes code run.
 
     Raises:
-        UsageError: There is no such encoder, device, precision, templates or blocks; the file
-            cannot be run or returns something else; or an artifact names a file of code.
-        DataError: The weights are not on this machine and cannot be fetched.
+        UsageError: There is no such encoder, device, precision, template or block; the file cannot
+            be run or returns something else; or an artifact names a Python file.
+        DataError: The weights are not on this machine and cannot be downloaded.
         IncompatibleArtifact: The weights do not fit the architecture.
     """
     if not is_user_code(name):
         if remembered_by is not None:
-            _require_there(name, remembered_by)
+            _require_known(name, remembered_by)
         return FrozenEncoder.load(
             name,
             device=device,
@@ -64,32 +63,33 @@ def load_encoder(
         )
     if device not in (None, "auto") or precision != "fp32" or templates is not None:
         raise UsageError(
-            f"the encoder {name} decides itself on device, precision and templates; leave these "
-            "options out"
+            f"the encoder {name} sets device, precision and templates itself; leave these options "
+            "out"
         )
     file, _, factory = name.rpartition(":")
     encoder = _call(f"{Path(file).resolve()}:{factory}")
     if zoom not in (None, encoder.zoom):
         raise UsageError(
-            f"the encoder {name} {'has' if encoder.zoom else 'has no'} zoom and decides that "
-            "itself; leave the option out, or change the file"
+            f"the encoder {name} {'has' if encoder.zoom else 'has no'} zoom and sets that itself; "
+            "leave the option out, or change the file"
         )
-    if blocks is not None and (own := tuple(encoder.look_blocks) or ("joint",)) != tuple(blocks):
+    names = tuple(encoder.look_blocks) or ("joint",)
+    if blocks is not None and names != tuple(blocks):
         raise UsageError(
-            f"the encoder {name} has the blocks {','.join(own)} and decides that itself; leave the "
+            f"the encoder {name} has the blocks {','.join(names)} and sets them itself; leave the "
             "option out, or change the file"
         )
     return encoder
 
 
-def _require_there(name: str, remembered_by: str) -> None:
+def _require_known(name: str, remembered_by: str) -> None:
     try:
         resolve_encoder(name)
     except UsageError as error:
         raise UsageError(
-            f"{remembered_by} was made with the encoder {name!r}, and {error}. If it was moved, "
-            "say with --encoder where it is; where features come from elsewhere, give a feature "
-            "store in place of pictures and names"
+            f"{remembered_by} was made with the encoder {name!r}, and {error}. If the encoder was "
+            "moved, give its new path with --encoder; if the features come from elsewhere, give a "
+            "feature store instead of pictures and names"
         ) from error
 
 
@@ -110,7 +110,7 @@ def _call(name: str) -> ImageEncoder:
         )
     if missing := [part for part in ("fingerprint", "preprocess") if not hasattr(encoder, part)]:
         raise UsageError(f"the encoder {name} lacks {' and '.join(missing)}; see ImageEncoder")
-    # What a store and an adapter remember is what the user types.
+    # Stores and adapters record the name that the user types.
     encoder.name = name
     encoder.fingerprint = replace(encoder.fingerprint, encoder=name)
     return encoder

@@ -1,4 +1,4 @@
-"""Encoding pictures into a feature store, by one machine or by several whose stores are joined."""
+"""Encoding pictures into a feature store, on one machine or on several with merged stores."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
 
-ALL_KEPT = "All pictures are encoded and kept there; the same command only writes the store."
+ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
-    """The numbers that a run of `encode_to_store` tells.
+    """The numbers of a run of `encode_to_store`.
 
     Attributes:
-        n_new: Pictures that went through the encoder.
-        n_reused: Pictures whose features were there already, or that are copies of another.
-        n_removed: Pictures that the store held before and that are no longer in the table.
+        n_new: Pictures that were encoded.
+        n_reused: Pictures with stored features, and copies of other pictures.
+        n_removed: Pictures that were in the store before and are no longer in the table.
         n_total: Pictures in the store now.
         n_dropped: Pictures left out as copies of another.
-        duplicates: The groups of pictures of equal bytes, each sorted by path; where copies are
-            dropped, the first of each group is kept.
-        quarantined: Pictures that could not be read; they are tried again by the next run.
+        duplicates: The groups of equal pictures, each sorted by path; if copies are dropped, the
+            first of each group is kept.
+        quarantined: Pictures that could not be read; the next run tries them again.
         seconds: The time of the whole run.
-        images_per_second: Pictures encoded in a second, without the comparison before.
+        images_per_second: Pictures encoded in a second, without the time of hashing.
     """
 
     n_new: int
@@ -72,25 +72,25 @@ def encode_to_store(
 ) -> EncodeReport:
     """Make `out` the feature store of the pictures in `table`.
 
-    Pictures are known by their bytes: moved ones are not encoded again, those that left the table
-    leave the store. A run that is stopped at any moment is continued by the next.
+    Pictures are identified by their bytes: moved pictures are not encoded again, and pictures that
+    are no longer in the table leave the store. The next run continues an interrupted one.
 
     Args:
-        table: What `read_images` found.
+        table: The pictures, as from `read_images`.
         encoder: A `FrozenEncoder`, or any other `ImageEncoder`.
-        out: The folder of the store; made if it is not there.
+        out: The folder of the store; it is created if it is missing.
         views: Rows per picture: the picture and `views` − 1 random crops.
         seed: The seed of the random crops.
-        batch_size: Looks that the encoder takes at a time; what is fast on its device if None.
+        batch_size: Looks that are encoded at a time; a fast number for the device if None.
         workers: Threads that read and encode pictures; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
-        drop_duplicates: Keep one of pictures of equal bytes, the first by path.
+        drop_duplicates: Keep only the first of equal pictures, by path.
         progress: Called after each batch.
 
     Raises:
         UsageError: An argument is out of range.
         DataError: No picture can be read, or the folder cannot be written or is not free.
-        IncompatibleArtifact: The store is of another encoder, precision, number of views or seed.
+        IncompatibleArtifact: The store has another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
     pictures = pick_shard(table.rows, shard, drop_duplicates=drop_duplicates)
@@ -162,13 +162,16 @@ def _update_store(
 
 
 def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
-    """Join complete stores of the same encoder and views into a new one, ordered by path.
+    """Merge complete stores of the same encoder and views into a new one, ordered by path.
 
-    A picture that several stores hold (the same path and bytes) is kept once. `out` is the folder
-    of the new store.
+    A picture that is in several stores (the same path and bytes) is kept once.
+
+    Args:
+        stores: The folders of the stores.
+        out: The folder of the new store.
 
     Raises:
-        UsageError: No store is named, or `out` holds one already.
+        UsageError: No store is named, or `out` is a store already.
         DataError: A store is incomplete, or `out` cannot be written.
         IncompatibleArtifact: The encoders, precisions, numbers of views or seeds differ.
     """
@@ -183,20 +186,20 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
 
     features: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
-    for part in reversed(parts):  # what several hold is taken from the first
+    for part in reversed(parts):  # the first store counts
         features |= part.by_content()
         texts |= part.class_texts()
     pictures = sorted({picture for part in parts for picture in part.rows.pictures()})
-    read = {picture.path for picture in pictures}
-    unread = {entry for part in parts for entry in part.header.quarantined}
+    readable = {picture.path for picture in pictures}
+    unreadable = {entry for part in parts for entry in part.header.quarantined}
     header = StoreHeader.of_pictures(
         pictures,
         first.recipe,
         tuple(sorted({name for part in parts for name in part.classes})),
         first.templates,
-        tuple(sorted(entry for entry in unread if entry.path not in read)),
+        tuple(sorted(entry for entry in unreadable if entry.path not in readable)),
     )
-    kept = "The stores to merge are as they were."
+    kept = "The stores to merge are unchanged."
     with hold_folder(out), write_errors(f"the feature store {out}", kept):
         write_store(out, header, pictures, features, texts)
     return FeatureStore.open(out)
@@ -229,7 +232,7 @@ def pick_shard(
 def _class_texts(
     encoder: ImageEncoder, header: StoreHeader, before: FeatureStore | None
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
-    """The text feature of each class; a thousand classes take minutes, so stored ones stay."""
+    """The text feature of each class; stored ones are kept, since a thousand take minutes."""
     texts: dict[str, np.ndarray] = {}
     if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()

@@ -1,4 +1,4 @@
-"""What an encoder computes, in a few numbers, so that features of two encoders never mix."""
+"""Fingerprints of encoders, by which features of two encoders never mix."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ N_SUMMARY = 16
 class Fingerprint:
     """The identity of an encoder.
 
-    Two fingerprints match if width, activation and the hash of all weights are the same, and the
+    Two fingerprints match if width, activation and the hash of all weights are equal, and the
     features of a fixed picture and sentence agree within a tolerance, since precision, threads and
-    processor move the last digits. They tell what the weights cannot, such as another
-    preprocessing. Names play no part: the same weights may come from a hub, a file or a folder.
+    processor change the last digits. These features detect other differences, such as another
+    preprocessing. Names do not count: the same weights may come from a hub, a file or a folder.
 
     Attributes:
         encoder: The name that `FrozenEncoder.load` takes.
         weights: Tag or file name of the weights, for people to read.
         dim: Width of the features.
-        quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights trained with one
-            activation run without complaint, and badly, with the other.
-        digest: A hash of the weights, 16 hexadecimal digits whatever the precision; "" without any.
+        quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights that were trained
+            with one activation run without an error, and badly, with the other.
+        digest: A hash of the weights, 16 hexadecimal digits in every precision; "" without any.
         probe: A summary of the features of a fixed picture, then of a fixed sentence (or zeros).
     """
 
@@ -62,58 +62,63 @@ class Fingerprint:
         digest: str = "",
         quick_gelu: bool = False,
     ) -> Fingerprint:
-        """The fingerprint of an encoder that gives these features.
+        """Make the fingerprint of an encoder from its features.
 
         Args:
             name: The name of the encoder.
             picture: The unit feature of `probe_picture()`.
             sentence: The unit feature of `PROBE_SENTENCE`; None from an encoder without texts.
-            weights: What to call the weights.
-            digest: `digest_weights` of the network; without it only the features tell two
-                encoders apart, with a tolerance.
+            weights: A name for the weights.
+            digest: `digest_weights` of the network; without it only the features distinguish two
+                encoders, with a tolerance.
             quick_gelu: Whether the network has OpenAI's approximation of GELU.
 
         Raises:
             IncompatibleArtifact: A feature is NaN or infinite.
         """
-        if not all(np.isfinite(each).all() for each in (picture, sentence) if each is not None):
+        probes = [feature for feature in (picture, sentence) if feature is not None]
+        if not np.isfinite(np.concatenate(probes)).all():
             raise IncompatibleArtifact(
                 f"the encoder {name} computes features that are NaN or infinite: its weights are "
                 "damaged, or too large for the precision"
             )
-        told = (0.0,) * N_SUMMARY if sentence is None else summarise(sentence)
-        return cls(name, weights, len(picture), quick_gelu, digest, summarise(picture) + told)
+        text = (0.0,) * N_SUMMARY if sentence is None else summarise(sentence)
+        return cls(name, weights, len(picture), quick_gelu, digest, summarise(picture) + text)
 
     @classmethod
     def of_name(cls, name: str, dim: int) -> Fingerprint:
-        """The fingerprint of an encoder of which nothing but its name and width is known."""
+        """Make the fingerprint of an encoder of which only the name and the width are known."""
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that what was made with this encoder may be used with the other, in hand.
+        """Check that an artifact of this encoder may be used with another encoder.
 
-        If not, `IncompatibleArtifact` names both and what to do with the owner, which is what was
-        made with this one, as in "the adapter birds/".
+        Args:
+            other: The fingerprint of the other encoder.
+            owner: The artifact, as in "the adapter birds/".
+
+        Raises:
+            IncompatibleArtifact: The encoders differ; the message says how and what to do.
         """
         if difference := self._difference(other):
-            remedy = f"Use --encoder {self.encoder}, or make it anew with {other.encoder}"
+            remedy = f"Use --encoder {self.encoder}, or make it again with {other.encoder}"
             if self._differs_in_zoom(other):
                 option = "--zoom" if self.dim > other.dim else "--no-zoom"
-                remedy = f"Only one of them looks twice at a picture: encode with {option} as well"
+                remedy = f"Only one of them zooms into each picture: encode with {option} as well"
             elif self.encoder == other.encoder and self.dim != other.dim:
-                remedy = "They give other blocks or looks: encode with the same --blocks and --zoom"
+                remedy = "Their blocks or looks differ: encode with the same --blocks and --zoom"
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "
                 f"{other}: {difference}, so their features cannot be compared. {remedy}"
             )
 
     def matches(self, other: Fingerprint) -> bool:
-        """Whether what was made with either encoder may be used with the other."""
+        """Return whether artifacts of one encoder may be used with the other."""
         return self._difference(other) is None
 
     def _differs_in_zoom(self, other: Fingerprint) -> bool:
-        """Whether one of the two looks twice at a picture and is else the same encoder."""
+        """Whether the encoders differ only in the zoom."""
         return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)
 
     def _difference(self, other: Fingerprint) -> str | None:
@@ -132,13 +137,13 @@ class Fingerprint:
 
 
 def digest_weights(*models: nn.Module) -> str:
-    """16 hexadecimal digits of all learned numbers, also running means, before they are rounded.
+    """Hash all learned numbers and running means, before any rounding, to 16 hexadecimal digits.
 
-    Names and order play no part: they change between versions of open_clip.
+    Names and order do not count, since they change between versions of open_clip.
     """
     digests = []
     for tensor in (tensor for model in models for tensor in model.state_dict().values()):
-        # Counters and position numbers are whole numbers, and tell nothing of the features.
+        # Whole numbers are counters and positions, which the features do not depend on.
         if tensor.is_floating_point():
             values = tensor.detach().flatten().float().cpu().numpy().astype("<f4", copy=False)
             digest = hashlib.sha256(str(tuple(tensor.shape)).encode())
@@ -148,16 +153,16 @@ def digest_weights(*models: nn.Module) -> str:
 
 
 def probe_picture() -> Image.Image:
-    """Coloured blocks: the same on every machine, whatever its random numbers and libraries."""
+    """Make a picture of coloured squares, equal on every machine and with every library version."""
     colours = _fixed_bytes("picture", BLOCKS * BLOCKS * 3).reshape(BLOCKS, BLOCKS, 3)
     side = PICTURE_SIZE // BLOCKS
     return Image.fromarray(colours.repeat(side, axis=0).repeat(side, axis=1))
 
 
 def summarise(features: Float[np.ndarray, " dim"]) -> tuple[float, ...]:
-    """16 numbers of a unit feature, whose distances are near those of the features themselves.
+    """Project a unit feature to 16 numbers, which keeps distances approximately.
 
-    A random projection with fixed signs (Johnson and Lindenstrauss).
+    The projection has fixed random signs (Johnson and Lindenstrauss).
     """
     dim = len(features)
     bits = np.unpackbits(_fixed_bytes("signs", (N_SUMMARY * dim + 7) // 8), count=N_SUMMARY * dim)

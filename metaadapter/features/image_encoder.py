@@ -1,7 +1,4 @@
-"""What an encoder is to this library, and one around any PyTorch model of pictures.
-
-Pictures go in, unit features come out, and perhaps those of names as well.
-"""
+"""The interface of all encoders, and an encoder around any PyTorch model of pictures."""
 
 from __future__ import annotations
 
@@ -36,25 +33,25 @@ from metaadapter.features.views import unit_rows
 
 @runtime_checkable
 class ImageEncoder(Protocol):
-    """What the commands, feature stores and classifiers ask of an encoder.
+    """The interface of an encoder: pictures go in, unit features come out.
 
-    `FrozenEncoder` is the encoder of open_clip's models, `ModelEncoder` wraps any other PyTorch
-    model. For anything else derive from this class, set the attributes without a default, and
-    write `encode_pixels`; the rest is given. An encoder must not change while it is used.
+    `FrozenEncoder` is the encoder of open_clip's models, and `ModelEncoder` wraps any other PyTorch
+    model. For anything else derive from this class, set the attributes without a default, and write
+    `encode_pixels`. An encoder must not change while it is used.
 
     Attributes:
-        name: What the user types to get this encoder again.
-        fingerprint: What the encoder computes; see `Fingerprint.of`.
+        name: The name by which the user loads this encoder.
+        fingerprint: The identity of the encoder; see `Fingerprint.of`.
         preprocess: From an upright RGB picture to (3, height, width), the same for every picture.
         precision: The number format of the calculation: "fp32", "bf16" or "fp16".
         logit_scale: The inverse temperature: logits are this times the cosine of a picture and a
             text. None if it is unknown, or if there are no texts.
         templates: The sentences that class names are put into, for people to read.
-        zoom: Whether each picture is looked at twice, the whole of it and its middle. The features
-            of both looks stand side by side, so that D is twice the width of `encode_pixels`, and
-            texts have to be as wide.
-        look_blocks: Names and widths of the blocks of features that `encode_pixels` puts side by
-            side, the joint one, in which the texts are, first; empty for that alone.
+        zoom: Whether the middle of each picture is encoded as well as the whole. The features of
+            both looks stand side by side, so that D is twice the width of `encode_pixels`, and
+            texts must be as wide.
+        look_blocks: Names and widths of the blocks that `encode_pixels` puts side by side, first
+            the joint block, which has the texts; empty for the joint block alone.
     """
 
     name: str
@@ -70,40 +67,41 @@ class ImageEncoder(Protocol):
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
-        """Unit rows on the CPU of single looks; called from several threads at once."""
+        """Encode single looks to unit rows on the CPU; called from several threads at once."""
 
     def image_network(self) -> nn.Module:
-        """`encode_pixels` as one PyTorch module, which other programs can be given.
+        """`encode_pixels` as one PyTorch module, for export.
 
         Raises:
-            UsageError: The encoder is no such module.
+            UsageError: The encoder has no such module.
         """
         raise UsageError(
             f"the encoder {self.name} has no image_network(), its calculation as one PyTorch "
-            "module, so its image tower cannot be exported; export the adapter alone, or write it"
+            "module, so its image tower cannot be exported; export the adapter alone, or write "
+            "that method"
         )
 
     def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
-        """The preprocessed looks at an upright RGB picture."""
+        """Preprocess the looks at an upright RGB picture."""
         return look_at(picture, self.preprocess, self.zoom)
 
     def encode_looks(
         self, batch: Float[Tensor, "batch looks 3 height width"]
     ) -> Float32[np.ndarray, "batch dim"]:
-        """Unit rows of pictures, each given by its looks."""
+        """Encode pictures, each given by its looks, to unit rows."""
         rows = self.encode_pixels(batch.flatten(0, 1)).numpy()
         return join_looks(rows.reshape(*batch.shape[:2], -1))
 
     def as_wide_as_pictures(
         self, texts: Float[np.ndarray, "n joint_dim"]
     ) -> Float[np.ndarray, "n dim"]:
-        """Texts that say the same of each look, in its joint block, and nothing of other blocks."""
+        """Repeat texts in the joint block of each look, with zeros in the other blocks."""
         missing = sum(self.look_blocks.values()) - texts.shape[1] if self.look_blocks else 0
         padded = np.pad(texts, ((0, 0), (0, missing)))
         return join_looks(np.repeat(padded[:, None], n_looks(self.zoom), axis=1))
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Unit rows of class names; rows of zeros from an encoder that knows no texts."""
+        """Encode class names to unit rows; rows of zeros from an encoder without texts."""
         return np.zeros((len(names), self.dim), dtype=np.float32)
 
     @property
@@ -113,7 +111,7 @@ class ImageEncoder(Protocol):
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Widths of the blocks that the features consist of; () for one."""
+        """Widths of the blocks of the features, look by look; () for one."""
         return look_widths(self.dim, self.zoom, tuple(self.look_blocks.values()))
 
     @overload
@@ -147,7 +145,7 @@ class ImageEncoder(Protocol):
         batch_size: int | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> np.ndarray | tuple[np.ndarray, dict[int, UnreadableImage]]:
-        """Encode pictures: one unit feature each, the same that a feature store gives.
+        """Encode pictures to one unit feature each, the same as in a feature store.
 
         Each view is rounded to float16 and back, as a store keeps it.
 
@@ -156,15 +154,14 @@ class ImageEncoder(Protocol):
                 arrays (H, W[, 1, 3 or 4]), also mixed; or one array (n, H, W, 1, 3 or 4).
             views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.
-            batch_size: The number of looks that go through the network at a time, by default what
-                is fast on its device. Another one moves the last digits at most.
-            on_error: With "raise" a picture that cannot be read ends the call. With "skip" it is
-                left out and given back.
+            batch_size: The number of looks that go through the network at a time, by default a
+                fast one for the device. It changes at most the last digits.
+            on_error: With "raise" a picture that cannot be read ends the call; with "skip" it is
+                left out and returned.
 
         Returns:
-            The features (n, D), float32. With `on_error="skip"` a pair: those of the pictures that
-            could be read, in their order, and the error of each other, with path and reason, by its
-            number in `images`, counted from 0.
+            The features (n, D), float32. With `on_error="skip"` a pair: the features of the
+            readable pictures, in order, and the errors of the others by their index in `images`.
 
         Raises:
             UnreadableImage: A picture cannot be read.
@@ -175,8 +172,10 @@ class ImageEncoder(Protocol):
         )
         if on_error == "raise":
             return features
-        failures = {n: it for n, it in enumerate(contents) if isinstance(it, UnreadableImage)}
-        return features, failures
+        errors = {
+            n: error for n, error in enumerate(contents) if isinstance(error, UnreadableImage)
+        }
+        return features, errors
 
 
 @final
@@ -186,19 +185,19 @@ class ModelEncoder(ImageEncoder):
     The model is put into evaluation mode, frozen and moved to its device.
 
     Args:
-        name: The name of the encoder; with `--encoder FILE.py:FACTORY` that name takes its place.
+        name: The name of the encoder; `--encoder FILE.py:FACTORY` replaces it by that name.
         model: From preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
         preprocess: From an upright RGB picture to a tensor (3, H, W).
         texts: The text features of classes in the space of the pictures: a mapping from class name
             to vector (D,), or a function from a list of n names to an array (n, D), with the D of
-            the model. None if there are none: adapters are then predicted from pictures alone.
+            the model. If None, adapters are predicted from pictures alone.
         logit_scale: The inverse temperature of a picture's cosine with a text; None if unknown.
-        zoom: Look at each picture twice, the whole of it and its middle: better in most sets of
-            photographs, in twice the time. The features are then 2 D wide.
-        device: "cpu", "cuda", "mps"; the fastest one that is here if None.
+        zoom: Encode the whole picture and its middle: better for most photographs, in twice the
+            time. The features are then 2 D wide.
+        device: "cpu", "cuda", "mps"; the fastest on this machine if None.
 
     Raises:
-        UsageError: The model does not give (n, D), or there is no such device.
+        UsageError: The output of the model is not (n, D), or there is no such device.
     """
 
     def __init__(
@@ -221,20 +220,20 @@ class ModelEncoder(ImageEncoder):
         self._model = model.eval().requires_grad_(False).to(self.device)
         self._encode_names = _by_name(texts) if isinstance(texts, Mapping) else texts
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
-        # A table of vectors has none of a sentence.
+        # A mapping has no vector for the probe sentence.
         sentence = self._texts([PROBE_SENTENCE], len(picture))[0] if callable(texts) else None
         self.fingerprint = Fingerprint.of(name, picture, sentence, digest=digest)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
-        """Unit rows on the CPU of preprocessed pictures."""
+        """Encode preprocessed pictures to unit rows on the CPU."""
         with torch.inference_mode():
             features = self._features(batch.to(self.device)).cpu()
-        return features.clone()  # one that was made in inference mode cannot be trained on
+        return features.clone()  # a tensor of inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
-        """The model and the scaling of its features to length 1."""
+        """The model, followed by the scaling of its features to length 1."""
         return ImageNetwork(self._features, self._model)
 
     def _features(
@@ -250,7 +249,7 @@ class ModelEncoder(ImageEncoder):
         return normalize(features.float(), dim=-1)
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Unit rows of class names; zeros where the encoder has no texts.
+        """Encode class names to unit rows; zeros from an encoder without texts.
 
         Raises:
             UsageError: The encoder has no text of a name, or its texts have another width.
@@ -264,8 +263,8 @@ class ModelEncoder(ImageEncoder):
         expected = len(names), dim // n_looks(self.zoom)
         if rows.shape != expected:
             raise UsageError(
-                f"the texts of the encoder {self.name!r} should be {expected}, as wide as what its "
-                f"model gives for a picture; got {rows.shape}"
+                f"the texts of the encoder {self.name!r} should be {expected}, as wide as the "
+                f"features of its model; got {rows.shape}"
             )
         return self.as_wide_as_pictures(unit_rows(rows))
 

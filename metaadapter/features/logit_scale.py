@@ -1,4 +1,4 @@
-"""The inverse temperature of an encoder: what its cosines of picture and text are multiplied by."""
+"""The inverse temperature of an encoder, the factor of its cosines of picture and text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from metaadapter.errors import UsageError
 
 CLIP_LOGIT_SCALE = 100.0
-"""Where CLIP's trained inverse temperature saturates (paper, section 2.5): what methods that need
-one take for an encoder whose own is unknown."""
-# Supports are calculated with in float32.
+"""The inverse temperature at which CLIP's training saturates (paper, section 2.5), the default for
+encoders without a known one."""
+# Supports are computed in float32.
 LARGEST = 1e30
 
 
 def read_logit_scale(given: Any) -> float | None:
-    """A number, or an array or tensor of a single one, as a float; None stays None.
+    """Read a number, or an array or tensor of one number, as a float; None stays None.
 
     Raises:
         UsageError: It is no positive finite number.

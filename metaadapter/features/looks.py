@@ -1,4 +1,4 @@
-"""Two looks at a picture, the whole and a zoom on its middle, side by side in one row."""
+"""The looks at a picture, the whole and a zoom on its middle, side by side in one row."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
-# Of the width and of the height of a picture.
+# The zoom on the middle, as a fraction of the width and of the height of a picture.
 ZOOMED_FRACTION = 0.7
-# The length of the zoom's features beside those of the whole. Measured in
-# docs/explanation/looks.md.
+# The length of the zoom's features relative to those of the whole;
+# docs/explanation/looks.md has the measurements.
 ZOOM_WEIGHT = 0.7
 
 
 def n_looks(zoom: bool) -> int:
-    """How many looks a picture gets."""
+    """The number of looks at a picture."""
     return 2 if zoom else 1
 
 
 def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, ...]:
-    """The widths of the blocks of a row of joined looks, look by look; () where there is one.
+    """The widths of the blocks of a row of joined looks, look by look; () for a single block.
 
-    `blocks` are the widths of those of one look, () for one.
+    Args:
+        dim: The width of the row.
+        zoom: Whether there are two looks.
+        blocks: The widths of the blocks of one look; () for one.
     """
     widths = tuple(blocks or (dim // n_looks(zoom),)) * n_looks(zoom)
     return widths if len(widths) > 1 else ()
 
 
 def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
-    """Where in a row of joined looks the joint blocks stand; everywhere without other blocks."""
+    """The columns of the joint blocks in a row of joined looks; all, without other blocks."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
-    return [first + place for first in range(0, dim, wide) for place in range(joint)]
+    return [first + column for first in range(0, dim, wide) for column in range(joint)]
 
 
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
-    """Where in a row of joined looks a text stands, and how long it is there, look by look.
+    """The columns of a text in a row of joined looks, and its length there, look by look.
 
-    Columns outside are 0 in the row of a text, so the product of a picture with a text is that of
-    the text with the sum of the picture's parts, each times its length.
+    All other columns of a text are 0, so the product of a picture with a text is the product of the
+    text with the sum of the picture's parts, each times its length.
     """
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
@@ -55,15 +58,15 @@ def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[
 
 
 def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:
-    """What to say behind the number of views: " with zoom, blocks joint, stages"; or nothing."""
-    told = [" with zoom"] if zoom else []
-    return "".join([*told, *([f", blocks {' and '.join(blocks)}"] if blocks else [])])
+    """Words to follow a number of views: " with zoom, blocks joint and stages", or ""."""
+    parts = [" with zoom"] if zoom else []
+    return "".join([*parts, *([f", blocks {' and '.join(blocks)}"] if blocks else [])])
 
 
 def look_at(
     picture: Image.Image, preprocess: Callable[[Image.Image], Tensor], zoom: bool
 ) -> Float32[Tensor, "looks 3 height width"]:
-    """The pixels of an upright RGB picture, and with `zoom` those of its middle."""
+    """Preprocess an upright RGB picture, and with `zoom` also its middle."""
     whole = preprocess(picture)
     if not zoom:
         return whole[None]
@@ -74,10 +77,10 @@ def look_at(
 
 
 def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "n dim"]:
-    """One row for the looks at each picture: their unit rows weighted and put side by side.
+    """Put the unit rows of the looks at each picture side by side, weighted.
 
-    A unit row comes of unit rows, and the cosine of two such rows is the weighted mean of the
-    cosines look by look; so it is with a text that says the same of each look.
+    Unit rows give a unit row, and the cosine of two such rows is the weighted mean of the cosines
+    of the looks. The same holds for a text that is repeated for each look.
     """
     if looks.shape[1] == 1:
         return looks[:, 0]

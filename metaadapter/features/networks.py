@@ -1,4 +1,4 @@
-"""Frozen networks: copies that share all tensors, faster equals, and towers as one module."""
+"""Frozen networks: copies that share all tensors, folded normalizations, towers as one module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 @final
 class ImageNetwork(nn.Module):
-    """From preprocessed pixels of single looks to unit rows, for programs that export modules.
+    """The calculation of an encoder as one module, for export: from pixels of looks to unit rows.
 
     Args:
         features: The calculation, differentiable and on the device of its pixels.
@@ -32,39 +32,37 @@ class ImageNetwork(nn.Module):
     def forward(
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch look_dim"]:
-        """Unit rows."""
+        """Return unit rows."""
         return self._features(pixels)
 
 
 def shared_copy(network: nn.Module) -> nn.Module:
-    """Copy the modules of a network; its parameters and buffers are the very same tensors.
+    """Copy the modules of a network, but share its parameters and buffers.
 
-    What is put into the copy, takes part in its calculation alone: hooks, modules, other tensors in
-    the place of its own. It takes hardly any memory, and thrown away it leaves no trace. Nothing
-    may write into the shared tensors: they are to be frozen, and the copy in evaluation mode, for
-    in training mode a batch normalisation writes its running means.
+    Hooks, modules and new tensors in the copy leave the original unchanged, and the copy takes
+    hardly any memory. Nothing may write into the shared tensors: freeze them, and keep the copy in
+    evaluation mode, since batch normalizations write running means in training mode.
     """
     tensors = chain(network.parameters(), network.buffers())
     return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
 
 
 def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
-    """A frozen image tower in which one convolution does the work of it and its normalisation.
+    """Fold batch normalizations into the convolutions before them: the same numbers, sooner.
 
-    In evaluation mode both are linear maps. Folded is each normalisation that is registered right
-    behind a convolution; that modules run in the order of their registration is a habit and no law,
-    so the tower is given back as it was unless both compute the same features of a probe.
+    In evaluation mode both are linear maps. Each normalization that is registered right behind a
+    convolution is folded. Modules need not run in this order, so the original tower is returned
+    unless both compute the same features of the probe.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in tower.modules()):
         return tower
     folded = copy.deepcopy(tower)
     _fold(folded)
     with torch.inference_mode():
-        expected, found = tower(probe), folded(probe)
-    same = torch.allclose(
-        found, expected, rtol=TOLERANCE, atol=TOLERANCE * float(expected.abs().max())
-    )
-    return folded if same else tower
+        expected, features = tower(probe), folded(probe)
+    largest = float(expected.abs().max())
+    is_same = torch.allclose(features, expected, rtol=TOLERANCE, atol=TOLERANCE * largest)
+    return folded if is_same else tower
 
 
 def _fold(network: nn.Module) -> None:
@@ -77,7 +75,7 @@ def _fold(network: nn.Module) -> None:
             and before.out_channels == module.num_features
         ):
             setattr(network, before_name, fuse_conv_bn_eval(before, module))
-            # timm's normalisations hold the activation behind them.
+            # timm's normalizations contain the following activation.
             setattr(network, name, getattr(module, "act", nn.Identity()))
         else:
             _fold(module)

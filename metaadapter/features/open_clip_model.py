@@ -1,4 +1,4 @@
-"""From the name of an encoder to a model of open_clip with its weights, silently."""
+"""Models of open_clip with their weights, by the name of an encoder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from metaadapter.features.second_tower import (
 from metaadapter.features.whitening import WHITENING_FILE
 
 TINY = Path(__file__).parents[1] / "assets" / "tiny"
-# The names of the encoder inside the package, and the picture size where it is not its own.
+# The names of the encoder in the package, with another picture size than its own.
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
@@ -42,13 +42,16 @@ PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 @dataclass(frozen=True, slots=True)
 class EncoderSource:
-    """What open_clip needs to build an encoder that `FrozenEncoder.load` knows by `name`.
+    """The arguments with which open_clip builds an encoder.
 
-    `model` is open_clip's name of the architecture, or "local-dir:" and a folder; `pretrained` the
-    tag or file of the weights, `None` for a folder; `weights` a word on them for people;
-    `image_size` the side in pixels that pictures are scaled to, if not the architecture's own;
-    `folder` the folder with config and weights, if its pictures are of the architecture's size;
-    `second` what stands behind `+timm:` in the name, if anything does.
+    Attributes:
+        name: The full name of the encoder.
+        model: open_clip's name of the architecture, or "local-dir:" and a folder.
+        pretrained: The tag or the file of the weights; None for a folder.
+        weights: A name of the weights for people.
+        image_size: The side in pixels that pictures are scaled to; None for the architecture's own.
+        folder: The folder with config and weights, if its pictures have the architecture's size.
+        second: The second image tower; None without one.
     """
 
     name: str
@@ -61,10 +64,13 @@ class EncoderSource:
 
 
 class OpenClipModel(NamedTuple):
-    """A torch module with `encode_image`, `encode_text` and `logit_scale`, and what goes before.
+    """A model of open_clip with its preprocessing.
 
-    That is from a picture to (3, height, width), and from sentences to token numbers (n, context).
-    `second` is a second image tower, which sees the same pixels.
+    Attributes:
+        network: A torch module with `encode_image`, `encode_text` and `logit_scale`.
+        preprocess: From a picture to (3, height, width).
+        tokenize: From n sentences to token numbers (n, context).
+        second: A second image tower for the same pixels.
     """
 
     network: Any
@@ -74,14 +80,16 @@ class OpenClipModel(NamedTuple):
 
 
 def resolve_encoder(name: str) -> EncoderSource:
-    """Find out what the name of an encoder means; `FrozenEncoder.load` tells what it may be.
+    """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`.
 
-    A `UsageError` lists what is near; a folder without its config or weights is a `DataError`.
+    Raises:
+        UsageError: There is no such encoder; the message lists similar names.
+        DataError: A folder lacks its config or weights.
     """
-    first, separator, second = name.partition(SEPARATOR)
+    first, separator, second_name = name.partition(SEPARATOR)
     if separator:
-        source, beside = resolve_encoder(first), resolve_second(second)
-        return replace(source, name=f"{source.name}{SEPARATOR}{beside.name}", second=beside)
+        source, second = resolve_encoder(first), resolve_second(second_name)
+        return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
     if name in EMBEDDED:
         source, size = _folder(TINY), EMBEDDED[name]
         folder = source.folder if size is None else None
@@ -95,7 +103,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     if model not in open_clip.list_models():
         raise UsageError(_unknown_model(name, model, open_clip.list_models()))
     tags = open_clip.list_pretrained_tags_by_model(model)
-    tag = weights.lower().replace("-", "_")  # open_clip takes both ways of writing
+    tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
     if tag in tags:
         return EncoderSource(f"{model}/{tag}", model, tag, tag)
     file = Path(weights).expanduser()
@@ -109,7 +117,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
     """Build the model on the CPU in float32; its weights come from the disk or from the hub.
 
     Raises:
-        DataError: The weights are not here and cannot be fetched.
+        DataError: The weights are not on this machine and cannot be downloaded.
         IncompatibleArtifact: The weights do not fit the architecture, or cannot be read.
         MissingPackage: The text tower needs the package transformers.
     """
@@ -122,7 +130,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
                 source.pretrained,
                 weights_only=True,
                 force_image_size=source.image_size,
-                # open_clip only warns if weights trained with QuickGELU meet a model without.
+                # open_clip only warns about weights trained with QuickGELU in a model without it.
                 force_quick_gelu=_tag(source).get("quick_gelu", False),
                 **_preprocessing_of_file(source),
             )
@@ -133,9 +141,9 @@ def build_model(source: EncoderSource) -> OpenClipModel:
             raise _explain(source, error) from error
         second = None
         if source.second is not None:
-            seen = network.visual.preprocess_cfg
+            config = network.visual.preprocess_cfg
             probe = preprocess(probe_picture())[None]
-            second = build_second(source.second, probe, seen["mean"], seen["std"])
+            second = build_second(source.second, probe, config["mean"], config["std"])
     return OpenClipModel(network, preprocess, tokenize, second)
 
 
@@ -145,11 +153,11 @@ def _folder(folder: Path) -> EncoderSource:
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, as in a model "
             "folder of a hub; for a weights file alone write MODEL/FILE"
         )
-    # Without any, open_clip would go on with random weights.
+    # Without weights open_clip would continue with random ones.
     weights = [
         file
         for file in folder.iterdir()
-        # Links of a hub's folder lead to nothing where a file was never fetched.
+        # In a hub's folder the links of files that were never downloaded lead to nothing.
         if file.suffix in WEIGHTS_SUFFIXES
         and file.name != WHITENING_FILE
         and file.exists()
@@ -196,7 +204,7 @@ def _tag(source: EncoderSource) -> dict[str, Any]:
 
 
 def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
-    """A weights file does not tell its preprocessing; the tags of its architecture may agree."""
+    """The preprocessing for a weights file: that of all tags of the architecture, if they agree."""
     import open_clip
 
     if source.pretrained is None or _tag(source):

@@ -1,4 +1,4 @@
-"""Sentences around the name of a class, and readable names out of folder names."""
+"""Sentences around the names of classes, and readable names from folder names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from metaadapter.errors import UsageError
 
 TEMPLATE_SETS = ("simple", "openai-imagenet")
-"""The sets that open_clip ships: 7 and 80 templates, both written for ImageNet."""
+"""The sets of open_clip: 7 and 80 templates, both written for ImageNet."""
 
 PLACEHOLDER = "{}"
 SENTENCES_PER_BATCH = 256
@@ -22,10 +22,12 @@ WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
 
 def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """The templates of a set ("simple", "openai-imagenet"), a single one, or a list, checked.
+    """Check templates, given as a set ("simple", "openai-imagenet"), a single one, or a list.
 
-    A template has exactly one `{}`, where the name of the class goes. An unknown set, an empty list
-    or another template is a `UsageError`.
+    A template has exactly one `{}`, the place of the class name.
+
+    Raises:
+        UsageError: The set is unknown, the list is empty, or a template has another number of `{}`.
     """
     if isinstance(templates, str) and PLACEHOLDER not in templates:
         return _named_set(templates)
@@ -42,7 +44,7 @@ def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def fill_template(template: str, name: str) -> str:
-    """The sentence that a template makes of a class name."""
+    """Put a class name into a template."""
     return template.replace(PLACEHOLDER, name)
 
 
@@ -51,35 +53,39 @@ def mean_over_templates(
     templates: Sequence[str],
     encode: Callable[[list[str]], Float32[Tensor, "sentences dim"]],
 ) -> Float32[Tensor, "n dim"]:
-    """The unit mean of each name, of which there is at least one, over its sentences' unit rows.
+    """Average the unit rows of the sentences of each name, and scale the means to length 1.
 
     Args:
-        names: Names of classes.
-        templates: What they are put into.
-        encode: Gives the unit rows of some sentences; asked about a batch at a time.
+        names: Names of classes, at least one.
+        templates: The templates of the sentences.
+        encode: Encodes a batch of sentences to unit rows.
     """
     rows = []
     n_names = max(1, SENTENCES_PER_BATCH // len(templates))
     for start in range(0, len(names), n_names):
-        some = names[start : start + n_names]
-        sentences = [fill_template(template, name) for name in some for template in templates]
-        features = encode(sentences).reshape(len(some), len(templates), -1)
+        batch = names[start : start + n_names]
+        sentences = [fill_template(template, name) for name in batch for template in templates]
+        features = encode(sentences).reshape(len(batch), len(templates), -1)
         rows.append(normalize(features.mean(1), dim=-1))
     return torch.cat(rows)
 
 
 def require_names(names: Sequence[str]) -> None:
-    """Check that names are a list of texts to be read; a `UsageError` says what they are else."""
+    """Check that names are a list of texts, none of them empty.
+
+    Raises:
+        UsageError: They are not.
+    """
     if isinstance(names, str):
         raise UsageError(f"expected a list of class names, got the single name {names!r}")
     if not all(name.strip() for name in names):
-        raise UsageError(f"the class names hold an empty one: {list(names)}")
+        raise UsageError(f"a class name is empty: {list(names)}")
 
 
 def readable_name(label: str) -> str:
-    """A class name for the text tower out of a label or folder name.
+    """Make a class name for the text tower from a label or folder name.
 
-    Underscores become spaces, a leading WordNet number goes; hyphens stay ("t-shirt").
+    Underscores become spaces, and a leading WordNet number is removed; hyphens stay ("t-shirt").
     """
     spaced = " ".join(WORDNET_ID.sub("", label.strip()).replace("_", " ").split())
     return spaced or label

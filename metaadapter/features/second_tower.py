@@ -1,4 +1,4 @@
-"""A second image tower beside a CLIP: any model of timm, whose features are one more block."""
+"""A second image tower beside a CLIP: any model of timm, whose features are another block."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ CONFIG_FILE = "config.json"
 
 @dataclass(frozen=True, slots=True)
 class SecondSource:
-    """What timm needs to build the tower that stands behind `+timm:` in an encoder's name.
+    """The arguments with which timm builds the tower after `+timm:` in an encoder's name.
 
-    `model` is timm's name of the model, or "local-dir:" and a folder; `file` the file of its
-    weights, None where they are in the folder or on the hub.
+    Attributes:
+        name: The name after `+timm:`.
+        model: timm's name of the model, or "local-dir:" and a folder.
+        file: The file of the weights; None if they are in the folder or on the hub.
     """
 
     name: str
@@ -34,7 +36,7 @@ class SecondSource:
 
 
 def resolve_second(name: str) -> SecondSource:
-    """Find out what stands behind `+timm:`: a model of timm, MODEL/FILE, or a folder.
+    """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder.
 
     Raises:
         UsageError: There is no such model or file.
@@ -71,12 +73,12 @@ def resolve_second(name: str) -> SecondSource:
 
 @final
 class SecondTower(nn.Module):
-    """A model of timm that sees the pixels which a CLIP was given, at their size.
+    """A model of timm that encodes the preprocessed pixels of a CLIP, at their size.
 
     Args:
         model: From preprocessed pictures to pooled features.
-        mean: What each channel of the CLIP's pixels was freed from.
-        deviation: What it was divided by.
+        mean: The mean that the CLIP's preprocessing subtracts from each channel.
+        deviation: The standard deviation by which it then divides.
     """
 
     factor: Tensor
@@ -86,15 +88,15 @@ class SecondTower(nn.Module):
         super().__init__()
         self.model = model
         expected = _preprocessing(model)
-        given, own = (
+        clip, timm = (
             torch.tensor([list(means), list(deviations)])[..., None, None]
             for means, deviations in ((mean, deviation), (expected["mean"], expected["std"]))
         )
-        self.register_buffer("factor", given[1] / own[1])
-        self.register_buffer("shift", (given[0] - own[0]) / own[1])
+        self.register_buffer("factor", clip[1] / timm[1])
+        self.register_buffer("shift", (clip[0] - timm[0]) / timm[1])
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n _"]:
-        """Pooled features of pictures that were preprocessed for the CLIP."""
+        """Encode pictures that were preprocessed for the CLIP to pooled features."""
         features: Tensor = self.model(pixels * self.factor + self.shift)
         return features
 
@@ -108,14 +110,14 @@ def build_second(
     """Build the tower on the CPU in float32; its weights come from the disk or from the hub.
 
     Args:
-        source: Which model.
+        source: The model.
         probe: The pixels of a picture that was preprocessed for the CLIP.
-        mean: What each channel of such pixels was freed from.
-        deviation: What it was divided by.
+        mean: The mean that this preprocessing subtracts from each channel.
+        deviation: The standard deviation by which it then divides.
 
     Raises:
-        DataError: The weights are not here and cannot be fetched.
-        IncompatibleArtifact: The weights do not fit the model, or it cannot see such pictures.
+        DataError: The weights are not on this machine and cannot be downloaded.
+        IncompatibleArtifact: The weights do not fit the model, or it cannot encode such pictures.
     """
     try:
         tower = SecondTower(_model(source, probe.shape[-1]), mean, deviation).eval()
@@ -149,9 +151,9 @@ def _model(source: SecondSource, size: int) -> nn.Module:
     except TypeError as error:
         if "img_size" not in str(error):
             raise
-        # Convolutions take pictures of any size.
+        # Convolutions accept pictures of any size.
         model = timm.create_model(source.model, **weights)
-    # Only with its own classifier does timm insist that every tensor has a weight.
+    # timm checks that every tensor has a weight only for a model with its own classifier.
     without_classifier: Any = model
     without_classifier.reset_classifier(0)
     return model
@@ -159,7 +161,7 @@ def _model(source: SecondSource, size: int) -> nn.Module:
 
 def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
-    if source.file is None and source.model == source.name and _is_of_network(error):
+    if source.file is None and source.model == source.name and _is_network_error(error):
         return DataError(
             f"the weights of the model {source.name} of timm are not on this machine and could not "
             f"be downloaded. On a machine with a network run `hf download timm/{source.name} "
@@ -167,11 +169,11 @@ def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
         )
     return IncompatibleArtifact(
         f"the second image tower {source.name} cannot be used: expected a model of timm with "
-        f"weights of its own and pooled features; timm says: {reason}"
+        f"matching weights and pooled features; timm says: {reason}"
     )
 
 
-def _is_of_network(error: BaseException | None) -> bool:
+def _is_network_error(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError):
             return True

@@ -1,4 +1,4 @@
-"""Several views of a picture, itself and random crops, and their mean as one unit row."""
+"""Views of a picture, the whole and random crops, and their mean as one unit row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
 
-# As the gain of views was measured; the aspect ratios are torchvision's default.
+# The area fractions for which views were measured; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)
 ASPECT_RATIO = (3 / 4, 4 / 3)
 ATTEMPTS = 10
-# Enough pixels to tell pictures apart, few enough to cost nothing.
+# Enough pixels to distinguish pictures, few enough to be fast.
 THUMBNAIL = (32, 32)
 # Rows turned into float32 at a time, so that averaging a large store needs little memory.
 CHUNK_ROWS = 65_536
@@ -28,11 +28,10 @@ def view_pixels(
     n_views: int = 1,
     seed: int = 0,
 ) -> Float32[Tensor, "views looks 3 height width"]:
-    """The looks at a picture, then those at `n_views` − 1 random crops, half of them mirrored.
+    """Preprocess the looks at an upright RGB picture, then those at `n_views` − 1 random crops.
 
-    The picture is upright and RGB. The crops depend on it, the seed and the number of the view, so
-    neither the order of the pictures nor the batch they are in changes them, and more views keep
-    the first ones.
+    Half of the crops are mirrored. They depend on the picture, the seed and the number of the view,
+    but not on the order of the pictures, their batch, or the number of views.
     """
     whole = look(picture)
     if n_views == 1:
@@ -42,12 +41,12 @@ def view_pixels(
         _random_crop(picture, (width, height), _stream(picture, seed, view))
         for view in range(1, n_views)
     )
-    # Already of the encoder's size: preprocessing neither scales nor cuts them again.
+    # The crops have the encoder's size, so preprocessing neither scales nor crops them again.
     return torch.stack([whole, *map(look, crops)])
 
 
 def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
-    """Scale each row to length 1; a row of zeros stays."""
+    """Scale each row to length 1; a row of zeros stays zero."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     unit: np.ndarray = features / np.maximum(lengths, np.finfo(features.dtype).tiny)
     return unit
@@ -56,7 +55,7 @@ def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "row
 def mean_of_views(
     views: Float16[np.ndarray, "pictures views dim"],
 ) -> Float32[np.ndarray, "pictures dim"]:
-    """One unit row for each picture: the mean of its views, which may lie on disk."""
+    """Average the views of each picture, which may be on disk, to one unit row."""
     n_pictures, n_views, dim = views.shape
     means = np.empty((n_pictures, dim), dtype=np.float32)
     step = max(1, CHUNK_ROWS // n_views)
@@ -92,6 +91,6 @@ def _crop_size(width: int, height: int, rng: np.random.Generator) -> tuple[int, 
         crop = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < crop[0] <= width and 0 < crop[1] <= height:
             return crop
-    # A panorama, of which no crop of such a shape has half the area.
+    # The picture is a panorama: no crop of such a shape has half the area.
     longest = ASPECT_RATIO[1]
     return min(width, math.ceil(height * longest)), min(height, math.ceil(width * longest))

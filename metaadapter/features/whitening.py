@@ -1,4 +1,4 @@
-"""Whitening of blocks: what all pictures vary in counts no more than what few of them differ in."""
+"""Whitening of blocks, so that directions in which all pictures vary do not dominate the others."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from torch.nn.functional import normalize
 from metaadapter.errors import IncompatibleArtifact
 
 WHITENING_FILE = "whitening.safetensors"
-# Added to each variance, of their mean: directions of less variance are not blown up further.
+# This fraction of the mean variance is added to each variance, to limit small directions.
 SHRINKAGE = 0.05
 
 
 class Whitening(NamedTuple):
-    """What makes the covariance of a block's unit rows the identity: (x − centre) @ matrix."""
+    """The map (x − centre) @ matrix, after which unit rows have the identity as covariance."""
 
     centre: Float[Tensor, " width"]
     matrix: Float[Tensor, "width width"]
 
     @classmethod
     def of_rows(cls, rows: Float[Tensor, "n width"]) -> Whitening:
-        """That of the rows of a block, scaled to length 1, by the inverse root of the covariance.
+        """Compute the whitening of a block's unit rows: the inverse root of their covariance.
 
-        The root is symmetric, so that a row is moved no more than it must be.
+        The root is symmetric, so that rows change as little as possible.
         """
         unit = normalize(rows.double(), dim=-1)
         centre = unit.mean(0)
@@ -40,7 +40,11 @@ class Whitening(NamedTuple):
         return cls(centre.float(), ((directions * root) @ directions.T).float())
 
     def require_width(self, width: int, *, owner: str) -> None:
-        """Raise `IncompatibleArtifact` unless the blocks of the encoder `owner` are this wide."""
+        """Check that the whitening fits blocks of this width of the encoder `owner`.
+
+        Raises:
+            IncompatibleArtifact: It is of another width.
+        """
         if len(self.centre) != width:
             raise IncompatibleArtifact(
                 f"{WHITENING_FILE} of the encoder {owner} is for a block {len(self.centre)} wide, "
@@ -49,23 +53,23 @@ class Whitening(NamedTuple):
             )
 
     def __call__(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
-        """Whitened unit rows."""
+        """Whiten rows and scale them to length 1."""
         unit = normalize(rows.float(), dim=-1)
         return normalize((unit - self.centre.to(unit)) @ self.matrix.to(unit), dim=-1)
 
 
 def write_whitening(folder: Path, whitening: Mapping[str, Whitening]) -> None:
-    """Put the whitening of blocks, by name, beside the weights of an encoder's folder."""
+    """Write the whitening of blocks, by name, into an encoder's folder."""
     tensors = {}
-    for name, each in whitening.items():
-        tensors[f"{name}.centre"] = each.centre.contiguous()
-        # Half precision moves a whitened row by less than a store's rounding does.
-        tensors[f"{name}.matrix"] = each.matrix.half().contiguous()
+    for name, block in whitening.items():
+        tensors[f"{name}.centre"] = block.centre.contiguous()
+        # Half precision changes a whitened row less than the rounding of a store.
+        tensors[f"{name}.matrix"] = block.matrix.half().contiguous()
     save_file(tensors, folder / WHITENING_FILE)
 
 
 def read_whitening(folder: Path | None) -> dict[str, Whitening]:
-    """The whitening of blocks in an encoder's folder, by name; empty where there is none.
+    """Read the whitening of blocks, by name, from an encoder's folder; empty without a file.
 
     Raises:
         IncompatibleArtifact: The file is damaged.
@@ -76,15 +80,16 @@ def read_whitening(folder: Path | None) -> dict[str, Whitening]:
     try:
         tensors = load_file(file)
         names = {name.partition(".")[0] for name in tensors}
-        found = {
+        whitening = {
             name: Whitening(tensors[f"{name}.centre"].float(), tensors[f"{name}.matrix"].float())
             for name in sorted(names)
         }
-        if any(it.matrix.shape != (len(it.centre), len(it.centre)) for it in found.values()):
-            raise ValueError("a matrix does not fit its centre")
+        for block in whitening.values():
+            if block.matrix.shape != (len(block.centre), len(block.centre)):
+                raise ValueError("a matrix does not fit its centre")
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise IncompatibleArtifact(
             f"{file} is damaged: expected a centre and a square matrix of each block ({error}); "
             "restore it from a copy, or measure it anew with tools/whiten_blocks.py"
         ) from error
-    return found
+    return whitening

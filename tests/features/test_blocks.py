@@ -182,8 +182,8 @@ def test_check__names_in_any_order__come_in_that_of_the_row():
     ("names", "told"),
     [
         (["joint", "stage"], "unknown block.s. 'stage': expected some of joint, trunk, stages"),
-        (["stages"], "the blocks stages lack the joint one"),
-        ([], "lack the joint one"),
+        (["stages"], "the blocks stages lack the joint block"),
+        ([], "lack the joint block"),
     ],
 )
 def test_check__wrong_names__are_refused(names, told):
@@ -241,7 +241,7 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
     )
 
     assert load_encoder(f"{file}:make", blocks=("joint",)).blocks == ()
-    with pytest.raises(UsageError, match="has the blocks joint and decides that itself"):
+    with pytest.raises(UsageError, match="has the blocks joint and sets them itself"):
         load_encoder(f"{file}:make", blocks=("joint", "stages"))
 
 

@@ -347,7 +347,7 @@ def test_texts__single_name__asks_for_a_list(clip):
 
 
 def test_texts__empty_name__shows_the_names(clip):
-    with pytest.raises(UsageError, match=r"the class names hold an empty one: \['fox', ' '\]"):
+    with pytest.raises(UsageError, match=r"a class name is empty: \['fox', ' '\]"):
         clip.encode_texts(["fox", " "])
 
 

@@ -142,7 +142,7 @@ def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
         (
             "test_vit/{other}",
             IncompatibleArtifact,
-            "cannot be used: expected .* weights of its own",
+            "cannot be used: expected .* matching weights",
         ),
         ("test_vit.r160_in1k", DataError, "could not be downloaded.*`hf download timm/test_vit"),
     ],

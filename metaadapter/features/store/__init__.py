@@ -1,1 +1,1 @@
-"""The folder that keeps features, with what is needed to trust them, share and continue them."""
+"""Feature stores: folders of features with the paths, labels and hashes of their pictures."""

@@ -1,4 +1,4 @@
-"""FeatureStore: the features of a set of pictures, on disk, memory-mapped."""
+"""The features of a set of pictures on disk, read through a memory map."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from metaadapter.features.store.rows import StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 
-# Of features in half precision.
-LONGEST_ERROR = 0.01
+# The rounding error of the length of features in half precision.
+MAX_LENGTH_ERROR = 0.01
 CHUNK_ROWS = 16_384
 
 Column: TypeAlias = Collection[Any] | np.ndarray
@@ -36,14 +36,14 @@ Column: TypeAlias = Collection[Any] | np.ndarray
 @final
 @dataclass(frozen=True, eq=False)
 class FeatureStore:
-    """Unit features of pictures, with a table of what they show.
+    """Unit features of pictures, with a table of their labels.
 
     Attributes:
         folder: The folder of the store.
         header: The contents of `store.json`.
         proof: The hashes of the other files; None in a store of an earlier version.
         rows: Aligned columns `picture`, `view`, `path`, `label`, `split`, `group`, `sha256`.
-        texts: One unit row per name in `classes`, zeros where a class has no text; None if the
+        texts: One unit row per name in `classes`, zeros for a class without a text; None if the
             pictures have no labels.
     """
 
@@ -58,10 +58,10 @@ class FeatureStore:
     def features(self) -> Float16[np.ndarray, "rows dim"]:
         """One unit row per picture and view, read from disk when used, read-only.
 
-        Their first use reads all of them once, to check them.
+        The first use reads all rows once, to check them.
 
         Raises:
-            DataError: They are damaged, or not of length 1.
+            DataError: The features are damaged, or not of length 1.
         """
         if self.proof is not None:
             self.proof.find(self.header.files["features"])
@@ -84,7 +84,7 @@ class FeatureStore:
             try:
                 return cls._read(folder, header, proof)
             except DataError:
-                # A run that ended just now has replaced the files that the header named.
+                # A run that has just ended may have replaced the files that the header names.
                 newer, proof = StoreHeader.read(folder)
                 if newer.generation == header.generation:
                     raise
@@ -104,30 +104,30 @@ class FeatureStore:
         encoder: str | ImageEncoder = "own features",
         logit_scale: float | None = None,
     ) -> FeatureStore:
-        """Make and open a store of features from elsewhere, which every command takes.
+        """Create a store of features from elsewhere, which every command accepts, and open it.
 
-        A picture of such a store is known by a hash of its features, in place of its file's bytes:
-        pictures of equal features count as the same picture in the checks of an evaluation.
+        Such a store identifies a picture by a hash of its features instead of its file: pictures of
+        equal features count as the same picture in the checks of an evaluation.
 
         Args:
             folder: A new or empty folder.
-            features: One row for each picture, (n, D), or one for each view, (n, V, D) with the
-                centre view first; or an iterable of such batches, which need not fit in memory.
-                Rows are scaled to length 1 and kept as float16.
+            features: One row for each picture, (n, D), or for each view, (n, V, D) with the centre
+                view first; or an iterable of such batches, which need not fit in memory. Rows are
+                scaled to length 1 and stored as float16.
             labels: The class of each picture; None for pictures without a class.
             texts: Label → text feature (D,) from the same encoder, for every label; they are scaled
-                to length 1, and those of other labels are left out. If None, there are none.
+                to length 1, and texts of other labels are left out. None without texts.
             groups: Pictures of one group (a burst, a patient) stay on one side of a split.
             splits: The split of each picture, for instance "train" or "test".
-            paths: What to call each picture; "picture 0", "picture 1", … if None.
-            encoder: The encoder that made the features; or a name of your own. Stores of the same
-                name and width count as features of the same encoder.
+            paths: The name of each picture; "picture 0", "picture 1", … if None.
+            encoder: The encoder that made the features, or any name for it. Stores of the same name
+                and width count as features of the same encoder.
             logit_scale: The inverse temperature of that encoder: logits are this times the cosine.
-                That of `encoder` if None, or unknown if that is a name.
+                If None, that of `encoder`, or unknown if `encoder` is a name.
 
         Raises:
-            DataError: A row is of another width, not finite or zero; a column has another length;
-                a label has no text; the folder holds other files or cannot be written.
+            DataError: A row has another width, or is not finite or zero; a column has another
+                length; a label has no text; the folder has other files or cannot be written.
             UsageError: The folder is a feature store already.
         """
         columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
@@ -153,20 +153,20 @@ class FeatureStore:
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             raise _damaged(
                 folder,
-                f"store.json tells of {n_rows} rows of {dim} numbers, {paths['rows'].name} has "
+                f"store.json names {n_rows} rows of {dim} numbers, {paths['rows'].name} has "
                 f"{len(rows)} rows, and {paths['features'].name} is {features.shape}",
             )
         if n_rows % header.recipe.n_views or not rows.has_views(header.recipe.n_views):
             raise _damaged(
                 folder,
-                f"store.json tells of {header.recipe.n_views} views of each picture, and "
-                f"{paths['rows'].name} of others",
+                f"store.json names {header.recipe.n_views} views of each picture, and "
+                f"{paths['rows'].name} others",
             )
         if texts is not None:
             if texts.shape != (n_classes, dim):
                 raise _damaged(
                     folder,
-                    f"store.json tells of {n_classes} classes and {dim} numbers, and "
+                    f"store.json names {n_classes} classes and {dim} numbers, and "
                     f"{paths['texts'].name} is {texts.shape}",
                 )
             texts = np.array(texts)
@@ -185,7 +185,7 @@ class FeatureStore:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What the encoder computes."""
+        """The fingerprint of the encoder."""
         return self.header.recipe.fingerprint
 
     @property
@@ -195,18 +195,18 @@ class FeatureStore:
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Widths of the blocks that the features consist of; () for one."""
+        """Widths of the blocks of the features, look by look; () for one."""
         origin = self.origin
         return look_widths(self.header.recipe.dim, origin.zoom, tuple(origin.blocks.values()))
 
     @property
     def n_views(self) -> int:
-        """Rows per picture."""
+        """The number of rows per picture."""
         return self.origin.n_views
 
     @property
     def n_pictures(self) -> int:
-        """Pictures in the store."""
+        """The number of pictures in the store."""
         return self.header.n_rows // self.n_views
 
     @property
@@ -216,7 +216,7 @@ class FeatureStore:
 
     @cached_property
     def identity(self) -> str:
-        """Sixteen digits that change with what figures depend on: features, labels, texts."""
+        """A hash, in 16 digits, of all that results depend on: features, labels and texts."""
         file = self.header.files["features"]
         features = self.proof.files[file] if self.proof else file_hash(self.folder / file)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
@@ -226,36 +226,36 @@ class FeatureStore:
         return digest.hexdigest()[:16]
 
     def by_picture(self) -> Float16[np.ndarray, "pictures views dim"]:
-        """The features, still on disk, with the views of a picture on an axis of their own."""
+        """Return the features, still on disk, with an axis of pictures and an axis of views."""
         return self.features.reshape(self.n_pictures, self.n_views, -1)
 
     def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
-        """The features of each picture, still on disk, by its content hash."""
+        """Return the features of each picture, still on disk, by its content hash."""
         hashes = self.rows.sha256[self.rows.view == 0]
         return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
-        """The text feature of each class that has one, as `MetaAdapterClassifier` takes them."""
+        """Return the text feature of each class with one, as for `MetaAdapterClassifier`."""
         if self.texts is None:
             return {}
-        named = zip(self.classes, self.texts, strict=True)
-        return {name: text for name, text in named if text.any()}
+        pairs = zip(self.classes, self.texts, strict=True)
+        return {name: text for name, text in pairs if text.any()}
 
     def mean_features(
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
-        """One unit feature per picture in memory, the mean of its views; and its label or ""."""
+        """Return the mean of the views of each picture, a unit row, and its label or ""."""
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
 
 
 def _load(file: Path, folder: Path, kind: type[np.floating[Any]]) -> np.ndarray:
-    """An array that stays on disk: its head may declare more than the memory holds."""
+    """Map an array on disk: its header may declare more than the memory holds."""
     try:
         array: np.ndarray = np.load(regular(file), mmap_mode="r", allow_pickle=False)
         if array.dtype != kind:
-            raise ValueError(f"of {kind.__name__}, but of {array.dtype}")
-    except Exception as error:  # numpy parses the head as Python: a damaged one raises what it may
+            raise ValueError(f"expected {kind.__name__}, found {array.dtype}")
+    except Exception as error:  # numpy parses the header as Python, which may raise any error
         if is_shortage(error):
             raise
         raise _damaged(folder, f"{file.name} is no array of numpy ({error})") from error
@@ -266,15 +266,15 @@ def _require_unit_rows(
     file: Path, rows: np.ndarray, start: int = 0, *, zeros: bool = False
 ) -> None:
     lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
-    # Not more than, for the length of a row with NaN is not less either.
-    is_right = (abs(lengths - 1) < LONGEST_ERROR) | (zeros & (lengths == 0))
+    # Written with <, so that a row with NaN, whose length compares as false, is wrong.
+    is_right = (abs(lengths - 1) < MAX_LENGTH_ERROR) | (zeros & (lengths == 0))
     if not is_right.all():
         row = int(np.flatnonzero(~is_right)[0])
         raise DataError(
-            f"row {start + row} of {file} should be a vector of length 1, and has length "
+            f"row {start + row} of {file} should be a vector of length 1, but has length "
             f"{lengths[row]}; {REMEDY}"
         )
 
 
 def _damaged(folder: Path, reason: str) -> DataError:
-    return DataError(f"the feature store {folder} is damaged: {reason}. To go on, {REMEDY}")
+    return DataError(f"the feature store {folder} is damaged: {reason}. To continue, {REMEDY}")

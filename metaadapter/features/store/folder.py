@@ -1,4 +1,4 @@
-"""The folder of a feature store while it is written: nobody else's files, one writer at a time."""
+"""The folder of a feature store while it is written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a ne
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
-    """Make `folder` if it is not there, and hold it; the system frees it when the process ends.
+    """Create the folder of a store if it is missing, and lock it until the block or process ends.
 
-    A `DataError` tells that another process has it, or that it holds files of another kind.
+    Raises:
+        DataError: Another process has locked it, or it has other files.
     """
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`store.json`: what a feature store holds. Replacing it is the one moment a store changes."""
+"""`store.json`, the facts of a feature store; a store changes when this file is replaced."""
 
 from __future__ import annotations
 
@@ -32,11 +32,17 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreHeader:
-    """The facts of a store, and the names of the files they belong to.
+    """The facts of a store, and the names of its other files.
 
-    The generation is 1 for the first complete run, and the files carry it. Rows are pictures times
-    views, counts are pictures per label. Classes stand in the order of the rows of `texts`, which
-    are averaged over the templates. Quarantined are the pictures left out.
+    Attributes:
+        recipe: How the features were made.
+        generation: The number of the run that wrote the store, from 1; the files have it in their
+            names.
+        n_rows: The number of pictures times views.
+        counts: The number of pictures of each label.
+        classes: The names of the classes, in the order of the rows of `texts`.
+        templates: The templates over which the texts are averaged.
+        quarantined: The pictures that could not be read.
     """
 
     recipe: Recipe
@@ -58,7 +64,7 @@ class StoreHeader:
         *,
         generation: int = 1,
     ) -> StoreHeader:
-        """The facts of a store that is to hold these pictures."""
+        """Make the header of a store of these pictures."""
         n_rows = len(pictures) * recipe.n_views
         labels = Counter(picture.label for picture in pictures if picture.label)
         counts = dict(sorted(labels.items()))
@@ -72,7 +78,7 @@ class StoreHeader:
         return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
 
     def write(self, folder: Path) -> None:
-        """Replace `store.json`, which proves the other files, in one step."""
+        """Replace `store.json`, with the hashes of the other files, in one step."""
         values = {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
@@ -93,15 +99,15 @@ class StoreHeader:
 
     @classmethod
     def read(cls, folder: Path) -> tuple[StoreHeader, Proof | None]:
-        """Read `store.json`, and what it proves of the other files: nothing in an earlier version.
+        """Read `store.json` and the hashes of the other files; None in an earlier version.
 
         Raises:
-            DataError: The folder has no `store.json`, or a damaged one.
+            DataError: `store.json` is missing or damaged.
             IncompatibleArtifact: A later version of metaadapter wrote it.
         """
         path = folder / HEADER_FILE
         if not path.is_file():
-            raise DataError(_absent(folder))
+            raise DataError(_missing(folder))
         values, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
         try:
             return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
@@ -115,9 +121,10 @@ def features_file(generation: int) -> str:
 
 
 def read_entries(kind: type[Value], values: Any) -> Value:
-    """Make a dataclass out of a JSON object; unknown keys are ignored.
+    """Read a dataclass from a JSON object; unknown keys are ignored.
 
-    A `ValueError` names the entries that are missing or of the wrong kind.
+    Raises:
+        ValueError: Entries are missing or of the wrong kind; the message names them.
     """
     try:
         return TypeAdapter(kind).validate_python(values)
@@ -132,18 +139,18 @@ def _fault(error: ErrorDetails) -> str:
     return f"{'.'.join(map(str, error['loc']))} is {fault}"
 
 
-def _absent(folder: Path) -> str:
+def _missing(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no feature store {folder}; make one with `metaadapter encode`"
     if (folder / CACHE_FOLDER).is_dir():
         return (
-            f"the feature store {folder} is not finished: its `metaadapter encode` runs or was "
-            "interrupted. Run the same command again; it goes on where it stopped"
+            f"the feature store {folder} is not finished: its `metaadapter encode` is running or "
+            "was interrupted. Run the same command again; it continues where it stopped"
         )
     if (folder / LOCK_FILE).exists():
         return (
             f"{folder} has no {HEADER_FILE}, so it is not a feature store yet: the command that "
-            "was to make it has not come to its end; run that command again"
+            "makes it has not finished; run that command again"
         )
     return (
         f"{folder} has no {HEADER_FILE}, so it is not a feature store; make one with "

@@ -73,7 +73,7 @@ class Recipe:
             )
             raise _mismatch(difference, "--zoom" if before.zoom else "--no-zoom")
         if origin.blocks != before.blocks:
-            names, wanted = (",".join(each.block_names) for each in (before, origin))
+            names, wanted = (",".join(either.block_names) for either in (before, origin))
             difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
             raise _mismatch(difference, f"--blocks {names}")
         stored.fingerprint.require_match(self.fingerprint, owner=store)

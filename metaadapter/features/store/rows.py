@@ -1,4 +1,4 @@
-"""The row table of a feature store: which picture and view each row of features belongs to."""
+"""The row table of a feature store, with the picture and view of each row of features."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metaadapter.features.store.folder import REMEDY
 
 
 class StoredPicture(NamedTuple):
-    """What the table says of a picture; an empty string where nothing is known."""
+    """The facts of a picture in the table; an empty string stands for an unknown one."""
 
     path: str
     label: str
@@ -35,18 +35,18 @@ NUMBERS, ALL_DIFFER = ("picture", "view"), ("path", "sha256")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoreRows:
-    """Aligned columns, one entry per row of features, with "" for what is not known.
+    """Aligned columns, one entry per row of features; "" stands for an unknown fact.
 
-    The views of a picture follow one another, the centre view first; every picture has as many.
+    All pictures have the same number of views, which follow one another, the centre view first.
 
     Attributes:
-        picture: Number of the picture in this store, from 0.
-        view: 0 is the centre view, then random crops.
-        path: As it was given to `encode`.
-        label: Class of the picture.
-        split: For instance "train".
-        group: Pictures that must stay on one side of a split.
-        sha256: Hash of the file's bytes.
+        picture: The number of the picture in this store, from 0.
+        view: 0 for the centre view, then random crops.
+        path: The path, as the user gave it.
+        label: The class of the picture.
+        split: The split, for instance "train".
+        group: Pictures of one group stay on one side of a split.
+        sha256: The hash of the file's bytes.
     """
 
     picture: Int[np.ndarray, " rows"]
@@ -59,7 +59,11 @@ class StoreRows:
 
     @classmethod
     def read(cls, path: Path) -> StoreRows:
-        """Read a table of `write_rows`; other columns or a broken line are a `DataError`."""
+        """Read a table of `write_rows`.
+
+        Raises:
+            DataError: The columns are different, or a line is broken.
+        """
         try:
             with regular(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
@@ -82,14 +86,14 @@ class StoreRows:
         return len(self.view)
 
     def has_views(self, n_views: int) -> bool:
-        """Whether pictures are counted from 0, each with all its views in order."""
+        """Return whether pictures are numbered from 0, each with all its views in order."""
         numbers = np.arange(len(self))
         return np.array_equal(self.picture, numbers // n_views) and np.array_equal(
             self.view, numbers % n_views
         )
 
     def pictures(self) -> list[StoredPicture]:
-        """One entry per picture, in order."""
+        """List the pictures, in order."""
         first = self.view == 0
         columns = (getattr(self, name)[first] for name in StoredPicture._fields)
         return list(map(StoredPicture, *columns))
@@ -99,14 +103,14 @@ def _array(name: str, entries: Sequence[str]) -> np.ndarray:
     if name in NUMBERS:
         return np.fromiter(map(int, entries), np.int64, len(entries))
     column = np.empty(len(entries), dtype=object)
-    # Labels and splits repeat millions of times: one object each.
+    # Labels and splits repeat millions of times, so equal ones share one object.
     column[:] = entries if name in ALL_DIFFER else list(map(sys.intern, entries))
     return column
 
 
 def write_rows(file: IO[bytes], pictures: Sequence[StoredPicture], n_views: int) -> None:
-    """Write the table of pictures with `n_views` rows each: CSV with a head line, in UTF-8."""
-    # A file name of undecodable bytes comes back as the same bytes.
+    """Write the table of pictures with `n_views` rows each, as CSV in UTF-8 with a header."""
+    # A file name of undecodable bytes is read back as the same bytes.
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     lines = csv.writer(text)
     lines.writerow(COLUMNS)
@@ -119,7 +123,7 @@ def write_rows(file: IO[bytes], pictures: Sequence[StoredPicture], n_views: int)
 
 
 def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
-    """The groups of two or more pictures of equal content, each sorted by path."""
+    """Group pictures of equal content, two or more, each group sorted by path."""
     by_content: dict[str, list[StoredPicture]] = defaultdict(list)
     for picture in pictures:
         by_content[picture.sha256].append(picture)
@@ -127,14 +131,14 @@ def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPictu
 
 
 def contradictions(groups: Iterable[Sequence[StoredPicture]]) -> tuple[str, ...]:
-    """A sentence for each group of equal pictures that has two labels, one of them wrong."""
+    """Write a warning for each group of equal pictures with different labels."""
     warnings = []
     for group in groups:
         first_of_label = {picture.label: picture.path for picture in reversed(group)}
         first_of_label.pop("", None)
         if len(first_of_label) > 1:
-            places = (f"{label!r} ({path})" for label, path in sorted(first_of_label.items()))
+            labels = (f"{label!r} ({path})" for label, path in sorted(first_of_label.items()))
             warnings.append(
-                f"the same picture stands in {' and '.join(places)}; remove it from the wrong class"
+                f"the same picture is in {' and '.join(labels)}; remove it from the wrong class"
             )
     return tuple(warnings)

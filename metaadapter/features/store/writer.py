@@ -1,6 +1,6 @@
-"""Putting a complete store on disk in one step: new files beside the old, then `store.json`.
+"""Writing a complete store in one step: new files beside the old ones, then `store.json`.
 
-Its features are those of encoded pictures, or arrays that another program has computed.
+The features come from encoded pictures, or are arrays of another program.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
-# Pictures gathered, or scaled, in memory at a time.
+# The number of pictures in memory at a time.
 CHUNK_PICTURES = 8_192
-# The names of `StoreHeader.files`, also cut off; `features-2021.csv` is somebody else's.
+# The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
 OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
 
 Columns = Mapping[str, Collection[Any] | np.ndarray | None]
@@ -48,16 +48,19 @@ def write_store(
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Make `folder` hold these pictures; until the last moment it holds what it held before.
+    """Replace the content of an existing store in one step.
 
-    The folder exists. The header has a generation that the store has not had. The features of each
-    picture, by its hash, may lie on disk. A class without a unit feature in `texts` gets zeros.
+    Args:
+        folder: The folder, which exists.
+        header: The facts of the new store, with a new generation.
+        pictures: The pictures.
+        features: The features of each picture by its hash; they may be on disk.
+        texts: Unit text features of classes; a class without one gets zeros.
     """
 
     def write(file: IO[bytes]) -> None:
-        # Written in sequence, not through a memory map: a full disk kills a process that writes
-        # through a map, without an error that could be told.
-        _write_head(file, header.n_rows, header.recipe.dim)
+        # Not through a memory map: a full disk kills a process that writes through one.
+        _write_npy_header(file, header.n_rows, header.recipe.dim)
         for start in range(0, len(pictures), CHUNK_PICTURES):
             chunk = pictures[start : start + CHUNK_PICTURES]
             rows = np.stack([features[picture.sha256] for picture in chunk])
@@ -75,7 +78,7 @@ def create_store(
     encoder: str | ImageEncoder,
     logit_scale: float | None,
 ) -> None:
-    """Write a store; all as for `FeatureStore.create`, with its columns by their names."""
+    """Write a store; the arguments and errors are those of `FeatureStore.create`."""
     if (folder / HEADER_FILE).exists():
         raise UsageError(f"{folder} is a feature store already; choose a new folder")
     batches = _batches(features)
@@ -86,13 +89,13 @@ def create_store(
     hashes: list[str] = []
 
     def write(file: IO[bytes]) -> None:
-        _write_head(file, 0, dim)
+        _write_npy_header(file, 0, dim)
         for batch in chain([first], batches):
             rows = _unit_batch(batch, (n_views, dim), number=len(hashes))
             file.write(rows.tobytes())
             hashes.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
         file.seek(0)
-        _write_head(file, len(hashes) * n_views, dim)
+        _write_npy_header(file, len(hashes) * n_views, dim)
 
     owner = f"the feature store {folder}"
     with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
@@ -116,36 +119,36 @@ def _commit(
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Write all but the features, which are there already."""
+    """Write the other files of a store whose features are written."""
     files, recipe = header.files, header.recipe
     replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
     if header.classes:
-        none = np.zeros(recipe.dim, dtype=np.float32)
-        rows_of_text = np.stack([texts.get(name, none) for name in header.classes])
-        # Into a file on a full disk, numpy would raise an error that does not say so.
-        np.save(content := io.BytesIO(), rows_of_text)
+        zeros = np.zeros(recipe.dim, dtype=np.float32)
+        text_rows = np.stack([texts.get(name, zeros) for name in header.classes])
+        # With a file on a full disk, numpy would raise an error that does not say so.
+        np.save(content := io.BytesIO(), text_rows)
         replace_file(folder / files["texts"], content.getvalue())
     header.write(folder)
     tidy_up(folder, header)
 
 
 def tidy_up(folder: Path, header: StoreHeader) -> None:
-    """Remove what earlier generations, and writers that were cut off, have left."""
+    """Remove the files of earlier generations and of killed writers."""
     for path in folder.iterdir():
         if OWN_FILES.fullmatch(path.name) and path.name not in header.files.values():
-            # Windows keeps a file that somebody has mapped; the next run removes it.
+            # Windows keeps a file that a process has mapped; the next run removes it.
             with suppress(OSError):
                 path.unlink()
 
 
-def _write_head(file: IO[bytes], n_rows: int, dim: int) -> None:
-    """Begin a `.npy` file of float16; numpy gives the head the same length for any `n_rows`."""
-    head = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
-    np.lib.format.write_array_header_1_0(file, head)
+def _write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
+    """Write the header of a `.npy` file of float16, whose length is the same for any `n_rows`."""
+    facts = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
+    np.lib.format.write_array_header_1_0(file, facts)
 
 
 def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """(m, V, D) at a time, at least one picture."""
+    """Yield batches (m, V, D) of at least one picture."""
     for part in [features] if hasattr(features, "shape") else _read(features):
         batch = np.asarray(part)
         is_real = np.issubdtype(batch.dtype, np.floating)
@@ -164,14 +167,14 @@ def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         raise DataError(f"expected features as an array or batches of arrays, got {batches!r}")
     try:
         yield from batches
-    except OSError as error:  # of the user's program, and not of writing the store
+    except OSError as error:  # an error of the user's program, not of writing the store
         raise DataError(f"the batches of features ended with an error: {error}") from error
 
 
 def _unit_batch(
     batch: np.ndarray, shape: tuple[int, int], number: int
 ) -> Float16[np.ndarray, "pictures views dim"]:
-    """The batch that begins with this number of a picture, checked and scaled."""
+    """Check and scale the batch whose first picture has this number."""
     if batch.shape[1:] != shape:
         raise DataError(
             f"expected features of {shape} (views, width) as in the first batch, got "
@@ -190,7 +193,7 @@ def _unit_batch(
 
 
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
-    # As lists: a column of pandas would look a row's number up in its index.
+    # As lists, since a column of pandas would look a row number up in its index.
     given = {name: list(column) for name, column in columns.items() if column is not None}
     for name, column in given.items():
         if len(column) != len(hashes):
@@ -201,7 +204,7 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
     paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
     for row, path in enumerate(paths):
         if not is_text(str(path)):
-            raise DataError(f"paths[{row}] is {path!r}, which has half a character; write it anew")
+            raise DataError(f"paths[{row}] is {path!r}, which has half a character; correct it")
     facts = (
         [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
         for name in ("labels", "splits", "groups")
@@ -215,21 +218,21 @@ def _entry(column: str, row: int, value: Any) -> str:
     if isinstance(value, str | Integral) and is_text(str(value)):
         return str(value)
     raise DataError(
-        f"{column}[{row}] is {value!r}, and should be text, a whole number, or None for none"
+        f"{column}[{row}] is {value!r}; expected text, a whole number, or None if unknown"
     )
 
 
 def _texts(
     texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
-    """The unit text feature of each label; the first row of a label without one is named."""
+    """The unit text feature of each label; an error names the first row of a label without one."""
     if texts is None:
         return {}
     given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}
-    found: dict[str, np.ndarray] = {}
+    unit_texts: dict[str, np.ndarray] = {}
     for row, picture in enumerate(pictures):
         label = picture.label
-        if not label or label in found:
+        if not label or label in unit_texts:
             continue
         if label not in given:
             raise DataError(
@@ -242,8 +245,8 @@ def _texts(
                 f"the text of {label!r}, the label of row {row}, should be {dim} finite numbers, "
                 f"not all zero, as wide as the features; it has the shape {text.shape}"
             )
-        found[label] = unit_rows(text[None])[0]
-    return found
+        unit_texts[label] = unit_rows(text[None])[0]
+    return unit_texts
 
 
 def _recipe(

@@ -1,1 +1,1 @@
-"""The parts that an encoder's towers may have: where they go, and what they are."""
+"""Parts inside an encoder's towers: their places, bottlenecks, LoRA and soft prompts."""

@@ -1,7 +1,7 @@
-"""Bottlenecks in the blocks of a tower: down, a non-linearity, up, beside what a block gives.
+"""Bottlenecks in the blocks of a tower, added to the output of a block: down, GELU, up.
 
-N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019; on maps with convolutions of
-one pixel.
+N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019; for maps with convolutions
+of one pixel.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.places import Place
 
 HIDDEN = 64
-# Under this name a bottleneck is a part of the block whose output it adapts.
+# The name of the bottleneck as a submodule of its block.
 PART = "inside"
 
 
 @final
 class Bottleneck(nn.Module):
-    """x + up(GELU(down(x))), trained while the tower is frozen; the identity to the bit at first.
+    """x + up(GELU(down(x))), trained while the tower is frozen; at first exactly the identity.
 
-    Its weights are float32. In towers of a lower precision what is added is rounded to it.
+    The weights are float32. In towers of a lower precision the added part is rounded to it.
 
     Args:
-        width: The number of channels of what it adapts.
-        hidden: The number of channels in its middle.
-        is_map: Whether it adapts maps (n, width, height, breadth); else the width is the last axis.
+        width: The number of channels of the input.
+        hidden: The number of channels in the middle.
+        is_map: Whether the input is a map (n, width, height, breadth); if not, the width is the
+            last axis.
     """
 
     def __init__(self, width: int, hidden: int = HIDDEN, *, is_map: bool = False) -> None:
@@ -46,7 +47,7 @@ class Bottleneck(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, features: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Adapted features of the same shape and precision."""
+        """Return adapted features of the same shape and precision."""
         added: Tensor = self.up(gelu(self.down(features.float())))
         return features + added.to(features.dtype)
 
@@ -54,19 +55,19 @@ class Bottleneck(nn.Module):
 def insert_bottlenecks(
     network: nn.Module, places: Iterable[Place], *, hidden: int = HIDDEN, seed: int = 0
 ) -> dict[str, Bottleneck]:
-    """Put new bottlenecks at places of a network, which is to be a `shared_copy`.
+    """Put new bottlenecks into a network, which must be a `shared_copy`.
 
-    They are then parts of it, and move with it; their parameters alone are to be trained. It
-    computes as before until they are.
+    They become submodules of the network. It computes as before until their parameters, the only
+    ones to train, are trained.
 
     Args:
-        network: The network that `find_places` found the places in.
-        places: Where to put them.
-        hidden: The number of channels in their middle.
-        seed: That of their down-projections.
+        network: The network of the places.
+        places: The places, as from `find_places`.
+        hidden: The number of channels in the middle of a bottleneck.
+        seed: The seed of the down-projections.
 
     Returns:
-        The name of each place, and its bottleneck.
+        Each bottleneck by the name of its place.
     """
     inserted = {}
     with torch.random.fork_rng(devices=[]):
@@ -79,7 +80,7 @@ def insert_bottlenecks(
 
 
 def bottleneck_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """The weights of all bottlenecks in a network: "PLACE/down.weight", and so on, detached."""
+    """Return the weights of all bottlenecks in a network as "PLACE/down.weight" etc., detached."""
     return {
         f"{name.removesuffix(f'.{PART}')}/{part}": tensor.detach()
         for name, module in network.named_modules()
@@ -89,7 +90,7 @@ def bottleneck_tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def restore_bottlenecks(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put bottlenecks with these weights, as `bottleneck_tensors` names them, into a network.
+    """Put bottlenecks with weights of `bottleneck_tensors` into a network.
 
     Raises:
         IncompatibleArtifact: The network has no such place, or a weight has another shape.
@@ -102,12 +103,12 @@ def restore_bottlenecks(network: nn.Module, tensors: Mapping[str, Tensor]) -> No
         down = parts.get("down.weight")
         if down is None or down.ndim not in (2, 4):
             raise IncompatibleArtifact(f"the bottleneck at {place} lacks its down-projection")
-        # No memory, and no random number, goes into weights that are read.
+        # On the meta device the weights, which are replaced, take no memory and no random numbers.
         with torch.device("meta"):
             bottleneck = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
         try:
-            read = {part: each.float() for part, each in parts.items()}
-            bottleneck.load_state_dict(read, assign=True)
+            weights = {part: tensor.float() for part, tensor in parts.items()}
+            bottleneck.load_state_dict(weights, assign=True)
             _insert(network, place, bottleneck.requires_grad_(False))
         except (AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())
@@ -123,7 +124,7 @@ def _insert(network: nn.Module, place: str, bottleneck: Bottleneck) -> None:
 
 
 def _adapt(block: nn.Module, _args: Any, output: Tensor) -> Tensor:
-    # A copy of the network has a copy of the bottleneck: the block at hand knows which.
+    # Looked up in the block, since a copy of the network has a copy of the bottleneck.
     bottleneck: nn.Module = block.get_submodule(PART)
     adapted: Tensor = bottleneck(output)
     return adapted

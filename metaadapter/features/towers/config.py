@@ -1,4 +1,4 @@
-"""What stands in an adapter's configuration about its parts inside the towers."""
+"""The configuration of an adapter's parts inside the towers."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ TowerName = Literal["image", "text"]
 
 
 class Calibration(BaseModel):
-    """What makes an adapter as sure of new pictures as it should be; by default nothing changes."""
+    """Corrections of how sure an adapter is of new pictures; none by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: Annotated[float, Field(ge=1)] = 1.0
-    """Its logits are divided by this."""
+    """The divisor of the logits."""
     known_shift: Annotated[float, Field(le=0)] = 0.0
-    """This is added to its thresholds of being known, which are logits."""
+    """Added to the thresholds of known, which are logits."""
     own_scale: Annotated[float, Field(ge=1)] = 1.0
-    """Its thresholds of sets, which are log-probabilities, are multiplied by this."""
+    """The factor of the thresholds of sets, which are log-probabilities."""
 
 
 class InsideConfig(BaseModel):
-    """Adapters in the blocks of an encoder; their tensors have names that begin with `inside/`."""
+    """Adapters in the blocks of an encoder; the names of their tensors begin with `inside/`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["bottleneck", "lora"]
     towers: Annotated[tuple[TowerName, ...], Field(min_length=1)]
-    """The towers that have adapters."""
+    """The towers with adapters."""
     width: Annotated[int, Field(ge=1)]
-    """Numbers in the middle of each bottleneck, or the rank of LoRA."""
+    """The number of channels in the middle of each bottleneck, or the rank of LoRA."""
     alpha: Annotated[float, Field(gt=0)] | None = None
-    """What LoRA's product is multiplied by, times its rank; `None` for bottlenecks."""
+    """The factor of LoRA's product, times its rank; None for bottlenecks."""
     n_steps: Annotated[int, Field(ge=0)] = 0
-    """The gradient steps that they were trained with; 0 where nobody told."""
+    """The number of gradient steps of their training; 0 if it is not recorded."""
     calibration: Calibration = Calibration()
-    """How sure an adapter is that is predicted from the pictures that the tower was trained on."""
+    """The calibration of an adapter that is predicted from the pictures of the training."""
 
     def __str__(self) -> str:
-        what = (
+        kind = (
             f"LoRA of rank {self.width}" if self.kind == "lora" else f"bottlenecks of {self.width}"
         )
         steps = f", trained with {self.n_steps} gradient steps" if self.n_steps else ""
         towers = f"{' and '.join(self.towers)} tower{'s' * (len(self.towers) > 1)}"
-        return f"{what} in blocks of the {towers}{steps}"
+        return f"{kind} in blocks of the {towers}{steps}"
 
 
 class PromptConfig(BaseModel):
-    """Learned context vectors of the texts; their names begin with `prompt/`."""
+    """Learned context vectors of the texts; the names of their tensors begin with `prompt/`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_context: Annotated[int, Field(ge=1)]
     """The number of learned vectors before the name of each class without a picture."""
     n_steps: Annotated[int, Field(ge=0)] = 0
-    """The gradient steps that they were trained with; 0 where nobody told."""
+    """The number of gradient steps of their training; 0 if it is not recorded."""
 
     def __str__(self) -> str:
         steps = f", trained with {self.n_steps} gradient steps" if self.n_steps else ""

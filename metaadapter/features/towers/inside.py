@@ -1,4 +1,4 @@
-"""Adapters in the blocks of a network as named tensors, and back."""
+"""Adapters in the blocks of a network: inserted, read as named tensors, and restored."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PREFIX = "inside/"
 def insert_inside(
     network: nn.Module, config: InsideConfig, places: Iterable[Place], *, seed: int = 0
 ) -> list[nn.Parameter]:
-    """Put new adapters into a network, which is to be a `shared_copy`.
+    """Put new adapters into a network, which must be a `shared_copy`.
 
-    It computes as before, to the bit in `torch.inference_mode`, until they are trained.
+    The network computes as before, to the bit in `torch.inference_mode`, until they are trained.
 
     Args:
-        network: The network that `find_places` found the places in.
-        config: Of which kind they are, how wide, and in which towers.
-        places: The blocks that may have one.
-        seed: That of their matrices that are not zero at first.
+        network: The network of the places.
+        config: The kind and width of the adapters, and their towers.
+        places: The places, as from `find_places`; those in other towers are left out.
+        seed: The seed of the matrices that do not start at zero.
 
     Returns:
-        What is to be trained.
+        The parameters to train.
     """
     chosen = [place for place in places if place.tower in config.towers]
     inserted: Mapping[str, nn.Module]
@@ -45,32 +45,32 @@ def insert_inside(
 
 
 def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """The weights of what was put into the blocks of a network.
+    """Return the weights of all adapters in the blocks of a network.
 
     The names are inside/TOWER/PLACE/WEIGHT, as in
     "inside/image/visual.transformer.resblocks.0/down.weight".
     """
-    found = bottleneck_tensors(network) | lora_tensors(network)
-    return {f"{PREFIX}{tower_of(name)}/{name}": tensor for name, tensor in found.items()}
+    tensors = bottleneck_tensors(network) | lora_tensors(network)
+    return {f"{PREFIX}{tower_of(name)}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[str, Tensor]) -> None:
-    """Put adapters with these weights into a network, which is to be a `shared_copy`.
+    """Put adapters with weights of `inside_tensors` into a network, which must be a `shared_copy`.
 
     Args:
-        network: Of the encoder that they were trained in.
-        config: Of which kind they are.
-        tensors: As `inside_tensors` names them; others are left alone.
+        network: The network of the encoder that they were trained in.
+        config: The kind of the adapters.
+        tensors: Their weights; tensors of other names are ignored.
 
     Raises:
-        IncompatibleArtifact: They do not fit the network.
+        IncompatibleArtifact: The weights do not fit the network.
     """
-    own = {
+    weights = {
         name.removeprefix(PREFIX).partition("/")[2]: tensor
         for name, tensor in tensors.items()
         if name.startswith(PREFIX)
     }
     if config.kind == "lora":
-        restore_lora(network, own, alpha=config.alpha or ALPHA)
+        restore_lora(network, weights, alpha=config.alpha or ALPHA)
     else:
-        restore_bottlenecks(network, own)
+        restore_bottlenecks(network, weights)

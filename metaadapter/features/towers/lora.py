@@ -1,9 +1,9 @@
-"""LoRA in the blocks of a tower: weights with a product of two narrow matrices added to them.
+"""LoRA in the blocks of a tower: a product of two narrow matrices is added to each weight.
 
-E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021; in CLIP M. Zanella and
-I. Ben Ayed, Low-Rank Few-Shot Adaptation of Vision-Language Models, 2024. The sums are made by
-torch's own parametrisations: the package peft writes into attention layers while they calculate, so
-that two threads disturb each other, and an encoder is called from several.
+E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021; for CLIP M. Zanella and
+I. Ben Ayed, Low-Rank Few-Shot Adaptation of Vision-Language Models, 2024. torch's parametrizations
+compute the sums: the package peft writes into attention layers during a forward pass, which fails
+with several threads, and an encoder is called from several.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.places import Place
 
-# Those of CLIP-LoRA.
+# The values of CLIP-LoRA.
 RANK, ALPHA = 2, 1.0
-# What comes of tensors that are none of these, whatever their shapes and names.
+# The errors that tensors of other shapes and names cause.
 UNUSABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
-# Where torch keeps what is added to the weights of a module.
+# The name under which torch keeps the parametrizations of a module.
 PARTS = "parametrizations"
 
 
@@ -31,13 +31,13 @@ PARTS = "parametrizations"
 class LowRank(nn.Module):
     """weight + alpha / rank · up · down, trained while the weight is frozen; at first the weight.
 
-    Weights that are several in one, such as those of queries, keys and values, have a product each.
+    Each part of a stacked weight, such as that of queries, keys and values, has its own product.
 
     Args:
         shape: The shape of the weight: (rows, columns), or (rows, columns, 1, 1) of a convolution.
-        n_parts: How many weights of equal size lie in its rows.
+        n_parts: The number of weights of equal size that are stacked in the rows.
         rank: The number of columns of `up`.
-        alpha: The strength of what is added.
+        alpha: The strength of the product.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LowRank(nn.Module):
         nn.init.uniform_(self.down, -(shape[1] ** -0.5), shape[1] ** -0.5)
 
     def forward(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """The weight with the product added, in the weight's own precision."""
+        """Add the product to the weight, in the precision of the weight."""
         n_parts, rows, _ = self.up.shape
         parts = weight.reshape(n_parts, rows, -1).to(self.up.dtype)
         summed = torch.baddbmm(parts, self.up, self.down, alpha=self.scale)
@@ -65,20 +65,21 @@ def insert_lora(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, LowRank]:
-    """Add products to the weights of blocks of a network, which is to be a `shared_copy`.
+    """Add products to the weights of blocks of a network, which must be a `shared_copy`.
 
-    Those are the projections of attention, the linear layers, and convolutions of one pixel. The
-    parameters of the products alone are to be trained; the network computes as before until then.
+    The weights are those of the projections of attention, the linear layers, and convolutions of
+    one pixel. The network computes as before until the products, the only parameters to train, are
+    trained.
 
     Args:
-        network: The network that `find_places` found the places in.
-        places: The blocks.
+        network: The network of the places.
+        places: The places, as from `find_places`.
         rank: The rank of the products.
-        alpha: The strength of what is added.
-        seed: That of the matrices that are not zero at first.
+        alpha: The strength of the products.
+        seed: The seed of the matrices that do not start at zero.
 
     Returns:
-        The name of each weight, and what is added to it.
+        Each product by the name of its weight.
     """
     inserted = {}
     with torch.random.fork_rng(devices=[]):
@@ -91,7 +92,7 @@ def insert_lora(
 
 
 def lora_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """All products in a network as "WEIGHT/down" and "WEIGHT/up", detached."""
+    """Return all products in a network as "WEIGHT/down" and "WEIGHT/up", detached."""
     return {
         f"{name}/{part}": tensor.detach()
         for name, module in _products(network)
@@ -100,7 +101,7 @@ def lora_tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def restore_lora(network: nn.Module, tensors: Mapping[str, Tensor], *, alpha: float) -> None:
-    """Add products, as `lora_tensors` names them, to the weights of a network.
+    """Add products of `lora_tensors` to the weights of a network.
 
     Raises:
         IncompatibleArtifact: The network has no such weight, or one of another shape.
@@ -113,42 +114,42 @@ def restore_lora(network: nn.Module, tensors: Mapping[str, Tensor], *, alpha: fl
         try:
             down, up = parts["down"], parts["up"]
             n_parts, rank, columns = down.shape
-            # Without memory: what the shapes of both declare may be more than the two hold.
+            # On the meta device, since the declared shapes may exceed the memory.
             with torch.device("meta"):
                 product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
             product.load_state_dict(
-                {part: each.float() for part, each in parts.items()}, assign=True
+                {part: tensor.float() for part, tensor in parts.items()}, assign=True
             )
             _insert(network, name, product.requires_grad_(False))
         except UNUSABLE as error:
             reason = " ".join(str(error).split())
             raise IncompatibleArtifact(
-                f"what LoRA adds to {name} does not fit the encoder: {reason}"
+                f"the product that LoRA adds to {name} does not fit the encoder: {reason}"
             ) from error
 
 
 def merge_lora(network: nn.Module) -> None:
-    """Put the sums in the place of the weights: the same answers, sooner, and memory for the sums.
+    """Replace the weights by the sums: the same results, sooner, but with memory for the sums.
 
-    Weights that are shared with other networks stay as they are.
+    Weights that are shared with other networks are unchanged.
     """
     for name, _ in list(_products(network)):
         owner, _, weight = name.rpartition(".")
         module = network.get_submodule(owner)
         merged = getattr(module, weight).detach()
-        # Left to torch, the sum would be written into the weight itself.
+        # torch itself would write the sum into the shared weight.
         remove_parametrizations(module, weight, leave_parametrized=False)
         setattr(module, weight, nn.Parameter(merged, requires_grad=False))
 
 
 def _weights(block: nn.Module, name: str) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Name, shape and number of parts of each weight of a block that takes products."""
+    """Yield the name, the shape and the number of parts of each weight that gets a product."""
     for path, module in block.named_modules(prefix=name):
         if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             yield f"{path}.in_proj_weight", tuple(module.in_proj_weight.shape), 3
         elif isinstance(module, nn.Linear):
             rows, columns = module.weight.shape
-            # timm's queries, keys and values are the rows of one linear layer.
+            # timm stacks queries, keys and values in one linear layer.
             yield f"{path}.weight", (rows, columns), 3 if rows == 3 * columns else 1
         elif isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1:
             yield f"{path}.weight", tuple(module.weight.shape), 1
@@ -157,7 +158,7 @@ def _weights(block: nn.Module, name: str) -> Iterator[tuple[str, tuple[int, ...]
 def _insert(network: nn.Module, name: str, product: LowRank) -> None:
     owner, _, weight = name.rpartition(".")
     module = network.get_submodule(owner)
-    # torch computes the sum at once, to see whether the two fit.
+    # torch computes the sum at once, and so checks the shapes.
     register_parametrization(module, weight, product.to(getattr(module, weight).device))
 
 

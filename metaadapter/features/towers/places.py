@@ -1,4 +1,4 @@
-"""Named places in the towers of an encoder, at which adapters can be put."""
+"""Places in the towers of an encoder where adapters can be inserted."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CHANNELS_LAST = "NHWC"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The output of one block of a tower: of a transformer's layer, or behind a skip connection.
+    """The output of one block of a tower, such as a transformer's layer or a residual block.
 
     Attributes:
         tower: "image" or "text".
-        name: The dotted name of the module within the network, whose output is meant.
+        name: The dotted name of the block within the network.
         shape: The shape of its output for one picture or text: (width, height, breadth) of a map,
-            (tokens, width) of a transformer; (height, breadth, width) where channels come last.
-        is_map: Whether the width is the first of these axes; else it is the last.
+            (tokens, width) of a transformer; (height, breadth, width) if channels come last.
+        is_map: Whether the width is the first of these axes; if not, it is the last.
         batch_first: Whether the axis of pictures comes first, as it nearly always does.
         ends_stage: Whether it is the last block of a stage of a convolutional tower. Each block of
-            a transformer ends one.
+            a transformer ends a stage.
     """
 
     tower: TowerName
@@ -51,10 +51,10 @@ class Place:
 def find_places(network: nn.Module) -> tuple[Place, ...]:
     """Find the places in both towers of a model of open_clip, in the order in which they run.
 
-    They are found by structure: a block is a module of several parts in a sequence or list of
-    modules, or one of several siblings of one class. One picture and one text of zeros go through
-    the network, which is in evaluation mode and stays as it is, and tell the shapes. What gives no
-    map and no tokens, runs more than once, or does not run, is no place.
+    A block is a module of several parts in a sequence or list of modules, or one of several
+    siblings of one class. One picture and one text of zeros pass through the network, which must be
+    in evaluation mode and is not changed, to measure the shapes. A block is no place if its output
+    is neither a map nor tokens, or if it does not run exactly once.
     """
     watched = shared_copy(network)
     outputs: dict[str, list[Any]] = {}
@@ -65,26 +65,26 @@ def find_places(network: nn.Module) -> tuple[Place, ...]:
 
         block.register_forward_hook(keep)
     _run(watched)
-    found = {
-        name: each[0]
-        for name, each in outputs.items()
-        if len(each) == 1 and isinstance(each[0], Tensor) and each[0].ndim in (3, 4)
+    shaped = {
+        name: runs[0]
+        for name, runs in outputs.items()
+        if len(runs) == 1 and isinstance(runs[0], Tensor) and runs[0].ndim in (3, 4)
     }
-    ends = _ends_of_stages(list(found))
+    ends = _ends_of_stages(list(shaped))
     visual: Any = network.visual
     channels_last = getattr(getattr(visual, "trunk", None), "output_fmt", "") == CHANNELS_LAST
     return tuple(
-        _place(name, output, channels_last, name in ends) for name, output in found.items()
+        _place(name, output, channels_last, name in ends) for name, output in shaped.items()
     )
 
 
 def tower_of(name: str) -> TowerName:
-    """The tower that a module of a network belongs to, by its dotted name."""
+    """Return the tower of a module of a network by its dotted name."""
     return "image" if name.partition(".")[0] == IMAGE_TOWER else "text"
 
 
 def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The outermost blocks within a module, in the order of their registration."""
+    """Yield the outermost blocks within a module, in the order of their registration."""
     children = list(module.named_children())
     kinds = Counter(type(child) for _, child in children)
     for key, child in children:
@@ -93,15 +93,15 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
         repeated = isinstance(module, LISTS) or kinds[type(child)] > 1
         if isinstance(child, LISTS) or not (has_parts and repeated):
             yield from _blocks(child, path)
-        elif not isinstance(child, _BatchNorm):  # timm's hold the activation behind them
+        elif not isinstance(child, _BatchNorm):  # timm's contain an activation
             yield path, child
 
 
 def _run(network: Any) -> None:
-    """One picture and one text of zeros through both towers."""
+    """Pass one picture and one text of zeros through the towers."""
     weight = next(network.parameters())
-    # Of a network in a lower precision some weights stay in float32.
-    low = {each.dtype for each in network.parameters()} - {torch.float32}
+    # In a network of a lower precision some weights stay in float32.
+    low = {parameter.dtype for parameter in network.parameters()} - {torch.float32}
     size = network.visual.image_size
     height, breadth = (size, size) if isinstance(size, int) else size
     with torch.autocast(weight.device.type, next(iter(low), None), enabled=bool(low)):
@@ -110,12 +110,12 @@ def _run(network: Any) -> None:
 
 
 def _ends_of_stages(names: Sequence[str]) -> set[str]:
-    """Which blocks are the last of their list; all of a tower that has one list of them."""
+    """The blocks that are the last of their list, or all blocks of a tower with one list."""
     ends: set[str] = set()
     for tower in ("image", "text"):
-        own = [name for name in names if tower_of(name) == tower]
-        last = {name.rpartition(".")[0]: name for name in own}
-        ends |= set(own if len(last) == 1 else last.values())
+        blocks = [name for name in names if tower_of(name) == tower]
+        last = {name.rpartition(".")[0]: name for name in blocks}
+        ends |= set(blocks if len(last) == 1 else last.values())
     return ends
 
 

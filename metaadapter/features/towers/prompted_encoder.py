@@ -18,8 +18,8 @@ from metaadapter.features.towers.soft_prompt import PromptedTexts
 from metaadapter.features.views import unit_rows
 
 CONTEXT, START, SHIFT = "prompt/context", "prompt/start", "prompt/shift"
-"""The names, among an adapter's tensors, of the learned vectors, of those that learning started
-from, and of what learning moved all known names by."""
+"""The names of an adapter's tensors for the learned vectors, their values before learning, and the
+mean change of all known names."""
 NAMES_AT_ONCE = 256
 
 
@@ -27,14 +27,14 @@ NAMES_AT_ONCE = 256
 class PromptedEncoder(ImageEncoder):
     """An encoder with a learned prompt: pictures as before, names of classes through the prompt.
 
-    The text of a name is that of the hand-written templates, plus what the learned vectors say of
-    it less what those say that learning started from, less the mean of this over the known names.
-    So vectors that did not move change nothing, whatever the templates are.
+    The feature of a name is that of the templates, plus the change of its prompted feature since
+    the start of learning, minus the mean of this change over the known names. So vectors that did
+    not change have no effect, whatever the templates are.
 
     Args:
-        base: The encoder without the prompt, which stays as it is.
+        base: The encoder without the prompt, which is not changed.
         tensors: `CONTEXT` (words, width), `START` (words, width), `SHIFT` (joint_dim,).
-        config: What a saved adapter tells of them; by default the number of vectors alone.
+        config: The configuration from a saved adapter; by default only the number of vectors.
 
     Raises:
         UsageError: The encoder has no text tower of open_clip.
@@ -50,11 +50,11 @@ class PromptedEncoder(ImageEncoder):
         config: PromptConfig | None = None,
     ) -> None:
         if missing := sorted({CONTEXT, START, SHIFT} - set(tensors)):
-            raise IncompatibleArtifact(f"the adapter's prompt lacks {missing[0]}; adapt anew")
+            raise IncompatibleArtifact(f"the adapter's prompt lacks {missing[0]}; adapt again")
         if tensors[START].shape != tensors[CONTEXT].shape:
             raise IncompatibleArtifact(
-                f"the adapter's prompt begins as {tuple(tensors[START].shape)} and ends as "
-                f"{tuple(tensors[CONTEXT].shape)}, which should be alike; adapt anew"
+                f"the adapter's prompt has the shape {tuple(tensors[START].shape)} before learning "
+                f"and {tuple(tensors[CONTEXT].shape)} after it, which should be equal; adapt again"
             )
         self.base, self.tensors = base, dict(tensors)
         self.config = config or PromptConfig(n_context=len(tensors[CONTEXT]))
@@ -70,43 +70,43 @@ class PromptedEncoder(ImageEncoder):
         if tensors[SHIFT].shape != (width,):
             raise IncompatibleArtifact(
                 f"{SHIFT} has the shape {tuple(tensors[SHIFT].shape)}, and texts of the encoder "
-                f"{base.name} are {width} wide; adapt anew"
+                f"{base.name} are {width} wide; adapt again"
             )
 
     def has(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether the prompt is of these very tensors."""
+        """Return whether the prompt has exactly these tensors."""
         return self.tensors.keys() == tensors.keys() and all(
-            torch.equal(self.tensors[name], each) for name, each in tensors.items()
+            torch.equal(self.tensors[name], tensor) for name, tensor in tensors.items()
         )
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
     ) -> Float32[Tensor, "batch look_dim"]:
-        """Those of the encoder without the prompt."""
+        """Encode pictures as the encoder without the prompt does."""
         return self.base.encode_pixels(batch)
 
     def image_network(self) -> nn.Module:
-        """That of the encoder without the prompt."""
+        """Return the network of the encoder without the prompt."""
         return self.base.image_network()
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Unit rows of names that were read through the prompt.
+        """Encode names through the prompt to unit rows.
 
         Raises:
-            UsageError: A name is empty, or leaves no place for the prompt.
+            UsageError: A name is empty, or too long beside the prompt.
         """
         rows = self.base.encode_texts(names)
         for start in range(0, len(names), NAMES_AT_ONCE):
-            some = slice(start, start + NAMES_AT_ONCE)
-            moved = (self._change(names[some]) - self.tensors[SHIFT]).numpy()
-            has_moved = moved.any(1, keepdims=True)  # else no bit changes
-            changed = unit_rows(rows[some] + self.base.as_wide_as_pictures(moved))
-            rows[some] = np.where(has_moved, changed, rows[some])
+            batch = slice(start, start + NAMES_AT_ONCE)
+            change = (self._change(names[batch]) - self.tensors[SHIFT]).numpy()
+            has_changed = change.any(1, keepdims=True)  # other rows stay equal to the bit
+            changed = unit_rows(rows[batch] + self.base.as_wide_as_pictures(change))
+            rows[batch] = np.where(has_changed, changed, rows[batch])
         return rows
 
     def _change(self, names: Sequence[str]) -> Float32[Tensor, "n joint_dim"]:
-        """What the learned vectors say of names less what the start says of them."""
+        """The prompted features of names, minus those before learning."""
         tokens = self._learned.tokens(names)
         with torch.inference_mode():
-            moved = (self._learned(tokens) - self._start(tokens)).cpu()
-        return moved.clone()
+            change = (self._learned(tokens) - self._start(tokens)).cpu()
+        return change.clone()

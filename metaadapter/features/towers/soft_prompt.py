@@ -1,4 +1,4 @@
-"""Soft prompts: learned vectors in the place of words before a class name.
+"""Soft prompts: learned vectors instead of words before a class name.
 
 K. Zhou et al., Learning to Prompt for Vision-Language Models (CoOp), 2022.
 """
@@ -15,30 +15,30 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
 
-# A token of CLIP's vocabulary that is in no name of a class.
+# A token of CLIP's vocabulary that no class name has.
 PLACEHOLDER = "♥"
-# Under this name the vectors are a part of the table of embeddings.
+# The name of the vectors as a submodule of the embedding table.
 PART = "prompt"
 
 Tokenize = Callable[[list[str]], Tensor]
-"""From n sentences to the numbers of their tokens, (n, length)."""
+"""From n sentences to their token numbers (n, length)."""
 
 
 @final
 class PromptedTexts:
-    """A text tower that reads vectors in the place of words before class names.
+    """A text tower that reads vectors instead of words before class names.
 
     Args:
-        network: A model of open_clip, which is to be a `shared_copy`: it is changed.
-        tokenize: Its tokeniser.
+        network: A model of open_clip, which must be a `shared_copy`, since it is changed.
+        tokenize: Its tokenizer.
         context: The vectors, as wide as the embeddings of tokens.
 
     Attributes:
-        context: The parameter that the vectors are now, there to be trained.
+        context: The vectors as a parameter to train.
 
     Raises:
-        UsageError: The network has no text tower of open_clip, or its tokeniser no placeholder.
-        IncompatibleArtifact: Its embeddings have another width.
+        UsageError: The network has no text tower of open_clip, or its tokenizer no placeholder.
+        IncompatibleArtifact: The embeddings have another width.
     """
 
     def __init__(
@@ -58,69 +58,72 @@ class PromptedTexts:
         self._tokenize = tokenize
 
     def tokens(self, names: Sequence[str]) -> Int[Tensor, "n length"]:
-        """The prompted sentences of names, as `prompt_tokens` gives them."""
+        """Return the tokens of the prompted sentences of names; see `prompt_tokens`."""
         return prompt_tokens(self._tokenize, names, len(self.context))
 
     def shorten(self, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-        """Read no further than the longest of these sentences from now on, and cut them there."""
+        """Shorten the tower and these sentences; see the function `shorten`."""
         return shorten(self._network, tokens)
 
     def __call__(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n joint_dim"]:
-        """Unit rows of sentences; gradients reach the context."""
+        """Encode sentences to unit rows; gradients reach the context."""
         weight = _embeddings(self._network).weight
         exact = weight.dtype == torch.float32
         with torch.autocast(weight.device.type, None if exact else weight.dtype, enabled=not exact):
-            found = self._network.encode_text(tokens.to(weight.device))
-        return normalize(found.float(), dim=-1)
+            features = self._network.encode_text(tokens.to(weight.device))
+        return normalize(features.float(), dim=-1)
 
 
 def word_vectors(
     network: nn.Module, tokenize: Tokenize, words: str, n_context: int
 ) -> Float[Tensor, "n_context width"]:
-    """The embeddings of the last `n_context` tokens of words, which repeat where they are too few.
+    """Return the embeddings of the last `n_context` tokens of words, repeated if there are fewer.
 
-    A prompt of them reads as a sentence that begins with these words.
+    A prompt of these vectors equals a sentence that begins with the words.
 
     Raises:
-        UsageError: The network has no text tower of open_clip, or its tokeniser no placeholder.
+        UsageError: The network has no text tower of open_clip, or its tokenizer no placeholder.
     """
     weight = _embeddings(network).weight
     (numbers,) = tokenize([f"{words} {PLACEHOLDER}"]).tolist()
-    before = set(tokenize([PLACEHOLDER])[0].tolist())
-    own = [n for n in numbers[: numbers.index(_placeholder(tokenize))] if n not in before]
-    chosen = (own * n_context)[-n_context:]
+    frame = set(tokenize([PLACEHOLDER])[0].tolist())
+    tokens = [n for n in numbers[: numbers.index(_placeholder(tokenize))] if n not in frame]
+    chosen = (tokens * n_context)[-n_context:]
     return weight[chosen].detach().float().clone()
 
 
 def prompt_tokens(
     tokenize: Tokenize, names: Sequence[str], n_context: int
 ) -> Int[Tensor, "n length"]:
-    """The tokens of names behind placeholders; a name too long is cut as the tokeniser does.
+    """Return the tokens of names after placeholders; the tokenizer cuts a name that is too long.
 
     Raises:
-        UsageError: There is no place for so long a prompt, or a name has a placeholder in it.
+        UsageError: The prompt is too long, or a name has a placeholder.
     """
-    places = " ".join([PLACEHOLDER] * n_context)
-    tokens = tokenize([f"{places} {name}." for name in names])
-    n_places = (tokens == _placeholder(tokenize)).sum(1)
-    if (n_places != n_context).any():
-        wrong = names[int((n_places != n_context).nonzero()[0, 0])]
+    prefix = " ".join([PLACEHOLDER] * n_context)
+    tokens = tokenize([f"{prefix} {name}." for name in names])
+    n_found = (tokens == _placeholder(tokenize)).sum(1)
+    if (n_found != n_context).any():
+        wrong = names[int((n_found != n_context).nonzero()[0, 0])]
         raise UsageError(
-            f"a prompt of {n_context} vectors cannot stand before the name {wrong!r}: the text "
-            f"tower reads {tokens.shape[1]} tokens at most, and {PLACEHOLDER} is no part of a name"
+            f"a prompt of {n_context} vectors does not fit before the name {wrong!r}: the text "
+            f"tower reads at most {tokens.shape[1]} tokens, and {PLACEHOLDER} may not be in a name"
         )
     return tokens
 
 
 def shorten(network: nn.Module, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-    """Let a network read no further than the longest of these sentences, and cut them there.
+    """Cut a text tower and these sentences to the length of the longest one.
 
-    In a tower whose tokens see only those before them this changes nothing else; any other one
-    stays as it is. Sentences of CLIP have 77 tokens, nearly all of them empty.
+    The features do not change in a tower with causal attention; any other tower is left as it is.
+    Sentences of CLIP have 77 tokens, nearly all of them empty.
 
     Args:
-        network: A model of open_clip, which is to be a `shared_copy`.
+        network: A model of open_clip, which must be a `shared_copy`.
         tokens: Sentences that end in the largest number, as those of CLIP do.
+
+    Returns:
+        The sentences, cut if the tower is.
     """
     part = _text_part(network)
     pooled = getattr(part, "pool_type", getattr(part, "text_pool_type", None))
@@ -135,7 +138,7 @@ def shorten(network: nn.Module, tokens: Int[Tensor, "n length"]) -> Int[Tensor, 
 
 
 class _Prompt(nn.Module):
-    """Learned vectors, and the number of the token in whose places they stand."""
+    """Learned vectors, and the number of the token that they replace."""
 
     def __init__(self, context: Float[Tensor, "n_context width"], placeholder: int) -> None:
         super().__init__()
@@ -145,27 +148,28 @@ class _Prompt(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "n length"], embedded: Float[Tensor, "n length width"]
     ) -> Float[Tensor, "n length width"]:
-        """The embeddings of sentences with the vectors in their places."""
-        is_place = tokens == self.placeholder
-        is_place &= is_place.sum(1, keepdim=True) == len(self.context)
-        number = (is_place.cumsum(1) - 1).clamp(0, len(self.context) - 1)
-        return torch.where(is_place[..., None], self.context[number].to(embedded.dtype), embedded)
+        """Replace the embeddings of placeholders in sentences by the vectors."""
+        is_replaced = tokens == self.placeholder
+        is_replaced &= is_replaced.sum(1, keepdim=True) == len(self.context)
+        number = (is_replaced.cumsum(1) - 1).clamp(0, len(self.context) - 1)
+        context = self.context[number].to(embedded.dtype)
+        return torch.where(is_replaced[..., None], context, embedded)
 
 
 def _put_in(table: nn.Module, tokens: tuple[Tensor], embedded: Tensor) -> Tensor:
-    # A copy of the network has a copy of the prompt: the table at hand knows which.
+    # Looked up in the table, since a copy of the network has a copy of the prompt.
     with_context: Tensor = table.get_submodule(PART)(tokens[0], embedded)
     return with_context
 
 
 def _text_part(network: nn.Module) -> Any:
-    """What holds the table of embeddings: the network itself, or its text tower."""
+    """The module with the embedding table: the network itself, or its text tower."""
     part = getattr(network, "text", network)
     if not isinstance(getattr(part, "token_embedding", None), nn.Embedding):
         kind = "one of Hugging Face" if hasattr(part, "config") else "none"
         raise UsageError(
             "a learned prompt needs a text tower of open_clip, which looks up a vector for each "
-            f"token, and this encoder has {kind}: leave --prompt out, or name another encoder"
+            f"token, but this encoder has {kind}: leave --prompt out, or name another encoder"
         )
     return part
 
@@ -176,12 +180,12 @@ def _embeddings(network: nn.Module) -> nn.Embedding:
 
 
 def _placeholder(tokenize: Tokenize) -> int:
-    """The number of the placeholder's token, which stands twice where there are two of them."""
+    """The number of the placeholder's token, found as the one that doubles with the placeholder."""
     once, twice = map(list[int], tokenize([PLACEHOLDER, f"{PLACEHOLDER} {PLACEHOLDER}"]).tolist())
-    own = [n for n in set(once) if (once.count(n), twice.count(n)) == (1, 2)]
-    if len(own) != 1:
+    numbers = [n for n in set(once) if (once.count(n), twice.count(n)) == (1, 2)]
+    if len(numbers) != 1:
         raise UsageError(
-            f"a learned prompt needs a tokeniser with one token for {PLACEHOLDER}, as that of CLIP "
+            f"a learned prompt needs a tokenizer with one token for {PLACEHOLDER}, as that of CLIP "
             "has; leave --prompt out, or name another encoder"
         )
-    return own[0]
+    return numbers[0]

@@ -414,7 +414,7 @@ def test_adapt__same_picture_in_two_classes__is_pointed_out(adapt, labelled, tmp
     support = shutil.copytree(labelled, tmp_path / "pictures")
     shutil.copy(support / "lynx" / "0.png", support / "heron" / "stray.png")
 
-    assert "the same picture stands in 'heron'" in adapt(support).err
+    assert "the same picture is in 'heron'" in adapt(support).err
 
 
 def test_adapt__folder_and_its_store__give_the_same_adapter_to_the_last_bit(

@@ -137,7 +137,7 @@ def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
         ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 31)"),
         ("absent", (), "has no 'absent'"),
         ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
-        ("encoder", ("--precision", "bf16"), "decides itself on device, precision and templates"),
+        ("encoder", ("--precision", "bf16"), "sets device, precision and templates itself"),
     ],
 )
 def test_own_encoder__what_cannot_be__says_why(
@@ -239,6 +239,6 @@ def test_own_encoder__zoom__is_its_own_decision(run, labelled, file, tmp_path):
     )
 
     assert result.code == 2
-    assert f"the encoder {encoder} has zoom and decides that itself; leave the option" in result.err
+    assert f"the encoder {encoder} has zoom and sets that itself; leave the option" in result.err
     own = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--json")
     assert own.document["zoom"]

@@ -257,7 +257,7 @@ def test_adapt__prompt_longer_than_the_text_tower__is_refused(run, labelled, enc
     done = run("adapt", labelled, "--out", tmp_path / "it", *more)
 
     assert done.code == 2
-    assert "a prompt of 16 vectors cannot stand before the name" in done.err
+    assert "a prompt of 16 vectors does not fit before the name" in done.err
     assert not (tmp_path / "it").exists()
 
 

@@ -65,7 +65,7 @@ def test_predict__store_of_other_looks__ends_with_4_and_names_the_option(
 
     assert result.code == 4
     assert "features of width 64 against 32" in result.err
-    assert "Only one of them looks twice at a picture: encode with --zoom as well" in result.err
+    assert "Only one of them zooms into each picture: encode with --zoom as well" in result.err
 
 
 def test_store__of_a_version_that_knew_no_zoom__is_one_without(

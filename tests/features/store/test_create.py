@@ -160,7 +160,7 @@ def test_create__row_that_is_no_feature__is_named_and_leaves_no_store(
         ({"features": iter([np.ones((2, 5)), np.ones((1, 6))])}, r"\(1, 6\) from row 2 on"),
         ({"labels": ["heron"]}, "expected labels of as many pictures as there are features, 10"),
         ({"groups": ["a"] * 11}, "expected groups of as many"),
-        ({"labels": ["heron"] * 9 + [float("nan")]}, r"labels\[9\] is nan, and should be text"),
+        ({"labels": ["heron"] * 9 + [float("nan")]}, r"labels\[9\] is nan; expected text"),
         ({"labels": ["heron"] * 9 + ["lynx"]}, r"no entry for 'lynx', the label of row 9"),
         (
             {"texts": {"heron": np.ones(3), "stork": np.ones(WIDTH)}},

@@ -22,7 +22,7 @@ def test_contradictions__same_picture_in_two_classes__names_a_file_of_each():
     group = [picture("a", "lynx", "1"), picture("b", "fox", "1"), picture("c", "fox", "1")]
 
     assert contradictions([group]) == (
-        "the same picture stands in 'fox' (b) and 'lynx' (a); remove it from the wrong class",
+        "the same picture is in 'fox' (b) and 'lynx' (a); remove it from the wrong class",
     )
 
 

@@ -98,7 +98,7 @@ def test_texts__no_names__are_none(make_prompted):
 
 
 def test_texts__empty_name__is_refused(make_prompted):
-    with pytest.raises(UsageError, match="the class names hold an empty one"):
+    with pytest.raises(UsageError, match="a class name is empty"):
         make_prompted(1).encode_texts(["fox", " "])
 
 
@@ -119,5 +119,5 @@ def test_prompt__shift_of_another_width__is_refused(make_prompted):
 def test_prompt__begun_with_another_number_of_vectors__is_refused(base, start):
     tensors = {CONTEXT: start, START: start[1:], SHIFT: torch.zeros(512)}
 
-    with pytest.raises(IncompatibleArtifact, match="which should be alike"):
+    with pytest.raises(IncompatibleArtifact, match="which should be equal"):
         PromptedEncoder(base, tensors)

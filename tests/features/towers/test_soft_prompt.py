@@ -122,7 +122,7 @@ def test_tokens__long_name__is_cut_where_the_tower_ends(network):
 
 @pytest.mark.parametrize("n_context", [16, 20])
 def test_tokens__no_place_for_the_prompt__is_refused(n_context):
-    with pytest.raises(UsageError, match=f"{n_context} vectors cannot stand before the name 'fox'"):
+    with pytest.raises(UsageError, match=f"{n_context} vectors does not fit before the name 'fox'"):
         prompt_tokens(TOKENIZE, ["fox"], n_context)
 
 
@@ -154,5 +154,5 @@ def test_prompt__tokeniser_without_the_placeholder__is_refused(make_network):
         rows = [[1, *each.encode()[:14], 2] for each in sentences]
         return torch.tensor([row + [0] * (16 - len(row)) for row in rows])
 
-    with pytest.raises(UsageError, match="needs a tokeniser with one token for ♥"):
+    with pytest.raises(UsageError, match="needs a tokenizer with one token for ♥"):
         PromptedTexts(make_network("vit"), bytes_alone, torch.zeros(4, 16))

@@ -121,7 +121,7 @@ def test_reading_patches_leaves_nothing_behind():
 
 def test_towers_without_patches_are_refused():
     pooled = model_of(VIT | {"attentional_pool": True, "attn_pooler_heads": 2}).visual
-    with pytest.raises(UsageError, match="pools by queries of its own gives no patches"):
+    with pytest.raises(UsageError, match="pools by learned queries gives no patches"):
         patch_tokens(pooled, pixels(32))
     with pytest.raises(UsageError, match="of the kind Flatten gives no patches"):
         patch_tokens(nn.Flatten(), pixels(32))
