@@ -1,1 +1,1 @@
-"""Work with camera traps: detectors' boxes, series, species that occur, and what others read."""
+"""Camera traps: detections, series, the species of a place, and files for other programs."""

@@ -171,7 +171,7 @@ def _by_detector(frame: Frame, options: FieldOptions) -> list[Prediction]:
         return []
     above = frame.said.above(options.min_confidence)
     if not above:
-        most = max((each.confidence for each in frame.said.found), default=0.0)
+        most = max((each.confidence for each in frame.said.detections), default=0.0)
         return [_told(_answer(frame, EMPTY, 1 - most), frame, None)]
     return [
         _told(_answer(frame, each.category, each.confidence), frame, each)

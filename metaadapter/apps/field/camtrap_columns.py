@@ -1,4 +1,4 @@
-"""The columns of the tables of Camtrap DP 1.0.2, all of which must be there, in this order."""
+"""The columns of the tables of Camtrap DP 1.0.2; all are required, in this order."""
 
 COLUMNS = {
     "deployments": (

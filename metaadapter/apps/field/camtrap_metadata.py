@@ -1,4 +1,4 @@
-"""What a Camtrap DP says of itself: the project, its species, its places. People complete it."""
+"""The metadata of a Camtrap DP, which users complete: the project, its species and places."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ METADATA_FILE, DEPLOYMENTS_FILE = "datapackage.json", "deployments.csv"
 
 @dataclass(frozen=True, slots=True)
 class PackageMetadata:
-    """The content of datapackage.json, as people left it."""
+    """The content of datapackage.json with the changes of the user."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def scientific_name(self, label: str) -> str:
-        """The scientific name of a class; the label itself where nobody has given one.
+        """The scientific name of a class, or its label if there is none.
 
-        It is that of the entry of `taxonomic` that has the label among its vernacular names.
+        The entry of `taxonomic` that has the label among its vernacular names gives the name.
         """
         for taxon in self._taxa():
             names = taxon.get("vernacularNames")
-            known = names.values() if isinstance(names, dict) else ()
-            if label.casefold() in {str(name).casefold() for name in known}:
+            vernacular = names.values() if isinstance(names, dict) else ()
+            if label.casefold() in {str(name).casefold() for name in vernacular}:
                 return str(taxon["scientificName"])
         return label
 
@@ -45,22 +45,22 @@ class PackageMetadata:
         places: Iterable[tuple[float, float]],
         levels: Sequence[str],
     ) -> dict[str, Any]:
-        """All that the standard asks for: what people wrote, and placeholders where they did not.
+        """The complete metadata: the values of the user, and placeholders for missing ones.
 
         Args:
             title: The name of the study.
-            species: Labels of the animals that were seen.
-            times: When the first and the last frame were taken.
-            places: Latitude and longitude of cameras.
-            levels: Of the observations: "media", "event".
+            species: The labels of the observed animals.
+            times: The times of the first and the last frame.
+            places: The latitude and longitude of the cameras.
+            levels: The levels of the observations: "media", "event".
         """
         known = {self.scientific_name(label) for label in species}
         kept = [taxon for taxon in self._taxa() if taxon["scientificName"] in known]
-        listed = {taxon["scientificName"] for taxon in kept}
+        named = {taxon["scientificName"] for taxon in kept}
         added = [
             {"scientificName": label, "vernacularNames": {"eng": label}}
             for label in species
-            if self.scientific_name(label) not in listed
+            if self.scientific_name(label) not in named
         ]
         project = {
             "title": title,
@@ -88,36 +88,36 @@ class PackageMetadata:
 
     def _taxa(self) -> list[dict[str, Any]]:
         taxa = self.values.get("taxonomic", [])
-        return [each for each in taxa if isinstance(each, dict) and "scientificName" in each]
+        return [taxon for taxon in taxa if isinstance(taxon, dict) and "scientificName" in taxon]
 
 
 def read_metadata(folder: Path) -> PackageMetadata:
-    """What people left in a package; nothing where there is none yet.
+    """Read the metadata of an existing package; empty for a new one.
 
     Raises:
-        DataError: It is not such a file.
+        DataError: The file is not the metadata of a Camtrap DP.
     """
     if not is_regular(file := folder / METADATA_FILE):
         return PackageMetadata()
     try:
         values = parse_json(regular(file).read_bytes())
         if not isinstance(values, dict) or not isinstance(values.get("project", {}), dict):
-            raise ValueError("it is no object with an object `project`")
+            raise ValueError("it is not an object with an object `project`")
         if not isinstance(values.get("taxonomic", []), list):
-            raise ValueError("its `taxonomic` is no list")
+            raise ValueError("its `taxonomic` is not a list")
     except (OSError, ValueError) as error:
         raise DataError(
-            f"expected the metadata of a Camtrap DP in {file}, but {error}; correct it, or name "
+            f"expected the metadata of a Camtrap DP in {file}, but {error}; correct it, or give "
             "another folder"
         ) from error
     return PackageMetadata(values)
 
 
 def read_deployments(folder: Path) -> dict[str, dict[str, str]]:
-    """Deployment → its row in deployments.csv, as people left it; nothing where there is none yet.
+    """Read deployments.csv of an existing package: deployment → its row; empty for a new one.
 
     Raises:
-        DataError: It is no table with a column deploymentID.
+        DataError: The file is not a table with a column deploymentID.
     """
     if not is_regular(file := folder / DEPLOYMENTS_FILE):
         return {}
@@ -128,7 +128,7 @@ def read_deployments(folder: Path) -> dict[str, dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise DataError(
             f"expected the cameras of a Camtrap DP in {file}, a table in UTF-8 with a column "
-            f"deploymentID, but it cannot be read: {error}; correct it, or name another folder"
+            f"deploymentID, but it cannot be read: {error}; correct it, or give another folder"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Answers as a Camera Trap Data Package, Camtrap DP 1.0.2 (https://camtrap-dp.tdwg.org)."""
+"""Predictions as a Camera Trap Data Package, Camtrap DP 1.0.2 (https://camtrap-dp.tdwg.org)."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ PEOPLE, VEHICLES = frozenset({"person", "human"}), frozenset({"vehicle", "car"})
 
 @dataclass(frozen=True, slots=True)
 class CamtrapPackage:
-    """A package in a folder, which may be there already.
+    """A new or existing package in a folder.
 
-    What people have written into its datapackage.json (project, contributors, scientific names) and
-    deployments.csv (coordinates) stays; the rest is written anew.
+    The entries of the user in datapackage.json (project, contributors, scientific names) and
+    deployments.csv (coordinates) stay; the rest is replaced.
 
     Attributes:
         out: The folder of the package.
         classifier: The name of the adapter.
-        folder: Where the names of frames begin.
+        folder: The folder that the names of frames are relative to.
     """
 
     out: Path
@@ -49,7 +49,7 @@ class CamtrapPackage:
     folder: Path
 
     def require_readable(self) -> None:
-        """Check what is there already, before hours of work; errors are those of its readers."""
+        """Check an existing package before the work; errors are those of its readers."""
         read_metadata(self.out)
         read_deployments(self.out)
 
@@ -57,7 +57,7 @@ class CamtrapPackage:
         """Write the package, frame by frame.
 
         Returns:
-            What the standard asks for and is missing, as sentences for people.
+            Sentences about information that the standard requires and that is missing.
         """
         known, metadata = read_deployments(self.out), read_metadata(self.out)
         events, n_without_time = events_of(predictions())
@@ -73,25 +73,24 @@ class CamtrapPackage:
             ["media", "event"],
         )
         self.out.mkdir(parents=True, exist_ok=True)
-        of_people = (column for row in known.values() for column in row)
-        columns = [*dict.fromkeys((*COLUMNS["deployments"], *of_people))]
+        added = (column for row in known.values() for column in row)
+        columns = [*dict.fromkeys((*COLUMNS["deployments"], *added))]
         self._table("deployments", cameras.values(), columns)
         self._table("media", self._media(predictions()))
-        name = metadata.scientific_name
-        observed = self._observations(predictions(), events, name)
-        self._table("observations", observed)
+        observations = self._observations(predictions(), events, metadata.scientific_name)
+        self._table("observations", observations)
         replace_file(self.out / METADATA_FILE, json_text(document, indent=2) + "\n")
         missing = []
-        if bare := [camera for camera, row in cameras.items() if row not in placed]:
+        if unplaced := [camera for camera, row in cameras.items() if row not in placed]:
             missing.append(
-                f"{len(bare)} camera(s) have no latitude and longitude, which the standard asks "
-                f"for: fill them in in {self.out / DEPLOYMENTS_FILE}, where they stay ("
-                f"{', '.join(bare[:3])}{', …' if len(bare) > 3 else ''})"
+                f"{len(unplaced)} camera(s) have no latitude and longitude, which the standard "
+                f"requires: add them to {self.out / DEPLOYMENTS_FILE}, where they stay ("
+                f"{', '.join(unplaced[:3])}{', …' if len(unplaced) > 3 else ''})"
             )
         if n_without_time:
             missing.append(
-                f"{n_without_time} frame(s) do not tell when they were taken, which the standard "
-                "asks for: they are not in the package"
+                f"{n_without_time} frame(s) have no time, which the standard requires: they are "
+                "not in the package"
             )
         return missing
 
@@ -116,8 +115,8 @@ class CamtrapPackage:
         }
 
     def _media(self, predictions: Iterable[Prediction]) -> Iterator[Row]:
-        for path, answers in by_frame(predictions):
-            if (time := answers[0].time) is not None:
+        for path, of_frame in by_frame(predictions):
+            if (time := of_frame[0].time) is not None:
                 name = relative_name(path, self.folder)
                 yield {
                     "mediaID": name,
@@ -136,39 +135,42 @@ class CamtrapPackage:
         events: dict[str, Event],
         scientific_name: Callable[[str], str],
     ) -> Iterator[Row]:
-        """Those of each box or frame, then those of each series."""
+        """The observations of each box or frame, then those of each series."""
         by_machine = {
             "classificationMethod": "machine",
             "classifiedBy": self.classifier,
             "classificationTimestamp": _stamp(datetime.now(UTC)),
         }
 
-        def of(label: str, probability: float) -> Row:
+        def classified(label: str, probability: float) -> Row:
             kind = _type_of(label)
-            name = scientific_name(label) if kind == "animal" else ""
-            shown = {"observationType": kind, "scientificName": name}
-            return {**by_machine, **shown, "classificationProbability": round(probability, 5)}
+            return {
+                **by_machine,
+                "observationType": kind,
+                "scientificName": scientific_name(label) if kind == "animal" else "",
+                "classificationProbability": round(probability, 5),
+            }
 
-        for path, answers in by_frame(predictions):
-            if (time := answers[0].time) is None:
+        for path, of_frame in by_frame(predictions):
+            if (time := of_frame[0].time) is None:
                 continue
             name, stamp = relative_name(path, self.folder), _stamp(datetime.fromisoformat(time))
-            for number, each in enumerate(answers, start=1):
+            for number, prediction in enumerate(of_frame, start=1):
                 yield {
                     "observationID": f"{name}#{number}",
                     "deploymentID": self._camera(path),
                     "mediaID": name,
-                    "eventID": relative_name(Path(event_of(answers)), self.folder),
+                    "eventID": relative_name(Path(event_of(of_frame)), self.folder),
                     "eventStart": stamp,
                     "eventEnd": stamp,
                     "observationLevel": "media",
-                    **of(each.label, each.probability),
-                    **({} if each.box is None else {"count": 1, **_box(each.box)}),
+                    **classified(prediction.label, prediction.probability),
+                    **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
                 }
         for key, event in events.items():
             event_id = relative_name(Path(key), self.folder)
-            seen = [label for label in event.counts if not is_nothing(label)]
-            for number, label in enumerate(seen or event.counts, start=1):
+            animals = [label for label in event.counts if not is_nothing(label)]
+            for number, label in enumerate(animals or event.counts, start=1):
                 yield {
                     "observationID": f"{event_id}#event{number}",
                     "deploymentID": self._camera(event.first),
@@ -176,8 +178,8 @@ class CamtrapPackage:
                     "eventStart": _stamp(event.start),
                     "eventEnd": _stamp(event.end),
                     "observationLevel": "event",
-                    **of(label, event.surest[label]),
-                    **({"count": event.counts[label]} if seen else {}),
+                    **classified(label, event.surest[label]),
+                    **({"count": event.counts[label]} if animals else {}),
                 }
 
     def _camera(self, path: Path) -> str:
@@ -217,7 +219,7 @@ def _box(box: Box) -> Row:
 
 
 def _stamp(time: datetime) -> str:
-    """ISO 8601 with a zone; `timestampIssues` of the camera tells where it is not known."""
+    """ISO 8601 with a zone; `timestampIssues` of the camera says if the zone is unknown."""
     return time.isoformat() if time.utcoffset() else time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,8 +1,8 @@
-"""What a detector has found in the frames of camera traps: the JSON of MegaDetector and SpeciesNet.
+"""The detections of MegaDetector and SpeciesNet in the frames of camera traps, read from JSON.
 
-MegaDetector's format is described at https://lila.science/megadetector-output-format; the versions
-1.0 to 1.6 have in common all that is read here. SpeciesNet writes `predictions.json`
-(https://github.com/google/cameratrapai), and with its own converter MegaDetector's format too.
+https://lila.science/megadetector-output-format describes the format of MegaDetector; everything
+that is read here is the same in versions 1.0 to 1.6. SpeciesNet writes `predictions.json`
+(https://github.com/google/cameratrapai); its own converter writes MegaDetector's format as well.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError
 
 ANIMAL = "animal"
-"""The category that is classified; what a detector calls otherwise, such as a person, is not."""
-# Those of MegaDetector, which its early files and SpeciesNet's do not spell out.
+"""The category that is classified; others, such as "person", are not."""
+# MegaDetector's categories, which its early files and those of SpeciesNet do not contain.
 USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 EXAMPLE = (
     "expected detections as MegaDetector (`images`, `detection_categories`) or SpeciesNet "
@@ -36,67 +36,65 @@ class Detection(NamedTuple):
     """One box of a detector."""
 
     category: str
-    """The name of what the detector takes it for, such as "animal"."""
+    """The name of its category, such as "animal"."""
     confidence: float
-    """The detector's own, from 0 to 1."""
+    """From 0 to 1."""
     box: Box
 
 
 class FrameDetections(NamedTuple):
-    """What a detector says of one frame."""
+    """The detections in one frame."""
 
     file: str
-    """The frame as the detector's file names it."""
-    found: tuple[Detection, ...]
+    """The name of the frame in the detector's file."""
+    detections: tuple[Detection, ...]
     failure: str = ""
-    """Why the frame has no boxes, where the detector could not read it."""
+    """Why the frame has no boxes, if the detector could not read it."""
     time: datetime | None = None
 
     def above(self, confidence: float) -> tuple[Detection, ...]:
-        """The boxes of at least this confidence, the surest first."""
-        chosen = (each for each in self.found if each.confidence >= confidence)
-        return tuple(sorted(chosen, key=lambda each: -each.confidence))
+        """The detections of at least this confidence, the most confident first."""
+        chosen = (box for box in self.detections if box.confidence >= confidence)
+        return tuple(sorted(chosen, key=lambda box: -box.confidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What a detector says of many frames."""
+    """The detections in many frames."""
 
     source: Path
     sha256: str
-    """Of the file."""
+    """The hash of the file."""
     info: Mapping[str, Any]
-    """What the file says of the detector."""
+    """The facts of the detector in the file."""
     categories: Mapping[str, str]
-    """ID → name."""
+    """Category ID → name."""
     frames: Mapping[str, FrameDetections]
-    """File, with forward slashes → its frame."""
+    """File name with forward slashes → its frame."""
 
     @property
     def classified(self) -> frozenset[str]:
-        """The categories whose boxes are classified: animals, or all where nothing is called so."""
+        """The categories whose boxes are classified: animals, or all if there is none."""
         names = frozenset(self.categories.values())
         return names & {ANIMAL} or names
 
     def of(self, path: Path, folders: Sequence[Path]) -> FrameDetections | None:
-        """The frame of a picture, named from one of the folders or by its whole path."""
-        for name in _names(path, folders):
-            if (found := self.frames.get(name)) is not None:
-                return found
-        return None
+        """The frame of a picture, named by its path or relative to one of the folders."""
+        names = _names(path, folders)
+        return next((self.frames[name] for name in names if name in self.frames), None)
 
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
-        """Check that the file speaks of the pictures at all.
+        """Check that the file contains at least one of the pictures.
 
         Raises:
-            DataError: It has not one of them.
+            DataError: It contains none of them.
         """
         if paths and not any(self.of(path, folders) for path in paths):
             first = next(iter(self.frames), "nothing")
             raise DataError(
-                f"{self.source} has none of the {len(paths)} pictures: it tells of {first!r} and "
-                f"{max(0, len(self.frames) - 1)} others, but the first picture is {paths[0]}; name "
-                "the folder that the detector was given, or run the detector on this one"
+                f"{self.source} has none of the {len(paths)} pictures: it has {first!r} and "
+                f"{max(0, len(self.frames) - 1)} others, but the first picture is {paths[0]}; give "
+                "the folder that the detector processed, or run the detector on this one"
             )
 
 
@@ -104,13 +102,13 @@ def read_detections(source: Path) -> Detections:
     """Read the file of a detector.
 
     Raises:
-        DataError: It cannot be read, or is in neither format.
+        DataError: It cannot be read, or has another format.
     """
     try:
         content = regular(source).read_bytes()
         value = parse_json(content)
         if not isinstance(value, dict):
-            raise ValueError("it is a list or a single value, not an object")
+            raise ValueError("it is not an object")
         model = _SpeciesNet if "predictions" in value else _MegaDetector
         read = model.model_validate(value)
     except OSError as error:
@@ -179,9 +177,9 @@ class _SpeciesNet(BaseModel):
         return USUAL_CATEGORIES
 
     def frames(self, names: Mapping[str, str]) -> Iterator[FrameDetections]:
-        for each in self.predictions:
-            failure = "" if each.detections is not None else ", ".join(each.failures) or "none"
-            yield _frame(each.filepath, each.detections or [], names, failure)
+        for frame in self.predictions:
+            failure = "" if frame.detections is not None else ", ".join(frame.failures) or "none"
+            yield _frame(frame.filepath, frame.detections or [], names, failure)
 
 
 def _frame(
@@ -191,10 +189,10 @@ def _frame(
     failure: str,
     time: datetime | None = None,
 ) -> FrameDetections:
-    found = tuple(each.read(names) for each in detections)
-    if wrong := next((each.box for each in found if not each.box.is_within), None):
-        failure = f"its box {list(wrong)} is no rectangle in the picture"
-    return FrameDetections(file, () if failure else found, failure, time)
+    boxes = tuple(detection.read(names) for detection in detections)
+    if wrong := next((detection.box for detection in boxes if not detection.box.is_within), None):
+        failure = f"its box {list(wrong)} is not a rectangle in the picture"
+    return FrameDetections(file, () if failure else boxes, failure, time)
 
 
 def _name(file: str) -> str:

@@ -1,4 +1,4 @@
-"""Static false triggers: the same box again and again at one camera, as of a branch."""
+"""False triggers: boxes of a static object, such as a branch, that recur at one camera."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
 from metaadapter.data.plain_text import in_csv
 
-# No side of a box is elsewhere by more than this fraction of the frame: what a detector moves the
-# box of a thing by that does not move.
+# Two boxes are the same if no side differs by more than this fraction of the frame. Detectors place
+# the boxes of a static object with this precision.
 SAME_SIDE = 0.02
-# An animal rarely lies still so long; the tools of MegaDetector ask for about as many.
+# Animals rarely stay still so long; the tools of MegaDetector require about as many frames.
 FEWEST_FRAMES = 10
 COLUMNS = (
     *("path", "box_left", "box_top", "box_width", "box_height"),
@@ -32,48 +32,52 @@ COLUMNS = (
 
 
 class FalseTrigger(NamedTuple):
-    """A box that is found in many frames of one camera."""
+    """A box that recurs in many frames of one camera."""
 
     camera: Path
     thing: int
-    """From 1, what is seen most often first: boxes of one number are of one thing."""
+    """The number of the object, from 1, in the order of the number of boxes."""
     n_frames: int
-    """In so many frames the thing has a box."""
+    """The number of frames in which the object has a box."""
     path: Path
     box: Box
     confidence: float
 
 
 def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[FalseTrigger]:
-    """Find the boxes of at least this confidence that come back in `FEWEST_FRAMES` frames.
+    """Find the boxes of at least this confidence that recur in `FEWEST_FRAMES` frames.
 
-    They are a suggestion, for a sleeping animal has such boxes too.
+    They must be checked, because a sleeping animal has such boxes as well.
     """
     cameras = defaultdict[Path, list[tuple[Path, Detection]]](list)
     for frame in frames:
         if frame.said is not None:
             cameras[camera_folder(frame.row.path)] += [
-                (frame.row.path, each) for each in frame.said.above(min_confidence)
+                (frame.row.path, box) for box in frame.said.above(min_confidence)
             ]
-    return [found for camera, boxes in sorted(cameras.items()) for found in _things(camera, boxes)]
+    return [
+        trigger
+        for camera, boxes in sorted(cameras.items())
+        for trigger in _static_boxes(camera, boxes)
+    ]
 
 
-def write_false_triggers(file: Path, found: Sequence[FalseTrigger]) -> None:
-    """Write a manifest of the boxes, as `adapt --background` takes one, in one step."""
+def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
+    """Write a manifest of the boxes for `adapt --background`, in one step."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    for each in found:
+    for trigger in triggers:
         row = (
-            *(str(each.path.absolute()), *each.box),
-            *(str(each.camera), each.thing, each.n_frames, each.confidence),
+            *(str(trigger.path.absolute()), *trigger.box),
+            *(str(trigger.camera), trigger.thing, trigger.n_frames, trigger.confidence),
         )
         table.writerow(map(in_csv, row))
     replace_file(file, text.getvalue().encode(errors="surrogateescape"))
 
 
-def _things(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:
-    """The things of one camera, each time the one of most boxes that are not yet of another."""
+def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:
+    """Group equal boxes greedily: each object takes the most boxes that are still free."""
     if len(boxes) < FEWEST_FRAMES:
         return []
     sides_N4 = _sides([detection.box for _, detection in boxes])
@@ -86,25 +90,27 @@ def _things(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[False
         if n_alike[number] < FEWEST_FRAMES:
             break
         if free[number]:
-            alike = [each for each in tree.query_ball_point(sides_N4[number], **near) if free[each]]
-            if len({boxes[each][0] for each in alike}) >= FEWEST_FRAMES:
+            alike = [
+                other for other in tree.query_ball_point(sides_N4[number], **near) if free[other]
+            ]
+            if len({boxes[other][0] for other in alike}) >= FEWEST_FRAMES:
                 free[alike] = False
                 things.append(sorted(alike))
     return [
         FalseTrigger(
             camera,
             thing,
-            len({boxes[each][0] for each in members}),
-            boxes[each][0],
-            boxes[each][1].box,
-            boxes[each][1].confidence,
+            len({boxes[member][0] for member in members}),
+            boxes[number][0],
+            boxes[number][1].box,
+            boxes[number][1].confidence,
         )
         for thing, members in enumerate(sorted(things, key=len, reverse=True), start=1)
-        for each in members
+        for number in members
     ]
 
 
 def _sides(boxes: Sequence[Box]) -> Float[np.ndarray, "n 4"]:
-    """Left, top, right and bottom."""
+    """Left, top, right and bottom of each box."""
     rows = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     return np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:]], axis=1)

@@ -1,6 +1,6 @@
-"""Answers as MegaDetector's JSON, format 1.6, which Timelapse and AddaxAI read.
+"""Predictions as MegaDetector JSON, format 1.6, which Timelapse and AddaxAI read.
 
-https://lila.science/megadetector-output-format says what stands in it.
+https://lila.science/megadetector-output-format describes the format.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from metaadapter.workflow.predictions import Prediction
 
 FORMAT_VERSION = "1.6"
 WHOLE_FRAME = Box(0.0, 0.0, 1.0, 1.0)
-# More of them nobody reads, and with hundreds of classes the file would be tens of times as large.
+# The file would be tens of times larger with the probabilities of hundreds of classes.
 MOST_LISTED = 5
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
 class MegaDetectorFile:
-    """What the file says beside the answers.
+    """The facts of the file besides the predictions.
 
     Attributes:
         classifier: The name of the adapter.
-        labels: All that may be answered, in the order of their numbers in the file.
-        folder: Where the names of frames begin.
-        detections: What the detector said; without it a frame in which something is seen has one
-            box around all of it.
-        folders: Where the names in the detector's file may begin.
+        labels: All possible labels, in the order of their numbers in the file.
+        folder: The folder that the names of frames are relative to.
+        detections: The detections; without them, a frame that is not empty has one box around the
+            whole frame.
+        folders: The folders that the names in the detector's file may be relative to.
     """
 
     classifier: str
@@ -49,10 +49,10 @@ class MegaDetectorFile:
     def write(
         self, file: Path, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage]
     ) -> None:
-        """Write the file in one step; frames are taken one by one.
+        """Write the file in one step, frame by frame.
 
-        The detector's boxes stand in it as they were, those of low confidence too, and what a
-        classifier before said of them does not.
+        It contains all boxes of the detector unchanged, including those of low confidence, but not
+        the results of an earlier classifier.
         """
         replace_file(file, lambda opened: self._write(opened, predictions, unreadable))
 
@@ -75,11 +75,11 @@ class MegaDetectorFile:
 
     def _info(self) -> dict[str, Any]:
         now = datetime.now(UTC).strftime(TIME)
-        known = {} if self.detections is None else dict(self.detections.info)
+        info = {} if self.detections is None else dict(self.detections.info)
         return {
-            **known,
+            **info,
             "format_version": FORMAT_VERSION,
-            "detector": known.get("detector", "unknown" if self.detections else "whole frames"),
+            "detector": info.get("detector", "unknown" if self.detections else "whole frames"),
             "classifier": self.classifier,
             "classification_completion_time": now,
         }
@@ -90,34 +90,38 @@ class MegaDetectorFile:
     def _images(
         self, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage]
     ) -> Iterator[dict[str, Any]]:
-        for path, answers in by_frame(predictions):
-            boxes = self._boxes(path, answers)
+        for path, of_frame in by_frame(predictions):
+            boxes = self._boxes(path, of_frame)
             yield {"file": self._name(path), "detections": boxes}
-        for each in unreadable:
-            name = self._name(Path(each.path))
-            yield {"file": name, "failure": each.reason, "detections": None}
+        for picture in unreadable:
+            name = self._name(Path(picture.path))
+            yield {"file": name, "failure": picture.reason, "detections": None}
 
-    def _said(self, path: Path) -> FrameDetections | None:
+    def _detected(self, path: Path) -> FrameDetections | None:
         return None if self.detections is None else self.detections.of(path, self.folders)
 
     def _name(self, path: Path) -> str:
-        said = self._said(path)
-        return said.file if said else relative_name(path, self.folder)
+        frame = self._detected(path)
+        return frame.file if frame else relative_name(path, self.folder)
 
-    def _boxes(self, path: Path, answers: Sequence[Prediction]) -> list[dict[str, Any]]:
-        said = self._said(path)
-        if said is None:
-            return [self._whole(each) for each in answers if not is_nothing(each.label)]
+    def _boxes(self, path: Path, of_frame: Sequence[Prediction]) -> list[dict[str, Any]]:
+        frame = self._detected(path)
+        if frame is None:
+            return [self._whole(answer) for answer in of_frame if not is_nothing(answer.label)]
         ids = {name: number for number, name in self._categories().items()}
-        own = {each.box: each for each in answers if each.probabilities}
+        classified = {
+            answer.box: {"classifications": self._classified(answer)}
+            for answer in of_frame
+            if answer.probabilities
+        }
         return [
             {
-                "category": ids.get(each.category, each.category),
-                "conf": float(each.confidence),
-                "bbox": [*each.box],
-                **({"classifications": self._classified(own[each.box])} if each.box in own else {}),
+                "category": ids.get(detection.category, detection.category),
+                "conf": float(detection.confidence),
+                "bbox": [*detection.box],
+                **classified.get(detection.box, {}),
             }
-            for each in said.found
+            for detection in frame.detections
         ]
 
     def _whole(self, answer: Prediction) -> dict[str, Any]:
@@ -130,7 +134,7 @@ class MegaDetectorFile:
         }
 
     def _classified(self, answer: Prediction) -> list[list[object]]:
-        """Label numbers and probabilities, the answer first and those of the classes after it."""
+        """Label numbers and probabilities: the answer, then the most probable classes."""
         shares = {**answer.probabilities, answer.label: answer.probability}
         numbers = {label: str(number) for number, label in enumerate(self.labels)}
         best = sorted(shares, key=lambda label: (-shares[label], label != answer.label))

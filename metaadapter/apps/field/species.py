@@ -1,4 +1,4 @@
-"""Which species occur where a camera stands, and which are told apart only by their parent."""
+"""The species that occur at a place, and parents for species that cannot be told apart."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from metaadapter.workflow.classes import require_label
 from metaadapter.workflow.predictions import Prediction
 
 EMPTY = "empty"
-"""The answer for a frame in which a detector has found nothing."""
+"""The answer for a frame without detections."""
 NOTHING = frozenset({BACKGROUND, EMPTY, "blank"})
-# A child is named if it is three times as probable as all others of its parent together.
+# A child is named if it is three times as probable as all its siblings together.
 CLEAR_SHARE = 0.75
 
 
 def is_nothing(label: str) -> bool:
-    """Whether a class is called as frames without an animal are: background, empty or blank."""
+    """Whether a class stands for frames without an animal: background, empty or blank."""
     return label.casefold() in NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """What is known of the species beside the pictures."""
+    """Prior knowledge of the species."""
 
     allowed: frozenset[str] | None = None
-    """Classes that occur; all by default."""
+    """The classes that occur; all by default."""
     parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Parent → the classes that it stands for."""
+    """Parent → its children, which are classes."""
 
     def among_allowed(
         self, shares_NC: Float[np.ndarray, "n C"], classes: Sequence[str]
     ) -> Float[np.ndarray, "n C"]:
-        """Probabilities given that what is shown is of an allowed class, or is nothing."""
+        """Probabilities given that a picture shows an allowed class, or nothing."""
         if self.allowed is None:
             return shares_NC
-        may_be_C = np.array([each in self.allowed or is_nothing(each) for each in classes])
+        may_be_C = np.array([label in self.allowed or is_nothing(label) for label in classes])
         kept_NC = np.where(may_be_C, shares_NC, 0.0)
         total_N1 = kept_NC.sum(1, keepdims=True)
         even_C = may_be_C / may_be_C.sum()
         return np.where(total_N1 > 0, kept_NC / np.where(total_N1 > 0, total_N1, 1), even_C)
 
     def rolled_up(self, prediction: Prediction) -> Prediction:
-        """The prediction, with a parent as its label where its children are too close to tell.
+        """The prediction, with a parent as its label if its children cannot be told apart.
 
-        A parent is as probable as its children together. Where it is more probable than any class
-        that has another parent or none, and no child has `CLEAR_SHARE` of it, it is the answer, and
-        the likeliest child the runner-up.
+        The probability of a parent is the sum over its children. The parent is the label if it is
+        more probable than every class outside it, and no child has `CLEAR_SHARE` of its
+        probability; the most probable child is then the runner-up.
         """
         shares = prediction.probabilities
         of_parents = {
             parent: sum(shares[child] for child in children)
             for parent, children in self.parents.items()
-            if prediction.label in shares  # else it is unknown, or not of this adapter
+            if prediction.label in shares  # not if it is unknown, or the answer of the detector
         }
         if not of_parents:
             return prediction
@@ -78,41 +78,41 @@ class Species:
 
 
 def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
-    """The classes of `--allowed`, names with commas between them or a text file of one a line.
+    """The classes of `--allowed`: names separated by commas, or a text file with one on each line.
 
-    Names of other species are no error: a list of a region has species that no adapter knows.
+    Other names are allowed, because the list of a region has species that no adapter knows.
 
     Raises:
-        DataError: The file is no text.
-        UsageError: It has none of the classes.
+        DataError: The file is not a text file.
+        UsageError: The list has none of the classes.
     """
     if is_regular(file := Path(given)):
         try:
             lines = file.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(
-                f"expected a text file in UTF-8 with a species on each line in {file}, but it "
-                f"cannot be read so: {error}"
+                f"expected a text file in UTF-8 with a species on each line in {file}, but reading "
+                f"it failed: {error}"
             ) from error
     else:
         lines = given.split(",")
     names = {" ".join(line.split()).casefold() for line in lines}
-    found = frozenset(each for each in classes if each.casefold() in names)
-    if all(map(is_nothing, found)):
+    allowed = frozenset(label for label in classes if label.casefold() in names)
+    if all(map(is_nothing, allowed)):
         raise UsageError(
             f"--allowed {given}: none of the adapter's classes ({', '.join(map(repr, classes[:5]))}"
-            f"{', …' if len(classes) > 5 else ''}) is in it; write the names as the classes are "
-            "called, or give a text file with one on each line"
+            f"{', …' if len(classes) > 5 else ''}) is in it; use the names of the classes, or give "
+            "a text file with one on each line"
         )
-    return found
+    return allowed
 
 
 def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Parent → children of each `fox,dog=canine`.
 
     Raises:
-        UsageError: A text has another form, a child is no class or has two parents, or a parent is
-            called as a class is.
+        UsageError: A text has another form, a child is not a class or has two parents, or a parent
+            has the name of a class.
     """
     parents: dict[str, tuple[str, ...]] = {}
     for text in given:
@@ -125,12 +125,12 @@ def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tupl
             )
         for child in children:
             require_label(child, classes, option="--parents")
-            if other := next((name for name, those in parents.items() if child in those), None):
+            if other := next((name for name, taken in parents.items() if child in taken), None):
                 raise UsageError(f"--parents: {child!r} is given to {other!r} and to {parent!r}")
         if parent in classes or parent in parents:
             raise UsageError(
-                f"--parents {text!r}: {parent!r} is the name of a class or of another parent; call "
-                "it otherwise"
+                f"--parents {text!r}: {parent!r} is the name of a class or of another parent; "
+                "choose another name"
             )
         parents[parent] = children
     return parents

@@ -1,4 +1,4 @@
-"""Answers as a table that Timelapse (https://timelapse.ucalgary.ca) imports: one row a frame."""
+"""Predictions as a table for Timelapse (https://timelapse.ucalgary.ca): one row a frame."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.plain_text import in_csv
 from metaadapter.workflow.predictions import Prediction
 
-# The first four are Timelapse's own; fields of the other names have to be in its template.
+# The first four are built into Timelapse; its template must have fields with the other names.
 COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
-    """Write the table in one step; frames are taken one by one.
+    """Write the table in one step, frame by frame.
 
     Args:
         file: The table.
-        predictions: Those of a frame follow one another.
-        folder: The root folder of the image set, where Timelapse has its template.
+        predictions: The predictions; those of a frame follow one another.
+        folder: The root folder of the image set, which holds the template of Timelapse.
     """
     replace_file(file, lambda opened: _write(opened, predictions, folder))
 
@@ -39,22 +39,22 @@ def _write(opened: IO[bytes], predictions: Iterable[Prediction], folder: Path) -
 
 
 def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[object]]:
-    for path, answers in by_frame(predictions):
+    for path, of_frame in by_frame(predictions):
         name = PureWindowsPath(relative_name(path, folder))
-        time = answers[0].time and datetime.fromisoformat(answers[0].time).strftime(TIME)
-        label, count, probability = _answer(answers)
-        where = "" if str(name.parent) == "." else str(name.parent)
-        yield name.name, where, time or "", "false", label, count, f"{probability:.4f}"
+        time = of_frame[0].time and datetime.fromisoformat(of_frame[0].time).strftime(TIME)
+        label, count, probability = _answer(of_frame)
+        relative_path = "" if str(name.parent) == "." else str(name.parent)
+        yield name.name, relative_path, time or "", "false", label, count, f"{probability:.4f}"
 
 
-def _answer(answers: Sequence[Prediction]) -> tuple[str, int, float]:
-    """What a frame shows: of all that is seen the label with most boxes, then the surest."""
-    seen = [each for each in answers if not is_nothing(each.label)]
-    if not seen:
-        surest = max(answers, key=lambda each: each.probability)
+def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
+    """The label with most boxes, of several the most probable; its count and probability."""
+    animals = [answer for answer in of_frame if not is_nothing(answer.label)]
+    if not animals:
+        surest = max(of_frame, key=lambda answer: answer.probability)
         return surest.label, 0, surest.probability
-    counts = Counter(each.label for each in seen)
-    best = max(seen, key=lambda each: (counts[each.label], each.probability))
+    counts = Counter(answer.label for answer in animals)
+    best = max(animals, key=lambda answer: (counts[answer.label], answer.probability))
     return best.label, counts[best.label], best.probability
 
 

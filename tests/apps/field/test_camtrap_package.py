@@ -133,7 +133,7 @@ def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write,
     told_again = write()
 
     assert ["latitude" in each for each in told] == [True, False]
-    assert ["do not tell when" in each for each in told_again] == [True]
+    assert ["have no time" in each for each in told_again] == [True]
     assert {row["ownColumn"] for row in rows_of(tmp_path, "deployments")} == {"mine"}
     names = {row["scientificName"] for row in rows_of(tmp_path, "observations")}
     assert names == {"Vulpes vulpes", ""}

@@ -27,12 +27,12 @@ def test_megadetector__any_version__gives_boxes_with_names_of_categories(write_j
     read = read_detections(write_json(megadetector(version, detections=found)))
 
     frame = read.of(Path("frames/a/1.jpg"), [Path("frames")])
-    assert [(each.category, each.confidence) for each in frame.found] == [
+    assert [(each.category, each.confidence) for each in frame.detections] == [
         ("person", 0.9),
         ("animal", 1.0),
     ]
-    assert frame.found[0].box == Box(*BOX)
-    assert frame.above(0.95) == frame.found[1:]
+    assert frame.detections[0].box == Box(*BOX)
+    assert frame.above(0.95) == frame.detections[1:]
     assert read.classified == {"animal"}
 
 
@@ -56,7 +56,7 @@ def test_megadetector__impossible_box__fails_its_frame_and_no_other(write_json):
 
     frames = read_detections(write_json(value)).frames
 
-    assert "no rectangle" in frames["a/1.jpg"].failure
+    assert "not a rectangle" in frames["a/1.jpg"].failure
     assert frames["b.jpg"].failure == ""
 
 
@@ -75,7 +75,7 @@ def test_speciesnet__predictions__give_boxes_and_failures(write_json):
 
     read = read_detections(write_json(value))
 
-    assert read.frames["b/2.jpg"].found[0].category == "animal"
+    assert read.frames["b/2.jpg"].detections[0].category == "animal"
     assert read.frames["b/3.jpg"].failure == "DETECTOR"
 
 

@@ -102,8 +102,8 @@ def test_file__with_detections__keeps_all_boxes_and_classifies_the_answered_one(
 def test_file__read_by_our_own_reader__has_the_same_boxes(written, write_json):
     ours, theirs = read_detections(written), read_detections(write_json(DETECTIONS))
 
-    assert {name: frame.found for name, frame in ours.frames.items()} == {
-        name: frame.found for name, frame in theirs.frames.items()
+    assert {name: frame.detections for name, frame in ours.frames.items()} == {
+        name: frame.detections for name, frame in theirs.frames.items()
     }
 
 
