@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
+Picture = TypeVar("Picture")
 
 
-class Advice(NamedTuple):
-    """A piece of advice tells what looks wrong or is missing, and what to do about it."""
+@dataclass(frozen=True, slots=True)
+class Advice(Generic[Picture]):
+    """What looks wrong or is missing, and what to do about it."""
 
     kind: Kind
     sentence: str
-    """It tells people what was found and what to do."""
+    """The finding and the remedy."""
     classes: tuple[str, ...]
-    """The labels it is about: of `label` the given one and the one that fits better; of `name` the
-    one whose name is doubted and the one whose pictures it fits better, two whose names look
-    swapped, or all whose names say nothing."""
-    pictures: tuple[int, ...]
-    """Numbers of the pictures to look at, from 0 in the order that they were given. Of `confused`
-    they are pairs, one of each class: the first and the second, the third and the fourth, …"""
+    """The classes concerned. For `label`: the given one and the better one. For `name`: the one
+    with the doubtful name and the one whose pictures fit the name better, two with swapped names,
+    or all whose names say nothing."""
+    pictures: tuple[Picture, ...]
+    """The pictures concerned: their numbers, from 0 in the order of the arguments, or their ids.
+    For `confused` they are pairs, one of each class: the first and the second, the third and the
+    fourth, …"""

@@ -1,11 +1,7 @@
-"""Advice on labelled pictures, from their features alone: one call, fast enough for every change.
+"""Advice on labelled pictures from their features, fast enough to follow every change.
 
-    advise(features, labels, texts, names=…, blocks=…)
-    -> [Advice(kind, sentence, classes, pictures), …]
-
-`features` has a row for each picture and `labels` its class; `texts` maps classes to the features
-of their names, and `names` to the names themselves. Of a fitted `MetaAdapterClassifier` these are
-the X and y of `fit` and, where there are texts, `classes_` with the rows of `support_.text_TND[0]`.
+For a fitted `MetaAdapterClassifier` the arguments of `advise` are the X and y of `fit` and, if
+there are texts, `classes_` with the rows of `support_.text_TND[0]`.
 """
 
 from __future__ import annotations
@@ -21,8 +17,8 @@ from jaxtyping import Float, Int
 from metaadapter.adapter.support import Support
 from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.advice.copies import groups_of_copies
-from metaadapter.apps.advice.left_out import MAX_PICTURES, answers, distances, evidence
-from metaadapter.apps.advice.pieces import on_confusions, on_copies, on_labels, on_names, on_needs
+from metaadapter.apps.advice.kinds import on_confusions, on_copies, on_labels, on_names, on_needs
+from metaadapter.apps.advice.left_out import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.errors import UsageError
 from metaadapter.workflow.labelled_support import labelled_support
 
@@ -34,19 +30,19 @@ def advise(
     *,
     names: Mapping[str, str] | None = None,
     blocks: Sequence[int] = (),
-) -> list[Advice]:
-    """What to do about labelled pictures, what helps most first; nothing where all looks well.
+) -> list[Advice[int]]:
+    """List what to do about labelled pictures, the most helpful first; nothing if all looks well.
 
-    It does not depend on the order of pictures or classes, nor on the directions of features. Of
-    each kind there are the most pressing three or five; when they are followed, the next ones come.
+    The advice does not depend on the order of pictures or classes, nor on a rotation of features.
+    There are at most three or five pieces of each kind; the next ones come when those are followed.
 
     Args:
         features: A row for each picture, of any length.
         labels: The class of each picture.
-        texts: class → feature of its name, of the same encoder; also of classes that have no
-            picture yet. A class may lack its text.
-        names: class → its name, to find those that say nothing; the label by default.
-        blocks: The widths of the blocks that features consist of (`FeatureStore.blocks`).
+        texts: class → feature of its name, from the same encoder, also for classes without a
+            picture. A class may lack its text.
+        names: class → its name, to find names that say nothing; the label by default.
+        blocks: The widths of the blocks of features (`FeatureStore.blocks`).
 
     Raises:
         UsageError: There are fewer than two classes, or more pictures than `MAX_PICTURES`.
@@ -62,40 +58,42 @@ def advise(
     groups = groups_of_copies(distances(support), numbers)
     kept = _without_copies(numbers, groups)
     no_copies = len(kept) == len(labels)
-    found = evidence(support if no_copies else _only(support, kept))
+    evidence = evidence_of(support if no_copies else _only(support, kept))
 
-    @cache  # few sentences count, and to ask again takes as long as all the rest
+    @cache  # few sentences need it, and it takes as long as everything else
     def counted() -> Float[np.ndarray, "m N"]:
-        return found.log_p if no_copies else answers(support).log_p.numpy()[kept]
+        return evidence.log_p if no_copies else left_out(support).log_p.numpy()[kept]
 
-    named = {label: (names or {}).get(label, label) for label in texts or {}}
+    names = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [support.order[place] for place in kept]
     kinds = (
-        on_labels(found, classes, number_of),
+        on_labels(evidence, classes, number_of),
         on_copies(numbers, groups, classes, support.order),
-        on_needs(found, counted, classes, number_of),
-        on_confusions(found, counted, classes, number_of),
-        on_names(found, classes, number_of, named),
+        on_needs(evidence, counted, classes, number_of),
+        on_confusions(evidence, counted, classes, number_of),
+        on_names(evidence, classes, number_of, names),
     )
-    return [advice for those in kinds for advice in those]
+    return [advice for of_kind in kinds for advice in of_kind]
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:
-    """The pictures that tell something: of copies in one class the first, of those in several none.
+    """The pictures that add something: of copies in one class the first, in several classes none.
 
-    A class keeps its first picture.
+    A class keeps at least its first picture.
     """
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
-    out: set[int] = set()
+    dropped: set[int] = set()
     for group in groups:
-        out |= {*(group if len({*numbers[group]}) > 1 else group[1:])}
-    left = {*numbers[[place for place in range(len(numbers)) if place not in out]].tolist()}
-    out -= {place for place in firsts if int(numbers[place]) not in left}
-    return [place for place in range(len(numbers)) if place not in out]
+        dropped |= {*(group if len({*numbers[group]}) > 1 else group[1:])}
+    remaining = {
+        *numbers[[place for place in range(len(numbers)) if place not in dropped]].tolist()
+    }
+    dropped -= {place for place in firsts if int(numbers[place]) not in remaining}
+    return [place for place in range(len(numbers)) if place not in dropped]
 
 
 def _only(support: Support, kept: Sequence[int]) -> Support:
-    """The one task of a support with these of its pictures, counted class by class."""
+    """The single task of a support with some of its pictures, numbered class by class."""
     places = support.present_TNK.flatten().nonzero()[:, 0]
     mask = torch.zeros(support.present_TNK.numel(), dtype=torch.bool)
     mask[places[list(kept)]] = True

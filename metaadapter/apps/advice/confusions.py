@@ -1,4 +1,4 @@
-"""Pairs of classes whose pictures are taken for one another when they are left out."""
+"""Pairs of classes whose left-out pictures are confused."""
 
 from __future__ import annotations
 
@@ -10,57 +10,59 @@ from jaxtyping import Float
 
 from metaadapter.apps.advice.left_out import Evidence
 
-# Half is guessing between the two; docs/explanation/advice.md has what it says of further pictures.
-SHARE = 0.3
-FEWEST = 3  # pictures of a class; fewer are hard to tell from anything when one is left out
+# Half is guessing between the two; docs/explanation/advice.md has the errors on new pictures.
+WRONG_FRACTION = 0.3
+FEWEST = 3  # pictures of a class; with fewer, a left-out picture is hard to predict anyway
 MOST_PAIRS = 3
 
 
 class Confusion(NamedTuple):
-    """Two classes, and how the pictures of one are taken for the other."""
+    """Two classes, and the pictures of either that look like the other."""
 
     classes: tuple[int, int]
     n_wrong: int
-    """The pictures of both that look more like the other class when they are left out."""
+    """The pictures of both that look more like the other class when left out."""
     n_pictures: int
     alike: tuple[tuple[int, int], ...]
-    """Pairs of pictures, one of each class, the most alike first; no picture twice."""
+    """Pairs of pictures, one of each class, the most similar first; no picture twice."""
 
 
-def confusions(found: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]) -> list[Confusion]:
-    """The pairs of classes that are most often taken for one another, the worst first.
+def confusions(
+    evidence: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]
+) -> list[Confusion]:
+    """The pairs of classes that are most often confused, the worst first.
 
-    That is the probability of the other class between the two, in the mean over the pictures of
-    each class and over both. Only classes of three pictures or more are asked about. The wrong ones
-    are counted in `counted`, log-probabilities that may know of copies too.
+    The measure is the probability of the other class among the two, in the mean over the pictures
+    of each class and over both classes. Only classes with three pictures or more count. Wrong
+    pictures are counted by the log-probabilities of `counted`, which may include copies.
     """
-    wrong = _wrong_shares(found)
-    first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > SHARE, 1))
+    wrong = _wrong_fractions(evidence)
+    first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > WRONG_FRACTION, 1))
     worst = np.argsort(-(wrong + wrong.T)[first, second], kind="stable")
-    return [_confusion(found, counted(), int(first[pair]), int(second[pair])) for pair in worst]
+    return [_confusion(evidence, counted(), int(first[pair]), int(second[pair])) for pair in worst]
 
 
-def _wrong_shares(found: Evidence) -> Float[np.ndarray, "N N"]:
-    """The mean probability of the class of a column, between it and that of the row, its own."""
-    n_way = found.log_p.shape[1]
-    asked = np.flatnonzero(found.n_pictures[found.numbers] >= FEWEST)
-    numbers = found.numbers[asked]
-    margins = found.log_p[asked] - found.log_p[asked, numbers][:, None]
-    shares = np.zeros((n_way, n_way))
-    np.add.at(shares, numbers, 1 / (1 + np.exp(-margins)))
+def _wrong_fractions(evidence: Evidence) -> Float[np.ndarray, "N N"]:
+    """The mean probability of the column's class, against the row's, for the row's pictures."""
+    n_way = evidence.log_p.shape[1]
+    counted = np.flatnonzero(evidence.n_pictures[evidence.numbers] >= FEWEST)
+    numbers = evidence.numbers[counted]
+    margins = evidence.log_p[counted] - evidence.log_p[counted, numbers][:, None]
+    fractions = np.zeros((n_way, n_way))
+    np.add.at(fractions, numbers, 1 / (1 + np.exp(-margins)))
     counts = np.bincount(numbers, minlength=n_way)
-    shares = shares / np.maximum(1, counts)[:, None]
+    fractions = fractions / np.maximum(1, counts)[:, None]
     several = counts > 0
-    return np.where(several[:, None] & several, shares, 0.0)
+    return np.where(several[:, None] & several, fractions, 0.0)
 
 
 def _confusion(
-    found: Evidence, answers: Float[np.ndarray, "m N"], one: int, other: int
+    evidence: Evidence, answers: Float[np.ndarray, "m N"], one: int, other: int
 ) -> Confusion:
-    ours, theirs = (np.flatnonzero(found.numbers == number) for number in (one, other))
+    ours, theirs = (np.flatnonzero(evidence.numbers == number) for number in (one, other))
     towards = answers[:, one] - answers[:, other]
     n_wrong = int((towards[ours] < 0).sum() + (towards[theirs] > 0).sum())
-    distances = found.distances[np.ix_(ours, theirs)].copy()
+    distances = evidence.distances[np.ix_(ours, theirs)].copy()
     alike = []
     for _ in range(min(MOST_PAIRS, len(ours), len(theirs))):
         row, column = np.unravel_index(distances.argmin(), distances.shape)

@@ -1,4 +1,4 @@
-"""Pictures so alike that they count as one: copies of another size, crops, frames of one moment."""
+"""Pictures so similar that they count as one: resized copies, crops, frames of one moment."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scipy.sparse.csgraph import connected_components
 # Squared distance, in units of that of two pictures of one class. Measured in
 # docs/explanation/advice.md.
 NEAR = 0.17
-# In units of that of any two pictures: where classes hold little but copies, nothing is usual.
+# In units of that of any two pictures; of classes with little but copies the median is too small.
 LEAST_USUAL = 0.05
 
 
 def groups_of_copies(
     distances: Float[np.ndarray, "m m"], numbers: Int[np.ndarray, " m"]
 ) -> list[list[int]]:
-    """The groups of two or more pictures that near-copies join, by their places.
+    """The groups of two or more pictures that are connected as near copies, as lists of places.
 
     Args:
         distances: The squared distance of each two pictures, in units of that of any two.

@@ -1,4 +1,4 @@
-"""What labelled pictures say of one another: the adapter answers for each as if it had no label.
+"""The evidence for advice: each labelled picture is predicted as if it had no label.
 
 Letters: m pictures class by class, N classes, D feature width.
 """
@@ -22,26 +22,26 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.generator.ridge import squared_distances
 
 MAX_PICTURES = 2048
-"""The most pictures about which the generator that ships has left-out answers."""
+"""The most pictures for which the shipped generator has left-out predictions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What one task's pictures, class by class, and the texts of its classes tell of each other."""
+    """The pictures of one task, class by class, compared with one another and with class texts."""
 
     numbers: Int[np.ndarray, " m"]
     """The class of each picture."""
     log_p: Float[np.ndarray, "m N"]
-    """Log-probability of each class, by the adapter of all the other pictures."""
-    asked: Bool[np.ndarray, " m"]
-    """Whether the class of a picture has others, so that its answer without it means something."""
+    """Log-probability of each class, by the adapter from all other pictures."""
+    has_others: Bool[np.ndarray, " m"]
+    """Whether the class of a picture has other pictures, so that its left-out prediction counts."""
     distances: Float[np.ndarray, "m m"]
-    """Squared distance of two pictures, in units of the usual one: 1 is as far as any two."""
+    """Squared distance of two pictures, in units of the mean over all pairs."""
     agreement: Float[np.ndarray, "N N"]
-    """How well the text of a class (row) agrees with the mean picture of a class (column): cosines
-    freed from what is usual for the row and for the column."""
+    """The agreement of the text of a class (row) with the mean picture of a class (column): cosines
+    less the means of the row and of the column."""
     named: Bool[np.ndarray, " N"]
-    """The classes that have a text and a picture."""
+    """The classes with a text and a picture."""
 
     @property
     def n_pictures(self) -> Int[np.ndarray, " N"]:
@@ -49,28 +49,28 @@ class Evidence:
         return np.bincount(self.numbers, minlength=self.log_p.shape[1])
 
 
-def evidence(support: Support) -> Evidence:
-    """Ask the one task of a support; it has at least one picture and at most `MAX_PICTURES`."""
-    found, canonical = answers(support), _weighed(support)
+def evidence_of(support: Support) -> Evidence:
+    """The evidence of the single task of a support, with 1 to `MAX_PICTURES` pictures."""
+    predictions, canonical = left_out(support), _weighed(support)
     return Evidence(
         numbers=support.labelled_rows()[1].numpy(),
-        log_p=found.log_p.numpy(),
-        asked=found.counts.numpy(),
+        log_p=predictions.log_p.numpy(),
+        has_others=predictions.counts.numpy(),
         distances=_distances(canonical),
         agreement=_agreement(canonical),
         named=_named(canonical).numpy(),
     )
 
 
-def answers(support: Support) -> LeftOutPredictions:
-    """What the adapter of the one task says of each picture without it, as the page tells too."""
+def left_out(support: Support) -> LeftOutPredictions:
+    """The prediction of each picture by the adapter from the others, the same as on the page."""
     generator, _ = shared_generator("default")
     assert isinstance(generator, Generator)
     return generator.left_out(support)
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
-    """`Evidence.distances`, which take a tenth of the time of the rest."""
+    """`Evidence.distances`, in a tenth of the time of all evidence."""
     return _distances(_weighed(support))
 
 
@@ -82,7 +82,7 @@ def _weighed(support: Support) -> CanonicalSupport:
 
 def _distances(canonical: CanonicalSupport) -> Float[np.ndarray, "m m"]:
     rows_MD = canonical.shots_TNKD[canonical.shot_mask_TNK]
-    # Canonical pictures have a mean squared length of 1, so that two are 2 apart in the mean.
+    # Canonical pictures have a mean squared length of 1, so the mean squared distance is 2.
     distances: np.ndarray = squared_distances(rows_MD[None])[0].double().numpy() / 2
     return distances
 
@@ -92,9 +92,9 @@ def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:
 
 
 def _agreement(canonical: CanonicalSupport) -> Float[np.ndarray, "N N"]:
-    """Some texts are near to all pictures, and some pictures to all texts: that is taken away."""
+    """Cosines less those of texts near all pictures, and of pictures near all texts."""
     (text_ND,), (mean_ND,), named_N = canonical.text_TND, canonical.means_TND, _named(canonical)
-    # Blocks of features without texts have no say.
+    # Blocks without texts do not count.
     mean_ND = (mean_ND - mean_ND[named_N].mean(0)) * text_ND.any(0)
     pairs_NN = named_N[:, None] & named_N
     cosines_NN = torch.where(pairs_NN, normalize(text_ND) @ normalize(mean_ND).T, 0.0)

@@ -1,4 +1,4 @@
-"""Names that disagree with the pictures: they fit those of another class better."""
+"""Names that fit the pictures of another class better than their own."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from jaxtyping import Bool, Float
 
 from metaadapter.apps.advice.left_out import Evidence
 
-# In standard deviations of the agreement of names with the pictures of other classes, of a single
-# name above the logarithm of their number: the more are looked at, the more misfit by chance.
+# In standard deviations of the agreement of names with the pictures of other classes; for a single
+# name above the logarithm of the number of names: of many names, more misfit by chance.
 # docs/explanation/advice.md has the precision and recall on names that were swapped.
 SWAP, MISFIT = 4.5, 4.7
 NORMAL = 1.4826  # a standard deviation over the median absolute deviation of normal values
-FEWEST = 3  # of two named classes nothing is left once the means are taken away
+FEWEST = 3  # with two named classes, nothing is left without the means
 
 
-def disagreeing_names(found: Evidence) -> list[tuple[int, int]]:
-    """(class, class whose pictures its name fits better); of two swapped names both ways round.
+def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
+    """Pairs of a class and the class whose pictures its name fits better; swapped names give two.
 
-    Two names are swapped if together they agree so much better with the pictures of each other
-    than with their own. A single name is wrong if the pictures of its class agree so much better
-    with another name, and the name with other pictures, than they do with each other.
+    Two names are swapped if together they agree much better with the pictures of each other than
+    with their own. A single name is wrong if the pictures of its class agree much better with
+    another name, and the name with other pictures, than the two agree with each other.
     """
-    n_named = int(found.named.sum())
+    n_named = int(evidence.named.sum())
     if n_named < FEWEST:
         return []
-    elsewhere = found.named[:, None] & found.named & ~np.eye(len(found.named), dtype=bool)
-    agreements = found.agreement[elsewhere]
-    # Of the median: names that are wrong must not widen what counts as usual.
+    elsewhere = evidence.named[:, None] & evidence.named & ~np.eye(len(evidence.named), dtype=bool)
+    agreements = evidence.agreement[elsewhere]
+    # About the median, because wrong names must not widen the usual spread.
     spread = NORMAL * float(np.median(np.abs(agreements - np.median(agreements))))
-    swapped = _swapped(found.agreement, elsewhere, SWAP * spread)
-    single = _misfits(found.agreement, elsewhere, (MISFIT + np.log(n_named)) * spread)
+    swapped = _swapped(evidence.agreement, elsewhere, SWAP * spread)
+    single = _misfits(evidence.agreement, elsewhere, (MISFIT + np.log(n_named)) * spread)
     in_pairs = {number for pair in swapped for number in pair}
     return swapped + [pair for pair in single if pair[0] not in in_pairs]
 
@@ -38,7 +38,7 @@ def disagreeing_names(found: Evidence) -> list[tuple[int, int]]:
 def _swapped(
     agreement: Float[np.ndarray, "N N"], elsewhere: Bool[np.ndarray, "N N"], least: float
 ) -> list[tuple[int, int]]:
-    """Both ways round, the worst pair first; a class is in one pair alone."""
+    """Both orders of each pair, the worst pair first; a class is in one pair only."""
     own = agreement.diagonal()
     gain = np.where(elsewhere, agreement + agreement.T - own[:, None] - own, -np.inf)
     pairs = []

@@ -1,7 +1,8 @@
-"""`metaadapter doctor --advise`: what to do about labelled pictures."""
+"""`metaadapter doctor --advise`: advice on labelled pictures."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 from metaadapter.apps.cli.page_file import require_place
 
 if TYPE_CHECKING:
-    from metaadapter.apps.advice.of_pictures import AdvisedPictures
+    from metaadapter.apps.advice.advised_pictures import AdvisedPictures
 
 MAX_PICTURES_LISTED = 6
 
@@ -25,36 +26,36 @@ def advise_on(
 ) -> None:
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
     if page_file is not None:
-        require_place(page_file, "another --page")  # better told now than after encoding
-    from metaadapter.apps.advice.of_pictures import advise_on_pictures
+        require_place(page_file, "another --page")  # refused before pictures are encoded
+    from metaadapter.apps.advice.advised_pictures import advise_on_pictures
     from metaadapter.features.encoder_by_name import load_encoder
 
     with console.progress() as progress:
-        found = advise_on_pictures(
+        advised = advise_on_pictures(
             source, load_encoder, encoder=encoder, split=split, progress=progress
         )
-    pictures = found.labelled.pictures
+    pictures = advised.labelled.pictures
     warnings = pictures.warnings
-    if found.shots is not None:
+    if advised.shots is not None:
         warnings += (
-            f"{len(pictures)} of the {found.n_listed} were drawn, at most {found.shots} of each "
-            "class, because more cannot be looked at together",
+            f"{len(pictures)} of the {advised.n_listed} were drawn, at most {advised.shots} of "
+            "each class, because more cannot be compared with one another",
         )
     console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
-        _write_page(page_file, source, found)
+        _write_page(page_file, source, advised)
     if not json_output:
-        console.result(*_lines(source, found))
+        console.result(*_lines(source, advised))
         if page_file is not None:
             console.note(f"page: {page_file}")
         return
     document = {
         "support": str(source),
-        "encoder": found.labelled.origin.encoder,
-        "counts": found.labelled.counts,
+        "encoder": advised.labelled.origin.encoder,
+        "counts": advised.labelled.counts,
         "advice": [
-            {**advice._asdict(), "pictures": [pictures.paths[i] for i in advice.pictures]}
-            for advice in found.advice
+            {**asdict(advice), "pictures": [pictures.paths[i] for i in advice.pictures]}
+            for advice in advised.advice
         ],
         "page": None if page_file is None else str(page_file),
         "warnings": warnings,
@@ -63,26 +64,26 @@ def advise_on(
     print_document("advice", document)
 
 
-def _lines(source: Path, found: AdvisedPictures) -> list[str]:
-    paths = found.labelled.pictures.paths
-    of = f"{source}, {len(paths)} pictures of {len(found.labelled.counts)} classes"
-    if not found.advice:
-        return [f"{of}: there is nothing to advise"]
-    lines = [f"{of}; what helps most comes first:"]
-    for place, advice in enumerate(found.advice, 1):
+def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
+    paths = advised.labelled.pictures.paths
+    summary = f"{source}, {len(paths)} pictures of {len(advised.labelled.counts)} classes"
+    if not advised.advice:
+        return [f"{summary}: there is nothing to advise"]
+    lines = [f"{summary}; the most helpful advice first:"]
+    for place, advice in enumerate(advised.advice, 1):
         lines.append(f"{place}. {advice.sentence}")
-        shown = [paths[number] for number in advice.pictures[:MAX_PICTURES_LISTED]]
-        lines += [f"     {path}" for path in shown]
-        if len(advice.pictures) > len(shown):
-            lines.append(f"     … and {len(advice.pictures) - len(shown)} more")
+        listed = [paths[number] for number in advice.pictures[:MAX_PICTURES_LISTED]]
+        lines += [f"     {path}" for path in listed]
+        if len(advice.pictures) > len(listed):
+            lines.append(f"     … and {len(advice.pictures) - len(listed)} more")
     return lines
 
 
-def _write_page(page_file: Path, source: Path, found: AdvisedPictures) -> None:
+def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
     from metaadapter.apps.cli.advice_page import advice_page
     from metaadapter.data.atomic_files import replace_file
     from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(page_file, advice_page(str(source), found))
+        replace_file(page_file, advice_page(str(source), advised))

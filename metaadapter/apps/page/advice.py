@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.left_out import MAX_PICTURES
-from metaadapter.apps.page.forms import AdviceItem
 from metaadapter.apps.page.results import Results
 
 
-def advice_on(results: Results) -> list[AdviceItem]:
+def advice_on(results: Results) -> list[Advice[str]]:
     """Advice on the labelled pictures, the most helpful first.
 
     There is none without an adapter, nor on more pictures than can be compared with one another.
@@ -27,11 +27,11 @@ def advice_on(results: Results) -> list[AdviceItem]:
         blocks=stored.config.blocks,
     )
     return [
-        AdviceItem(
-            kind=item.kind,
-            sentence=item.sentence,
-            classes=[task.ids[name] for name in item.classes],
-            pictures=[results.labelled[number] for number in item.pictures],
+        Advice(
+            item.kind,
+            item.sentence,
+            classes=tuple(task.ids[name] for name in item.classes),
+            pictures=tuple(results.labelled[number] for number in item.pictures),
         )
         for item in advice
     ]

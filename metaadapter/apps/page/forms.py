@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from metaadapter.apps.advice.advice import Advice
 from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
@@ -183,19 +184,10 @@ class Costs(BaseModel):
     n_pictures: int
 
 
-class AdviceItem(BaseModel):
-    """One piece of advice, with the ids of its classes and pictures."""
-
-    kind: str
-    sentence: str
-    classes: list[str]
-    pictures: list[str]
-
-
 class AdviceList(BaseModel):
-    """Advice, the most helpful first."""
+    """Advice, the most helpful first, with the ids of classes and pictures."""
 
-    advice: list[AdviceItem]
+    advice: list[Advice[str]]
 
 
 class Work(Revised):

@@ -16,11 +16,12 @@ from typing import TypeVar, final
 
 import numpy as np
 
+from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.answers import LabelledTask, remembering_texts
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.encoded_rows import EncodedRows
-from metaadapter.apps.page.forms import AdviceItem, Work
+from metaadapter.apps.page.forms import Work
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
 from metaadapter.apps.page.results import Results, updated, updated_with_pool
@@ -61,7 +62,7 @@ class Session:
         self._state = threading.Condition()
         self._encoded = EncodedRows()
         self._encoded.enter(dict(project.features.features))
-        self._advice: tuple[LabelledTask | None, list[AdviceItem]] = None, []
+        self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
         self._ending = self._stopped = False
         self._error: str | None = None
         self._started, self._n_done = 0.0, 0
@@ -155,7 +156,7 @@ class Session:
         pictures.sort(key=lambda picture: entries[picture].label is None)
         return [self.project.pictures.path(picture) for picture in pictures]
 
-    def advice(self) -> list[AdviceItem]:
+    def advice(self) -> list[Advice[str]]:
         """Advice on the labelled pictures, computed once for the same pictures and labels."""
         results = self.results
         task, advice = self._advice

@@ -24,9 +24,9 @@ def test_advise__clean_pictures__says_nothing(make_pictures, seed):
 def test_advise__one_wrong_label__names_the_picture_and_both_classes(clean):
     (advice,) = clean.labelled(_3="owl").advice()
 
-    assert advice[0] == "label"
-    assert advice[2:] == (("owl", "bear"), (3,))
-    assert "labelled 'owl' looks more like 'bear': put its label right" in advice.sentence
+    assert advice.kind == "label"
+    assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
+    assert "labelled 'owl' looks more like 'bear': correct its label" in advice.sentence
 
 
 def test_advise__wrong_labels_put_right__says_nothing_more(clean):
@@ -51,8 +51,8 @@ def test_advise__as_many_wrong_labels_as_right_ones__doubts_a_minority_of_the_cl
 def test_advise__copy_in_another_class__is_told_once_and_harms_no_other_picture(clean):
     (advice,) = clean.added(clean.features[7], "fox").advice()
 
-    assert advice[0] == "near_duplicate"
-    assert advice[2:] == (("crow", "fox"), (7, 36))
+    assert advice.kind == "near_duplicate"
+    assert (advice.classes, advice.pictures) == (("crow", "fox"), (7, 36))
 
 
 def test_advise__near_copies_in_a_class__are_one_group(clean):
@@ -62,8 +62,8 @@ def test_advise__near_copies_in_a_class__are_one_group(clean):
 
     (advice,) = several.advice()
 
-    assert advice[0] == "near_duplicate"
-    assert advice[2:] == (("crow",), (7, 36, 37))
+    assert advice.kind == "near_duplicate"
+    assert (advice.classes, advice.pictures) == (("crow",), (7, 36, 37))
     assert advice.sentence.startswith("Among the pictures of 'crow', 3 are nearly the same")
 
 
@@ -74,7 +74,7 @@ def test_advise__copies_in_a_class__count_as_one_picture(clean):
 
     (need,), (copies, same_need) = one.advice(), several.advice()
     assert need.sentence == (
-        "The class 'bear' has a single picture: add more, as different as they come."
+        "The class 'bear' has a single picture: add more, as different as possible."
     )
     assert copies.kind == "near_duplicate"
     assert same_need == need
@@ -94,8 +94,8 @@ def test_advise__class_of_few_pictures__needs_more(clean):
 
     (advice,) = few.advice()
 
-    assert advice[0] == "few_pictures"
-    assert advice[2:] == (("owl",), (30,))
+    assert advice.kind == "few_pictures"
+    assert (advice.classes, advice.pictures) == (("owl",), (30,))
 
 
 def test_advise__class_without_a_picture__needs_its_first_one(clean):
@@ -112,7 +112,9 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
 
     assert needs
     assert {label for each in needs for label in each.classes} <= {"crow", "raven"}
-    assert "of its 2, each answered without itself, none is right" in needs[0].sentence
+    assert (
+        "of its 2, each predicted without itself, none is correct" in needs[0].sentence
+    )
 
 
 def test_advise__two_classes_of_the_same_kind__are_hard_to_tell_apart(make_pictures):
@@ -155,7 +157,7 @@ def test_advise__name_of_another_class__says_which_one_it_fits(make_pictures):
     (advice,) = of_kind(replace(pictures, texts=texts).advice(), "name")
 
     assert advice.classes == ("fox", "owl")
-    assert "nearer to those of 'owl'" in advice.sentence
+    assert "fits those of 'owl' better" in advice.sentence
 
 
 def test_advise__names_that_say_nothing__are_one_piece_of_advice(clean):
@@ -169,7 +171,7 @@ def test_advise__without_texts__still_tells_of_pictures(clean):
 
     (advice,) = wrong.advice()
 
-    assert advice[2:] == (("owl", "bear"), (3,))
+    assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
 
 
 def test_advise__many_wrong_labels__tells_the_most_doubtful_five(make_pictures):
@@ -248,7 +250,7 @@ def test_advise__in_blocks__weighs_them_and_says_the_same_of_plain_faults(clean)
 
     (advice,) = wrong.advice(blocks=(24, 8))
 
-    assert advice[2:] == (("owl", "bear"), (3,))
+    assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
 
 
 @pytest.mark.parametrize("labels", [[], ["fox"] * 3])
@@ -283,7 +285,7 @@ def test_advise__pictures_all_the_same__are_copies(clean):
 
     (copies, *_) = replace(same, texts=None).advice()
 
-    assert copies[2:] == (("fox", "owl"), (0, 1, 2, 3))
+    assert (copies.classes, copies.pictures) == (("fox", "owl"), (0, 1, 2, 3))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.apps.advice import of_pictures
+from metaadapter.apps.advice import advised_pictures
 
 
 @pytest.fixture
@@ -40,17 +40,17 @@ def test_advise__faulty_pictures__are_told_with_what_to_do(advise, faulty):
 
     assert result.code == 0
     head, first, *pictures = result.out.splitlines()[:4]
-    assert head == f"{faulty}, 10 pictures of 3 classes; what helps most comes first:"
+    assert head == f"{faulty}, 10 pictures of 3 classes; the most helpful advice first:"
     assert first == (
-        "1. Nearly the same picture stands in 'heron' and 'lynx': remove it from all but the class "
-        "that it shows."
+        "1. Nearly the same picture is in 'heron' and 'lynx': keep it only in the class that it "
+        "shows."
     )
     assert pictures == [f"     {faulty}/heron/0.png", f"     {faulty}/lynx/9.png"]
     assert "left out, because unreadable: 1" in result.err
 
 
 def test_advise__nothing_wrong__says_so_in_one_sentence(advise, labelled, monkeypatch):
-    monkeypatch.setattr(of_pictures, "advise", lambda *_, **__: [])
+    monkeypatch.setattr(advised_pictures, "advise", lambda *_, **__: [])
 
     result = advise(labelled)
 
@@ -113,7 +113,7 @@ def test_advise__page_again__is_replaced(advise, faulty, tmp_path):
 def test_advise__too_many_pictures__draws_some_of_each_class_and_says_so(
     advise, labelled, monkeypatch
 ):
-    monkeypatch.setattr(of_pictures, "MAX_PICTURES", 7)
+    monkeypatch.setattr(advised_pictures, "MAX_PICTURES", 7)
 
     result = advise(labelled)
 

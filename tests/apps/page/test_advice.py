@@ -14,8 +14,8 @@ from metaadapter.apps.page.snapshot import Snapshot
 
 WIDTH = 24
 COUNTS = {
-    "few_pictures": r"of its (\d+), each answered without itself, (\d+|none) (?:is|are) right",
-    "confused": r"of their (\d+) pictures, each answered without itself, (\d+|none) looks? more",
+    "few_pictures": r"of its (\d+), each predicted without itself, (\d+|none) (?:is|are) correct",
+    "confused": r"of their (\d+) pictures, each predicted without itself, (\d+|none) looks? more",
 }
 
 
@@ -89,7 +89,7 @@ def test_advice__label_that_looks_wrong__is_predicted_differently(publish):
 
     (advice,) = of_kind(results, "label")
 
-    assert advice.pictures == ["picture 0"]
+    assert advice.pictures == ("picture 0",)
     assert results.left_out["picture 0"].label == advice.classes[1] == "0"
 
 

@@ -20,16 +20,16 @@ from metaadapter.workflow.labelled_pictures import LabelledPictures, Selection, 
 
 
 class AdvisedPictures(NamedTuple):
-    """Labelled pictures, and what to do about them."""
+    """Labelled pictures and advice on them."""
 
     labelled: LabelledPictures
-    advice: list[Advice]
-    """Its `pictures` are places in `labelled.pictures`."""
+    advice: list[Advice[int]]
+    """`Advice.pictures` are places in `labelled.pictures`."""
     n_listed: int
-    """The pictures of the source, readable or not, drawn or not."""
+    """The number of pictures in the source, readable or not, drawn or not."""
     shots: int | None
-    """How many of each class were drawn, at most, because there are too many to look at together;
-    `None` where all were taken."""
+    """The most pictures of a class that were drawn, because there are too many to compare; `None`
+    if all were read."""
 
 
 def advise_on_pictures(
@@ -60,14 +60,14 @@ def advise_on_pictures(
     support, classes = support_of(labelled, with_sentences(names, labelled.descriptions, ()))
     texts = dict(zip(classes, support.text_TND[0].numpy(), strict=True))
     known = {label: text for label, text in texts.items() if text.any()}
-    found = advise(pictures.features, pictures.labels, known, blocks=support.blocks)
-    return AdvisedPictures(labelled, found, len(labels), shots)
+    advice = advise(pictures.features, pictures.labels, known, blocks=support.blocks)
+    return AdvisedPictures(labelled, advice, len(labels), shots)
 
 
 def _labels(source: Path, split: str | None) -> list[str]:
-    """The label of each picture, before any is encoded."""
+    """The label of each picture, before any picture is encoded."""
     if is_store(source):
-        listed = read_store(FeatureStore.open(source), split=split).labels
+        labels = read_store(FeatureStore.open(source), split=split).labels
     else:
-        listed = tuple(row.label or "" for row in read_images(source, split=split).rows)
-    return [label for label in listed if label]
+        labels = tuple(row.label or "" for row in read_images(source, split=split).rows)
+    return [label for label in labels if label]
