@@ -112,9 +112,7 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
 
     assert needs
     assert {label for each in needs for label in each.classes} <= {"crow", "raven"}
-    assert (
-        "of its 2, each predicted without itself, none is correct" in needs[0].sentence
-    )
+    assert "of its 2, each predicted without itself, none is correct" in needs[0].sentence
 
 
 def test_advise__two_classes_of_the_same_kind__are_hard_to_tell_apart(make_pictures):
