@@ -31,8 +31,9 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.config_file import config_differences, load_config, open_run
+from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import config_differences, open_run
 from metaadapter.training.validation import Moment
 from tools.ablation_evaluations import Evaluation, accuracy_by_shots, load_evaluations
 

@@ -1,4 +1,4 @@
-"""All that a run needs to go on bit for bit, in one safetensors file written in one step."""
+"""A checkpoint: everything that a run needs to resume bit for bit, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ TENSORS = "tensors"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Tensors in named groups ("network", "optimizer", …), and plain values beside them."""
+    """Tensors in named groups ("network", "optimizer", …), and plain values."""
 
     tensors: Mapping[str, Mapping[str, Tensor]]
     values: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
-        """Replace the file at `path`; a crash leaves the old one."""
+        """Write the file at `path` in one step; a crash leaves the old file."""
         flat = {
             # Cloned: safetensors refuses tensors that share memory.
             f"{group}/{name}": tensor.detach().cpu().clone().contiguous()
@@ -46,11 +46,11 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read what `Checkpoint.save` wrote, onto the CPU.
+    """Read a checkpoint onto the CPU.
 
     Raises:
-        DataError: There is no such file, or it is damaged.
-        IncompatibleArtifact: It is no training checkpoint of this version.
+        DataError: The file is missing or damaged.
+        IncompatibleArtifact: It is not a training checkpoint of this version.
     """
     try:
         content = regular(path).read_bytes()
@@ -64,13 +64,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         values = parse_json(texts_of(content).get("metaadapter", "{}"))
         if values.get("schema") not in (SCHEMA, SCHEMA_WITHOUT_PROOF):
             raise IncompatibleArtifact(
-                f"{path} is no training checkpoint of this version (expected schema {SCHEMA!r}); "
-                "start anew with --out ANOTHER_FOLDER"
+                f"{path} is not a training checkpoint of this version (expected schema "
+                f"{SCHEMA!r}); start anew with --out ANOTHER_FOLDER"
             )
         if PROOF in values or values["schema"] == SCHEMA:
             values, hashes = unsealed(values)
             if hashes[TENSORS] != _hash(flat):
-                raise ValueError("the SHA-256 of its tensors is another than when it was written")
+                raise ValueError("the SHA-256 of its tensors has changed since it was written")
         groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
         for key, tensor in flat.items():
             group, _, name = key.partition("/")

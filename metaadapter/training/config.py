@@ -1,9 +1,9 @@
-"""What a training run is asked to do: frozen models that refuse unknown keys."""
+"""The configuration of a training run: frozen models that refuse unknown keys."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,25 +19,25 @@ Positive = Annotated[float, Field(gt=0)]
 Scale = Annotated[float, Field(ge=0, le=1e3)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Tasks = Annotated[int, Field(ge=1, le=10**5)]
-"""Tasks in memory at a time."""
+"""A number of tasks that are in memory together."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Strict(BaseModel):
-    """Refuses what it does not know, and never changes."""
+    """A model that refuses unknown keys and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SplitPart(Strict):
-    """Some of a source's classes: one part of a file that `episodes.split_classes` wrote."""
+    """One part of the classes of a source, in a file that `episodes.split_classes` wrote."""
 
     split: str
     part: str
 
 
 class SyntheticConfig(Strict):
-    """Gaussian classes in CLIP's geometry, which need no pictures: `episodes.synthetic_source`."""
+    """A source of Gaussian classes in CLIP's geometry, without pictures; `synthetic_source`."""
 
     n_classes: Annotated[int, Field(ge=2, le=10**5)] = 64
     width: Annotated[int, Field(ge=2, le=10**4)] = 64
@@ -48,9 +48,9 @@ class SyntheticConfig(Strict):
 
 
 class SourceConfig(Strict):
-    """Where tasks come from.
+    """A source of tasks: feature stores, or synthetic classes.
 
-    Several stores are domains of one source, whose classes are joined by name.
+    Several stores are the domains of one source; their classes are joined by name.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -59,7 +59,7 @@ class SourceConfig(Strict):
     weight: Positive = 1.0
     classes: SplitPart | None = None
     n_shot: tuple[Count, Count] | None = None
-    """As in `episodes`, for this source alone."""
+    """Least and most shots of this source alone; by default those of `episodes`."""
     cross_domain_share: Fraction = 0.0
 
     @model_validator(mode="after")
@@ -69,74 +69,74 @@ class SourceConfig(Strict):
                 "expected either `stores` (folders in data.root) or a table `synthetic`"
             )
         if self.synthetic is not None and self.classes is not None:
-            raise ValueError("`classes` only beside `stores`: synthetic classes are not split")
+            raise ValueError("`classes` needs `stores`: synthetic classes cannot be split")
         return self
 
 
 class DataConfig(Strict):
-    """Feature stores in `root`, a path from the configuration's folder or from where one is."""
+    """Feature stores in `root`, a path in the configuration's folder or the working directory."""
 
     root: str = "."
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     validation_classes: tuple[SourceConfig, ...] = ()
-    """Held-out classes: none of their names may be trained on."""
+    """Held-out classes: no training source may have a class of the same name."""
     validation_domains: tuple[SourceConfig, ...] = ()
-    """Held-out domains: none of their stores may be trained on."""
+    """Held-out domains: no training source may have one of their stores."""
     reserved: tuple[str, ...] = ()
-    """Stores kept for the final evaluation; this run must not see any picture of theirs."""
+    """Stores for the final evaluation: this run must not read any of their pictures."""
 
     @model_validator(mode="after")
     def _has_distinct_names(self) -> DataConfig:
         sources = (*self.sources, *self.validation_classes, *self.validation_domains)
-        counts = Counter(each.name.casefold() for each in sources)
-        twice = sorted({each.name for each in sources if counts[each.name.casefold()] > 1})
+        counts = Counter(source.name.casefold() for source in sources)
+        twice = sorted({s.name for s in sources if counts[s.name.casefold()] > 1})
         if twice:
             raise ValueError(
                 "expected another name for each entry of sources, validation_classes and "
-                f"validation_domains, in upper or lower case, got {', '.join(map(repr, twice))} "
+                f"validation_domains, whatever the case, got {', '.join(map(repr, twice))} "
                 "more than once; rename all but one"
             )
         return self
 
 
 class InnerConfig(Strict):
-    """Gradient steps from the predicted adapter on the support, inside the objective."""
+    """Gradient steps on the support from the predicted adapter, inside the objective."""
 
     steps: Annotated[int, Field(ge=0)] = 0
     lr: Positive = 0.1
     order: Literal["first", "second"] = "first"
     share: Fraction = 0.5
-    """Fraction of the draws whose query loss is taken after the steps."""
+    """The fraction of the draws whose query loss is computed after the steps."""
 
 
 class OptimConfig(Strict):
-    """AdamW; the rate rises linearly over a warm-up and falls along a cosine to zero."""
+    """AdamW; the learning rate rises linearly, then falls along a cosine to zero."""
 
     steps: Count = 1500
     tasks_per_draw: Tasks = 16
     draws_per_step: Count = 1
-    """Draws, each of one source, whose gradients are averaged in a step."""
+    """Draws, each from one source, whose gradients are averaged in a step."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """Weight of the past in the moving average of the weights, which is what is kept."""
+    """The decay of the moving average of the weights, which is what a run keeps."""
 
     @property
     def tasks_per_step(self) -> int:
-        """Tasks whose gradients make one step."""
+        """The number of tasks in one step."""
         return self.tasks_per_draw * self.draws_per_step
 
 
 class ValidateConfig(Strict):
-    """Accuracy and loss on fixed tasks of the validation sets, the same in every round."""
+    """Validation: accuracy and loss on fixed tasks, the same in every round."""
 
     every: Count = 250
-    """Steps between two rounds; the state of the run is saved as often, also without a set."""
+    """Steps between two rounds; the state of the run is saved as often, even without a set."""
     tasks: Tasks = 20
     shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
 
 
 class TrainConfig(Strict):
-    """One training run."""
+    """The configuration of one training run."""
 
     schema_version: Literal[1] = 1
     seed: Seed = 0
@@ -144,11 +144,11 @@ class TrainConfig(Strict):
     episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
     pools: PoolSpec = PoolSpec()
-    """The pools of tasks, where a loss term needs them."""
+    """The pools of tasks, if a loss term needs them."""
     start: str | None = None
-    """The generator whose weights it begins with, "default" or a folder; else they are drawn."""
+    """The generator whose weights training starts from, "default" or a folder; else random ones."""
     generator: str | None = None
-    """FILE.py:CLASS, an `AdapterGenerator` of one's own in place of the network that ships."""
+    """FILE.py:CLASS, an `AdapterGenerator` of your own in place of the network that ships."""
     network: GeneratorConfig = GeneratorConfig()
     loss: LossWeights = LossWeights()
     inner: InnerConfig = InnerConfig()
@@ -159,8 +159,8 @@ class TrainConfig(Strict):
     def _has_one_generator(self) -> TrainConfig:
         if self.start is not None and (self.generator or self.network != GeneratorConfig()):
             raise ValueError(
-                "`start` is a generator with the network that ships, whose shape it has; leave out "
-                "`generator` and `network` beside it"
+                "`start` names a generator with the network that ships, in its own shape; leave "
+                "out `generator` and `network`"
             )
         if self.start is not None and (self.start in ("", "closed-form") or ".py:" in self.start):
             raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
@@ -173,13 +173,17 @@ class TrainConfig(Strict):
             )
         if self.network != GeneratorConfig():
             raise ValueError(
-                "`network` is the shape of the generator that ships; leave it out beside a "
-                "`generator` of one's own"
+                "`network` is the shape of the generator that ships; leave it out with a "
+                "`generator` of your own"
             )
         return self
 
     @property
     def own_code(self) -> dict[str, str]:
-        """What is named as FILE.py:NAME, with what it is: "generator" or "loss"."""
+        """FILE.py:NAME of the user's own code → its kind, "generator" or "loss"."""
         own = {name: "loss" for name, weight in self.loss.own.items() if weight}
         return own | ({self.generator: "generator"} if self.generator else {})
+
+    def plain(self) -> dict[str, Any]:
+        """Return the values as plain ones, as JSON and TOML have them."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,11 +1,11 @@
-"""What the bits of a run's weights depend on: device, threads, data, packages and code."""
+"""The conditions of a run, on which the bits of its weights depend: device, threads, data, code."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import BaseModel, Field
@@ -17,21 +17,23 @@ MOST_THREADS = 4096
 
 
 class Conditions(BaseModel):
-    """As a checkpoint has them; one of an earlier version has not all of them."""
+    """The conditions as a checkpoint stores them; one of an earlier version lacks some."""
 
     device: str
     n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
     data: dict[str, str]
     """Digests by source."""
     versions: dict[str, str] = {}
+    """Versions of packages."""
     code: dict[str, str] = {}
+    """The digest of the training code."""
 
 
 def training_device(name: str) -> torch.device:
-    """The device of that name; for "auto" the first GPU of CUDA, or else the CPU.
+    """Return the device of a name; "auto" is the first GPU of CUDA, or else the CPU.
 
     Raises:
-        UsageError: There is none, or it cannot train.
+        UsageError: There is no such device, or it cannot train.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -45,14 +47,14 @@ def training_device(name: str) -> torch.device:
 
 @contextmanager
 def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with so many threads inside the block, those of the process if None; gives them.
+    """Compute with this number of threads in the block, by default that of the process.
 
-    Sums over another number of threads end in other bits.
+    With another number of threads, sums round differently. Yields the number.
     """
     before = torch.get_num_threads()
     if n_threads not in (None, before):
         warnings.warn(
-            f"the run goes on with {n_threads} thread(s), as it began, where this process would "
+            f"the run continues with {n_threads} thread(s), as it began, where this process would "
             f"have {before}: so its weights stay those of an uninterrupted run to the bit",
             stacklevel=3,
         )
@@ -63,31 +65,31 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def require_same_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that a run that stopped under some conditions may go on; warn if bits will differ.
-
-    Conditions are the `device`, the digests of `data` by source, the `versions` of packages and the
-    digest of the `code`; a run of an earlier version has not all of them.
+def require_same_conditions(before: Conditions, now: Conditions) -> None:
+    """Check that a run may resume under new conditions; warn if its bits will differ.
 
     Raises:
-        DataError: Its data have changed.
+        DataError: The data have changed.
     """
-    changed = [name for name, digest in before["data"].items() if now["data"].get(name) != digest]
+    changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
     if changed:
         raise DataError(
             f"the data of {', '.join(map(repr, changed))} are not those that the run began "
-            "with: pictures, views, labels or texts have changed. Restore the stores, tell "
-            "where they lie now with --set data.root=FOLDER, or start a new run with --out"
+            "with: pictures, views, labels or texts have changed. Restore the stores, name their "
+            "new folder with --set data.root=FOLDER, or start a new run with --out"
         )
-    other = []
-    if torch.device(before["device"]).type != torch.device(now["device"]).type:
-        other.append(f"{now['device']} where it had {before['device']}")
-    for kind in ("versions", "code"):
-        pairs = [(name, was, now[kind].get(name)) for name, was in before.get(kind, {}).items()]
-        other += [f"{name} {new} where it had {was}" for name, was, new in pairs if new != was]
-    if other:
+    differences = []
+    if torch.device(before.device).type != torch.device(now.device).type:
+        differences.append(f"{now.device} where it had {before.device}")
+    for old, new in ((before.versions, now.versions), (before.code, now.code)):
+        differences += [
+            f"{name} {new.get(name)} where it had {value}"
+            for name, value in old.items()
+            if new.get(name) != value
+        ]
+    if differences:
         warnings.warn(
-            f"the run goes on with {', '.join(other)}: its weights will not be those of an "
+            f"the run continues with {', '.join(differences)}: its weights will not be those of an "
             "uninterrupted run to the bit",
             stacklevel=2,
         )

@@ -1,37 +1,33 @@
-"""The folder of a training run: what it begins with, its log, and one process at a time."""
+"""The folder of a training run: its configuration, and a lock that keeps other processes out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import hold_lock, write_errors
-from metaadapter.data.proof import write_document
-from metaadapter.data.strict_json import parse_json
+from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.folder import LOCK_FILE
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.config_file import (
-    RESOLVED,
-    RUN_SCHEMA,
-    config_differences,
-    open_run,
-)
+from metaadapter.training.config_file import resolved_config
 
-CONFIG = "config.toml"
-# What a run leaves that is killed before it has begun.
+CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/2"
+REMEDY = "give --resume a folder that `metaadapter train` wrote, or start anew with --out"
+# The files of a run that was killed before it began.
 UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
 
 @contextmanager
 def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
-    """Make the folder if need be, and keep other processes out until this one ends.
+    """Create the folder if it is missing, and keep other processes out inside the block.
 
     Raises:
-        DataError: There is something in that of a new run, another process has it, or it cannot be
+        DataError: The folder of a new run is not empty, is in another process's use, or cannot be
             written.
     """
     if is_new:
@@ -39,54 +35,87 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
     with write_errors(f"the training run {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder / LOCK_FILE, f"the run folder {folder}"):
-        if is_new:  # another run may have come and gone before the lock was had
+        if is_new:  # another run may have come and gone before this one held the lock
             _require_empty(folder)
         yield
 
 
 def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
-    """Write what `open_run` and `require_same` read, and for a new run its text beside it."""
-    facts = config.model_dump(mode="json", by_alias=True)
-    document = {"schema": RUN_SCHEMA, "code": _identities(config), **facts}
+    """Write the configuration for `open_run`, and the text of a new run's TOML file beside it."""
+    document = {"schema": RUN_SCHEMA, "code": _code_identities(config), **config.plain()}
     with write_errors(f"the training run {folder}"):
         contents = {} if config_text is None else {CONFIG: config_text}
         write_document(folder / RESOLVED, document, contents)
 
 
+def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read the configuration of a run, with overrides as for `load_config`."""
+    content = _stored(folder)
+    # The identities of code do not belong to the configuration.
+    values = {key: value for key, value in content.items() if key not in ("schema", "code")}
+    return resolved_config(values, overrides, folder / RESOLVED)
+
+
 def require_same(folder: Path, config: TrainConfig) -> None:
-    """Check that a run was started with this configuration and with one's own code as it is now.
+    """Check that a run was started with this configuration and with the user's code as it is now.
 
     Raises:
-        UsageError: It was not.
+        UsageError: The configuration or the code differs.
     """
     differences = config_differences(open_run(folder), config)
     if differences:
         raise UsageError(
-            f"the run {folder} was started with another configuration, and a run that goes on does "
-            "not change. Leave the configuration out, or start a new run. Different are:\n  "
+            f"the run {folder} was started with another configuration, which a resumed run cannot "
+            "change. Leave the configuration out, or start a new run. The differences are:\n  "
             + "\n  ".join(differences[:10])
         )
-    before = parse_json((folder / RESOLVED).read_bytes()).get("code", {})
-    changed = [name for name, now in _identities(config).items() if before.get(name) != now]
+    before = _stored(folder).get("code", {})
+    changed = [name for name, now in _code_identities(config).items() if before.get(name) != now]
     if changed:
         raise UsageError(
-            f"the code of {', '.join(changed)}, or of a module that it imports, is not that which "
-            f"the run {folder} began with. Restore it, or start a new run with --out"
+            f"the code of {', '.join(changed)}, or of a module that it imports, has changed since "
+            f"the run {folder} began. Restore it, or start a new run with --out"
         )
 
 
-def _identities(config: TrainConfig) -> dict[str, str]:
+def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """Return `key: old → new` for every value in which two configurations differ.
+
+    `data.root` is left out, because the same stores may have moved.
+    """
+    before, now = _flat(old.plain()), _flat(new.plain())
+    keys = [key for key in {**before, **now} if key != "data.root"]
+    return [
+        f"{key}: {before.get(key, 'absent')} → {now.get(key, 'absent')}"
+        for key in keys
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    return read_document(folder / RESOLVED, RUN_SCHEMA, REMEDY, without_proof=(None,))[0]
+
+
+def _code_identities(config: TrainConfig) -> dict[str, str]:
     return {
         name: code_identity(load_user_code(name, kind=kind))
         for name, kind in config.own_code.items()
     }
 
 
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict | list):
+        return {prefix: value}
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    parts = [_flat(entry, f"{prefix}.{key}".removeprefix(".")) for key, entry in entries]
+    return {key: leaf for part in parts for key, leaf in part.items()}
+
+
 def _require_empty(folder: Path) -> None:
-    # Hidden files are those of file managers, and the lock of a run that never began.
+    # Hidden files belong to file managers, or are the lock of a run that never began.
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if any(not name.startswith(".") for name in names - UNFINISHED):
         raise DataError(
-            f"{folder} is not empty; go on with the run in it with --resume {folder}, or choose "
+            f"{folder} is not empty; resume the run in it with --resume {folder}, or choose "
             "another folder with --out"
         )

@@ -81,7 +81,7 @@ def test_load_checkpoint__missing_or_damaged__says_what_to_do(tmp_path):
 def test_load_checkpoint__other_tensors__are_refused(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "weights")
 
-    with pytest.raises(IncompatibleArtifact, match="no training checkpoint of this version"):
+    with pytest.raises(IncompatibleArtifact, match="not a training checkpoint of this version"):
         load_checkpoint(tmp_path / "weights")
 
 

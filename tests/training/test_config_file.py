@@ -4,7 +4,8 @@ import pytest
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.config import InnerConfig
-from metaadapter.training.config_file import config_differences, load_config, open_run
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run_folder import config_differences, open_run
 
 
 def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):

@@ -13,8 +13,9 @@ from metaadapter.adapter.weights import classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.training.checkpoint import load_checkpoint
-from metaadapter.training.config_file import load_config, open_run
+from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import open_run
 
 PARTS = Path(__file__).with_name("own_parts.py")
 
@@ -110,7 +111,7 @@ def test_train__code_of_one_s_own__is_named_with_its_identity_and_must_not_chang
     parts.write_text(f"# A comment is no code.\n{text}", encoding="utf-8")
     assert train(folder, config, should_stop=lambda: True).ending == "interrupted"
     parts.write_text(text.replace("Tanh", "ReLU"), encoding="utf-8")
-    with pytest.raises(UsageError, match=r"the code of .*own_parts\.py:.* began with\. Restore it"):
+    with pytest.raises(UsageError, match=r"the code of .*own_parts\.py:.* began\. Restore it"):
         train(folder, config)
 
 

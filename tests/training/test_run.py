@@ -14,8 +14,8 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
-from metaadapter.training.config_file import open_run
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import open_run
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 
@@ -111,7 +111,7 @@ def test_train__folder_in_use__is_refused_and_left_alone(start, load):
     folder, _, _ = start("run", "optim.steps=2")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    with pytest.raises(DataError, match=r"run is not empty; go on with .* --resume .*run"):
+    with pytest.raises(DataError, match=r"run is not empty; resume .* --resume .*run"):
         start("run")
 
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -283,7 +283,7 @@ def test_train__resumed_with_other_threads__has_those_it_began_with_and_says_so(
     folder, config, stopped = start("run", **stop_at(2))
     threads(1)
 
-    with pytest.warns(UserWarning, match=r"goes on with 2 thread\(s\).* would have 1"):
+    with pytest.warns(UserWarning, match=r"continues with 2 thread\(s\).* would have 1"):
         summary = train(folder, config)
 
     assert (stopped.threads, summary.threads, torch.get_num_threads()) == (2, 2, 1)
@@ -301,7 +301,7 @@ def test_train__resumed_on_another_device__says_that_bits_differ(start):
     folder, config, _ = start("run", **stop_at(2))
     pretend_that_it_was_on("cuda", folder)
 
-    with pytest.warns(UserWarning, match="goes on with cpu where it had cuda"):
+    with pytest.warns(UserWarning, match="continues with cpu where it had cuda"):
         train(folder, config, device="cpu")
 
 
@@ -315,7 +315,7 @@ def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypat
         return torch.device("cpu")
 
     monkeypatch.setattr(run_module, "training_device", note)
-    with pytest.warns(UserWarning, match="goes on with cpu"):
+    with pytest.warns(UserWarning, match="continues with cpu"):
         train(folder, config)
 
     assert asked == ["cuda:7"]

@@ -5,13 +5,14 @@ import torch
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.run_conditions import (
+    Conditions,
     computing_threads,
     require_same_conditions,
     training_device,
 )
 
 PROGRAM = {"versions": {"torch": "2.8.0", "numpy": "2.1.0"}, "code": {"training code": "d4"}}
-BEFORE = {"device": "cpu", "data": {"birds": "a1", "plants": "b2"}, **PROGRAM}
+BEFORE = Conditions(device="cpu", data={"birds": "a1", "plants": "b2"}, **PROGRAM)
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(True, "cuda"), (False, "cpu")])
@@ -31,12 +32,14 @@ def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
 
 
 def test_conditions__the_same__go_on_without_a_word():
-    require_same_conditions(BEFORE, {**BEFORE, "data": {"plants": "b2", "birds": "a1"}})
-    require_same_conditions({"device": "cpu", "data": {}}, BEFORE)
+    again = BEFORE.model_copy(update={"data": {"plants": "b2", "birds": "a1"}})
+
+    require_same_conditions(BEFORE, again)
+    require_same_conditions(Conditions(device="cpu", data={}), BEFORE)
 
 
 def test_conditions__other_data__are_named():
-    now = {"device": "cpu", "data": {"birds": "a1", "plants": "c3"}}
+    now = Conditions(device="cpu", data={"birds": "a1", "plants": "c3"})
 
     with pytest.raises(DataError, match=r"the data of 'plants' are not .*--set data\.root=FOLDER"):
         require_same_conditions(BEFORE, now)
@@ -52,11 +55,13 @@ def test_conditions__other_data__are_named():
 )
 def test_conditions__another_device_or_program__is_told(change, message):
     with pytest.warns(UserWarning, match=message):
-        require_same_conditions(BEFORE, {**BEFORE, **change})
+        require_same_conditions(BEFORE, BEFORE.model_copy(update=change))
 
 
 def test_conditions__another_gpu_of_the_same_kind__is_no_other_device(recwarn):
-    require_same_conditions({"device": "cuda", "data": {}}, {"device": "cuda:1", "data": {}})
+    require_same_conditions(
+        Conditions(device="cuda", data={}), Conditions(device="cuda:1", data={})
+    )
 
     assert not recwarn.list
 

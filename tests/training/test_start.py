@@ -146,7 +146,7 @@ def test_load_config__start_beside_a_network__is_refused(first_run, write):
     path = write(first_run / "best")
     path.write_text(path.read_text() + "\n[network]\nwidth = 16\n", encoding="utf-8")
 
-    with pytest.raises(DataError, match="leave out `generator` and `network` beside it"):
+    with pytest.raises(DataError, match="leave out `generator` and `network`"):
         load_config(path)
 
 
@@ -188,5 +188,5 @@ def test_train__from_a_generator_without_a_record_of_its_data__is_refused(
     (first_run / "summary.json").unlink()
     path = write(first_run / "best")
 
-    with pytest.raises(DataError, match="no record of what that generator was trained on"):
+    with pytest.raises(DataError, match="no record of the data that this generator was trained on"):
         train(tmp_path / "second", load_config(path), config_text=path.read_text())

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from metaadapter.training.config_file import load_config, open_run
+from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import open_run
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

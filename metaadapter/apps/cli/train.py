@@ -100,7 +100,8 @@ def _open(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
 ) -> tuple[Path, TrainConfig]:
     """The folder of the run, and its configuration."""
-    from metaadapter.training.config_file import load_config, open_run
+    from metaadapter.training.config_file import load_config
+    from metaadapter.training.run_folder import open_run
 
     if config is not None:
         return resume or out or Path("runs") / config.stem, load_config(config, changes)

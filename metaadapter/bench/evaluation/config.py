@@ -17,7 +17,8 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_names,
 )
 from metaadapter.bench.evaluation.sequence_config import SequenceConfig
-from metaadapter.training.config_file import checked, find_path, read_toml
+from metaadapter.training.config_check import check_config
+from metaadapter.training.config_file import find_path, read_toml
 
 STORES = ("stores", "support_from", "queries_from")
 PATHS = (*STORES, "strangers")
@@ -162,11 +163,11 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
             if key not in replaced:
                 content[key] = _absolute(value, path.parent) if key in PATHS else value
     owner = "the evaluation asked for" if path is None else f"the configuration {path}"
-    return checked(EvaluationConfig, {**content, **given}, owner=owner)
+    return check_config(EvaluationConfig, {**content, **given}, owner=owner)
 
 
 def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_absolute(item, folder) for item in value]
-    # `checked` complains about values that are no text.
+    # `check_config` complains about values that are no text.
     return str(find_path(value, folder)) if isinstance(value, str) else value
