@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from secrets import token_hex
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter
 from fastapi import Path as PathPart
 from fastapi.responses import FileResponse, Response
@@ -24,7 +23,6 @@ from metaadapter.apps.page.contents import (
 from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, as_jpeg, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.thresholds import costs
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
@@ -183,16 +181,7 @@ def read_predictions(session: OpenSession, since: int = -1) -> Response:
 @routes.get("/sure")
 def read_costs(session: OpenSession) -> forms.Costs:
     """The cost of each threshold on the probability, counted on the left-out pictures."""
-    left_out = session.results.left_out
-    correct = session.read(
-        lambda contents: [
-            picture in contents.pictures and contents.pictures[picture].label == prediction.label
-            for picture, prediction in left_out.items()
-        ]
-    )
-    probabilities = [prediction.probability for prediction in left_out.values()]
-    points = costs(np.array(probabilities), np.array(correct))
-    return forms.Costs(points=points, n_pictures=len(correct))
+    return session.read(session.results.costs)
 
 
 @routes.get("/advice")

@@ -9,12 +9,15 @@ import numpy as np
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.answers import Answer, LabelledTask, answer_left_out, answer_rows, fit
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 
 # Unlabelled pictures help most where labelled ones are few, and more than some hundred add little
 # but time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
+N_THRESHOLDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,24 @@ class Results:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     left_out: Mapping[str, Answer] = field(default_factory=dict)
     pool: tuple[str, ...] = ()
+
+    def costs(self, contents: Contents) -> Costs:
+        """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
+        correct = np.array(
+            [
+                picture in contents.pictures
+                and contents.pictures[picture].label == prediction.label
+                for picture, prediction in self.left_out.items()
+            ]
+        )
+        probabilities = np.array([prediction.probability for prediction in self.left_out.values()])
+        points = []
+        for step in range(N_THRESHOLDS if self.left_out else 0):
+            kept = probabilities >= step / N_THRESHOLDS
+            errors = float(1 - correct[kept].mean()) if kept.any() else None
+            cost = Cost(threshold=step / N_THRESHOLDS, kept=float(kept.mean()), errors=errors)
+            points.append(cost)
+        return Costs(points=points, n_pictures=len(correct))
 
 
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:

@@ -20,12 +20,11 @@ from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.answers import LabelledTask, remembering_texts
 from metaadapter.apps.page.contents import Change, Contents
-from metaadapter.apps.page.encoded_rows import EncodedRows
 from metaadapter.apps.page.forms import Work
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
 from metaadapter.apps.page.results import Results, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import Snapshot
+from metaadapter.apps.page.snapshot import EncodedRows, Snapshot
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import MetaAdapterError
@@ -61,7 +60,7 @@ class Session:
         self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
         self._encoded = EncodedRows()
-        self._encoded.enter(dict(project.features.features))
+        self._encoded.add(dict(project.features.features))
         self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
         self._ending = self._stopped = False
         self._error: str | None = None
@@ -249,7 +248,7 @@ class Session:
             )
             features.add(new)
             with self._state:
-                self._encoded.enter(new)
+                self._encoded.add(new)
                 for picture, outcome in zip(batch, outcomes, strict=True):
                     if isinstance(outcome, UnreadableImage):
                         self.unreadable[picture] = outcome.reason

@@ -1,16 +1,36 @@
-"""A copy of the encoded part of a project, for the thread that predicts."""
+"""The encoded part of a project, and a copy of it for the thread that predicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float16, Float32
 
 from metaadapter.apps.page.answers import LabelledTask
 from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
-from metaadapter.apps.page.encoded_rows import EncodedRows
+from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.features.views import mean_of_views
+
+
+@dataclass(slots=True)
+class EncodedRows:
+    """A unit row and the whole SHA-256 of each encoded picture, by its id."""
+
+    rows: dict[str, Float32[np.ndarray, " dim"]] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
+        """Add features, given by the SHA-256 of their pictures."""
+        if features:
+            means = mean_of_views(np.stack(list(features.values())))
+            ids = [id_of(sha256) for sha256 in features]
+            self.rows |= zip(ids, means, strict=True)
+            self.sha256 |= zip(ids, features, strict=True)
+
+    def __contains__(self, picture: object) -> bool:
+        return picture in self.rows
 
 
 @dataclass(frozen=True, slots=True)
