@@ -1,4 +1,4 @@
-"""Few-shot tasks over labelled feature tables: a leaf that knows labels, rows and tensors only."""
+"""Drawing few-shot tasks from labelled feature tables, by labels, row numbers and tensors alone."""
 
 from episodes.class_split import ClassSplit, split_classes
 from episodes.errors import EpisodeError

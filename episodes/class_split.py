@@ -1,4 +1,4 @@
-"""Classes divided into disjoint parts, kept as JSON."""
+"""Classes divided into disjoint parts, saved as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ClassSplit:
                 owners = [part for part, names in self.parts.items() if name in names]
                 raise EpisodeError(
                     f"class {name!r} is given {count} times, in part {' and '.join(owners)}; "
-                    "leave it in one place"
+                    "leave it in one part"
                 )
 
     def save(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class ClassSplit:
 
     @classmethod
     def load(cls, path: Path) -> ClassSplit:
-        """Read what `save` wrote.
+        """Read the file of `save`.
 
         Raises:
             EpisodeError: The file is not a class split, or its parts share a class.
@@ -71,9 +71,13 @@ class ClassSplit:
 
 
 def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: int) -> ClassSplit:
-    """Divide classes, given in any order, at random; another seed gives another division.
+    """Divide classes at random into parts; the order of the names does not matter.
 
-    The sizes of the parts are within one class of their fractions, which are together 1.
+    Args:
+        names: The names of the classes.
+        fractions: The size of each part as a fraction; they add up to 1. The parts differ from
+            these sizes by less than one class.
+        seed: The seed of the division.
 
     Raises:
         EpisodeError: A name comes twice, the fractions do not add up to 1, or a part would be

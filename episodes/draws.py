@@ -12,19 +12,19 @@ from torch.nn.functional import pad
 # T tasks, N ways, C classes, P picks, O pictures of other classes. H: the hard tasks among T.
 
 POOL = 2
-"""A hard task draws its classes from this many times as many neighbours of its seed class."""
+"""A hard task draws from this many neighbours of its seed class, as a multiple of its ways."""
 
 
 def uniform(
     shape: tuple[int, ...], generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, ...]:
-    """Draw float64 numbers in [0, 1) where the generator is: the same ones on every device."""
+    """Draw float64 numbers in [0, 1) on the generator's device: the same for every target device."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(device)
 
 
 def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Tensor, " T"]:
-    """Turn uniform numbers into whole ones within `ends`, k as often as log((k + 1) / k)."""
+    """Turn uniform numbers into whole ones within `ends`; k has the weight log((k + 1) / k)."""
     low, high = ends
     drawn = (low * torch.exp(uniform_T * math.log((high + 1) / low))).long()
     return drawn.clamp(low, high)
@@ -35,29 +35,29 @@ def draw_distinct(
 ) -> Int[Tensor, "*cells P"]:
     """Draw `n_picks` distinct numbers of 0 … counts − 1 in each cell, in uniformly random order.
 
-    Floyd's algorithm, one step of all cells after the other: time and memory depend on the number
-    of picks, which is at most `counts`, and not on the counts.
+    This is Floyd's algorithm, with each step for all cells at once: time and memory depend on the
+    number of picks, which is at most `counts`, and not on the counts.
 
     Returns:
-        The picks; P is the largest of `n_picks`, and −1 fills up where a cell has fewer.
+        The picks; P is the largest of `n_picks`, and cells with fewer picks are filled with −1.
     """
     width = int(n_picks.max()) if n_picks.numel() else 0
     shape, device = tuple(counts.shape), counts.device
     steps = torch.arange(width, device=device).reshape(width, *([1] * len(shape)))
     is_padding = steps >= n_picks
     last = (counts - n_picks + steps).masked_fill_(is_padding, -1)
-    # One random number a pick: its whole part proposes it, and what is left is uniform again.
+    # One random number a pick: its whole part is the proposal, and its fraction is uniform again.
     drawn = uniform((width, *shape), generator, device).mul_(last + 1)
     proposed = drawn.long().minimum(last)
-    place = torch.where(is_padding, steps, drawn.frac_().mul_(steps + 1).long())
+    position = torch.where(is_padding, steps, drawn.frac_().mul_(steps + 1).long())
     picks = torch.empty_like(last)
     for step in range(width):
-        # Uniform among 0 … last, or `last` itself where that number is taken already: Floyd shows
-        # that every subset is then equally likely.
+        # Uniform among 0 … last, or `last` if that number is taken: by Floyd's proof every subset
+        # is equally likely.
         is_taken = (picks[:step] == proposed[step]).any(0, keepdim=True)
         pick = torch.where(is_taken, last[step], proposed[step])
-        # It goes to a random place, and what was there to the end: every order is equally likely.
-        at = place[step : step + 1]
+        # A swap with a random earlier position makes every order equally likely.
+        at = position[step : step + 1]
         picks[step] = picks.gather(0, at)[0]
         picks.scatter_(0, at, pick)
     return picks.movedim(0, -1).contiguous()
@@ -72,10 +72,10 @@ def draw_classes(
 ) -> Int[Tensor, "T N"]:
     """Draw `n_way_T` of the eligible classes, or all, equally likely and in random order.
 
-    The classes of tasks that are hard are a random one and neighbours of it by `similarity_CC`.
+    The classes of hard tasks are a random class and its neighbours by `similarity_CC`.
 
     Returns:
-        Class numbers, −1 filling up.
+        Class numbers, filled up with −1.
     """
     n_way_T = torch.minimum(n_way_T, eligible_TC.sum(1))
     keys_TC = uniform(eligible_TC.shape, generator, eligible_TC.device)
@@ -86,7 +86,7 @@ def draw_classes(
     classes_TN = keys_TC.topk(int(n_way_T.max()), dim=1).indices
     is_there_TN = torch.arange(classes_TN.shape[1], device=n_way_T.device) < n_way_T[:, None]
     if is_hard_T is not None:
-        # The seed class came first; where a class stands must not tell anything.
+        # The seed class came first, but the position of a class must carry no information.
         order_TN = uniform(classes_TN.shape, generator, n_way_T.device)
         classes_TN = classes_TN.gather(1, order_TN.masked_fill_(~is_there_TN, 2.0).argsort(1))
     return classes_TN.masked_fill(~is_there_TN, -1)
@@ -98,10 +98,10 @@ def draw_off_class(
     n_pictures: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "T O"]:
-    """Draw distinct pictures, or all that are left, those outside a task's classes equally likely.
+    """Draw distinct pictures outside a task's classes, or all of them, equally likely.
 
     Returns:
-        Positions in a list of all pictures sorted by class, −1 filling up.
+        Positions in a list of all pictures sorted by class, filled up with −1.
     """
     classes_TN = classes_TN.sort(1).values
     is_padding_TN = classes_TN < 0
@@ -120,7 +120,7 @@ def draw_off_class(
 def _prefer_neighbours(
     keys_HC: Float[Tensor, "H C"], similarity_CC: Float[Tensor, "C C"], n_way_H: Int[Tensor, " H"]
 ) -> Float[Tensor, "H C"]:
-    """Keys of which the largest is still the seed's, and the next ones are its neighbours'."""
+    """Raise the keys of the seed's neighbours above all others, but below that of the seed."""
     seed_H1 = keys_HC.argmax(1, keepdim=True)
     near_HC = similarity_CC[seed_H1[:, 0]].masked_fill(keys_HC < 0, -torch.inf)
     near_HC = near_HC.scatter(1, seed_H1, torch.inf)

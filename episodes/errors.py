@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class EpisodeError(ValueError):
-    """Labels, ranges or classes from which the tasks asked for cannot be drawn."""
+    """The tasks cannot be drawn from these labels, ranges or classes."""

@@ -22,9 +22,9 @@ def nested_draws(
 ) -> EpisodeRows:
     """Draw tasks whose supports are nested: two shots are the one shot and another picture.
 
-    Every class has all its shots: classes with fewer than `max(shots) + 1` pictures are left out,
-    and a class with fewer than `max(shots) + n_query` has fewer queries. A task has `most_ways`
-    classes, or all there are if they are fewer; the same seed gives the same tasks.
+    Classes with fewer than `max(shots) + 1` pictures are left out, so every class has all shots. A
+    class with fewer than `max(shots) + n_query` pictures has fewer queries. A task has `most_ways`
+    classes, or all if there are fewer. The same seed gives the same tasks.
 
     Returns:
         Row numbers with `max(shots)` shots; `rows.first(k)` gives the tasks with k.
@@ -61,9 +61,9 @@ def cross_domain_draws(
 ) -> EpisodeRows:
     """Draw tasks with labelled pictures of one domain and queries of another.
 
-    Classes without `n_shot` pictures in the one domain or any in the other are left out. A class
-    has `n_query` queries and a task `most_ways` classes, or all there are if they are fewer; the
-    same seed gives the same tasks.
+    Classes with fewer than `n_shot` pictures in the first domain, or none in the second, are left
+    out. A class has `n_query` queries and a task `most_ways` classes, or all if there are fewer.
+    The same seed gives the same tasks.
 
     Returns:
         Row numbers with `n_shot` shots; `rows.first(k)` gives the tasks with k.
@@ -78,7 +78,7 @@ def cross_domain_draws(
     if len(usable_C) < 2:
         raise EpisodeError(
             f"2 classes with {n_shot} pictures in domain {support_domain} and 1 in domain "
-            f"{query_domain} are needed, and {len(usable_C)} has them; ask for fewer shots"
+            f"{query_domain} are needed, but {len(usable_C)} has them; ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
     support_TNK, query_TNQ = (
@@ -104,5 +104,5 @@ def _tasks(
     support_TNK: Int[Tensor, "T N K"],
     query_TNQ: Int[Tensor, "T N Q"],
 ) -> EpisodeRows:
-    nothing_TN0, nobody_T0 = support_TNK[..., :0], classes_TN[:, :0]
-    return EpisodeRows(classes_TN, support_TNK, nothing_TN0, query_TNQ, nobody_T0, nobody_T0)
+    empty_TN0, empty_T0 = support_TNK[..., :0], classes_TN[:, :0]
+    return EpisodeRows(classes_TN, support_TNK, empty_TN0, query_TNQ, empty_T0, empty_T0)

@@ -1,4 +1,4 @@
-"""Where each class's pictures are in a table."""
+"""The rows of each class in a table."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from episodes.errors import EpisodeError
 
 @dataclass(frozen=True, slots=True)
 class LabelIndex:
-    """Rows of a table sorted by class, within a class by domain, else as they came."""
+    """Rows of a table sorted by class, then by domain, then by row number."""
 
     rows_n: Int[Tensor, " n"]
     """Row numbers of the table, sorted."""
     starts_CM: Int[Tensor, "C M"]
-    """Where in `rows_n` the rows of a class and domain begin."""
+    """The index in `rows_n` of the first row of a class and domain."""
     counts_CM: Int[Tensor, "C M"]
-    """How many they are."""
+    """The number of rows of a class and domain."""
 
     @classmethod
     def from_labels(
@@ -34,10 +34,10 @@ class LabelIndex:
         """Sort a table's rows by class.
 
         Args:
-            labels: The class number of each row, 0 … C − 1, as an array, tensor or sequence; −1
-                marks a row without label, which is left out.
-            domains: The domain of each row, 0 … M − 1; without it there is one.
-            n_classes: The number of classes C, also of those without a row; by default one more
+            labels: The class number of each row, 0 … C − 1, as an array, tensor or sequence; rows
+                with −1 have no label and are left out.
+            domains: The domain of each row, 0 … M − 1; by default all rows have one.
+            n_classes: The number of classes C, including those without a row; by default one more
                 than the largest label.
 
         Raises:
@@ -59,14 +59,14 @@ class LabelIndex:
         order = order[np.count_nonzero(codes < 0) :]
         counts = np.bincount(cells[order], minlength=n_classes * n_domains)
         starts_CM, counts_CM = (
-            torch.from_numpy(each.reshape(n_classes, n_domains))
-            for each in (np.cumsum(counts) - counts, counts)
+            torch.from_numpy(column.reshape(n_classes, n_domains))
+            for column in (np.cumsum(counts) - counts, counts)
         )
         return cls(torch.from_numpy(order), starts_CM, counts_CM)
 
-    def rows_at(self, places: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        """Row numbers at places of `rows_n`; −1 stays −1."""
-        return torch.where(places < 0, -1, self.rows_n[places])
+    def rows_at(self, positions: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """Look up row numbers at positions in `rows_n`; −1 stays −1."""
+        return torch.where(positions < 0, -1, self.rows_n[positions])
 
     def draw(
         self,
@@ -75,18 +75,18 @@ class LabelIndex:
         most: Int[Tensor, "*cells"] | int,
         generator: torch.Generator,
     ) -> Int[Tensor, "*cells P"]:
-        """Draw at most so many different rows of cells of `rows_n`; −1 fills up."""
+        """Draw at most `most` different rows of each cell of `rows_n`, filled up with −1."""
         picks = draw_distinct(counts, counts.clamp(max=most), generator)
         return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 
     def to(self, device: str | torch.device) -> LabelIndex:
-        """The same index with its tensors on a device."""
+        """Return the index with its tensors on a device."""
         parts = (self.rows_n, self.starts_CM, self.counts_CM)
         return LabelIndex(*(part.to(device) for part in parts))
 
     @property
     def n_classes(self) -> int:
-        """The number of classes, those without a row among them."""
+        """The number of classes, including those without a row."""
         return self.counts_CM.shape[0]
 
     @property
@@ -96,7 +96,7 @@ class LabelIndex:
 
     @property
     def counts_C(self) -> Int[Tensor, " C"]:
-        """The rows of each class over all domains."""
+        """The number of rows of each class over all domains."""
         return self.counts_CM.sum(1)
 
 

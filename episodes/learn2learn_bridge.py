@@ -1,4 +1,4 @@
-"""The same tasks for learn2learn, whose algorithms and training loops take them as they are."""
+"""Tasks as a `Taskset` of learn2learn, for its algorithms and training loops."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def to_learn2learn(
     n_query: int,
     n_tasks: int,
 ) -> Any:
-    """Offer a labelled table, one row a picture, as a learn2learn `Taskset`.
+    """Wrap a labelled table, one row a picture, as a learn2learn `Taskset`.
 
-    Its `n_tasks` tasks are `(features, labels)` of `n_way × (n_shot + n_query)` rows, the rows of a
-    class together, the classes of each task numbered from 0. Each is drawn when first asked for,
-    from Python's and numpy's global generators, and remembered.
+    Each of the `n_tasks` tasks is `(features, labels)` of `n_way × (n_shot + n_query)` rows, sorted
+    by class, with the classes of the task numbered from 0. A task is drawn on first use, from
+    Python's and numpy's global generators, and then kept.
 
     Raises:
         ImportError: learn2learn is not installed or does not load.
@@ -40,12 +40,12 @@ def to_learn2learn(
 
 
 def _import_learn2learn_data() -> Any:
-    # learn2learn's passenger gym prints an appeal to leave it, which only its authors could follow.
+    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
     with suppress(ImportError):
         import_module("gym_notices.notices").notices.clear()
     try:
         return import_module("learn2learn.data")
-    # Not ImportError alone: it is old, and what newer packages took away is missed in many ways.
+    # Not only ImportError: newer versions of other packages break it in many ways.
     except Exception as reason:
         raise ImportError(
             f"learn2learn cannot be imported ({type(reason).__name__}: {reason}); "

@@ -21,11 +21,11 @@ from episodes.tasks import Episodes, gather
 
 @final
 class Mixture:
-    """Draws the tasks of one source after the other, each as often as its weight says.
+    """Draws tasks of one source at a time, each source as often as its weight says.
 
     Args:
-        sources: Data sets through encoders; widths may differ between them.
-        spec: Sizes of the tasks of all sources that have none of their own.
+        sources: Data sets through encoders; their widths may differ.
+        spec: The sizes of the tasks of all sources without their own `spec`.
 
     Raises:
         EpisodeError: There is no source, two have one name, or one cannot give such tasks.
@@ -50,13 +50,13 @@ class Mixture:
         foreign: bool = False,
         pools: PoolSpec | None = None,
     ) -> Episodes:
-        """Draw tasks that are all from one source, as `EpisodeSampler.draw` does.
+        """Draw tasks from one source, as `EpisodeSampler.draw` does.
 
         With `foreign` the pictures of other classes are followed by as many pictures of another
-        source of the same encoder, where there is one, through their first view.
+        source of the same encoder, if there is one, through their first view.
 
         Returns:
-            The tasks on the source's device, each picture through a view of its own.
+            The tasks on the source's device, each picture through a random view.
         """
         cumulated = self._weights.cumsum(0)
         drawn = uniform((), generator, torch.device("cpu")) * cumulated[-1]
@@ -68,13 +68,13 @@ class Mixture:
         if foreign:
             episodes = self._with_foreign_strangers(episodes, number, generator)
         if pools is not None:
-            episodes = self._with_foreigners(episodes, number, pools, generator)
+            episodes = self._with_foreign_pool(episodes, number, pools, generator)
         return episodes
 
     def _with_foreign_strangers(
         self, episodes: Episodes, number: int, generator: torch.Generator
     ) -> Episodes:
-        """As many pictures of another source as there are places for those of other classes."""
+        """Add as many pictures of another source as there are pictures of other classes."""
         others = self._foreign_to(number)
         if not others:
             return episodes
@@ -83,10 +83,10 @@ class Mixture:
         picked_TO = uniform(tuple(mask_TO.shape), generator, mask_TO.device) * len(rows_n)
         return episodes.with_off_class(source.features_nVD[rows_n[picked_TO.long()], 0])
 
-    def _with_foreigners(
+    def _with_foreign_pool(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
     ) -> Episodes:
-        """The strangers in some pools are pictures of another source, through their first view."""
+        """Replace the strangers in some pools by first views of pictures of another source."""
         others = self._foreign_to(number)
         is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
         if not others or not is_stranger_TU.any():
@@ -100,20 +100,20 @@ class Mixture:
         return replace(episodes, pool_TUD=torch.where(chosen_TU1, foreign_TUD, episodes.pool_TUD))
 
     def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
-        """Sources of the same encoder, and their pictures of classes that this one has not."""
+        """Other sources of the same encoder, with their pictures of classes that this one lacks."""
         if number not in self._foreign:
-            own, found = self.sources[number], []
-            names = {name.casefold() for name in own.classes}
+            home, foreign = self.sources[number], []
+            names = {name.casefold() for name in home.classes}
             for source in self.sources:
-                is_alike = source.features_nVD.shape[2] == own.features_nVD.shape[2]
-                is_alike &= source.encoder == own.encoder and source.blocks == own.blocks
+                is_alike = source.features_nVD.shape[2] == home.features_nVD.shape[2]
+                is_alike &= source.encoder == home.encoder and source.blocks == home.blocks
                 if names and source.classes and is_alike:
                     other = torch.tensor([name.casefold() not in names for name in source.classes])
                     is_other_n = other.to(source.labels_n.device)[source.labels_n]
                     rows_n = (is_other_n & (source.labels_n >= 0)).nonzero()[:, 0]
                     if len(rows_n):
-                        found.append((source, rows_n))
-            self._foreign[number] = found
+                        foreign.append((source, rows_n))
+            self._foreign[number] = foreign
         return self._foreign[number]
 
 

@@ -1,4 +1,4 @@
-"""Task augmentation: other domains, other geometry, and texts better or worse than they are."""
+"""Task augmentation: other domains, other geometry, and better or worse texts."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from episodes.draws import uniform
 from episodes.errors import EpisodeError
 from episodes.tasks import EpisodeBatch, Episodes
 
-# Upper ends of what is drawn uniformly, in units of the spread about the task's mean.
+# Upper ends of uniform draws, in units of the spread about the task's mean.
 MOST_TEXT_NOISE = MOST_TEXT_HELP = 1.5
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
 # CLIP's cones: pictures shrink to 0.4–1 and texts to 0.3–1 of their length before an offset of 1.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
-# Of the classes of a task; beyond 1 so that whole tasks have no text.
+# Upper ends of the fraction of a task's classes; above 1 so that some tasks have no text at all.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Perturbations:
-    """Fraction of the tasks that each change befalls, independently; 0 switches it off.
+    """The fraction of the tasks that each change affects, independently; 0 switches it off.
 
-    A generator must learn when texts lie, so their quality is spread from useless to better than
-    any real one; pictures are moved to other domains, and both into CLIP's cones.
+    A generator must learn when texts mislead, so their quality ranges from useless to better than
+    any real text. Pictures are moved to other domains, and both into CLIP's cones.
     """
 
     text_permuted: float = 0.05
-    """Names are dealt out anew among the classes of the task."""
+    """The names are permuted among the classes of the task."""
     text_noise: float = 0.35
-    """Texts plus a random direction each."""
+    """A random direction is added to each text."""
     text_help: float = 0.35
-    """Texts plus the mean of all pictures of their class."""
+    """The mean of all pictures of its class is added to each text."""
     noise: float = 0.45
-    """Pictures plus isotropic noise."""
+    """Isotropic noise is added to the pictures."""
     scaling: float = 0.25
-    """Each coordinate of the pictures stretched by a factor of its own, log-normal."""
+    """Each coordinate of the pictures is multiplied by its own log-normal factor."""
     cone: float = 0.3
-    """Pictures and texts each squeezed into a narrow cone about an offset of their own."""
+    """Pictures and texts are each squeezed into a narrow cone about their own offset."""
     bare: float = 0.1
-    """Some classes, up to half, lose their labelled pictures and keep their text."""
+    """Some classes, at most half, lose their labelled pictures and keep their text."""
     nameless: float = 0.1
-    """Some classes, up to all, lose their text."""
+    """Some classes, perhaps all, lose their text."""
     pictureless: float = 0.0
-    """All labelled pictures are lost, in tasks with a pool whose classes all have texts."""
+    """All labelled pictures are removed, in tasks with a pool whose classes all have texts."""
 
     def __post_init__(self) -> None:
         for name, fraction in asdict(self).items():
@@ -57,11 +57,11 @@ class Perturbations:
 
 
 def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:
-    """Change fractions of the tasks; labels and classes stay, and all randomness is `generator`'s.
+    """Change fractions of the tasks; labels and classes stay, and `generator` draws all numbers.
 
-    All pictures of a task, labelled or not, move to the same new domain. Features are unit rows
-    again; what was padding stays zero, and a task that no change befell is the same to the bit.
-    `class_means_TND` stay those of the unmoved pictures.
+    All pictures of a task, labelled or not, move to the same new domain. The features are unit rows
+    again, padding stays zero, and a task without a change is equal to the bit. `class_means_TND`
+    are still those of the original pictures.
     """
     batch = episodes.batch
     draw = _Draw(generator, batch.text_TND)
@@ -107,13 +107,13 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Random numbers for T tasks, one for each as (T, 1, 1), in type and place those of a text."""
+    """Random numbers for T tasks, (T, 1, 1), with the type and device of the texts."""
 
     generator: torch.Generator
     text_TND: Tensor
 
     def chosen(self, fraction: float) -> Tensor:
-        """1 for a task that the change befalls, else 0."""
+        """1 for a task with the change, 0 for another."""
         return (self.uniform(1.0) < fraction).to(self.text_TND.dtype)
 
     def uniform(self, high: float) -> Tensor:
@@ -122,7 +122,7 @@ class _Draw:
         return drawn_T11.to(self.text_TND.dtype)
 
     def level(self, fraction: float, most: float) -> Tensor:
-        """How strong a change is: up to `most` in the tasks that it befalls, else 0."""
+        """The strength of a change: up to `most` in the tasks that have it, 0 in others."""
         return self.chosen(fraction) * self.uniform(most)
 
     def normal(self, *shape: int) -> Tensor:
@@ -156,18 +156,18 @@ def _perturb_text(
 
 
 def _used(text_TND: Tensor) -> Tensor:
-    """(T, 1, D) 1 for the coordinates that texts have; features may have blocks without texts."""
+    """(T, 1, D) 1 for the coordinates of texts; features may have blocks without texts."""
     return (text_TND != 0).any(1, keepdim=True).to(text_TND.dtype)
 
 
 def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
-    """Texts in another order, among the classes that have one."""
+    """Permute texts among the classes that have one."""
     keys_TN1 = uniform(present_TN1.shape, draw.generator, text_TND.device)
     is_absent_TN1 = present_TN1 == 0
     order_TN1 = keys_TN1.masked_fill(is_absent_TN1, 2.0).argsort(1)
-    places_TN1 = is_absent_TN1.to(torch.int8).argsort(dim=1, stable=True)
+    positions_TN1 = is_absent_TN1.to(torch.int8).argsort(dim=1, stable=True)
     moved_TND = text_TND.gather(1, order_TN1.expand_as(text_TND))
-    return torch.zeros_like(text_TND).scatter_(1, places_TN1.expand_as(text_TND), moved_TND)
+    return torch.zeros_like(text_TND).scatter_(1, positions_TN1.expand_as(text_TND), moved_TND)
 
 
 def _domain_shift(
@@ -187,9 +187,9 @@ def _domain_shift(
 def _withheld(
     batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
 ) -> tuple[Bool[Tensor, "T N 1"], Bool[Tensor, "T N 1"]]:
-    """Which classes keep their pictures, and which their text; no class loses its last evidence.
+    """Choose the classes that keep their pictures and those that keep their text; none loses both.
 
-    One number a class: those below one threshold lose pictures, those above another lose texts.
+    Each class draws one number: below one threshold it loses pictures, above another its text.
     """
     has_text_TN1 = batch.text_TND.any(-1, keepdim=True)
     has_pictures_TN1 = batch.support_mask_TNK.any(-1, keepdim=True)
@@ -197,14 +197,14 @@ def _withheld(
     bare_T11 = draw.level(fractions.bare, MOST_BARE)
     nameless_T11 = draw.level(fractions.nameless, MOST_NAMELESS)
     loses_pictures_TN1 = (number_TN1 < bare_T11) & has_text_TN1
-    # A task without a single picture would be zero-shot CLIP, which nothing can be learned from.
+    # A task without any picture would be zero-shot CLIP, from which nothing can be learned.
     loses_pictures_TN1 &= (has_pictures_TN1 & ~loses_pictures_TN1).any(1, keepdim=True)
     loses_text_TN1 = (number_TN1 > 1 - nameless_T11) & has_pictures_TN1 & ~loses_pictures_TN1
     return ~loses_pictures_TN1, ~loses_text_TN1
 
 
 def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, Tensor | float]]:
-    """CLIP's geometry, x → length · x + offset: both of the pictures, then both of the texts."""
+    """CLIP's geometry, x → length · x + offset: both numbers of pictures, then of texts."""
     if not fractions.cone:
         return [(1.0, 0.0), (1.0, 0.0)]
     chosen_T11 = draw.chosen(fractions.cone)
@@ -217,7 +217,7 @@ def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, 
 
 
 def _unit(rows: Tensor, *, was: Tensor) -> Tensor:
-    """Rows of length 1; one that did not change stays as it was to the bit, padding stays zero."""
+    """Scale rows to length 1; unchanged rows stay equal to the bit, and padding stays zero."""
     stays = (rows == was).all(-1, keepdim=True) | ~was.any(-1, keepdim=True)
     return torch.where(stays, was, normalize(rows, dim=-1))
 
@@ -229,7 +229,7 @@ def _centred(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
 
 
 def _spread(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
-    """(T, 1, 1) root mean square distance from the mean of the rows that are there."""
+    """(T, 1, 1) root mean square distance of the present rows from their mean."""
     square = _centred(rows_TXD, present_TX1).square().sum((1, 2), keepdim=True)
     tiny = torch.finfo(rows_TXD.dtype).eps
     return (square / present_TX1.sum(1, keepdim=True).clamp(min=1)).clamp(min=tiny).sqrt()

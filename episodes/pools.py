@@ -1,4 +1,4 @@
-"""Pools: unlabelled pictures of a task, of every kind that people have."""
+"""Pools: unlabelled pictures of a task, drawn as varied as those of users."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from episodes.draws import draw_off_class
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 
-# Dirichlet's concentration of the shares of the classes in a skewed pool, log-uniform within.
+# The range of the Dirichlet concentration of a skewed pool, drawn log-uniformly.
 CONCENTRATION = 0.2, 2.0
-# Of a pool with strangers, uniform up to this.
+# The largest fraction of strangers in a pool that has some, drawn uniformly.
 MOST_STRANGERS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """What pools are drawn; the fractions are of the tasks, and independent.
+    """The pools to draw; the fractions are independent fractions of the tasks.
 
     Raises:
         EpisodeError: The range is empty, or a fraction is not within 0 to 1.
     """
 
     size: tuple[int, int] = (1, 20)
-    """Least and most pictures of a class, log-uniform; the same in all tasks of a draw."""
+    """Least and most pictures of a class, drawn log-uniformly, once for all tasks of a draw."""
     skewed: float = 0.5
-    """Shares of the classes are drawn from a Dirichlet distribution, 0.2 to 2; else all equal."""
+    """The classes' sizes follow a Dirichlet distribution, 0.2 to 2; other tasks have equal sizes."""
     strangers: float = 0.4
-    """Up to half of the pool are pictures of classes that are not in the task."""
+    """Up to half of the pool are pictures of classes outside the task."""
     foreign: float = 0.4
-    """Such strangers are pictures of another source of the same encoder, where there is one."""
+    """These strangers are pictures of another source of the same encoder, if there is one."""
     copies: float = 0.05
-    """The labelled pictures are in the pool once more."""
+    """The pool also contains the labelled pictures."""
 
     def __post_init__(self) -> None:
         least, most = self.size
@@ -62,20 +62,20 @@ def draw_pools(
     spec: PoolSpec,
     generator: torch.Generator,
 ) -> Int[Tensor, "T U"]:
-    """Draw a pool for each task, in which no other picture of the task is, but for copies.
+    """Draw a pool for each task, without the other pictures of the task except for copies.
 
     Args:
         index: The pictures of each class.
-        starts_TN: Where in `index.rows_n` the pictures of each class begin that pools may have.
-        counts_TN: How many they are.
-        classes_TN: The classes, −1 filling up.
-        support_TNK: The labelled pictures, −1 filling up.
-        others: Further pictures of the tasks that no pool may have, each with a leading task axis.
-        spec: What pools are drawn.
+        starts_TN: The index in `index.rows_n` of the first picture of each class for pools.
+        counts_TN: The number of these pictures.
+        classes_TN: The classes, filled up with −1.
+        support_TNK: The labelled pictures, filled up with −1.
+        others: Other pictures of the tasks that no pool may have, each with a leading task axis.
+        spec: The pools to draw.
         generator: The source of randomness.
 
     Returns:
-        Row numbers, −1 filling up; a task whose pictures are all taken has no pool.
+        Row numbers, filled up with −1; a task without free pictures has no pool.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     low, high = spec.size
@@ -88,14 +88,14 @@ def draw_pools(
             low_c, high_c = np.log(CONCENTRATION)
             shares = rng.dirichlet(np.full(n_way, np.exp(rng.uniform(low_c, high_c))))
             counts = rng.multinomial(n_way * size, shares)
-        taken = torch.cat([each[task].flatten() for each in (support_TNK, *others)])
+        taken = torch.cat([rows[task].flatten() for rows in (support_TNK, *others)])
         taken_by_task.append(taken)
         parts = []
         for way, count in enumerate(counts.tolist()):
             start = int(starts_TN[task, way])
-            there = index.rows_n[start : start + int(counts_TN[task, way])]
-            left = there[~torch.isin(there, taken)]
-            parts.append(left[torch.from_numpy(rng.permutation(len(left))[:count])])
+            rows = index.rows_n[start : start + int(counts_TN[task, way])]
+            free = rows[~torch.isin(rows, taken)]
+            parts.append(free[torch.from_numpy(rng.permutation(len(free))[:count])])
         n_known = sum(map(len, parts))
         has_strangers = rng.random() < spec.strangers
         fraction = rng.uniform(0, MOST_STRANGERS) if has_strangers else 0.0
@@ -105,13 +105,13 @@ def draw_pools(
         known.append(torch.cat(parts))
     strangers_TO = classes_TN[:, :0]
     if max(wanted):
-        places_TO = draw_off_class(classes_TN, index.counts_C, max(wanted), generator)
-        strangers_TO = index.rows_at(places_TO)
+        positions_TO = draw_off_class(classes_TN, index.counts_C, max(wanted), generator)
+        strangers_TO = index.rows_at(positions_TO)
     pools = []
-    for one, taken, n_strangers, strangers in zip(
+    for rows, taken, n_strangers, strangers in zip(
         known, taken_by_task, wanted, strangers_TO, strict=True
     ):
         free = strangers[(strangers >= 0) & ~torch.isin(strangers, taken)]
-        pool = torch.cat([one, free[:n_strangers]])
+        pool = torch.cat([rows, free[:n_strangers]])
         pools.append(pool[torch.from_numpy(rng.permutation(len(pool)))])
     return pad_sequence(pools, batch_first=True, padding_value=-1)

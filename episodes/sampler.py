@@ -1,4 +1,4 @@
-"""Draws many few-shot tasks at once, as row numbers."""
+"""Drawing many few-shot tasks at once, as row numbers."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from episodes.pools import PoolSpec, draw_pools
 from episodes.spec import EpisodeSpec
 from episodes.tasks import EpisodeRows
 
-# T tasks, N ways, C classes, P picks. X: the domains, and after the last one all of them together.
+# T tasks, N ways, C classes, P picks. X: the domains, followed by all domains together.
 
 PictureCounts = tuple[Int[Tensor, "T N"], Int[Tensor, "T N"], Int[Tensor, "T N"]]
-"""Pictures of each class for support, twin support and queries, 0 where a class is not there."""
+"""Pictures of each class for support, twin support and queries; 0 for a missing class."""
 
 
 @final
 class EpisodeSampler:
-    """Draws tasks from a table's labels. All randomness comes from the generator of each draw.
+    """Draws tasks from the labels of a table; the generator of a draw is its only randomness.
 
     Args:
         index: The pictures of each class.
-        spec: Sizes of the tasks, narrowed to what the index can give.
-        similarity_CC: Likeness of each two classes; needed for hard tasks.
-        cross_domain_share: Fraction of the tasks with the support in one domain and the queries,
-            with the twin support, in another. In all other tasks the domains are mixed.
-        device: Where the row numbers are made.
+        spec: The sizes of the tasks, narrowed to the pictures of the index.
+        similarity_CC: The similarity of each two classes; needed for hard tasks.
+        cross_domain_share: The fraction of the tasks with the support in one domain and the queries
+            and twin support in another. In all other tasks the domains are mixed.
+        device: The device of the row numbers.
 
     Raises:
         EpisodeError: The index cannot give such tasks, or a fraction is not within 0 to 1.
@@ -52,11 +52,11 @@ class EpisodeSampler:
                 f"cross_domain_share must be within 0 to 1, got {cross_domain_share}"
             )
         if spec.hard_share and similarity_CC is None:
-            raise EpisodeError("hard tasks need similarity_CC, the likeness of each two classes")
+            raise EpisodeError("hard tasks need similarity_CC, the similarity of each two classes")
         self.spec = spec.feasible(index)
         self._cross_share = cross_domain_share
-        is_there_CM = (index.counts_CM > 0).float()
-        common_MM = (is_there_CM.T @ is_there_CM).fill_diagonal_(0)
+        has_rows_CM = (index.counts_CM > 0).float()
+        common_MM = (has_rows_CM.T @ has_rows_CM).fill_diagonal_(0)
         self._pairs_P2 = (common_MM >= self.spec.n_way[0]).nonzero().to(device)
         if cross_domain_share and len(self._pairs_P2) == 0:
             raise EpisodeError(
@@ -65,7 +65,7 @@ class EpisodeSampler:
                 f"{self.spec.n_way[0]} classes in common; set it to 0 or give each row's domain"
             )
         self._index = index = index.to(device)
-        # Class -1, which fills up, is the last column: it has no picture.
+        # Padding has the class −1, and so the last column, which has no picture.
         self._starts_XC = pad(torch.cat([index.starts_CM, index.starts_CM[:, :1]], 1).T, (0, 1))
         self._counts_XC = pad(torch.cat([index.counts_CM, index.counts_C[:, None]], 1).T, (0, 1))
         self._usable_c = pad((index.counts_C >= 2).nonzero()[:, 0], (0, 1), value=-1)
@@ -82,16 +82,17 @@ class EpisodeSampler:
     ) -> EpisodeRows:
         """Draw tasks.
 
-        A class with too few pictures gives fewer shots; it gives fewer queries only where not one
-        shot would be left, with twins not one for each. No picture comes twice in a task.
+        A class with too few pictures has fewer shots. It has fewer queries only if no shot would be
+        left, or with twins not one for each support. No picture comes twice in a task.
 
         Args:
             n_tasks: The number of tasks T.
-            generator: The source of randomness; its state is all that a repetition needs.
-            twins: Also draw a second support of the same classes and shot counts. A class of two
-                pictures has none, nor has one with a single picture in the queries' domain.
+            generator: The source of randomness; the same state gives the same tasks.
+            twins: Also draw a second support of the same classes and shot counts. A class with two
+                pictures, or with a single one in the domain of the queries, has no twin.
             off_class: Also draw pictures of other classes, as many as a class has queries.
-            pools: Also draw pools of unlabelled pictures, of the queries' domain but for strangers.
+            pools: Also draw pools of unlabelled pictures; all but strangers are of the queries'
+                domain.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
@@ -121,8 +122,8 @@ class EpisodeSampler:
         off_class_TO = classes_TN[:, :0]
         if off_class:
             counts_C = self._counts_XC[-1, :-1]
-            places_TO = draw_off_class(classes_TN, counts_C, spec.n_query, generator)
-            off_class_TO = self._index.rows_at(places_TO)
+            positions_TO = draw_off_class(classes_TN, counts_C, spec.n_query, generator)
+            off_class_TO = self._index.rows_at(positions_TO)
         pool_TU = classes_TN[:, :0]
         if pools is not None:
             cells = domains_T2[:, 1:], classes_TN
@@ -146,7 +147,7 @@ class EpisodeSampler:
         )
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:
-        """Two different domains in a fraction of the tasks; all of them together in the others."""
+        """Draw two different domains in a fraction of the tasks; the others have all domains."""
         pairs_P2 = self._pairs_P2
         mixed_T2 = torch.full((n_tasks, 2), len(self._counts_XC) - 1, device=pairs_P2.device)
         if not self._cross_share:
@@ -210,10 +211,10 @@ def divide_pictures(
     *,
     twins: bool,
 ) -> PictureCounts:
-    """Divide the pictures that there are. Shots give way to queries, but for the first one.
+    """Divide the available pictures of each class; queries come before all but the first shot.
 
-    Each class should have `wanted_TN` shots from the one pool, and `n_query` queries and perhaps a
-    twin support, as large as the support, from the other. The pools may be the same pictures.
+    Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries and
+    perhaps a twin support, as large as the support, from another. The pools may be the same.
     """
     is_one_TN = is_one_pool_T1.long()
     has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins
@@ -221,15 +222,15 @@ def divide_pictures(
     takers_TN = is_one_TN + has_twin_TN
     most_TN = (query_pool_TN - query_TN) // takers_TN.clamp(min=1)
     most_TN = torch.where(takers_TN > 0, most_TN, support_pool_TN).minimum(support_pool_TN)
-    is_there_TN = (support_pool_TN > 0) & (query_pool_TN > 0)
-    shots_TN = wanted_TN.minimum(most_TN) * is_there_TN
-    return shots_TN, shots_TN * has_twin_TN, query_TN * is_there_TN
+    is_usable_TN = (support_pool_TN > 0) & (query_pool_TN > 0)
+    shots_TN = wanted_TN.minimum(most_TN) * is_usable_TN
+    return shots_TN, shots_TN * has_twin_TN, query_TN * is_usable_TN
 
 
 def _slice(
     rows_TNP: Int[Tensor, "T N P"], start_TN: Int[Tensor, "T N"], length_TN: Int[Tensor, "T N"]
 ) -> Int[Tensor, "T N L"]:
-    """Take `length_TN` rows from `start_TN` on, −1 filling up."""
+    """Take `length_TN` rows from `start_TN` on, filled up with −1."""
     steps_L = torch.arange(int(length_TN.max()), device=rows_TNP.device)
-    places_TNL = (start_TN[..., None] + steps_L).clamp(max=max(rows_TNP.shape[2] - 1, 0))
-    return rows_TNP.gather(2, places_TNL).masked_fill(steps_L >= length_TN[..., None], -1)
+    positions_TNL = (start_TN[..., None] + steps_L).clamp(max=max(rows_TNP.shape[2] - 1, 0))
+    return rows_TNP.gather(2, positions_TNL).masked_fill(steps_L >= length_TN[..., None], -1)

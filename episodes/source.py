@@ -1,4 +1,4 @@
-"""One data set to draw tasks from: given, or of Gaussian classes whose geometry is like CLIP's."""
+"""A data set to draw tasks from, real or of Gaussian classes with a geometry like CLIP's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from episodes.spec import EpisodeSpec
 # n pictures, V views, C classes, D feature width. A synthetic source: A classes of n pictures each.
 
 SEPARATION = 4.0
-"""Typical distance of two class means in standard deviations of a class."""
+"""The typical distance of two class means, in standard deviations of a class."""
 LOGIT_SCALE = 100.0
-"""The inverse temperature that a synthetic source states, which is CLIP's."""
+"""The inverse temperature of a synthetic source, which is CLIP's."""
 
 
 @dataclass(frozen=True)
 class TaskSource:
-    """Features of one labelled data set through one encoder, and its classes' text features.
+    """Features of one labelled data set through one encoder, and the text features of its classes.
 
     Raises:
         EpisodeError: A label is no class, or a setting is out of range.
@@ -32,28 +32,27 @@ class TaskSource:
 
     name: str
     features_nVD: Float[Tensor, "n V D"]
-    """Unit rows: each picture through V views, V ≥ 1."""
+    """Unit rows of each picture through V views, V ≥ 1."""
     labels_n: Int[Tensor, " n"]
-    """Class number of each picture, 0 … C − 1; −1 where it has no label."""
+    """The class number of each picture, 0 … C − 1; −1 without a label."""
     text_CD: Float[Tensor, "C D"]
-    """Unit rows: the name of each class."""
+    """Unit rows of the names of the classes."""
     logit_scale: float
-    """The encoder's own inverse temperature."""
+    """The inverse temperature of the encoder."""
     weight: float = 1.0
-    """How often the source is drawn, relative to the others."""
+    """The frequency with which the source is drawn, relative to the others."""
     domains_n: Int[Tensor, " n"] | None = None
-    """Domain of each picture, 0 … M − 1; without it there is one."""
+    """The domain of each picture, 0 … M − 1; None for a single domain."""
     spec: EpisodeSpec | None = None
-    """Sizes of its tasks, if not the mixture's."""
+    """The sizes of its tasks; None for those of the mixture."""
     blocks: tuple[int, ...] = ()
-    """Widths of the blocks that the features consist of; () for one."""
+    """The widths of the blocks of the features; () for one."""
     cross_domain_share: float = 0.0
-    """Fraction of the tasks with support and queries in different domains."""
+    """The fraction of the tasks with support and queries in different domains."""
     classes: tuple[str, ...] = ()
-    """Readable names of the classes, by which those of two sources are told apart; () where they
-    are not known."""
+    """Readable names of the classes, to compare those of two sources; () if unknown."""
     encoder: str = ""
-    """The encoder of the features; sources of one encoder can lend one another pictures."""
+    """The encoder of the features; sources of the same encoder share pictures as strangers."""
 
     def __post_init__(self) -> None:
         if self.features_nVD.shape[1] < 1:
@@ -69,15 +68,15 @@ class TaskSource:
 
     @cached_property
     def index(self) -> LabelIndex:
-        """Where each class's pictures are."""
+        """The rows of each class."""
         domains = None if self.domains_n is None else self.domains_n.cpu()
         return LabelIndex.from_labels(self.labels_n.cpu(), domains, n_classes=len(self.text_CD))
 
     @cached_property
     def class_means_CD(self) -> Float[Tensor, "C D"]:
-        """Unit mean of all pictures and views of each class; zeros for a class without one."""
+        """The unit mean of all pictures and views of each class; zeros without pictures."""
         n_classes = len(self.text_CD)
-        # Pictures without label go to a row of their own; the large table is never copied.
+        # Pictures without a label are summed in an extra row, so the large table is not copied.
         class_n = self.labels_n.masked_fill(self.labels_n < 0, n_classes)
         sums_XD = self.text_CD.new_zeros(n_classes + 1, self.text_CD.shape[1])
         for features_nD in self.features_nVD.unbind(1):
@@ -85,7 +84,7 @@ class TaskSource:
         return normalize(sums_XD[:n_classes], dim=1)
 
     def to(self, device: str | torch.device) -> TaskSource:
-        """The same source with its tensors on a device."""
+        """Return the source with its tensors on a device."""
         return replace(
             self,
             features_nVD=self.features_nVD.to(device),
@@ -110,16 +109,17 @@ def synthetic_source(
     """Make one data set of Gaussian classes, with one view of each picture.
 
     Args:
-        name: As of any source.
+        name: The name of the source.
         n_classes: The number of classes.
         width: The feature width.
         generator: The source of randomness, on the CPU.
-        n_pictures: Pictures of each class.
+        n_pictures: The number of pictures of each class.
         spectrum_decay: The i-th variance within a class is proportional to i^−decay.
-        gap: Offset of all pictures one way and of all texts the other way, as a multiple of
-            their own length: the cones of CLIP's two modalities.
-        text_noise: How far a text is from its class's mean, as a multiple of the mean's length.
-        weight: As of any source.
+        gap: The offset of all pictures in one direction and of all texts in the other, as a
+            multiple of their length: the cones of CLIP's two modalities.
+        text_noise: The distance of a text from the mean of its class, as a multiple of the mean's
+            length.
+        weight: The frequency with which the source is drawn.
     """
 
     def normal(*shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What tasks to draw: ranges of ways and shots, queries, imbalance, likeness of classes."""
+"""The sizes of tasks to draw: ways, shots, queries, imbalance and hardness."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from episodes.label_index import LabelIndex
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:
-    """Shape of few-shot tasks. Ways and shots are drawn log-uniformly over their range.
+    """The sizes of few-shot tasks. Ways and shots are drawn log-uniformly from their ranges.
 
     Raises:
-        EpisodeError: A range is empty or a size cannot be.
+        EpisodeError: A range is empty, or a number is out of its range.
     """
 
     n_way: tuple[int, int] = (2, 20)
     """Least and most classes of a task."""
     n_shot: tuple[int, int] = (1, 16)
-    """Least and most labelled pictures a class."""
+    """Least and most labelled pictures of a class."""
     n_query: int = 10
-    """Pictures to classify, a class."""
+    """The number of pictures to classify, of each class."""
     imbalance: float = 0.0
-    """Each class's shots are the task's times e^u, u uniform within ± this; 0: all equal."""
+    """The shots of a class are those of the task times e^u, u uniform within ± this."""
     alike: bool = False
-    """All tasks of one draw have the same ways and shots: no padding, so faster."""
+    """Whether all tasks of one draw have the same ways and shots: without padding, so faster."""
     hard_share: float = 0.0
-    """Fraction of the tasks whose classes look alike, by their mean features."""
+    """The fraction of the tasks with similar classes, by their mean features."""
 
     def __post_init__(self) -> None:
         for name, ends, least in (("n_way", self.n_way, 2), ("n_shot", self.n_shot, 1)):
@@ -44,21 +44,21 @@ class EpisodeSpec:
             raise EpisodeError(f"hard_share must be within 0 to 1, got {self.hard_share}")
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:
-        """Narrow the ranges to what the labelled pictures of an index can give.
+        """Narrow the ranges to the labelled pictures of an index.
 
-        A class takes part with two pictures or more: one shot and one query. There are no more ways
-        than such classes, and no more shots or queries than the largest class can give; smaller
-        classes give what they have.
+        A usable class has at least two pictures, one shot and one query. The ways are limited by
+        the number of usable classes, and shots and queries by the largest class; smaller classes
+        have fewer.
 
         Raises:
-            EpisodeError: Not even the least ways or the least shots can be had.
+            EpisodeError: There are too few pictures for the least ways or the least shots.
         """
         n_usable = int((index.counts_C >= 2).sum())
         most = max(index.counts_C.tolist(), default=0) - 1
         if n_usable < self.n_way[0] or most < self.n_shot[0]:
             raise EpisodeError(
                 f"{self.n_way[0]} classes of 2 or more pictures are needed, one of them of "
-                f"{self.n_shot[0]} shots and 1 query; here are {n_usable}, and the largest class "
+                f"{self.n_shot[0]} shots and 1 query; there are {n_usable}, and the largest class "
                 f"has {most + 1}. Add pictures or classes, or lower n_way or n_shot"
             )
         return replace(

@@ -1,4 +1,4 @@
-"""Few-shot tasks, as row numbers of a table and with the features of these rows."""
+"""Few-shot tasks, as row numbers of a table and as the features of these rows."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from torch.nn.functional import embedding
 from episodes.draws import uniform
 from episodes.source import TaskSource
 
-# T tasks, N ways, K shots, Q queries (of a class in row numbers, else of a task), O pictures of
-# other classes, D feature width, r = pictures × views.
+# T tasks, N ways, K shots, Q queries (of a class in row numbers, of a task in features), O pictures
+# of other classes, U unlabelled pictures, D feature width, r = pictures × views.
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRows:
-    """T tasks of up to N ways; −1 fills up. All pictures of a task are different ones."""
+    """T tasks of up to N ways, filled up with −1. All pictures of a task are different."""
 
     classes_TN: Int[Tensor, "T N"]
     """Class numbers of the `LabelIndex`."""
     support_TNK: Int[Tensor, "T N K"]
     """Rows of the labelled pictures."""
     twin_TNK: Int[Tensor, "T N K2"]
-    """A second support with as many shots; no shots where none was asked for or can be had."""
+    """A second support with as many shots; without shots if not requested or not possible."""
     query_TNQ: Int[Tensor, "T N Q"]
     """Rows of the pictures to classify, by class."""
     off_class_TO: Int[Tensor, "T O"]
-    """Rows of pictures of classes that are not in the task; none where none were asked for."""
+    """Rows of pictures of classes outside the task; none if not requested."""
     pool_TU: Int[Tensor, "T U"]
-    """Rows of unlabelled pictures; none where none were asked for."""
+    """Rows of unlabelled pictures; none if not requested."""
 
     def first(self, n_shot: int) -> EpisodeRows:
-        """The same tasks with no more than the first `n_shot` labelled pictures a class."""
+        """Return the tasks with at most the first `n_shot` labelled pictures of each class."""
         support_TNK, twin_TNK = self.support_TNK[..., :n_shot], self.twin_TNK[..., :n_shot]
         return replace(self, support_TNK=support_TNK, twin_TNK=twin_TNK)
 
     def to(self, device: str | torch.device) -> EpisodeRows:
-        """The same tasks on a device."""
+        """Return the tasks on a device."""
         return EpisodeRows(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def split(self, n_tasks: int) -> Iterator[EpisodeRows]:
-        """The same tasks, `n_tasks` at a time: their rows are small, and their features large."""
+        """Yield `n_tasks` tasks at a time: their rows are small, but their features large."""
         parts = [getattr(self, field.name).split(n_tasks) for field in fields(self)]
         return (EpisodeRows(*part) for part in zip(*parts, strict=True))
 
@@ -53,68 +53,68 @@ class EpisodeRows:
 class EpisodeBatch:
     """T tasks of up to N ways, K shots and Q queries, padded to a common size.
 
-    Features are unit rows of width D. Whatever a mask leaves out must not change any result: a
-    padded batch gives the same as each task alone.
+    Features are unit rows of width D. Masked entries must not change any result: a padded batch
+    gives the same results as each task alone.
 
     Raises:
-        ValueError: A query's label points at a class that is not there.
+        ValueError: A query's label is that of a missing class.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]
-    """Labelled pictures; row `[t, n, k]` counts only where `support_mask_TNK` is true."""
+    """Labelled pictures; row `[t, n, k]` counts only if `support_mask_TNK` is true."""
     support_mask_TNK: Bool[Tensor, "T N K"]
     query_TQD: Float[Tensor, "T Q D"]
     """Pictures to classify."""
     query_labels_TQ: Int[Tensor, "T Q"]
-    """Class of each query, 0 … N − 1; −1 where the query is padding."""
+    """The class of each query, 0 … N − 1; −1 for padding."""
     text_TND: Float[Tensor, "T N D"]
-    """Text feature of each class name; a row of zeros where a class has no text."""
+    """The text feature of each class name; a row of zeros for a class without a text."""
     class_mask_TN: Bool[Tensor, "T N"]
-    """Which classes exist. A class may exist with a text and no picture."""
+    """True for classes that exist. A class may exist with a text and no picture."""
 
     def __post_init__(self) -> None:
         labels = self.query_labels_TQ
-        there = self.class_mask_TN.gather(1, labels.clamp(min=0)) | (labels < 0)
-        if not there.all():
-            task = int((~there).nonzero()[0, 0])
+        is_valid = self.class_mask_TN.gather(1, labels.clamp(min=0)) | (labels < 0)
+        if not is_valid.all():
+            task = int((~is_valid).nonzero()[0, 0])
             raise ValueError(f"task {task}: a query's label points at a class that is masked out")
 
 
 @dataclass(frozen=True, slots=True)
 class Episodes:
-    """A batch of tasks from one source, with what training can hold against it."""
+    """A batch of tasks from one source, with further pictures for the losses of training."""
 
     batch: EpisodeBatch
     """The tasks themselves."""
     twin_TNKD: Float[Tensor, "T N K2 D"]
     """A second support of the same classes, of other pictures."""
     twin_mask_TNK: Bool[Tensor, "T N K2"]
-    """True where a twin counts; nowhere if no twins were asked for."""
+    """True for pictures of twins that count; nowhere without twins."""
     other_views_TNKD: Float[Tensor, "T N K D"]
-    """The support's pictures through other views; the support itself where `has_views` is not."""
+    """The pictures of the support through other views; the support itself without `has_views`."""
     has_views: bool
     """Whether the source has more than one view of each picture."""
     off_class_TOD: Float[Tensor, "T O D"]
-    """Pictures of classes that are not in the task."""
+    """Pictures of classes outside the task."""
     off_class_mask_TO: Bool[Tensor, "T O"]
-    """True where such a picture counts."""
+    """True for pictures of other classes that count."""
     class_means_TND: Float[Tensor, "T N D"]
-    """Unit mean of all pictures of each class, those of the task and the many others."""
+    """The unit mean of all pictures of each class, inside and outside the task."""
     pool_TUD: Float[Tensor, "T U D"]
-    """Unlabelled pictures; none unless pools were asked for."""
+    """Unlabelled pictures; none if not requested."""
     pool_mask_TU: Bool[Tensor, "T U"]
-    """True where there is an unlabelled picture."""
+    """True for unlabelled pictures that exist."""
     pool_labels_TU: Int[Tensor, "T U"]
-    """The class that it has, 0 … N − 1, to judge answers by; −1 for one of no class of the task."""
+    """The true class of each unlabelled picture, 0 … N − 1; −1 for a class outside the task."""
     logit_scale: float
-    """The encoder's own inverse temperature."""
+    """The inverse temperature of the encoder."""
     source: str
-    """Name of the source."""
+    """The name of the source."""
     blocks: tuple[int, ...] = ()
-    """Widths of the blocks that its features consist of; () for one."""
+    """The widths of the blocks of the features; () for one."""
 
     def with_off_class(self, more_TOD: Float[Tensor, "T O2 D"]) -> Episodes:
-        """The same tasks with further pictures of none of their classes after those there are."""
+        """Return the tasks with more pictures of other classes, appended to the present ones."""
         mask_TO = more_TOD.new_ones(more_TOD.shape[:2], dtype=torch.bool)
         return replace(
             self,
@@ -131,8 +131,8 @@ def gather(
     Args:
         rows: Tasks drawn from the source's labels.
         source: Features and texts.
-        generator: Draws each picture's view, uniformly; without it that is the first one, and the
-            other view is the second.
+        generator: Draws the view of each picture uniformly; without it the first view is used, and
+            the second as the other view.
 
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
@@ -172,16 +172,16 @@ def gather(
 
 
 def _ways_of(labels_n: Int[Tensor, " n"], rows: EpisodeRows) -> Int[Tensor, "T U"]:
-    """Which class of its task each unlabelled picture has; −1 for none, and for padding."""
+    """The class of each unlabelled picture within its task; −1 for none, and for padding."""
     class_TU = torch.where(rows.pool_TU < 0, -2, labels_n[rows.pool_TU.clamp(min=0)])
-    is_own_TUN = class_TU[..., None] == rows.classes_TN[:, None]
-    return torch.where(is_own_TUN.any(-1), is_own_TUN.to(torch.int8).argmax(-1), -1)
+    is_class_TUN = class_TU[..., None] == rows.classes_TN[:, None]
+    return torch.where(is_class_TUN.any(-1), is_class_TUN.to(torch.int8).argmax(-1), -1)
 
 
 def _draw_views(
     rows: Int[Tensor, "*shape"], n_views: int, generator: torch.Generator | None
 ) -> tuple[Int[Tensor, "*shape"], Int[Tensor, "*shape"]]:
-    """Places in the table of pictures × views, through one view and another; padding stays < 0."""
+    """Rows in the table of pictures × views, for one view and another; padding stays < 0."""
     if n_views == 1:
         return rows, rows
     draws = torch.zeros((2, *rows.shape), device=rows.device)
@@ -193,13 +193,13 @@ def _draw_views(
 
 
 def _look_up(
-    table_rD: Float[Tensor, "r D"], places: Int[Tensor, "*shape"]
+    table_rD: Float[Tensor, "r D"], rows: Int[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape D"]:
-    """The rows at these places; zeros where a place is below 0."""
-    is_padding = places < 0
+    """The features of these rows; zeros for a row below 0."""
+    is_padding = rows < 0
     if not is_padding.any():
-        return embedding(places, table_rD)
-    found = embedding(places.clamp(min=0), table_rD)
-    # Only the padding is written again: a mask would go through all features once more.
-    found.flatten(0, -2).index_fill_(0, is_padding.flatten().nonzero()[:, 0], 0.0)
-    return found
+        return embedding(rows, table_rD)
+    features = embedding(rows.clamp(min=0), table_rD)
+    # Only padding is overwritten: a mask would read all features again.
+    features.flatten(0, -2).index_fill_(0, is_padding.flatten().nonzero()[:, 0], 0.0)
+    return features

@@ -78,7 +78,7 @@ def test_mixture__cross_domain_source__is_drawn_across(make_source, draw):
 
 
 def test_mixture__source_without_enough_classes__is_named(make_source):
-    with pytest.raises(EpisodeError, match=r"source 'few': 2 classes of 2 or more.* here are 1,"):
+    with pytest.raises(EpisodeError, match=r"source 'few': 2 classes of 2 or more.* there are 1,"):
         Mixture([make_source([0, 0, 1], name="few")], SPEC)
 
 

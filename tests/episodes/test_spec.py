@@ -38,7 +38,7 @@ def test_feasible__enough_of_all__changes_nothing():
 def test_feasible__too_few_classes__names_the_largest_too_small():
     index = LabelIndex.from_labels([0] * 4 + [1] * 2 + [2])
 
-    with pytest.raises(EpisodeError, match=r"3 classes of 2 or more .* here are 2,.*lower n_way"):
+    with pytest.raises(EpisodeError, match=r"3 classes of 2 or more .* there are 2,.*lower n_way"):
         EpisodeSpec((3, 5), (1, 1), 1).feasible(index)
 
 
@@ -52,5 +52,7 @@ def test_feasible__too_many_shots__names_the_class_and_its_count():
 def test_feasible__no_rows__says_so():
     index = LabelIndex.from_labels([-1, -1], n_classes=2)
 
-    with pytest.raises(EpisodeError, match=r"2 classes .* here are 0, and the largest class has 0"):
+    with pytest.raises(
+        EpisodeError, match=r"2 classes .* there are 0, and the largest class has 0"
+    ):
         EpisodeSpec((2, 2), (1, 1), 1).feasible(index)
