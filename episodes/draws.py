@@ -18,7 +18,7 @@ POOL = 2
 def uniform(
     shape: tuple[int, ...], generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, ...]:
-    """Draw float64 numbers in [0, 1) on the generator's device: the same for every target device."""
+    """Draw float64 numbers in [0, 1) on the generator's device: the same for every device."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(device)
 

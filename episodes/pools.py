@@ -31,7 +31,7 @@ class PoolSpec:
     size: tuple[int, int] = (1, 20)
     """Least and most pictures of a class, drawn log-uniformly, once for all tasks of a draw."""
     skewed: float = 0.5
-    """The classes' sizes follow a Dirichlet distribution, 0.2 to 2; other tasks have equal sizes."""
+    """The classes have sizes from a Dirichlet distribution, 0.2 to 2; in other tasks equal ones."""
     strangers: float = 0.4
     """Up to half of the pool are pictures of classes outside the task."""
     foreign: float = 0.4

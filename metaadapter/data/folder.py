@@ -41,10 +41,10 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     pictures = [path for path in files if is_picture(path)]
     others = _others(files)
     if not pictures:
-        found = f"found only {others}" if others else "found no files"
+        reason = f"found only {others}" if others else "found no files"
         raise DataError(
             f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but "
-            f"{found}; put pictures into it or name another folder"
+            f"{reason}; put pictures into it or name another folder"
         )
     warnings = [f"{others} were left out of {folder}"] if others else []
     parents = [path.relative_to(folder).parts[:-1] for path in pictures]
