@@ -128,21 +128,9 @@ def without_pictures(
         if encoder is None:
             name, by = store.encoder, f"the feature store {unlabelled}"
     chosen = load(name, zoom=zoom, blocks=blocks, remembered_by=by)
-    origin = origin_of(chosen, views, selection.seed)
+    origin = Origin.of(chosen, views, selection.seed)
     nothing = EncodedPictures.joined((), width=chosen.dim)
     return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
-
-
-def origin_of(encoder: ImageEncoder, views: int, seed: int) -> Origin:
-    """Where features of an encoder come from."""
-    return Origin(
-        encoder=encoder.name,
-        fingerprint=encoder.fingerprint,
-        n_views=views,
-        seed=seed,
-        zoom=encoder.zoom,
-        blocks=dict(encoder.look_blocks),
-    )
 
 
 def _encode(
@@ -163,7 +151,7 @@ def _encode(
         )
     return LabelledPictures(
         replace(pictures, warnings=table.warnings + pictures.warnings),
-        origin_of(encoder, views, seed),
+        Origin.of(encoder, views, seed),
         encoder.logit_scale,
         encoder,
         descriptions=table.descriptions,

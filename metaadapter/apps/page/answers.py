@@ -134,12 +134,7 @@ def fit(
     task: LabelledTask, encoder: ImageEncoder, pool: Float[np.ndarray, "u D"] | None = None
 ) -> StoredAdapter:
     """Predict the adapter of a task, with the features of unlabelled pictures or without."""
-    origin = Origin(
-        encoder=encoder.name,
-        fingerprint=encoder.fingerprint,
-        zoom=encoder.zoom,
-        blocks=dict(encoder.look_blocks),
-    )
+    origin = Origin.of(encoder)
     labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
     return fit_adapter(labelled, task.texts, mode="one_shot", generator=GENERATOR, pool=pool)
 

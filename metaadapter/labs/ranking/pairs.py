@@ -15,11 +15,11 @@ from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
 from metaadapter.labs.ranking.pairs_config import PairsConfig
 from metaadapter.labs.ranking.stored_pairs import StoredPairs
-from metaadapter.workflow.labelled_pictures import origin_of
 from metaadapter.workflow.predictions import Proportion
 
 # More would take minutes to solve, and make rows wider than those of an encoder.
@@ -77,7 +77,7 @@ def read_pairs(
         width=encoder.dim,
         captions=captions,
         templates=list(templates),
-        origin=origin_of(encoder, views, seed),
+        origin=Origin.of(encoder, views, seed),
     )
     texts = encode_captions(encoder, captions, templates, progress)
     stored = StoredPairs(config, pictures.features, texts, tuple(sorted({*pictures.sha256})))
