@@ -1,4 +1,4 @@
-"""Every `--json` document has the keys and types that docs/reference/command-line.md promises."""
+"""Every `--json` document has the keys and types that docs/reference/json.md promises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from metaadapter.features.encoder import FrozenEncoder
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
 TYPES = {
     "text": str,
     "integer": int,
@@ -22,12 +22,23 @@ TYPES = {
 }
 
 
-def documented(schema):
-    """Key → names of its types, from the table below the schema's heading."""
-    section = PAGE.split(f"### `{schema}`\n")[1].split("\n### ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| .+ \|$", section, re.MULTILINE)
-    assert len(rows) == section.count("\n| ") - 1  # the head line is no key
+def section(heading):
+    return PAGE.split(f"### {heading}\n")[1].split("\n### ")[0].split("\n## ")[0]
+
+
+def table(text):
+    """Key → names of its types, from the table of a section."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| .+ \|$", text, re.MULTILINE)
+    assert len(rows) == max(text.count("\n| ") - 1, 0)  # the head line is no key
     return {key: kinds.split(" or ") for key, kinds in rows}
+
+
+def documented(schema):
+    """Key → names of its types: the common keys that the section lists, and its own table."""
+    text, common = section(f"`{schema}`"), table(section("Common keys"))
+    listed = re.findall(r"Common keys: (.+?)\.\n", text, re.DOTALL)
+    names = re.findall(r"`(\w+)`", listed[0]) if listed else []
+    return {"schema": ["text"], **{name: common[name] for name in names}, **table(text)}
 
 
 def agrees(document, schema):
@@ -227,7 +238,7 @@ def test_page__documents_each_schema_once():
             "ground",
             "rank",
             "export",
-            "study",
+            "demo",
             "library-add",
             "library-list",
             "library-show",
@@ -243,10 +254,10 @@ def test_page__documents_each_schema_once():
             "continual",
             "report",
             "continual_report",
+            "study",
             "doctor",
             "advice",
             "places",
-            "demo",
             "error",
         )
     ]
