@@ -22,8 +22,9 @@ def read_images(
 
     Args:
         source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
-            lines or Parquet manifest with the columns path, label[, split][, group][, caption]; or
-            a CoOp split file (JSON). If not labelled, also one picture or any nest of folders.
+            lines or Parquet manifest with the columns path, label and, if wanted, split,
+            group and caption; or a CoOp split file (JSON). If not labelled, also one picture or any
+            nest of folders.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
             for a labelled source of several splits, so that test pictures do not become examples.

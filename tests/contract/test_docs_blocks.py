@@ -1,8 +1,9 @@
-"""The pages of docs/: their python and bash blocks run, and what they link to is there."""
+"""The pages of docs/: their python and bash blocks run, and their links lead somewhere."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 from importlib.resources import files
@@ -34,7 +35,7 @@ tasks_per_draw = 2
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """`photos/`, three classes of two pictures; `new/` with others; two tiny configurations."""
+    """`photos/`, three classes of two pictures; `new/` with others; scripts, configurations."""
     folder = tmp_path_factory.mktemp("pictures")
     demo = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
     (folder / "new").mkdir()
@@ -42,6 +43,7 @@ def pictures(tmp_path_factory):
         (folder / "photos" / label).mkdir(parents=True)
         for number, path in enumerate(sorted((demo / label).iterdir())[:4]):
             shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
+    shutil.copy(ROOT / "examples" / "camera_trap" / "draw.py", folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TRAINING, encoding="utf-8")
@@ -65,17 +67,21 @@ def test_docs__python_and_bash_blocks__run_one_after_the_other(
             exec(compile(text, name(page), "exec"), names)  # what a reader would type
             continue
         for program, *arguments in (shlex.split(line, comments=True) for line in text.splitlines()):
-            assert program == "metaadapter"
-            assert main(arguments) == 0
+            if program == "python":
+                monkeypatch.setattr("sys.argv", arguments)
+                runpy.run_path(arguments[0], run_name="__main__")
+            else:
+                assert program == "metaadapter"
+                assert main(arguments) == 0
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name)
 def test_docs__relative_links_and_images__lead_to_files_and_headings(page):
     for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
-        found = page.parent / target if target else page
+        linked = page.parent / target if target else page
 
-        assert found.exists(), target
-        assert not heading or heading in headings(found), f"{target}#{heading}"
+        assert linked.exists(), target
+        assert not heading or heading in headings(linked), f"{target}#{heading}"
 
 
 def test_docs__navigation__lists_every_page_once():
@@ -89,3 +95,10 @@ def headings(page):
     """The addresses that the headings of a page get."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}
+
+
+def test_docs__index__lists_every_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+    linked = {target for target, _ in LINK.findall(text) if target.endswith(".md")}
+    assert linked == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES} - {"index.md"}

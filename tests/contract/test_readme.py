@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,18 +17,19 @@ import pytest
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder import FrozenEncoder
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SHELL, PYTHON, REAL_CLIP, MAKE, SMALL, TRAIN, PAGE = (
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+INSTALL, MAKE, SMALL, SHELL, PYTHON, PAGE, REAL_CLIP = (
     next(text for language, text in BLOCKS if language == kind and mark in text)
     for kind, mark in (
-        ("bash", "metaadapter doctor"),
-        ("python", "FrozenEncoder"),
-        ("bash", "--encoder"),
+        ("sh", "pip install"),
         ("bash", "make demo"),
         ("sh", "apt install"),
-        ("bash", "metaadapter train"),
+        ("bash", "metaadapter doctor"),
+        ("python", "FrozenEncoder"),
         ("sh", "metaadapter serve"),
+        ("bash", "--encoder"),
     )
 )
 
@@ -59,11 +61,20 @@ def commands(block):
 
 
 def test_readme__blocks__are_all_known_to_these_tests():
-    assert [text for _, text in BLOCKS] == [MAKE, SMALL, PAGE, SHELL, PYTHON, REAL_CLIP, TRAIN]
+    expected = [INSTALL, MAKE, SMALL, SHELL, PYTHON, PAGE, REAL_CLIP]
+
+    assert [text for _, text in BLOCKS] == expected
 
 
-def test_readme__line_of_the_page__has_options_that_there_are(capsys):
-    ((_, command, *options),) = commands(PAGE)  # it would run until somebody ends it
+def test_readme__install_line__names_extras_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = re.findall(r"\[([\w,]+)\]", INSTALL)[0].split(",")
+
+    assert set(extras) <= set(project["optional-dependencies"])
+
+
+def test_readme__line_of_the_page__has_existing_options(capsys):
+    ((_, command, *options),) = commands(PAGE)  # the server would run until somebody ends it
 
     assert main([command, "--help"]) == 0
     assert set(options) <= set(capsys.readouterr().out.split())
@@ -78,8 +89,6 @@ def run_lines():
 @pytest.mark.parametrize("arguments", commands(SHELL), ids=" ".join)
 def test_readme__shell_line__succeeds(arguments, folder, run_lines, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    # `evaluate` takes a process for each core, whose start takes longer than what it measures here.
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     lines = commands(SHELL)
 
     for line in lines[len(run_lines) : lines.index(arguments) + 1]:
@@ -117,20 +126,21 @@ def test_readme__real_clip_without_a_network__says_how_to_get_the_weights(
 
 
 def test_readme__make_verbs__are_in_the_makefile():
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     for line in MAKE.splitlines():
         verb = shlex.split(line, comments=True)[1]
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE)
 
 
-def test_readme__training_line__names_a_configuration_and_runs(folder, monkeypatch):
-    (arguments,) = commands(TRAIN)
-    shutil.copytree(Path(__file__).parents[2] / "configs", folder / "configs")
+def test_training_page__first_line__names_a_configuration_and_runs(folder, monkeypatch):
+    page = (ROOT / "docs" / "how-to" / "train-a-generator.md").read_text(encoding="utf-8")
+    arguments = commands(BLOCK.findall(page)[0][1])[0]
+    shutil.copytree(ROOT / "configs", folder / "configs")
     monkeypatch.chdir(folder)
 
     shorter = ("optim.steps=2", "optim.tasks_per_draw=2", "validate.tasks=2")
-    code = main([*arguments[1:], *(part for each in shorter for part in ("--set", each))])
+    code = main([*arguments[1:], *(part for value in shorter for part in ("--set", value))])
 
     assert code == 0
     assert (folder / "quick-run" / "best" / "model.safetensors").is_file()

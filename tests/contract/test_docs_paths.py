@@ -1,0 +1,56 @@
+"""Pages and comments name files of this repository that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS = ("metaadapter", "episodes", "tests", "tools", "configs", "benchmarks", "examples")
+PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
+PEER = re.compile(r"^\| [^|]+ \| `(\w+\.py)` \|", re.MULTILINE)
+MENTION = re.compile(r"docs/[\w/-]+\.md")
+
+
+def name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_page__names_files_that_are_there(page):
+    named = PATH.findall(page.read_text(encoding="utf-8"))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_peers__files_of_the_table__are_there():
+    text = (ROOT / "docs" / "reference" / "peers.md").read_text(encoding="utf-8")
+
+    files = PEER.findall(text)
+    assert files
+    assert [file for file in files if not (ROOT / "metaadapter/bench/peers" / file).exists()] == []
+
+
+def test_architecture__files_of_each_layer__are_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    missing = []
+
+    for line in text.split("## In which order to read")[1].split("\n\n")[1].split("\n"):
+        folder = ROOT
+        for layer, path in re.findall(r"\*\*(\w+)\*\*|`([\w/]+(?:\.py|/))`", line):
+            if layer:
+                folder = ROOT / layer if layer == "episodes" else ROOT / "metaadapter" / layer
+            elif not any(folder.glob(f"**/{path}")):
+                missing.append(f"{folder.name}: {path}")
+    assert missing == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_code__names_pages_that_are_there(folder):
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".toml", ".js"}]
+
+    named = {page for file in files for page in MENTION.findall(file.read_text(encoding="utf-8"))}
+    assert [page for page in sorted(named) if not (ROOT / page).exists()] == []
