@@ -1,4 +1,4 @@
-"""`metaadapter adapt --captions`: pictures with captions into an adapter that orders either."""
+"""`metaadapter adapt --captions`: an adapter that orders captions and pictures, from pairs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 
 if TYPE_CHECKING:
     from metaadapter.features.device import Precision
-    from metaadapter.labs.ranking.pairs import LeftOutPairs
-    from metaadapter.workflow.predictions import Proportion
 
 
 def adapt_captions(
@@ -32,7 +30,7 @@ def adapt_captions(
     json_output: bool,
     quiet: bool,
 ) -> None:
-    """Fit pairs of a manifest, keep them, and tell what they alone say of the fit.
+    """Store the pairs of a manifest, and estimate their adapter from left-out pairs.
 
     The arguments are the options of `metaadapter adapt`.
     """
@@ -45,7 +43,7 @@ def adapt_captions(
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 
     require_adapter_folder(out)
-    # A caption is a sentence of its own, unlike a name.
+    # Unlike a name, a caption is already a sentence.
     chosen = resolve_templates(templates or "{}")
     load = partial(
         load_encoder, encoder, zoom=zoom, blocks=blocks, device=device, precision=precision
@@ -62,7 +60,7 @@ def adapt_captions(
         )
     store_pairs(out, stored)
     console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
-    found, n, origin = estimate_pairs(stored), len(stored.config.captions), stored.config.origin
+    estimate, n, origin = estimate_pairs(stored), len(stored.config.captions), stored.config.origin
     n_captions = len({*stored.config.captions})
     if json_output:
         document = {
@@ -71,7 +69,9 @@ def adapt_captions(
             "n_captions": n_captions,
             "templates": stored.config.templates,
             **origin.model_dump(),
-            "leave_one_out": {name: each.to_dict() for name, each in _parts(found).items()},
+            "leave_one_out": {
+                field.name: getattr(estimate, field.name).to_dict() for field in fields(estimate)
+            },
             "warnings": pictures.warnings,
             "quarantined": quarantined_json(pictures.quarantined),
         }
@@ -79,22 +79,20 @@ def adapt_captions(
         return
     console.note(
         f"estimate from the {n} pairs, which have {n_captions} different captions, each pair left "
-        f"out of the fit: {found.captions_found} of the pictures find their caption, and "
-        f"{found.pictures_found} of the captions their picture",
-        f"without the adapter: {found.frozen_captions_found}, and {found.frozen_pictures_found}",
+        f"out of the fit: {estimate.captions_found} of the pictures find their caption, and "
+        f"{estimate.pictures_found} of the captions find their picture",
+        f"without the adapter: {estimate.frozen_captions_found}, and "
+        f"{estimate.frozen_pictures_found}",
     )
-    ours = found.captions_found.n_correct + found.pictures_found.n_correct
-    if ours < found.frozen_captions_found.n_correct + found.frozen_pictures_found.n_correct:
+    n_found = estimate.captions_found.n_correct + estimate.pictures_found.n_correct
+    n_frozen = estimate.frozen_captions_found.n_correct + estimate.frozen_pictures_found.n_correct
+    if n_found < n_frozen:
         console.warn(
-            "fewer of the left-out pairs are found than without the adapter: look whether each "
-            "caption is of the picture beside it, and give more pairs, for few tell little"
+            "fewer of the left-out pairs are found than without the adapter: check that each "
+            "caption describes the picture beside it, and add more pairs"
         )
     console.result(
         f"{out}: an adapter that orders captions and pictures, from {n} pairs (encoder "
         f"{origin.encoder}, {origin.n_views} view(s){looks_in_words(origin.zoom, origin.blocks)})"
     )
     console.note(f"next: metaadapter rank {quote(str(out))} PICTURES CAPTIONS.txt")
-
-
-def _parts(found: LeftOutPairs) -> dict[str, Proportion]:
-    return {field.name: getattr(found, field.name) for field in fields(found)}

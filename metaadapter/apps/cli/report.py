@@ -1,4 +1,4 @@
-"""`metaadapter report`: an evaluation as a page to read, as Markdown and as JSON."""
+"""`metaadapter report`: an evaluation as a page, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ def report(
     run: Annotated[Path, Argument(metavar="RUN", help="Folder that `metaadapter evaluate` wrote.")],
     out: Annotated[
         Path | None,
-        Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="into RUN"),
+        Option("--out", "-o", metavar="FOLDER", help="Folder to write to.", show_default="RUN"),
     ] = None,
     pictures: Annotated[
         list[Path] | None,
         Option(
             metavar="FOLDER",
-            help="Where the paths of pictures begin, if not here; repeatable.",
+            help="Folder in which the paths of pictures begin, if not the current one; repeatable.",
         ),
     ] = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make a page to read of an evaluation, and Markdown and JSON.
+    """Write a report of an evaluation as a page, Markdown and JSON.
 
-    Written are report.html, report.md and report.json. The page needs no other file, no script
-    and no network. Pictures of the worst mistakes are shown if their files are still there, byte
-    for byte. Of --continual the page has figures, curves, and the accuracy on each task after each.
+    The files are report.html, report.md and report.json. The page needs no other file, no script
+    and no network. Pictures of the worst mistakes are shown if their files have not changed. For
+    an evaluation with --continual the page has figures, curves, and the accuracy on each task after
+    each task.
     """
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
@@ -47,10 +48,10 @@ def report(
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        # First, for by it the folder is known as that of a report.
+        # First, because it marks the folder as that of a report.
         proof.write_document(folder / "report.json", views.document)
         replace_file(folder / "report.md", views.markdown)
-        # Last, for it alone needs a package that may be missing.
+        # Last, because only the page needs a package that may be missing.
         replace_file(folder / "report.html", views.page())
     files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
     if json_output:
@@ -60,7 +61,7 @@ def report(
 
 
 class _Views(NamedTuple):
-    """The page, the Markdown and the JSON of one run, and what to say of it."""
+    """The JSON, the Markdown and the page of one run."""
 
     document: dict[str, Any]
     markdown: str
@@ -75,16 +76,16 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> _View
     from metaadapter.bench.report.thumbnails import thumbnails
 
     result = find(EvaluationRun.read(run))
-    mistakes = [mistake for found in result.sets for mistake in found.mistakes]
-    shown = thumbnails(mistakes, [Path(), *pictures])
+    mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]
+    jpegs = thumbnails(mistakes, [Path(), *pictures])
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
-    if len(shown) < n_pictures:
+    if len(jpegs) < n_pictures:
         console.note(
-            f"{len(shown)} of {n_pictures} pictures of mistakes were found; --pictures FOLDER "
-            "says where their paths begin"
+            f"{len(jpegs)} of {n_pictures} pictures of mistakes were found; name the folder in "
+            "which their paths begin with --pictures FOLDER"
         )
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    return _Views(document, markdown(result), lambda: page(result, shown))
+    return _Views(document, markdown(result), lambda: page(result, jpegs))
 
 
 def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> _Views:
