@@ -1,4 +1,4 @@
-"""Generators by name, from a folder, or from a file of one's own."""
+"""Load and save generators: by name, from a folder, or from the user's own file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from metaadapter.generator.generator import Generator, GeneratorConfig
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/3"
-# Those of the first one also lack the constants.
+# Files of the first schema also lack the constants of the closed form.
 WITHOUT_PROOF = ("metaadapter.generator/2", WITHOUT_CONSTANTS := "metaadapter.generator/1")
 REMEDY = "restore it from a copy, or train the generator again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
-# The constants of generators whose file has none; the defaults may become others.
+# The constants of generators whose file has none; the defaults may change.
 FIRST_CONSTANTS = ClosedForm(
     ridge=0.5,
     linear_ridge=1.0,
@@ -45,7 +45,7 @@ FIRST_CONSTANTS = ClosedForm(
 
 
 def load_generator(name: str | Path = "default") -> AdapterGenerator:
-    """A generator in evaluation mode, with the constants that it was trained with.
+    """Return a generator in evaluation mode, with the constants that it was trained with.
 
     Args:
         name: One of these:
@@ -53,7 +53,7 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
             - `"default"`: the trained generator that ships, for any encoder;
             - `"closed-form"`: an untrained one, which is kernel ridge towards the text;
             - a folder that `save_generator` wrote;
-            - FILE.py:CLASS: an `AdapterGenerator` of one's own;
+            - FILE.py:CLASS: an `AdapterGenerator` of your own;
             - FILE.py:CLASS@FOLDER: the same with weights from training.
 
     Raises:
@@ -74,23 +74,23 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         )
     stored, weights = _read(folder)
     config = _config(stored, folder)
-    # Without memory: what the configuration declares may be more than the file holds.
+    # Without memory: the configuration may declare more than the file holds.
     with torch.device("meta"):
         generator = Generator(config)
     real = {name: tensor.float() for name, tensor in weights.items()}
     for part in ("pool.", "known."):
         if not any(name.startswith(part) for name in real):
-            # Generators that were saved before there was such a part learned nothing of it.
+            # A generator that was saved before this part existed gets it untrained.
             untrained = _seeded(Generator).state_dict()
-            real |= {name: each for name, each in untrained.items() if name.startswith(part)}
+            real |= {name: t for name, t in untrained.items() if name.startswith(part)}
     return _with_weights(generator, real, folder, assign=True).eval()
 
 
 def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
-    """`load_generator` and `generator_id`, kept between calls until a file changes.
+    """Return `load_generator` and `generator_id`, cached until a file changes.
 
-    All callers get one generator: to change its weights, load another. A generator in place of a
-    name is given back.
+    All callers share the generator: to change its weights, load another. A generator in place of a
+    name is returned as it is.
     """
     if isinstance(name, AdapterGenerator):
         return name, generator_id(name)
@@ -102,7 +102,7 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
 
 
 def save_generator(generator: AdapterGenerator, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` in one step; no pickle, and no code."""
+    """Write `config.json` and `model.safetensors` in one step, without a pickle or code."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     config: dict[str, Any] = {"schema": SCHEMA}
@@ -116,13 +116,13 @@ def save_generator(generator: AdapterGenerator, folder: Path) -> None:
 
 
 def generator_id(generator: AdapterGenerator) -> str:
-    """Twelve hexadecimal digits that change with any weight, the shape and the constants.
+    """Return twelve hexadecimal digits that change with the weights, the shape and the constants.
 
-    Those of a generator of one's own also change with its code.
+    The identity of a generator of your own changes with its code, too.
     """
     if isinstance(generator, Generator):
         described = asdict(generator.config)
-        # Adapters that were saved before generators had constants name one without them.
+        # Older adapters name the identity of a generator without constants.
         if generator.config.closed_form == FIRST_CONSTANTS:
             del described["closed_form"]
         text = json_text(described, sort_keys=True)
@@ -142,7 +142,7 @@ def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGen
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The configuration and the weights in a folder."""
+    """Read the configuration and the weights in a folder."""
     path = folder / CONFIG_FILE
     stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=WITHOUT_PROOF)
     try:
@@ -158,7 +158,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     if "class" in stored:
         raise IncompatibleArtifact(
-            f"{folder} holds weights of a generator of one's own, {stored['class']}, whose code is "
+            f"{folder} holds the weights of your own generator {stored['class']}, whose code is "
             f"not in it: name both, as in FILE.py:{stored['class']}@{folder}"
         )
     try:
@@ -200,7 +200,7 @@ def _own(code: str, folder: Path | None) -> AdapterGenerator:
 
 
 def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:
-    """A new generator, with the same weights in every process; the caller's random state stays."""
+    """Return a new generator with the same weights in every process; random state stays."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return kind()

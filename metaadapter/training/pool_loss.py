@@ -1,4 +1,4 @@
-"""What a generator is trained to make of pools: to win by them, and not to depend on their draw."""
+"""The loss terms of pools: a pool should improve predictions, whichever pictures it has."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from metaadapter.adapter.divergence import symmetric_divergence
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.training.query_loss import losses
+from metaadapter.training.query_loss import query_losses
 
 POOL_TERMS = ("pool", "pool_kept", "pool_halves")
-# Added to a loss that others are divided by: below it nothing is left to win.
+# Added to a loss in a denominator: below it there is nothing left to improve.
 LEAST_LOSS = 0.05
 
 
 def pool_terms(
     generator: AdapterGenerator, episodes: Episodes, support: Support, wanted: frozenset[str]
 ) -> dict[str, Float[Tensor, ""]]:
-    """Loss terms of a batch of tasks with pools, unweighted, by name; none where no task has one.
+    """Return the loss terms of tasks with pools, unweighted, by name; none if no task has a pool.
 
     Args:
         generator: Predicts the adapters.
-        episodes: Tasks, with their pools.
-        support: Their supports, without the pools.
-        wanted: Which of the terms.
+        episodes: The tasks with their pools.
+        support: Their supports without the pools.
+        wanted: The names of the terms.
     """
     mask_TU, batch = episodes.pool_mask_TU, episodes.batch
     if not wanted or not mask_TU.any():
         return {}
 
-    def answers(mask_TU: Tensor, rows: Tensor) -> Tensor:
+    def logits(mask_TU: Tensor, rows: Tensor) -> Tensor:
         pooled = replace(support, pool_TUD=episodes.pool_TUD, pool_mask_TU=mask_TU)
         return classify(rows, generator(pooled))
 
@@ -43,14 +43,14 @@ def pool_terms(
     parts = [batch.query_TQD.shape[1]]
     with torch.no_grad():
         kept_TQN, kept_TUN = classify(rows_TXD, generator(support)).tensor_split(parts, 1)
-    logits_TQN, own_TUN = answers(mask_TU, rows_TXD).tensor_split(parts, 1)
+    logits_TQN, own_TUN = logits(mask_TU, rows_TXD).tensor_split(parts, 1)
     counts_TQ = (batch.query_labels_TQ >= 0) & mask_TU.any(-1, keepdim=True)
     terms = {}
     if "pool" in wanted:
         relative_2T = [
-            losses(found, labels, batch.class_mask_TN)
-            / (losses(kept, labels, batch.class_mask_TN) + LEAST_LOSS)
-            for found, kept, labels in (
+            query_losses(pooled, labels, batch.class_mask_TN)
+            / (query_losses(kept, labels, batch.class_mask_TN) + LEAST_LOSS)
+            for pooled, kept, labels in (
                 (logits_TQN, kept_TQN, batch.query_labels_TQ),
                 (own_TUN, kept_TUN, episodes.pool_labels_TU),
             )
@@ -61,7 +61,7 @@ def pool_terms(
     if "pool_halves" in wanted:
         is_even_U = torch.arange(mask_TU.shape[1], device=mask_TU.device) % 2 == 0
         one, other = (
-            answers(mask_TU & half_U, batch.query_TQD) for half_U in (is_even_U, ~is_even_U)
+            logits(mask_TU & half_U, batch.query_TQD) for half_U in (is_even_U, ~is_even_U)
         )
         terms["pool_halves"] = symmetric_divergence(one, other, counts_TQ)
     return terms

@@ -1,4 +1,4 @@
-"""Feature stores as sources of tasks."""
+"""Sources of tasks: feature stores, or synthetic classes, ready to draw from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 @dataclass(frozen=True, slots=True)
 class LoadedSource:
-    """A source with what the run's card tells about it."""
+    """A source with the facts about it for the model card."""
 
     tasks: TaskSource
     classes: tuple[str, ...]
@@ -35,13 +35,13 @@ class LoadedSource:
     digest: str
     """Changes with any feature, label, text or class name."""
     stores: tuple[str, ...] = ()
-    """As the configuration names them."""
+    """The names in the configuration."""
     folders: tuple[Path, ...] = ()
-    """Where the stores lie."""
+    """The folders of the stores."""
     picture_hashes: frozenset[str] = frozenset()
 
     def describe(self) -> dict[str, Any]:
-        """What a model card says of the source."""
+        """Return the facts of the source for a model card."""
         return {
             "name": self.tasks.name,
             "encoder": self.encoder,
@@ -57,12 +57,12 @@ def load_source(
 ) -> LoadedSource:
     """Read a source's stores in `root`, one domain each, its classes joined by name.
 
-    With `average_views` there is one feature a picture, the mean of its views, as a classifier sees
-    it; else tasks are drawn through single views. They are shaped as `episodes` says where the
-    source has no shape of its own.
+    With `average_views` a picture has one feature, the mean of its views, as for a classifier;
+    else tasks draw one of its views. A source with a range of shots of its own replaces that of
+    `episodes`.
 
     Raises:
-        DataError: A store is missing, has no labelled pictures, or lacks a class asked for.
+        DataError: A store is missing, has no labelled pictures, or lacks a class of the split.
         IncompatibleArtifact: The stores are of different encoders.
     """
     spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
@@ -81,9 +81,10 @@ def load_source(
         )
     domains = [np.full(len(labels), number) for number, (_, labels) in enumerate(parts)]
     features = [_unit(stored, average_views) for stored, _ in parts]
-    known = ChainMap(*(store.class_texts() for store in stores))  # the first store that has a text
+    # The text of the first store that has one.
+    class_texts = ChainMap(*(store.class_texts() for store in stores))
     none = np.zeros(stores[0].fingerprint.dim)
-    texts = np.stack([known.get(name, none) for name in classes]).astype(np.float32)
+    texts = np.stack([class_texts.get(name, none) for name in classes]).astype(np.float32)
     tasks = TaskSource(
         name=config.name,
         features_nVD=torch.from_numpy(np.concatenate(features)),
@@ -111,15 +112,15 @@ def load_source(
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
-    """Sorted names of the classes that the source has and the configuration wants."""
-    there = {name for store in stores for name in store.classes}
-    if not there:
+    """Return the sorted names of the classes that the configuration selects."""
+    names = {name for store in stores for name in store.classes}
+    if not names:
         raise DataError(
             f"the source {config.name!r}: {', '.join(str(store.folder) for store in stores)} has "
             "no labelled pictures; encode a folder that holds one folder for each class"
         )
     if config.classes is None:
-        return tuple(sorted(there))
+        return tuple(sorted(names))
     parts = ClassSplit.load(regular(Path(config.classes.split))).parts
     wanted = parts.get(config.classes.part)
     if not wanted:
@@ -127,7 +128,7 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
             f"the source {config.name!r}: {config.classes.split} has no classes in a part "
             f"{config.classes.part!r}; it has parts {', '.join(sorted(parts))}"
         )
-    missing = sorted(set(wanted) - there)
+    missing = sorted(set(wanted) - names)
     if missing:
         raise DataError(
             f"the source {config.name!r}: {config.classes.split} names {len(missing)} classes that "
@@ -137,7 +138,7 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
 
 
 def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(n, V, D) rows as stored and (n,) class numbers of the pictures of these classes."""
+    """Return (n, V, D) rows as stored and (n,) class numbers of the pictures of these classes."""
     number = {name: position for position, name in enumerate(classes)}
     names = store.rows.label[store.rows.view == 0]
     labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
@@ -146,7 +147,7 @@ def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
-    """float32 unit rows."""
+    """Return float32 unit rows, one a picture or one a view."""
     if average_views:
         return mean_of_views(stored_nVD)[:, None]
     views = stored_nVD.astype(np.float32)
@@ -154,12 +155,12 @@ def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
 
 
 def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
-    """A digest of what is stored: what is computed of it may differ in its last bits elsewhere."""
-    found = hashlib.sha256(json_text(values).encode())
+    """Hash stored values; computed ones may differ in their last bits on another machine."""
+    digest = hashlib.sha256(json_text(values).encode())
     for array in arrays:
-        found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _synthetic(
@@ -167,8 +168,8 @@ def _synthetic(
 ) -> LoadedSource:
     generator = torch.Generator().manual_seed(shape.seed)
     settings = shape.model_dump(exclude={"seed"})
-    made = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
+    source = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     digest = _digest(shape.model_dump())
-    made = replace(made, spec=spec, classes=classes)
-    return LoadedSource(made, classes, encoder="synthetic", digest=digest)
+    source = replace(source, spec=spec, classes=classes)
+    return LoadedSource(source, classes, encoder="synthetic", digest=digest)

@@ -1,4 +1,4 @@
-"""Meta-training: draw tasks, predict adapters, judge them, correct the generator."""
+"""The trainer: draw tasks, predict their adapters, and follow the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
 
 MOST_GRADIENT = 1.0
-"""The norm that longer gradients are cut to."""
+"""Longer gradients are scaled to this norm."""
 MOST_SKIPPED_IN_A_ROW = 10
 
 
 @final
 class Trainer:
-    """The state of a run, and the loop that moves it on.
+    """The state of a run, and the loop of its steps.
 
     Args:
-        config: What the run is asked to do.
-        mixture: The stream of tasks to train on, on `device`.
-        validator: Judges the moving average of the generator.
+        config: The configuration of the run.
+        mixture: The stream of training tasks, on `device`.
+        validator: Validates the moving average of the generator.
         device: The device of the network.
 
     Raises:
-        UsageError: The generator or a loss of one's own cannot be loaded, or has nothing to learn.
+        UsageError: The user's generator or loss cannot be loaded, or has no parameter to train.
     """
 
     def __init__(
@@ -74,10 +74,12 @@ class Trainer:
         self._best_weights = _copy(self._averaged)
 
     def steps(self) -> Iterator[Moment]:
-        """Train until the last step. After each, and before the first of all, `state` can be kept.
+        """Train to the last step; yields a moment before the first step and after each.
+
+        Between two moments `state` can be saved.
 
         Raises:
-            DataError: Losses were not finite ten times in a row.
+            DataError: Ten steps in a row had no finite loss.
         """
         if self.step == 0:
             self.first = self._validate()
@@ -87,27 +89,27 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the last step is done."""
         return self.step >= self.config.optim.steps
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to validate and to save."""
+        """Whether it is time to validate and to save the state."""
         return self.step % self.config.validation.every == 0 or self.is_done
 
     def best_generator(self) -> AdapterGenerator:
-        """The averaged generator at its best validation; without validation sets the latest."""
+        """Return the averaged generator at its best validation; the latest without sets."""
         generator = _new_generator(self.config)
         generator.load_state_dict(self._best_weights if self.best else _copy(self._averaged))
         return generator.eval()
 
     @property
     def is_at_its_best(self) -> bool:
-        """Whether `best_generator` is the average of the last step."""
+        """Whether `best_generator` is the average after the last step."""
         return self.best is None or self.best.step == self.step
 
     def state(self, about: Mapping[str, Any]) -> Checkpoint:
-        """Everything that the next step depends on, and what else is to be known of the run."""
+        """Return everything that the next step depends on, with the values `about` the run."""
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -130,7 +132,7 @@ class Trainer:
         return Checkpoint(tensors, {**values, **about})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Become what `state` described."""
+        """Continue from a saved `state`."""
         tensors, values = checkpoint.tensors, checkpoint.values
         for name in ("network", "average", "best"):
             if not all(tensor.isfinite().all() for tensor in tensors[name].values()):
@@ -139,11 +141,11 @@ class Trainer:
         self._average.load_state_dict(tensors["average"])
         self._schedule.load_state_dict(values["schedule"])
         optimizer = self._optimizer.state_dict()
-        parameters = [each for group in self._optimizer.param_groups for each in group["params"]]
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         for key, tensor in tensors["optimizer"].items():
             number, _, name = key.partition(".")
             if tensor.ndim and tensor.shape != parameters[int(number)].shape:
-                raise ValueError(f"{key} of its optimizer is of another shape")
+                raise ValueError(f"{key} of its optimizer has another shape")
             optimizer["state"].setdefault(int(number), {})[name] = tensor
         for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr
@@ -159,18 +161,18 @@ class Trainer:
         )
 
     def _advance(self) -> Moment:
-        """One step, and the validation that is due after it."""
+        """Take one step, and validate if that is due."""
         optim, started = self.config.optim, time.monotonic()
         lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
-        # Of torch's own random state, which code of one's own may draw from (dropout): the same in
-        # a run that was interrupted, and the caller's is left alone.
+        # The user's code may draw from torch's global random state (dropout). It is seeded by the
+        # step, so that a resumed run draws the same, and the caller's state stays as it is.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream(self.config.seed, f"step {self.step}").initial_seed())
             terms = _means([self._backward() for _ in range(optim.draws_per_step)])
         grad_norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
         self.step += 1
-        self._correct(terms, grad_norm)
+        self._update(terms, grad_norm)
         return Moment(
             step=self.step,
             terms=terms,
@@ -182,7 +184,7 @@ class Trainer:
         )
 
     def _backward(self) -> dict[str, float]:
-        """Add the gradient of one draw, which is of one source."""
+        """Add the gradient of one draw of tasks; returns its loss terms."""
         config, optim = self.config, self.config.optim
         episodes = self._mixture.draw(
             optim.tasks_per_draw,
@@ -201,14 +203,14 @@ class Trainer:
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
-        if not terms:  # no picture was left for a pool
+        if not terms:  # no task had a picture left for a pool
             return {}
         total = weighted_sum(terms, config.loss)
         (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
 
-    def _correct(self, terms: Mapping[str, float], grad_norm: float) -> None:
-        """Follow the gradient, unless it or the loss is not finite, or there is none."""
+    def _update(self, terms: Mapping[str, float], grad_norm: float) -> None:
+        """Step along the gradient; skip the step if there is no finite loss and gradient."""
         if math.isfinite(terms.get("total", math.nan) + grad_norm):
             self._optimizer.step()
             self._schedule.step()
@@ -231,7 +233,7 @@ class Trainer:
             )
 
     def _validate(self) -> Validation | None:
-        """Judge the average, and remember it if there was none better."""
+        """Validate the averaged generator, and keep its weights if they are the best so far."""
         if self._validator.is_empty:
             return None
         try:
@@ -240,7 +242,7 @@ class Trainer:
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
                 f"the generator of step {self.step} predicts no adapter that can be computed: its "
-                "weights have left all bounds. Lower optim.lr and start a new run"
+                "weights have grown too large. Lower optim.lr and start a new run"
             ) from error
         if self.best is None or validation.score > self.best.score:
             self.best, self._best_weights = validation, _copy(self._averaged)
@@ -248,7 +250,7 @@ class Trainer:
 
 
 def _new_generator(config: TrainConfig) -> AdapterGenerator:
-    """Weights from the seed, without touching the caller's random state."""
+    """Return a generator with weights from the seed; the caller's random state stays as it is."""
     kind = type(load_generator(config.generator)) if config.generator else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(config.seed, "network").initial_seed())
@@ -261,16 +263,16 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
                 f"a {type(generator).__name__}"
             )
         generator = generator.train()
-    if not any(each.requires_grad for each in generator.parameters()):
-        raise UsageError(f"the generator {config.generator} has no parameter that could be trained")
+    if not any(parameter.requires_grad for parameter in generator.parameters()):
+        raise UsageError(f"the generator {config.generator} has no parameter to train")
     return generator
 
 
 def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each term over the draws that had it."""
+    """Return the mean of each term over the draws that had it."""
     names = dict.fromkeys(name for draw in draws for name in draw)
-    found = {name: [draw[name] for draw in draws if name in draw] for name in names}
-    return {name: sum(values) / len(values) for name, values in found.items()}
+    values = {name: [draw[name] for draw in draws if name in draw] for name in names}
+    return {name: sum(numbers) / len(numbers) for name, numbers in values.items()}
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

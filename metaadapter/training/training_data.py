@@ -1,4 +1,4 @@
-"""All sources of a run, checked against what it is judged on."""
+"""The data of a run: its sources, checked for overlap with its validation sets."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from metaadapter.training.validator import Validator
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What is trained on, and what the generator is judged by."""
+    """The sources to train on, and the validation sets."""
 
     sources: tuple[LoadedSource, ...]
     validation: Mapping[Kind, tuple[LoadedSource, ...]]
 
     def mixture(self, config: TrainConfig, device: torch.device | str) -> Mixture:
-        """The stream of training tasks."""
+        """Return the stream of training tasks."""
         tasks = [source.tasks.to(device) for source in self.sources]
         with _as_data_errors():
             return Mixture(tasks, config.episodes)
 
     def validator(self, config: TrainConfig, device: torch.device | str) -> Validator:
-        """The fixed validation tasks."""
+        """Return the validator with its fixed tasks."""
         sets = {
-            kind: [each.tasks.to(device) for each in loaded]
+            kind: [source.tasks.to(device) for source in loaded]
             for kind, loaded in self.validation.items()
         }
         with _as_data_errors():
@@ -52,24 +52,24 @@ class TrainingData:
             )
 
     def digests(self) -> dict[str, str]:
-        """A digest of each source and validation set, which changes with anything in its stores."""
+        """Return a digest of each source and validation set, of everything in its stores."""
         loaded = chain(self.sources, *self.validation.values())
-        return {each.tasks.name: each.digest for each in loaded}
+        return {source.tasks.name: source.digest for source in loaded}
 
     def describe(self) -> dict[str, list[dict[str, Any]]]:
-        """What a model card says of the data."""
+        """Return the facts of all sources for a model card."""
         parts = {"training": self.sources}
         parts |= {f"validation_{kind}": loaded for kind, loaded in self.validation.items()}
-        return {part: [each.describe() for each in loaded] for part, loaded in parts.items()}
+        return {part: [source.describe() for source in loaded] for part, loaded in parts.items()}
 
 
 def load_training_data(config: TrainConfig) -> TrainingData:
     """Read all feature stores of a run.
 
     Raises:
-        DataError: A store is missing or unfit; or a training source has a store or a picture of a
-            validation set, or a class of the held-out classes; or any source has a reserved store
-            or a picture of one.
+        DataError: A store is missing or unfit; a training source has a picture of a validation
+            set, a held-out class, or the store of a held-out domain; or any source has a reserved
+            store or a picture of one.
         IncompatibleArtifact: The stores of one source are of different encoders.
     """
     root, data = Path(config.data.root), config.data
@@ -77,13 +77,13 @@ def load_training_data(config: TrainConfig) -> TrainingData:
     with _as_data_errors():
         sources = tuple(map(load, data.sources))
         classes, domains = (
-            tuple(load(each, average_views=True) for each in wanted)
-            for wanted in (data.validation_classes, data.validation_domains)
+            tuple(load(source, average_views=True) for source in configs)
+            for configs in (data.validation_classes, data.validation_domains)
         )
         for source in sources:
             _require_apart(source, classes, domains)
         for store in data.reserved:
-            # By whatever path a source names it.
+            # Sources may name the store by another path.
             pictures = frozenset(map(str, FeatureStore.open(root / store).rows.sha256))
             for source in (*sources, *classes, *domains):
                 _require_not_in(source, root / store, "which is reserved")
@@ -94,17 +94,17 @@ def load_training_data(config: TrainConfig) -> TrainingData:
 def _require_apart(
     source: LoadedSource, classes: Sequence[LoadedSource], domains: Sequence[LoadedSource]
 ) -> None:
-    """Refuse to train on a picture, a held-out class or the store of a held-out domain.
+    """Check that a source has no validation picture, held-out class or held-out domain's store.
 
-    Held-out classes may be of a trained store; held-out domains may have trained classes.
+    Held-out classes may be in a training store; held-out domains may have training classes.
     """
-    for judged in domains:
-        for store in judged.folders:
-            _require_not_in(source, store, f"which is judged as {judged.tasks.name!r}")
-    for judged in classes:
-        _require_other_classes(source, judged)
-    for judged in (*classes, *domains):
-        _require_other_pictures(source, judged.picture_hashes, judged.tasks.name)
+    for held_out in domains:
+        for store in held_out.folders:
+            _require_not_in(source, store, f"which validates as {held_out.tasks.name!r}")
+    for held_out in classes:
+        _require_other_classes(source, held_out)
+    for held_out in (*classes, *domains):
+        _require_other_pictures(source, held_out.picture_hashes, held_out.tasks.name)
 
 
 def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
@@ -112,22 +112,22 @@ def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
     if same:
         raise DataError(
             f"the source {source.tasks.name!r} has the store {same[0]}, {role}: figures on "
-            "it would mean nothing. Take it out of this source, or out of the evaluation"
+            "it would mean nothing. Remove it from this source, or from the evaluation"
         )
 
 
-def _require_other_classes(source: LoadedSource, judged: LoadedSource) -> None:
-    """Labels are compared as the text tower reads them: "n07753592 banana" is "banana"."""
-    given, there = (
-        {readable_name(label).casefold(): label for label in each.classes}
-        for each in (source, judged)
+def _require_other_classes(source: LoadedSource, held_out: LoadedSource) -> None:
+    """Compare labels as the text tower reads them: "n07753592 banana" is "banana"."""
+    trained, kept = (
+        {readable_name(label).casefold(): label for label in loaded.classes}
+        for loaded in (source, held_out)
     )
-    shared = sorted(given.keys() & there.keys())
+    shared = sorted(trained.keys() & kept.keys())
     if shared:
-        pairs = [f"{given[name]!r} ({there[name]!r} there)" for name in shared]
+        pairs = [f"{trained[name]!r} (there {kept[name]!r})" for name in shared]
         raise DataError(
             f"the source {source.tasks.name!r} has {len(shared)} class(es) of the evaluation set "
-            f"{judged.tasks.name!r}: {_first(pairs)}. Leave them out of training, for example "
+            f"{held_out.tasks.name!r}: {_first(pairs)}. Leave them out of training, for example "
             "with a class split"
         )
 
@@ -141,8 +141,8 @@ def _require_other_pictures(source: LoadedSource, hashes: frozenset[str], owner:
         )
 
 
-def _first(found: list[str]) -> str:
-    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+def _first(values: list[str]) -> str:
+    return ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where a run stands: accuracy and loss by shots on fixed tasks of the validation sets."""
+"""The figures of a run: its validation rounds, and the moments after its steps."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from metaadapter.data.strict_json import json_text
 
 Kind = Literal["classes", "domains"]
 Tables = dict[Kind, dict[str, dict[int, float]]]
-"""Held-out classes and held-out domains → set → shots → a figure."""
+"""Held-out classes or domains → set → shots → a figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """One round: figures of each set at each number of shots."""
+    """One validation round: the figures of each set at each number of shots."""
 
     step: int
     accuracy: Tables
-    """Fraction of the queries that are classified correctly; in a run for the head that tells known
-    pictures alone, of known and strange pictures that are told rightly."""
+    """The fraction of correctly classified queries; in a run of the known head alone, the fraction
+    of known and unknown pictures that it separates correctly."""
     loss: Tables
-    """Cross-entropy of the queries divided by log(ways): 1 is guessing; or `known_loss`."""
+    """Cross-entropy of the queries over log(ways), so that guessing is 1; or `known_loss`."""
 
     @property
     def mean_accuracy(self) -> float:
-        """The mean of both kinds, each the mean over its sets and shots; that of one kind alone."""
+        """The mean over held-out classes and domains, each the mean over its sets and shots."""
         return _mean_of_kinds(self.accuracy)
 
     @property
     def mean_loss(self) -> float:
-        """The mean loss of both kinds. It chooses: unlike accuracy it also sees confidence."""
+        """The same mean of the loss. It selects the best round: it depends on confidence, too."""
         return _mean_of_kinds(self.loss)
 
     @property
     def score(self) -> float:
-        """1 less the mean loss: the best round has the highest score."""
+        """1 − mean loss: the best round has the highest score."""
         return 1 - self.mean_loss
 
     @property
@@ -53,33 +53,33 @@ class Validation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Return the JSON form."""
         return {"step": self.step, "score": self.score, **asdict(self)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Validation:
-        """Read what `to_dict` gave, also after JSON turned the numbers of shots into text."""
+        """Read the JSON form, in which the numbers of shots are text."""
         return TypeAdapter(cls).validate_python(stored)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a run stands after one of its steps, or before the first."""
+    """The figures of a run after one of its steps, or before the first."""
 
     step: int
     validation: Validation | None
-    """The round after this step, if there was one."""
+    """The validation after this step, if there was one."""
     terms: Mapping[str, float]
-    """Each loss term, unweighted, and the weighted "total": means over the draws of the step."""
+    """The loss terms, unweighted, and the weighted "total": means over the draws of the step."""
     lr: float = 0.0
     grad_norm: float = 0.0
-    """The norm of the gradient before it is cut."""
+    """The norm of the gradient before it is scaled."""
     tasks_per_second: float = 0.0
     n_skipped: int = 0
-    """Steps so far without effect: a loss or a gradient was not finite, or no task had a pool."""
+    """Steps skipped so far: a loss or a gradient was not finite, or no task had a pool."""
 
     def log_line(self, seconds: float) -> bytes:
-        """One line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; null if not finite."""
+        """Return a line of JSON, such as `{"step": 10, "loss": {"query": 0.41}}`; NaN is null."""
         figures: dict[str, Any] = {"step": self.step, "seconds": round(seconds, 3)}
         if self.terms:
             figures |= {

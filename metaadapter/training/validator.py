@@ -1,4 +1,4 @@
-"""The validator: judges generators on fixed tasks of the validation sets."""
+"""The validator: measures generators on fixed tasks of the validation sets."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ CHUNK_TASKS = 10
 
 @final
 class Validator:
-    """Judges generators on tasks that were drawn once: every round sees the same.
+    """Measures generators on tasks that are drawn once, the same in every round.
 
-    A task with more shots has the pictures of the one with fewer, and the same queries.
+    A task with more shots has all pictures of the one with fewer, and the same queries. With
+    `strangers`, it measures how well known pictures are separated from unknown ones.
     """
 
     def __init__(
@@ -44,17 +45,16 @@ class Validator:
         pools: PoolSpec | None = None,
         strangers: bool = False,
     ) -> None:
-        """`strangers`: judge how known pictures are told from those of other classes and sets."""
         self._config, self._pools, self._strangers = config, pools, strangers
         self._sets = [
             (kind, source, self._draw(source, seed))
             for kind, sources in sets.items()
             for source in sources
         ]
-        everything = [source for _, source, _ in self._sets]
+        sources = [source for _, source, _ in self._sets]
         self._far = {
-            source.name: _far_strangers(source, everything if strangers else [], seed)
-            for source in everything
+            source.name: _far_strangers(source, sources if strangers else [], seed)
+            for source in sources
         }
 
     @property
@@ -69,22 +69,22 @@ class Validator:
         for kind, source, rows in self._sets:
             shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
             far = self._far[source.name]
-            judged = {
-                n: _judge(generator, source, rows.first(n), far if self._strangers else None)
+            figures = {
+                n: _measure(generator, source, rows.first(n), far if self._strangers else None)
                 for n in shots
             }
-            accuracy[kind][source.name] = {n: judged[n][0] for n in shots}
-            loss[kind][source.name] = {n: judged[n][1] for n in shots}
+            accuracy[kind][source.name] = {n: figures[n][0] for n in shots}
+            loss[kind][source.name] = {n: figures[n][1] for n in shots}
         return Validation(step, accuracy, loss)
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
         config = self._config
-        # Shots that two classes have pictures for, and one more to classify; else the fewest.
+        # The shots for which two classes have enough pictures and one more as query; or the fewest.
         second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
         shots = tuple(n for n in config.shots if n < second_largest) or (min(config.shots),)
         try:
             ways = MOST_WAYS
-            if self._strangers:  # half of the classes are to be strange
+            if self._strangers:  # half of the classes give the unknown pictures
                 ways = min(MOST_WAYS, max(2, int((source.index.counts_C > 0).sum()) // 2))
             rows = nested_draws(source.index, shots, N_QUERY, config.tasks, ways, seed)
             if self._strangers:
@@ -99,12 +99,12 @@ class Validator:
 def _far_strangers(
     source: TaskSource, others: Sequence[TaskSource], seed: int
 ) -> Float[Tensor, "O D"]:
-    """Up to 60 pictures of the other sets of the same encoder."""
+    """Return up to 60 pictures of the other sets of the same encoder."""
     width = source.features_nVD.shape[2]
     parts = [
-        each.features_nVD[each.labels_n >= 0, 0]
-        for each in others
-        if each is not source and each.encoder == source.encoder
+        other.features_nVD[other.labels_n >= 0, 0]
+        for other in others
+        if other is not source and other.encoder == source.encoder
     ]
     rows = torch.cat([source.features_nVD[:0, 0], *(p for p in parts if p.shape[1] == width)])
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
@@ -112,14 +112,14 @@ def _far_strangers(
 
 
 def _with_strangers(index: LabelIndex, rows: EpisodeRows, seed: int) -> EpisodeRows:
-    """The tasks with pictures of other classes."""
+    """Return the tasks with pictures of other classes."""
     generator = torch.Generator().manual_seed(seed)
     places_TO = draw_off_class(rows.classes_TN, index.counts_C, N_STRANGERS, generator)
     return replace(rows, off_class_TO=index.rows_at(places_TO))
 
 
 def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
-    """The tasks with pools of sizes of their own."""
+    """Return the tasks with pools, whose sizes may differ."""
     generator = torch.Generator().manual_seed(seed)
     drawn = [
         draw_pools(
@@ -137,19 +137,18 @@ def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int
     return replace(rows, pool_TU=pad_sequence(drawn, batch_first=True, padding_value=-1))
 
 
-def _judge(
+def _measure(
     generator: AdapterGenerator,
     source: TaskSource,
     rows: EpisodeRows,
     far: Float[Tensor, "O D"] | None,
 ) -> tuple[float, float]:
-    """The fraction of all queries that are correct, and the mean over tasks of their loss.
+    """Return the fraction of correct queries, and the mean over tasks of their loss.
 
-    With `far` strangers, and near ones of the set, the fraction of queries and strangers, both
-    kinds counted alike, that are told rightly at a probability of one half; and the loss of that.
+    With `far` strangers, beside near ones of the same set: the mean of the fractions of known and
+    of unknown pictures on the right side of a probability of 1/2, and the loss of the known head.
     """
-    n_correct, n_queries = 0.0, 0
-    losses = 0.0
+    n_correct, n_queries, losses = 0.0, 0, 0.0
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
         batch = episodes.batch
@@ -161,15 +160,15 @@ def _judge(
         weights = generator.predict(support)
         if far is not None:
             episodes = episodes.with_off_class(far.expand(len(batch.text_TND), *far.shape))
-            is_known_TQ, is_strange_TO = batch.query_labels_TQ >= 0, episodes.off_class_mask_TO
+            is_known_TQ, is_unknown_TO = batch.query_labels_TQ >= 0, episodes.off_class_mask_TO
             kept_TQ = (known_logits(batch.query_TQD, weights) >= 0) & is_known_TQ
-            told_TO = (known_logits(episodes.off_class_TOD, weights) < 0) & is_strange_TO
-            n_each = int(is_known_TQ.sum()), int(is_strange_TO.sum())
-            shares = [kept_TQ.sum() / max(n_each[0], 1)]
-            if n_each[1]:
-                shares.append(told_TO.sum() / n_each[1])
-            n_correct += float(sum(shares)) / len(shares) * n_each[0]
-            n_queries += n_each[0]
+            rejected_TO = (known_logits(episodes.off_class_TOD, weights) < 0) & is_unknown_TO
+            n_known, n_unknown = int(is_known_TQ.sum()), int(is_unknown_TO.sum())
+            fractions = [kept_TQ.sum() / max(n_known, 1)]
+            if n_unknown:
+                fractions.append(rejected_TO.sum() / n_unknown)
+            n_correct += float(sum(fractions)) / len(fractions) * n_known
+            n_queries += n_known
             losses += float(known_loss(weights, episodes).sum())
             continue
         logits_TQN = classify(batch.query_TQD, weights)

@@ -116,7 +116,7 @@ def test_train__code_of_one_s_own__is_named_with_its_identity_and_must_not_chang
 
 
 def test_train__generator_without_parameters__is_refused(own, tmp_path):
-    with pytest.raises(UsageError, match=r"own_parts\.py:Nothing has no parameter that could be"):
+    with pytest.raises(UsageError, match=r"own_parts\.py:Nothing has no parameter to train"):
         own("run", "generator=own_parts.py:Nothing")
 
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
