@@ -560,4 +560,4 @@ def test_decode__one_open_picture_in_many_threads__is_loaded_once(tmp_path):
         decoded = list(pool.map(decode_image, [image] * 16))
 
     expected = np.asarray(decode_image(tmp_path / "a.jpg"))
-    assert all((np.asarray(each) == expected).all() for each in decoded)
+    assert all((np.asarray(item) == expected).all() for item in decoded)

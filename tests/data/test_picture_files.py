@@ -28,9 +28,9 @@ def test_is_picture__goes_by_the_ending_in_any_case(name, expected):
 def test_walk__nested_folders__lists_all_files_by_path(tmp_path):
     touch(tmp_path, "b/2.jpg", "a/z/1.jpg", "a/3.txt", "c.jpg", "a/b.jpg")
 
-    found = walk(tmp_path)
+    result = walk(tmp_path)
 
-    assert found == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert result == sorted(path for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_walk__hidden_files_and_leftovers__are_ignored(tmp_path):
@@ -43,9 +43,9 @@ def test_walk__link_to_another_folder__is_followed(tmp_path):
     touch(tmp_path, "elsewhere/1.jpg", "source/fox/2.jpg")
     (tmp_path / "source" / "lynx").symlink_to(tmp_path / "elsewhere")
 
-    found = walk(tmp_path / "source")
+    result = walk(tmp_path / "source")
 
-    assert names(tmp_path / "source", found) == ["fox/2.jpg", "lynx/1.jpg"]
+    assert names(tmp_path / "source", result) == ["fox/2.jpg", "lynx/1.jpg"]
 
 
 def test_walk__links_in_circles__ends(tmp_path):
@@ -54,9 +54,9 @@ def test_walk__links_in_circles__ends(tmp_path):
     (tmp_path / "source/above").symlink_to(tmp_path)
     (tmp_path / "source/lynx/other").symlink_to(tmp_path / "source/fox")
 
-    found = walk(tmp_path / "source")
+    result = walk(tmp_path / "source")
 
-    assert names(tmp_path / "source", found) == ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"]
+    assert names(tmp_path / "source", result) == ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"]
 
 
 def test_walk__two_folders_that_link_to_each_other__ends(tmp_path):

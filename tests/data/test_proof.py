@@ -41,33 +41,33 @@ def test_proof__of_a_file__is_its_sha256(document):
 
 
 def test_proof__undamaged_files__are_read(document):
-    _, found = read_document(document, "x/1", REMEDY)
+    _, result = read_document(document, "x/1", REMEDY)
 
-    assert found.read("a.bin") == b"content"
-    assert found.read("empty.csv") == b""
-    assert found.find("a.bin") == document.with_name("a.bin")
+    assert result.read("a.bin") == b"content"
+    assert result.read("empty.csv") == b""
+    assert result.find("a.bin") == document.with_name("a.bin")
 
 
 @pytest.mark.parametrize("content", [b"", b"conten", b"content ", b"Content"])
 @pytest.mark.parametrize("how", ["read", "find"])
 def test_proof__damaged_file__is_refused_by_its_name(document, content, how):
     (document.parent / "a.bin").write_bytes(content)
-    _, found = read_document(document, "x/1", REMEDY)
+    _, result = read_document(document, "x/1", REMEDY)
 
     with pytest.raises(DataError, match=r"a\.bin is damaged .*head\.json; restore it from a copy"):
-        getattr(found, how)("a.bin")
+        getattr(result, how)("a.bin")
 
 
 @pytest.mark.parametrize("how", ["read", "find"])
 def test_proof__missing_or_unknown_file__is_told(document, how):
     (document.parent / "a.bin").unlink()
     (document.parent / "b.bin").write_bytes(b"")
-    _, found = read_document(document, "x/1", REMEDY)
+    _, result = read_document(document, "x/1", REMEDY)
 
     with pytest.raises(DataError, match=r"cannot read .*a\.bin: No such file"):
-        getattr(found, how)("a.bin")
+        getattr(result, how)("a.bin")
     with pytest.raises(DataError, match=r"head\.json does not know the file b\.bin"):
-        getattr(found, how)("b.bin")
+        getattr(result, how)("b.bin")
 
 
 @pytest.mark.parametrize("first", range(6))
@@ -85,9 +85,9 @@ def test_write_document__killed_twice__leaves_one_whole_folder(
         process.start()
         process.join()
 
-    values, found = read_document(path, "x/1", REMEDY)
+    values, result = read_document(path, "x/1", REMEDY)
     version = str(values["version"]).encode()
-    assert (found.read("a.bin"), found.read("b.bin")) == (version, version)
+    assert (result.read("a.bin"), result.read("b.bin")) == (version, version)
 
 
 def write_and_die(path, version, dies_at):
@@ -126,12 +126,12 @@ def test_write_document__stopped_at_any_moment__leaves_the_old_folder_or_the_new
                 path, {"schema": "x/1", "version": 2}, {"a.bin": b"two", "b.bin": b"two"}
             )
 
-    values, found = read_document(path, "x/1", REMEDY)
-    contents = {found.read("a.bin"), found.read("b.bin")}
+    values, result = read_document(path, "x/1", REMEDY)
+    contents = {result.read("a.bin"), result.read("b.bin")}
     assert (values["version"], contents) == ((2, {b"two"}) if n_replaced > 2 else (1, {b"one"}))
 
     write_document(path, {"schema": "x/1", "version": 3}, {"a.bin": b"three", "b.bin": b"three"})
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.bin", "b.bin", "head.json"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.bin", "b.bin", "head.json"]
 
 
 @pytest.mark.parametrize("name", ["../a.bin", "/dev/zero", "x/../a.bin", "."])
@@ -159,10 +159,10 @@ def test_document__sealed_without_a_table_of_files__is_refused(tmp_path, files):
 def test_proof__fifo_in_the_place_of_a_file__is_refused_at_once(document):
     (document.parent / "a.bin").unlink()
     os.mkfifo(document.parent / "a.bin")
-    _, found = read_document(document, "x/1", REMEDY)
+    _, result = read_document(document, "x/1", REMEDY)
 
     with pytest.raises(DataError, match=r"cannot read .*a\.bin: it is a pipe"):
-        found.read("a.bin")
+        result.read("a.bin")
 
 
 @given(data=st.data())
@@ -174,11 +174,11 @@ def test_document__any_change_of_its_text__is_refused_or_changes_no_value(data):
     change = data.draw(st.one_of(st.binary(max_size=40), st.sampled_from([b"1", b"9", b'"'])))
 
     try:
-        found = unsealed(json.loads(text[:start] + change + text[end:]))
+        result = unsealed(json.loads(text[:start] + change + text[end:]))
     except (ValueError, AttributeError):
         return
 
-    assert found == unsealed(document)
+    assert result == unsealed(document)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_document__of_an_earlier_version__has_no_proof_and_says_so(tmp_path):
     path.write_text('{"schema": "x/0"}')
 
     with pytest.warns(UserWarning, match=r"head\.json is of an earlier version: .* be checked"):
-        found = read_document(path, "x/1", REMEDY, without_proof=("x/0",))
+        result = read_document(path, "x/1", REMEDY, without_proof=("x/0",))
 
-    assert found == ({"schema": "x/0"}, None)
+    assert result == ({"schema": "x/0"}, None)
 
 
 @pytest.mark.parametrize("document", [{}, {"schema": "x/0"}, sealed({"schema": "x/2"})])

@@ -61,25 +61,25 @@ def test_zip_bytes__of_the_same_files__are_the_same(monkeypatch):
 
 @pytest.mark.parametrize("files", [FILES, {}, {"b.bin": b""}])
 def test_open__what_was_packed__comes_back(opened, files):
-    found = opened(zip_bytes(files))
+    result = opened(zip_bytes(files))
 
-    assert found.contents == files
-    assert found.sizes == {name: len(content) for name, content in files.items()}
+    assert result.contents == files
+    assert result.sizes == {name: len(content) for name, content in files.items()}
 
 
 def test_open__plain_zip_of_another_program__is_read(opened):
-    found = opened(archive(("b.bin", b"later"), ("a.json", b"{}")))
+    result = opened(archive(("b.bin", b"later"), ("a.json", b"{}")))
 
-    assert found.contents == {"b.bin": b"later", "a.json": b"{}"}
+    assert result.contents == {"b.bin": b"later", "a.json": b"{}"}
 
 
 def test_open__some_names__reads_no_other_member(opened):
-    found = opened(zip_bytes(FILES), ["a.json"])
+    result = opened(zip_bytes(FILES), ["a.json"])
 
-    assert found.has("b.bin")
-    assert found.read("a.json") == b"{}"
+    assert result.has("b.bin")
+    assert result.read("a.json") == b"{}"
     with pytest.raises(FileNotFoundError):
-        found.read("b.bin")
+        result.read("b.bin")
 
 
 def linked(name):
@@ -195,8 +195,8 @@ def test_open__any_change_of_its_bytes__is_refused_or_changes_no_file(tmp_path_f
     path.write_bytes(content[:start] + change + content[end:])
 
     try:
-        found = StoredZip.open(path, LIMITS)
+        result = StoredZip.open(path, LIMITS)
     except ValueError:
         return
 
-    assert found.contents == FILES
+    assert result.contents == FILES

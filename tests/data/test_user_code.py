@@ -30,11 +30,11 @@ def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write)
 
     load_user_code(f"{file}:f", kind="method")
 
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
         check=False,
     )
-    assert found.returncode == 0
+    assert result.returncode == 0
 
 
 def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
@@ -63,7 +63,7 @@ def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text,
     with pytest.raises(UsageError, match=message):
         load_user_code(str(tmp_path / name), kind="encoder")
 
-    assert not {each for each in set(sys.modules) - modules if name != "mine.py:f"}
+    assert not {item for item in set(sys.modules) - modules if name != "mine.py:f"}
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ def drawn(make_source, draw):
     return source, rows
 
 
-def require_look_up(found, rows, expected_of):
+def require_look_up(result, rows, expected_of):
     """Each row of `found` is what a look-up by hand gives, and zeros for padding."""
-    flat = found.reshape(-1, found.shape[-1])
+    flat = result.reshape(-1, result.shape[-1])
     for feature, row in zip(flat, rows.flatten().tolist(), strict=True):
         expected = torch.zeros_like(feature) if row < 0 else expected_of(row)
         assert torch.equal(feature, expected)
@@ -67,8 +67,8 @@ def test_gather__with_a_generator__draws_every_view_and_never_the_same_for_the_o
 
     episodes = gather(rows, source, draw)
 
-    def view_of(found):
-        is_view = (source.features_nVD[rows.support_TNK] == found[..., None, :]).all(-1)
+    def view_of(result):
+        is_view = (source.features_nVD[rows.support_TNK] == result[..., None, :]).all(-1)
         return is_view[rows.support_TNK >= 0].float().argmax(-1)
 
     views, others = view_of(episodes.batch.support_TNKD), view_of(episodes.other_views_TNKD)

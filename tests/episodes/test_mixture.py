@@ -69,8 +69,8 @@ def test_mixture__cross_domain_source__is_drawn_across(make_source, draw):
 
     batch = Mixture([source], SPEC).draw(40, draw).batch
 
-    def domains_of(found):
-        is_row = (source.features_nVD[:, 0] == found[..., None, :]).all(-1)
+    def domains_of(result):
+        is_row = (source.features_nVD[:, 0] == result[..., None, :]).all(-1)
         return domains[is_row.float().argmax(-1)]
 
     support, query = domains_of(batch.support_TNKD[:, :, 0]), domains_of(batch.query_TQD)

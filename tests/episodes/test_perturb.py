@@ -243,11 +243,11 @@ def test_perturb__cone__squeezes_pictures_and_texts_about_offsets_of_length_1(ma
     lengths = {text_of: [], pictures_of: []}
     for task in range(30):
         offsets = []
-        for rows_of, found in lengths.items():
+        for rows_of, result in lengths.items():
             length, offset, residual = squeezed(rows_of(before)[task], rows_of(after)[task])
             assert residual < 1e-12
             offsets.append(offset)
-            found.append(float(length))
+            result.append(float(length))
         assert offsets[0] @ offsets[1] < 0.99
     assert 0.4 <= min(lengths[pictures_of]) < 0.5 < 0.9 < max(lengths[pictures_of]) <= 1
     assert 0.3 <= min(lengths[text_of]) < 0.45 < 0.85 < max(lengths[text_of]) <= 1
@@ -330,7 +330,7 @@ def test_bare__some_classes__lose_their_pictures_and_keep_their_text(make_episod
 
     changed = perturb(episodes, only(bare=1.0), draw)
 
-    had_TN, has_TN = (each.batch.support_mask_TNK.any(-1) for each in (episodes, changed))
+    had_TN, has_TN = (item.batch.support_mask_TNK.any(-1) for item in (episodes, changed))
     assert 0.15 < (had_TN & ~has_TN).float().sum() / had_TN.sum() < 0.35
     assert has_TN.any(-1).all()
     assert torch.equal(text_of(changed), text_of(episodes))
@@ -344,7 +344,7 @@ def test_nameless__some_classes_or_all__lose_their_text_and_keep_their_pictures(
 
     changed = perturb(episodes, only(nameless=1.0), draw)
 
-    had_TN, has_TN = (text_of(each).any(-1) for each in (episodes, changed))
+    had_TN, has_TN = (text_of(item).any(-1) for item in (episodes, changed))
     assert 0.6 < (had_TN & ~has_TN).float().sum() / had_TN.sum() < 0.9
     assert 0.4 < (~has_TN.any(-1)).float().mean() < 0.75
     assert torch.equal(changed.batch.support_mask_TNK, episodes.batch.support_mask_TNK)
@@ -367,10 +367,10 @@ def test_perturb__coordinates_that_no_text_has__stay_without(make_episodes, draw
     text_TND[..., 5:] = 0
     episodes = replace(episodes, batch=replace(episodes.batch, text_TND=text_TND))
 
-    found = text_of(perturb(episodes, only(**{change: 1.0}), draw))
+    result = text_of(perturb(episodes, only(**{change: 1.0}), draw))
 
-    assert not found[..., 5:].any()
-    assert (found[..., :5] != text_TND[..., :5]).any()
+    assert not result[..., 5:].any()
+    assert (result[..., :5] != text_TND[..., :5]).any()
 
 
 def with_pools(episodes):
@@ -387,9 +387,9 @@ def with_pools(episodes):
 
 
 def test_perturb__pool__moves_to_the_domain_of_the_other_pictures(episodes, draw):
-    found = perturb(with_pools(episodes), only(scaling=1.0, cone=1.0), draw)
+    result = perturb(with_pools(episodes), only(scaling=1.0, cone=1.0), draw)
 
-    torch.testing.assert_close(found.pool_TUD, found.batch.query_TQD)
+    torch.testing.assert_close(result.pool_TUD, result.batch.query_TQD)
 
 
 def test_pictureless__tasks_with_a_pool_and_all_texts__lose_all_labelled_pictures(episodes, draw):

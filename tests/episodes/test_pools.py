@@ -48,12 +48,12 @@ def test_pools__size__is_log_uniform_and_the_same_in_a_draw(sampler, draw):
 
     sizes = []
     for _ in range(300):
-        found = {
+        result = {
             len(pool) / len(classes)
             for classes, _, pool in tasks_of(sampler.draw(3, draw, pools=spec))
         }
-        assert len(found) == 1
-        sizes += found
+        assert len(result) == 1
+        sizes += result
 
     assert set(sizes) == set(range(1, 9))
     # k as often as log((k + 1) / k): half of them are 1 or 2.

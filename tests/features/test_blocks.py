@@ -106,15 +106,15 @@ def test_stages__of_a_transformer__are_those_of_the_maps_that_hooks_see():
     pixels = pictures_for(tower)
     layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
 
-    found = tower_blocks(tower, pixels)
+    result = tower_blocks(tower, pixels)
 
     *maps, pooled = seen_by_hooks([*layers, tower.ln_post], lambda: tower(pixels))
-    tokens = [each[:, 1:].mT for each in maps]
-    torch.testing.assert_close(found["stages"], statistics(tokens))
+    tokens = [item[:, 1:].mT for item in maps]
+    torch.testing.assert_close(result["stages"], statistics(tokens))
     pooled = pooled[:, 0] if pooled.ndim == 3 else pooled
-    torch.testing.assert_close(found["trunk"], pooled)
+    torch.testing.assert_close(result["trunk"], pooled)
     assert tower.proj is not None
-    torch.testing.assert_close(found["joint"], found["trunk"] @ tower.proj)
+    torch.testing.assert_close(result["joint"], result["trunk"] @ tower.proj)
 
 
 def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
@@ -123,11 +123,11 @@ def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
     pixels = pictures_for(tower)
     layers = [tower.layer1, tower.layer2, tower.layer3, tower.layer4]
 
-    found = tower_blocks(tower, pixels)
+    result = tower_blocks(tower, pixels)
 
-    maps = [each.flatten(2) for each in seen_by_hooks(layers, lambda: tower(pixels))]
-    torch.testing.assert_close(found["stages"], statistics(maps))
-    torch.testing.assert_close(found["trunk"], maps[-1].mean(2))
+    maps = [item.flatten(2) for item in seen_by_hooks(layers, lambda: tower(pixels))]
+    torch.testing.assert_close(result["stages"], statistics(maps))
+    torch.testing.assert_close(result["trunk"], maps[-1].mean(2))
 
 
 def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
@@ -136,11 +136,11 @@ def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
     stages = [tower.trunk.blocks[number] for number in (1, 2, 4, 6)]
 
     with torch.inference_mode():
-        found = tower_blocks(tower, pixels)
+        result = tower_blocks(tower, pixels)
         *maps, pooled = seen_by_hooks([*stages, tower.trunk.global_pool], lambda: tower(pixels))
 
-    torch.testing.assert_close(found["stages"], statistics([each.flatten(2) for each in maps]))
-    torch.testing.assert_close(found["trunk"], pooled)
+    torch.testing.assert_close(result["stages"], statistics([item.flatten(2) for item in maps]))
+    torch.testing.assert_close(result["trunk"], pooled)
 
 
 def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
@@ -150,14 +150,14 @@ def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
     pixels = pictures_for(tower, n=6)
 
     with torch.inference_mode():
-        found = tower_blocks(tower, pixels)["stages"]
+        result = tower_blocks(tower, pixels)["stages"]
         layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
         maps = seen_by_hooks(layers, lambda: tower(pixels))
 
-    whole = statistics([each[:, 1:].mT for each in maps])
-    assert found.shape == (6, WIDEST_STAGES)
+    whole = statistics([item[:, 1:].mT for item in maps])
+    assert result.shape == (6, WIDEST_STAGES)
     assert whole.shape == (6, 2048)
-    ratio = torch.cdist(found, found)[0, 1:] / torch.cdist(whole, whole)[0, 1:]
+    ratio = torch.cdist(result, result)[0, 1:] / torch.cdist(whole, whole)[0, 1:]
     assert (ratio - 1).abs().max() < 0.15
 
 
@@ -179,15 +179,15 @@ def test_check__names_in_any_order__come_in_that_of_the_row():
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (["joint", "stage"], "unknown block.s. 'stage': expected some of joint, trunk, stages"),
         (["stages"], "the blocks stages lack the joint block"),
         ([], "lack the joint block"),
     ],
 )
-def test_check__wrong_names__are_refused(names, told):
-    with pytest.raises(UsageError, match=told):
+def test_check__wrong_names__are_refused(names, message):
+    with pytest.raises(UsageError, match=message):
         check_blocks(names)
 
 
@@ -211,8 +211,8 @@ def tiny_joint():
 def test_encoder__with_blocks__has_the_joint_features_and_logits_of_the_one_without(
     tiny_blocks, tiny_joint, photos
 ):
-    rows, joint = (each.encode_images(photos[:2]) for each in (tiny_blocks, tiny_joint))
-    texts, plain = (each.encode_texts(["a hat", "shoes"]) for each in (tiny_blocks, tiny_joint))
+    rows, joint = (item.encode_images(photos[:2]) for item in (tiny_blocks, tiny_joint))
+    texts, plain = (item.encode_texts(["a hat", "shoes"]) for item in (tiny_blocks, tiny_joint))
 
     assert tiny_blocks.blocks == (512, 1280, 992) * 2
     assert rows.shape == (2, sum(tiny_blocks.blocks))

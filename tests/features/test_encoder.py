@@ -257,7 +257,7 @@ def test_images__unreadable_ones__keep_no_pixels_of_their_neighbours(encoder, ph
     """Not even until the collector of cycles comes, which the program lets wait for long."""
 
     def n_tensors() -> int:
-        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+        return sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
 
     gc.collect()
     before = n_tensors()

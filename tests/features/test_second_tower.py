@@ -43,7 +43,7 @@ def load_pair(clip_folder, weights):
 def block_of(encoder, rows, name):
     """The unit rows of a block of the first look."""
     names = list(encoder.look_blocks)
-    start = sum(encoder.look_blocks[each] for each in names[: names.index(name)])
+    start = sum(encoder.look_blocks[item] for item in names[: names.index(name)])
     return normalize(torch.as_tensor(rows[:, start : start + encoder.look_blocks[name]]), dim=-1)
 
 
@@ -113,7 +113,7 @@ def test_fingerprint__of_another_second_tower__is_another(load_pair, clip_folder
         FrozenEncoder.load(str(clip_folder), device="cpu").fingerprint,
     ]
 
-    assert len({each.digest for each in prints}) == 3
+    assert len({item.digest for item in prints}) == 3
     with pytest.raises(IncompatibleArtifact, match="cannot be compared"):
         prints[0].require_match(prints[1], owner="the adapter birds/")
 
@@ -132,7 +132,7 @@ def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
 
 
 @pytest.mark.parametrize(
-    ("second", "error", "told"),
+    ("second", "error", "message"),
     [
         ("test_vitt", UsageError, r"timm has no model 'test_vitt': did you mean .*test_vit"),
         ("", UsageError, "timm has no model ''"),
@@ -148,12 +148,12 @@ def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
     ],
 )
 def test_second__that_cannot_be_had__is_told_with_what_to_do(
-    clip_folder, weights, tmp_path, monkeypatch, second, error, told
+    clip_folder, weights, tmp_path, monkeypatch, second, error, message
 ):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         load_encoder(f"{clip_folder}+timm:{second.format(other=weights[CONVOLUTIONS])}")
 
 

@@ -30,12 +30,12 @@ def test_whitening__covariance_of_its_rows__is_the_identity_but_for_the_shrinkag
     white = Whitening.of_rows(rows)
     unit = normalize(rows, dim=1)
 
-    found = torch.cov(((unit - white.centre) @ white.matrix).double().T, correction=0)
+    result = torch.cov(((unit - white.centre) @ white.matrix).double().T, correction=0)
 
     variance = torch.linalg.eigvalsh(torch.cov(unit.double().T, correction=0)).clamp(min=0)
     expected = variance / (variance + SHRINKAGE * variance.mean())
     torch.testing.assert_close(
-        torch.linalg.eigvalsh(found), expected.sort().values, rtol=1e-3, atol=1e-3
+        torch.linalg.eigvalsh(result), expected.sort().values, rtol=1e-3, atol=1e-3
     )
 
 
@@ -60,11 +60,11 @@ def test_file__of_two_blocks__gives_them_back_within_half_precision(tmp_path):
     two = {"stages": Whitening.of_rows(rows_of()), "trunk": Whitening.of_rows(rows_of(width=4))}
 
     write_whitening(tmp_path, two)
-    found = read_whitening(tmp_path)
+    result = read_whitening(tmp_path)
 
-    assert list(found) == ["stages", "trunk"]
+    assert list(result) == ["stages", "trunk"]
     torch.testing.assert_close(
-        found["stages"](rows_of(seed=2)), two["stages"](rows_of(seed=2)), rtol=0, atol=3e-3
+        result["stages"](rows_of(seed=2)), two["stages"](rows_of(seed=2)), rtol=0, atol=3e-3
     )
 
 
@@ -96,9 +96,9 @@ def test_encoder_folder__with_a_whitening__gives_whitened_stages_by_default(
     encoder = FrozenEncoder.load(str(folder), device="cpu", zoom=False)
 
     assert tuple(encoder.look_blocks) == ("joint", "stages")
-    found = encoder.encode_images(photos)[:, encoder.look_blocks["joint"] :]
+    result = encoder.encode_images(photos)[:, encoder.look_blocks["joint"] :]
     length = 0.8 / np.hypot(1, 0.8)
-    np.testing.assert_allclose(found, length * white(stages).numpy(), atol=0.02)
+    np.testing.assert_allclose(result, length * white(stages).numpy(), atol=0.02)
     plain.fingerprint.require_match(plain.fingerprint, owner="it")
     with pytest.raises(IncompatibleArtifact):
         plain.fingerprint.require_match(encoder.fingerprint, owner="it")

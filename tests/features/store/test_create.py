@@ -46,9 +46,9 @@ def test_create__arrays__are_unit_rows_with_their_columns_and_texts(tmp_path, ro
         logit_scale=30.0,
     )
 
-    features, found = store.mean_features()
+    features, result = store.mean_features()
     np.testing.assert_allclose(features, unit(rows), atol=3e-4)
-    assert found.tolist() == labels
+    assert result.tolist() == labels
     assert store.rows.group.tolist() == ["burst"] * 2 + [""] * 8
     assert store.rows.split.tolist() == ["train"] * 5 + ["test"] * 5
     assert store.rows.path[3] == "3.jpg"

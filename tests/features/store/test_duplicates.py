@@ -32,7 +32,7 @@ def test_contradictions__pictures_without_a_label__say_nothing():
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))))
 def test_contradictions__any_pictures__agree_with_comparing_every_pair(facts):
-    pictures = [picture(str(number), *each) for number, each in enumerate(facts)]
+    pictures = [picture(str(number), *item) for number, item in enumerate(facts)]
 
     contradicted = {
         content

@@ -36,22 +36,22 @@ def test_bottleneck__of_each_layout__is_down_gelu_up_beside_its_input(is_map):
     tokens = torch.randn(2, 20, 6)
     given = tokens.mT.reshape(2, 6, 4, 5) if is_map else tokens
 
-    found = bottleneck(given)
+    result = bottleneck(given)
 
-    down, up = (each.weight.reshape(each.weight.shape[:2]) for each in bottleneck.children())
+    down, up = (item.weight.reshape(item.weight.shape[:2]) for item in bottleneck.children())
     middle = gelu(tokens @ down.T + bottleneck.down.bias)
     expected = tokens + middle @ up.T + bottleneck.up.bias
-    found = found.flatten(2).mT if is_map else found
-    torch.testing.assert_close(found, expected)
+    result = result.flatten(2).mT if is_map else result
+    torch.testing.assert_close(result, expected)
 
 
 def test_bottleneck__of_a_lower_precision__keeps_it():
     features = torch.randn(2, 5, 6).bfloat16()
 
-    found = Bottleneck(6, 3)(features)
+    result = Bottleneck(6, 3)(features)
 
-    assert found.dtype == torch.bfloat16
-    assert torch.equal(found, features)
+    assert result.dtype == torch.bfloat16
+    assert torch.equal(result, features)
 
 
 def test_insert__of_another_seed__begins_elsewhere(make_network):
@@ -76,7 +76,7 @@ def damaged(tensors, **changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"down_weight": None}, "resblocks.0 lacks its down-projection"),
         ({"down_weight": torch.zeros(4, 9)}, "resblocks.0 does not fit the encoder: .*mismatch"),
@@ -84,12 +84,12 @@ def damaged(tensors, **changes):
         ({"other": torch.zeros(1)}, "resblocks.0 does not fit the encoder: .*Unexpected"),
     ],
 )
-def test_restore__of_damaged_bottlenecks__names_the_place(make_network, changes, told):
+def test_restore__of_damaged_bottlenecks__names_the_place(make_network, changes, message):
     network = make_network("vit")
     copy = shared_copy(network)
     insert_bottlenecks(copy, find_places(network), hidden=4)
 
-    with pytest.raises(IncompatibleArtifact, match=told):
+    with pytest.raises(IncompatibleArtifact, match=message):
         restore_inside(shared_copy(network), CONFIG, damaged(inside_tensors(copy), **changes))
 
 

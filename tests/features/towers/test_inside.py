@@ -37,8 +37,8 @@ def test_insert__before_training__gives_the_same_to_the_bit(make_network, answer
     parameters = insert_inside(copy, config, find_places(network))
 
     assert len(parameters) == len(inside_tensors(copy))
-    for expected, found in zip(answers(network), answers(copy), strict=True):
-        assert torch.equal(expected, found)
+    for expected, result in zip(answers(network), answers(copy), strict=True):
+        assert torch.equal(expected, result)
 
 
 def test_insert__in_tiny__before_training__gives_the_same_to_the_bit(tiny, answers, config):
@@ -47,8 +47,8 @@ def test_insert__in_tiny__before_training__gives_the_same_to_the_bit(tiny, answe
     parameters = insert_inside(copy, config, find_places(copy))
 
     assert {parameter.dtype for parameter in parameters} == {torch.float32}
-    for expected, found in zip(answers(tiny._network), answers(copy), strict=True):
-        assert torch.equal(expected, found)
+    for expected, result in zip(answers(tiny._network), answers(copy), strict=True):
+        assert torch.equal(expected, result)
 
 
 @pytest.mark.parametrize("tower", TOWERS)
@@ -83,8 +83,8 @@ def test_restore__of_what_was_trained__answers_as_it_did(
     assert torch.equal(torch.random.get_rng_state(), state)
 
     assert not any(parameter.requires_grad for parameter in again.parameters())
-    for expected, found in zip(answers(trained), answers(again), strict=True):
-        assert torch.equal(expected, found)
+    for expected, result in zip(answers(trained), answers(again), strict=True):
+        assert torch.equal(expected, result)
 
 
 def test_insert__in_one_tower__leaves_the_other_as_it_is(make_network, answers, train, config):
@@ -107,7 +107,7 @@ def test_insert__of_another_seed__begins_elsewhere(make_network, config):
     for seed in (0, 0, 1):
         copy = shared_copy(network)
         insert_inside(copy, config, find_places(network), seed=seed)
-        tensors.append([each for each in inside_tensors(copy).values() if each.any()])
+        tensors.append([item for item in inside_tensors(copy).values() if item.any()])
 
     assert all(map(torch.equal, tensors[0], tensors[1]))
     assert not any(map(torch.equal, tensors[0], tensors[2]))

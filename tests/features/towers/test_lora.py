@@ -59,8 +59,8 @@ def test_insert__in_a_convolutional_tower__adds_to_convolutions_of_one_pixel(tin
 def as_by_hand(weight, product):
     """The sum part by part, the textbook's way."""
     rows = weight.clone().flatten(1).chunk(len(product.up))
-    each = zip(rows, product.up, product.down, strict=True)
-    return torch.cat([part + 2.0 * (up @ down) for part, up, down in each]).view_as(weight)
+    item = zip(rows, product.up, product.down, strict=True)
+    return torch.cat([part + 2.0 * (up @ down) for part, up, down in item]).view_as(weight)
 
 
 @pytest.mark.parametrize("tower", ["vit", "resnet", "timm vit"])
@@ -74,8 +74,8 @@ def test_answers__with_products__are_those_of_weights_summed_by_hand(make_networ
             weight = by_hand.get_parameter(name)
             weight.copy_(as_by_hand(weight, product))
 
-    for expected, found in zip(answers(by_hand), answers(copy), strict=True):
-        torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-4)
+    for expected, result in zip(answers(by_hand), answers(copy), strict=True):
+        torch.testing.assert_close(expected, result, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(answers(network)[0], answers(copy)[0], atol=1e-2)
 
 
@@ -90,9 +90,9 @@ def test_merge__of_products__answers_to_the_bit_and_leaves_the_base(make_network
 
     assert not any(isinstance(module, LowRank) for module in copy.modules())
     assert copy.state_dict().keys() == before.keys()
-    for rows, found in zip(expected, answers(copy), strict=True):
-        assert torch.equal(rows, found)
-    assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
+    for rows, result in zip(expected, answers(copy), strict=True):
+        assert torch.equal(rows, result)
+    assert all(torch.equal(item, before[name]) for name, item in network.state_dict().items())
 
 
 def test_merge__holds_only_the_weights_that_changed(make_network):
@@ -132,7 +132,7 @@ def test_low_rank__of_a_lower_precision__keeps_it():
 
 
 @pytest.mark.parametrize(
-    ("name", "tensor", "told"),
+    ("name", "tensor", "message"),
     [
         ("attn.in_proj_weight/down", None, "in_proj_weight does not fit the encoder: 'down'"),
         ("attn.in_proj_weight/down", torch.zeros(3, 2, 9), "in_proj_weight does not fit"),
@@ -145,15 +145,15 @@ def test_low_rank__of_a_lower_precision__keeps_it():
         ("mlp.c_fc.weight/more", torch.zeros(1), "c_fc.weight does not fit .*Unexpected"),
     ],
 )
-def test_restore__of_damaged_products__names_the_weight(make_network, name, tensor, told):
+def test_restore__of_damaged_products__names_the_weight(make_network, name, tensor, message):
     network = make_network("vit")
     tensors = inside_tensors(with_products(network))
     full = f"inside/image/visual.transformer.resblocks.0.{name}"
-    changed = {key: each for key, each in tensors.items() if key != full}
+    changed = {key: item for key, item in tensors.items() if key != full}
     if tensor is not None:
         changed[full] = tensor
 
-    with pytest.raises(IncompatibleArtifact, match=told):
+    with pytest.raises(IncompatibleArtifact, match=message):
         restore_inside(shared_copy(network), CONFIG, changed)
 
 
@@ -163,7 +163,7 @@ def test_insert__into_a_network_on_another_device__goes_there():
 
     (product,) = insert_lora(network, [place]).values()
 
-    assert {each.device.type for each in product.parameters()} == {"meta"}
+    assert {item.device.type for item in product.parameters()} == {"meta"}
 
 
 def test_restore__in_another_network__names_the_weight(make_network):

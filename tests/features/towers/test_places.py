@@ -28,40 +28,40 @@ def in_tower(places, tower):
 def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_network, row):
     kind, first, first_shape, last_shape, n_places, is_map = row
 
-    found = in_tower(find_places(make_network(kind)), "image")
+    result = in_tower(find_places(make_network(kind)), "image")
 
-    assert len(found) == n_places
-    assert found[0].name == first
-    assert (found[0].shape, found[-1].shape) == (first_shape, last_shape)
-    assert all(place.is_map == is_map and place.batch_first for place in found)
-    assert found[0].width == (first_shape[0] if is_map else first_shape[1])
+    assert len(result) == n_places
+    assert result[0].name == first
+    assert (result[0].shape, result[-1].shape) == (first_shape, last_shape)
+    assert all(place.is_map == is_map and place.batch_first for place in result)
+    assert result[0].width == (first_shape[0] if is_map else first_shape[1])
 
 
 def test_find_places__in_a_convolutional_tower__tells_the_last_block_of_each_stage(make_network):
-    found = in_tower(find_places(make_network("resnet")), "image")
+    result = in_tower(find_places(make_network("resnet")), "image")
 
-    ends = [place.name for place in found if place.ends_stage]
+    ends = [place.name for place in result if place.ends_stage]
     assert ends == [f"visual.layer{number}" for number in ("1.0", "2.1", "3.0", "4.0")]
 
 
 @pytest.mark.parametrize("custom_text", [False, True])
 def test_find_places__of_texts__are_the_layers_of_the_transformer(make_network, custom_text):
-    found = in_tower(find_places(make_network("vit", custom_text=custom_text)), "text")
+    result = in_tower(find_places(make_network("vit", custom_text=custom_text)), "text")
 
     start = "text." if custom_text else ""
-    assert [place.name for place in found] == [
+    assert [place.name for place in result] == [
         f"{start}transformer.resblocks.{number}" for number in (0, 1)
     ]
-    assert all(place.shape == (16, 16) and place.ends_stage for place in found)
+    assert all(place.shape == (16, 16) and place.ends_stage for place in result)
 
 
 def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tiny):
-    found = find_places(tiny._network)
+    result = find_places(tiny._network)
 
-    image = in_tower(found, "image")
+    image = in_tower(result, "image")
     assert [sum(place.ends_stage for place in image), len(image)] == [7, 16]
     assert image[-1].shape == (320, 7, 7)
-    assert len(in_tower(found, "text")) == 4
+    assert len(in_tower(result, "text")) == 4
 
 
 def test_find_places__of_blocks_that_are_no_list__are_siblings_of_one_class():
@@ -72,10 +72,10 @@ def test_find_places__of_blocks_that_are_no_list__are_siblings_of_one_class():
         text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
     ).eval()
 
-    found = in_tower(find_places(network), "image")
+    result = in_tower(find_places(network), "image")
 
-    assert [place.name for place in found] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
-    assert found[-1].width == trunk.num_features
+    assert [place.name for place in result] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
+    assert result[-1].width == trunk.num_features
 
 
 def test_find_places__channels_that_come_last__are_told_from_maps():
@@ -89,10 +89,10 @@ def test_find_places__channels_that_come_last__are_told_from_maps():
         text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
     ).eval()
 
-    found = in_tower(find_places(network), "image")
+    result = in_tower(find_places(network), "image")
 
-    assert [place.width for place in found] == [96, 192, 384, 768]
-    assert not any(place.is_map for place in found)
+    assert [place.width for place in result] == [96, 192, 384, 768]
+    assert not any(place.is_map for place in result)
 
 
 def test_find_places__in_a_lower_precision__are_the_same(make_network):

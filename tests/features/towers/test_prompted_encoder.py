@@ -45,7 +45,7 @@ def test_texts__vectors_that_did_not_move__are_those_of_the_encoder_to_the_bit(b
 def test_texts__moved_vectors__add_what_changed_in_the_joint_block_alone(base, make_prompted):
     encoder = make_prompted(1)
 
-    found = encoder.encode_texts(NAMES)
+    result = encoder.encode_texts(NAMES)
 
     hand_written = base.encode_texts(NAMES)
     with torch.no_grad():
@@ -55,11 +55,11 @@ def test_texts__moved_vectors__add_what_changed_in_the_joint_block_alone(base, m
     first, wide = hand_written[:, :joint], moved * np.linalg.norm(hand_written[0, :joint])
     expected = first + wide
     direction = expected / np.linalg.norm(expected, axis=1, keepdims=True)
-    got = found[:, :joint] / np.linalg.norm(found[:, :joint], axis=1, keepdims=True)
+    got = result[:, :joint] / np.linalg.norm(result[:, :joint], axis=1, keepdims=True)
     np.testing.assert_allclose(got, direction, atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
-    assert not found[:, hand_written.any(0) == 0].any()
-    assert np.abs(found - hand_written).max() > 0.01
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, atol=1e-6)
+    assert not result[:, hand_written.any(0) == 0].any()
+    assert np.abs(result - hand_written).max() > 0.01
 
 
 def test_texts__shift__is_taken_away(base, make_prompted):
@@ -88,8 +88,8 @@ def test_prompts__two_in_threads_over_one_encoder__answer_as_each_alone(base, ma
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(lambda n: encoders[n % 2].encode_texts(NAMES), range(8)))
 
-    for n, found in enumerate(together):
-        assert np.array_equal(found, alone[n % 2])
+    for n, result in enumerate(together):
+        assert np.array_equal(result, alone[n % 2])
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
 

@@ -42,9 +42,9 @@ def test_prompt__of_the_vectors_of_words__reads_as_the_words_to_the_bit(network)
     texts = prompted(network)
 
     with torch.no_grad():
-        found = texts(texts.tokens(NAMES))
+        result = texts(texts.tokens(NAMES))
 
-    assert torch.equal(found, texts_of(network, [f"a photo of a {name}." for name in NAMES]))
+    assert torch.equal(result, texts_of(network, [f"a photo of a {name}." for name in NAMES]))
 
 
 def test_prompt__other_sentences__are_read_as_before(network):
@@ -59,7 +59,7 @@ def test_prompt__own_vectors__equal_a_tower_whose_table_has_them(network):
     texts = PromptedTexts(shared_copy(network), TOKENIZE, context)
 
     with torch.no_grad():
-        found = texts(texts.tokens(NAMES))
+        result = texts(texts.tokens(NAMES))
 
     # The same by hand: two words of the vocabulary get the vectors as their own.
     other = copy.deepcopy(network)
@@ -68,11 +68,11 @@ def test_prompt__own_vectors__equal_a_tower_whose_table_has_them(network):
     with torch.no_grad():
         table.weight[[first, second]] = context
     expected = texts_of(other, [f"zebra yacht {name}." for name in NAMES])
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
 
 
 def test_prompt__training_and_removal__leave_the_network_as_it_was(network):
-    before = {name: each.clone() for name, each in network.state_dict().items()}
+    before = {name: item.clone() for name, item in network.state_dict().items()}
     texts = prompted(network)
     start = texts.context.detach().clone()
     optimizer = torch.optim.Adam([texts.context], lr=0.1)
@@ -85,7 +85,7 @@ def test_prompt__training_and_removal__leave_the_network_as_it_was(network):
     assert (texts.context - start).abs().amax() > 0.05
     del texts
     assert network.state_dict().keys() == before.keys()
-    assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
+    assert all(torch.equal(item, before[name]) for name, item in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 
 
@@ -129,10 +129,10 @@ def test_tokens__no_place_for_the_prompt__is_refused(n_context):
 def test_word_vectors__more_vectors_than_words__repeat_them(make_network):
     network = make_network("vit")
 
-    found = word_vectors(network, TOKENIZE, "a photo", 5)
+    result = word_vectors(network, TOKENIZE, "a photo", 5)
 
     a, photo = word_vectors(network, TOKENIZE, "a photo", 2)
-    torch.testing.assert_close(found, torch.stack([photo, a, photo, a, photo]), rtol=0, atol=0)
+    torch.testing.assert_close(result, torch.stack([photo, a, photo, a, photo]), rtol=0, atol=0)
 
 
 def test_prompt__another_width__is_refused(make_network):
@@ -151,7 +151,7 @@ def test_prompt__text_tower_of_hugging_face__is_refused(make_network):
 
 def test_prompt__tokeniser_without_the_placeholder__is_refused(make_network):
     def bytes_alone(sentences):
-        rows = [[1, *each.encode()[:14], 2] for each in sentences]
+        rows = [[1, *item.encode()[:14], 2] for item in sentences]
         return torch.tensor([row + [0] * (16 - len(row)) for row in rows])
 
     with pytest.raises(UsageError, match="needs a tokenizer with one token for ♥"):

@@ -51,9 +51,9 @@ def test_the_mean_of_the_patches_of_tiny_is_its_own_feature(tiny):
 def test_patches_of_a_vit_are_the_values_of_its_last_block():
     tower = model_of(VIT).visual
     block = tower.transformer.resblocks[-1]
-    found = tower.forward_intermediates(pixels(32), [2], intermediates_only=True)
-    before = found["image_intermediates"][0].flatten(2).mT
-    weight, bias = (each[2 * 32 :] for each in (block.attn.in_proj_weight, block.attn.in_proj_bias))
+    result = tower.forward_intermediates(pixels(32), [2], intermediates_only=True)
+    before = result["image_intermediates"][0].flatten(2).mT
+    weight, bias = (item[2 * 32 :] for item in (block.attn.in_proj_weight, block.attn.in_proj_bias))
     values = before + block.attn.out_proj(linear(block.ln_1(before), weight, bias))
     expected = tower.ln_post(values + block.mlp(block.ln_2(values))) @ tower.proj
 
@@ -115,7 +115,7 @@ def test_reading_patches_leaves_nothing_behind():
     patch_tokens(tower, pixels(32))
 
     assert torch.equal(tower(pixels(32)), own)
-    assert all(torch.equal(each, before[name]) for name, each in tower.state_dict().items())
+    assert all(torch.equal(item, before[name]) for name, item in tower.state_dict().items())
     assert not any(module._forward_hooks for module in tower.modules())
 
 
