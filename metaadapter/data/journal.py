@@ -31,7 +31,7 @@ class Journal:
 
     Args:
         path: The file, which may be missing.
-        head: The value of the first line, which says what the records belong to; None for no such
+        head: The value of the first line, which names the owner of the records; None for no such
             line. Records below another head are not read, and the next `append` replaces them.
     """
 
@@ -112,7 +112,7 @@ class Journal:
         self._size += len(line)
 
     def replace(self, records: Iterable[Any]) -> None:
-        """Write the journal anew in one step, with these records.
+        """Replace the whole journal by these records, in one step.
 
         Raises:
             OSError: It cannot be written, and is as before.

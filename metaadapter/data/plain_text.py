@@ -21,7 +21,7 @@ ACTIVE_IN_MARKDOWN = re.compile(
 )
 # A cell begins after any separator, since a spreadsheet may split lines at another one than ours.
 CELL = r"(?:^|(?<=[,;\t\r\n]))"
-# The beginning of a formula (OWASP, "CSV Injection"), perhaps behind our apostrophes.
+# The beginning of a formula (OWASP, "CSV Injection"), perhaps after our apostrophes.
 FORMULA = r"(?='*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
 BEFORE_FORMULA, APOSTROPHE = re.compile(CELL + FORMULA), re.compile(CELL + "'" + FORMULA)
 

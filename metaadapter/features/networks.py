@@ -50,7 +50,7 @@ def shared_copy(network: nn.Module) -> nn.Module:
 def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
     """Fold batch normalizations into the convolutions before them: the same numbers, sooner.
 
-    In evaluation mode both are linear maps. Each normalization that is registered right behind a
+    In evaluation mode both are linear maps. Each normalization that is registered right after a
     convolution is folded. Modules need not run in this order, so the original tower is returned
     unless both compute the same features of the probe.
     """

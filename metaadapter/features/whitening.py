@@ -48,7 +48,7 @@ class Whitening(NamedTuple):
         if len(self.centre) != width:
             raise IncompatibleArtifact(
                 f"{WHITENING_FILE} of the encoder {owner} is for a block {len(self.centre)} wide, "
-                f"and its tower gives {width}; measure it anew with tools/whiten_blocks.py, or "
+                f"and its tower gives {width}; measure it again with tools/whiten_blocks.py, or "
                 "remove it"
             )
 
@@ -90,6 +90,6 @@ def read_whitening(folder: Path | None) -> dict[str, Whitening]:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise IncompatibleArtifact(
             f"{file} is damaged: expected a centre and a square matrix of each block ({error}); "
-            "restore it from a copy, or measure it anew with tools/whiten_blocks.py"
+            "restore it from a copy, or measure it again with tools/whiten_blocks.py"
         ) from error
     return whitening

@@ -35,13 +35,13 @@ class FeatureCache:
     `flush` at the end: features that were just added are only in memory.
 
     Args:
-        store: The folder of the store, whose cache of an earlier run is taken up.
+        store: The folder of the store, whose cache of an earlier run is continued.
         recipe: How the features are made.
         features: Features on disk by content hash, to which those of the cache are added.
 
     Raises:
         IncompatibleArtifact: The cache is of another recipe.
-        DataError: The cache is damaged, or a link stands in its place. Writes raise it as well.
+        DataError: The cache is damaged, or its path is a link. Writes raise it as well.
     """
 
     def __init__(
