@@ -18,12 +18,13 @@ from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.feature_cache import FeatureCache
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Quarantined, StoreHeader
 from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.rows import StoredPicture, equal_pictures
+from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."

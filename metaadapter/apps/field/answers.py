@@ -17,7 +17,8 @@ from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.duplicates import contradictions, equal_pictures
+from metaadapter.features.store.rows import StoredPicture
 from metaadapter.workflow.predictions import Asked, Prediction, Shares, predict_pictures
 from metaadapter.workflow.tally import Tally
 
