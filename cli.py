@@ -1,4 +1,4 @@
-"""Starts the command app from a checkout: the same app as the `metaadapter` script."""
+"""Start the command line from a checkout: the same as the `metaadapter` script."""
 
 from __future__ import annotations
 
