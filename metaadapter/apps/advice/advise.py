@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from metaadapter.adapter.support import Support
 from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.advice.copies import groups_of_copies
-from metaadapter.apps.advice.kinds import on_confusions, on_copies, on_labels, on_names, on_needs
+from metaadapter.apps.advice.kinds import Adviser, on_copies
 from metaadapter.apps.advice.left_out import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.errors import UsageError
 from metaadapter.workflow.labelled_support import labelled_support
@@ -66,14 +66,14 @@ def advise(
 
     names = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [support.order[place] for place in kept]
-    kinds = (
-        on_labels(evidence, classes, number_of),
-        on_copies(numbers, groups, classes, support.order),
-        on_needs(evidence, counted, classes, number_of),
-        on_confusions(evidence, counted, classes, number_of),
-        on_names(evidence, classes, number_of, names),
-    )
-    return [advice for of_kind in kinds for advice in of_kind]
+    adviser = Adviser(evidence, classes, number_of, counted)
+    return [
+        *adviser.on_labels(),
+        *on_copies(numbers, groups, classes, support.order),
+        *adviser.on_needs(),
+        *adviser.on_confusions(),
+        *adviser.on_names(names),
+    ]
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:

@@ -45,23 +45,17 @@ def search(
 
 def _best_of(best: Matches, products: Float32[np.ndarray, "q m"], start: int, k: int) -> Matches:
     """The best of the matches so far and of one more block."""
-    columns = np.argpartition(-products, min(k, products.shape[1]) - 1, axis=1)[:, :k]
-    # A row as good as the last one chosen may be at an earlier place.
-    columns = _earliest(products, columns)
+    columns = _highest(products, min(k, products.shape[1]))
     rows = np.concatenate([best.rows, columns + start], axis=1)
     scores = np.concatenate([best.scores, np.take_along_axis(products, columns, 1)], axis=1)
-    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return Matches(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))
 
 
-def _earliest(
-    products: Float32[np.ndarray, "q m"], columns: Int[np.ndarray, "q k"]
-) -> Int[np.ndarray, "q k"]:
-    """The chosen columns, where those equal to the lowest are the earliest of that value."""
-    chosen = columns.copy()
-    lowest = np.take_along_axis(products, columns, 1).min(1)
-    for query in np.flatnonzero((products >= lowest[:, None]).sum(1) > columns.shape[1]):
-        equal = np.flatnonzero(products[query] == lowest[query])
-        above = columns[query][products[query, columns[query]] > lowest[query]]
-        chosen[query] = np.concatenate([above, equal[: columns.shape[1] - len(above)]])
-    return chosen
+def _highest(products: Float32[np.ndarray, "q m"], k: int) -> Int[np.ndarray, "q k"]:
+    """The columns of the `k` highest products of each row, the earlier of equal ones first."""
+    lowest = np.partition(products, -k, axis=1)[:, -k]
+    rows, columns = np.nonzero(products >= lowest[:, None])
+    order = np.lexsort((columns, -products[rows, columns], rows))
+    first = np.searchsorted(rows, np.arange(len(products)))
+    return np.asarray(columns[order][first[:, None] + np.arange(k)])
